@@ -1,0 +1,1 @@
+"""The library: retrieve, judge, choose, export."""

@@ -1,0 +1,193 @@
+"""MiningConfig: everything that changes the bytes; the same fields are flags, config file, HTTP body and manifest. Runtime: what does not.
+
+Owns validation: a wrong value is refused here, before any work, in one sentence.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from miner.errors import ConfigError
+from miner.filters import DEFAULTS, FILTERS
+from miner.registry import Spec, build, resolved
+from miner.samplers import SAMPLERS
+from miner.types import Filter, Sampler
+
+OutputFormat = Literal["triplet", "n-tuple", "labeled-pair", "labeled-list"]
+ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "extra"]
+
+
+class MiningConfig(BaseModel):
+    """Everything that changes the bytes of the training file. Frozen; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    model: str | None = Field(None, description="sentence-transformers model: a folder, or a hub name where a hub is reachable")
+    revision: str | None = Field(None, description="the model's revision on the hub")
+    query_prompt: str | None = Field(None, description="text put before every query")
+    query_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for queries")
+    passage_prompt: str | None = Field(None, description="text put before every passage")
+    passage_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for passages")
+    max_length: Annotated[int, Field(ge=1)] | None = Field(None, description="tokens read of each text; default: the model's own")
+    dtype: Literal["float32", "float16", "bfloat16"] = Field("float32", description="the model's number type while encoding")
+    similarity: Literal["auto", "cosine", "dot", "euclidean"] = Field("auto", description="auto: the model's own")
+    index: str = Field("exact", description="exact, or any FAISS factory string, such as IVF1024,Flat")
+    depth: int = Field(200, ge=1, le=10_000, description="candidates retrieved per query")
+    max_depth: int = Field(1000, ge=1, le=10_000, description="candidates retrieved for queries that ran short")
+    filters: tuple[str, ...] = Field((), description="filters added to, changed in, or (name:off) taken from the default ones")
+    anchor: Literal["weakest", "own"] = Field("weakest", description="whose score is the bar: the query's weakest positive, or each row's own")
+    negatives: int = Field(4, ge=1, le=1000, description="negatives per row")
+    sampler: str = Field("top", description="which of the kept are taken")
+    ladder: int = Field(3, ge=0, le=3, description="how far a row that ran short may climb: 0 not at all, 1 deeper, 2 weak positive, 3 no ceiling")
+    fill: Literal["none", "random", "repeat"] = Field("none", description="what fills a row that is still short; the file then carries the tier")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of everything drawn")
+    min_grade: int = Field(1, ge=1, le=127, description="smallest grade in the qrels that counts as relevant")
+    output_format: OutputFormat = Field("triplet", description="shape of the training rows, as sentence-transformers names them")
+    columns: tuple[ExtraColumn, ...] = Field((), description="columns added to each row")
+
+    @field_validator("filters", mode="after")
+    @classmethod
+    def _filters(cls, specs: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(str, _merged(specs)))
+
+    @field_validator("sampler", mode="after")
+    @classmethod
+    def _sampler(cls, spec: str) -> str:
+        return str(resolved(Spec.parse(spec), build("sampler", SAMPLERS, Spec.parse(spec))))
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        for side in ("query", "passage"):
+            if getattr(self, f"{side}_prompt") is not None and getattr(self, f"{side}_prompt_name") is not None:
+                raise ConfigError(f"give {side}_prompt or {side}_prompt_name, not both")
+        if self.negatives > self.deepest:
+            raise ConfigError(f"negatives is {self.negatives}, more than the {self.deepest} candidates that are retrieved at most")
+        return self
+
+    @property
+    def deepest(self) -> int:
+        """Candidates retrieved for a query that ran short."""
+        return max(self.depth, self.max_depth)
+
+    @cached_property
+    def active_filters(self) -> dict[str, Filter]:
+        """The filters that run, by name, in the order they run."""
+        specs = (Spec.parse(text) for text in self.filters)
+        return {spec.name: build("filter", FILTERS, spec) for spec in specs if not spec.off}
+
+    @cached_property
+    def active_sampler(self) -> Sampler:
+        """The sampler, built."""
+        sampler: Sampler = build("sampler", SAMPLERS, Spec.parse(self.sampler))
+        return sampler
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Build from loose values; ConfigError names the field, the value and what would be right."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, list(cls.model_fields))) from None
+
+
+class Inputs(BaseModel):
+    """What is read: a BEIR folder, or its three files by name, or pairs with or without a corpus of their own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str | None = Field(None, description="BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv")
+    split: tuple[str, ...] = Field((), description="qrels files of the folder to mine for; default: train, or the only one")
+    corpus: str | None = Field(None, description="passages: JSONL, CSV, TSV, Parquet, a saved datasets folder, or hf:name")
+    queries: str | None = Field(None, description="queries, in any of the same forms")
+    qrels: tuple[str, ...] = Field((), description="judgements: TSV with query-id, corpus-id, score")
+    pairs: str | None = Field(None, description="(query, positive) rows, or a query with a list of positives, in any of the same forms")
+    fields: dict[str, str] = Field(default_factory=dict, description="your column names: query=question, positive=answer, id=doc_id …")
+    query_vectors: str | None = Field(None, description="query vectors made before: a .npy with ids beside it (same name, .ids)")
+    passage_vectors: str | None = Field(None, description="passage vectors made before, likewise")
+    on_error: Literal["fail", "skip"] = Field("fail", description="a wrong row: fail at once, or skip it and write it to the error file")
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        files = [name for name in ("corpus", "queries", "qrels") if getattr(self, name)]
+        given = [name for name in ("data", "pairs") if getattr(self, name)] + (["files"] if files and not self.pairs else [])
+        if len(given) != 1:
+            raise ConfigError("give one of: data (a BEIR folder); corpus, queries and qrels; or pairs (with or without corpus)")
+        if given == ["files"] and len(files) < 3:
+            raise ConfigError(f"corpus, queries and qrels go together; {', '.join(files)} alone is not enough")
+        if self.pairs and set(files) - {"corpus"}:
+            raise ConfigError("pairs go with a corpus or alone, not with queries or qrels")
+        if self.split and not self.data:
+            raise ConfigError("split goes with data (a BEIR folder)")
+        if bool(self.query_vectors) != bool(self.passage_vectors):
+            raise ConfigError("query_vectors and passage_vectors go together")
+        return self
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Build from loose values; ConfigError names the field."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, list(cls.model_fields))) from None
+
+
+class Runtime(BaseModel):
+    """What does not change the bytes: where and how fast. Never accepted over HTTP."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device: str | None = Field(None, description="cpu, cuda, mps …; default: the best there is")
+    batch_size: Annotated[int, Field(ge=1)] | None = Field(None, description="texts per forward pass; default: 32, or 1024 for a static model")
+    threads: Annotated[int, Field(ge=1)] | None = Field(None, description="processor threads; default: all")
+    cache: Path = Field(default_factory=lambda: default_cache(), description="folder of the embedding store")
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Build from loose values; ConfigError names the field."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, list(cls.model_fields))) from None
+
+
+def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
+    """HARDNEG_CACHE, else XDG_CACHE_HOME/hardneg, else ~/.cache/hardneg."""
+    if chosen := environ.get("HARDNEG_CACHE"):
+        return Path(chosen)
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hardneg"
+
+
+def explain(error: ValidationError, known: list[str]) -> str:
+    """A pydantic error as one sentence: field, value, what would be right. The one place where they are translated."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting '{field}'; there are: {', '.join(known)}"
+    if first["type"] == "value_error" and "ctx" in first:
+        return f"{field}: {first['ctx']['error']}" if field else str(first["ctx"]["error"])
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{field} is {first['input']!r}: {message}"
+
+
+def _merged(specs: tuple[str, ...]) -> list[Spec]:
+    """The default filters with `specs` added, changed or switched off, every knob written out, in the order of the table."""
+    by_name = {spec.name: spec for spec in map(Spec.parse, DEFAULTS)}
+    for text in specs:
+        spec = Spec.parse(text)
+        part = FILTERS.get(spec.name)
+        if spec.off and part is not None:
+            if spec.name == "known_positive":
+                raise ConfigError("filter 'known_positive' cannot be switched off: a judged positive is never a negative")
+            by_name[spec.name] = spec
+        else:
+            by_name[spec.name] = resolved(spec, build("filter", FILTERS, spec))
+    for spec in list(by_name.values()):
+        if not spec.off:
+            by_name[spec.name] = resolved(spec, build("filter", FILTERS, spec))
+    return [by_name[name] for name in FILTERS if name in by_name]

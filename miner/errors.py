@@ -1,0 +1,41 @@
+"""The error tree. A message says what is wrong, the value, where, and what would be right.
+
+    HardnegError                 anything we raise on purpose
+    ├── ConfigError              a setting is wrong, or two do not go together          exit 2
+    ├── InputError               the user's data is wrong; `where` is file:line         exit 3
+    ├── StorageError             the disk is full, unreadable, or holds something else  exit 5
+    ├── ModelError               a model cannot be loaded, or answers with nonsense     exit 6
+    └── IntegrityError           a run folder does not match its manifest               exit 1
+
+The command line maps classes to exit codes, the service maps them to statuses; each has one table. This module imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+
+class HardnegError(Exception):
+    """Anything this project raises on purpose: the message is one sentence for a person."""
+
+
+class ConfigError(HardnegError):
+    """A setting is wrong, or two settings do not go together."""
+
+
+class InputError(HardnegError):
+    """The user's data is wrong. `where` is `file:line` when it is known."""
+
+    def __init__(self, message: str, where: str | None = None) -> None:
+        self.where = where
+        super().__init__(f"{where}: {message}" if where else message)
+
+
+class StorageError(HardnegError):
+    """The disk is full, a file cannot be read or written, or something of the user's is in the way."""
+
+
+class ModelError(HardnegError):
+    """A model cannot be loaded safely, or its vectors are unusable."""
+
+
+class IntegrityError(HardnegError):
+    """A run folder does not match its manifest."""

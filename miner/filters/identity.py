@@ -1,0 +1,69 @@
+"""Filters that ask whether a candidate *is* something we know: a positive, the query, a copy of either.
+
+Unlabelled relevance shows first as identity: up to 7.5 % of a mined file can be the positive's own text under another id.
+Cheap tests come first (methods: same id, same normalised text, embedding), so the reason given is the plainest one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from miner.types import Bools, Candidates
+
+
+@dataclass(frozen=True)
+class KnownPositive:
+    """Drop the query's own positives, all of them, whichever row or file stated them. Cannot be switched off."""
+
+    needs: ClassVar[tuple[str, ...]] = ("known_positive",)
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        return ~candidates.evidence["known_positive"].astype(bool)
+
+
+@dataclass(frozen=True)
+class SelfMatch:
+    """Drop passages whose text is the query's own (duplicate-question corpora), after normalisation.
+
+    ids: also drop a passage whose id is the query's. Off by default: in many sets queries and passages are numbered apart.
+    """
+
+    ids: bool = False
+    needs: ClassVar[tuple[str, ...]] = ("same_text", "same_id")
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        same: Bools = (candidates.evidence["same_text"] & 2) > 0
+        return ~(same | candidates.evidence["same_id"].astype(bool)) if self.ids else ~same
+
+
+@dataclass(frozen=True)
+class SameText:
+    """Drop passages whose normalised text is a positive's, or that of a better-ranked candidate."""
+
+    needs: ClassVar[tuple[str, ...]] = ("same_text",)
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        keep: Bools = (candidates.evidence["same_text"] & (1 | 4)) == 0
+        return keep
+
+
+@dataclass(frozen=True)
+class NearPositive:
+    """Drop passages whose vector lies at `cosine` or nearer to any known positive of the query: probably the same answer again.
+
+    The threshold depends on the model; lower it (0.80) for fewer false negatives, switch it off for counter-argument corpora.
+    """
+
+    cosine: float = 0.9
+    needs: ClassVar[tuple[str, ...]] = ("near_positive",)
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        keep: Bools = ~(candidates.evidence["near_positive"] >= np.float32(self.cosine))
+        return keep

@@ -1,0 +1,68 @@
+"""Filters on the score alone: a ceiling under the positive, and absolute bounds.
+
+The informative zone lies just below the positive; what scores above it is mostly relevant but unlabelled
+(NV-Retriever, arXiv 2407.15831: relative margin 0.05 was the best of six rules). Comparisons are in float64 on float32 scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from miner.errors import ConfigError
+from miner.types import Bools, Candidates
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Drop candidates that score above the bar less a margin: `bar - |bar| * relative - absolute`; equality is kept.
+
+    |bar|, not bar: a negative positive score must lower the ceiling, not raise it. A bar that is unknown (NaN) drops nothing.
+    """
+
+    absolute: float = 0.0
+    relative: float = 0.0
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        bar = candidates.bar.astype(np.float64)
+        ceiling = bar - np.abs(bar) * self.relative - self.absolute
+        return ~(candidates.scores > ceiling[:, None])
+
+
+@dataclass(frozen=True)
+class MaxScore:
+    """Drop candidates that score above `score`."""
+
+    score: float | None = None
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        _require(self, self.score)
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        return ~(candidates.scores.astype(np.float64) > self.score)
+
+
+@dataclass(frozen=True)
+class MinScore:
+    """Drop candidates that score below `score`."""
+
+    score: float | None = None
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        _require(self, self.score)
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        return ~(candidates.scores.astype(np.float64) < self.score)
+
+
+def _require(part: MaxScore | MinScore, score: float | None) -> None:
+    if score is None:
+        raise ConfigError(f"filter '{'max_score' if isinstance(part, MaxScore) else 'min_score'}' needs a score: write score=0.7")

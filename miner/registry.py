@@ -1,0 +1,91 @@
+"""Parts by name: `margin:relative=0.05,absolute=0.1` is a Spec, `build` makes the part and refuses what it does not know.
+
+Knows no family: the tables are handed in. A part is a frozen dataclass; its fields are its knobs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from miner.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A part's name and its knobs, as text; `off` instead of knobs switches the part off."""
+
+    name: str
+    knobs: tuple[tuple[str, str], ...] = ()
+    off: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Parse `name`, `name:off` or `name:knob=value,knob=value`. ConfigError when it is none of these."""
+        name, _, rest = text.strip().partition(":")
+        if rest.strip() == "off":
+            return cls(name, off=True)
+        knobs = []
+        for item in rest.split(",") if rest else []:
+            knob, equals, value = item.partition("=")
+            if not equals or not knob.strip():
+                raise ConfigError(f"'{text}' is not a part: write name:knob=value,knob=value or name:off")
+            knobs.append((knob.strip(), value.strip()))
+        return cls(name, tuple(knobs))
+
+    def __str__(self) -> str:
+        rest = "off" if self.off else ",".join(f"{knob}={value}" for knob, value in self.knobs)
+        return f"{self.name}:{rest}" if rest else self.name
+
+
+def build(kind: str, table: Mapping[str, type[Any]], spec: Spec) -> Any:
+    """The part `spec` names, with its knobs. `kind` ("filter") is for the message. ConfigError lists what exists."""
+    if spec.name not in table:
+        raise ConfigError(f"there is no {kind} '{spec.name}'; there are: {', '.join(table)}")
+    part = table[spec.name]
+    fields = {field.name: field for field in dataclasses.fields(part)}
+    hints = typing.get_type_hints(part)
+    values = {}
+    for knob, text in spec.knobs:
+        if knob not in fields:
+            raise ConfigError(f"{kind} '{spec.name}' has no knob '{knob}'; it has: {', '.join(fields) or 'none'}")
+        if knob in values:
+            raise ConfigError(f"{kind} '{spec.name}' is given '{knob}' twice")
+        values[knob] = _convert(f"{kind} '{spec.name}': {knob}", hints[knob], text)
+    return part(**values)
+
+
+def resolved(spec: Spec, part: Any) -> Spec:
+    """The same spec with every knob written out, defaults too: what the manifest stores."""
+    knobs = [(field.name, getattr(part, field.name)) for field in dataclasses.fields(part)]
+    return Spec(spec.name, tuple((name, _text(value)) for name, value in knobs if value is not None))
+
+
+def _convert(where: str, hint: Any, text: str) -> Any:
+    """`text` as the knob's type (float, int, bool, Literal, or one of them | None)."""
+    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    kind = next(option for option in options if option is not type(None))
+    if typing.get_origin(kind) is typing.Literal:
+        if text not in typing.get_args(kind):
+            raise ConfigError(f"{where} is one of {', '.join(typing.get_args(kind))}, not '{text}'")
+        return text
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise ConfigError(f"{where} is true or false, not '{text}'")
+        return text.lower() == "true"
+    try:
+        value = kind(text)
+    except ValueError:
+        raise ConfigError(f"{where} is {'a whole number' if kind is int else 'a number'}, not '{text}'") from None
+    if not math.isfinite(value):
+        raise ConfigError(f"{where} is a finite number, not '{text}'")
+    return value
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,29 @@
+"""Take any of the kept, each with the same chance (FlagEmbedding's rule, made repeatable)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from miner.errors import ConfigError
+from miner.types import Bools, Candidates, Noise, Priority
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Priority = noise of (seed, query id, passage id); `first` limits the draw to the first so many that were kept."""
+
+    first: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.first is not None and self.first < 1:
+            raise ConfigError(f"sampler 'uniform' wants first >= 1, got {self.first}")
+
+    def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
+        """Return shape (B, K): higher is taken first."""
+        priority = noise()
+        if self.first is None:
+            return priority
+        # Later candidates stay available, behind all of the first ones, so that a row is not cut short.
+        return np.where(np.cumsum(kept, axis=1) <= self.first, priority, priority - 1)
