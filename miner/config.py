@@ -26,7 +26,7 @@ ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "extra"]
 class MiningConfig(BaseModel):
     """Everything that changes the bytes of the training file. Frozen; unknown fields are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     model: str | None = Field(None, description="sentence-transformers model: a folder, or a hub name where a hub is reachable")
     revision: str | None = Field(None, description="the model's revision on the hub")
@@ -41,11 +41,17 @@ class MiningConfig(BaseModel):
     depth: int = Field(200, ge=1, le=10_000, description="candidates retrieved per query")
     max_depth: int = Field(1000, ge=1, le=10_000, description="candidates retrieved for queries that ran short")
     filters: tuple[str, ...] = Field((), description="filters added to, changed in, or (name:off) taken from the default ones")
-    anchor: Literal["weakest", "own"] = Field("weakest", description="whose score is the bar: the query's weakest positive, or each row's own")
+    anchor: Literal["weakest", "own"] = Field(
+        "weakest", description="whose score is the bar: the query's weakest positive, or each row's own"
+    )
     negatives: int = Field(4, ge=1, le=1000, description="negatives per row")
     sampler: str = Field("top", description="which of the kept are taken")
-    ladder: int = Field(3, ge=0, le=3, description="how far a row that ran short may climb: 0 not at all, 1 deeper, 2 weak positive, 3 no ceiling")
-    fill: Literal["none", "random", "repeat"] = Field("none", description="what fills a row that is still short; the file then carries the tier")
+    ladder: int = Field(
+        3, ge=0, le=3, description="how far a row that ran short may climb: 0 not at all, 1 deeper, 2 weak positive, 3 no ceiling"
+    )
+    fill: Literal["none", "random", "repeat"] = Field(
+        "none", description="what fills a row that is still short; the file then carries the tier"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything drawn")
     min_grade: int = Field(1, ge=1, le=127, description="smallest grade in the qrels that counts as relevant")
     output_format: OutputFormat = Field("triplet", description="shape of the training rows, as sentence-transformers names them")
@@ -143,7 +149,9 @@ class Runtime(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     device: str | None = Field(None, description="cpu, cuda, mps …; default: the best there is")
-    batch_size: Annotated[int, Field(ge=1)] | None = Field(None, description="texts per forward pass; default: 32, or 1024 for a static model")
+    batch_size: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="texts per forward pass; default: 32, or 1024 for a static model"
+    )
     threads: Annotated[int, Field(ge=1)] | None = Field(None, description="processor threads; default: all")
     cache: Path = Field(default_factory=lambda: default_cache(), description="folder of the embedding store")
 

@@ -60,6 +60,8 @@ class Texts:
         wanted = np.asarray(rows, dtype=np.int64)
         if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
             raise IndexError(f"row {int(wanted.min())}..{int(wanted.max())} of {len(self)}")
+        if not len(wanted):
+            return []
         order = np.argsort(wanted, kind="stable")
         batches, starts = np.unique(wanted[order] // BATCH_ROWS, return_index=True)
         values: list[Any] = [None] * len(wanted)
@@ -233,8 +235,17 @@ class Vectors(Protocol):
         """Shape (len(rows), D), finite, C-order. The same text gives the same bits every time."""
         ...
 
+    def fill(self, out: Floats, texts: Texts, rows: Ints | Rows, side: Side) -> None:
+        """Write the same into `out` (len(rows), D), which may be memory-mapped, in pieces."""
+        ...
+
     def describe(self) -> dict[str, Any]:
         """What the manifest says about the model: name, fingerprints, dims, prompts."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """D."""
         ...
 
 
@@ -242,7 +253,7 @@ class Source(Protocol):
     """Where candidates come from."""
 
     def retrieve(self, queries: Ints, depth: int) -> tuple[Rows, Floats]:
-        """rows (B, K), scores (B, K), best first, padded with -1 and NaN."""
+        """Rows (B, K), scores (B, K), best first, padded with -1 and NaN."""
         ...
 
     def score(self, queries: Ints, rows: Rows) -> Floats:
@@ -257,6 +268,14 @@ class Filter(Protocol):
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
+        ...
+
+
+class Evidence(Protocol):
+    """Something a judgement needs beside the score, measured once per candidate."""
+
+    def __call__(self, candidates: Candidates) -> NDArray[Any]:
+        """Return shape (B, K)."""
         ...
 
 

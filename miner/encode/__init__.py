@@ -1,0 +1,11 @@
+"""Texts to vectors: the sentence-transformers encoder with its content-addressed store, or vectors the user made before.
+
+Must not import the families. torch is imported inside functions only.
+"""
+
+from miner.encode.model import Encoder, load_encoder
+from miner.encode.precomputed import Precomputed
+from miner.encode.store import Store, prune, stores
+from miner.encode.stored import StoredVectors
+
+__all__ = ["Encoder", "Precomputed", "Store", "StoredVectors", "load_encoder", "prune", "stores"]

@@ -1,0 +1,196 @@
+"""The sentence-transformers encoder: loaded safely, described exactly.
+
+Safe means: weights from safetensors only, no code from the model's folder or hub page. Exact means: the fingerprint hashes what
+is in memory — weights, tokenizer, module settings, prompt, length, dtype — so another checkpoint can never hit old vectors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miner.errors import ConfigError, ModelError
+from miner.types import Floats, Side, Similarity
+
+PICKLES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
+
+
+class Encoder:
+    """One sentence-transformers model with the prompts of both sides."""
+
+    def __init__(self, model: Any, name: str, *, prompts: dict[Side, str | None], batch_size: int | None = None, similarity: str = "auto"):
+        self.model, self.name = model, name
+        self.static = type(model[0]).__name__ == "StaticEmbedding"
+        self.batch_size = batch_size or (1024 if self.static else 32)
+        self.prompts = prompts
+        self.similarity: Similarity = _similarity(model, similarity)
+        self._routed = any(type(module).__name__ == "Router" for module in model)
+        self._content = _content_hash(model)
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return int(self.model.get_embedding_dimension())
+
+    def fingerprint(self, side: Side) -> str:
+        """64 hex digits: equal only for models that give the same vectors for the same text on this side."""
+        task = side if self._routed else None
+        return hashlib.sha256(json.dumps([self._content, self.prompts[side], task]).encode()).hexdigest()
+
+    def encode(self, texts: Sequence[str], side: Side) -> Floats:
+        """Shape (len(texts), D), as the model gives them: not normalised unless the model does it."""
+        encode = self.model.encode_query if side == "query" else self.model.encode_document
+        vectors = encode(
+            list(texts), prompt=self.prompts[side] or "", batch_size=self.batch_size, show_progress_bar=False, convert_to_numpy=True
+        )
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+    def describe(self) -> dict[str, Any]:
+        """Name, dims, prompts and fingerprints, for the manifest."""
+        return {
+            "name": self.name,
+            "dim": self.dim,
+            "similarity": self.similarity,
+            "max_length": _finite(getattr(self.model, "max_seq_length", None)),
+            "dtype": str(next(self.model.parameters()).dtype).removeprefix("torch."),
+            "prompts": dict(self.prompts),
+            "content": self._content,
+            "fingerprints": {side: self.fingerprint(side) for side in ("query", "passage")},
+        }
+
+
+def load_encoder(config: Any, runtime: Any, model: Any = None) -> Encoder:
+    """The model `config` names on the device `runtime` names, or a loaded `model` as it is.
+
+    ModelError says why it cannot be loaded; ConfigError when none is named.
+    """
+    if model is None:
+        if not config.model:
+            raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
+        _inspect(config.model)
+        model = _load(config, runtime)
+    if config.max_length is not None:
+        model.max_seq_length = config.max_length
+    prompts: dict[Side, str | None] = {
+        "query": _prompt(model, config.query_prompt, config.query_prompt_name, ("query",)),
+        "passage": _prompt(model, config.passage_prompt, config.passage_prompt_name, ("document", "passage", "corpus")),
+    }
+    return Encoder(model, config.model or "in memory", prompts=prompts, batch_size=runtime.batch_size, similarity=config.similarity)
+
+
+def _load(config: Any, runtime: Any) -> Any:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    if runtime.threads:
+        torch.set_num_threads(runtime.threads)
+    try:
+        model = SentenceTransformer(
+            config.model,
+            device=runtime.device,
+            revision=config.revision,
+            trust_remote_code=False,
+            local_files_only=Path(config.model).is_dir(),
+            model_kwargs={"use_safetensors": True, "dtype": getattr(torch, config.dtype)},
+        )
+        return model.to(getattr(torch, config.dtype)).eval()
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ModelError(f"model '{config.model}' cannot be loaded: {reason}") from error
+
+
+def _inspect(name: str) -> None:
+    """Refuse a folder that is no model, has pickled weights, or names modules that are not sentence-transformers' own."""
+    folder = Path(name)
+    if not folder.is_dir():
+        if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+            raise ModelError(f"there is no model folder '{name}'")
+        if os.environ.get("HF_HUB_OFFLINE", "") in ("1", "true", "True") and not _cached(name):
+            raise ModelError(f"there is no folder '{name}', and the hub is switched off (HF_HUB_OFFLINE); give a model folder")
+        return
+    if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
+        raise ModelError(f"'{name}' is no model folder: it has neither modules.json nor config.json")
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in PICKLES and file.name.startswith(("pytorch_model", "model")) and not list(file.parent.glob("*.safetensors")):
+            raise ModelError(f"'{file}' holds pickled weights, which can run code; save the model as safetensors")
+    if (folder / "modules.json").is_file():
+        for module in json.loads((folder / "modules.json").read_text(encoding="utf-8")):
+            if not str(module.get("type", "")).startswith("sentence_transformers."):
+                raise ModelError(f"'{name}' wants to run module '{module.get('type')}', which is not part of sentence-transformers")
+
+
+def _cached(name: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    names = (name, f"sentence-transformers/{name}")
+    return any(isinstance(try_to_load_from_cache(repo, file), str) for repo in names for file in ("modules.json", "config.json"))
+
+
+def _prompt(model: Any, text: str | None, name: str | None, usual: tuple[str, ...]) -> str | None:
+    """The prompt a side gets: the raw one, the named one, or the model's usual one for that side."""
+    known = model.prompts or {}
+    if text is not None:
+        return text
+    if name is not None:
+        if name not in known:
+            raise ConfigError(f"the model has no prompt named '{name}'; it has: {', '.join(known) or 'none'}")
+        return str(known[name])
+    for candidate in (*usual, model.default_prompt_name):
+        if candidate in known:
+            return str(known[candidate]) or None
+    return None
+
+
+def _similarity(model: Any, wanted: str) -> Similarity:
+    name = str(getattr(model, "similarity_fn_name", None) or "cosine") if wanted == "auto" else wanted
+    if name not in ("cosine", "dot", "euclidean"):
+        raise ConfigError(f"the model compares by {name}, which no index here can search; give similarity cosine, dot or euclidean")
+    return name  # type: ignore[return-value]  # mypy does not narrow a str to a Literal by membership
+
+
+def _content_hash(model: Any) -> str:
+    """sha256 over every tensor, the tokenizer and the settings of every module, as they are in memory."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        array = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
+        digest.update(memoryview(array.view(-1).view(_byte()).numpy()))
+    for module in model.modules():
+        config = getattr(module, "config", None)
+        if hasattr(config, "to_dict"):
+            digest.update(
+                json.dumps({k: v for k, v in config.to_dict().items() if not k.startswith("_")}, sort_keys=True, default=str).encode()
+            )
+        if hasattr(module, "get_config_dict"):
+            digest.update(json.dumps(module.get_config_dict(), sort_keys=True, default=str).encode())
+    digest.update(_tokenizer(model).encode())
+    digest.update(f"{getattr(model, 'max_seq_length', None)} {getattr(model, 'truncate_dim', None)} {model!r}".encode())
+    return digest.hexdigest()
+
+
+def _byte() -> Any:
+    import torch
+
+    return torch.uint8
+
+
+def _tokenizer(model: Any) -> str:
+    tokenizer = getattr(model, "tokenizer", None)
+    inner = getattr(tokenizer, "backend_tokenizer", None) or tokenizer
+    # Padding and truncation are set as a side effect of encoding; max_seq_length is hashed by itself.
+    text = inner.to_str() if hasattr(inner, "to_str") else repr(tokenizer)
+    with suppress(ValueError):
+        loaded = json.loads(text)
+        return json.dumps({**loaded, "padding": None, "truncation": None}, sort_keys=True)
+    return str(text)
+
+
+def _finite(value: Any) -> int | None:
+    return int(value) if value is not None and value != float("inf") else None

@@ -1,0 +1,89 @@
+"""Vectors the user made before: a `.npy` (n, D) and, beside it, the ids, one a line (`x.npy` + `x.ids`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miner.errors import InputError
+from miner.types import Floats, Ints, Rows, Side, Similarity, Texts
+
+
+class Precomputed:
+    """Rows of two matrices, found by id. The store is not used: nothing is encoded."""
+
+    def __init__(self, query_file: str, passage_file: str, similarity: str = "auto") -> None:
+        self.similarity: Similarity = "cosine" if similarity == "auto" else similarity  # type: ignore[assignment]  # checked by the config
+        self._files = {"query": Path(query_file), "passage": Path(passage_file)}
+        self._matrices = {side: _load(path) for side, path in self._files.items()}
+        self._ids = {side: _ids(path, len(self._matrices[side])) for side, path in self._files.items()}
+        dims = {side: matrix.shape[1] for side, matrix in self._matrices.items()}
+        if dims["query"] != dims["passage"]:
+            raise InputError(f"query vectors have {dims['query']} dims, passage vectors {dims['passage']}", query_file)
+
+    def vectors(self, texts: Texts, rows: Ints | Rows, side: Side) -> Floats:
+        """Shape (len(rows), D). InputError names the first id that has no vector, or one that is not finite."""
+        ids = texts.ids(rows)
+        found = self._find(ids, side)
+        chosen = np.ascontiguousarray(self._matrices[side][found], dtype=np.float32)
+        if not np.isfinite(chosen).all():
+            bad = ids[int(np.flatnonzero(~np.isfinite(chosen).all(axis=1))[0])]
+            raise InputError(f"the vector of {side} '{bad}' is not finite", str(self._files[side]))
+        return chosen
+
+    def fill(self, out: Floats, texts: Texts, rows: Ints | Rows, side: Side) -> None:
+        """Write the vectors of `rows` into `out` (len(rows), D)."""
+        for start in range(0, len(rows), 16_384):
+            out[start : start + 16_384] = self.vectors(texts, rows[start : start + 16_384], side)
+
+    def describe(self) -> dict[str, Any]:
+        """Which files, for the manifest."""
+        shapes = {side: list(matrix.shape) for side, matrix in self._matrices.items()}
+        return {
+            "name": None,
+            "vectors": {side: str(path) for side, path in self._files.items()},
+            "shapes": shapes,
+            "similarity": self.similarity,
+        }
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return int(self._matrices["passage"].shape[1])
+
+    def _find(self, ids: list[str], side: Side) -> Ints:
+        names, order = self._ids[side]
+        wanted = np.array([text.encode() for text in ids] or [b""])[: len(ids)]
+        at = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
+        missing = names[at] != wanted
+        if missing.any():
+            raise InputError(f"there is no vector for {side} '{ids[int(np.flatnonzero(missing)[0])]}'", str(self._files[side]))
+        found: Ints = order[at]
+        return found
+
+
+def _load(path: Path) -> Floats:
+    try:
+        matrix: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read as a numpy matrix: {error}", str(path)) from error
+    if matrix.ndim != 2 or matrix.dtype.kind != "f" or not len(matrix):
+        raise InputError(f"holds {matrix.dtype} of shape {matrix.shape}; a matrix of floats (n, D) is wanted", str(path))
+    return matrix
+
+
+def _ids(path: Path, count: int) -> tuple[Any, Ints]:
+    """The ids sorted, and the row of each."""
+    file = path.with_suffix(".ids")
+    if not file.is_file():
+        raise InputError(f"there is no {file.name} beside it: the ids of its rows, one a line", str(path))
+    names = np.array(file.read_bytes().splitlines() or [b""])
+    if len(names) != count:
+        raise InputError(f"holds {len(names)} ids, {path.name} holds {count} vectors", str(file))
+    order = np.argsort(names, kind="stable")
+    doubled = np.flatnonzero(names[order][1:] == names[order][:-1])
+    if len(doubled):
+        raise InputError(f"duplicate id '{names[order][doubled[0]].decode()}'", f"{file}:{int(order[doubled[0] + 1]) + 1}")
+    return names[order], order

@@ -1,0 +1,113 @@
+"""Vectors through the store: what is known is read, what is new is encoded in fixed blocks and committed.
+
+A block's composition follows from the content alone — the new texts by falling length, then by hash, cut at fixed sizes — so a
+run that was killed re-makes the same blocks, whatever the input order. Duplicate texts are encoded once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miner.encode.model import Encoder
+from miner.encode.store import Keys, Store, text_keys
+from miner.errors import ModelError
+from miner.types import Floats, Ints, Progress, Rows, Side, Similarity, Texts
+
+BLOCK_CHARS = 2**19
+BLOCK_TEXTS = 4096
+READ_ROWS = 16_384
+
+
+class StoredVectors:
+    """An encoder with its store: the same text gives the same bits every time."""
+
+    def __init__(self, encoder: Encoder, cache: Path, on_progress: Progress | None = None) -> None:
+        self.encoder, self._on_progress = encoder, on_progress
+        self.encoded = 0
+        self._stores: dict[str, Store] = {}
+        self._cache = cache
+
+    @property
+    def similarity(self) -> Similarity:
+        """How the model compares."""
+        return self.encoder.similarity
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return self.encoder.dim
+
+    def describe(self) -> dict[str, Any]:
+        """What the manifest says about the model."""
+        return self.encoder.describe()
+
+    def vectors(self, texts: Texts, rows: Ints | Rows, side: Side) -> Floats:
+        """Shape (len(rows), D): what is missing is encoded first."""
+        store, places = self._ensure(texts, np.asarray(rows, dtype=np.int64), side)
+        if not len(places):
+            return np.empty((0, self.encoder.dim), dtype=np.float32)
+        return np.take(store.vectors(), places, axis=0)
+
+    def fill(self, out: Floats, texts: Texts, rows: Ints | Rows, side: Side) -> None:
+        """Write the vectors of `rows` into `out` (len(rows), D), which may be memory-mapped: never all of them in memory twice."""
+        store, places = self._ensure(texts, np.asarray(rows, dtype=np.int64), side)
+        source = store.vectors()
+        for start in range(0, len(places), READ_ROWS):
+            out[start : start + READ_ROWS] = source[places[start : start + READ_ROWS]]
+
+    def _ensure(self, texts: Texts, rows: Ints, side: Side) -> tuple[Store, Ints]:
+        """Encode what is missing; the store, and the place of each row's vector in it."""
+        store = self._store(side)
+        keys, lengths = _keys_and_lengths(texts, rows)
+        missing = np.flatnonzero(store.find(keys) < 0)
+        if len(missing):
+            _, first = np.unique(keys[missing], axis=0, return_index=True)
+            self._encode(store, texts, rows, missing[first], keys, lengths, side)
+        return store, store.find(keys)
+
+    def _encode(self, store: Store, texts: Texts, rows: Ints, missing: Ints, keys: Keys, lengths: Ints, side: Side) -> None:
+        order = missing[np.lexsort((keys[missing, 1], keys[missing, 0], -lengths[missing]))]
+        done = 0
+        for block in _blocks(order, lengths):
+            wanted = texts.texts(rows[block])
+            vectors = self.encoder.encode(wanted, side)
+            if not np.isfinite(vectors).all():
+                bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+                raise ModelError(
+                    f"model '{self.encoder.name}' gives NaN or infinity for {side} '{texts.ids(rows[block[bad : bad + 1]])[0]}'"
+                )
+            store.append(keys[block], vectors)
+            done += len(block)
+            self.encoded += len(block)
+            if self._on_progress:
+                self._on_progress("encode queries" if side == "query" else "encode passages", done, len(order))
+
+    def _store(self, side: Side) -> Store:
+        fingerprint = self.encoder.fingerprint(side)
+        if fingerprint not in self._stores:
+            self._stores[fingerprint] = Store(self._cache, fingerprint, self.encoder.dim, self.encoder.name)
+        self._stores[fingerprint].refresh()
+        return self._stores[fingerprint]
+
+
+def _keys_and_lengths(texts: Texts, rows: Ints) -> tuple[Keys, Ints]:
+    keys, lengths = [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
+    for start in range(0, len(rows), READ_ROWS):
+        batch = texts.texts(rows[start : start + READ_ROWS])
+        keys.append(text_keys(batch))
+        lengths.append(np.fromiter(map(len, batch), dtype=np.int64, count=len(batch)))
+    return np.concatenate(keys), np.concatenate(lengths)
+
+
+def _blocks(order: Ints, lengths: Ints) -> list[Ints]:
+    """Cut `order` so that a block holds at most BLOCK_TEXTS texts and about BLOCK_CHARS characters."""
+    blocks, start, chars = [], 0, 0
+    for end, row in enumerate(order.tolist(), 1):
+        chars += int(lengths[row])
+        if chars >= BLOCK_CHARS or end - start >= BLOCK_TEXTS:
+            blocks.append(order[start:end])
+            start, chars = end, 0
+    return [*blocks, order[start:]] if start < len(order) else blocks

@@ -1,0 +1,97 @@
+"""Is a candidate one of the positives, the query, or a copy of either? Whole batches at a time, on integers instead of strings."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from miner import noise
+from miner.types import Bools, Candidates, Codes, Dataset, Ints, Rows, Texts
+
+SENTENCE_MARKS = " .,;:!?…\"'“”‘’"
+
+
+def normalise(text: str) -> str:
+    """NFKC, case folded, white space collapsed, sentence marks stripped from both ends (`C++` and `C` stay different)."""
+    folded = " ".join((text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold().split())
+    return folded.strip(SENTENCE_MARKS) or folded
+
+
+class KnownPositive:
+    """Shape (B, K) uint8: 1 where the candidate is a known positive of the query, or stands for one with the very same text."""
+
+    def __init__(self, dataset: Dataset, source: Any) -> None:
+        self._position: Rows = source.position
+
+    def __call__(self, candidates: Candidates) -> Codes:
+        """Return shape (B, K)."""
+        return _among(candidates.rows, candidates.positives, self._position).astype(np.uint8)
+
+
+class SameText:
+    """Shape (B, K) uint8, bits: 1 = a positive's text, 2 = the query's text, 4 = a better-ranked candidate's text; normalised."""
+
+    def __init__(self, dataset: Dataset, source: Any) -> None:
+        corpus = _hashes(dataset.corpus)
+        _, groups = np.unique(np.concatenate([corpus, _hashes(dataset.queries)]), return_inverse=True)
+        self._passages, self._queries = groups[: len(corpus)].astype(np.int32), groups[len(corpus) :].astype(np.int32)
+        distinct = self._passages[source.passage_rows]
+        self._repeats = len(np.unique(distinct)) < len(distinct)
+
+    def __call__(self, candidates: Candidates) -> Codes:
+        """Return shape (B, K)."""
+        groups = np.where(candidates.present, self._passages[candidates.rows], -1)
+        code = _among(candidates.rows, candidates.positives, self._passages).astype(np.uint8)
+        code |= (groups == self._queries[candidates.queries][:, None]).astype(np.uint8) << 1
+        if self._repeats:
+            code |= (_repeated(groups) & candidates.present).astype(np.uint8) << 2
+        return code
+
+
+class SameId:
+    """Shape (B, K) uint8: 1 where the candidate's id is the query's id."""
+
+    def __init__(self, dataset: Dataset, source: Any) -> None:
+        self._passages, self._queries = id_keys(dataset.corpus), id_keys(dataset.queries)
+
+    def __call__(self, candidates: Candidates) -> Codes:
+        """Return shape (B, K)."""
+        same = self._passages[candidates.rows] == self._queries[candidates.queries][:, None]
+        return (same & candidates.present).astype(np.uint8)
+
+
+def id_keys(texts: Texts) -> noise.Keys:
+    """Shape (N,) uint64: a key of every id, in row order."""
+    return np.concatenate([np.empty(0, dtype=np.uint64)] + [noise.keys(batch.column("id").to_pylist()) for batch in texts.batches()])
+
+
+def _hashes(texts: Texts) -> NDArray[np.uint64]:
+    parts = [np.empty(0, dtype=np.uint64)]
+    for start in range(0, len(texts), 16_384):
+        batch = texts.texts(np.arange(start, min(start + 16_384, len(texts))))
+        parts.append(np.fromiter((xxhash.xxh3_64_intdigest(normalise(text).encode()) for text in batch), dtype=np.uint64, count=len(batch)))
+    return np.concatenate(parts)
+
+
+def _among(rows: Rows, positives: Rows, group: Rows) -> Bools:
+    """Shape (B, K): True where a candidate's group is that of one of the anchor's positives. No (B, K, P) array is made."""
+    size = int(group.max()) + 1 if len(group) else 1
+    anchors = np.arange(len(rows), dtype=np.int64)[:, None] * size
+    known = (anchors + group[positives])[positives >= 0]
+    found: Bools = np.isin(anchors + group[rows], known) & (rows >= 0)
+    return found
+
+
+def _repeated(groups: Rows) -> Bools:
+    """Shape (B, K): True where the same group stands further left in the row."""
+    order: Ints = np.argsort(groups, axis=1, kind="stable")
+    ranked = np.take_along_axis(groups, order, axis=1)
+    again = np.zeros(groups.shape, dtype=bool)
+    again[:, 1:] = ranked[:, 1:] == ranked[:, :-1]
+    out = np.zeros(groups.shape, dtype=bool)
+    np.put_along_axis(out, order, again, axis=1)
+    return out

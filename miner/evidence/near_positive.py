@@ -1,0 +1,45 @@
+"""How near a candidate lies to the nearest known positive: the cheapest test for an unlabelled answer (cosine of the vectors)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from miner.sources.scoring import pair_scores
+from miner.types import Candidates, Dataset, Floats
+
+PAIRS = 4096
+
+
+class NearPositive:
+    """Shape (B, K) float32: the largest cosine between the candidate and any known positive of the query; NaN where there is none."""
+
+    def __init__(self, dataset: Dataset, source: Any) -> None:
+        self._vectors, self._position = source.passages, source.position
+        # Unit rows need no norms; for dot and euclidean models the cosine is the inner product over both lengths.
+        self._norms = None if source.similarity == "cosine" else _norms(source.passages)
+
+    def __call__(self, candidates: Candidates) -> Floats:
+        """Return shape (B, K)."""
+        positions = np.where(candidates.present, self._position[candidates.rows], -1).astype(np.int64)
+        anchors, columns = np.nonzero(candidates.positives >= 0)
+        known = self._position[candidates.positives[anchors, columns]]
+        out = np.full(candidates.rows.shape, np.nan, dtype=np.float32)
+        for start in range(0, len(anchors), PAIRS):
+            part = slice(start, start + PAIRS)
+            np.fmax.at(out, anchors[part], self._cosines(known[part], positions[anchors[part]]))
+        return out
+
+    def _cosines(self, known: Any, positions: Any) -> Floats:
+        cosines = pair_scores(self._vectors[known], self._vectors, positions, "cosine")
+        if self._norms is not None:
+            cosines /= np.maximum(self._norms[known][:, None] * self._norms[positions], np.finfo(np.float32).tiny)
+        return cosines
+
+
+def _norms(vectors: Floats) -> Floats:
+    parts = [
+        np.sqrt(np.einsum("nd,nd->n", v, v, dtype=np.float64)) for v in (vectors[s : s + 16_384] for s in range(0, len(vectors), 16_384))
+    ]
+    return np.concatenate(parts).astype(np.float32)

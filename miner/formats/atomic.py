@@ -1,0 +1,172 @@
+"""The one way a file comes to be: complete or not at all. A hidden `.part` beside it, fsync, rename, fsync of the folder.
+
+Owns the translation of what the operating system says into StorageError.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from miner.errors import StorageError
+
+REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EIO: "the disk reports an error",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+}
+
+
+@contextmanager
+def storing(path: str | Path, verb: str = "write") -> Iterator[None]:
+    """Turn an OSError into a StorageError that names the file and the reason. A reader that went away is not a disk error."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
+        raise StorageError(f"cannot {verb} {path}: {reason}") from error
+
+
+def beside(path: Path, suffix: str = "part") -> Path:
+    """A hidden name in the same folder that nothing else uses: the same file system, so that a rename is atomic."""
+    return path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.{suffix}")
+
+
+class Part:
+    """Bytes on their way to `path`, hashed as they pass; `commit` puts them there, `abandon` leaves no trace."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.realpath(path))  # through a symbolic link, as a plain write would
+        self.bytes = 0
+        self.closed = False
+        self._hash = hashlib.sha256()
+        self._temporary = beside(self.path)
+        with storing(self.path):
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "it is a folder")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+    @property
+    def sha256(self) -> str:
+        """Of everything written so far."""
+        return self._hash.hexdigest()
+
+    def write(self, data: bytes) -> int:
+        """Write all of `data`."""
+        view = memoryview(data).cast("B")
+        self._hash.update(view)
+        self.bytes += len(view)
+        length = len(view)
+        with storing(self.path):
+            while view:
+                view = view[os.write(self._file, view) :]
+        return length
+
+    def flush(self) -> None:
+        """Nothing is held back here; Arrow asks."""
+
+    def close(self) -> None:
+        """Nothing happens: `commit` and `abandon` close; Arrow asks."""
+
+    def commit(self) -> None:
+        """Make the bytes durable, then visible."""
+        with storing(self.path):
+            os.fsync(self._file)
+            os.close(self._file)
+            self.closed = True
+            self._temporary.replace(self.path)
+            sync_folder(self.path.parent)
+
+    def abandon(self) -> None:
+        """Remove what was written; quiet, because something else is already going wrong."""
+        with suppress(OSError):
+            if not self.closed:
+                self.closed = True
+                os.close(self._file)
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.commit()
+        finally:
+            self.abandon()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable; file systems that cannot (network, FUSE) are let be."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def folder_part(path: Path, ours: str) -> Iterator[Path]:
+    """A temporary folder that takes the place of `path` on a clean exit; a folder there is replaced only if it holds the file `ours`."""
+    final = Path(os.path.realpath(path))
+    temporary, old = beside(final), beside(final, "old.part")
+    with storing(final):
+        if final.exists() and not (final / ours).is_file() and not (final.is_dir() and not any(final.iterdir())):
+            raise FileExistsError(errno.EEXIST, f"something else is there, not a folder with {ours}")
+        temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        with storing(final):
+            sync_folder(temporary)
+            if final.exists():
+                final.rename(old)
+            temporary.rename(final)
+            sync_folder(final.parent)
+    except BaseException:
+        if old.exists() and not final.exists():
+            old.rename(final)
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_bytes(path: str | Path, data: bytes) -> str:
+    """Put `data` at `path`, atomically; the SHA-256 of it."""
+    with Part(Path(path)) as part:
+        part.write(data)
+    return part.sha256
+
+
+def write_json(path: str | Path, value: Any) -> str:
+    """Put `value` at `path` as indented JSON, atomically, in the order of its keys; the SHA-256 of the bytes."""
+    return write_bytes(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 of a file; of a folder, over the sorted names and hashes of the files in it."""
+    with storing(path, "read"):
+        if Path(path).is_dir():
+            files = sorted(file for file in Path(path).rglob("*") if file.is_file())
+            listing = "".join(f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
+            return hashlib.sha256(listing.encode()).hexdigest()
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()

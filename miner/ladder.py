@@ -1,0 +1,83 @@
+"""The ladder: how a row that ran short still gets its negatives. Each rung adds, marks what it added with its tier, and touches nothing else.
+
+    0  everything passes, within `depth`        1  the same filters, within `max_depth`
+    2  a weak positive's bar is raised to the lower quartile of all positive scores: below it a positive's own score says little
+    3  no ceiling: ranks 31-210 (in a corpus under 300 passages the first tenth is skipped instead), every other filter kept
+    4  fill=random: any retrieved passage (all of a small corpus) that passes the filters of identity, drawn by the noise
+    5  fill=repeat: the row's own negatives again
+
+Owns the order of choosing; must not know how candidates are found or judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from miner.filters import Margin, Ranks
+from miner.types import Bools, Candidates, Codes, Filter, Floats, Ints, Negatives, Rows
+
+RANDOM, REPEATED = 4, 5
+
+
+def rung(
+    anchors: Candidates, filters: Sequence[Filter], tier: int, *, lower_quartile: float, corpus: int
+) -> tuple[Candidates, list[Filter]]:
+    """The anchors as a rung sees them, and the filters it applies."""
+    if tier <= 1:
+        return anchors, list(filters)
+    if tier == 2:
+        return replace(anchors, bar=np.fmax(anchors.bar, np.float32(lower_quartile))), list(filters)
+    without_ceiling = [rule for rule in filters if not isinstance(rule, Margin)]
+    if tier == RANDOM:
+        return anchors, [rule for rule in without_ceiling if not isinstance(rule, Ranks)]
+    skip = min(30, corpus // 10)
+    return anchors, [Ranks(skip=skip, last=skip + 180, of="raw"), *without_ceiling]
+
+
+class Picked:
+    """The negatives of B anchors while the ladder is climbed: columns of their candidates, -1 while free."""
+
+    def __init__(self, anchors: Candidates, negatives: int) -> None:
+        self._anchors = anchors
+        self._columns: Ints = np.full((len(anchors), negatives), -1, dtype=np.int64)
+        self._tiers: Codes = np.zeros((len(anchors), negatives), dtype=np.uint8)
+        self._taken: Bools = np.zeros(anchors.rows.shape, dtype=bool)
+
+    def short(self) -> Ints:
+        """The anchors with a free slot."""
+        return np.flatnonzero((self._columns < 0).any(axis=1))
+
+    def untaken(self, places: Ints) -> Bools:
+        """Shape (len(places), K): True where the candidate is not yet chosen."""
+        return ~self._taken[places]
+
+    def add(self, places: Ints, order: Ints, usable: Bools, tier: int) -> None:
+        """Put the usable columns `order` (len(places), <= M), best first, into the free slots of the anchors at `places`."""
+        used = (self._columns[places] >= 0).sum(axis=1)
+        nth = np.cumsum(usable, axis=1)
+        wanted = usable & (nth <= (self._columns.shape[1] - used)[:, None])
+        anchors, columns = np.nonzero(wanted)
+        slots = used[anchors] + nth[anchors, columns] - 1
+        self._columns[places[anchors], slots] = order[anchors, columns]
+        self._tiers[places[anchors], slots] = tier
+        self._taken[places[anchors], order[anchors, columns]] = True
+
+    def repeat(self) -> None:
+        """Fill free slots with the row's own negatives, in turn; an anchor that has none stays empty."""
+        for place in self.short().tolist():
+            have = self._columns[place][self._columns[place] >= 0]
+            if len(have):
+                free = np.arange(len(have), self._columns.shape[1])
+                self._columns[place, free] = have[free % len(have)]
+                self._tiers[place, free] = REPEATED
+
+    def negatives(self) -> Negatives:
+        """What was picked."""
+        there, at = self._columns >= 0, np.maximum(self._columns, 0)
+        rows: Rows = np.where(there, np.take_along_axis(self._anchors.rows, at, axis=1), -1).astype(np.int32)
+        scores: Floats = np.where(there, np.take_along_axis(self._anchors.scores, at, axis=1), np.nan).astype(np.float32)
+        ranks: Rows = np.where(there, at + 1, 0).astype(np.int32)
+        return Negatives(self._anchors.queries, self._anchors.positives, self._anchors.positive_scores, rows, scores, ranks, self._tiers)

@@ -1,0 +1,5 @@
+"""The report as one HTML page that needs nothing else: no script, no foreign origin, light and dark, readable without pictures."""
+
+from miner.page.sections import page
+
+__all__ = ["page"]

@@ -1,0 +1,183 @@
+"""The page, top to bottom: what was made, how hard it is, what was dropped, what to look at, where it came from."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Any
+
+from miner.page.charts import Bar, bars, histogram
+from miner.page.html import DASH, Html, grid, join, number, percent, score, tag
+
+TIERS = ("strict rules", "found deeper", "bar of a weak positive", "no ceiling", "random passage", "repeated")
+MOST_FACTS = 200
+OPEN = 3
+
+Report = Mapping[str, Any]
+
+
+def page(report: Report, manifest: Mapping[str, Any]) -> str:
+    """One self-contained HTML page. Every text is escaped; the policy in its head allows this one style sheet and nothing else."""
+    style = files("miner.page").joinpath("style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", "Hard negatives: report"),
+        tag("style", Html(style)),
+    )
+    sections = [_hardness, _waterfall, _ranks, _cases, _examples]
+    body = [_header(report, manifest), *(section(report) for section in sections), _provenance(manifest)]
+    skip = tag("a", "Skip to the numbers", href="#numbers", class_="skip")
+    return "<!doctype html>\n" + tag("html", head, tag("body", skip, tag("main", *body)), lang="en") + "\n"
+
+
+def _header(report: Report, manifest: Mapping[str, Any]) -> Html:
+    counts, hardness = report["counts"], report["hardness"]
+    tiles = [
+        ("queries", number(counts["queries"]), f"{number(counts['pairs'])} with a positive each"),
+        ("negatives", number(counts["chosen"]), f"{number(report['hubs']['passages_used'])} different passages"),
+        ("complete rows", percent(report["coverage"]["all"]), f"all {report['setup']['negatives']} negatives found"),
+        ("mean margin", score(hardness["gap"]), "positive less negative"),
+        ("above the positive", percent(hardness["triplet_error"]), "of negatives: suspect or very hard"),
+        ("gradient mass", score(hardness["gradient_mass"]), "0 nothing to learn, 1 all of it"),
+    ]
+    shown = [tag("div", tag("dt", name), tag("dd", tag("b", value), tag("small", note))) for name, value, note in tiles]
+    when = str(manifest.get("created_at") or "").replace("T", " ").replace("+00:00", " UTC")
+    said = " · ".join(filter(None, (_model(manifest), when, f"similarity {report['setup']['similarity']}")))
+    return tag("header", tag("h1", "Hard negatives"), tag("p", said, class_="note"), tag("dl", *shown, id="numbers", class_="tiles"))
+
+
+def _hardness(report: Report) -> Html:
+    spreads = report["scores"]
+    both = histogram(
+        "Scores of positives and negatives", {"positives": ("pos", spreads["positive"]), "negatives": ("neg", spreads["negative"])}
+    )
+    margin = histogram("Margin", {"positive less negative": ("mar", spreads["margin"])})
+    rows = [
+        (
+            name,
+            number(values["count"]),
+            *map(score, (values["mean"], values["std"], values["min"], *values["quantiles"].values(), values["max"])),
+        )
+        for name, values in spreads.items()
+    ]
+    heads = ["", "#count", "#mean", "#std", "#min", *(f"#{q} %" for q in spreads["margin"]["quantiles"]), "#max"]
+    note = "Left of zero a negative scores above its positive."
+    cards = tag("div", _card("Scores", both), _card("Margin", margin, tag("p", note, class_="note")), class_="pair")
+    return _section("How hard", cards, grid("Scores and margins in numbers", heads, rows))
+
+
+def _waterfall(report: Report) -> Html:
+    counts = report["counts"]
+    left, rows = counts["judged"], [Bar("judged", counts["judged"], 0, "quiet")]
+    for name, count in counts["dropped"].items():
+        left -= count
+        rows.append(Bar(f"− {name}", count, left, "drop"))
+    rows += [Bar("kept", counts["kept"], 0, "pos"), Bar("chosen", counts["chosen"], 0, "neg")]
+    return _section(
+        "What was dropped", _card("Candidates", bars("Each filter counts what the ones before it left", ["step"], rows, counts["judged"]))
+    )
+
+
+def _ranks(report: Report) -> Html:
+    ranks, tiers = report["ranks"], report["counts"]["tiers"]
+    steps = [Bar(_span(step["first"], step["last"]), step["count"], 0, "neg") for step in ranks["histogram"]]
+    highest = max(step.size for step in steps)
+    middle = f"median {number(ranks['median'])}" + (f"; {number(ranks['unranked'])} were not retrieved" if ranks["unranked"] else "")
+    ladder = [Bar(f"{tier} {name}", tiers[str(tier)], 0, "neg" if tier == 0 else "drop") for tier, name in enumerate(TIERS)]
+    ranked = bars(f"Rank of the chosen among everything retrieved: {middle}", ["rank"], steps, highest, ranks["count"])
+    climbed = bars("How far the rules were relaxed to find a negative", ["tier"], ladder, max(tiers.values()), report["counts"]["chosen"])
+    return _section("Where they come from", tag("div", _card("Ranks", ranked), _card("Tiers", climbed), class_="pair"))
+
+
+def _cases(report: Report) -> Html:
+    starved, suspicious, hubs = report["starved"], report["suspicious"], report["hubs"]
+    hungry = [(case["id"], number(case["found"]), case["reason"] or "too few candidates") for case in starved["examples"]]
+    wrong = [(case["query_id"], case["positive_id"], score(case["score"]), case["reason"]) for case in suspicious["examples"]]
+    most = [(hub["id"], number(hub["uses"])) for hub in hubs["most_used"]]
+    share = f"The most used 1 % fill {percent(hubs['top_percent_share'])} of the places; Gini {score(hubs['gini'])}"
+    return _section(
+        "What to look at",
+        _card("Suspicious positives", _list(f"{number(suspicious['total'])} known positives the model does not find; lowest scores first",
+              ["query", "positive", "#score", "why"], wrong)),
+        tag("div",
+            _card("Starved queries", _list(f"{number(starved['total'])} queries found too few under the strict rules",
+                  ["query", "#found", "most dropped by"], hungry)),
+            _card("Hubs", _list(share, ["passage", "#uses"], most)),
+            class_="pair"),
+    )  # fmt: skip
+
+
+def _examples(report: Report) -> Html:
+    rows = [_example(case, place < OPEN) for place, case in enumerate(report["examples"])]
+    return _section("Rows as they are", *(rows or [tag("p", "There are none.", class_="note")]))
+
+
+def _example(case: Mapping[str, Any], is_open: bool) -> Html:
+    positive = case["positive"] or {"text": DASH, "id": DASH, "score": None, "of": 0}
+    bar = positive["score"]
+    rows = [
+        (number(one["rank"] or None), score(one["score"]), score(None if None in (bar, one["score"]) else bar - one["score"]),
+         TIERS[one["tier"]], tag("span", one["text"], tag("small", one["id"])))
+        for one in case["negatives"]
+    ]  # fmt: skip
+    more = f" · the weakest of {positive['of']}" if positive["of"] > 1 else ""
+    told = tag("p", positive["text"], tag("small", f"{positive['id']} · score {score(bar)}{more}"), class_="positive")
+    table = _list("Its negatives" if rows else "No negative was found", ["#rank", "#score", "#margin", "tier", "passage"], rows, "rows")
+    return tag(
+        "details", tag("summary", case["query"], tag("small", case["query_id"])), told, table, open="" if is_open else None, class_="card"
+    )
+
+
+def _provenance(manifest: Mapping[str, Any]) -> Html:
+    """The manifest, one fold per section, nested names joined by dots."""
+    plain = {name: value for name, value in manifest.items() if not isinstance(value, Mapping)}
+    groups = {"run": plain} | {name: value for name, value in manifest.items() if isinstance(value, Mapping)}
+    folds = []
+    for name, values in groups.items():
+        if not (facts := list(_facts(values))):
+            continue
+        more = tag("p", f"and {len(facts) - MOST_FACTS} more", class_="note") if len(facts) > MOST_FACTS else None
+        table = _list(name, ["name", "value"], facts[:MOST_FACTS])
+        folds.append(tag("details", tag("summary", name), table, more, open="" if name == "config" else None, class_="card"))
+    return _section("How it was made", *folds)
+
+
+def _facts(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _facts(value, f"{prefix}{name}.")
+        elif isinstance(value, (list, tuple)):
+            yield f"{prefix}{name}", ", ".join(map(str, value)) or DASH
+        else:
+            yield f"{prefix}{name}", DASH if value is None else str(value)
+
+
+def _model(manifest: Mapping[str, Any]) -> str:
+    told = manifest.get("model") or manifest.get("config", {}).get("model")
+    return str(told.get("name") or "") if isinstance(told, Mapping) else str(told or "")
+
+
+def _span(first: int, last: int | None) -> str:
+    return f"over {first - 1}" if last is None else str(first) if first == last else f"{first}–{last}"
+
+
+def _list(caption: str, heads: list[str], rows: list[Any], classes: str = "") -> Html:
+    return grid(caption, heads, rows, classes) if rows else tag("p", f"{caption.partition(';')[0]}.", class_="note")
+
+
+def _section(title: str, *children: Html) -> Html:
+    name = title.lower().replace(" ", "-")
+    return tag("section", tag("h2", title, id=name), join(children), aria_labelledby=name)
+
+
+def _card(title: str, *children: Html) -> Html:
+    return tag("div", tag("h3", title), *children, class_="card")

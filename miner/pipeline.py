@@ -1,0 +1,141 @@
+"""READ FIRST. The two passes.
+
+    retrieve   pass 1: for each block of queries, candidates with scores and evidence; deeper for queries that would run short
+    choose     pass 2: judge every candidate, take the best of what is kept, climb the ladder where a row ran short
+
+Pass 1 needs vectors and runs once; pass 2 needs numbers only and is repeated at will. Judging is a pure function of scores and
+evidence: the first filter that drops a candidate is its reason, and scores are never overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from miner import noise
+from miner.config import MiningConfig
+from miner.evidence import EVIDENCE
+from miner.evidence.identity import id_keys
+from miner.ladder import RANDOM, Picked, rung
+from miner.types import Bools, Candidates, Codes, Dataset, Evidence, Filter, Floats, Ints, Negatives, Priority, Rows, Source
+
+BLOCK = 4096
+"""Queries per block: the unit of work, of progress and of the candidate file. Fixed, so that no setting of speed changes a byte."""
+
+PADDING = 255
+
+
+# ---------------------------------------------------------------- pass 1
+
+
+@dataclass(frozen=True)
+class Block:
+    """The candidates of one block of queries, in id order: all within `depth`, and those fetched deeper. `deep` is None if none were."""
+
+    shallow: Candidates
+    deep: Candidates | None
+
+
+def retrieve(dataset: Dataset, source: Source, config: MiningConfig) -> Iterator[Block]:
+    """Pass 1, block by block, queries in id order."""
+    evidence = {name: make(dataset, source) for name, make in EVIDENCE.items()}
+    order = dataset.queries.id_order.astype(np.int64)
+    for start in range(0, len(order), BLOCK):
+        queries = order[start : start + BLOCK]
+        found = _candidates(dataset, source, evidence, queries, config.depth)
+        short = _short(found, config)
+        if not len(short) or config.deepest <= found.rows.shape[1] or config.ladder < 1:
+            yield Block(found, None)
+            continue
+        deep = _candidates(dataset, source, evidence, queries[short], config.deepest)
+        rest = np.setdiff1d(np.arange(len(queries)), short)
+        yield Block(found.take(rest), deep)
+
+
+def _candidates(dataset: Dataset, source: Source, evidence: Mapping[str, Evidence], queries: Ints, depth: int) -> Candidates:
+    rows, scores = source.retrieve(queries, depth)
+    positives = _padded([dataset.qrels.positives(int(query)) for query in queries])
+    positive_scores = source.score(queries, positives)
+    bare = Candidates(queries, rows, scores, positives, positive_scores, weakest(positive_scores))
+    return replace(bare, evidence={name: measure(bare) for name, measure in evidence.items()})
+
+
+def _short(found: Candidates, config: MiningConfig) -> Ints:
+    """Anchors of which at least one row would get fewer negatives than asked for."""
+    filters = list(config.active_filters.values())
+    if config.anchor == "weakest":
+        return np.flatnonzero((judge(found, filters) == 0).sum(axis=1) < config.negatives)
+    own = per_positive(found)
+    few = (judge(own, filters) == 0).sum(axis=1) < config.negatives
+    return np.flatnonzero(np.isin(found.queries, own.queries[few]))
+
+
+def weakest(positive_scores: Floats) -> Floats:
+    """Shape (B,): the smallest positive score of each anchor, NaN where there is none."""
+    lowest = np.where(np.isnan(positive_scores), np.float32(np.inf), positive_scores).min(axis=1, initial=np.inf)
+    return np.where(np.isinf(lowest), np.float32(np.nan), lowest).astype(np.float32)
+
+
+def _padded(rows: list[Rows]) -> Rows:
+    out = np.full((len(rows), max([1, *map(len, rows)])), -1, dtype=np.int32)
+    for place, values in enumerate(rows):
+        out[place, : len(values)] = values
+    return out
+
+
+# ---------------------------------------------------------------- pass 2
+
+
+def judge(candidates: Candidates, filters: list[Filter]) -> Codes:
+    """dropped_by, shape (B, K): 0 kept, 255 padding, else the 1-based place of the first filter that dropped it."""
+    dropped = np.where(candidates.present, 0, PADDING).astype(np.uint8)
+    for place, rule in enumerate(filters, 1):
+        kept = dropped == 0
+        keep = rule(replace(candidates, kept=kept))
+        dropped[kept & ~keep] = place
+    return dropped
+
+
+def per_positive(candidates: Candidates) -> Candidates:
+    """One anchor for every (query, positive), whose bar is that positive's own score; evidence still knows all positives."""
+    anchors, columns = np.nonzero(candidates.positives >= 0)
+    own = candidates.take(anchors)
+    scores = candidates.positive_scores[anchors, columns]
+    return replace(own, positives=candidates.positives[anchors, columns][:, None], positive_scores=scores[:, None], bar=scores)
+
+
+class Chooser:
+    """Pass 2, with what it must know of the whole run: the lower quartile of all positive scores, the ids behind the noise, the corpus' size."""
+
+    def __init__(self, dataset: Dataset, config: MiningConfig, lower_quartile: float) -> None:
+        self._config, self._lower_quartile = config, lower_quartile
+        self._filters = list(config.active_filters.values())
+        self._keys = (id_keys(dataset.queries), id_keys(dataset.corpus))
+
+    def choose(self, candidates: Candidates) -> tuple[Candidates, Codes, Negatives]:
+        """The anchors (one per positive if so configured), what became of each of their candidates (B, K), and the negatives."""
+        anchors = per_positive(candidates) if self._config.anchor == "own" else candidates
+        dropped = judge(anchors, self._filters)
+        picked = Picked(anchors, self._config.negatives)
+        within = np.arange(anchors.rows.shape[1]) < self._config.depth
+        self._pick(picked, np.arange(len(anchors)), anchors, (dropped == 0) & within, tier=0)
+        for tier in [*range(1, self._config.ladder + 1), *([RANDOM] if self._config.fill == "random" else [])]:
+            short = picked.short()
+            if len(short):
+                seen, rules = rung(anchors.take(short), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1]))
+                self._pick(picked, short, seen, judge(seen, rules) == 0, tier)
+        if self._config.fill == "repeat":
+            picked.repeat()
+        return anchors, dropped, picked.negatives()
+
+    def _pick(self, picked: Picked, places: Ints, anchors: Candidates, kept: Bools, tier: int) -> None:
+        """Let the sampler rank what a rung kept, and hand the best to the free slots."""
+        kept = kept & picked.untaken(places)
+        priority = self._noise(anchors) if tier == RANDOM else self._config.active_sampler(anchors, kept, lambda: self._noise(anchors))
+        order = np.argsort(np.where(kept, -priority, np.inf), axis=1, kind="stable")[:, : self._config.negatives]
+        picked.add(places, order, np.take_along_axis(kept, order, axis=1), tier)
+
+    def _noise(self, anchors: Candidates) -> Priority:
+        return noise.uniform(self._config.seed, self._keys[0][anchors.queries], self._keys[1][anchors.rows])

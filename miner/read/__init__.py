@@ -1,0 +1,10 @@
+"""Datasets in: a BEIR folder, three files, pairs, or lists in memory become a Dataset, checked line by line.
+
+Imports types and errors only.
+"""
+
+from miner.read.beir import read_beir, read_files
+from miner.read.inputs import Given, read
+from miner.read.pair_rows import read_inline, read_pairs
+
+__all__ = ["Given", "read", "read_beir", "read_files", "read_inline", "read_pairs"]

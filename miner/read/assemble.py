@@ -1,0 +1,95 @@
+"""Texts and judgements become a Dataset on disk: queries without a positive leave, judgements are merged and put in order.
+
+Imports types, errors and its neighbours only.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miner.errors import InputError, StorageError
+from miner.read.rejects import Inputs, OnError, Rejects
+from miner.read.texts import rewrite
+from miner.types import Dataset, Ints, Qrels, Rows, Texts
+
+QUERIES, CORPUS = "queries.arrow", "corpus.arrow"
+READING = "reading"
+"""Suffix of files that are still being read; none is left behind, and no file that somebody else has mapped is written to."""
+
+
+@contextmanager
+def workplace(into: Path | None, on_error: OnError) -> Iterator[tuple[Path, Rejects]]:
+    """The folder that gets the Arrow files (a temporary one, gone when the interpreter is, where none is given), and its rejects."""
+    folder = into or Path(tempfile.mkdtemp(prefix="hardneg-"))
+    if into is None:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be made: {error.strerror}") from None
+    try:
+        with Rejects(folder, on_error) as rejects:
+            yield folder, rejects
+    finally:
+        for half in [*folder.glob(f"*.{READING}"), *folder.glob("*.part")]:
+            half.unlink()
+
+
+def assemble(
+    into: Path, queries: Path, judged: tuple[Ints, Ints, NDArray[np.int8]], min_grade: int, extras: Sequence[str | None] | None = None
+) -> Dataset:
+    """The Dataset of corpus.arrow, the file `queries`, and judgements (J,) as rows of both."""
+    count, corpus = len(Texts(queries)), Texts(into / CORPUS)
+    seen = np.bincount(judged[0], minlength=count) > 0
+    useful = np.bincount(judged[0], weights=judged[2] >= min_grade, minlength=count) > 0
+    if not useful.any():
+        raise InputError(f"no query has a positive: none of {len(judged[0])} judgements has a grade of {min_grade} or more")
+    rewrite([(queries, useful)], into / QUERIES)
+    kept = useful[judged[0]]
+    rows = (np.cumsum(useful) - 1)[judged[0][kept]]
+    extras = None if extras is None else [extras[i] for i in np.flatnonzero(kept).tolist()]
+    qrels, repeated = ragged(int(useful.sum()), rows, judged[1][kept], judged[2][kept], corpus.id_order, extras)
+    reading = {
+        "queries": int(useful.sum()),
+        "passages": len(corpus),
+        "judgements": len(qrels.rows),
+        "queries_not_in_split": int((~seen).sum()),
+        "queries_without_positive": int((seen & ~useful).sum()),
+        "repeated_judgements": repeated,
+    }
+    return Dataset(Texts(into / QUERIES), corpus, replace(qrels, min_grade=min_grade), reading)
+
+
+def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: Inputs) -> Dataset:
+    """Add what the readers noted, and save."""
+    done = replace(dataset, reading={**dataset.reading, "rejected": rejects.count}, inputs=inputs)
+    try:
+        done.save(into)
+    except OSError as error:
+        raise StorageError(f"{into} cannot be written: {error}") from None
+    return done
+
+
+def ragged(
+    count: int, queries: Ints, passages: Ints, grades: NDArray[np.int8], id_order: Rows, extras: Sequence[str | None] | None = None
+) -> tuple[Qrels, int]:
+    """Judgements (J,) per query, ascending passage id within one; of repeated ones the highest grade stays, and how many went."""
+    rank = np.empty(len(id_order), dtype=np.int64)
+    rank[id_order] = np.arange(len(id_order))
+    order = np.lexsort((-grades.astype(np.int16), rank[passages], queries))
+    same = (np.diff(queries[order]) == 0) & (np.diff(passages[order]) == 0)
+    order = order[np.concatenate([[True], ~same])]
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(queries[order], minlength=count))]).astype(np.int64)
+    chosen = None if extras is None else [extras[i] for i in order.tolist()]
+    if chosen is not None and not any(chosen):
+        chosen = None
+    return Qrels(indptr, passages[order].astype(np.int32), grades[order], extras=chosen), int(same.sum())

@@ -1,0 +1,85 @@
+"""Hugging Face `datasets`: a folder that `save_to_disk` wrote, and `hf:name[:config][:split]`. The library is imported only here.
+
+No code of a dataset is run: `datasets` 4 and later has no way to do so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from miner.errors import InputError
+from miner.read.files import hashed
+from miner.read.rejects import Inputs
+
+BATCH = 1024
+SAVED = ("dataset_dict.json", "state.json")
+
+log = logging.getLogger(__name__)
+
+
+def open_saved(given: str, inputs: Inputs) -> Iterator[Any]:
+    """Arrow tables of a folder that `save_to_disk` wrote; every file in it is hashed."""
+    folder = Path(given)
+    if not any((folder / name).exists() for name in SAVED):
+        raise InputError(f"{given} is a folder, but none that datasets' save_to_disk wrote; a file is needed, or such a folder")
+    from datasets import load_from_disk
+
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        inputs[str(path)] = hashed(path)
+    try:
+        loaded = load_from_disk(given)
+    except Exception as error:  # noqa: BLE001 - whatever a damaged folder makes the library raise
+        raise InputError(f"cannot be read as a saved dataset: {_first_line(error)}", given) from None
+    return _tables(_one_split(loaded, given, None))
+
+
+def open_hub(given: str, inputs: Inputs) -> Iterator[Any]:
+    """Arrow tables of a dataset on the hub: hf:name, hf:name:config, hf:name:config:split or hf:name::split."""
+    name, config, split, *rest = [*given.removeprefix("hf:").split(":"), "", ""]
+    if not name or any(rest):
+        raise InputError(f"'{given}' is not hf:name, hf:name:config, hf:name:config:split or hf:name::split")
+    from datasets import load_dataset
+
+    try:
+        loaded = load_dataset(name, config or None)
+    except Exception as error:  # whatever the library raises for a hub that is away, the user needs one sentence
+        log.debug("load_dataset failed", exc_info=True)
+        raise InputError(
+            f"{given}: the hub, or this dataset on it, cannot be reached ({_first_line(error)}); "
+            "give a file, or a folder that datasets' save_to_disk wrote on a machine that can"
+        ) from None
+    chosen = _one_split(loaded, given, split or None)
+    inputs[given] = _hash_all([Path(file["filename"]) for file in chosen.cache_files])
+    return _tables(chosen)
+
+
+def _one_split(loaded: Any, given: str, split: str | None) -> Any:
+    if not isinstance(loaded, dict):
+        return loaded
+    name = split or ("train" if "train" in loaded else next(iter(loaded)) if len(loaded) == 1 else None)
+    if name not in loaded:
+        there = ", ".join(sorted(loaded))
+        advice = "write hf:name:config:split" if given.startswith("hf:") else f"give the folder of one, such as {given}/{sorted(loaded)[0]}"
+        raise InputError(f"{given} has " + (f"no split '{name}'" if name else "several splits") + f": {there}; {advice}")
+    return loaded[name]
+
+
+def _tables(dataset: Any) -> Iterator[Any]:
+    if not len(dataset):
+        return iter(())
+    tables: Iterator[Any] = dataset.with_format("arrow").iter(batch_size=BATCH)
+    return tables
+
+
+def _hash_all(paths: list[Path]) -> dict[str, Any]:
+    notes = [hashed(path) for path in sorted(paths)]
+    joined = sha256("".join(note["sha256"] for note in notes).encode())
+    return {"bytes": sum(note["bytes"] for note in notes), "sha256": joined.hexdigest()}
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}" if str(error).strip() else type(error).__name__

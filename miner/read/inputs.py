@@ -1,0 +1,49 @@
+"""One door for every kind of input: what is given decides which reader runs.
+
+Takes anything with the attributes of `Given`, and so does not import the config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from miner.errors import InputError
+from miner.read.beir import read_beir, read_files
+from miner.read.pair_rows import read_pairs
+from miner.read.rejects import OnError
+from miner.types import Dataset
+
+
+class Given(Protocol):
+    """What is read."""
+
+    @property
+    def data(self) -> str | None: ...  # noqa: D102
+    @property
+    def split(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def corpus(self) -> str | None: ...  # noqa: D102
+    @property
+    def queries(self) -> str | None: ...  # noqa: D102
+    @property
+    def qrels(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def pairs(self) -> str | None: ...  # noqa: D102
+    @property
+    def fields(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def on_error(self) -> OnError: ...  # noqa: D102
+
+
+def read(inputs: Given, into: Path | None = None, min_grade: int = 1) -> Dataset:
+    """Read a BEIR folder, three files, or pairs. min_grade: the smallest grade that counts as relevant; pairs have none."""
+    if inputs.pairs:
+        return read_pairs(inputs.pairs, inputs.corpus, into, fields=inputs.fields, on_error=inputs.on_error)
+    if inputs.data:
+        return read_beir(inputs.data, into, split=inputs.split, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
+    if inputs.corpus and inputs.queries and inputs.qrels:
+        given = (inputs.corpus, inputs.queries, inputs.qrels)
+        return read_files(*given, into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
+    raise InputError("nothing to read: give a BEIR folder, or corpus, queries and qrels, or pairs")

@@ -1,0 +1,56 @@
+"""Lines in: numbered from 1, without a byte order mark, and none longer than MAX_LINE_BYTES is ever held in memory.
+
+Imports its neighbours only.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from miner.read.files import opened
+from miner.read.rejects import BadRow, Inputs, Origin, Rejects
+
+MAX_LINE_BYTES = 4 << 20
+BOM = b"\xef\xbb\xbf"
+PIECE = 1 << 16
+
+Row = dict[str, Any]
+Numbered = Iterator[tuple[int, Row]]
+
+
+def lines(given: str, rejects: Rejects, inputs: Inputs) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank; one that is too long is rejected."""
+    for number, line, too_long in cut_lines(given, inputs):
+        if too_long:
+            rejects.add(Origin(given), number, too_long, line)
+        elif not line.isspace() and line:
+            yield number, line
+
+
+def cut_lines(given: str, inputs: Inputs) -> Iterator[tuple[int, bytes, str]]:
+    """Every line with its number; of one that is too long only the start, and the reason."""
+    with opened(given, inputs) as stream:
+        number = 0
+        while line := stream.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            too_long = ""
+            if len(line) > MAX_LINE_BYTES:
+                too_long = f"the line is longer than {MAX_LINE_BYTES} bytes"
+                _skip(stream, line)
+                line = line[:PIECE]
+            yield number, line.removeprefix(BOM) if number == 1 else line, too_long
+
+
+def decoded(line: bytes) -> str:
+    """A line as text, without its end."""
+    try:
+        return line.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise BadRow(f"invalid UTF-8 at byte {error.start + 1}") from None
+
+
+def _skip(stream: io.BufferedReader, line: bytes) -> None:
+    while line and not line.endswith(b"\n"):
+        line = stream.readline(PIECE)

@@ -1,0 +1,158 @@
+"""Rows of pair files and lists in memory become pairs; the doors `read_pairs` and `read_inline`.
+
+Imports types, errors and its neighbours only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from miner.read.assemble import READING, finish, workplace
+from miner.read.beir import NO_FIELDS
+from miner.read.cells import as_json, clean_id, clean_text, clean_title, full_text, kind
+from miner.read.columns import CORPUS, PAIRS, Columns, check_fields
+from miner.read.files import must_exist
+from miner.read.pairs import Collector, Pair, Positive
+from miner.read.rejects import BadRow, Inputs, OnError, Origin, Rejects
+from miner.read.rows import Rows, open_rows
+from miner.read.texts import Read, read_texts
+from miner.types import Dataset
+
+ITEM = ("id", "text", "positives", "positive_texts")
+IDS_OF_POSITIVES = ("docid", "id", "_id", "doc_id", "passage_id", "pid")
+
+
+def read_pairs(
+    pairs: Path | str,
+    corpus: Path | str | None = None,
+    into: Path | None = None,
+    *,
+    fields: Mapping[str, str] = NO_FIELDS,
+    on_error: OnError = "fail",
+) -> Dataset:
+    """Read (query, positive) rows; the positives join the corpus, where one is given."""
+    check_fields(fields, PAIRS, CORPUS)
+    for role, name in (("pairs", str(pairs)), ("corpus", str(corpus or pairs))):
+        if not name.startswith("hf:"):
+            must_exist(name, role)
+    inputs = Inputs()
+    with workplace(into, on_error) as (folder, rejects):
+        given = open_rows(str(corpus), rejects, inputs) if corpus else None
+        known = _corpus(given, fields, folder, rejects)
+        rows = open_rows(str(pairs), rejects, inputs)
+        return finish(_collected(rows, _of_file(rows.origin, fields), known, folder, rejects), folder, rejects, inputs)
+
+
+def read_inline(
+    queries: Iterable[Mapping[str, Any]],
+    passages: Iterable[Mapping[str, Any]] = (),
+    into: Path | None = None,
+    *,
+    on_error: OnError = "fail",
+) -> Dataset:
+    """Read from memory. A query is {"id", "text", "positives": passage ids, "positive_texts": texts}, a passage {"id", "text", "title"}."""
+    held = list(passages)
+    with workplace(into, on_error) as (folder, rejects):
+        known = _corpus(_in_memory("passages", held, rejects), NO_FIELDS, folder, rejects) if held else None
+        rows = _in_memory("queries", queries, rejects)
+        return finish(_collected(rows, _of_item, known, folder, rejects), folder, rejects, Inputs())
+
+
+Parse = Callable[[int, dict[str, Any]], Pair]
+
+
+def _corpus(rows: Rows | None, fields: Mapping[str, str], folder: Path, rejects: Rejects) -> Read | None:
+    return read_texts(rows, CORPUS, fields, folder / f"corpus.{READING}", rejects) if rows else None
+
+
+def _collected(rows: Rows, parse: Parse, known: Read | None, folder: Path, rejects: Rejects) -> Dataset:
+    with Collector(folder, known, rows.origin, rejects) as collector:
+        for number, row in rows.numbered:
+            try:
+                collector.add(parse(number, row))
+            except BadRow as wrong:
+                rejects.add(rows.origin, number, str(wrong), row)
+    return collector.dataset()
+
+
+def _in_memory(name: str, items: Iterable[Mapping[str, Any]], rejects: Rejects) -> Rows:
+    origin = Origin(name, "{}[{}]")
+
+    def numbered() -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, item in enumerate(items):
+            if isinstance(item, Mapping):
+                yield number, dict(item)
+            else:
+                rejects.add(origin, number, f"{kind(item)} where an object is needed", item)
+
+    return Rows(origin, numbered())
+
+
+def _of_file(origin: Origin, fields: Mapping[str, str]) -> Parse:
+    columns = Columns(origin, PAIRS, fields)
+
+    def parse(number: int, row: dict[str, Any]) -> Pair:
+        values = columns(row)
+        if not columns.bound.keys() & {"positive", "positive_id"}:
+            raise columns.unknown("positive", row)
+        query_id = values.get("query_id")
+        if "query_id" in columns.bound:
+            query_id = clean_id(query_id, columns.name("query_id"))
+        query = full_text(values.get("query"), columns.name("query"))
+        positives = _positives(values.get("positive"), values.get("positive_id"), columns)
+        return Pair(number, query_id, query, positives, columns.further(row), row)
+
+    return parse
+
+
+def _positives(texts: Any, ids: Any, columns: Columns) -> list[Positive]:
+    name, id_name = columns.name("positive"), columns.name("positive_id")
+    if texts is None and ids is None:
+        raise BadRow(f"missing '{name if 'positive' in columns.bound else id_name}'")
+    named = [clean_id(value, id_name) for value in (ids if isinstance(ids, list) else [ids])] if ids is not None else []
+    if texts is None:
+        return [Positive(value, None, None) for value in _some(named, id_name)]
+    found = [_positive(value, name) for value in _some(texts if isinstance(texts, list) else [texts], name)]
+    if ids is None:
+        return found
+    if len(named) != len(found):
+        raise BadRow(f"'{name}' has {len(found)} values and '{id_name}' has {len(named)}")
+    return [Positive(value, one.title, one.text) for value, one in zip(named, found, strict=True)]
+
+
+def _positive(value: Any, name: str) -> Positive:
+    if isinstance(value, str):
+        return Positive(None, None, full_text(value, name))
+    if not isinstance(value, dict):
+        raise BadRow(f"'{name}' holds {kind(value)}; a string, a list of strings, or a list of objects with text is needed")
+    title, text = clean_title(value.get("title"), "title"), clean_text(value.get("text"), f"{name}.text")
+    if not title and (not text or text.isspace()):
+        raise BadRow(f"'{name}.text' is empty")
+    key = next((key for key in IDS_OF_POSITIVES if value.get(key) is not None), None)
+    return Positive(clean_id(value[key], key) if key else None, title, text)
+
+
+def _some(values: list[Any], name: str) -> list[Any]:
+    if not values:
+        raise BadRow(f"'{name}' is an empty list")
+    return values
+
+
+def _of_item(number: int, item: dict[str, Any]) -> Pair:
+    ids, texts = (_listed(item.get(name), name) for name in ("positives", "positive_texts"))
+    if not ids and not texts:
+        raise BadRow("missing 'positives': passage ids, or 'positive_texts'")
+    positives = [Positive(clean_id(value, "positives"), None, None) for value in ids]
+    positives += [Positive(None, None, full_text(value, "positive_texts")) for value in texts]
+    text, extra = full_text(item.get("text"), "text"), as_json({name: value for name, value in item.items() if name not in ITEM})
+    return Pair(number, None if item.get("id") is None else clean_id(item["id"], "id"), text, positives, extra, item)
+
+
+def _listed(value: Any, name: str) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        raise BadRow(f"'{name}' is {kind(value)}; a list is needed")
+    return list(value)

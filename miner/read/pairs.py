@@ -1,0 +1,184 @@
+"""(query, positive) rows in: texts join the corpus, or are found in the one that is given.
+
+Every occurrence is written as it comes; equal ids are merged afterwards by sorting their keys, so nothing but keys is held in memory.
+Imports types, errors and its neighbours only.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from miner.errors import InputError
+from miner.read.assemble import CORPUS, READING, assemble
+from miner.read.cells import short_hash
+from miner.read.ids import Lookup, chunks, firsts, text_keys
+from miner.read.rejects import Origin, Rejects
+from miner.read.texts import Read, TextsWriter, rewrite
+from miner.types import Bools, Dataset, Ints, Texts, join_title
+
+CHUNK = 4096
+"""Pairs that are looked up together."""
+
+
+@dataclass(frozen=True)
+class Positive:
+    """One positive of a pair: an id, a text, or both."""
+
+    id: str | None
+    title: str | None
+    text: str | None
+
+    @property
+    def joined(self) -> str:
+        """Title and text."""
+        return join_title(self.title, self.text or "")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One row: a query and its positives. The number is its line; raw is what is shown if it is wrong."""
+
+    number: int
+    id: str | None
+    query: str
+    positives: Sequence[Positive]
+    extra: str | None
+    raw: object
+
+
+@dataclass
+class Occurrences:
+    """Each judgement as it was read: which query and which passage occurrence, which row. Passages below 0 are new: -1 is the first."""
+
+    queries: array[int] = field(default_factory=lambda: array("q"))
+    passages: array[int] = field(default_factory=lambda: array("q"))
+    numbers: array[int] = field(default_factory=lambda: array("q"))
+    extras: list[str | None] = field(default_factory=list)
+
+
+class Collector:
+    """Takes pairs one by one and makes a Dataset of them."""
+
+    def __init__(self, into: Path, corpus: Read | None, origin: Origin, rejects: Rejects) -> None:
+        self._into, self._corpus, self._origin, self._rejects = into, corpus, origin, rejects
+        self._queries, self._new = TextsWriter(into / f"queries.{READING}"), TextsWriter(into / f"new.{READING}")
+        self._by_id = corpus.by_id() if corpus else None
+        self._by_text = Lookup(text_keys(corpus.texts), corpus.texts.texts) if corpus else None
+        self._waiting: list[Pair] = []
+        self._found = Occurrences()
+        self._rejected: set[int] = set()
+
+    def add(self, pair: Pair) -> None:
+        """One row more."""
+        self._waiting.append(pair)
+        if len(self._waiting) == CHUNK:
+            self._resolve()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self._resolve()
+        finally:
+            self._queries.__exit__(kind, error, trace)
+            self._new.__exit__(kind, error, trace)
+
+    def dataset(self) -> Dataset:
+        """What was collected. Ask when the block is left."""
+        if not self._found.queries:
+            raise InputError(f"{self._origin.name} holds no rows" + (" that can be used" if self._rejects.count else ""))
+        first_query, first_new = self._merged(self._queries, "query"), self._merged(self._new, "passage")
+        kept = ~np.isin(np.array(self._found.numbers), list(self._rejected))
+        queries = first_query[np.array(self._found.queries)[kept]]
+        passages = np.array(self._found.passages)[kept]
+        fresh = passages < 0
+        passages[fresh] = first_new[-passages[fresh] - 1]
+        new = _chosen(len(self._new), passages[fresh])
+        known = len(self._corpus.texts) if self._corpus else 0
+        passages[fresh] = known + (np.cumsum(new) - 1)[passages[fresh]]
+        parts: list[tuple[Path, Bools | None]] = [(self._corpus.texts.path, None)] if self._corpus else []
+        rewrite([*parts, (self._new.path, new)] if new.any() else parts, self._into / CORPUS)
+        extras = [extra for extra, keep in zip(self._found.extras, kept, strict=True) if keep]
+        return self._assembled(queries, passages, extras)
+
+    def _assembled(self, queries: Ints, passages: Ints, extras: list[str | None]) -> Dataset:
+        """Only first occurrences stay, so that a query is one row however often it was written."""
+        asked = _chosen(len(self._queries), queries)
+        rewrite([(self._queries.path, asked)], self._queries.path)
+        rows = (np.cumsum(asked) - 1)[queries]
+        return assemble(self._into, self._queries.path, (rows, passages, np.ones(len(rows), np.int8)), 1, extras)
+
+    def _resolve(self) -> None:
+        """Look up what waits: by id, else by text, else it is new."""
+        wanted = [positive for pair in self._waiting for positive in pair.positives]
+        rows = iter(self._rows(wanted))
+        for pair in self._waiting:
+            found = [next(rows) for _ in pair.positives]
+            reason = next((reason for reason in map(self._fault, pair.positives, found) if reason), None)
+            if reason:
+                self._rejects.add(self._origin, pair.number, reason, pair.raw)
+            else:
+                self._take(pair, found)
+        self._waiting.clear()
+
+    def _rows(self, wanted: list[Positive]) -> list[int]:
+        if self._by_id is None or self._by_text is None:
+            return [-1] * len(wanted)
+        by_id = self._by_id.rows([_id(positive) for positive in wanted])
+        by_text = self._by_text.rows([positive.joined for positive in wanted])
+        named = np.array([positive.id is not None for positive in wanted], dtype=bool)
+        rows: list[int] = np.where(named | (by_text < 0), by_id, by_text).tolist()
+        return rows
+
+    def _fault(self, positive: Positive, row: int) -> str | None:
+        if positive.text is None:
+            if self._corpus is None:
+                return f"positive '{positive.id}' has an id but no text, and there is no corpus to find it in"
+            return f"unknown passage id '{positive.id}': it is not in {self._corpus.origin.name}" if row < 0 else None
+        if row >= 0 and self._corpus and self._corpus.texts.texts([row])[0] != positive.joined:
+            return f"passage id '{_id(positive)}' has another text in {self._corpus.origin.name}"
+        return None
+
+    def _take(self, pair: Pair, found: list[int]) -> None:
+        self._queries.add((pair.id or f"q-{short_hash(pair.query)}", None, pair.query, None, None), pair.number)
+        for positive, row in zip(pair.positives, found, strict=True):
+            if row < 0:
+                self._new.add((_id(positive), positive.title, positive.text or "", None, None), pair.number)
+            self._found.queries.append(len(self._queries) - 1)
+            self._found.passages.append(row if row >= 0 else -len(self._new))
+            self._found.numbers.append(pair.number)
+            self._found.extras.append(pair.extra)
+
+    def _merged(self, writer: TextsWriter, side: str) -> Ints:
+        """Shape (N,): the first occurrence of each id; a row that gives the id another text is rejected."""
+        if not len(writer):
+            return np.empty(0, np.int64)
+        texts, numbers = Texts(writer.path), writer.numbers
+        first = firsts(texts, writer.keys)
+        for rows in chunks(np.flatnonzero(first != np.arange(len(first)))):
+            for row, mine, theirs in zip(rows.tolist(), texts.texts(rows), texts.texts(first[rows]), strict=True):
+                number = int(numbers[row])
+                if mine != theirs and number not in self._rejected:
+                    name, was = texts.ids([row])[0], self._origin.where(int(numbers[first[row]]))
+                    self._rejected.add(number)
+                    self._rejects.add(self._origin, number, f"{side} id '{name}' has another text at {was}", {"id": name, "text": mine})
+        return first
+
+
+def _id(positive: Positive) -> str:
+    return positive.id or f"p-{short_hash(positive.joined)}"
+
+
+def _chosen(count: int, rows: Ints) -> Bools:
+    chosen = np.zeros(count, dtype=bool)
+    chosen[rows] = True
+    return chosen

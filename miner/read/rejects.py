@@ -1,0 +1,85 @@
+"""Wrong rows: one sentence with their place, raised at once or written to errors.jsonl and counted. Nothing is dropped silently.
+
+Imports types and errors only.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, Self
+
+import orjson
+
+from miner.errors import InputError
+
+OnError = Literal["fail", "skip"]
+Inputs = dict[str, dict[str, Any]]
+
+FILE_NAME = "errors.jsonl"
+SHOWN = 200
+"""Characters of a wrong row that go into the error file."""
+
+log = logging.getLogger(__name__)
+
+
+class BadRow(Exception):  # noqa: N818 - it never leaves this package
+    """One row is wrong; the message is the reason, the place is added by whoever knows it."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where rows come from: the name as the user gave it, and how a row of it is pointed at."""
+
+    name: str
+    spot: str = "{}:{}"
+
+    def where(self, number: int) -> str:
+        """`corpus.jsonl:3`, `corpus.parquet: row 3`, `queries[3]`."""
+        return self.spot.format(self.name, number)
+
+
+class Rejects:
+    """What is done with wrong rows; `count` is how many there were."""
+
+    def __init__(self, folder: Path, on_error: OnError) -> None:
+        self.count = 0
+        self._skip = on_error == "skip"
+        self._path = folder / FILE_NAME
+        self._path.unlink(missing_ok=True)
+        self._file: IO[bytes] | None = None
+
+    def add(self, origin: Origin, number: int, reason: str, row: object) -> None:
+        """Raise InputError, or note the row and go on."""
+        if not self._skip:
+            raise InputError(reason, origin.where(number))
+        self.count += 1
+        self._file = self._file or self._path.open("wb")
+        note = {"file": _utf8(origin.name), "line": number, "reason": _utf8(reason), "row": shown(row)}
+        self._file.write(orjson.dumps(note) + b"\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file:
+            self._file.close()
+            log.warning("%d wrong rows were skipped, see %s", self.count, self._path)
+
+
+def shown(row: object) -> str:
+    """The start of a row, as text that can always be written."""
+    if isinstance(row, bytes):
+        return row[: SHOWN * 4].decode("utf-8", "replace").rstrip("\r\n")[:SHOWN]
+    if not isinstance(row, str):
+        try:
+            row = orjson.dumps(row, default=str).decode()
+        except TypeError:
+            row = repr(row)
+    return _utf8(row[:SHOWN])
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,127 @@
+"""Any file as rows: JSON lines, CSV, TSV (each plain, .gz or .zst), Parquet, saved `datasets` folders, hub datasets.
+
+Streams: memory does not depend on the size of the file. Owns how a row is found and named, not what is in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from miner.errors import InputError
+from miner.read.delimited import csv_rows, tsv_rows
+from miner.read.files import PACKED, hashed, must_exist
+from miner.read.lines import Numbered, Row, decoded, lines
+from miner.read.rejects import BadRow, Inputs, Origin, Rejects
+
+BATCH = 1024
+READ = "JSON lines (.jsonl, .ndjson, .json), .csv, .tsv, each also with .gz or .zst, .parquet, a saved datasets folder, or hf:name"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one file, each with its number (line or row, from 1)."""
+
+    origin: Origin
+    numbered: Iterable[tuple[int, Row]]
+
+
+def open_rows(given: str, rejects: Rejects, inputs: Inputs) -> Rows:
+    """Rows of the file, folder or hub dataset `given`; wrong lines go to `rejects`, size and hash to `inputs`."""
+    if given.startswith("hf:") or Path(given).is_dir():
+        from miner.read.hub import open_hub, open_saved
+
+        origin = Origin(given, "{}: row {}")
+        batches = open_hub(given, inputs) if given.startswith("hf:") else open_saved(given, inputs)
+        return Rows(origin, _of_batches(batches, origin, rejects))
+    suffix = kind_of(given)
+    if suffix == ".parquet":
+        origin = Origin(given, "{}: row {}")
+        return Rows(origin, _of_batches(_parquet(given, inputs), origin, rejects))
+    if suffix not in TEXT_KINDS:
+        raise InputError(f"{given} is of an unknown kind '{suffix}'; read are: {READ}")
+    return Rows(Origin(given), TEXT_KINDS[suffix](given, rejects, inputs))
+
+
+def kind_of(given: str) -> str:
+    """The suffix that says what is in the file, without .gz or .zst."""
+    path = Path(given)
+    return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower()
+
+
+def _json_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
+    for number, line in lines(given, rejects, inputs):
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            rejects.add(Origin(given), number, _json_fault(line, error), line)
+            continue
+        if type(row) is dict:
+            yield number, row
+        else:
+            rejects.add(Origin(given), number, f"a {type(row).__name__} where one JSON object per line is expected", line)
+
+
+def _json_fault(line: bytes, error: orjson.JSONDecodeError) -> str:
+    try:
+        text = decoded(line)
+        json.loads(text)
+    except BadRow as wrong:
+        return str(wrong)
+    except (ValueError, RecursionError):
+        if not line.endswith(b"\n"):
+            return "the last line is torn: it ends in the middle of a JSON object"
+        if text.startswith("["):
+            return "a JSON list where one JSON object per line is expected"
+        return f"invalid JSON: {error.msg} (column {error.colno})"
+    # Python's own reader is more lenient than the format: it takes numbers that are none, and halves of characters.
+    return "a lone surrogate, which is no character" if "surrogate" in error.msg else "NaN or Infinity, which JSON does not have"
+
+
+def _parquet(given: str, inputs: Inputs) -> Iterator[pa.RecordBatch]:
+    import pyarrow.parquet as pq
+
+    path = must_exist(given)
+    inputs[given] = hashed(path)
+    try:
+        yield from pq.ParquetFile(path).iter_batches(batch_size=BATCH)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"cannot be read as Parquet: {str(error).splitlines()[0]}", given) from None
+
+
+def _of_batches(batches: Iterable[Any], origin: Origin, rejects: Rejects) -> Numbered:
+    number = 0
+    for batch in batches:
+        try:
+            rows = batch.to_pylist()
+        except UnicodeDecodeError:
+            rows = [_one(batch, i) for i in range(batch.num_rows)]
+        for row in rows:
+            number += 1
+            if row is None:
+                rejects.add(origin, number, "invalid UTF-8", "")
+            else:
+                yield number, row
+
+
+def _one(batch: Any, i: int) -> Row | None:
+    try:
+        row: Row = batch.slice(i, 1).to_pylist()[0]
+    except UnicodeDecodeError:
+        return None
+    return row
+
+
+TEXT_KINDS: dict[str, Callable[[str, Rejects, Inputs], Numbered]] = {
+    ".jsonl": _json_rows,
+    ".ndjson": _json_rows,
+    ".json": _json_rows,
+    ".csv": csv_rows,
+    ".tsv": tsv_rows,
+}

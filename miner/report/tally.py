@@ -1,0 +1,97 @@
+"""Tally: what is counted block by block, and put together at the end. Each anchor is added once, in any order, in blocks of any size.
+
+Holds 13 bytes per chosen negative and 8 per positive; candidates are counted as they pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miner.report.cases import examples_of, starved_of, suspicious_of
+from miner.report.chosen import Chosen
+from miner.report.measures import counts_of, hardness_of, hubs_of
+from miner.report.spread import rank_spread, share, spread
+from miner.types import Candidates, Codes, Dataset, Negatives
+
+PADDING = 255
+
+
+class Tally:
+    """Counts what was judged, dropped and chosen.
+
+    filters: names in the order they ran, as `dropped_by` numbers them. negatives: M. depth: candidates retrieved per query at first.
+    """
+
+    def __init__(self, filters: Sequence[str], negatives: int, depth: int, similarity: str) -> None:
+        self.setup: dict[str, Any] = {"filters": list(filters), "negatives": negatives, "depth": depth, "similarity": similarity}
+        self._dropped = np.zeros(256, np.int64)
+        self._parts: dict[str, list[NDArray[Any]]] = {}
+        self._anchors = 0
+
+    def add(self, candidates: Candidates, dropped_by: Codes, negatives: Negatives) -> None:
+        """Count one block: the candidates (B, K), why each was dropped (B, K; 0 kept, 255 padding) and what was chosen (B, M)."""
+        self._dropped += np.bincount(dropped_by.ravel(), minlength=256)
+        anchors, places = np.nonzero(negatives.positives >= 0)
+        self._keep(
+            queries=negatives.queries.astype(np.int32),
+            rows=negatives.rows,
+            scores=negatives.scores,
+            ranks=negatives.ranks,
+            tiers=negatives.tiers,
+            pair_anchors=anchors + self._anchors,
+            pair_rows=negatives.positives[anchors, places],
+            pair_scores=negatives.positive_scores[anchors, places],
+            pair_beyond=self._beyond(candidates, negatives)[anchors, places],
+        )
+        strict = ((negatives.rows >= 0) & (negatives.tiers == 0)).sum(axis=1)
+        starved = np.flatnonzero(strict < self.setup["negatives"])
+        filters = np.arange(1, len(self.setup["filters"]) + 1, dtype=np.uint8)
+        reasons = (
+            np.stack([(dropped_by[starved] == code).sum(axis=1) for code in filters], axis=1)
+            if len(filters)
+            else np.zeros((len(starved), 0))
+        )
+        self._keep(starved_anchors=starved + self._anchors, starved_reasons=reasons.astype(np.int32))
+        self._anchors += len(negatives)
+
+    def result(self, dataset: Dataset, *, suspicious: int = 20, examples: int = 20) -> dict[str, Any]:
+        """Everything that was counted, as JSON-safe numbers; at most so many suspicious positives, starved queries and example rows."""
+        chosen = self._chosen()
+        counts = counts_of(chosen, self.setup, self._dropped)
+        return {
+            "setup": self.setup,
+            "counts": counts | {"ran_short": chosen.ran_short(dataset)},
+            "scores": {
+                "positive": spread(chosen.pair_scores),
+                "negative": spread(chosen.scores[chosen.found]),
+                "margin": spread(chosen.margins),
+            },
+            "ranks": rank_spread(chosen.ranks[chosen.found]),
+            "hardness": hardness_of(chosen, self.setup["similarity"]),
+            "coverage": {name: share(counts["rows"][name], counts["pairs"]) for name in ("all", "any", "none")},
+            "hubs": hubs_of(chosen, dataset),
+            "starved": starved_of(chosen, dataset, self.setup, examples),
+            "suspicious": suspicious_of(chosen, dataset, self.setup["depth"], suspicious),
+            "examples": examples_of(chosen, dataset, examples),
+        }
+
+    def _beyond(self, candidates: Candidates, negatives: Negatives) -> NDArray[np.bool_]:
+        """Shape (B, P): True for a positive that scores below the candidate at rank `depth`."""
+        depth = self.setup["depth"]
+        if candidates.rows.shape[1] < depth:
+            return np.zeros(negatives.positives.shape, np.bool_)
+        last = candidates.scores[:, depth - 1 : depth]  # NaN, hence never above, where there are fewer
+        beyond: NDArray[np.bool_] = negatives.positive_scores < last
+        return beyond
+
+    def _keep(self, **arrays: NDArray[Any]) -> None:
+        for name, array in arrays.items():
+            self._parts.setdefault(name, []).append(array)
+
+    def _chosen(self) -> Chosen:
+        parts = {name: np.concatenate(arrays) for name, arrays in self._parts.items()}
+        return Chosen(self.setup["negatives"], **parts) if parts else Chosen.nothing(self.setup["negatives"], len(self.setup["filters"]))

@@ -1,0 +1,343 @@
+"""A run folder: read, retrieve, choose, write, report, manifest. What the command line, the service and Python all call.
+
+    RUN/triplets.jsonl      the training file (elsewhere when --out names a file)
+        candidates.parquet  pass 1: what was retrieved, with scores and evidence
+        dataset/            the texts and judgements, memory-mapped: the run needs nothing else to be exported again
+        report.json, report.html, manifest.json
+
+A run folder is absent or complete: it is built under a hidden name and renamed. The manifest tells what made it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miner import manifest as manifests
+from miner.candidates import CandidateWriter, about, positive_scores, read_blocks
+from miner.config import Inputs, MiningConfig, Runtime
+from miner.encode import Precomputed, StoredVectors, load_encoder
+from miner.encode.model import Encoder
+from miner.errors import ConfigError
+from miner.formats import FORMATS
+from miner.formats.atomic import folder_part, storing, sync_folder
+from miner.formats.files import KINDS, kind_of, open_sink, read_rows, write_bytes, write_json
+from miner.page import page
+from miner.pipeline import BLOCK, Chooser, retrieve
+from miner.read import read
+from miner.report import Tally
+from miner.sources import Dense
+from miner.types import Dataset, Negatives, Progress, Vectors
+
+log = logging.getLogger(__name__)
+
+FIRST_PASS = ("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "dtype")
+FIRST_PASS += ("similarity", "index", "depth", "max_depth", "min_grade")
+"""Settings that pass 1 has used up: an export cannot change them."""
+
+FILE_KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", "")
+DATASET_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", "dataset.json", "errors.jsonl")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run on disk."""
+
+    folder: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What made it."""
+        return manifests.load(self.folder)
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """The numbers beside the training file."""
+        import orjson
+
+        loaded: dict[str, Any] = orjson.loads((self.folder / "report.json").read_bytes())
+        return loaded
+
+    @property
+    def config(self) -> MiningConfig:
+        """The resolved config."""
+        return MiningConfig.of(**self.manifest["config"])
+
+    @property
+    def file(self) -> Path:
+        """The training file, or datasets folder."""
+        return Path(os.path.normpath(self.folder / self.manifest["training_file"]))
+
+    @property
+    def dataset(self) -> Dataset:
+        """The texts and judgements the run was made from."""
+        return Dataset.open(self.folder / "dataset")
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The training rows."""
+        return read_rows(self.file)
+
+    def differences(self) -> list[str]:
+        """What no longer matches the manifest; empty when the run is whole."""
+        return list(manifests.differences(self.folder))
+
+
+def mine(
+    data: Inputs | Dataset,
+    config: MiningConfig,
+    *,
+    out: str | Path | None = None,
+    model: Any = None,
+    runtime: Runtime | None = None,
+    kind: str = ".jsonl",
+    force: bool = False,
+    on_progress: Progress | None = None,
+) -> Run:
+    """Mine hard negatives: both passes, from data to a run folder.
+
+    data: a Dataset (from `read_beir` …) or Inputs. model: an Encoder, or a loaded SentenceTransformer; default: the one `config` names.
+    out: a folder, a file name (its run goes beside it, in NAME.run), "-" for standard output, or None for a temporary run that goes
+    with the returned object. kind: suffix of the training file in a folder, "" for a datasets folder. force: replace an earlier run.
+    Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind.
+    """
+    work = _Work(config, runtime or Runtime(), on_progress)
+    with _target(out, kind, force) as target:
+        with work.stage("read"):
+            dataset = _adopt(data, target.folder) if isinstance(data, Dataset) else read(data, target.folder / "dataset", config.min_grade)
+        with work.stage("load model"):
+            vectors = _vectors(data, config, work, model)
+        with tempfile.TemporaryDirectory(dir=target.folder, prefix=".vectors-") as scratch, storing(target.folder):
+            _first_pass(dataset, vectors, work, target.folder, Path(scratch))
+        given = data.model_dump(mode="json") if isinstance(data, Inputs) else None
+        _second_pass(dataset, work, target, {"inputs": given, "model": vectors.describe(), "files": dict(dataset.inputs)})
+    return target.run()
+
+
+def export(
+    run: Run,
+    config: MiningConfig,
+    *,
+    out: str | Path | None = None,
+    kind: str = ".jsonl",
+    force: bool = False,
+    on_progress: Progress | None = None,
+) -> Run:
+    """Choose and write again from stored candidates, without the model. The result is a run of its own that shares pass 1 (hard links).
+
+    ConfigError when `config` differs in something pass 1 has used up.
+    """
+    for name in FIRST_PASS:
+        was, wanted = getattr(run.config, name), getattr(config, name)
+        if was != wanted:
+            raise ConfigError(f"{name} was {was!r} when this run was mined, and cannot become {wanted!r} without mining again")
+    work = _Work(config, Runtime(), on_progress)
+    with _target(out, kind, force) as target:
+        dataset = _adopt(run.dataset, target.folder)
+        _link(run.folder / "candidates.parquet", target.folder / "candidates.parquet")
+        _second_pass(dataset, work, target, {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")})
+    return target.run()
+
+
+# ---------------------------------------------------------------- the two passes on disk
+
+
+class _Work:
+    """Config, runtime, progress and the time each stage took."""
+
+    def __init__(self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None) -> None:
+        self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
+        self.progress: Progress = on_progress or (lambda stage, done, total: None)
+        self.retrieval: dict[str, Any] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        self.progress(name, 0, 0)
+        yield
+        self.timings[name] = round(time.perf_counter() - started, 3)
+        log.info("%s took %.1f s", name, self.timings[name])
+
+
+def _vectors(data: Inputs | Dataset, config: MiningConfig, work: _Work, model: Any) -> Vectors:
+    if isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
+        return Precomputed(data.query_vectors, data.passage_vectors, config.similarity)
+    encoder = model if isinstance(model, Encoder) else load_encoder(config, work.runtime, model)
+    return StoredVectors(encoder, work.runtime.cache, work.progress)
+
+
+def _first_pass(dataset: Dataset, vectors: Vectors, work: _Work, folder: Path, scratch: Path) -> None:
+    config = work.config
+    with work.stage("encode"):
+        source = Dense(dataset, vectors, scratch, config.index)
+    with work.stage("retrieve"):
+        measured = source.measure_recall(config.depth)
+        told = {"similarity": source.similarity, "depth": config.depth, "max_depth": config.deepest}
+        deepened, done = 0, 0
+        with CandidateWriter(folder / "candidates.parquet", dataset, told) as writer:
+            for block in retrieve(dataset, source, config):
+                writer.write(block)
+                deepened += len(block.deep) if block.deep else 0
+                done += len(block.shallow) + (len(block.deep) if block.deep else 0)
+                work.progress("retrieve", done, len(dataset.queries))
+    distinct = len(source.passage_rows)
+    work.retrieval = {**told, "index": config.index, "recall": measured, "distinct_passages": distinct, "queries_deepened": deepened}
+
+
+def _second_pass(dataset: Dataset, work: _Work, target: _Target, known: dict[str, Any]) -> None:
+    config, folder = work.config, target.folder
+    candidates = folder / "candidates.parquet"
+    with work.stage("choose and write"):
+        scores = positive_scores(candidates)
+        quartile = float(np.quantile(scores.astype(np.float64), 0.25)) if len(scores) else float("nan")
+        tally = Tally(list(config.active_filters), config.negatives, config.depth, about(candidates)["similarity"])
+        chooser, shape = Chooser(dataset, config, quartile), FORMATS[config.output_format]
+        columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
+        with open_sink(target.file) as sink:
+            for done, parts in enumerate(read_blocks(candidates), 1):
+                chosen = []
+                for part in parts:
+                    anchors, dropped, negatives = chooser.choose(part)
+                    tally.add(anchors, dropped, negatives)
+                    chosen.append(negatives)
+                sink.write(shape.write(dataset, _in_order(chosen, dataset), columns))
+                work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
+    with work.stage("report"):
+        report = tally.result(dataset)
+        report["rows_written"] = sink.rows
+        report["reading"] = dict(dataset.reading)
+        report["retrieval"] = known.setdefault("retrieval", work.retrieval)
+    _finish(work, target, known, report, dataset)
+
+
+def _finish(work: _Work, target: _Target, known: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
+    """Report, page and manifest, in that order: the manifest hashes the others."""
+    folder = target.folder
+    counts = {
+        "queries": len(dataset.queries),
+        "passages": len(dataset.corpus),
+        "judgements": len(dataset.qrels.rows),
+        "rows": report["rows_written"],
+    }
+    made = manifests.manifest(
+        config=work.config.model_dump(mode="json"),
+        counts=counts,
+        timings=work.timings,
+        training_file=target.name,
+        seed=work.config.seed,
+        **known,
+    )
+    write_json(folder / "report.json", report)
+    write_bytes(folder / "report.html", page(report, made).encode())
+    names = [
+        "candidates.parquet",
+        "report.json",
+        "report.html",
+        *(f"dataset/{f}" for f in DATASET_FILES if (folder / "dataset" / f).exists()),
+    ]
+    files = {name: folder / name for name in names}
+    if target.name:
+        files = {target.name: Path(target.file), **files}
+    write_json(folder / "manifest.json", {**made, "outputs": manifests.outputs(files)})
+
+
+def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
+    """The negatives of a block's parts as one, sorted by query id; a query's anchors stay in order."""
+    if len(parts) == 1:
+        return parts[0]
+    width = max(part.positives.shape[1] for part in parts)
+    pad = [((0, 0), (0, width - part.positives.shape[1])) for part in parts]
+    positives = np.concatenate([np.pad(part.positives, w, constant_values=-1) for part, w in zip(parts, pad, strict=True)])
+    known = np.concatenate([np.pad(part.positive_scores, w, constant_values=np.nan) for part, w in zip(parts, pad, strict=True)])
+    queries = np.concatenate([part.queries for part in parts])
+    rank = np.empty(len(dataset.queries), dtype=np.int64)
+    rank[dataset.queries.id_order] = np.arange(len(rank))
+    order = np.argsort(rank[queries], kind="stable")
+    rest = (np.concatenate([getattr(part, name) for part in parts])[order] for name in ("rows", "scores", "ranks", "tiers"))
+    return Negatives(queries[order], positives[order], known[order], *rest)
+
+
+# ---------------------------------------------------------------- where a run goes
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where a run is built (`folder`, `file`), where it will lie (`final`), and the training file's name as seen from there ("" = stdout)."""
+
+    folder: Path
+    file: str
+    final: Path
+    name: str
+    temporary: bool = False
+
+    def run(self) -> Run:
+        """The finished run; a temporary one goes with the object."""
+        run = Run(self.final)
+        if self.temporary:
+            weakref.finalize(run, shutil.rmtree, self.final, ignore_errors=True)
+        return run
+
+
+@contextmanager
+def _target(out: str | Path | None, kind: str, force: bool) -> Iterator[_Target]:
+    """Build under a hidden name; on a clean exit the run folder appears, then the training file beside it."""
+    if kind not in FILE_KINDS:
+        raise ConfigError(f"a training file ends in {', '.join(filter(None, FILE_KINDS))} or is a datasets folder (''), not '{kind}'")
+    if out is None or str(out) == "-":
+        with _temporary_folder() as folder:
+            name = f"triplets{kind}" if out is None else ""
+            yield _Target(folder, str(folder / name) if name else "-", folder, name, temporary=True)
+        return
+    named = kind_of(out) in KINDS
+    file = Path(out) if named else Path(out) / f"triplets{kind}"
+    final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if named else Path(out)
+    for taken in (final, file):
+        empty = taken.is_dir() and not any(taken.iterdir())
+        if taken.exists() and not empty and not force:
+            raise ConfigError(f"{taken} exists already; choose another --out, or replace it with --force")
+    with folder_part(final, "manifest.json") as folder:
+        (folder / "dataset").mkdir()
+        inside = folder / f"triplets{kind_of(out) if named else kind}"
+        yield _Target(folder, str(inside), final, f"../{file.name}" if named else inside.name)
+    if named:
+        with storing(file):
+            (final / inside.name).replace(file)
+            sync_folder(file.parent)
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="hardneg-"))
+    (folder / "dataset").mkdir()
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _adopt(dataset: Dataset, folder: Path) -> Dataset:
+    """The dataset's files in the run folder: hard links where the file system can, copies elsewhere."""
+    for name in DATASET_FILES:
+        if (dataset.corpus.path.parent / name).exists():
+            _link(dataset.corpus.path.parent / name, folder / "dataset" / name)
+    return Dataset.open(folder / "dataset")
+
+
+def _link(source: Path, target: Path) -> None:
+    with storing(target):
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)

@@ -1,0 +1,124 @@
+"""The dense source: vectors of both sides, an index that proposes, one function that scores.
+
+Passages are laid out by id, one vector for each distinct text (of equal texts the smallest id stands for all), so that a position
+is a tie-break and an input order changes nothing. A search is deepened until no passage outside it could still belong inside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from miner.encode.store import text_keys
+from miner.indexes import Exact, Factory, recall
+from miner.sources.scoring import order_keys, pair_scores
+from miner.types import Dataset, Floats, Ints, Rows, Similarity, Texts, Vectors
+
+SLACK = 16
+RECALL_QUERIES = 200
+
+
+class Index(Protocol):
+    """What both indexes are."""
+
+    exact: bool
+
+    def search(self, queries: Floats, k: int) -> tuple[Floats, Ints]:
+        """Scores and positions (B, k)."""
+        ...
+
+
+class Dense:
+    """Candidates by vector similarity."""
+
+    def __init__(self, dataset: Dataset, vectors: Vectors, work: Path, index: str = "exact") -> None:
+        """`work` holds two temporary matrices, (U, D) and (Q, D), memory-mapped."""
+        self.similarity: Similarity = vectors.similarity
+        self.passage_rows, self.position = distinct(dataset.corpus)
+        self.passages = _matrix(work / "passages.f32", vectors, dataset.corpus, self.passage_rows, "passage")
+        self.queries = _matrix(work / "queries.f32", vectors, dataset.queries, np.arange(len(dataset.queries)), "query")
+        self._longest = _longest(self.passages)
+        self.index: Index = Exact(self.passages, self.similarity) if index == "exact" else Factory(self.passages, self.similarity, index)
+        self.recall: float | None = None
+
+    def measure_recall(self, depth: int) -> float | None:
+        """Recall of an approximate index at `depth` on up to 200 queries, evenly spread; None for an exact one."""
+        if isinstance(self.index, Factory) and self.recall is None:
+            sample = np.ascontiguousarray(self.queries[:: max(1, len(self.queries) // RECALL_QUERIES)][:RECALL_QUERIES])
+            self.recall = recall(self.index, self.passages, sample, self.similarity, depth)
+        return self.recall
+
+    def retrieve(self, queries: Ints, depth: int) -> tuple[Rows, Floats]:
+        """Rows int32 (B, K), scores float32 (B, K), K = min(depth, distinct passages): best first, ties by passage id."""
+        depth = min(depth, len(self.passages))
+        vectors = np.ascontiguousarray(self.queries[queries])
+        positions, scores = np.empty((len(queries), depth), dtype=np.int64), np.empty((len(queries), depth), dtype=np.float32)
+        todo, k = np.arange(len(queries)), min(depth + SLACK, len(self.passages))
+        while len(todo):
+            positions[todo], scores[todo], sure = self._propose(vectors[todo], depth, k)
+            todo, k = todo[~sure], min(2 * k, len(self.passages))
+        rows = np.where(positions < 0, -1, self.passage_rows[positions]).astype(np.int32)
+        return rows, scores
+
+    def score(self, queries: Ints, rows: Rows) -> Floats:
+        """Scores float32 (B, P) of corpus rows (-1: NaN), by the same function as `retrieve`."""
+        positions = np.where(rows < 0, -1, self.position[rows]).astype(np.int64)
+        return pair_scores(self.queries[queries], self.passages, positions, self.similarity)
+
+    def _propose(self, queries: Floats, depth: int, k: int) -> tuple[Ints, Floats, Any]:
+        """The best `depth` of k proposals, re-scored; and for which queries nothing outside the proposals can be better."""
+        guessed, proposed = self.index.search(queries, k)
+        exact = pair_scores(queries, self.passages, proposed, self.similarity)
+        order = np.argsort(order_keys(exact, proposed), axis=1)[:, :depth]
+        positions, scores = np.take_along_axis(proposed, order, axis=1), np.take_along_axis(exact, order, axis=1)
+        if not self.index.exact or k >= len(self.passages):
+            return positions, scores, np.ones(len(queries), dtype=bool)
+        worst = scores[:, -1].astype(np.float64)
+        if self.similarity == "euclidean":
+            worst = -(worst**2)
+        return positions, scores, guessed.min(axis=1) + self._doubt(queries) < worst
+
+    def _doubt(self, queries: Floats) -> Any:
+        """Shape (B,): more than the index' score and ours can differ for one pair: rounding errors of D float32 terms, twice over."""
+        norms = np.linalg.norm(queries.astype(np.float64), axis=1)
+        size = (norms + self._longest) ** 2 if self.similarity == "euclidean" else norms * self._longest
+        return 4 * queries.shape[1] * float(np.finfo(np.float32).eps) * size
+
+
+def distinct(texts: Texts) -> tuple[Rows, Rows]:
+    """Rows (U,) of the distinct texts, by id, the smallest id of equals; and for every row (N,) the position of its text among them."""
+    order = texts.id_order
+    keys = np.concatenate(
+        [np.empty((0, 2), dtype=np.uint64)]
+        + [text_keys(texts.texts(order[start : start + 16_384])) for start in range(0, len(order), 16_384)]
+    )
+    by_text = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: equal texts stay in id order
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (keys[by_text[1:]] != keys[by_text[:-1]]).any(axis=1)
+    smallest = by_text[np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))]
+    stands_for = np.empty(len(order), dtype=np.int64)
+    stands_for[by_text] = smallest
+    chosen = np.flatnonzero(stands_for == np.arange(len(order)))
+    position = np.empty(len(order), dtype=np.int32)
+    position[order] = np.searchsorted(chosen, stands_for)
+    return order[chosen], position
+
+
+def _matrix(path: Path, vectors: Vectors, texts: Texts, rows: Ints | Rows, side: Any) -> Floats:
+    """The vectors of `rows`, unit length for cosine, in a memory-mapped file of the run."""
+    out: Floats = np.memmap(path, dtype=np.float32, mode="w+", shape=(len(rows), vectors.dim))
+    vectors.fill(out, texts, rows, side)
+    if vectors.similarity == "cosine":
+        for start in range(0, len(out), 16_384):
+            part = out[start : start + 16_384]
+            # In float64, so that a row's length does not depend on how numpy sums it; a zero vector stays zero.
+            norms = np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64))
+            part /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
+    return out
+
+
+def _longest(vectors: Floats) -> float:
+    parts = (np.einsum("nd,nd->n", v, v, dtype=np.float64).max() for v in (vectors[s : s + 16_384] for s in range(0, len(vectors), 16_384)))
+    return float(np.sqrt(max(parts, default=0.0)))

@@ -1,0 +1,41 @@
+"""One fixed-order function scores every (query, passage) pair, so that no batch, thread or index changes a bit of a score.
+
+FAISS computes each pair by itself, in one order of dims; the pairs are only spread over threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from miner.types import Floats, Ints, Similarity
+
+
+def pair_scores(queries: Floats, passages: Floats, positions: Ints, similarity: Similarity) -> Floats:
+    """Shape (B, K): the score of query b and passage positions[b, k]; NaN where the position is -1.
+
+    queries float32 (B, D), passages float32 (U, D), positions int64 (B, K). Cosine expects unit rows; euclidean gives minus the distance.
+    """
+    import faiss
+
+    wanted = np.ascontiguousarray(positions, dtype=np.int64)
+    if wanted.size and (wanted.max() >= len(passages) or wanted.min() < -1):
+        raise IndexError(f"positions {wanted.min()}..{wanted.max()} of {len(passages)} passages")
+    out = np.full(wanted.shape, np.nan, dtype=np.float32)
+    if not wanted.size:
+        return out
+    score = faiss.fvec_L2sqr_by_idx if similarity == "euclidean" else faiss.fvec_inner_products_by_idx
+    queries = np.ascontiguousarray(queries, dtype=np.float32)
+    pointers = (faiss.swig_ptr(array) for array in (out, queries, passages, wanted))
+    score(*pointers, passages.shape[1], len(wanted), wanted.shape[1])
+    out[wanted < 0] = np.nan
+    if similarity == "euclidean":
+        np.negative(np.sqrt(out, out=out), out=out)
+    return out + np.float32(0)  # -0.0 becomes 0.0: one bit pattern per score
+
+
+def order_keys(scores: Floats, positions: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
+    """Shape (B, K): integers that sort as (score falling, position rising), padding last."""
+    bits = scores.view(np.uint32)
+    rising = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    falling = np.where(positions < 0, np.uint32(0xFFFFFFFF), ~rising).astype(np.uint64)
+    return (falling << np.uint64(32)) | (positions.astype(np.uint64) & np.uint64(0xFFFFFFFF))

@@ -1,0 +1,126 @@
+"""Every format says what was chosen, in the shape sentence-transformers gives it, and reads back what it wrote."""
+
+import dataclasses
+from typing import get_args
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from miner.config import OutputFormat
+from miner.errors import InputError
+from miner.formats import FORMATS
+from miner.formats.rows import shortest
+
+ALL = ("ids", "scores", "ranks", "tiers", "extra")
+formats = pytest.mark.parametrize("name", FORMATS)
+
+
+def judgements(rows):
+    """What training rows claim: {(query id, passage id): (query text, passage text, label, score, rank, tier)}."""
+    claims = {}
+    for row in rows:
+        for values in zip(row.ids, row.passages, row.labels, row.scores, row.ranks, row.tiers, strict=True):
+            claims[row.query_id, values[0]] = (row.query, *values[1:])
+    return claims
+
+
+def expected(name, dataset, negatives):
+    """The same, from the arrays, one at a time."""
+    claims = {}
+    for b, query in enumerate(negatives.queries):
+        chosen = [m for m in range(negatives.rows.shape[1]) if negatives.rows[b, m] >= 0]
+        if (name == "n-tuple" and len(chosen) < negatives.rows.shape[1]) or (name != "labeled-pair" and not chosen):
+            continue
+        query_text, query_id = dataset.queries.texts([query])[0], dataset.queries.ids([query])[0]
+        told = [(p, 1, s, 0, 0) for p, s in zip(negatives.positives[b], negatives.positive_scores[b], strict=True)]
+        told += [(negatives.rows[b, m], 0, negatives.scores[b, m], negatives.ranks[b, m], negatives.tiers[b, m]) for m in chosen]
+        for row, label, score, rank, tier in told:
+            text, passage = dataset.corpus.texts([row])[0], dataset.corpus.ids([row])[0]
+            claims.setdefault((query_id, passage), (query_text, text, label, float(str(np.float32(score))), rank, tier))
+    return claims
+
+
+def test_the_table_and_the_setting_name_the_same_formats():
+    assert tuple(FORMATS) == get_args(OutputFormat)
+
+
+@formats
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=25, deadline=None)
+def test_what_is_written_is_what_was_chosen_and_is_read_back(name, seed, dataset, negatives_of):
+    negatives = negatives_of(seed)
+    lines = [orjson.loads(orjson.dumps(row)) for row in FORMATS[name].write(dataset, negatives, ALL)]
+    assert judgements(FORMATS[name].read(lines)) == expected(name, dataset, negatives)
+
+
+@formats
+@pytest.mark.parametrize("columns", [(), ("scores",), ("ids",), ("ranks", "tiers"), ALL])
+@pytest.mark.parametrize("own", [False, True])
+def test_every_choice_of_columns_reads_back_the_same_texts(name, columns, own, dataset, negatives_of):
+    negatives = negatives_of(5, own)
+    plain = [(row.query, row.passages) for row in FORMATS[name].read(FORMATS[name].write(dataset, negatives, ()))]
+    rows = list(FORMATS[name].read(FORMATS[name].write(dataset, negatives, columns)))
+    assert [(row.query, row.passages) for row in rows] == plain
+    assert all(bool(row.ids) == bool(row.query_id) == ("ids" in columns) for row in rows)
+    assert all(bool(row.scores) == ("scores" in columns) and bool(row.ranks) == ("ranks" in columns) for row in rows)
+
+
+@formats
+def test_rows_do_not_depend_on_where_blocks_are_cut(name, dataset, negatives_of):
+    negatives = negatives_of(9)
+    whole = list(FORMATS[name].write(dataset, negatives, ALL))
+    parts = [slice(0, 5), slice(5, 6), slice(6, 12)]
+    fields = [field.name for field in dataclasses.fields(negatives)]
+    cut = [dataclasses.replace(negatives, **{name: getattr(negatives, name)[part] for name in fields}) for part in parts]
+    assert [row for block in cut for row in FORMATS[name].write(dataset, block, ALL)] == whole
+
+
+SHAPES = {
+    "triplet": (("anchor", "positive", "negative"), ("anchor", "positive", "negative", "scores")),
+    "n-tuple": (
+        ("anchor", "positive", "negative_1", "negative_2", "negative_3"),
+        ("anchor", "positive", "negative_1", "negative_2", "negative_3", "scores"),
+    ),
+    "labeled-pair": (("anchor", "positive", "label"), ("anchor", "positive", "score")),
+    "labeled-list": (("anchor", "positive", "labels"), ("anchor", "positive", "scores")),
+}
+
+
+@formats
+def test_columns_are_those_of_sentence_transformers(name, dataset, negatives_of):
+    for columns, names in zip([(), ("scores",)], SHAPES[name], strict=True):
+        assert {tuple(row) for row in FORMATS[name].write(dataset, negatives_of(1), columns)} == {names}
+
+
+@formats
+def test_other_columns_of_the_user_come_along_and_never_replace_ours(name, dataset, negatives_of):
+    rows = [row for row in FORMATS[name].write(dataset, negatives_of(1), ("extra",)) if "topic" in row]
+    assert rows
+    assert all(row["topic"] == "x" and row["extra_extra_label"] == 7 and row["extra_label"] == 8 for row in rows)
+    assert all(dict(row.extra).keys() <= {"topic", "extra_label", "extra_extra_label"} for row in FORMATS[name].read(rows))
+
+
+def test_a_labeled_pair_is_written_once_per_query_although_each_positive_has_negatives_of_its_own(dataset, negatives_of):
+    negatives = negatives_of(2, own=True)
+    twice = dataclasses.replace(negatives, rows=np.repeat(negatives.rows[::2], 2, axis=0))
+    pairs = [(row["anchor_id"], row["passage_id"]) for row in FORMATS["labeled-pair"].write(dataset, twice, ("ids",))]
+    assert len(pairs) == len(set(pairs)) == 24 + int((negatives.rows[::2] >= 0).sum())
+
+
+def test_scores_are_the_shortest_decimals_and_never_nan():
+    assert shortest(np.array([[0.1, np.nan, 1 / 3], [np.inf, 1e-30, -2]], np.float32)) == [[0.1, None, 0.33333334], [None, 1e-30, -2.0]]
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1))
+def test_a_written_score_gives_the_same_float_back(values):
+    assert shortest(np.array([values], np.float32)) == [[float(str(np.float32(value))) for value in values]]
+    assert np.array_equal(np.array(shortest(np.array([values], np.float32)), np.float32), np.array([values], np.float32))
+
+
+@formats
+def test_a_missing_column_is_named_with_its_row(name):
+    with pytest.raises(InputError, match="row 1 has no 'anchor'; it has: query, positive"):
+        list(FORMATS[name].read([{"query": "a", "positive": "b"}]))
