@@ -1,1 +1,38 @@
-"""The library: retrieve, judge, choose, export."""
+"""Hard negatives for dense retrieval: retrieve, judge, choose, export. The public Python API; nothing heavy is imported until used.
+
+from miner import MiningConfig, mine, read_beir
+run = mine(read_beir("scifact"), MiningConfig(model="all-MiniLM-L6-v2"), out="scifact-run")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from miner.config import Inputs as Inputs
+    from miner.config import MiningConfig as MiningConfig
+    from miner.config import Runtime as Runtime
+    from miner.errors import HardnegError as HardnegError
+    from miner.read import read_beir as read_beir
+    from miner.read import read_files as read_files
+    from miner.read import read_inline as read_inline
+    from miner.read import read_pairs as read_pairs
+    from miner.run import Run as Run
+    from miner.run import export as export
+    from miner.run import mine as mine
+    from miner.types import Dataset as Dataset
+
+PUBLIC = {
+    "miner.config": ("Inputs", "MiningConfig", "Runtime"),
+    "miner.errors": ("HardnegError",),
+    "miner.read": ("read_beir", "read_files", "read_inline", "read_pairs"),
+    "miner.run": ("Run", "export", "mine"),
+    "miner.types": ("Dataset",),
+}
+__all__ = sorted(name for names in PUBLIC.values() for name in names)  # noqa: PLE0605  # a computed list of names is one
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in PUBLIC.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'miner' has no attribute '{name}'")

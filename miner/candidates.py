@@ -41,16 +41,14 @@ class CandidateWriter:
 
     def write(self, block: Block) -> None:
         """Append one row group, its queries in id order."""
-        tables = [self._table(part) for part in (block.shallow, block.deep) if part is not None and len(part)]
+        tables = [self._table(part) for part in block.parts]
         table = pa.concat_tables(tables)
         if len(tables) > 1:
             order = np.argsort([text.encode() for text in table["query_id"].to_pylist()], kind="stable")
             table = table.take(pa.array(order))
         if self._writer is None:
             schema = table.schema.with_metadata(self._about)
-            floats = [f"{f.name}.list.element" for f in schema if pa.types.is_list(f.type) and pa.types.is_floating(f.type.value_type)]
             self._writer = pq.ParquetWriter(self._path, schema, compression="lz4", use_dictionary=["query_id"], write_statistics=False)
-            del floats
         self._writer.write_table(table.replace_schema_metadata(self._about), row_group_size=len(table))
 
     def _table(self, part: Candidates) -> pa.Table:
@@ -68,7 +66,7 @@ class CandidateWriter:
 
 
 def read_blocks(path: Path) -> Iterator[list[Candidates]]:
-    """Block by block, the candidates of its queries: one Candidates per length of list, at most two."""
+    """Block by block, the candidates of its queries: one Candidates per length of list, in order of length."""
     file = _open(path)
     for group in range(file.num_row_groups):
         table = file.read_row_group(group)

@@ -81,6 +81,11 @@ class MiningConfig(BaseModel):
         """Candidates retrieved for a query that ran short."""
         return max(self.depth, self.max_depth)
 
+    @property
+    def deepens(self) -> bool:
+        """Whether queries that ran short are searched deeper."""
+        return self.deepest > self.depth and self.ladder > 0
+
     @cached_property
     def active_filters(self) -> dict[str, Filter]:
         """The filters that run, by name, in the order they run."""
@@ -153,7 +158,7 @@ class Runtime(BaseModel):
         None, description="texts per forward pass; default: 32, or 1024 for a static model"
     )
     threads: Annotated[int, Field(ge=1)] | None = Field(None, description="processor threads; default: all")
-    cache: Path = Field(default_factory=lambda: default_cache(), description="folder of the embedding store")
+    cache: Path = Field(default_factory=lambda: default_cache(os.environ), description="folder of the embedding store")
 
     @classmethod
     def of(cls, **values: Any) -> Self:

@@ -1,4 +1,4 @@
-"""The ladder: how a row that ran short still gets its negatives. Each rung adds, marks what it added with its tier, and touches nothing else.
+"""The ladder: how a row that ran short still gets its negatives. A rung adds, marks what it added with its tier, touches nothing else.
 
     0  everything passes, within `depth`        1  the same filters, within `max_depth`
     2  a weak positive's bar is raised to the lower quartile of all positive scores: below it a positive's own score says little
@@ -16,7 +16,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from miner.filters import Margin, Ranks
+from miner.filters.score import Margin
+from miner.filters.window import Ranks
 from miner.types import Bools, Candidates, Codes, Filter, Floats, Ints, Negatives, Rows
 
 RANDOM, REPEATED = 4, 5

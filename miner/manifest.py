@@ -1,4 +1,4 @@
-"""What made this file: config, inputs and model by content, versions, counts, outputs by hash. Enough to check a run, and to run it again."""
+"""What made this file: config, inputs and model by content, versions, counts, outputs by hash. Enough to check a run or repeat it."""
 
 from __future__ import annotations
 

@@ -24,6 +24,9 @@ from miner.types import Bools, Candidates, Codes, Dataset, Evidence, Filter, Flo
 BLOCK = 4096
 """Queries per block: the unit of work, of progress and of the candidate file. Fixed, so that no setting of speed changes a byte."""
 
+LIKELY = 1.2
+"""A query goes deep at once when about this many times `depth` passages outscore its positive. Only time depends on it."""
+
 PADDING = 255
 
 
@@ -32,10 +35,12 @@ PADDING = 255
 
 @dataclass(frozen=True)
 class Block:
-    """The candidates of one block of queries, in id order: all within `depth`, and those fetched deeper. `deep` is None if none were."""
+    """The candidates of one block of queries: `parts` differ in how deep they were searched, each in id order."""
 
-    shallow: Candidates
-    deep: Candidates | None
+    parts: list[Candidates]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
 
 
 def retrieve(dataset: Dataset, source: Source, config: MiningConfig) -> Iterator[Block]:
@@ -43,23 +48,42 @@ def retrieve(dataset: Dataset, source: Source, config: MiningConfig) -> Iterator
     evidence = {name: make(dataset, source) for name, make in EVIDENCE.items()}
     order = dataset.queries.id_order.astype(np.int64)
     for start in range(0, len(order), BLOCK):
-        queries = order[start : start + BLOCK]
-        found = _candidates(dataset, source, evidence, queries, config.depth)
-        short = _short(found, config)
-        if not len(short) or config.deepest <= found.rows.shape[1] or config.ladder < 1:
-            yield Block(found, None)
-            continue
-        deep = _candidates(dataset, source, evidence, queries[short], config.deepest)
-        rest = np.setdiff1d(np.arange(len(queries)), short)
-        yield Block(found.take(rest), deep)
+        found = _search(dataset, source, config, order[start : start + BLOCK])
+        yield Block(_deepened([_measured(part, evidence) for part in found], source, config, evidence))
 
 
-def _candidates(dataset: Dataset, source: Source, evidence: Mapping[str, Evidence], queries: Ints, depth: int) -> Candidates:
-    rows, scores = source.retrieve(queries, depth)
+def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Ints) -> list[Candidates]:
+    """Candidates without evidence. Where the positive ranks so low that its query will run short, deep ones at once."""
     positives = _padded([dataset.qrels.positives(int(query)) for query in queries])
-    positive_scores = source.score(queries, positives)
-    bare = Candidates(queries, rows, scores, positives, positive_scores, weakest(positive_scores))
-    return replace(bare, evidence={name: measure(bare) for name, measure in evidence.items()})
+    scores = source.score(queries, positives)
+    bar = weakest(scores)
+    deep = np.zeros(len(queries), dtype=bool)
+    if config.deepens and "margin" in config.active_filters:
+        deep = source.above(queries, bar) > LIKELY * config.depth
+    parts = []
+    for some, depth in ((np.flatnonzero(~deep), config.depth), (np.flatnonzero(deep), config.deepest)):
+        if len(some):
+            rows, found = source.retrieve(queries[some], depth)
+            parts.append(Candidates(queries[some], rows, found, positives[some], scores[some], bar[some]))
+    return parts
+
+
+def _deepened(parts: list[Candidates], source: Source, config: MiningConfig, evidence: Mapping[str, Evidence]) -> list[Candidates]:
+    """The parts, with queries that ran short within `depth` searched again within `deepest`."""
+    done = []
+    for part in parts:
+        short = _short(part, config) if config.deepens and part.rows.shape[1] == config.depth else np.empty(0, dtype=np.int64)
+        if len(short):
+            rows, scores = source.retrieve(part.queries[short], config.deepest)
+            deep = replace(part.take(short), rows=rows, scores=scores, evidence={})
+            done += [part.take(np.setdiff1d(np.arange(len(part)), short)), _measured(deep, evidence)]
+        else:
+            done.append(part)
+    return [part for part in done if len(part)]
+
+
+def _measured(part: Candidates, evidence: Mapping[str, Evidence]) -> Candidates:
+    return replace(part, evidence={name: measure(part) for name, measure in evidence.items()})
 
 
 def _short(found: Candidates, config: MiningConfig) -> Ints:
@@ -107,7 +131,7 @@ def per_positive(candidates: Candidates) -> Candidates:
 
 
 class Chooser:
-    """Pass 2, with what it must know of the whole run: the lower quartile of all positive scores, the ids behind the noise, the corpus' size."""
+    """Pass 2, with what it must know of the whole run: the lower quartile of all positive scores, and the ids behind the noise."""
 
     def __init__(self, dataset: Dataset, config: MiningConfig, lower_quartile: float) -> None:
         self._config, self._lower_quartile = config, lower_quartile

@@ -43,9 +43,14 @@ from miner.types import Dataset, Negatives, Progress, Vectors
 
 log = logging.getLogger(__name__)
 
-FIRST_PASS = ("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "dtype")
-FIRST_PASS += ("similarity", "index", "depth", "max_depth", "min_grade")
+FIRST_PASS = (
+    *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "dtype"),
+    *("similarity", "index", "depth", "max_depth", "min_grade"),
+)
 """Settings that pass 1 has used up: an export cannot change them."""
+
+CANDIDATE_BYTES = 18
+"""Of one candidate on disk, about: row, score, evidence, and the deeper ones spread over all."""
 
 FILE_KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", "")
 DATASET_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", "dataset.json", "errors.jsonl")
@@ -112,7 +117,7 @@ def mine(
     with the returned object. kind: suffix of the training file in a folder, "" for a datasets folder. force: replace an earlier run.
     Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind.
     """
-    work = _Work(config, runtime or Runtime(), on_progress)
+    work = _Work(config, runtime or Runtime.of(), on_progress)
     with _target(out, kind, force) as target:
         with work.stage("read"):
             dataset = _adopt(data, target.folder) if isinstance(data, Dataset) else read(data, target.folder / "dataset", config.min_grade)
@@ -123,6 +128,30 @@ def mine(
         given = data.model_dump(mode="json") if isinstance(data, Inputs) else None
         _second_pass(dataset, work, target, {"inputs": given, "model": vectors.describe(), "files": dict(dataset.inputs)})
     return target.run()
+
+
+def plan(inputs: Inputs, config: MiningConfig, runtime: Runtime) -> dict[str, Any]:
+    """What `mine` would do, after reading the data and loading the model: counts, texts to encode, bytes on disk. Nothing is written."""
+    with tempfile.TemporaryDirectory(prefix="hardneg-") as folder:
+        dataset = read(inputs, Path(folder), config.min_grade)
+        vectors = _vectors(inputs, config, _Work(config, runtime, None), None)
+        counts = {"queries": len(dataset.queries), "passages": len(dataset.corpus), "judgements": len(dataset.qrels.rows)}
+        to_encode = vectors.missing(dataset) if isinstance(vectors, StoredVectors) else 0
+        candidates = len(dataset.queries) * min(config.depth, len(dataset.corpus))
+        scratch = (len(dataset.queries) + len(dataset.corpus)) * vectors.dim * 4
+        rows = int((dataset.qrels.grades >= config.min_grade).sum()) * (config.negatives if config.output_format == "triplet" else 1)
+        disk = candidates * CANDIDATE_BYTES + sum(file.stat().st_size for file in Path(folder).iterdir())
+        return {
+            **counts,
+            "texts_to_encode": to_encode,
+            "candidates": candidates,
+            "training_rows_at_most": rows,
+            "disk_bytes": disk,
+            "scratch_bytes": scratch,
+            "filters": list(config.active_filters),
+            "reading": dict(dataset.reading),
+            "model": vectors.describe(),
+        }
 
 
 def export(
@@ -142,7 +171,7 @@ def export(
         was, wanted = getattr(run.config, name), getattr(config, name)
         if was != wanted:
             raise ConfigError(f"{name} was {was!r} when this run was mined, and cannot become {wanted!r} without mining again")
-    work = _Work(config, Runtime(), on_progress)
+    work = _Work(config, Runtime.of(), on_progress)
     with _target(out, kind, force) as target:
         dataset = _adopt(run.dataset, target.folder)
         _link(run.folder / "candidates.parquet", target.folder / "candidates.parquet")
@@ -158,7 +187,7 @@ class _Work:
 
     def __init__(self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None) -> None:
         self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
-        self.progress: Progress = on_progress or (lambda stage, done, total: None)
+        self.progress: Progress = on_progress or _silent
         self.retrieval: dict[str, Any] = {}
 
     @contextmanager
@@ -168,6 +197,10 @@ class _Work:
         yield
         self.timings[name] = round(time.perf_counter() - started, 3)
         log.info("%s took %.1f s", name, self.timings[name])
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Nobody is watching."""
 
 
 def _vectors(data: Inputs | Dataset, config: MiningConfig, work: _Work, model: Any) -> Vectors:
@@ -188,8 +221,8 @@ def _first_pass(dataset: Dataset, vectors: Vectors, work: _Work, folder: Path, s
         with CandidateWriter(folder / "candidates.parquet", dataset, told) as writer:
             for block in retrieve(dataset, source, config):
                 writer.write(block)
-                deepened += len(block.deep) if block.deep else 0
-                done += len(block.shallow) + (len(block.deep) if block.deep else 0)
+                deepened += sum(len(part) for part in block.parts if part.rows.shape[1] > config.depth)
+                done += len(block)
                 work.progress("retrieve", done, len(dataset.queries))
     distinct = len(source.passage_rows)
     work.retrieval = {**told, "index": config.index, "recall": measured, "distinct_passages": distinct, "queries_deepened": deepened}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -94,7 +94,8 @@ class Texts:
 class Qrels:
     """What is known to be relevant, ragged: judgements of query q are `rows[indptr[q]:indptr[q + 1]]`.
 
-    indptr int64 (Q+1,); rows int32 (J,): corpus rows, ascending id within a query; grades int8 (J,): below `min_grade` means judged non-relevant.
+    indptr int64 (Q+1,); rows int32 (J,): corpus rows, ascending id within a query; grades int8 (J,): below
+    `min_grade` means judged non-relevant.
     extras: one JSON object per judgement, or None: the other columns of the user's pair.
     """
 
@@ -229,7 +230,10 @@ class Negatives:
 class Vectors(Protocol):
     """Texts in, vectors out: an encoder with its store, or vectors the user made before."""
 
-    similarity: Similarity
+    @property
+    def similarity(self) -> Similarity:
+        """How the model compares."""
+        ...
 
     def vectors(self, texts: Texts, rows: Ints | Rows, side: Side) -> Floats:
         """Shape (len(rows), D), finite, C-order. The same text gives the same bits every time."""
@@ -260,11 +264,15 @@ class Source(Protocol):
         """Scores (B, P) of given corpus rows (-1 = padding, NaN out), on the same scale as `retrieve`."""
         ...
 
+    def above(self, queries: Ints, bar: Floats) -> NDArray[np.float64]:
+        """Shape (B,): about how many passages score above `bar` (B,)."""
+        ...
+
 
 class Filter(Protocol):
     """Which candidates may be negatives."""
 
-    needs: tuple[str, ...]
+    needs: ClassVar[tuple[str, ...]]
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -295,4 +303,5 @@ class Sampler(Protocol):
 class Progress(Protocol):
     """Called with a stage's name, how much is done and how much there is."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Total 0: the stage has begun and counts nothing."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
 from miner.types import Floats, Side, Similarity
 
@@ -33,6 +34,7 @@ class Encoder:
         self.similarity: Similarity = _similarity(model, similarity)
         self._routed = any(type(module).__name__ == "Router" for module in model)
         self._content = _content_hash(model)
+        self._words = None if self._routed else StaticWords.of(model)
 
     @property
     def dim(self) -> int:
@@ -46,6 +48,8 @@ class Encoder:
 
     def encode(self, texts: Sequence[str], side: Side) -> Floats:
         """Shape (len(texts), D), as the model gives them: not normalised unless the model does it."""
+        if self._words is not None:
+            return self._words.encode([f"{self.prompts[side] or ''}{text}" for text in texts])
         encode = self.model.encode_query if side == "query" else self.model.encode_document
         vectors = encode(
             list(texts), prompt=self.prompts[side] or "", batch_size=self.batch_size, show_progress_bar=False, convert_to_numpy=True
@@ -77,6 +81,8 @@ def load_encoder(config: Any, runtime: Any, model: Any = None) -> Encoder:
         _inspect(config.model)
         model = _load(config, runtime)
     if config.max_length is not None:
+        if type(model[0]).__name__ == "StaticEmbedding":
+            raise ConfigError("max_length does not go with a static model, which reads whole texts")
         model.max_seq_length = config.max_length
     prompts: dict[Side, str | None] = {
         "query": _prompt(model, config.query_prompt, config.query_prompt_name, ("query",)),
@@ -88,7 +94,9 @@ def load_encoder(config: Any, runtime: Any, model: Any = None) -> Encoder:
 def _load(config: Any, runtime: Any) -> Any:
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
     if runtime.threads:
         torch.set_num_threads(runtime.threads)
     try:
@@ -110,10 +118,7 @@ def _inspect(name: str) -> None:
     """Refuse a folder that is no model, has pickled weights, or names modules that are not sentence-transformers' own."""
     folder = Path(name)
     if not folder.is_dir():
-        if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
-            raise ModelError(f"there is no model folder '{name}'")
-        if os.environ.get("HF_HUB_OFFLINE", "") in ("1", "true", "True") and not _cached(name):
-            raise ModelError(f"there is no folder '{name}', and the hub is switched off (HF_HUB_OFFLINE); give a model folder")
+        _inspect_name(name)
         return
     if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
         raise ModelError(f"'{name}' is no model folder: it has neither modules.json nor config.json")
@@ -124,6 +129,14 @@ def _inspect(name: str) -> None:
         for module in json.loads((folder / "modules.json").read_text(encoding="utf-8")):
             if not str(module.get("type", "")).startswith("sentence_transformers."):
                 raise ModelError(f"'{name}' wants to run module '{module.get('type')}', which is not part of sentence-transformers")
+
+
+def _inspect_name(name: str) -> None:
+    """A name that is no folder: refuse what cannot be a hub name, and any hub name when the hub is switched off."""
+    if Path(name).exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ModelError(f"there is no model folder '{name}'")
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "on", "yes") and not _cached(name):
+        raise ModelError(f"there is no folder '{name}', and the hub is switched off (HF_HUB_OFFLINE); give a model folder")
 
 
 def _cached(name: str) -> bool:
@@ -163,7 +176,7 @@ def _content_hash(model: Any) -> str:
         digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
         digest.update(memoryview(array.view(-1).view(_byte()).numpy()))
     for module in model.modules():
-        config = getattr(module, "config", None)
+        config: Any = getattr(module, "config", None)
         if hasattr(config, "to_dict"):
             digest.update(
                 json.dumps({k: v for k, v in config.to_dict().items() if not k.startswith("_")}, sort_keys=True, default=str).encode()
@@ -183,7 +196,7 @@ def _byte() -> Any:
 
 def _tokenizer(model: Any) -> str:
     tokenizer = getattr(model, "tokenizer", None)
-    inner = getattr(tokenizer, "backend_tokenizer", None) or tokenizer
+    inner: Any = getattr(tokenizer, "backend_tokenizer", None) or tokenizer
     # Padding and truncation are set as a side effect of encoding; max_seq_length is hashed by itself.
     text = inner.to_str() if hasattr(inner, "to_str") else repr(tokenizer)
     with suppress(ValueError):

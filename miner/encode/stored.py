@@ -14,7 +14,7 @@ import numpy as np
 from miner.encode.model import Encoder
 from miner.encode.store import Keys, Store, text_keys
 from miner.errors import ModelError
-from miner.types import Floats, Ints, Progress, Rows, Side, Similarity, Texts
+from miner.types import Dataset, Floats, Ints, Progress, Rows, Side, Similarity, Texts
 
 BLOCK_CHARS = 2**19
 BLOCK_TEXTS = 4096
@@ -43,6 +43,15 @@ class StoredVectors:
     def describe(self) -> dict[str, Any]:
         """What the manifest says about the model."""
         return self.encoder.describe()
+
+    def missing(self, dataset: Dataset) -> int:
+        """Distinct texts of a dataset that are not in the store yet."""
+        count = 0
+        sides: tuple[tuple[Texts, Side], ...] = ((dataset.corpus, "passage"), (dataset.queries, "query"))
+        for texts, side in sides:
+            keys, _ = _keys_and_lengths(texts, np.arange(len(texts)))
+            count += len(np.unique(keys[self._store(side).find(keys) < 0], axis=0))
+        return count
 
     def vectors(self, texts: Texts, rows: Ints | Rows, side: Side) -> Floats:
         """Shape (len(rows), D): what is missing is encoded first."""

@@ -61,7 +61,8 @@ class SameId:
     def __call__(self, candidates: Candidates) -> Codes:
         """Return shape (B, K)."""
         same = self._passages[candidates.rows] == self._queries[candidates.queries][:, None]
-        return (same & candidates.present).astype(np.uint8)
+        code: Codes = (same & candidates.present).astype(np.uint8)
+        return code
 
 
 def id_keys(texts: Texts) -> noise.Keys:
@@ -79,11 +80,12 @@ def _hashes(texts: Texts) -> NDArray[np.uint64]:
 
 def _among(rows: Rows, positives: Rows, group: Rows) -> Bools:
     """Shape (B, K): True where a candidate's group is that of one of the anchor's positives. No (B, K, P) array is made."""
-    size = int(group.max()) + 1 if len(group) else 1
-    anchors = np.arange(len(rows), dtype=np.int64)[:, None] * size
-    known = (anchors + group[positives])[positives >= 0]
-    found: Bools = np.isin(anchors + group[rows], known) & (rows >= 0)
-    return found
+    groups = group[rows]
+    found: Bools = np.zeros(rows.shape, dtype=bool)
+    for column in range(positives.shape[1]):
+        known = np.flatnonzero(positives[:, column] >= 0)
+        found[known] |= groups[known] == group[positives[known, column]][:, None]
+    return found & (rows >= 0)
 
 
 def _repeated(groups: Rows) -> Bools:

@@ -9,8 +9,6 @@ import numpy as np
 from miner.sources.scoring import pair_scores
 from miner.types import Candidates, Dataset, Floats
 
-PAIRS = 4096
-
 
 class NearPositive:
     """Shape (B, K) float32: the largest cosine between the candidate and any known positive of the query; NaN where there is none."""
@@ -23,12 +21,11 @@ class NearPositive:
     def __call__(self, candidates: Candidates) -> Floats:
         """Return shape (B, K)."""
         positions = np.where(candidates.present, self._position[candidates.rows], -1).astype(np.int64)
-        anchors, columns = np.nonzero(candidates.positives >= 0)
-        known = self._position[candidates.positives[anchors, columns]]
         out = np.full(candidates.rows.shape, np.nan, dtype=np.float32)
-        for start in range(0, len(anchors), PAIRS):
-            part = slice(start, start + PAIRS)
-            np.fmax.at(out, anchors[part], self._cosines(known[part], positions[anchors[part]]))
+        for column in range(candidates.positives.shape[1]):
+            anchors = np.flatnonzero(candidates.positives[:, column] >= 0)
+            known = self._position[candidates.positives[anchors, column]]
+            out[anchors] = np.fmax(out[anchors], self._cosines(known, positions[anchors]))
         return out
 
     def _cosines(self, known: Any, positions: Any) -> Floats:

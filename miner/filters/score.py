@@ -6,6 +6,7 @@ The informative zone lies just below the positive; what scores above it is mostl
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,7 +38,7 @@ class Margin:
 class MaxScore:
     """Drop candidates that score above `score`."""
 
-    score: float | None = None
+    score: float = math.nan
     needs: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
@@ -52,7 +53,7 @@ class MaxScore:
 class MinScore:
     """Drop candidates that score below `score`."""
 
-    score: float | None = None
+    score: float = math.nan
     needs: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
@@ -63,6 +64,6 @@ class MinScore:
         return ~(candidates.scores.astype(np.float64) < self.score)
 
 
-def _require(part: MaxScore | MinScore, score: float | None) -> None:
-    if score is None:
+def _require(part: MaxScore | MinScore, score: float) -> None:
+    if math.isnan(score):
         raise ConfigError(f"filter '{'max_score' if isinstance(part, MaxScore) else 'min_score'}' needs a score: write score=0.7")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from miner.encode.store import text_keys
 from miner.indexes import Exact, Factory, recall
@@ -18,6 +19,7 @@ from miner.types import Dataset, Floats, Ints, Rows, Similarity, Texts, Vectors
 
 SLACK = 16
 RECALL_QUERIES = 200
+SAMPLE = 1024
 
 
 class Index(Protocol):
@@ -66,6 +68,17 @@ class Dense:
         """Scores float32 (B, P) of corpus rows (-1: NaN), by the same function as `retrieve`."""
         positions = np.where(rows < 0, -1, self.position[rows]).astype(np.int64)
         return pair_scores(self.queries[queries], self.passages, positions, self.similarity)
+
+    def above(self, queries: Ints, bar: Floats) -> NDArray[np.float64]:
+        """Shape (B,): about how many passages score above `bar` (B,), from an even sample of up to 1,024."""
+        step = max(1, len(self.passages) // SAMPLE)
+        sample, some = self.passages[::step].astype(np.float64), self.queries[queries].astype(np.float64)
+        scores = some @ sample.T
+        if self.similarity == "euclidean":
+            squared = (some**2).sum(axis=1)[:, None] + (sample**2).sum(axis=1) - 2 * scores
+            scores = -np.sqrt(np.maximum(squared, 0))
+        counts: NDArray[np.float64] = (scores > bar[:, None]).sum(axis=1) * (len(self.passages) / len(sample))
+        return counts
 
     def _propose(self, queries: Floats, depth: int, k: int) -> tuple[Ints, Floats, Any]:
         """The best `depth` of k proposals, re-scored; and for which queries nothing outside the proposals can be better."""

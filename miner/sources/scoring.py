@@ -23,7 +23,7 @@ def pair_scores(queries: Floats, passages: Floats, positions: Ints, similarity: 
     out = np.full(wanted.shape, np.nan, dtype=np.float32)
     if not wanted.size:
         return out
-    score = faiss.fvec_L2sqr_by_idx if similarity == "euclidean" else faiss.fvec_inner_products_by_idx
+    score = getattr(faiss, "fvec_L2sqr_by_idx" if similarity == "euclidean" else "fvec_inner_products_by_idx")  # generated, unknown to mypy
     queries = np.ascontiguousarray(queries, dtype=np.float32)
     pointers = (faiss.swig_ptr(array) for array in (out, queries, passages, wanted))
     score(*pointers, passages.shape[1], len(wanted), wanted.shape[1])

@@ -1,0 +1,44 @@
+# Two commands set everything up on a fresh machine with Python 3.11+: `make demo` and `make test`. `make help` lists the others.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help demo test lint types format lock long clean
+.DEFAULT_GOAL := help
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/ready: pyproject.toml requirements-dev.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+demo: $(VENV)/ready  ## mine the standard library's docstrings with a real model, and count the false negatives
+	HF_HUB_OFFLINE=1 $(BIN)/hardneg demo --out demo --force
+
+test: $(VENV)/ready  ## the whole suite
+	HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2 --dist loadfile
+
+lint: $(VENV)/ready  ## style, imports, complexity
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready  ## mypy, strict
+	$(BIN)/mypy
+
+format: $(VENV)/ready  ## put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+long: $(VENV)/ready  ## the long proofs: kill rounds, deliberate defects
+	$(BIN)/python tests/long/kill_store.py --rounds 50
+	$(BIN)/python benchmarks/defects.py
+
+lock: $(VENV)/ready  ## write the versions in use into requirements-dev.txt
+	$(BIN)/pip freeze --exclude-editable --exclude hardneg > requirements-dev.txt
+
+clean:  ## remove what make made
+	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache

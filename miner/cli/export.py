@@ -1,0 +1,51 @@
+"""`hardneg export`: choose and write again from stored candidates, without the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from miner.cli import options as o
+from miner.cli.show import Shown, outcome
+from miner.errors import ConfigError
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The run folder to choose from.", show_default=False)],
+    filter: o.Filter = None,  # noqa: A002 - the flag's name
+    anchor: o.Anchor = None,
+    negatives: o.Count = None,
+    sampler: o.Sampler = None,
+    ladder: o.Ladder = None,
+    fill: o.Fill = None,
+    seed: o.Seed = None,
+    output_format: o.Format = None,
+    column: o.Column = None,
+    out: o.Out = None,
+    kind: o.Kind = "jsonl",
+    force: o.Force = False,
+    config: o.Config = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Choose and write again from a run's stored candidates: other filters, sampler, counts or format, in seconds.
+
+    hardneg export scifact-run --filter margin:relative=0.1 --negatives 8 --output-format n-tuple --out strict.parquet
+    """
+    flags = dict(locals())
+    for name in ("run", "out", "kind", "force", "config", "as_json", "quiet"):
+        flags.pop(name)
+    if out is None:
+        raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
+    with Shown(quiet) as shown:
+        from miner.config import MiningConfig
+        from miner.run import Run
+        from miner.run import export as export_it
+
+        source = Run(run)
+        below = {**source.manifest["config"], **(o.read_config(config) if config else {})}
+        settings = MiningConfig.of(**o.merged(flags, below))
+        made = export_it(source, settings, out=out, kind=o.suffix(kind), force=force, on_progress=shown)
+        outcome(made, shown, as_json=as_json, to_stdout=out == "-")

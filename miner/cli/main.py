@@ -1,0 +1,78 @@
+"""The verbs, and the one place where an error becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from miner.cli import cache, demo, export, mine, report, verify
+from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, ModelError, StorageError
+
+EXIT_CODES: dict[type[HardnegError], int] = {ConfigError: 2, InputError: 3, StorageError: 5, ModelError: 6, IntegrityError: 1}
+INTERNAL, INTERRUPTED, TERMINATED = 101, 130, 143
+
+app = typer.Typer(
+    name="hardneg",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Mine hard negatives for dense retrieval: judged, explained, reproducible.",
+    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 input data, 5 storage, 6 model, 101 bug, 130 interrupted. "
+    "Every flag has an environment variable (HARDNEG_…) and a place in the config file; a flag wins over both.",
+)
+app.command("mine")(mine.mine)
+app.command("export")(export.export)
+app.command("report")(report.report)
+app.command("verify")(verify.verify)
+app.command("demo")(demo.demo)
+app.add_typer(cache.app, name="cache")
+
+
+@app.callback()
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False) -> None:
+    if version:
+        from importlib.metadata import version as of
+
+        typer.echo(f"hardneg {of('hardneg')}")
+        raise typer.Exit
+
+
+def run(command: Callable[[], object] = app) -> NoReturn:
+    """Run the command line; every error is one sentence on stderr and its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        command()
+    except HardnegError as error:
+        _say(str(error))
+        sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
+    except KeyboardInterrupt:
+        _say("interrupted; what was encoded is kept in the embedding store, and the same command goes on from there")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes
+        sys.exit(0)
+    except OSError as error:
+        _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        sys.exit(EXIT_CODES[StorageError])
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        _say(f"a bug: {type(error).__name__}: {error}; HARDNEG_DEBUG=1 shows where")
+        if os.environ.get("HARDNEG_DEBUG"):
+            traceback.print_exc()
+        sys.exit(INTERNAL)
+    sys.exit(0)
+
+
+def _say(message: str) -> None:
+    typer.echo(f"hardneg: {message}", err=True)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM unwinds like an interrupt, so that nothing half-written is left."""
+    sys.exit(TERMINATED)

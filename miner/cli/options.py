@@ -1,0 +1,159 @@
+"""The flags, once: name, environment variable, help. A test holds them against the fields of the config.
+
+`gather` merges flags, environment and config file into Inputs, MiningConfig and Runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from miner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from miner.config import Inputs, MiningConfig, Runtime
+
+READ, MODEL, RETRIEVE, CHOOSE, WRITE, RUN = "What to read", "Model", "Retrieving", "Judging and choosing", "Writing", "Running"
+ALIASES = {"filter": "filters", "column": "columns", "field": "fields"}
+"""Flags that may be repeated carry a singular name."""
+
+
+def option(name: str, text: str, panel: str, **more: Any) -> Any:
+    """A typer option with its environment variable."""
+    return typer.Option(
+        f"--{name}", help=text, rich_help_panel=panel, envvar=f"HARDNEG_{name.replace('-', '_').upper()}", show_default=False, **more
+    )
+
+
+Words = list[str] | None
+Data = Annotated[str | None, option("data", "BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv", READ)]
+Split = Annotated[Words, option("split", "qrels files of the folder to mine for [train, or the only one]", READ)]
+Corpus = Annotated[str | None, option("corpus", "passages: JSONL, CSV, TSV, Parquet (.gz, .zst too), saved datasets folder, hf:NAME", READ)]
+Queries = Annotated[str | None, option("queries", "queries, in any of the same forms", READ)]
+Qrels = Annotated[Words, option("qrels", "judgements: query-id, corpus-id, score", READ)]
+Pairs = Annotated[str | None, option("pairs", "rows of query and positive(s), in any of the same forms", READ)]
+Field = Annotated[Words, option("field", "your column names: query=question, positive=answer …", READ)]
+QueryVectors = Annotated[str | None, option("query-vectors", "vectors made before: X.npy, with the ids in X.ids", READ)]
+PassageVectors = Annotated[str | None, option("passage-vectors", "vectors made before, likewise", READ)]
+MinGrade = Annotated[int | None, option("min-grade", "smallest grade that counts as relevant [1]", READ)]
+OnError = Annotated[str | None, option("on-error", "a wrong row: fail, or skip it into errors.jsonl [fail]", READ)]
+
+Model = Annotated[str | None, option("model", "sentence-transformers model: a folder, or a hub name", MODEL)]
+Revision = Annotated[str | None, option("revision", "the model's revision on the hub", MODEL)]
+QueryPrompt = Annotated[str | None, option("query-prompt", "text put before every query", MODEL)]
+QueryPromptName = Annotated[str | None, option("query-prompt-name", "one of the model's own prompts, for queries", MODEL)]
+PassagePrompt = Annotated[str | None, option("passage-prompt", "text put before every passage", MODEL)]
+PassagePromptName = Annotated[str | None, option("passage-prompt-name", "one of the model's own prompts, for passages", MODEL)]
+MaxLength = Annotated[int | None, option("max-length", "tokens read of each text [the model's own]", MODEL)]
+Dtype = Annotated[str | None, option("dtype", "float32, float16 or bfloat16 [float32]", MODEL)]
+Similarity = Annotated[str | None, option("similarity", "cosine, dot or euclidean [the model's own]", MODEL)]
+
+Index = Annotated[str | None, option("index", "exact, or a FAISS factory string such as IVF1024,Flat [exact]", RETRIEVE)]
+Depth = Annotated[int | None, option("depth", "candidates retrieved per query [200]", RETRIEVE)]
+MaxDepth = Annotated[int | None, option("max-depth", "the same, for queries that ran short [1000]", RETRIEVE)]
+
+Filter = Annotated[Words, option("filter", "add, change or drop one: margin:relative=0.1, ranks:skip=10, near_positive:off", CHOOSE)]
+Anchor = Annotated[
+    str | None, option("anchor", "whose score is the bar: weakest (positive of the query), or each row's own [weakest]", CHOOSE)
+]
+Count = Annotated[int | None, option("negatives", "negatives per row [4]", CHOOSE)]
+Sampler = Annotated[str | None, option("sampler", "top, or uniform[:first=N] [top]", CHOOSE)]
+Ladder = Annotated[int | None, option("ladder", "how far a short row climbs: 0 no, 1 deeper, 2 weak positive, 3 no ceiling [3]", CHOOSE)]
+Fill = Annotated[str | None, option("fill", "what fills a row still short: none, random or repeat [none]", CHOOSE)]
+Seed = Annotated[int | None, option("seed", "seed of everything drawn [0]", CHOOSE)]
+
+Format = Annotated[str | None, option("output-format", "triplet, n-tuple, labeled-pair or labeled-list [triplet]", WRITE)]
+Column = Annotated[Words, option("column", "add columns: ids, scores, ranks, tiers, extra", WRITE)]
+Out = Annotated[str | None, option("out", "a run folder, a file (.jsonl .jsonl.gz .jsonl.zst .parquet), or - for stdout", WRITE)]
+Kind = Annotated[str, option("kind", "training file in a run folder: jsonl, jsonl.gz, jsonl.zst, parquet, datasets [jsonl]", WRITE)]
+Force = Annotated[bool, option("force", "replace an earlier run", WRITE)]
+
+Config = Annotated[Path | None, option("config", "YAML, TOML or JSON with any of these settings; a run's manifest.json too", RUN)]
+Device = Annotated[str | None, option("device", "cpu, cuda, mps … [the best there is]", RUN)]
+BatchSize = Annotated[int | None, option("batch-size", "texts per forward pass [32; 1024 for a static model]", RUN)]
+Threads = Annotated[int | None, option("threads", "processor threads [all]", RUN)]
+Cache = Annotated[Path | None, option("cache", "folder of the embedding store [~/.cache/hardneg]", RUN)]
+Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout.", rich_help_panel=RUN)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=RUN)]
+
+
+def gather(flags: Mapping[str, Any], config_file: Path | None) -> tuple[Inputs, MiningConfig, Runtime]:
+    """Config file below, flags and environment above; each setting goes to the model that knows it."""
+    from miner.config import Inputs, MiningConfig, Runtime
+
+    values = merged(flags, read_config(config_file) if config_file else {})
+    parts = [{name: values.pop(name) for name in list(values) if name in model.model_fields} for model in (Inputs, MiningConfig, Runtime)]
+    if values:
+        known = [name for model in (Inputs, MiningConfig, Runtime) for name in model.model_fields]
+        raise ConfigError(f"{config_file}: there is no setting '{next(iter(values))}'; there are: {', '.join(known)}")
+    return Inputs.of(**parts[0]), MiningConfig.of(**parts[1]), Runtime.of(**parts[2])
+
+
+def merged(flags: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags over file; a repeated flag of filters adds to the file's, any other replaces it."""
+    values = dict(file)
+    for flag, given in flags.items():
+        name = ALIASES.get(flag, flag)
+        if given is None or given == []:
+            continue
+        if name == "filters":
+            values[name] = [*values.get("filters", ()), *given]
+        elif name == "fields":
+            values[name] = dict(_pair(item) for item in given)
+        elif name in ("columns", "split"):
+            values[name] = [part for item in given for part in item.split(",")]
+        else:
+            values[name] = given
+    return values
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings of a YAML, TOML or JSON file, or of a run's manifest."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    loaded = _parse(path, text)
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path} is not a mapping of settings")
+    if "manifest_version" not in loaded:
+        return {str(key).replace("-", "_"): value for key, value in loaded.items()}
+    return {**{k: v for k, v in (loaded.get("inputs") or {}).items() if v}, **loaded.get("config", {})}
+
+
+def _parse(path: Path, text: str) -> Any:
+    import json
+    import tomllib
+
+    try:
+        if path.suffix == ".toml":
+            return tomllib.loads(text)
+        if path.suffix == ".json":
+            return json.loads(text)
+        import yaml
+
+        return yaml.safe_load(text)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except Exception as error:
+        if type(error).__module__.startswith("yaml"):
+            raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+        raise
+
+
+def _pair(item: str) -> tuple[str, str]:
+    ours, equals, theirs = item.partition("=")
+    if not equals or not ours or not theirs:
+        raise ConfigError(f"--field wants OURS=YOURS, as in query=question, not '{item}'")
+    return ours, theirs
+
+
+def suffix(kind: str) -> str:
+    """`jsonl.gz` → `.jsonl.gz`; `datasets` → "" (a folder)."""
+    kinds = {"jsonl": ".jsonl", "jsonl.gz": ".jsonl.gz", "jsonl.zst": ".jsonl.zst", "parquet": ".parquet", "datasets": ""}
+    if kind not in kinds:
+        raise ConfigError(f"--kind is one of {', '.join(kinds)}, not '{kind}'")
+    return kinds[kind]
