@@ -29,3 +29,7 @@ def serve(
 def main() -> NoReturn:
     """Entry point of the console script."""
     run(app)
+
+
+if __name__ == "__main__":
+    main()

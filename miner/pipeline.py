@@ -69,16 +69,16 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
 
 
 def _deepened(parts: list[Candidates], source: Source, config: MiningConfig, evidence: Mapping[str, Evidence]) -> list[Candidates]:
-    """The parts, with queries that ran short within `depth` searched again within `deepest`."""
+    """Queries that ran short within `depth` with all of `deepest`, the others with `depth`, however deep they were searched."""
     done = []
     for part in parts:
-        short = _short(part, config) if config.deepens and part.rows.shape[1] == config.depth else np.empty(0, dtype=np.int64)
-        if len(short):
+        within = part.take(np.arange(len(part)), config.depth)
+        short = _short(within, config) if config.deepens and within.rows.shape[1] == config.depth else np.empty(0, dtype=np.int64)
+        deep = part.take(short)
+        if len(short) and part.rows.shape[1] == config.depth:
             rows, scores = source.retrieve(part.queries[short], config.deepest)
-            deep = replace(part.take(short), rows=rows, scores=scores, evidence={})
-            done += [part.take(np.setdiff1d(np.arange(len(part)), short)), _measured(deep, evidence)]
-        else:
-            done.append(part)
+            deep = _measured(replace(deep, rows=rows, scores=scores, evidence={}), evidence)
+        done += [within.take(np.setdiff1d(np.arange(len(part)), short)), deep]
     return [part for part in done if len(part)]
 
 

@@ -39,7 +39,7 @@ def demo(
             docstrings.build(out / "data")
         inputs = Inputs.of(data=str(out / "data"), split=("train",))
         run = mine(inputs, settings, out=out / "run", runtime=runtime, force=force, on_progress=shown)
-        plain = export(run, settings.model_copy(update={"filters": MiningConfig.of(filters=PLAIN).filters, "ladder": 0}))
+        plain = export(run, MiningConfig.of(**{**settings.model_dump(), "filters": PLAIN, "ladder": 0}))
         outcome(run, shown, as_json=False)
     hidden = docstrings.hidden(out / "data")
     for name, made in (("the nearest unlabelled passages", plain), ("these negatives", run)):

@@ -66,10 +66,11 @@ class Store:
         os.utime(path)
 
     def refresh(self) -> None:
-        """See what others have committed since."""
-        path = self.folder / "keys.bin"
+        """See what others have committed since. A key whose vector is not all there (a damaged disk) does not count."""
+        path, rows = self.folder / "keys.bin", self.folder / "vectors.bin"
         raw = path.read_bytes() if path.exists() else b""
-        keys = np.frombuffer(raw[: len(raw) // KEY_BYTES * KEY_BYTES], dtype=">u8").astype(np.uint64).reshape(-1, 2)
+        count = min(len(raw) // KEY_BYTES, rows.stat().st_size // (self.dim * 4) if rows.exists() else 0)
+        keys = np.frombuffer(raw[: count * KEY_BYTES], dtype=">u8").astype(np.uint64).reshape(-1, 2)
         order = np.lexsort((keys[:, 1], keys[:, 0]))
         self._sorted, self._places = keys[order], order
 

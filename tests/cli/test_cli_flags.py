@@ -1,0 +1,91 @@
+"""The flags are the fields of the config; help is quick and imports nothing heavy."""
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from miner.cli import options
+from miner.cli.export import export
+from miner.cli.mine import mine
+from miner.config import Inputs, MiningConfig, Runtime
+from miner.errors import ConfigError
+from miner.run import FIRST_PASS
+
+OURS = {"out", "kind", "force", "config", "dry_run", "as_json", "quiet", "run"}
+HEAVY = {"torch", "transformers", "sentence_transformers", "datasets", "faiss", "pyarrow", "numpy", "fastapi", "pydantic"}
+
+
+def flags(verb):
+    return {options.ALIASES.get(name, name) for name in inspect.signature(verb).parameters} - OURS
+
+
+def test_every_field_of_the_config_is_a_flag_of_mine():
+    """Inputs, MiningConfig and Runtime, field for field."""
+    assert flags(mine) == {*Inputs.model_fields, *MiningConfig.model_fields, *Runtime.model_fields}
+
+
+def test_export_takes_what_pass_one_has_not_used_up():
+    """The flags of export are the config less the settings of pass 1."""
+    assert flags(export) == set(MiningConfig.model_fields) - set(FIRST_PASS)
+
+
+def test_help_imports_nothing_heavy():
+    """`hardneg --help` answers without numpy, torch or the like."""
+    code = "import sys; from app.cli import app\ntry: app(['--help'])\nexcept SystemExit: pass\nprint(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "mine" in done.stdout
+    assert not HEAVY & set(json.loads(done.stderr.strip().splitlines()[-1].replace("'", '"')))
+
+
+@pytest.mark.parametrize("verb", ["mine", "export", "report", "verify", "demo", "serve", "cache"])
+def test_every_verb_has_help(verb):
+    """Help of each verb, with an example or a sentence."""
+    done = subprocess.run([sys.executable, "-m", "app.cli", verb, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.yaml", "data: d\nnegatives: 7\nfilters: ['margin:relative=0.2']\n"),
+        ("c.toml", 'data = "d"\nnegatives = 7\nfilters = ["margin:relative=0.2"]\n'),
+        ("c.json", '{"data": "d", "negatives": 7, "filters": ["margin:relative=0.2"]}'),
+        ("manifest.json", '{"manifest_version": 1, "inputs": {"data": "d", "pairs": null}, "config": {"negatives": 7, "filters": ["margin:relative=0.2"]}}'),
+    ],
+)
+def test_config_files_of_every_kind(tmp_path, name, text):
+    """YAML, TOML, JSON and a manifest say the same; a flag wins, and a filter flag adds."""
+    path = tmp_path / name
+    path.write_text(text)
+    inputs, config, _ = options.gather({"seed": 3, "filter": ["near_positive:off"], "negatives": None}, path)
+    assert inputs.data == "d"
+    assert (config.negatives, config.seed) == (7, 3)
+    assert "near_positive" not in config.active_filters
+    assert config.active_filters["margin"].relative == 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("negativs: 3", "no setting 'negativs'"), ("[1, 2]", "not a mapping"), ("a: [", "c.yaml"), ("negatives: x", "negatives is 'x'")],
+)
+def test_wrong_config_files(tmp_path, text, said):
+    """One sentence that names what is wrong."""
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        options.gather({"data": "d"}, path)
+
+
+def test_environment_is_below_flags(tmp_path):
+    """HARDNEG_MODEL stands in for --model."""
+    environ = {**os.environ, "HARDNEG_MODEL": str(tmp_path / "nowhere"), "HARDNEG_DATA": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-m", "app.cli", "mine", "--out", "-"], capture_output=True, text=True, env=environ, check=False)
+    assert done.returncode == 3
+    assert "corpus.jsonl" in done.stderr
+    assert Path(environ["HARDNEG_MODEL"]).name not in done.stderr

@@ -1,0 +1,134 @@
+"""The command as a person uses it: from files to a run and back, and what it says when something is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from app.cli import main
+
+
+@pytest.fixture
+def beir(tmp_path):
+    """A small BEIR folder over the tiny model's words."""
+    folder = tmp_path / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    passages = [{"_id": f"p{i}", "title": "", "text": f"w{i % 50} w{(i * 7) % 50} w{(i * 3) % 50}"} for i in range(60)]
+    queries = [{"_id": f"q{i}", "text": f"w{i} w{(i * 7) % 50}"} for i in range(12)]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in passages))
+    (folder / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in queries))
+    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(f"q{i}\tp{i}\t1\n" for i in range(12)))
+    return folder
+
+
+def hardneg(*words, **more):
+    return subprocess.run([sys.executable, "-m", "app.cli", *map(str, words)], capture_output=True, text=True, check=False, **more)
+
+
+def test_mine_export_report_verify(beir, tiny_model, tmp_path):
+    """The whole way: a run, another choice from it, its report, its check; and a changed byte is found."""
+    run = tmp_path / "run"
+    mined = hardneg("mine", "--data", beir, "--model", tiny_model, "--out", run, "--json")
+    assert mined.returncode == 0, mined.stderr
+    assert json.loads(mined.stdout)["counts"]["queries"] == 12
+    assert {"triplets.jsonl", "candidates.parquet", "manifest.json", "report.json", "report.html"} <= {f.name for f in run.iterdir()}
+    chosen = hardneg("export", run, "--negatives", 2, "--output-format", "n-tuple", "--column", "ids,scores", "--out", tmp_path / "n.parquet")
+    assert chosen.returncode == 0, chosen.stderr
+    assert (tmp_path / "n.parquet").is_file()
+    assert (tmp_path / "n.run" / "manifest.json").is_file()
+    assert "queries" in hardneg("report", run).stdout
+    assert hardneg("verify", run).returncode == hardneg("verify", tmp_path / "n.run").returncode == 0
+    with (run / "triplets.jsonl").open("a") as file:
+        file.write(" ")
+    spoilt = hardneg("verify", run)
+    assert spoilt.returncode == 1
+    assert "triplets.jsonl has changed" in spoilt.stderr
+
+
+def test_a_manifest_is_a_config(beir, tiny_model, tmp_path):
+    """Mining again from the manifest gives the same bytes."""
+    assert hardneg("mine", "--data", beir, "--model", tiny_model, "--sampler", "uniform", "--seed", 5, "--out", tmp_path / "a").returncode == 0
+    again = hardneg("mine", "--config", tmp_path / "a" / "manifest.json", "--out", tmp_path / "b")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "a" / "triplets.jsonl").read_bytes() == (tmp_path / "b" / "triplets.jsonl").read_bytes()
+
+
+def test_stdout_holds_rows_alone(beir, tiny_model, tmp_path):
+    """`--out -`: every line of stdout is a row, from a folder that holds another `app`."""
+    (tmp_path / "elsewhere" / "app").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "app" / "__init__.py").write_text("raise RuntimeError('the wrong app')")
+    command = os.path.join(os.path.dirname(sys.executable), "hardneg")  # noqa: PTH118, PTH120
+    done = subprocess.run(
+        [command, "mine", "--data", str(beir), "--model", str(tiny_model), "--out", "-"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path / "elsewhere",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert all({"anchor", "positive", "negative"} == set(json.loads(line)) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--out", "x"], 2, "give one of"),
+        (["--data", "nowhere", "--out", "x", "--model", "{model}"], 3, "nowhere"),
+        (["--data", "{beir}", "--out", "x", "--model", "./nowhere"], 6, "no model folder"),
+        (["--data", "{beir}", "--out", "x"], 2, "--model"),
+        (["--data", "{beir}", "--model", "{model}"], 2, "--out"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--filter", "margin:relativ=1"], 2, "it has: absolute, relative"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--depth", "0"], 2, "depth is 0"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "{beir}"], 2, "exists already"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "{beir}", "--force"], 5, "something else is there"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x.txt"], 2, "x.txt"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--kind", "csv"], 2, "--kind is one of"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--index", "NONSENSE"], 2, "FAISS cannot build"),
+    ],
+)
+def test_wrong_use_is_one_sentence(beir, tiny_model, tmp_path, monkeypatch, capsys, words, code, said):
+    """The right exit code, one sentence, no traceback, and nothing left behind."""
+    monkeypatch.setattr(sys, "argv", ["hardneg", "mine", *(word.format(beir=beir, model=tiny_model) for word in words)])
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SystemExit) as left:
+        main()
+    told = capsys.readouterr().err
+    assert (left.value.code, "Traceback" in told) == (code, False), told
+    assert said in told
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_dry_run_writes_nothing(beir, tiny_model, tmp_path):
+    """The plan says what would be encoded, and leaves no run."""
+    done = hardneg("mine", "--data", beir, "--model", tiny_model, "--out", tmp_path / "x", "--dry-run", "--json")
+    assert json.loads(done.stdout)["queries"] == 12
+    assert not (tmp_path / "x").exists()
+
+
+def test_sigterm_leaves_nothing(beir, tiny_model, tmp_path):
+    """A run told to stop exits 143 and removes what it had begun."""
+    corpus = "".join(json.dumps({"_id": f"x{i}", "text": f"w{i % 50} w{i % 49} {i}"}) + "\n" for i in range(400_000))
+    (beir / "corpus.jsonl").write_text((beir / "corpus.jsonl").read_text() + corpus)
+    words = [sys.executable, "-m", "app.cli", "mine", "--data", str(beir), "--model", str(tiny_model), "--out", str(tmp_path / "x")]
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list(tmp_path.glob(".x.*")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 143
+    assert not list(tmp_path.glob("*x*"))
+
+
+def test_cache_is_listed_and_pruned(beir, tiny_model, tmp_path):
+    """`cache ls` tells texts and bytes; `prune` wants to be told what, and removes it."""
+    environ = {**os.environ, "HARDNEG_CACHE": str(tmp_path / "cache")}
+    hardneg("mine", "--data", beir, "--model", tiny_model, "--out", tmp_path / "x", env=environ)
+    listed = json.loads(hardneg("cache", "ls", "--json", env=environ).stdout)
+    assert listed["stores"][0]["texts"] == 62  # 50 distinct passages and 12 queries
+    assert hardneg("cache", "prune", env=environ).returncode == 2
+    assert "removed 1" in hardneg("cache", "prune", "--all", env=environ).stdout
+    assert json.loads(hardneg("cache", "ls", "--json", env=environ).stdout)["stores"] == []

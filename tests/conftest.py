@@ -1,0 +1,74 @@
+"""What all tests share: no network, a cache of their own, and two tiny models made on the spot."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # worlds are tiny: starting threads costs more than they save
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("here", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("wild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))
+
+WORDS = [f"w{i}" for i in range(60)]
+DIM = 8
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """No test sees or leaves vectors in the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("HARDNEG_CACHE", str(folder))
+    return folder
+
+
+def word_level():
+    """A tokenizer of 60 words (w0 … w59), split at white space, lower case; it adds nothing."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, **{word: i + 1 for i, word in enumerate(WORDS)}}, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.Whitespace()
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """Path of a real sentence-transformers model, static, 8 dims, prompts 'query' and 'document' empty; its words are w0 … w59."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    weights = np.random.default_rng(0).standard_normal((len(WORDS) + 1, DIM)).astype(np.float32)
+    path = tmp_path_factory.mktemp("models") / "tiny-static"
+    SentenceTransformer(modules=[StaticEmbedding(word_level(), embedding_weights=weights)], device="cpu").save_pretrained(str(path))
+    return path
+
+
+def word_piece():
+    """A lower-casing BERT tokenizer over letters, digits, marks and a few words."""
+    from tokenizers import BertWordPieceTokenizer
+
+    signs = [chr(code) for code in range(33, 127)]
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *signs, *(f"##{sign}" for sign in signs), "the", "##ing"]
+    return BertWordPieceTokenizer({word: i for i, word in enumerate(dict.fromkeys(vocab))}, lowercase=True)._tokenizer
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory):
+    """Path of a real one-layer BERT with mean pooling, 8 dims, at most 16 tokens, prompts 'query' and 'document'."""
+    from sentence_transformers import SentenceTransformer, models
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("models")
+    tokens = {name: f"[{name[:-6].upper()}]" for name in ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=word_piece(), model_max_length=16, **tokens)
+    sizes = {"hidden_size": DIM, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": DIM}
+    BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=32, **sizes)).save_pretrained(folder / "bert")
+    tokenizer.save_pretrained(folder / "bert")
+    bert = models.Transformer(str(folder / "bert"), max_seq_length=16)
+    prompts = {"query": "w1 ", "document": "w2 "}
+    model = SentenceTransformer(modules=[bert, models.Pooling(DIM)], prompts=prompts, device="cpu")
+    model.save_pretrained(str(folder / "tiny-bert"))
+    return folder / "tiny-bert"
