@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from miner.errors import StorageError
-from miner.pipeline import Block, weakest
+from miner.pipeline import Block, background, weakest
 from miner.types import Candidates, Dataset, Floats
 
 VERSION = 1
@@ -67,11 +67,11 @@ class CandidateWriter:
 
 def read_blocks(path: Path) -> Iterator[list[Candidates]]:
     """Block by block, the candidates of its queries: one Candidates per length of list, in order of length."""
-    file = _open(path)
+    file, depth = _open(path), about(path)["depth"]
     for group in range(file.num_row_groups):
         table = file.read_row_group(group)
         widths = np.diff(table["rows"].combine_chunks().offsets.to_numpy())
-        yield [_part(table.filter(pa.array(widths == width)), int(width)) for width in np.unique(widths)]
+        yield [_part(table.filter(pa.array(widths == width)), int(width), depth) for width in np.unique(widths)]
 
 
 def positive_scores(path: Path) -> Floats:
@@ -94,7 +94,7 @@ def _open(path: Path) -> pq.ParquetFile:
         raise StorageError(f"{path} cannot be read as candidates: {error}") from error
 
 
-def _part(table: pa.Table, width: int) -> Candidates:
+def _part(table: pa.Table, width: int, depth: int) -> Candidates:
     count = len(table)
     fixed = {
         name: table[name].combine_chunks().flatten().to_numpy().reshape(count, width)
@@ -108,7 +108,7 @@ def _part(table: pa.Table, width: int) -> Candidates:
     positives[there] = table["positives"].combine_chunks().flatten().to_numpy()
     known = np.full(there.shape, np.nan, dtype=np.float32)
     known[there] = table["positive_scores"].combine_chunks().flatten().to_numpy()
-    return Candidates(table["query"].to_numpy().astype(np.int64), rows, scores, positives, known, weakest(known), fixed)
+    return Candidates(table["query"].to_numpy().astype(np.int64), rows, scores, positives, known, weakest(known), background(scores, depth), fixed)
 
 
 def _ragged(values: Any, lengths: Any) -> pa.ListArray:

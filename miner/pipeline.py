@@ -64,7 +64,7 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
     for some, depth in ((np.flatnonzero(~deep), config.depth), (np.flatnonzero(deep), config.deepest)):
         if len(some):
             rows, found = source.retrieve(queries[some], depth)
-            parts.append(Candidates(queries[some], rows, found, positives[some], scores[some], bar[some]))
+            parts.append(Candidates(queries[some], rows, found, positives[some], scores[some], bar[some], background(found, config.depth)))
     return parts
 
 
@@ -100,6 +100,13 @@ def weakest(positive_scores: Floats) -> Floats:
     """Shape (B,): the smallest positive score of each anchor, NaN where there is none."""
     lowest = np.where(np.isnan(positive_scores), np.float32(np.inf), positive_scores).min(axis=1, initial=np.inf)
     return np.where(np.isinf(lowest), np.float32(np.nan), lowest).astype(np.float32)
+
+
+def background(scores: Floats, depth: int) -> Floats:
+    """Shape (B,): the score of the last candidate within `depth`, NaN where there is none."""
+    within = scores[:, :depth]
+    last = np.maximum((~np.isnan(within)).sum(axis=1) - 1, 0)
+    return within[np.arange(len(within)), last] if within.shape[1] else np.full(len(scores), np.nan, dtype=np.float32)
 
 
 def _padded(rows: list[Rows]) -> Rows:

@@ -166,6 +166,7 @@ class Candidates:
     queries int64 (B,); rows int32 (B, K), -1 where there are fewer; scores float32 (B, K), NaN there.
     positives int32 (B, P), -1 padded; positive_scores float32 (B, P), NaN padded, on the same scale as `scores`.
     bar float32 (B,): the positive score a negative must stay below: the weakest positive's, or the anchor's own.
+    background float32 (B,): the score of the last candidate within `depth`: what any passage of the neighbourhood scores.
     evidence: {name: (B, K)}. kept bool (B, K): what the filters before this one left, set while judging.
     """
 
@@ -175,6 +176,7 @@ class Candidates:
     positives: Rows
     positive_scores: Floats
     bar: Floats
+    background: Floats
     evidence: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     kept: Bools | None = None
 
@@ -197,6 +199,7 @@ class Candidates:
             self.positives[anchors],
             self.positive_scores[anchors],
             self.bar[anchors],
+            self.background[anchors],
             {name: values[anchors, cut] for name, values in self.evidence.items()},
         )
 

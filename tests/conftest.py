@@ -58,7 +58,8 @@ def word_piece():
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory):
     """Path of a real one-layer BERT with mean pooling, 8 dims, at most 16 tokens, prompts 'query' and 'document'."""
-    from sentence_transformers import SentenceTransformer, models
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     folder = tmp_path_factory.mktemp("models")
@@ -67,8 +68,8 @@ def tiny_bert(tmp_path_factory):
     sizes = {"hidden_size": DIM, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": DIM}
     BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=32, **sizes)).save_pretrained(folder / "bert")
     tokenizer.save_pretrained(folder / "bert")
-    bert = models.Transformer(str(folder / "bert"), max_seq_length=16)
+    bert = Transformer(str(folder / "bert"), max_seq_length=16)
     prompts = {"query": "w1 ", "document": "w2 "}
-    model = SentenceTransformer(modules=[bert, models.Pooling(DIM)], prompts=prompts, device="cpu")
+    model = SentenceTransformer(modules=[bert, Pooling(DIM)], prompts=prompts, device="cpu")
     model.save_pretrained(str(folder / "tiny-bert"))
     return folder / "tiny-bert"

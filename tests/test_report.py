@@ -48,7 +48,7 @@ def world(seed, own=False):
     positives[np.arange(width) >= rng.integers(1, width + 1, (Q, 1))] = -1
     positive_scores = np.where(positives < 0, np.nan, rng.standard_normal(positives.shape)).astype(np.float32)
     positive_scores[rng.random(positives.shape) < 0.05] = np.nan
-    candidates = Candidates(queries, rows, scores, positives, positive_scores, positive_scores[:, 0])
+    candidates = Candidates(queries, rows, scores, positives, positive_scores, positive_scores[:, 0], scores[:, -1])
     places = np.argsort(dropped, axis=1, kind="stable")[:, :M]
     there = np.take_along_axis(rows, places, 1) >= 0
     taken = [
@@ -169,9 +169,9 @@ def test_cases_equal_a_slow_reading(own, seed, dataset):
     cases = result["suspicious"]["examples"]
     assert [(np.float32(case["score"]), case["query_id"], case["positive_id"]) for case in cases] == sorted(beyond)[:20]
     assert result["suspicious"]["total"] == len(beyond)
-    assert [(case["found"], case["id"]) for case in result["starved"]["examples"]] == sorted(
-        (count, name) for name, count in strict.items()
-    )[:20]
+    assert [(case["found"], case["id"]) for case in result["starved"]["examples"]] == sorted((count, name) for name, count in strict.items())[
+        :20
+    ]
     for case in result["starved"]["examples"]:
         counts = [reasons[case["id"]][code] for code in range(1, 4)]
         assert case["reason"] == (FILTERS[counts.index(max(counts))] if any(counts) else None)

@@ -125,10 +125,17 @@ def _inspect(name: str) -> None:
     for file in sorted(folder.rglob("*")):
         if file.suffix in PICKLES and file.name.startswith(("pytorch_model", "model")) and not list(file.parent.glob("*.safetensors")):
             raise ModelError(f"'{file}' holds pickled weights, which can run code; save the model as safetensors")
-    if (folder / "modules.json").is_file():
-        for module in json.loads((folder / "modules.json").read_text(encoding="utf-8")):
-            if not str(module.get("type", "")).startswith("sentence_transformers."):
-                raise ModelError(f"'{name}' wants to run module '{module.get('type')}', which is not part of sentence-transformers")
+    for kind in _module_types(folder / "modules.json"):
+        if not kind.startswith("sentence_transformers."):
+            raise ModelError(f"'{name}' wants to run module '{kind}', which is not part of sentence-transformers")
+
+
+def _module_types(path: Path) -> list[str]:
+    """What modules.json names; nothing where there is none."""
+    try:
+        return [str(module.get("type", "")) for module in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ModelError(f"'{path}' is damaged: it is not a list of modules") from error
 
 
 def _inspect_name(name: str) -> None:
@@ -141,9 +148,12 @@ def _inspect_name(name: str) -> None:
 
 def _cached(name: str) -> bool:
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    names = (name, f"sentence-transformers/{name}")
-    return any(isinstance(try_to_load_from_cache(repo, file), str) for repo in names for file in ("modules.json", "config.json"))
+    names = (name,) if "/" in name else (name, f"sentence-transformers/{name}")
+    with suppress(HFValidationError):  # what cannot be a hub name is not in the cache
+        return any(isinstance(try_to_load_from_cache(repo, file), str) for repo in names for file in ("modules.json", "config.json"))
+    return False
 
 
 def _prompt(model: Any, text: str | None, name: str | None, usual: tuple[str, ...]) -> str | None:

@@ -16,4 +16,4 @@ FILTERS: dict[str, type[Filter]] = {
     "ranks": Ranks,
 }
 
-DEFAULTS = ("known_positive", "self_match", "same_text", "near_positive:cosine=0.9", "margin:relative=0.05")
+DEFAULTS = ("known_positive", "self_match", "same_text", "near_positive:cosine=0.9", "margin:relative=0.05,background=0.3")

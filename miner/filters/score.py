@@ -1,7 +1,7 @@
 """Filters on the score alone: a ceiling under the positive, and absolute bounds.
 
 The informative zone lies just below the positive; what scores above it is mostly relevant but unlabelled
-(NV-Retriever, arXiv 2407.15831: relative margin 0.05 was the best of six rules). Comparisons are in float64 on float32 scores.
+(NV-Retriever, arXiv 2407.15831: relative margin 0.05 was the best of six rules; the share of the height is ours). Comparisons are in float64 on float32 scores.
 """
 
 from __future__ import annotations
@@ -18,19 +18,24 @@ from miner.types import Bools, Candidates
 
 @dataclass(frozen=True)
 class Margin:
-    """Drop candidates that score above the bar less a margin: `bar - |bar| * relative - absolute`; equality is kept.
+    """Drop candidates above the lower of two ceilings, equality kept: bar - |bar| * relative - absolute, and bar - background * height.
 
-    |bar|, not bar: a negative positive score must lower the ceiling, not raise it. A bar that is unknown (NaN) drops nothing.
+    |bar|, not bar: a negative positive score must lower the ceiling, not raise it. `height` is how far the bar stands above the
+    background, the score of the last candidate within depth: unlike a share of the score itself, a share of the height means the same
+    for a model whose scores are compressed (all of them .7 to .9) and for one whose are not, and it never empties the window.
+    A bar that is unknown (NaN) drops nothing.
     """
 
     absolute: float = 0.0
     relative: float = 0.0
+    background: float = 0.0
     needs: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        bar = candidates.bar.astype(np.float64)
-        ceiling = bar - np.abs(bar) * self.relative - self.absolute
+        bar, background = candidates.bar.astype(np.float64), candidates.background.astype(np.float64)
+        under_bar = bar - np.abs(bar) * self.relative - self.absolute
+        ceiling = np.fmin(under_bar, bar - self.background * np.fmax(bar - background, 0))
         return ~(candidates.scores > ceiling[:, None])
 
 

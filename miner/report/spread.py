@@ -19,7 +19,7 @@ def spread(values: NDArray[Any]) -> dict[str, Any]:
 
     Values that are not finite are left out; with none left every number is None and the histogram is empty.
     """
-    finite = np.sort(values[np.isfinite(values)].astype(np.float64))
+    finite = np.sort(values[np.isfinite(values)].astype(np.float64) + 0.0)  # -0.0 becomes 0.0: sorting does not tell them apart
     if not len(finite):
         nothing = dict.fromkeys(str(q) for q in QUANTILES)
         empty: dict[str, list[float]] = {"edges": [], "counts": []}

@@ -60,9 +60,7 @@ def beir(root: Path, **added: bytes) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(("name", "line", "number", "reason"), WRONG)
-def test_a_wrong_line_fails_with_its_place_or_is_skipped_and_noted(
-    tmp_path: Path, name: str, line: bytes, number: int, reason: str
-) -> None:
+def test_a_wrong_line_fails_with_its_place_or_is_skipped_and_noted(tmp_path: Path, name: str, line: bytes, number: int, reason: str) -> None:
     file = beir(tmp_path / "in", **{name: line})[name]
     with pytest.raises(InputError) as failed:
         read_beir(tmp_path / "in", tmp_path / "out")

@@ -1,0 +1,65 @@
+"""The one place where a body is read: announced as JSON, not too long, decoded strictly, of the right shape, within the limits.
+
+orjson refuses what Python's own reader lets through: NaN, infinity, half characters, endless nesting.
+"""
+
+from __future__ import annotations
+
+import orjson
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from app.errors import NotJson, TooLarge, WrongFields, WrongMedia
+from app.schemas import MineRequest, check_limits
+from app.settings import Settings
+
+POINTER_CHARS = 100
+
+
+async def mine_request(request: Request) -> MineRequest:
+    """The decoded body of POST /v1/mine."""
+    settings: Settings = request.app.state.settings
+    _check_media(request)
+    wanted = decode(await _read(request, settings.max_body_bytes))
+    check_limits(wanted, settings)
+    return wanted
+
+
+def decode(body: bytes) -> MineRequest:
+    """JSON as a request. NotJson, WrongFields or the library's ConfigError say what is wrong."""
+    try:
+        loaded = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise NotJson(f"the body is not JSON: {error.msg}") from None
+    try:
+        return MineRequest.model_validate(loaded)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        raise WrongFields([{"pointer": _pointer(fault["loc"]), "detail": fault["msg"]} for fault in faults]) from None
+
+
+def _check_media(request: Request) -> None:
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media != "application/json":
+        raise WrongMedia("the body must be announced as Content-Type: application/json")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise WrongMedia("the body must not be compressed (Content-Encoding)")
+
+
+async def _read(request: Request, most: int) -> bytes:
+    """The body; what is announced or turns out to be longer than `most` is not read on."""
+    announced = request.headers.get("content-length", "0")
+    too_large = TooLarge(f"the body is larger than the {most:,} bytes that are accepted here")
+    if announced.isdecimal() and int(announced) > most:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise too_large
+    return bytes(body)
+
+
+def _pointer(places: tuple[int | str, ...]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + str(place)[:POINTER_CHARS].replace("~", "~0").replace("/", "~1") for place in places)

@@ -1,0 +1,166 @@
+"""The service's door to the library: a model kept loaded, a corpus kept open, and `mine` for one request, in memory.
+
+The passes are the library's own, so a request gets the very rows that a run over the same data and config writes. Knows no HTTP.
+torch and faiss are imported when a model is opened, not before.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from app.schemas import MineRequest, Query
+from app.settings import SERVED, Settings
+from miner.config import MiningConfig
+from miner.encode import StoredVectors, load_encoder
+from miner.errors import ConfigError, InputError
+from miner.formats import FORMATS
+from miner.formats.atomic import storing
+from miner.pipeline import Chooser, retrieve
+from miner.read import read_inline
+from miner.read.assemble import workplace
+from miner.read.columns import CORPUS
+from miner.read.ids import Lookup
+from miner.read.rows import open_rows
+from miner.read.texts import read_texts
+from miner.report import Tally
+from miner.sources import Dense
+from miner.types import Candidates, Dataset, Ints, Texts
+
+
+@dataclass(frozen=True)
+class Mined:
+    """Training rows, one JSON object each; what became of everything; the resolved config."""
+
+    rows: list[bytes]
+    report: dict[str, Any]
+    config: MiningConfig
+
+
+@dataclass(frozen=True)
+class OpenCorpus:
+    """A corpus with its vectors and its index, ready to be searched."""
+
+    texts: Texts
+    by_id: Lookup
+    source: Dense
+
+
+class Engine:
+    """One model, perhaps one corpus. `mine` may be called from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Load the model, then read, encode and index the corpus: seconds, or hours for a large one that is not in the store yet."""
+        self._closing = ExitStack()
+        self.serving = settings.serving
+        self.vectors = StoredVectors(load_encoder(self.serving, settings.runtime), settings.cache)
+        self._encoding = threading.Lock()  # tokenizers and stores are not made for two threads
+        self.corpus = self._open(settings.corpus, settings.cache) if settings.corpus else None
+        # The first request pays for nothing, and a model that answers with nonsense is found out now.
+        self.mine(MineRequest(queries=[Query(id="-", text="one", positive_texts=["two"])], passages=[]))
+
+    def describe(self) -> dict[str, Any]:
+        """Model and corpus, for /v1/info."""
+        served = {name: getattr(self.serving, name) for name in SERVED}
+        return {"model": self.vectors.describe(), "served": served, "passages": len(self.corpus.texts) if self.corpus else None}
+
+    def mine(self, request: MineRequest) -> Mined:
+        """Both passes over what the request brings. ConfigError, InputError when it is wrong."""
+        config = self._resolved(request.config)
+        with tempfile.TemporaryDirectory(prefix="hardneg-") as folder, storing(folder):
+            dataset, source = self._inputs(request, Path(folder), config)
+            return _mined(dataset, source, config)
+
+    def close(self) -> None:
+        """Give the corpus' temporary files back."""
+        self._closing.close()
+
+    def _resolved(self, config: MiningConfig) -> MiningConfig:
+        """The request's config with the operator's model and index; it may name them, and nothing else."""
+        for name in SERVED:
+            usual, served = MiningConfig.model_fields[name].default, getattr(self.serving, name)
+            if getattr(config, name) not in (usual, served):
+                raise ConfigError(f"config.{name} is set by the server, to {served!r}: leave it out")
+        return config.model_copy(update={name: getattr(self.serving, name) for name in SERVED})
+
+    def _inputs(self, request: MineRequest, folder: Path, config: MiningConfig) -> tuple[Dataset, Dense]:
+        queries = [query.model_dump() for query in request.queries]
+        if request.passages is None and self.corpus:
+            return self._against(self.corpus, queries, folder)
+        dataset = read_inline(queries, [passage.model_dump() for passage in request.passages or []], folder)
+        with self._encoding:
+            return dataset, Dense(dataset, self.vectors, folder, config.index)
+
+    def _against(self, corpus: OpenCorpus, queries: list[dict[str, Any]], folder: Path) -> tuple[Dataset, Dense]:
+        """The queries over the open corpus: read with their positives as a small corpus, whose rows are then the large one's."""
+        if any(query["positive_texts"] for query in queries):
+            raise InputError("positive_texts go with passages; positives in the open corpus are named by id, in positives")
+        ids = sorted({name for query in queries for name in query["positives"]})
+        rows = corpus.by_id.rows(ids)
+        known = rows[rows >= 0]
+        columns = (corpus.texts.column(name, known) for name in ("id", "title", "text"))
+        passages = [dict(zip(("id", "title", "text"), values, strict=True)) for values in zip(*columns, strict=True)]
+        if not passages:
+            raise InputError("none of the positives is in the open corpus")
+        small = read_inline(queries, passages, folder)
+        with self._encoding:
+            asked = Dense(small, self.vectors, folder)
+        source = copy.copy(corpus.source)
+        source.queries = asked.queries
+        return replace(small, corpus=corpus.texts, qrels=replace(small.qrels, rows=known[small.qrels.rows])), source
+
+    def _open(self, name: str, cache: Path) -> OpenCorpus:
+        with storing(cache):
+            cache.mkdir(parents=True, exist_ok=True)
+            folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="serving-", dir=cache)))
+        file = next((found for found in sorted(Path(name).glob("corpus.*"))), Path(name)) if Path(name).is_dir() else name
+        with workplace(folder, "fail") as (into, rejects):
+            read = read_texts(open_rows(str(file), rejects, {}), CORPUS, {}, into / "corpus.arrow", rejects)
+        return OpenCorpus(read.texts, read.by_id(), self._source(read.texts, folder))
+
+    def _source(self, texts: Texts, folder: Path) -> Dense:
+        """The corpus' vectors and index. A source has queries, so it gets one: the first passage."""
+        first = {name: texts.column(name, [0])[0] for name in ("id", "title", "text")}
+        one = read_inline([{"id": "-", "text": "-", "positives": [first["id"]]}], [first], folder / "one")
+        return Dense(Dataset(one.queries, texts, one.qrels), self.vectors, folder, self.serving.index)
+
+
+def _mined(dataset: Dataset, source: Dense, config: MiningConfig) -> Mined:
+    """What a run does on disk, in memory: retrieve, choose, shape."""
+    parts = [part for block in retrieve(dataset, source, config) for part in block.parts]
+    known = np.concatenate([part.positive_scores[~np.isnan(part.positive_scores)] for part in parts]).astype(np.float64)
+    chooser = Chooser(dataset, config, float(np.quantile(known, 0.25)) if len(known) else float("nan"))
+    tally = Tally(list(config.active_filters), config.negatives, config.depth, source.similarity)
+    columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
+    rows: list[bytes] = []
+    for part in _by_id(parts, dataset):
+        anchors, dropped, negatives = chooser.choose(part)
+        tally.add(anchors, dropped, negatives)
+        rows += map(orjson.dumps, FORMATS[config.output_format].write(dataset, negatives, columns))
+    counts = tally.result(dataset, suspicious=0, examples=0)["counts"]
+    report = {name: counts[name] for name in ("queries", "anchors", "judged", "kept", "dropped", "tiers", "ran_short")}
+    return Mined(rows, {"rows": len(rows), "passages": len(dataset.corpus), **report}, config)
+
+
+def _by_id(parts: list[Candidates], dataset: Dataset) -> Iterator[Candidates]:
+    """The same anchors, in pieces that follow each other by query id: a query that was searched deeper stands in another part."""
+    if len(parts) == 1:
+        yield parts[0]
+        return
+    rank: Ints = np.empty(len(dataset.queries), dtype=np.int64)
+    rank[dataset.queries.id_order] = np.arange(len(rank))
+    places = sorted(
+        (int(rank[query]), which, place) for which, part in enumerate(parts) for place, query in enumerate(part.queries.tolist())
+    )
+    for which, run in groupby(places, key=lambda found: found[1]):
+        yield parts[which].take(np.array([place for _, _, place in run], dtype=np.int64))

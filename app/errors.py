@@ -1,0 +1,126 @@
+"""Every failure as one shape, application/problem+json (RFC 9457), by one table: error class → status.
+
+Routes raise and never catch. No answer repeats what was sent but for a short quotation in a sentence of the library; no answer
+below 500 tells anything of the machine, and none from 500 on tells anything but where to look.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, ModelError, StorageError
+
+log = logging.getLogger(__name__)
+
+SHOWN_CHARS = 500
+SHOWN_FAULTS = 50
+
+
+class Refused(HardnegError):  # noqa: N818 - as the rest of the tree: the word says what happened
+    """A request is turned away before anything is mined."""
+
+
+class BadHost(Refused):
+    """The Host header names a host we do not answer for."""
+
+
+class NotJson(Refused):
+    """The body is no JSON, or holds NaN, infinity, half a character, or too many levels."""
+
+
+class NoKey(Refused):
+    """No key was given, or a wrong one."""
+
+
+class TooLarge(Refused):
+    """More than a limit allows."""
+
+
+class WrongMedia(Refused):
+    """The body is announced as something else than plain JSON."""
+
+
+class Busy(Refused):
+    """As many requests as may wait are waiting."""
+
+
+class NotReady(Refused):
+    """Model and corpus are being opened."""
+
+
+class WrongFields(Refused):
+    """The body is JSON of another shape. `faults`: pointer and detail of each."""
+
+    def __init__(self, faults: Sequence[Mapping[str, str]]) -> None:
+        self.faults = [dict(fault) for fault in faults[:SHOWN_FAULTS]]
+        super().__init__(f"{self.faults[0]['pointer'] or 'the body'}: {self.faults[0]['detail']}")
+
+
+STATUS: dict[type[Exception], int] = {
+    BadHost: 400,
+    NotJson: 400,
+    ClientDisconnect: 400,
+    NoKey: 401,
+    TooLarge: 413,
+    WrongMedia: 415,
+    WrongFields: 422,
+    ConfigError: 422,
+    InputError: 422,
+    Busy: 429,
+    IntegrityError: 500,
+    ModelError: 500,
+    StorageError: 503,
+    NotReady: 503,
+    HardnegError: 500,
+    Exception: 500,
+}
+HEADERS: dict[type[Exception], dict[str, str]] = {
+    NoKey: {"WWW-Authenticate": "Bearer"},
+    Busy: {"Retry-After": "1"},
+    NotReady: {"Retry-After": "5"},
+    StorageError: {"Retry-After": "60"},
+}
+
+
+def answer(error: Exception) -> Response:
+    """The problem document of an error."""
+    if isinstance(error, HTTPException):
+        return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+    kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
+    status, headers = STATUS[kind], HEADERS.get(kind, {})
+    if status >= 500 and not isinstance(error, Refused):
+        return _internal(error, status, headers)
+    extra = {"errors": error.faults} if isinstance(error, WrongFields) else {}
+    return problem(status, str(error), headers, **extra)
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **extra: Any) -> Response:
+    """One problem document; its title is the status' name."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": _shown(detail), **extra}
+    return Response(orjson.dumps(body), status, dict(headers or {}), "application/problem+json")
+
+
+async def handle(request: Request, error: Exception) -> Response:
+    """The one exception handler."""
+    return answer(error)
+
+
+def _internal(error: Exception, status: int, headers: Mapping[str, str]) -> Response:
+    """What went wrong goes to the log, under an id that the answer tells."""
+    name = uuid.uuid4().hex[:12]
+    log.error("request %s failed", name, exc_info=error)
+    return problem(status, f"this is not your fault; the server's log has it under {name}", headers, request_id=name)
+
+
+def _shown(text: str) -> str:
+    text = text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "…"
+    return text.encode("utf-8", "replace").decode()

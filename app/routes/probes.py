@@ -1,0 +1,33 @@
+"""GET /livez and /readyz, for whoever watches the process: open to all, they say yes or no. GET /v1/info, for clients."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from app.desk import Desk, desk
+
+router = APIRouter(tags=["service"])
+
+
+@router.head("/livez", include_in_schema=False)
+@router.get("/livez", operation_id="livez")
+async def livez() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@router.head("/readyz", include_in_schema=False)
+@router.get("/readyz", operation_id="readyz")
+async def readyz(at: Annotated[Desk, Depends(desk)]) -> dict[str, str]:
+    """It can mine; 503 while the model and the corpus are being opened."""
+    at.engine  # noqa: B018 - raises while there is none
+    return {"status": "ready"}
+
+
+@router.get("/v1/info", operation_id="info")
+async def info(at: Annotated[Desk, Depends(desk)]) -> dict[str, Any]:
+    """Version, limits, and what is served."""
+    return {"name": "hardneg", "version": version("hardneg"), "limits": at.settings.limits, **at.engine.describe()}

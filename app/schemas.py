@@ -1,0 +1,104 @@
+"""What a request may hold and what an answer looks like. Contains MiningConfig, does not copy it. Imports miner.config only.
+
+Limits are the operator's and are checked apart, in `check_limits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
+
+from app.errors import TooLarge
+from app.settings import Limits
+from miner.config import MiningConfig
+
+STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Passage(BaseModel):
+    """One passage; title and text are read as one."""
+
+    model_config = STRICT
+
+    id: str = Field(description="your name for it")
+    text: str
+    title: str | None = None
+
+
+class Query(BaseModel):
+    """One query with what is known to answer it: at least one positive, by id or as text."""
+
+    model_config = STRICT
+
+    text: str
+    id: str | None = Field(None, description="your name for it; default: made from the text")
+    positives: list[str] = Field(default_factory=list, description="ids of passages")
+    positive_texts: list[str] = Field(default_factory=list, description="texts that join the passages the request brings")
+
+
+class MineRequest(BaseModel):
+    """Queries to mine for, and the passages to mine from; without `passages` the corpus is mined that the server has opened."""
+
+    model_config = STRICT
+
+    queries: list[Query] = Field(min_length=1)
+    passages: list[Passage] | None = None
+    config: MiningConfig = MiningConfig.of()
+
+
+class Report(BaseModel):
+    """What became of everything, in numbers."""
+
+    rows: int = Field(description="training rows")
+    queries: int
+    passages: int
+    anchors: int = Field(description="queries, or (query, positive) pairs where each positive is its own bar")
+    judged: int = Field(description="candidates that were judged")
+    kept: int = Field(description="candidates that no filter dropped")
+    dropped: dict[str, int] = Field(description="candidates dropped, by the first filter that did")
+    tiers: dict[str, int] = Field(description="negatives by tier: 0 strict, above: after climbing the ladder")
+    ran_short: dict[str, Any] = Field(description="queries with fewer negatives than asked for: how many, and the first ids")
+
+
+class MineResponse(BaseModel):
+    """Training rows in the output format asked for; with `Accept: application/x-ndjson` the rows alone, one a line."""
+
+    rows: list[dict[str, Any]]
+    report: Report
+    config: MiningConfig = Field(description="the config with every default and every knob written out")
+
+
+def request_schemas() -> dict[str, Any]:
+    """The JSON schemas of the bodies we decode ourselves, for the OpenAPI document."""
+    _, document = models_json_schema([(MineRequest, "validation")], ref_template="#/components/schemas/{model}")
+    found: dict[str, Any] = document["$defs"]
+    return found
+
+
+def check_limits(request: MineRequest, limits: Limits) -> None:
+    """TooLarge names the first limit that the request is over."""
+    for what, size, most in _sizes(request, limits):
+        if size > most:
+            raise TooLarge(f"{what} is {size:,}; at most {most:,} are accepted here")
+
+
+def _sizes(request: MineRequest, limits: Limits) -> Iterator[tuple[str, int, int]]:
+    """What it is, how much of it there is, how much there may be: the cheap ones first."""
+    passages = request.passages or []
+    yield "the number of queries", len(request.queries), limits.max_queries
+    yield "the number of passages", len(passages), limits.max_passages
+    yield "config.negatives", request.config.negatives, limits.max_negatives
+    yield "config.depth", request.config.depth, limits.max_depth
+    yield "config.max_depth", request.config.max_depth, limits.max_depth
+    for at, query in enumerate(request.queries):
+        names, texts = [query.id or "", *query.positives], [query.text, *query.positive_texts]
+        yield f"the number of positives of queries[{at}]", len(names) + len(texts) - 2, limits.max_positives
+        yield f"the length of a text in queries[{at}], in characters,", max(map(len, texts)), limits.max_text_chars
+        yield f"the length of an id in queries[{at}], in bytes,", max(len(name.encode()) for name in names), limits.max_id_bytes
+    for at, passage in enumerate(passages):
+        length = len(passage.text) + len(passage.title or "")
+        yield f"the length of passages[{at}], in characters,", length, limits.max_text_chars
+        yield f"the length of the id of passages[{at}], in bytes,", len(passage.id.encode()), limits.max_id_bytes

@@ -1,0 +1,151 @@
+"""What the operator decides: address, key, model, corpus, limits. Read from the environment in one place, `from_environ`.
+
+Imports miner.config and miner.errors only. What a request may decide is in schemas.py.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from miner.config import MiningConfig, Runtime, default_cache, explain
+from miner.errors import ConfigError, StorageError
+
+PREFIX = "HARDNEG_"
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
+SERVED = (
+    *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name"),
+    *("max_length", "dtype", "similarity", "index"),
+)
+"""Fields of the mining config that the operator sets for everybody: they decide which vectors and which index are kept warm."""
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Limits(BaseModel):
+    """How much one request may ask for, and how many requests there may be at a time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_body_bytes: Count = Field(8 * 2**20, description="size of a request")
+    max_queries: Count = Field(100, description="queries of a request")
+    max_passages: Count = Field(5000, description="passages of a request")
+    max_positives: Count = Field(1000, description="positives of a query")
+    max_text_chars: Count = Field(100_000, description="characters of a text")
+    max_id_bytes: Annotated[int, Field(ge=1, le=512)] = Field(512, description="UTF-8 bytes of an id")
+    max_negatives: Annotated[int, Field(ge=1, le=1000)] = Field(100, description="config.negatives")
+    max_depth: Annotated[int, Field(ge=1, le=10_000)] = Field(1000, description="config.depth and config.max_depth")
+    at_once: Count = Field(2, description="requests that are mined at a time")
+    waiting: Annotated[int, Field(ge=0)] = Field(16, description="requests that wait for their turn; the next one is answered 429")
+
+
+class Settings(Limits):
+    """Everything `hardneg serve` is started with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    model: str | None = None
+    revision: str | None = None
+    query_prompt: str | None = None
+    query_prompt_name: str | None = None
+    passage_prompt: str | None = None
+    passage_prompt_name: str | None = None
+    max_length: int | None = None
+    dtype: str = "float32"
+    similarity: str = "auto"
+    index: str = "exact"
+    corpus: str | None = None
+    cache: Path = Field(default_factory=default_cache)
+    device: str | None = None
+    threads: int | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)
+    api_key: tuple[SecretStr, ...] = ()
+    api_key_file: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    insecure_no_auth: bool = False
+
+    @field_validator("api_key", "allowed_hosts", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        """Several are separated by commas."""
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Build from loose values, empty ones left out; ConfigError names the field. A key is never in a message."""
+        try:
+            return cls(**{name: value for name, value in values.items() if value != ""})
+        except ValidationError as error:
+            if any(str(part).startswith("api_key") for fault in error.errors() for part in fault["loc"]):
+                raise ConfigError("api_key is a text, or several with commas between them") from None
+            raise ConfigError(explain(error, list(cls.model_fields))) from None
+
+    @property
+    def serving(self) -> MiningConfig:
+        """What every request's config says about model and index. ConfigError when no model is named."""
+        if not self.model:
+            raise ConfigError("no model is named: give --model or HARDNEG_MODEL, a sentence-transformers folder or a hub name")
+        return MiningConfig.of(**{name: getattr(self, name) for name in SERVED})
+
+    @property
+    def runtime(self) -> Runtime:
+        """Where and how fast."""
+        return Runtime.of(device=self.device, threads=self.threads, cache=self.cache)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """All limits, by name."""
+        return {name: getattr(self, name) for name in Limits.model_fields}
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Values of the Host header that are answered, without a port; "*" means any."""
+        own = () if _any_address(self.host) else (f"[{self.host}]" if ":" in self.host else self.host,)
+        return frozenset(name.lower() for name in (*LOCAL, *own, *self.allowed_hosts))
+
+    def digests(self) -> tuple[bytes, ...]:
+        """Hashes of the keys; empty when none is asked for."""
+        keys = [key.get_secret_value() for key in self.api_key]
+        if self.api_key_file:
+            try:
+                keys += self.api_key_file.read_text(encoding="utf-8").split()
+            except (OSError, UnicodeDecodeError) as error:
+                raise StorageError(f"the key file {self.api_key_file} cannot be read: {type(error).__name__}") from None
+            if not keys:
+                raise ConfigError(f"the key file {self.api_key_file} holds no key")
+        return tuple(sha256(key.encode()).digest() for key in keys)
+
+    def check_exposure(self) -> None:
+        """ConfigError when the service would be open to other machines without a key."""
+        if not (_loopback(self.host) or self.insecure_no_auth or self.digests()):
+            raise ConfigError(f"refusing to listen on {self.host} without a key: set HARDNEG_API_KEY, or give --insecure-no-auth")
+
+
+def from_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """The settings that the environment names, HARDNEG_HOST and so on, as text; `Settings.of` makes values of them."""
+    wanted = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+    return {wanted[name]: value for name, value in environ.items() if name in wanted and value}
+
+
+def is_key(digests: tuple[bytes, ...], token: str) -> bool:
+    """Whether `token` is one of the keys, in the same time whichever it is."""
+    given = sha256(token.encode("utf-8", "surrogateescape")).digest()
+    return sum(hmac.compare_digest(given, digest) for digest in digests) > 0
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _any_address(host: str) -> bool:
+    return host in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on

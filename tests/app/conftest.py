@@ -1,0 +1,128 @@
+"""A tiny real model (static embeddings of made-up words), a small corpus, and a client that is ready."""
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+
+WORDS = [f"w{i:03}" for i in range(300)]
+LOCAL = "http://127.0.0.1"
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """The folder of a sentence-transformers model with 16 dims, written by hand: torch takes seconds to import."""
+    from safetensors.numpy import save_file
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    folder = tmp_path_factory.mktemp("model")
+    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(["[UNK]", *WORDS])}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    weights = np.random.default_rng(1).standard_normal((len(WORDS) + 1, 16)).astype(np.float32)
+    save_file({"embedding.weight": weights}, folder / "model.safetensors")
+    module = {
+        "idx": 0,
+        "name": "0",
+        "path": "",
+        "type": "sentence_transformers.sentence_transformer.modules.static_embedding.StaticEmbedding",
+    }
+    (folder / "modules.json").write_bytes(orjson.dumps([module]))
+    (folder / "config_sentence_transformers.json").write_bytes(orjson.dumps({"prompts": {}, "similarity_fn_name": "cosine"}))
+    return str(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server(model, corpus_file, tmp_path_factory):
+    """`hardneg serve` in a process of its own: (process, port, its folder). It starts first and imports while other tests run."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    settings = {"HARDNEG_MODEL": model, "HARDNEG_API_KEY": "k", "HARDNEG_CACHE": str(folder / "cache")}
+    process = start("--port", port, "--corpus", corpus_file, cwd=folder, **settings)
+    yield process, port, folder
+    process.kill()
+    process.communicate()
+
+
+def start(*arguments, cwd, **environ):
+    """The process; its environment has no setting of ours but those given."""
+    command = [sys.executable, "-c", "from app.cli import main; main()", "serve", *map(str, arguments)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HARDNEG_")}
+    return subprocess.Popen(command, cwd=cwd, env={**clean, **environ}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.fixture(scope="session")
+def world():
+    """30 queries, 200 passages; a positive shares half of its query's words; some queries have two, some ids are not ASCII."""
+    draw = random.Random(7)
+    passages = [
+        {"id": f"p-{i:03}é", "text": " ".join(draw.choices(WORDS, k=12)), "title": "w001" if i % 5 == 0 else None} for i in range(200)
+    ]
+    queries = []
+    for i in range(30):
+        mine = draw.sample(passages, 1 + i % 2)
+        text = " ".join(word for passage in mine for word in passage["text"].split()[:4])
+        queries.append({"id": f"q-{i:02}", "text": text, "positives": [passage["id"] for passage in mine]})
+    return {"queries": queries, "passages": passages}
+
+
+@pytest.fixture(scope="session")
+def corpus_file(world, tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "corpus.jsonl"
+    rows = ({"_id": p["id"], "text": p["text"], "title": p["title"] or ""} for p in world["passages"])
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="session")
+def client_of(model, tmp_path_factory):
+    """A function: settings → a client whose app is open; all of them are closed at the end."""
+    clients = []
+
+    def make(ready=True, **settings):
+        cache = Path(tmp_path_factory.mktemp("cache"))
+        app = create_app(Settings.of(**{"model": model, "cache": cache, "device": "cpu", **settings}))
+        client = TestClient(app, base_url=LOCAL, raise_server_exceptions=False)
+        client.__enter__()
+        clients.append(client)
+        deadline = time.monotonic() + 30
+        while ready and client.get("/readyz").status_code != 200:
+            assert time.monotonic() < deadline, "the model was not opened"
+            time.sleep(0.02)
+        return client
+
+    yield make
+    for client in clients:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def start_server():
+    return start
+
+
+@pytest.fixture(scope="session")
+def client(client_of):
+    """No key, no corpus."""
+    return client_of()
+
+
+@pytest.fixture(scope="session")
+def over_corpus(client_of, corpus_file):
+    """A corpus opened at start."""
+    return client_of(corpus=str(corpus_file))

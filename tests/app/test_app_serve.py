@@ -1,0 +1,66 @@
+"""One real server: `hardneg serve` in a process of its own, asked over a socket, stopped by a signal."""
+
+import json
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from app.serve import serve
+from miner.errors import ConfigError
+
+
+def ask(port, path, body=None, key=None):
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode() if body else None, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+    except OSError:
+        return 0, None
+
+
+def test_a_real_server(server, world):
+    """Alive, ready, closed without the key, mines with it, ends on SIGTERM, and leaves nothing but the store."""
+    process, port, folder = server
+    deadline = time.monotonic() + 60
+    while ask(port, "/readyz")[0] != 200:
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert ask(port, "/v1/info")[0] == 401
+    status, mined = ask(port, "/v1/mine", {"queries": world["queries"]}, key="k")
+    assert status == 200
+    assert len(mined["rows"]) >= 100
+    assert ask(port, "/v1/mine", {"queries": []}, key="k")[0] == 422
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=20)
+    assert "POST /v1/mine 200" in output
+    assert world["queries"][0]["text"] not in output
+    assert "Traceback" not in output
+    assert [path.name for path in (folder / "cache").iterdir()] == ["vectors"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"host": "0.0.0.0", "model": "x"}, "without a key"), ({}, "no model is named"), ({"model": "x", "port": -1}, "port is -1")],
+)
+def test_what_cannot_be_served_is_refused_at_once(given, said, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("HARDNEG_")]:
+        monkeypatch.delenv(name)
+    with pytest.raises(ConfigError, match=said):
+        serve(given)
+
+
+def test_a_model_that_cannot_be_opened_ends_the_server(start_server, tmp_path):
+    """One sentence, the model's exit code, no traceback."""
+    process = start_server("--model", "/nowhere", "--port", "0", cwd=tmp_path, HARDNEG_CACHE=str(tmp_path))
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 6, output
+    assert "there is no model folder '/nowhere'" in output
+    assert "Traceback" not in output

@@ -1,0 +1,168 @@
+"""A model is loaded safely and described exactly: what gives other vectors has another fingerprint."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from miner.config import MiningConfig, Runtime
+from miner.encode import load_encoder
+from miner.errors import ConfigError, ModelError
+
+SIDES = ("query", "passage")
+
+
+def load(path, **given):
+    return load_encoder(MiningConfig.of(model=str(path), **given), Runtime.of(device="cpu"))
+
+
+def prints(encoder):
+    return [encoder.fingerprint(side) for side in SIDES]
+
+
+@pytest.mark.parametrize("name", ["tiny_model", "tiny_bert"])
+def test_the_same_model_has_the_same_fingerprint(name, request, tmp_path):
+    """Loaded twice, used in between, or copied elsewhere: the name of the folder does not matter."""
+    path = request.getfixturevalue(name)
+    first = load(path)
+    before = prints(first)
+    first.encode(["w1", "w2 w3 w4 " * 20], "query")
+    shutil.copytree(path, tmp_path / "copy")
+    assert before == prints(first) == prints(load(path)) == prints(load(tmp_path / "copy"))
+
+
+def test_another_weight_is_another_model(tiny_model):
+    """One bit in one tensor."""
+    encoder, changed = load(tiny_model), load(tiny_model).model
+    changed[0].embedding.weight.data[3, 2] += 1e-6
+    other = load_encoder(MiningConfig.of(), Runtime.of(), changed)
+    assert not set(prints(encoder)) & set(prints(other))
+
+
+@pytest.mark.parametrize(
+    "given", [{"query_prompt": "w9 "}, {"query_prompt": ""}, {"query_prompt_name": "document"}, {"passage_prompt": "w9 "}, {"passage_prompt": ""}]
+)
+def test_a_prompt_changes_its_side_only(tiny_bert, given):
+    """Other vectors, other fingerprint; the other side keeps its own."""
+    side = next(iter(given)).split("_")[0]
+    plain, other = load(tiny_bert), load(tiny_bert, **given)
+    for each in SIDES:
+        assert (plain.fingerprint(each) != other.fingerprint(each)) == (each == side)
+        assert np.array_equal(plain.encode(["w5 w6"], each), other.encode(["w5 w6"], each)) == (each != side)
+
+
+@pytest.mark.parametrize("given", [{"max_length": 8}, {"dtype": "float16"}, {"dtype": "bfloat16"}])
+def test_length_and_number_type_change_the_fingerprint(tiny_bert, given):
+    """Both change the vectors of some texts."""
+    plain, other = load(tiny_bert), load(tiny_bert, **given)
+    assert not set(prints(plain)) & set(prints(other))
+    told = other.describe()
+    assert told["max_length"] == given.get("max_length", 16)
+    assert told["dtype"] == given.get("dtype", "float32")
+    assert other.encode(["w1"], "query").dtype == np.float32
+
+
+def test_prompts_come_from_the_model(tiny_bert):
+    """query for queries, document for passages; a name that is not there is refused with those that are."""
+    assert load(tiny_bert).prompts == {"query": "w1 ", "passage": "w2 "}
+    with pytest.raises(ConfigError, match="the model has no prompt named 'nope'; it has: query, document"):
+        load(tiny_bert, query_prompt_name="nope")
+
+
+def test_the_prompt_stands_before_the_text(tiny_bert):
+    """A query with its prompt is the vector of both, joined."""
+    plain = load(tiny_bert, query_prompt="")
+    assert np.allclose(load(tiny_bert).encode(["w5"], "query"), plain.encode(["w1 w5"], "query"), atol=1e-6)
+
+
+def test_max_length_does_not_go_with_a_static_model(tiny_model):
+    """It reads whole texts."""
+    with pytest.raises(ConfigError, match="max_length does not go with a static model"):
+        load(tiny_model, max_length=8)
+
+
+def test_no_model_is_named():
+    """The message says how to name one."""
+    with pytest.raises(ConfigError, match="no model is named: give --model"):
+        load_encoder(MiningConfig.of(), Runtime.of())
+
+
+@pytest.mark.parametrize("name", ["/nowhere/model", "./nowhere", "~/nowhere", "a/b/c"])
+def test_a_missing_folder_is_told(name):
+    """Without asking a hub."""
+    with pytest.raises(ModelError, match=f"there is no model folder '{name}'"):
+        load(name)
+
+
+@pytest.mark.parametrize("name", ["nothing", "nobody/nothing", "no hub name", "a..b"])
+def test_a_hub_name_with_the_hub_switched_off_is_told(name):
+    """Without waiting for a network, whether or not a hub could have such a name."""
+    with pytest.raises(ModelError, match=f"there is no folder '{name}', and the hub is switched off"):
+        load(name)
+
+
+def test_a_file_or_an_empty_folder_is_no_model(tmp_path):
+    """A folder needs modules.json or config.json."""
+    with pytest.raises(ModelError, match=r"is no model folder: it has neither modules\.json nor config\.json"):
+        load(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="there is no model folder"):
+        load(tmp_path / "file")
+
+
+def test_pickled_weights_are_refused(tiny_bert, tmp_path):
+    """A folder whose only weights are a pickle is refused before anything is loaded."""
+    shutil.copytree(tiny_bert, tmp_path / "m")
+    (tmp_path / "m" / "model.safetensors").rename(tmp_path / "m" / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin' holds pickled weights, which can run code"):
+        load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("kind", ["canary.Canary", "os.system", "sentence_transformersx.Evil", ""])
+def test_foreign_modules_are_refused_and_never_run(tiny_model, tmp_path, kind, monkeypatch):
+    """modules.json may only name sentence-transformers' own; a Python file in the folder is not executed."""
+    folder, trace = tmp_path / "m", tmp_path / "ran"
+    shutil.copytree(tiny_model, folder)
+    (folder / "canary.py").write_text(f"open({str(trace)!r}, 'w')\nclass Canary: pass\n")
+    modules = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps([*modules, {"idx": 1, "name": "1", "path": "", "type": kind}]))
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    with pytest.raises(ModelError, match="wants to run module"):
+        load(folder)
+    assert not trace.exists()
+
+
+def test_code_named_by_the_config_is_never_run(tiny_bert, tmp_path, monkeypatch):
+    """auto_map in config.json points at a file of the folder; it stays data."""
+    folder, trace = tmp_path / "m", tmp_path / "ran"
+    shutil.copytree(tiny_bert, folder)
+    (folder / "canary.py").write_text(f"open({str(trace)!r}, 'w')\nclass Canary: pass\n")
+    config = json.loads((folder / "config.json").read_text())
+    code = {"AutoModel": "canary.Canary", "AutoConfig": "canary.Canary"}
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "canary", "auto_map": code}))
+    monkeypatch.syspath_prepend(str(folder))
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(folder)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("file", ["modules.json", "model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize("content", ["{ torn", '"x"', "[1]"])
+def test_a_damaged_folder_is_a_model_error(tiny_bert, tmp_path, file, content):
+    """Whatever the library raises, the user reads one sentence."""
+    shutil.copytree(tiny_bert, tmp_path / "m")
+    (tmp_path / "m" / file).write_text(content)
+    with pytest.raises(ModelError, match="/m"):
+        load(tmp_path / "m")
+
+
+def test_similarity_is_the_models_unless_told(tiny_model):
+    """auto follows the model; a kind no index can search is refused."""
+    encoder = load(tiny_model)
+    assert encoder.similarity == encoder.describe()["similarity"] == "cosine"
+    assert load(tiny_model, similarity="dot").similarity == "dot"
+    encoder.model.similarity_fn_name = "manhattan"
+    with pytest.raises(ConfigError, match="the model compares by manhattan"):
+        load_encoder(MiningConfig.of(), Runtime.of(), encoder.model)

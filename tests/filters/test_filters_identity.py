@@ -1,0 +1,64 @@
+"""Filters of identity read the evidence, bit by bit."""
+
+import math
+
+import numpy as np
+import pytest
+
+from miner.filters import DEFAULTS, FILTERS
+from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
+from miner.registry import Spec, build
+from miner.types import Candidates
+
+
+def candidates(**evidence):
+    width = len(next(iter(evidence.values())))
+    shape = (1, width)
+    none = np.full((1, 1), np.nan, dtype=np.float32)
+    evidence = {name: np.array([values]) for name, values in evidence.items()}
+    rows = np.arange(width, dtype=np.int32)[None]
+    return Candidates(np.zeros(1, np.int64), rows, np.zeros(shape, np.float32), np.zeros((1, 1), np.int32), none, none[:, 0], evidence)
+
+
+def test_known_positives_are_dropped():
+    """Every one of them."""
+    assert KnownPositive()(candidates(known_positive=[0, 1, 0])).tolist() == [[True, False, True]]
+
+
+def test_same_text_drops_copies_of_positives_and_of_better_candidates():
+    """Bits 1 and 4; the query's own text is another filter's business."""
+    assert SameText()(candidates(same_text=[0, 1, 2, 4, 5, 6])).tolist() == [[True, False, True, False, False, False]]
+
+
+@pytest.mark.parametrize(("ids", "keep"), [(False, [True, False, True, False]), (True, [True, False, False, False])])
+def test_self_match_drops_the_querys_text_and_on_request_its_id(ids, keep):
+    """Bit 2 of the text; the same id only if `ids` says that queries and passages are numbered together."""
+    found = candidates(same_text=[1, 2, 4, 3], same_id=[0, 0, 1, 1])
+    assert SelfMatch(ids)(found).tolist() == [keep]
+
+
+def test_near_positive_drops_at_the_threshold():
+    """Compared in float32, as the evidence is; no positive (NaN) drops nothing."""
+    evidence = np.array([0.9, np.nextafter(np.float32(0.9), np.float32(0)), 0.95, -1.0, math.nan], dtype=np.float32)
+    assert NearPositive(0.9)(candidates(near_positive=evidence)).tolist() == [[False, True, False, True, True]]
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_filter_answers_yes_or_no_and_changes_nothing(name):
+    """Shape (B, K), booleans; the candidates are as they were; the evidence it needs exists."""
+    zeros = [0] * 6
+    found = candidates(known_positive=zeros, same_text=zeros, same_id=zeros, near_positive=[0.0] * 6)
+    before = found.scores.copy()
+    rule = build("filter", FILTERS, Spec.parse(f"{name}:score=0.5" if name in ("max_score", "min_score") else name))
+    answer = rule(found)
+    assert answer.shape == (1, 6)
+    assert answer.dtype == bool
+    assert set(rule.needs) <= set(found.evidence)
+    assert np.array_equal(found.scores, before)
+
+
+def test_the_table_is_in_order_of_plainness():
+    """Identity before score, score before rank: the first reason is the plainest; the defaults are in the table."""
+    assert list(FILTERS)[:4] == ["known_positive", "self_match", "same_text", "near_positive"]
+    assert list(FILTERS)[-1] == "ranks"
+    assert [Spec.parse(text).name for text in DEFAULTS] == [name for name in FILTERS if name in {Spec.parse(text).name for text in DEFAULTS}]

@@ -1,0 +1,59 @@
+"""FAISS indexes by factory string: what they find is measured, and a string FAISS does not know is refused in one sentence."""
+
+import numpy as np
+import pytest
+
+from miner.errors import ConfigError
+from miner.indexes import Exact, Factory, recall
+from miner.indexes import faiss_factory as module
+
+SIMILARITIES = ("cosine", "dot", "euclidean")
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    """3,000 passages in 40 heaps."""
+    rng = np.random.default_rng(0)
+    return (rng.standard_normal((40, 16))[rng.integers(0, 40, 3000)] + 0.3 * rng.standard_normal((3000, 16))).astype(np.float32)
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize(("factory", "least"), [("Flat", 1.0), ("HNSW16", 0.8), ("IVF16,Flat", 0.3)])
+def test_recall_is_against_exact_search(vectors, similarity, factory, least):
+    """A flat index misses nothing, the others a measured share."""
+    queries = vectors[::60] + np.float32(0.01)
+    index = Factory(vectors, similarity, factory)
+    found = recall(index, vectors, queries, similarity, 10)
+    _, right = Exact(vectors, similarity).search(queries, 10)
+    _, mine = index.search(queries, 10)
+    assert least <= found <= 1
+    assert found == pytest.approx(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(right.tolist(), mine.tolist(), strict=True)]))
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_higher_is_closer(vectors, similarity):
+    """Scores fall from left to right, whatever the metric."""
+    scores, positions = Factory(vectors, similarity, "Flat").search(vectors[:5], 7)
+    assert (np.diff(scores, axis=1) <= 0).all()
+    assert positions.min() >= 0
+
+
+def test_an_index_is_filled_in_pieces(vectors, monkeypatch):
+    """The same index, however many rows are added at once."""
+    whole = Factory(vectors, "dot", "Flat").search(vectors[:5], 9)
+    monkeypatch.setattr(module, "ADD_ROWS", 700)
+    for one, other in zip(whole, Factory(vectors, "dot", "Flat").search(vectors[:5], 9), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_more_is_asked_than_there_is(vectors):
+    """Recall at a depth beyond the corpus is that of the whole corpus."""
+    assert recall(Factory(vectors[:20], "dot", "Flat"), vectors[:20], vectors[:3], "dot", 100) == 1.0
+
+
+@pytest.mark.parametrize("factory", ["", "Nonsense", "IVF4000,Flat", "IVF8,PQ7", "IVF16"])
+def test_what_faiss_cannot_build_is_refused(vectors, factory):
+    """The message has the string, the corpus and FAISS' reason."""
+    with pytest.raises(ConfigError, match=f"FAISS cannot build index '{factory}' over 3000 vectors of 16 dims: .") as caught:
+        Factory(vectors, "dot", factory)
+    assert "\n" not in str(caught.value)

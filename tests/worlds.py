@@ -1,0 +1,175 @@
+"""Random worlds and configs, and the vectorised pipeline run on one of them in the oracle's words."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from hypothesis import strategies as st
+from oracle import Row, World
+
+from miner.candidates import CandidateWriter, positive_scores, read_blocks
+from miner.config import MiningConfig
+from miner.pipeline import Chooser, retrieve
+from miner.read import read_inline
+from miner.sources import Dense
+from miner.types import Dataset
+
+SIMILARITIES = ("cosine", "dot", "euclidean")
+STYLES = ("grid", "normal", "equal", "far")
+WORDS = ("alpha", "BETA gamma", "straße", "STRASSE", "ﬁne art", "fine  Art", "C++", "C", "don't", "Ω mega", "...", "twice said")
+MARKS = ("", "", ".", "!", " ?", "  ")
+ODD_IDS = ("é", "～tilde", "😀", "Z", "a b", "10", "9", "p", "P")
+
+
+class Prescribed:
+    """Vectors that were written down beforehand, by text."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.similarity = world, world.similarity
+        self.dim = len(next(iter(world.passage_vectors.values())))
+
+    def vectors(self, texts, rows, side):
+        known = self.world.query_vectors if side == "query" else self.world.passage_vectors
+        return np.array([known[text] for text in texts.texts(rows)], dtype=np.float32).reshape(len(rows), self.dim)
+
+    def fill(self, out, texts, rows, side):
+        out[:] = self.vectors(texts, rows, side)
+
+    def describe(self):
+        return {"name": "prescribed"}
+
+
+def make(seed: int, passages: int = 20, queries: int = 5, dim: int = 3, similarity: str = "cosine", style: str = "normal") -> World:
+    """A world with equal texts, texts that are equal once normalised, and queries whose text or id is a passage's."""
+    rng = np.random.default_rng(seed)
+    pool = [f"{rng.choice(WORDS)} {rng.integers(0, passages // 3)}{rng.choice(MARKS)}" for _ in range(passages)]
+    corpus = {name: str(rng.choice(pool)) for name in _ids(rng, "p", passages)}
+    asked = {name: str(rng.choice(pool)) if rng.random() < 0.3 else f"Question {i}" for i, name in enumerate(_ids(rng, "q", queries))}
+    names = np.array(list(corpus), dtype=object)
+    grades = {}
+    for query in asked:
+        judged = rng.choice(names, size=min(len(names), int(rng.integers(1, 5))), replace=False)
+        grades[query] = {str(name): int(rng.integers(0, 3)) if place else 2 for place, name in enumerate(judged)}
+    passage_vectors = {text: _vector(rng, dim, style) for text in sorted(set(corpus.values()))}
+    query_vectors = {text: _vector(rng, dim, style) for text in sorted(set(asked.values()))}
+    return World(corpus, asked, grades, passage_vectors, query_vectors, similarity)
+
+
+def _ids(rng, prefix: str, count: int) -> list[str]:
+    odd = [str(name) for name in rng.permutation(ODD_IDS)[: min(count, int(rng.integers(0, 5)))]]
+    return [*odd, *(f"{prefix}{i}" for i in rng.permutation(count)[: count - len(odd)])]
+
+
+def _vector(rng, dim: int, style: str) -> list[float]:
+    """grid: few values, many ties and some zero vectors; equal: (nearly) all the same; far: long vectors close together."""
+    drawn = {
+        "grid": lambda: rng.integers(-1, 2, dim).astype(float),
+        "normal": lambda: rng.standard_normal(dim) * (rng.random() > 0.05),
+        "equal": lambda: np.full(dim, 0.1) + (rng.random() < 0.1),
+        "far": lambda: 1000 + 0.01 * rng.standard_normal(dim),
+    }[style]()
+    return [float(x) for x in drawn]
+
+
+worlds = st.builds(
+    make,
+    seed=st.integers(0, 2**32),
+    passages=st.sampled_from([3, 8, 20, 40, 60]),
+    queries=st.sampled_from([1, 3, 6]),
+    dim=st.integers(1, 8),
+    similarity=st.sampled_from(SIMILARITIES),
+    style=st.sampled_from(STYLES),
+)
+
+
+KNOBS = {
+    "self_match": ["off", "ids=true"],
+    "same_text": ["off"],
+    "near_positive": [*["off"] * 4, "cosine=0.5", "cosine=0.99", "cosine=1", "cosine=-0.2"],
+    "margin": ["off", "absolute=0.1", "relative=0.5", "absolute=-0.2,relative=0.1", "absolute=-2", "relative=0", "background=0.3", "background=0.5,relative=0.1"],
+    "max_score": ["score=-0.5", "score=0.3", "score=0.8", "score=2"],
+    "min_score": ["score=-2", "score=-0.5", "score=0", "score=0.3"],
+    "ranks": ["skip=1", "skip=2,last=6", "skip=1,last=4,of=raw", "last=9", "skip=3,of=raw"],
+}
+CHANCE = {"self_match": 0.3, "same_text": 0.2, "near_positive": 0.7, "margin": 0.7, "max_score": 0.15, "min_score": 0.15, "ranks": 0.3}
+
+
+def config_of(seed: int, **fixed) -> MiningConfig:
+    """Every filter and knob, both anchors, both samplers, every rung and filling, by chance."""
+    rng = np.random.default_rng(seed)
+    depth, max_depth = int(rng.integers(1, 26)), int(rng.integers(1, 61))
+    values = {
+        "depth": depth,
+        "max_depth": max_depth,
+        "negatives": int(rng.integers(1, min(7, max(depth, max_depth)) + 1)),
+        "filters": tuple(f"{name}:{rng.choice(KNOBS[name])}" for name, chance in CHANCE.items() if rng.random() < chance),
+        "anchor": str(rng.choice(["weakest", "own"])),
+        "sampler": str(rng.choice(["top", "top", "uniform", "uniform:first=2", "uniform:first=5"])),
+        "ladder": int(rng.integers(0, 4)),
+        "fill": str(rng.choice(["none", "random", "repeat"])),
+        "seed": int(rng.integers(0, 2**63)),
+        "min_grade": int(rng.integers(1, 3)),
+    }
+    return MiningConfig.of(**(values | fixed))
+
+
+def configs(**fixed) -> st.SearchStrategy[MiningConfig]:
+    """Configs, some settings fixed."""
+    return st.integers(0, 2**32).map(lambda seed: config_of(seed, **fixed))
+
+
+def dataset_of(world: World, min_grade: int = 1, into: Path | None = None, order: int | None = None) -> Dataset:
+    """The world as a dataset; order: a seed that shuffles passages and queries on their way in."""
+    rng = np.random.default_rng(order)
+    passages = [_with_title(name, text) for name, text in world.passages.items()]
+    queries = [{"id": name, "text": text, "positives": list(world.grades[name])} for name, text in world.queries.items()]
+    if order is not None:
+        passages, queries = ([items[i] for i in rng.permutation(len(items))] for items in (passages, queries))
+    dataset = read_inline(queries, passages, into)
+    names, asked = dataset.corpus.ids(dataset.qrels.rows), dataset.queries.ids(range(len(dataset.queries)))
+    owners = np.repeat(np.arange(len(asked)), np.diff(dataset.qrels.indptr))
+    grades = np.array([world.grades[asked[owner]][name] for owner, name in zip(owners, names, strict=True)], dtype=np.int8)
+    return replace(dataset, qrels=replace(dataset.qrels, grades=grades, min_grade=min_grade))
+
+
+def _with_title(name: str, text: str) -> dict:
+    """Every other passage has its first word as its title: joined, it is the same text."""
+    title, _, rest = text.partition(" ")
+    splits = len(name) % 2 and f"{title} {rest}".strip() == text
+    return {"id": name, "title": title, "text": rest} if splits else {"id": name, "text": text}
+
+
+def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact") -> list[Row]:
+    """Both passes, through the candidate file, in the oracle's words."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "candidates.parquet"
+        with CandidateWriter(path, dataset, {"depth": config.depth}) as writer:
+            for block in retrieve(dataset, Dense(dataset, vectors, Path(folder), index), config):
+                writer.write(block)
+        chooser = Chooser(dataset, config, float(np.quantile(positive_scores(path).astype(np.float64), 0.25)))
+        rows = [row for parts in read_blocks(path) for part in parts for row in _told(dataset, config, *chooser.choose(part))]
+    return sorted(rows, key=lambda row: row.query.encode())
+
+
+def _told(dataset, config, anchors, dropped, negatives):
+    reasons = [None, *config.active_filters]
+    for i in range(len(anchors)):
+        there = anchors.rows[i] >= 0
+        found = negatives.rows[i] >= 0
+        chosen = (getattr(negatives, name)[i][found].tolist() for name in ("scores", "ranks", "tiers"))
+        yield Row(
+            dataset.queries.ids(anchors.queries[i : i + 1])[0],
+            dataset.corpus.ids(anchors.positives[i][anchors.positives[i] >= 0]),
+            list(zip(dataset.corpus.ids(anchors.rows[i][there]), anchors.scores[i][there].tolist(), strict=True)),
+            [reasons[code] for code in dropped[i][there]],
+            list(zip(dataset.corpus.ids(negatives.rows[i][found]), *chosen, strict=True)),
+        )
+
+
+def mined(world: World, config: MiningConfig, order: int | None = None) -> list[Row]:
+    """The vectorised rows of a world."""
+    with tempfile.TemporaryDirectory() as folder:
+        return rows_of(dataset_of(world, config.min_grade, Path(folder), order), Prescribed(world), config)
