@@ -108,7 +108,8 @@ def _part(table: pa.Table, width: int, depth: int) -> Candidates:
     positives[there] = table["positives"].combine_chunks().flatten().to_numpy()
     known = np.full(there.shape, np.nan, dtype=np.float32)
     known[there] = table["positive_scores"].combine_chunks().flatten().to_numpy()
-    return Candidates(table["query"].to_numpy().astype(np.int64), rows, scores, positives, known, weakest(known), background(scores, depth), fixed)
+    queries, bar = table["query"].to_numpy().astype(np.int64), weakest(known)
+    return Candidates(queries, rows, scores, positives, known, bar, background(scores, depth), fixed)
 
 
 def _ragged(values: Any, lengths: Any) -> pa.ListArray:

@@ -306,7 +306,7 @@ def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
 
 @dataclass(frozen=True)
 class _Target:
-    """Where a run is built (`folder`, `file`), where it will lie (`final`), and the training file's name as seen from there ("" = stdout)."""
+    """Where a run is built (`folder`, `file`), where it will lie (`final`), the training file's name seen from there ("" = stdout)."""
 
     folder: Path
     file: str

@@ -8,13 +8,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # worlds are tiny: starting threa
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from tiny import DIM, WORDS, word_level, word_piece
 
 settings.register_profile("here", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("wild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))
-
-WORDS = [f"w{i}" for i in range(60)]
-DIM = 8
 
 
 @pytest.fixture(autouse=True)
@@ -23,15 +21,6 @@ def own_cache(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("HARDNEG_CACHE", str(folder))
     return folder
-
-
-def word_level():
-    """A tokenizer of 60 words (w0 … w59), split at white space, lower case; it adds nothing."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-
-    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, **{word: i + 1 for i, word in enumerate(WORDS)}}, unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.Whitespace()
-    return tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -44,15 +33,6 @@ def tiny_model(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "tiny-static"
     SentenceTransformer(modules=[StaticEmbedding(word_level(), embedding_weights=weights)], device="cpu").save_pretrained(str(path))
     return path
-
-
-def word_piece():
-    """A lower-casing BERT tokenizer over letters, digits, marks and a few words."""
-    from tokenizers import BertWordPieceTokenizer
-
-    signs = [chr(code) for code in range(33, 127)]
-    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *signs, *(f"##{sign}" for sign in signs), "the", "##ing"]
-    return BertWordPieceTokenizer({word: i for i, word in enumerate(dict.fromkeys(vocab))}, lowercase=True)._tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -212,7 +212,7 @@ def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate],
         kept = [candidate for candidate, reason in zip(seen, reasons, strict=True) if reason is None and candidate not in chosen]
         if tier == 0:
             kept = [candidate for candidate in kept if candidate.rank <= config.depth]
-        order = sorted(kept, key=lambda candidate: -priority(config, query, candidate, kept, tier))  # noqa: B023 - used at once
+        order = sorted(kept, key=lambda candidate: -priority(config, query, candidate, kept, tier))
         taken += [(candidate, tier) for candidate in order[: config.negatives - len(taken)]]
     if config.fill == "repeat" and taken:
         own = list(taken)

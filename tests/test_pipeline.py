@@ -7,13 +7,12 @@ import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import SIMILARITIES, configs, make, mined, worlds
+from worlds import SIMILARITIES, anchors_of, configs, make, mined, worlds
 
 from miner import pipeline
 from miner.config import MiningConfig
-from miner.pipeline import judge, per_positive, weakest
+from miner.pipeline import background, judge, per_positive, weakest
 from miner.sources import dense
-from miner.types import Candidates
 
 slow = settings(deadline=None)
 
@@ -88,13 +87,20 @@ def test_weakest_is_the_smallest_and_nan_without_positives():
     assert np.array_equal(weakest(scores), np.array([-0.25, nan, 0.0], dtype=np.float32), equal_nan=True)
 
 
+def test_the_background_is_the_last_score_within_depth():
+    """However deep the query was searched; padding is no score."""
+    nan = math.nan
+    scores = np.array([[0.9, 0.5, 0.1, 0.0], [0.4, 0.3, nan, nan], [nan, nan, nan, nan]], dtype=np.float32)
+    assert np.array_equal(background(scores, 3), np.array([0.1, 0.3, nan], dtype=np.float32), equal_nan=True)
+    assert np.array_equal(background(scores, 9), np.array([0.0, 0.3, nan], dtype=np.float32), equal_nan=True)
+    assert np.isnan(background(scores[:, :0], 3)).all()
+
+
 def bare(**given):
     """Two anchors: the first with three candidates and two positives, the second with one and one."""
-    scores = np.array([[0.9, 0.5, 0.1], [0.4, math.nan, math.nan]], dtype=np.float32)
-    rows = np.array([[4, 5, 6], [7, -1, -1]], dtype=np.int32)
-    positives, known = np.array([[1, 2], [3, -1]], dtype=np.int32), np.array([[0.8, 0.6], [0.7, math.nan]], dtype=np.float32)
-    return Candidates(**{"queries": np.arange(2), "rows": rows, "scores": scores, "positives": positives, "positive_scores": known, "background": scores[:, -1],
-                         "bar": weakest(known), **given})  # fmt: skip
+    nan = math.nan
+    scores, known = [[0.9, 0.5, 0.1], [0.4, nan, nan]], [[0.8, 0.6], [0.7, nan]]
+    return anchors_of([[4, 5, 6], [7, -1, -1]], scores, [[1, 2], [3, -1]], known, bar=[0.6, 0.7], **given)
 
 
 def test_the_first_filter_that_drops_is_the_reason():

@@ -15,7 +15,7 @@ from miner.config import MiningConfig
 from miner.pipeline import Chooser, retrieve
 from miner.read import read_inline
 from miner.sources import Dense
-from miner.types import Dataset
+from miner.types import Candidates, Dataset
 
 SIMILARITIES = ("cosine", "dot", "euclidean")
 STYLES = ("grid", "normal", "equal", "far")
@@ -89,7 +89,16 @@ KNOBS = {
     "self_match": ["off", "ids=true"],
     "same_text": ["off"],
     "near_positive": [*["off"] * 4, "cosine=0.5", "cosine=0.99", "cosine=1", "cosine=-0.2"],
-    "margin": ["off", "absolute=0.1", "relative=0.5", "absolute=-0.2,relative=0.1", "absolute=-2", "relative=0", "background=0.3", "background=0.5,relative=0.1"],
+    "margin": [
+        "off",
+        "absolute=0.1",
+        "relative=0.5",
+        "absolute=-0.2,relative=0.1",
+        "absolute=-2",
+        "relative=0",
+        "background=0.3",
+        "background=0.5,relative=0.1",
+    ],
     "max_score": ["score=-0.5", "score=0.3", "score=0.8", "score=2"],
     "min_score": ["score=-2", "score=-0.5", "score=0", "score=0.3"],
     "ranks": ["skip=1", "skip=2,last=6", "skip=1,last=4,of=raw", "last=9", "skip=3,of=raw"],
@@ -173,3 +182,24 @@ def mined(world: World, config: MiningConfig, order: int | None = None) -> list[
     """The vectorised rows of a world."""
     with tempfile.TemporaryDirectory() as folder:
         return rows_of(dataset_of(world, config.min_grade, Path(folder), order), Prescribed(world), config)
+
+
+def anchors_of(
+    rows, scores=None, positives=((0,),), positive_scores=((np.nan,),), bar=None, background=None, evidence=None, kept=None
+) -> Candidates:
+    """Candidates written down by hand; positives and their scores are the same for all anchors where only one is given."""
+    rows = np.array(rows, dtype=np.int32)
+    count, nan = len(rows), np.full(len(rows), np.nan, dtype=np.float32)
+    scores = np.zeros(rows.shape, np.float32) if scores is None else np.array(scores, dtype=np.float32)
+    known = np.array(np.broadcast_to(np.array(positive_scores, dtype=np.float32), (count, len(positive_scores[0]))))
+    return Candidates(
+        queries=np.arange(count),
+        rows=rows,
+        scores=scores,
+        positives=np.array(np.broadcast_to(np.array(positives, dtype=np.int32), (count, len(positives[0])))),
+        positive_scores=known,
+        bar=known.min(axis=1) if bar is None else np.array(bar, dtype=np.float32),
+        background=nan if background is None else np.array(background, dtype=np.float32),
+        evidence=evidence or {},
+        kept=kept,
+    )

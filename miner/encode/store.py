@@ -17,7 +17,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Store:
             part = path.with_suffix(f".{os.getpid()}.part")
             part.write_text(json.dumps({"version": VERSION, "dim": self.dim, "name": name}), encoding="utf-8")
             part.replace(path)
-        meta = json.loads(path.read_text(encoding="utf-8"))
+        meta = _told(path)
         if meta.get("version") != VERSION or meta.get("dim") != self.dim:
             raise StorageError(
                 f"{path} is version {meta.get('version')} with {meta.get('dim')} dims, not {VERSION} with {self.dim}: prune it"
@@ -120,7 +120,7 @@ def stores(cache: Path) -> Iterator[dict[str, Any]]:
         meta_file = folder / "meta.json"
         if not meta_file.is_file():
             continue
-        meta = json.loads(meta_file.read_text(encoding="utf-8"))
+        meta = _told(meta_file)
         size = sum(file.stat().st_size for file in folder.iterdir())
         keys = folder / "keys.bin"
         texts = keys.stat().st_size // KEY_BYTES if keys.exists() else 0
@@ -139,6 +139,14 @@ def prune(cache: Path, *, older_than_days: float = 0.0, fingerprint: str | None 
                 shutil.rmtree(folder)
             removed.append(store)
     return removed
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What meta.json says; nothing where it is damaged."""
+    with suppress(ValueError):
+        meta = json.loads(path.read_text(encoding="utf-8"))
+        return meta if isinstance(meta, dict) else {}
+    return {}
 
 
 def _write(handle: Any, data: bytes) -> None:

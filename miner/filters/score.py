@@ -1,7 +1,8 @@
 """Filters on the score alone: a ceiling under the positive, and absolute bounds.
 
 The informative zone lies just below the positive; what scores above it is mostly relevant but unlabelled
-(NV-Retriever, arXiv 2407.15831: relative margin 0.05 was the best of six rules; the share of the height is ours). Comparisons are in float64 on float32 scores.
+(NV-Retriever, arXiv 2407.15831: relative margin 0.05 was the best of six rules; the share of the height is ours).
+Comparisons are in float64 on float32 scores.
 """
 
 from __future__ import annotations

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from miner.errors import ConfigError
-from miner.indexes.blas import tune_blas
+from miner.indexes.blas import tuned_faiss
 from miner.indexes.exact import Exact
 from miner.types import Floats, Ints, Similarity
 
@@ -18,14 +19,9 @@ TRAIN_ROWS = 262_144
 class Factory:
     """A FAISS index trained on an even sample and filled in id order, so that the input order does not matter."""
 
-    exact = False
-
     def __init__(self, vectors: Floats, similarity: Similarity, factory: str) -> None:
-        tune_blas()
-        import faiss
-
-        self._euclidean = similarity == "euclidean"
-        metric = faiss.METRIC_L2 if self._euclidean else faiss.METRIC_INNER_PRODUCT
+        faiss = tuned_faiss(vectors.shape[1])
+        metric = faiss.METRIC_L2 if similarity == "euclidean" else faiss.METRIC_INNER_PRODUCT
         try:
             self._index: Any = faiss.index_factory(vectors.shape[1], factory, metric)
             if not self._index.is_trained:
@@ -38,16 +34,15 @@ class Factory:
                 f"FAISS cannot build index '{factory}' over {len(vectors)} vectors of {vectors.shape[1]} dims: {reason}"
             ) from error
 
-    def search(self, queries: Floats, k: int) -> tuple[Floats, Ints]:
-        """Scores float32 (B, k), higher is closer, and positions int64 (B, k), -1 where the index found fewer."""
-        scores, positions = self._index.search(queries, k)
-        return (-scores if self._euclidean else scores), positions
+    def search(self, queries: Floats, k: int) -> tuple[Ints, NDArray[np.float64]]:
+        """Positions int64 (B, k), -1 where the index found fewer; and -inf (B,): an approximate answer is taken as it is."""
+        return self._index.search(queries, k)[1], np.full(len(queries), -np.inf)
 
 
 def recall(index: Factory, vectors: Floats, queries: Floats, similarity: Similarity, k: int) -> float:
     """Share of the exact k nearest that `index` finds, over the given queries (B, D)."""
     k = min(k, len(vectors))
-    _, right = Exact(vectors, similarity).search(queries, k)
-    _, found = index.search(queries, k)
+    _, right = Exact(vectors, similarity).nearest(queries, k)
+    found, _ = index.search(queries, k)
     hits = sum(len(np.intersect1d(a, b)) for a, b in zip(right, found, strict=True))
     return hits / right.size

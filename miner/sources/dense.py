@@ -25,10 +25,8 @@ SAMPLE = 1024
 class Index(Protocol):
     """What both indexes are."""
 
-    exact: bool
-
-    def search(self, queries: Floats, k: int) -> tuple[Floats, Ints]:
-        """Scores and positions (B, k)."""
+    def search(self, queries: Floats, k: int) -> tuple[Ints, NDArray[np.float64]]:
+        """Positions (B, k), -1 padded, and (B,) what no score that was left out exceeds (-inf: take it as it is)."""
         ...
 
 
@@ -41,7 +39,6 @@ class Dense:
         self.passage_rows, self.position = distinct(dataset.corpus)
         self.passages = _matrix(work / "passages.f32", vectors, dataset.corpus, self.passage_rows, "passage")
         self.queries = _matrix(work / "queries.f32", vectors, dataset.queries, np.arange(len(dataset.queries)), "query")
-        self._longest = _longest(self.passages)
         self.index: Index = Exact(self.passages, self.similarity) if index == "exact" else Factory(self.passages, self.similarity, index)
         self.recall: float | None = None
 
@@ -82,22 +79,11 @@ class Dense:
 
     def _propose(self, queries: Floats, depth: int, k: int) -> tuple[Ints, Floats, Any]:
         """The best `depth` of k proposals, re-scored; and for which queries nothing outside the proposals can be better."""
-        guessed, proposed = self.index.search(queries, k)
+        proposed, outside = self.index.search(queries, k)
         exact = pair_scores(queries, self.passages, proposed, self.similarity)
         order = np.argsort(order_keys(exact, proposed), axis=1)[:, :depth]
         positions, scores = np.take_along_axis(proposed, order, axis=1), np.take_along_axis(exact, order, axis=1)
-        if not self.index.exact or k >= len(self.passages):
-            return positions, scores, np.ones(len(queries), dtype=bool)
-        worst = scores[:, -1].astype(np.float64)
-        if self.similarity == "euclidean":
-            worst = -(worst**2)
-        return positions, scores, guessed.min(axis=1) + self._doubt(queries) < worst
-
-    def _doubt(self, queries: Floats) -> Any:
-        """Shape (B,): more than the index' score and ours can differ for one pair: rounding errors of D float32 terms, twice over."""
-        norms = np.linalg.norm(queries.astype(np.float64), axis=1)
-        size = (norms + self._longest) ** 2 if self.similarity == "euclidean" else norms * self._longest
-        return 4 * queries.shape[1] * float(np.finfo(np.float32).eps) * size
+        return positions, scores, np.isneginf(outside) | (outside < scores[:, -1])
 
 
 def distinct(texts: Texts) -> tuple[Rows, Rows]:
@@ -130,8 +116,3 @@ def _matrix(path: Path, vectors: Vectors, texts: Texts, rows: Ints | Rows, side:
             norms = np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64))
             part /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
     return out
-
-
-def _longest(vectors: Floats) -> float:
-    parts = (np.einsum("nd,nd->n", v, v, dtype=np.float64).max() for v in (vectors[s : s + 16_384] for s in range(0, len(vectors), 16_384)))
-    return float(np.sqrt(max(parts, default=0.0)))

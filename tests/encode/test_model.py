@@ -41,7 +41,8 @@ def test_another_weight_is_another_model(tiny_model):
 
 
 @pytest.mark.parametrize(
-    "given", [{"query_prompt": "w9 "}, {"query_prompt": ""}, {"query_prompt_name": "document"}, {"passage_prompt": "w9 "}, {"passage_prompt": ""}]
+    "given",
+    [{"query_prompt": "w9 "}, {"query_prompt": ""}, {"query_prompt_name": "document"}, {"passage_prompt": "w9 "}, {"passage_prompt": ""}],
 )
 def test_a_prompt_changes_its_side_only(tiny_bert, given):
     """Other vectors, other fingerprint; the other side keeps its own."""

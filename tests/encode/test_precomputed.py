@@ -51,7 +51,9 @@ def test_ids_that_nobody_asks_for_do_no_harm(tmp_path, dataset):
     assert vectors.vectors(dataset.corpus, range(5), "passage").shape == (5, 3)
 
 
-@pytest.mark.parametrize("ids", [["b", "a", "é", "10", "8"], ["b", "a", "é", "10", "zzz"], ["b", "a", "é", "10", "9 "], ["b", "a", "é", "10", "0"]])
+@pytest.mark.parametrize(
+    "ids", [["b", "a", "é", "10", "8"], ["b", "a", "é", "10", "zzz"], ["b", "a", "é", "10", "9 "], ["b", "a", "é", "10", "0"]]
+)
 def test_a_missing_id_is_named(tmp_path, dataset, ids):
     """The side, the id and the file."""
     with pytest.raises(InputError, match=r"p\.npy: there is no vector for passage '9'"):

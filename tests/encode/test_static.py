@@ -2,14 +2,33 @@
 
 import numpy as np
 import pytest
-from conftest import DIM, word_level, word_piece
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import DIM, word_level, word_piece
 
 from miner.encode import static
 from miner.encode.static import StaticWords
 
-WORDLIKE = ["w1", "The", "ing", "a.b", "[UNK]", "[mask]", "x" * 120, "é", "ß", "漢字", "İ", "\u200b", "\x1c", "\t", "don't", "C++", "naïve", "w1\x00"]
+WORDLIKE = [
+    "w1",
+    "The",
+    "ing",
+    "a.b",
+    "[UNK]",
+    "[mask]",
+    "x" * 120,
+    "é",
+    "ß",
+    "漢字",
+    "İ",
+    "\u200b",
+    "\x1c",
+    "\t",
+    "don't",
+    "C++",
+    "naïve",
+    "w1\x00",
+]
 texts = st.lists(st.text(max_size=12) | st.lists(st.sampled_from(WORDLIKE), max_size=6).map(" ".join), min_size=1, max_size=6)
 
 

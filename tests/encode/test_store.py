@@ -1,7 +1,9 @@
 """The embedding store keeps what was committed, whatever happens to the process or the files."""
 
+import fcntl
 import json
 import os
+import threading
 import time
 
 import numpy as np
@@ -28,7 +30,9 @@ def filled(cache, texts, dim=4):
 
 
 @settings(max_examples=30)
-@given(blocks=st.lists(st.lists(st.text(max_size=4), min_size=1, max_size=20, unique=True), max_size=5), asked=st.lists(st.text(max_size=4)))
+@given(
+    blocks=st.lists(st.lists(st.text(max_size=4), min_size=1, max_size=20, unique=True), max_size=5), asked=st.lists(st.text(max_size=4))
+)
 def test_finds_what_was_appended(tmp_path_factory, blocks, asked):
     """Each text has the vector it was first appended with; what was never appended is -1; a second opening sees the same."""
     store, known = Store(tmp_path_factory.mktemp("store"), NAME, 4), {}
@@ -94,10 +98,21 @@ def test_another_number_of_dims_is_refused(tmp_path):
         Store(tmp_path, NAME, 5)
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "\udcff"])
+def test_a_damaged_description_is_told(tmp_path, content):
+    """Not read as something else; the store is still listed, and can be pruned."""
+    meta = filled(tmp_path, ["a"]).folder / "meta.json"
+    meta.write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(StorageError, match=r"meta\.json is version None with None dims, not 1 with 4: prune it"):
+        Store(tmp_path, NAME, 4)
+    assert [(store["fingerprint"], store["texts"]) for store in stores(tmp_path)] == [(NAME, 1)]
+    assert len(prune(tmp_path)) == 1
+
+
 def test_a_cache_that_cannot_be_written_is_a_storage_error(tmp_path):
     """The message names the folder and the variable that moves it."""
     (tmp_path / "vectors").write_text("in the way")
-    with pytest.raises(StorageError, match="cannot be used: .*; set HARDNEG_CACHE"):
+    with pytest.raises(StorageError, match=r"cannot be used: .*; set HARDNEG_CACHE"):
         Store(tmp_path, NAME, 4)
 
 
@@ -121,6 +136,20 @@ def test_the_description_lies_beside_the_vectors(tmp_path):
     store = filled(tmp_path, ["a", "b"])
     assert json.loads((store.folder / "meta.json").read_text()) == {"version": 1, "dim": 4, "name": "a model"}
     assert np.fromfile(store.folder / "vectors.bin", dtype=np.float32).reshape(-1, 4).tolist() == vectors_of(["a", "b"]).tolist()
+
+
+def test_a_writer_waits_for_the_others(tmp_path):
+    """While anybody holds the lock, even to read, nothing is appended."""
+    store = filled(tmp_path, ["a"])
+    late = threading.Thread(target=store.append, args=(text_keys(["b"]), vectors_of(["b"])))
+    with (store.folder / "lock").open("rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        late.start()
+        late.join(0.2)
+        assert late.is_alive()
+        assert len(Store(tmp_path, NAME, 4).vectors()) == 1
+    late.join(10)
+    assert len(Store(tmp_path, NAME, 4).vectors()) == 2
 
 
 def test_kill_loses_at_most_the_block_in_flight(tmp_path):

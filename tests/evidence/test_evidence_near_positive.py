@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from worlds import SIMILARITIES, Prescribed, dataset_of, make
+from worlds import SIMILARITIES, Prescribed, anchors_of, dataset_of, make
 
 from miner.evidence import EVIDENCE
 from miner.pipeline import _padded
 from miner.sources import Dense
-from miner.types import Candidates
 
 
 def measured(world, folder):
@@ -16,8 +15,7 @@ def measured(world, folder):
     queries = np.arange(len(dataset.queries))
     rows, scores = source.retrieve(queries, 60)
     positives = _padded([dataset.qrels.positives(query) for query in queries])
-    none = np.full(positives.shape, np.nan, dtype=np.float32)
-    bare = Candidates(queries, rows, scores, positives, none, none[:, 0])
+    bare = anchors_of(rows, scores, positives, positives)
     vectors = Prescribed(world).vectors(dataset.corpus, range(len(dataset.corpus)), "passage").astype(np.float64)
     return bare, EVIDENCE["near_positive"](dataset, source)(bare), vectors
 

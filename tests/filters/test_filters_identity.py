@@ -4,20 +4,16 @@ import math
 
 import numpy as np
 import pytest
+from worlds import anchors_of
 
 from miner.filters import DEFAULTS, FILTERS
 from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
 from miner.registry import Spec, build
-from miner.types import Candidates
 
 
 def candidates(**evidence):
     width = len(next(iter(evidence.values())))
-    shape = (1, width)
-    none = np.full((1, 1), np.nan, dtype=np.float32)
-    evidence = {name: np.array([values]) for name, values in evidence.items()}
-    rows = np.arange(width, dtype=np.int32)[None]
-    return Candidates(np.zeros(1, np.int64), rows, np.zeros(shape, np.float32), np.zeros((1, 1), np.int32), none, none[:, 0], evidence)
+    return anchors_of([range(width)], evidence={name: np.array([values]) for name, values in evidence.items()})
 
 
 def test_known_positives_are_dropped():
@@ -61,4 +57,6 @@ def test_the_table_is_in_order_of_plainness():
     """Identity before score, score before rank: the first reason is the plainest; the defaults are in the table."""
     assert list(FILTERS)[:4] == ["known_positive", "self_match", "same_text", "near_positive"]
     assert list(FILTERS)[-1] == "ranks"
-    assert [Spec.parse(text).name for text in DEFAULTS] == [name for name in FILTERS if name in {Spec.parse(text).name for text in DEFAULTS}]
+    assert [Spec.parse(text).name for text in DEFAULTS] == [
+        name for name in FILTERS if name in {Spec.parse(text).name for text in DEFAULTS}
+    ]

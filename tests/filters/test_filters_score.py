@@ -6,19 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds import anchors_of
 
 from miner.errors import ConfigError
 from miner.filters.score import Margin, MaxScore, MinScore
-from miner.types import Candidates
 
 F = np.float32
 
 
-def candidates(scores, bar=math.nan):
-    scores = np.array([scores], dtype=F)
-    rows = np.where(np.isnan(scores), -1, np.arange(scores.shape[1])).astype(np.int32)
-    one = np.full((1, 1), bar, dtype=F)
-    return Candidates(np.zeros(1, np.int64), rows, scores, np.zeros((1, 1), np.int32), one, one[:, 0])
+def candidates(scores, bar=math.nan, background=math.nan):
+    rows = [[-1 if math.isnan(score) else i for i, score in enumerate(scores)]]
+    return anchors_of(rows, [scores], bar=[bar], background=[background])
 
 
 @pytest.mark.parametrize(
@@ -27,7 +25,6 @@ def candidates(scores, bar=math.nan):
         (0.8, {}, [0.81, F(0.8), 0.79], [False, True, True]),
         (0.5, {"relative": 0.5}, [0.3, 0.25, 0.2], [False, True, True]),
         (0.5, {"absolute": 0.25}, [0.3, 0.25, 0.2], [False, True, True]),
-        (0.5, {"absolute": -0.25}, [0.8, 0.75, 0.7], [False, True, True]),
         (1.0, {"relative": 0.25, "absolute": 0.25}, [0.6, 0.5, 0.4], [False, True, True]),
         (-0.5, {"relative": 0.5}, [-0.5, -0.74, -0.75, -0.8], [False, False, True, True]),
         (0.0, {"relative": 0.5}, [0.1, 0.0, -0.1], [False, True, True]),
@@ -38,12 +35,37 @@ def test_margin_lies_below_the_bar(bar, knobs, scores, keep):
     assert Margin(**knobs)(candidates(scores, bar)).tolist() == [keep]
 
 
-@settings(max_examples=200)
-@given(bar=st.floats(-2, 2, width=32), relative=st.floats(0, 1), absolute=st.floats(0, 1), score=st.floats(-3, 3, width=32))
-def test_margin_is_plain_arithmetic_in_float64(bar, relative, absolute, score):
+@pytest.mark.parametrize(
+    ("knobs", "scores", "keep"),
+    [
+        ({"background": 0.5}, [0.76, 0.75, 0.5], [False, True, True]),
+        ({"background": 1.0}, [0.51, 0.5, 0.4], [False, True, True]),
+        ({"background": 0.5, "relative": 0.5}, [0.75, 0.51, 0.5], [False, False, True]),
+        ({"background": 0.5, "relative": 0.1}, [0.9, 0.76, 0.75], [False, False, True]),
+    ],
+)
+def test_margin_may_be_a_share_of_the_height_over_the_background(knobs, scores, keep):
+    """The lower of the two ceilings counts; here the bar is 1 and the background 0.5."""
+    assert Margin(**knobs)(candidates(scores, 1.0, 0.5)).tolist() == [keep]
+
+
+@pytest.mark.parametrize("background", [math.nan, 0.9])
+def test_a_background_above_the_bar_or_unknown_changes_nothing(background):
+    """There is no height to take a share of."""
+    assert Margin(background=0.5)(candidates([0.51, 0.5, 0.4], 0.5, background)).tolist() == [[False, True, True]]
+
+
+small = st.floats(-2, 2, width=32)
+shares = st.floats(0, 1)
+
+
+@settings(max_examples=150)
+@given(bar=small, background=small, absolute=shares, relative=shares, height=shares, score=st.floats(-3, 3, width=32))
+def test_margin_is_plain_arithmetic_in_float64(bar, background, absolute, relative, height, score):
     """For any numbers; a margin never lets through what the bar alone would stop."""
-    kept = bool(Margin(absolute, relative)(candidates([score], bar))[0, 0])
-    assert kept == (not float(F(score)) > float(F(bar)) - abs(float(F(bar))) * relative - absolute)
+    kept = bool(Margin(absolute, relative, height)(candidates([score], bar, background))[0, 0])
+    ceiling = min(bar - abs(bar) * relative - absolute, bar - height * max(bar - background, 0))
+    assert kept == (not score > ceiling)
     assert not kept or score <= bar
 
 

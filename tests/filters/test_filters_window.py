@@ -1,23 +1,17 @@
 """The window of ranks, counted in either of two ways."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from worlds import anchors_of
 
 from miner.errors import ConfigError
 from miner.filters.window import Ranks
-from miner.types import Candidates
 
 KEPT = [True, False, True, True, False, True]
 
 
 def candidates(kept=None, rows=(5, 4, 3, 2, 1, 0)):
-    none = np.full((1, 1), np.nan, dtype=np.float32)
-    found = Candidates(
-        np.zeros(1, np.int64), np.array([rows], np.int32), np.zeros((1, 6), np.float32), np.zeros((1, 1), np.int32), none, none[:, 0]
-    )
-    return replace(found, kept=None if kept is None else np.array([kept]))
+    return anchors_of([rows], kept=None if kept is None else np.array([kept]))
 
 
 @pytest.mark.parametrize(

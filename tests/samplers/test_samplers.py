@@ -2,21 +2,19 @@
 
 import numpy as np
 import pytest
+from worlds import anchors_of
 
 from miner.errors import ConfigError
 from miner.registry import Spec, build
 from miner.samplers import SAMPLERS
 from miner.samplers.uniform import Uniform
-from miner.types import Candidates
 
 SPECS = [*SAMPLERS, "uniform:first=3", "uniform:first=1"]
 
 
 def candidates(anchors=50, width=12, seed=0):
-    scores = -np.sort(-np.random.default_rng(seed).standard_normal((anchors, width)).astype(np.float32), axis=1)
-    none = np.full((anchors, 1), np.nan, dtype=np.float32)
-    rows = np.tile(np.arange(width, dtype=np.int32), (anchors, 1))
-    return Candidates(np.arange(anchors), rows, scores, np.zeros((anchors, 1), np.int32), none, none[:, 0])
+    scores = -np.sort(-np.random.default_rng(seed).standard_normal((anchors, width)), axis=1)
+    return anchors_of(np.tile(np.arange(width), (anchors, 1)), scores)
 
 
 def noise_of(found, seed=1):

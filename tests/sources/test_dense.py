@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import SIMILARITIES, Prescribed, dataset_of, make
 
+from miner.indexes import Exact
 from miner.sources import Dense
 from miner.sources.dense import distinct
 
@@ -16,22 +17,21 @@ def source_of(world, folder, index="exact"):
     return dataset, Dense(dataset, Prescribed(world), folder, index)
 
 
-class Grudging:
-    """An index that is right within rounding, and as unhelpful as that allows: wrong order, wrong choice at the boundary."""
-
-    exact = True
+class Grudging(Exact):
+    """An exact index that is as unhelpful as rounding allows: wrong order, wrong choice at the boundary."""
 
     def __init__(self, source, seed):
-        self._source, self._rng = source, np.random.default_rng(seed)
-        self.asked = []
+        super().__init__(source.passages, source.similarity)
+        self._rng, self.asked = np.random.default_rng(seed), []
 
-    def search(self, queries, k):
-        """Scores off by just less than half the doubt, so that near ties come in any order."""
+    def nearest(self, queries, k):
+        """Scores off by a quarter of the doubt, so that near ties come in any order."""
         self.asked.append(k)
-        right = queries.astype(np.float64) @ self._source.passages.astype(np.float64).T
-        if self._source.similarity == "euclidean":
-            right = 2 * right - (queries.astype(np.float64) ** 2).sum(1)[:, None] - (self._source.passages.astype(np.float64) ** 2).sum(1)
-        off = right + (self._rng.random(right.shape) - 0.5) * 0.5 * self._source._doubt(queries)[:, None]
+        left, right = queries.astype(np.float64), self._vectors.astype(np.float64)
+        scores = left @ right.T
+        if self._similarity == "euclidean":
+            scores = 2 * scores - (left**2).sum(axis=1)[:, None] - (right**2).sum(axis=1)
+        off = scores + (self._rng.random(scores.shape) - 0.5) * 0.5 * self._doubt(queries)[:, None]
         best = np.argsort(-off, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(off, best, axis=1).astype(np.float32), best
 
@@ -87,7 +87,7 @@ def test_distinct_texts_in_id_order(tmp_path_factory, seed, order):
 def test_positives_are_on_the_scale_of_candidates(tmp_path, similarity):
     """A passage has one score, whether it is asked for or found; -1 gives NaN."""
     world = make(5, similarity=similarity)
-    dataset, source = source_of(world, tmp_path)
+    _, source = source_of(world, tmp_path)
     rows, scores = source.retrieve(np.arange(5), 20)
     assert np.array_equal(source.score(np.arange(5), rows), scores)
     assert np.isnan(source.score(np.arange(5), np.full((5, 1), -1))).all()

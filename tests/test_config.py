@@ -1,0 +1,145 @@
+"""A config is checked before any work, resolved completely, and says what is wrong in one sentence."""
+
+import pytest
+from pydantic import ValidationError
+
+from miner.config import Inputs, MiningConfig, Runtime, default_cache
+from miner.errors import ConfigError
+from miner.filters import DEFAULTS, FILTERS
+from miner.registry import Spec
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"depht": 3}, "there is no setting 'depht'; there are: model, revision,"),
+        ({"depth": 0}, "depth is 0: input should be greater than or equal to 1"),
+        ({"depth": 10_001}, "depth is 10001: input should be less than or equal to 10000"),
+        ({"negatives": "many"}, "negatives is 'many': input should be a valid integer"),
+        ({"filters": ("margni",)}, "there is no filter 'margni'; there are: known_positive, self_match,"),
+        ({"filters": ("margin:relativ=1",)}, "filter 'margin' has no knob 'relativ'; it has: absolute, relative"),
+        ({"filters": ("max_score",)}, "filter 'max_score' needs a score: write score=0.7"),
+        ({"filters": ("known_positive:off",)}, "filter 'known_positive' cannot be switched off"),
+        ({"filters": ("nothing:off",)}, "there is no filter 'nothing'"),
+        ({"filters": ("ranks:skip=5,last=5",)}, "filter 'ranks' wants 0 <= skip < last, got skip=5, last=5"),
+        ({"sampler": "best"}, "there is no sampler 'best'; there are: top, uniform"),
+        ({"sampler": "uniform:first=0"}, "sampler 'uniform' wants first >= 1, got 0"),
+        ({"seed": -1}, "seed is -1: input should be greater than or equal to 0"),
+        ({"seed": 2**63}, "seed is 9223372036854775808: input should be less than 9223372036854775808"),
+        ({"ladder": 4}, "ladder is 4: input should be less than or equal to 3"),
+        ({"fill": "some"}, "fill is 'some': input should be 'none', 'random' or 'repeat'"),
+        ({"min_grade": 0}, "min_grade is 0: input should be greater than or equal to 1"),
+        ({"query_prompt": "a", "query_prompt_name": "b"}, "give query_prompt or query_prompt_name, not both"),
+        ({"passage_prompt": "", "passage_prompt_name": "b"}, "give passage_prompt or passage_prompt_name, not both"),
+        ({"negatives": 50, "depth": 10, "max_depth": 49}, "negatives is 50, more than the 49 candidates that are retrieved at most"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_sentence(given, message):
+    """The field, the value, what would be right."""
+    with pytest.raises(ConfigError) as caught:
+        MiningConfig.of(**given)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_default_is_valid_and_written_out():
+    """The defaults go through the same checks: every knob of every part is there to be stored."""
+    config = MiningConfig.of()
+    assert config.filters == (
+        "known_positive",
+        "self_match:ids=false",
+        "same_text",
+        "near_positive:cosine=0.9",
+        "margin:absolute=0.0,relative=0.05,background=0.3",
+    )
+    assert config.sampler == "top"
+    assert list(config.active_filters) == [Spec.parse(text).name for text in DEFAULTS]
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"filters": ("ranks:skip=1", "same_text:off", "max_score:score=0.9")}, {"sampler": "uniform:first=9"}]
+)
+def test_a_config_is_its_own_fixed_point(given):
+    """What a manifest stores makes the same config again."""
+    config = MiningConfig.of(**given)
+    assert MiningConfig.of(**config.model_dump(mode="json")) == config
+    assert MiningConfig.model_validate_json(config.model_dump_json()) == config
+    assert hash(config) == hash(MiningConfig.of(**given))
+
+
+def test_filters_run_in_the_order_of_the_table():
+    """Whatever the order they are given in; the last word on a filter counts, and off is off."""
+    config = MiningConfig.of(filters=("ranks:skip=1", "min_score:score=0.1", "margin:off", "same_text:off", "same_text"))
+    assert list(config.active_filters) == [name for name in FILTERS if name not in ("margin", "max_score")]
+    assert "margin:off" in config.filters
+
+
+def test_a_changed_filter_starts_from_its_own_defaults():
+    """margin:absolute=0.1 means no relative margin."""
+    margin = MiningConfig.of(filters=("margin:absolute=0.1",)).active_filters["margin"]
+    assert (margin.absolute, margin.relative) == (0.1, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("depth", "deepest", "ladder", "deepens"), [(10, 20, 1, True), (10, 20, 0, False), (20, 10, 3, False), (20, 20, 3, False)]
+)
+def test_deepest_is_never_below_depth(depth, deepest, ladder, deepens):
+    """A smaller max_depth means that nothing is searched deeper, as does ladder 0."""
+    config = MiningConfig.of(depth=depth, max_depth=deepest, ladder=ladder)
+    assert (config.deepest, config.deepens) == (max(depth, deepest), deepens)
+
+
+def test_a_config_cannot_be_changed():
+    """It is hashed into what it made."""
+    with pytest.raises(ValidationError, match="frozen"):
+        MiningConfig.of().depth = 5
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "give one of: data"),
+        ({"data": "x", "pairs": "y"}, "give one of: data"),
+        ({"data": "x", "corpus": "y"}, "give one of: data"),
+        ({"corpus": "x", "queries": "y"}, "corpus, queries and qrels go together; corpus, queries alone is not enough"),
+        ({"pairs": "x", "queries": "y"}, "pairs go with a corpus or alone"),
+        ({"pairs": "x", "split": ("train",)}, "split goes with data"),
+        ({"data": "x", "query_vectors": "q.npy"}, "query_vectors and passage_vectors go together"),
+        ({"data": "x", "on_error": "ignore"}, "on_error is 'ignore': input should be 'fail' or 'skip'"),
+    ],
+)
+def test_inputs_that_do_not_go_together(given, message):
+    """Told before a file is opened."""
+    with pytest.raises(ConfigError) as caught:
+        Inputs.of(**given)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"data": "x"},
+        {"data": "x", "split": ("dev",)},
+        {"pairs": "x"},
+        {"pairs": "x", "corpus": "y"},
+        {"corpus": "x", "queries": "y", "qrels": ("z",)},
+    ],
+)
+def test_inputs_that_do(given):
+    """A folder, three files, or pairs."""
+    assert Inputs.of(**given).model_dump(exclude_defaults=True) == given
+
+
+def test_runtime_refuses_nonsense():
+    """It is no part of the config: no field is in both."""
+    with pytest.raises(ConfigError, match="threads is 0"):
+        Runtime.of(threads=0)
+    assert not set(Runtime.model_fields) & set(MiningConfig.model_fields)
+
+
+def test_where_the_cache_lies(monkeypatch, tmp_path):
+    """HARDNEG_CACHE, else XDG_CACHE_HOME, else the home folder; empty is unset."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_cache({"HARDNEG_CACHE": "/a", "XDG_CACHE_HOME": "/b"}).as_posix() == "/a"
+    assert default_cache({"HARDNEG_CACHE": "", "XDG_CACHE_HOME": "/b"}).as_posix() == "/b/hardneg"
+    assert default_cache({"XDG_CACHE_HOME": ""}) == tmp_path / ".cache" / "hardneg"

@@ -1,0 +1,178 @@
+"""One direction: app → miner; inside miner doors → run → pipeline, config → families → nouns. The table is data; every module has a row."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOUNS = {"miner.types", "miner.errors"}
+LOW = NOUNS | {"miner.noise", "miner.registry"}
+
+MAY = {
+    # the bottom: nothing of ours
+    "miner.types": set(),
+    "miner.errors": set(),
+    "miner.noise": set(),
+    "miner.demo": set(),
+    "miner.registry": {"miner.errors"},
+    # families: the nouns and themselves
+    "miner.read": NOUNS,
+    "miner.encode": NOUNS,
+    "miner.indexes": NOUNS,
+    "miner.sources": NOUNS | {"miner.encode", "miner.indexes"},
+    "miner.evidence": LOW | {"miner.sources.scoring"},  # one function scores a pair, whoever asks
+    "miner.filters": NOUNS,
+    "miner.samplers": NOUNS,
+    "miner.formats": NOUNS,
+    "miner.report": NOUNS,
+    "miner.page": NOUNS,
+    # what joins them
+    "miner.config": LOW | {"miner.filters", "miner.samplers"},
+    "miner.ladder": NOUNS | {"miner.filters"},
+    "miner.pipeline": LOW | {"miner.config", "miner.evidence", "miner.ladder"},
+    "miner.candidates": NOUNS | {"miner.pipeline"},
+    "miner.manifest": NOUNS | {"miner.formats"},
+    "miner.run": LOW
+    | {
+        f"miner.{name}"
+        for name in ("candidates", "config", "encode", "formats", "manifest", "page", "pipeline", "read", "report", "sources")
+    },
+    # the doors
+    "miner": {"miner.config", "miner.errors", "miner.read", "miner.run", "miner.types"},
+    "miner.cli": LOW
+    | {
+        f"miner.{name}"
+        for name in ("config", "demo", "encode", "filters", "formats", "manifest", "page", "read", "report", "run", "samplers")
+    },
+    "app": {"miner"},
+}
+"""What the modules of a row may import of ours, beside their own row."""
+
+HEAVY = {"torch", "transformers", "sentence_transformers", "faiss", "datasets", "tokenizers", "huggingface_hub"}
+AT_IMPORT = {
+    "miner": HEAVY | {"fastapi", "starlette", "uvicorn"},
+    "miner.cli": HEAVY | {"pyarrow", "fastapi", "numpy", "starlette", "uvicorn"},
+    "miner.pipeline": {"typer", "pathlib", "os", "shutil", "tempfile", "pyarrow"},
+    "app": HEAVY,
+    "app.routes": {"pathlib", "os", "numpy", "pyarrow"},
+    "app.cli": {"fastapi", "uvicorn", "numpy", "pyarrow"},
+}
+"""What the modules of a row must not import at their top; a longer name adds to the shorter one."""
+
+FILES = {
+    str(path.relative_to(ROOT).with_suffix("")).replace("/", ".").removesuffix(".__init__"): path
+    for folder in ("miner", "app")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+
+
+def imports(tree: ast.Module, *, anywhere: bool):
+    """Full names of imported modules: all of them, or those that run when the module is imported."""
+    nodes = list(ast.walk(tree)) if anywhere else list(_at_import(tree.body))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "relative imports hide the direction"
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in FILES else node.module
+
+
+def _at_import(body):
+    """Statements that run at import: neither functions nor what only a type checker reads."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
+            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        ):
+            continue
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers"):
+            yield from _at_import(getattr(node, field, []))
+
+
+def inside(name: str, room: str) -> bool:
+    return name == room or name.startswith(f"{room}.")
+
+
+def row_of(name: str, table) -> str | None:
+    """The longest row that holds the module; the package `miner` itself is a row of its own."""
+    rows = [row for row in table if inside(name, row) and (row != "miner" or name == "miner")]
+    return max(rows, key=len, default=None)
+
+
+def wrong_directions(name: str, source: str):
+    row = row_of(name, MAY)
+    if row is None:
+        return [f"{name} has no row in the table"]
+    ours = {found for found in imports(ast.parse(source), anywhere=True) if inside(found, "miner") or inside(found, "app")}
+    return [f"{name} imports {found}" for found in sorted(ours) if not any(inside(found, room) for room in MAY[row] | {row} - {"miner"})]
+
+
+def too_heavy(name: str, source: str):
+    banned = set().union(*(AT_IMPORT[row] for row in AT_IMPORT if inside(name, row)))
+    return [f"{name} imports {found} at its top" for found in imports(ast.parse(source), anywhere=False) if found.split(".")[0] in banned]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_imports_go_one_way(name):
+    """Never upward, never sideways, and nothing heavy before it is needed."""
+    source = FILES[name].read_text(encoding="utf-8")
+    assert wrong_directions(name, source) + too_heavy(name, source) == []
+
+
+def test_every_row_has_a_module():
+    """The table holds no room that is gone."""
+    rooms = {row_of(name, MAY) for name in FILES}
+    assert set(MAY) == rooms
+    assert all(any(inside(name, row) for name in FILES) for row in AT_IMPORT)
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("miner.types", "from miner.errors import ConfigError"),
+        ("miner.read.files", "def f():\n    from miner.formats import FORMATS"),
+        ("miner.filters.score", "import miner.samplers"),
+        ("miner.filters.score", "from miner import noise"),
+        ("miner.encode.model", "from miner.indexes import Exact"),
+        ("miner.evidence.identity", "from miner.sources.dense import Dense"),
+        ("miner.pipeline", "from miner.run import mine"),
+        ("miner.pipeline", "import miner"),
+        ("miner.run", "from miner.cli import app"),
+        ("miner.run", "from app.main import create_app"),
+        ("miner.brand_new", "import numpy"),
+    ],
+)
+def test_a_wrong_direction_is_found(name, source):
+    """The check sees imports of every form, inside functions too, and modules without a row."""
+    assert wrong_directions(name, source)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "found"),
+    [
+        ("miner.encode.model", "import torch.nn", True),
+        ("miner.encode.model", "try:\n    from faiss import knn\nexcept ImportError:\n    pass", True),
+        ("miner.encode.model", "class A:\n    import datasets", True),
+        ("miner.encode.model", "def f():\n    import torch", False),
+        ("miner.encode.model", "if TYPE_CHECKING:\n    import torch", False),
+        ("miner.cli.mine", "import numpy as np", True),
+        ("miner.pipeline", "from pathlib import Path", True),
+        ("miner.run", "from pathlib import Path", False),
+    ],
+)
+def test_a_heavy_import_is_found(name, source, found):
+    """At the top of a module, a class or a try; not in functions, not for type checkers."""
+    assert bool(too_heavy(name, source)) == found
+
+
+@pytest.mark.parametrize("module", ["miner", "miner.run", "app.cli", "app.main"])
+def test_nothing_heavy_is_loaded_on_the_way(module):
+    """In a fresh interpreter, whoever imports whom."""
+    command = f"import sys, {module}; print(*({sorted(HEAVY)!r} & sys.modules.keys()))".replace("[", "{").replace("]", "}")
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == []

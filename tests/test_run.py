@@ -1,0 +1,288 @@
+"""A run folder is absent or complete, tells what made it, and can be chosen from again without the model."""
+
+import gc
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worlds import config_of, make
+
+from miner import run as module
+from miner.config import Inputs, MiningConfig, Runtime
+from miner.errors import ConfigError, HardnegError, IntegrityError, StorageError
+from miner.read import read_inline
+from miner.run import Run, export, mine, plan
+
+COLUMNS = ("ids", "scores", "ranks", "tiers")
+FILES = {"candidates.parquet", "dataset", "manifest.json", "report.html", "report.json", "triplets.jsonl"}
+
+
+def small(folder, order=None):
+    """30 passages and 6 queries of the tiny model's words."""
+    rng = np.random.default_rng(4)
+    passages = [{"id": f"p{i}", "text": " ".join(f"w{j}" for j in rng.integers(0, 60, 6))} for i in range(30)]
+    queries = [{"id": f"q{i}", "text": f"w{i} w{i + 7} w{i + 9}", "positives": [f"p{i}", f"p{i + 10}"]} for i in range(6)]
+    if order is not None:
+        shuffle = np.random.default_rng(order).permutation
+        passages, queries = [passages[i] for i in shuffle(30)], [queries[i] for i in shuffle(6)]
+    return read_inline(queries, passages, folder)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return small(tmp_path / "given")
+
+
+@pytest.fixture
+def config(tiny_model):
+    return MiningConfig.of(model=str(tiny_model), depth=12, max_depth=12, negatives=3, columns=COLUMNS, filters=("near_positive:off",))
+
+
+def on_disk(world, folder):
+    """The world as the files a user has."""
+    folder.mkdir(exist_ok=True)
+    for name, texts in (("corpus", world.passages), ("queries", world.queries)):
+        lines = (json.dumps({"_id": key, "text": text}) + "\n" for key, text in texts.items())
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    judged = "".join(f"{q}\t{p}\t{grade}\n" for q, grades in world.grades.items() for p, grade in grades.items())
+    (folder / "qrels").mkdir(exist_ok=True)
+    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged, encoding="utf-8")
+    for side, texts in (("query", world.queries), ("passage", world.passages)):
+        vectors = getattr(world, f"{side}_vectors")
+        np.save(folder / f"{side}.npy", np.array([vectors[text] for text in texts.values()], dtype=np.float32))
+        (folder / f"{side}.ids").write_text("".join(f"{key}\n" for key in texts), encoding="utf-8")
+    vectors = {f"{side}_vectors": str(folder / f"{side}.npy") for side in ("query", "passage")}
+    return Inputs.of(data=str(folder), **vectors)
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32), similarity=st.sampled_from(["cosine", "dot", "euclidean"]))
+def test_a_file_of_triplets_is_the_oracles(tmp_path_factory, seed, similarity):
+    """From files on disk to a training file: ids, ranks, tiers and order."""
+    world, folder = make(seed, passages=40, similarity=similarity), tmp_path_factory.mktemp("whole")
+    config = config_of(seed, similarity=similarity, columns=COLUMNS)
+    run = mine(on_disk(world, folder / "data"), config, out=folder / "out.jsonl")
+    wanted = [
+        (row.query, positive, name, rank, tier)
+        for row in oracle.mine(world, config)
+        for positive in row.positives
+        for name, _, rank, tier in row.negatives
+    ]
+    names = ("anchor_id", "positive_id", "negative_id", "rank", "tier")
+    assert [tuple(row[name] for name in names) for row in run.rows()] == wanted
+    assert run.report["rows_written"] == run.manifest["counts"]["rows"] == len(wanted)
+    assert run.differences() == []
+
+
+def test_a_run_folder_is_complete(dataset, config, tmp_path):
+    """Every file, a manifest that hashes them, the config as resolved, nothing else beside it."""
+    seen = []
+    run = mine(dataset, config, out=tmp_path / "out", on_progress=lambda *told: seen.append(told))
+    assert {path.name for path in run.folder.iterdir()} == FILES
+    assert {path.name for path in tmp_path.iterdir()} == {"given", "out"}
+    assert run.config == config
+    assert run.file == tmp_path / "out" / "triplets.jsonl"
+    assert len(list(run.rows())) == run.manifest["counts"]["rows"] == 36
+    assert run.differences() == []
+    assert set(run.manifest["outputs"]) >= {"triplets.jsonl", "candidates.parquet", "report.json", "report.html", "dataset/corpus.arrow"}
+    assert [name for name, _, total in seen if not total] == ["read", "load model", "encode", "retrieve", "choose and write", "report"]
+    assert run.dataset.corpus.texts([0]) == dataset.corpus.texts([0])
+
+
+def test_a_file_name_puts_the_run_beside_the_file(dataset, config, tmp_path):
+    """F.jsonl and F.run; the manifest finds the file from there."""
+    run = mine(dataset, config, out=tmp_path / "deep" / "hard.jsonl.gz")
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {"hard.jsonl.gz", "hard.run"}
+    assert {path.name for path in run.folder.iterdir()} == FILES - {"triplets.jsonl"}
+    assert run.file == tmp_path / "deep" / "hard.jsonl.gz"
+    assert run.differences() == []
+    (tmp_path / "deep" / "hard.jsonl.gz").unlink()
+    assert run.differences() == ["../hard.jsonl.gz is missing"]
+
+
+@pytest.mark.parametrize("kind", [".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ""])
+def test_the_same_rows_in_every_kind_of_file(dataset, config, tmp_path, kind):
+    """A folder's training file takes any of them."""
+    run = mine(dataset, config, out=tmp_path / "out", kind=kind)
+    assert run.file == tmp_path / "out" / f"triplets{kind}"
+    assert list(run.rows()) == list(mine(dataset, config).rows())
+    assert run.differences() == []
+
+
+def test_standard_output_carries_the_rows(dataset, config, capfdbinary):
+    """Nothing else is on it."""
+    mine(dataset, config, out="-")
+    written = capfdbinary.readouterr().out
+    assert [json.loads(line) for line in written.splitlines()] == list(mine(dataset, config).rows())
+
+
+def test_a_temporary_run_goes_with_its_object(dataset, config):
+    """Without out, nothing is left when nobody holds the run."""
+    run = mine(dataset, config)
+    folder = run.folder
+    assert run.differences() == []
+    del run
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_force_replaces_a_run_and_nothing_else(dataset, config, tmp_path):
+    """Without force an earlier run stands; with it the new one takes its place whole."""
+    for out in (tmp_path / "out", tmp_path / "f.jsonl"):
+        before = mine(dataset, config, out=out)
+        with pytest.raises(ConfigError, match="exists already; choose another --out, or replace it with --force"):
+            mine(dataset, config, out=out)
+        assert before.differences() == []
+        again = mine(dataset, config.model_copy(update={"negatives": 1}), out=out, force=True)
+        assert len(list(again.rows())) == 12
+        assert again.differences() == []
+    assert {path.name for path in tmp_path.iterdir()} == {"given", "out", "f.jsonl", "f.run"}
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("out", ["mine", "mine.jsonl"])
+def test_a_folder_that_is_no_run_is_never_touched(dataset, config, tmp_path, out, force):
+    """The user's own folder is refused, with force too."""
+    theirs = tmp_path / ("mine" if out == "mine" else "mine.run")
+    theirs.mkdir()
+    (theirs / "thesis.txt").write_text("years of work")
+    with pytest.raises((ConfigError, StorageError), match="mine"):
+        mine(dataset, config, out=tmp_path / out, force=force)
+    assert [path.name for path in theirs.iterdir()] == ["thesis.txt"]
+    assert {path.name for path in tmp_path.iterdir()} == {"given", theirs.name}
+
+
+def test_an_empty_folder_is_taken(dataset, config, tmp_path):
+    """As mkdir -p leaves it."""
+    (tmp_path / "out").mkdir()
+    assert mine(dataset, config, out=tmp_path / "out").differences() == []
+
+
+@pytest.mark.parametrize("where", ["_first_pass", "_second_pass", "_finish", "_vectors", "page", "_in_order"])
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("out", ["out", "out.jsonl", None])
+def test_a_failure_leaves_nothing_behind(dataset, config, tmp_path, monkeypatch, where, error, out):
+    """Wherever it strikes, and an earlier run under the same name stands."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    before = out and mine(dataset, config, out=tmp_path / out)
+    names = {path.name for path in tmp_path.iterdir()}
+
+    def fail(*_given):
+        raise error("struck")
+
+    monkeypatch.setattr(module, where, fail)
+    with pytest.raises(error, match="struck"):
+        mine(dataset, config, out=out and tmp_path / out, force=True)
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert not before or Run(before.folder).differences() == []
+
+
+def test_the_bytes_do_not_depend_on_the_order_of_the_input(config, tmp_path):
+    """Passages and queries in another order, encoded anew: the same training file, byte for byte."""
+    files = []
+    for order in (None, 1, 2):
+        runtime = Runtime.of(cache=tmp_path / f"cache{order}")
+        files.append(mine(small(tmp_path / f"d{order}", order), config, out=tmp_path / f"{order}.jsonl", runtime=runtime).file.read_bytes())
+    assert files[0] == files[1] == files[2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sampler": "uniform:first=5", "seed": 3},
+        {"negatives": 6, "fill": "repeat"},
+        {"anchor": "own", "output_format": "n-tuple"},
+        {"filters": ("ranks:skip=2", "margin:absolute=0.1"), "ladder": 2, "fill": "random"},
+        {"filters": ("same_text:off", "near_positive:cosine=0.5"), "output_format": "labeled-list"},
+    ],
+)
+def test_choosing_again_equals_mining_again(dataset, config, tmp_path, monkeypatch, change):
+    """Pass 2 alone gives the bytes of both passes, without a model; the result is a run of its own."""
+    first = mine(dataset, config, out=tmp_path / "first")
+    changed = MiningConfig.of(**(config.model_dump() | change))
+    right = mine(dataset, changed, out=tmp_path / "right.jsonl")
+    monkeypatch.setattr(module, "load_encoder", None)
+    again = export(first, changed, out=tmp_path / "again.jsonl")
+    assert again.file.read_bytes() == right.file.read_bytes()
+    assert again.config == changed
+    assert again.differences() == first.differences() == []
+    told = ("model", "files", "retrieval", "counts")
+    assert [again.manifest[name] for name in told] == [right.manifest[name] for name in told]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"depth": 5}, {"max_depth": 50}, {"index": "Flat"}, {"similarity": "dot"}, {"min_grade": 2}, {"query_prompt": "q: "}, {"model": None}],
+)
+def test_choosing_again_cannot_change_the_first_pass(dataset, config, tmp_path, change):
+    """What pass 1 has used up is refused by name; nothing is written."""
+    run = mine(dataset, config)
+    name = next(iter(change))
+    with pytest.raises(ConfigError, match=f"{name} was .* when this run was mined, and cannot become .* without mining again"):
+        export(run, MiningConfig.of(**(config.model_dump() | change)), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_outlives_the_data_and_the_run_it_came_from(dataset, config, tmp_path):
+    """An export needs neither: it holds what it needs."""
+    first = mine(dataset, config, out=tmp_path / "first")
+    again = export(first, config, out=tmp_path / "again")
+    for path in sorted((tmp_path / "first").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert again.differences() == []
+    assert list(export(again, config).rows()) == list(again.rows())
+    with pytest.raises(IntegrityError, match="is no run folder"):
+        _ = Run(tmp_path / "first").manifest
+
+
+def test_an_input_that_changed_is_told(tmp_path):
+    """The manifest knows the files by content."""
+    inputs = on_disk(make(3), tmp_path / "data")
+    run = mine(inputs, MiningConfig.of(similarity="dot"), out=tmp_path / "out")
+    corpus = tmp_path / "data" / "corpus.jsonl"
+    corpus.write_text(corpus.read_text() + "\n")
+    assert run.differences() == [f"input {corpus} has changed since"]
+    assert run.manifest["inputs"]["data"] == str(tmp_path / "data")
+
+
+def test_a_wrong_kind_is_refused(dataset, config, tmp_path):
+    """Before anything is read."""
+    with pytest.raises(ConfigError, match=r"a training file ends in \.jsonl, .* or is a datasets folder \(''\), not '\.xml'"):
+        mine(dataset, config, out=tmp_path / "out", kind=".xml")
+    with pytest.raises(HardnegError, match=r"cannot tell what to write from the name"):
+        mine(dataset, config, out=tmp_path / "out.xml")
+    assert {path.name for path in tmp_path.iterdir()} == {"given"}
+
+
+def test_a_plan_writes_nothing(tmp_path, tiny_model):
+    """Counts of what would be done."""
+    on_disk(make(3, passages=20), tmp_path / "data")
+    config, cache = MiningConfig.of(model=str(tiny_model)), Runtime.of(cache=tmp_path / "cache")
+    told = plan(Inputs.of(data=str(tmp_path / "data")), config, cache)
+    assert (told["passages"], told["queries"]) == (20, 5)
+    assert told["texts_to_encode"] == len(set(make(3, passages=20).passages.values())) + len(set(make(3, passages=20).queries.values()))
+    assert {path.name for path in tmp_path.iterdir()} <= {"data", "cache"}
+
+
+def test_a_loaded_model_may_be_handed_in(dataset, config):
+    """The object instead of its name gives the same rows."""
+    from sentence_transformers import SentenceTransformer
+
+    loaded = SentenceTransformer(config.model, device="cpu")
+    given = mine(dataset, config.model_copy(update={"model": None}), model=loaded)
+    assert list(given.rows()) == list(mine(dataset, config).rows())
+    assert given.manifest["model"]["name"] == "in memory"
+
+
+def test_folders_of_runs_are_given_as_paths_or_text(dataset, config, tmp_path):
+    """Relative ones too."""
+    run = mine(dataset, config, out=str(tmp_path / "out"))
+    assert isinstance(run.folder, Path)
+    assert Run(tmp_path / "out").config == config
