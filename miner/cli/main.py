@@ -35,13 +35,19 @@ app.command("demo")(demo.demo)
 app.add_typer(cache.app, name="cache")
 
 
-@app.callback()
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False) -> None:
-    if version:
-        from importlib.metadata import version as of
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
 
-        typer.echo(f"hardneg {of('hardneg')}")
+        typer.echo(f"hardneg {version('hardneg')}")
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_version)] = False,
+) -> None:
+    """Mine hard negatives for dense retrieval: judged, explained, reproducible."""
 
 
 def run(command: Callable[[], object] = app) -> NoReturn:

@@ -70,6 +70,8 @@ class Store:
         path, rows = self.folder / "keys.bin", self.folder / "vectors.bin"
         raw = path.read_bytes() if path.exists() else b""
         count = min(len(raw) // KEY_BYTES, rows.stat().st_size // (self.dim * 4) if rows.exists() else 0)
+        if count == len(self._places):
+            return
         keys = np.frombuffer(raw[: count * KEY_BYTES], dtype=">u8").astype(np.uint64).reshape(-1, 2)
         order = np.lexsort((keys[:, 1], keys[:, 0]))
         self._sorted, self._places = keys[order], order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import xxhash
@@ -65,12 +66,25 @@ class SameId:
         return code
 
 
+_known: dict[str, WeakKeyDictionary[Texts, NDArray[np.uint64]]] = {"ids": WeakKeyDictionary(), "texts": WeakKeyDictionary()}
+"""Made once for a corpus that stays open, as in the service."""
+
+
 def id_keys(texts: Texts) -> noise.Keys:
     """Shape (N,) uint64: a key of every id, in row order."""
-    return np.concatenate([np.empty(0, dtype=np.uint64)] + [noise.keys(batch.column("id").to_pylist()) for batch in texts.batches()])
+    if texts not in _known["ids"]:
+        parts = [noise.keys(batch.column("id").to_pylist()) for batch in texts.batches()]
+        _known["ids"][texts] = np.concatenate([np.empty(0, dtype=np.uint64), *parts])
+    return _known["ids"][texts]
 
 
 def _hashes(texts: Texts) -> NDArray[np.uint64]:
+    if texts not in _known["texts"]:
+        _known["texts"][texts] = _hashed(texts)
+    return _known["texts"][texts]
+
+
+def _hashed(texts: Texts) -> NDArray[np.uint64]:
     parts = [np.empty(0, dtype=np.uint64)]
     for start in range(0, len(texts), 16_384):
         batch = texts.texts(np.arange(start, min(start + 16_384, len(texts))))

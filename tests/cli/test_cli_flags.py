@@ -56,7 +56,10 @@ def test_every_verb_has_help(verb):
         ("c.yaml", "data: d\nnegatives: 7\nfilters: ['margin:relative=0.2']\n"),
         ("c.toml", 'data = "d"\nnegatives = 7\nfilters = ["margin:relative=0.2"]\n'),
         ("c.json", '{"data": "d", "negatives": 7, "filters": ["margin:relative=0.2"]}'),
-        ("manifest.json", '{"manifest_version": 1, "inputs": {"data": "d", "pairs": null}, "config": {"negatives": 7, "filters": ["margin:relative=0.2"]}}'),
+        (
+            "manifest.json",
+            '{"manifest_version": 1, "inputs": {"data": "d", "pairs": null}, "config": {"negatives": 7, "filters": ["margin:relative=0.2"]}}',
+        ),
     ],
 )
 def test_config_files_of_every_kind(tmp_path, name, text):

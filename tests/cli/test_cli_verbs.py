@@ -36,7 +36,9 @@ def test_mine_export_report_verify(beir, tiny_model, tmp_path):
     assert mined.returncode == 0, mined.stderr
     assert json.loads(mined.stdout)["counts"]["queries"] == 12
     assert {"triplets.jsonl", "candidates.parquet", "manifest.json", "report.json", "report.html"} <= {f.name for f in run.iterdir()}
-    chosen = hardneg("export", run, "--negatives", 2, "--output-format", "n-tuple", "--column", "ids,scores", "--out", tmp_path / "n.parquet")
+    chosen = hardneg(
+        "export", run, "--negatives", 2, "--output-format", "n-tuple", "--column", "ids,scores", "--out", tmp_path / "n.parquet"
+    )
     assert chosen.returncode == 0, chosen.stderr
     assert (tmp_path / "n.parquet").is_file()
     assert (tmp_path / "n.run" / "manifest.json").is_file()
@@ -51,7 +53,9 @@ def test_mine_export_report_verify(beir, tiny_model, tmp_path):
 
 def test_a_manifest_is_a_config(beir, tiny_model, tmp_path):
     """Mining again from the manifest gives the same bytes."""
-    assert hardneg("mine", "--data", beir, "--model", tiny_model, "--sampler", "uniform", "--seed", 5, "--out", tmp_path / "a").returncode == 0
+    assert (
+        hardneg("mine", "--data", beir, "--model", tiny_model, "--sampler", "uniform", "--seed", 5, "--out", tmp_path / "a").returncode == 0
+    )
     again = hardneg("mine", "--config", tmp_path / "a" / "manifest.json", "--out", tmp_path / "b")
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "a" / "triplets.jsonl").read_bytes() == (tmp_path / "b" / "triplets.jsonl").read_bytes()
