@@ -3,7 +3,7 @@
     0  everything passes, within `depth`        1  the same filters, within `max_depth`
     2  a weak positive's bar is raised to the lower quartile of all positive scores: below it a positive's own score says little
     3  no ceiling: ranks 31-210 (in a corpus under 300 passages the first tenth is skipped instead), every other filter kept
-    4  fill=random: any retrieved passage (all of a small corpus) that passes the filters of identity, drawn by the noise
+    4  fill=random: any retrieved passage (all of a small corpus) that passes every filter but `margin` and `ranks`, drawn by the noise
     5  fill=repeat: the row's own negatives again
 
 Owns the order of choosing; must not know how candidates are found or judged.

@@ -172,8 +172,9 @@ def judge(candidates: list[Candidate], rules: dict, bar: float, depth: int) -> l
 
 def ceiling_of(margin, candidates: list[Candidate], bar: float, depth: int) -> float:
     """The highest score a negative may have: under the bar, and well under it where the bar stands out from the background."""
+    under_bar = bar - abs(bar) * margin.relative - margin.absolute
     height = max(bar - candidates[:depth][-1].score, 0.0)
-    return min(bar - abs(bar) * margin.relative - margin.absolute, bar - margin.background * height)
+    return min(under_bar, bar - margin.background * height) if margin.background else under_bar
 
 
 def drops(name: str, rule, candidate: Candidate, ceiling: float, place: int) -> bool:

@@ -131,7 +131,10 @@ def stores(cache: Path) -> Iterator[dict[str, Any]]:
 
 
 def prune(cache: Path, *, older_than_days: float = 0.0, fingerprint: str | None = None) -> list[dict[str, Any]]:
-    """Remove stores not used for so long (or one, by the start of its fingerprint); returns what was removed. A store in use is left."""
+    """Remove stores not used for so long, or one by the start of its fingerprint; returns what was removed.
+
+    A process that is writing to one of them stops with an error.
+    """
     removed = []
     for store in list(stores(cache)):
         chosen = store["fingerprint"].startswith(fingerprint) if fingerprint else time.time() - store["used"] >= older_than_days * 86400

@@ -35,8 +35,9 @@ class Margin:
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
         bar, background = candidates.bar.astype(np.float64), candidates.background.astype(np.float64)
-        under_bar = bar - np.abs(bar) * self.relative - self.absolute
-        ceiling = np.fmin(under_bar, bar - self.background * np.fmax(bar - background, 0))
+        ceiling = bar - np.abs(bar) * self.relative - self.absolute
+        if self.background:  # else a negative margin, which lifts the ceiling over the bar, would have no effect
+            ceiling = np.fmin(ceiling, bar - self.background * np.fmax(bar - background, 0))
         return ~(candidates.scores > ceiling[:, None])
 
 
