@@ -144,6 +144,21 @@ def _inspect_name(name: str) -> None:
         raise ModelError(f"there is no model folder '{name}'")
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "on", "yes") and not _cached(name):
         raise ModelError(f"there is no folder '{name}', and the hub is switched off (HF_HUB_OFFLINE); give a model folder")
+    if not _cached(name) and not _hub_answers():
+        raise ModelError(f"there is no folder '{name}', and the hub cannot be reached; give a model folder")
+
+
+def _hub_answers() -> bool:
+    """Whether the hub's name resolves: the hub's own client tries for minutes before it says no."""
+    import socket
+    from urllib.parse import urlparse
+
+    from huggingface_hub.constants import ENDPOINT
+
+    try:
+        return bool(socket.getaddrinfo(urlparse(ENDPOINT).hostname, 443))
+    except OSError:
+        return False
 
 
 def _cached(name: str) -> bool:

@@ -66,7 +66,7 @@ class Rejects:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._file:
             self._file.close()
-            log.warning("%d wrong rows were skipped, see %s", self.count, self._path)
+            log.info("%d wrong rows were skipped, see %s", self.count, self._path)
 
 
 def shown(row: object) -> str:

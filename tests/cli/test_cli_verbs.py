@@ -84,6 +84,7 @@ def test_stdout_holds_rows_alone(beir, tiny_model, tmp_path):
         (["--data", "nowhere", "--out", "x", "--model", "{model}"], 3, "nowhere"),
         (["--data", "{beir}", "--out", "x", "--model", "./nowhere"], 6, "no model folder"),
         (["--data", "{beir}", "--out", "x"], 2, "--model"),
+        (["--data", "{beir}", "--out", "x", "--model", "no-such-model"], 6, "the hub is switched off"),
         (["--data", "{beir}", "--model", "{model}"], 2, "--out"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--filter", "margin:relativ=1"], 2, "it has: absolute, relative"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--depth", "0"], 2, "depth is 0"),
