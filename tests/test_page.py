@@ -43,7 +43,10 @@ def report(dataset, count=2):
     ]
     negatives = Negatives(queries, positives, known, chosen[0], chosen[1], chosen[2].astype(np.int32), np.array([[0, 3], [0, 0]], np.uint8))
     tally = Tally([EVIL, "margin"], 2, 2, "cosine")
-    candidates, dropped = Candidates(queries, rows, scores, positives, known, known[:, 0], scores[:, -1]), np.array([[0, 0], [1, 2]], np.uint8)
+    candidates, dropped = (
+        Candidates(queries, rows, scores, positives, known, known[:, 0], scores[:, -1]),
+        np.array([[0, 0], [1, 2]], np.uint8),
+    )
     if count:
         tally.add(candidates, dropped, negatives)
     return tally.result(dataset)
@@ -123,7 +126,9 @@ def test_a_report_of_nothing_has_a_page(dataset):
 
 def luminance(color):
     parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    return sum(w * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4) for w, c in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+    return sum(
+        w * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4) for w, c in zip((0.2126, 0.7152, 0.0722), parts, strict=True)
+    )
 
 
 def test_contrast_is_enough_in_light_and_in_dark(dataset):

@@ -169,9 +169,9 @@ def test_cases_equal_a_slow_reading(own, seed, dataset):
     cases = result["suspicious"]["examples"]
     assert [(np.float32(case["score"]), case["query_id"], case["positive_id"]) for case in cases] == sorted(beyond)[:20]
     assert result["suspicious"]["total"] == len(beyond)
-    assert [(case["found"], case["id"]) for case in result["starved"]["examples"]] == sorted((count, name) for name, count in strict.items())[
-        :20
-    ]
+    assert [(case["found"], case["id"]) for case in result["starved"]["examples"]] == sorted(
+        (count, name) for name, count in strict.items()
+    )[:20]
     for case in result["starved"]["examples"]:
         counts = [reasons[case["id"]][code] for code in range(1, 4)]
         assert case["reason"] == (FILTERS[counts.index(max(counts))] if any(counts) else None)

@@ -18,7 +18,9 @@ NAMES = st.lists(st.text(alphabet="abä", min_size=1, max_size=3), max_size=30)
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 @given(there=NAMES, wanted=NAMES)
-def test_lookup_equals_a_dict(tmp_path_factory: pytest.TempPathFactory, key: Callable[[str], int], there: list[str], wanted: list[str]) -> None:
+def test_lookup_equals_a_dict(
+    tmp_path_factory: pytest.TempPathFactory, key: Callable[[str], int], there: list[str], wanted: list[str]
+) -> None:
     path = tmp_path_factory.mktemp("ids") / "texts.arrow"
     first: dict[str, int] = {}
     with pytest.MonkeyPatch.context() as patch:
