@@ -138,8 +138,7 @@ class Engine:
 def _mined(dataset: Dataset, source: Dense, config: MiningConfig) -> Mined:
     """What a run does on disk, in memory: retrieve, choose, shape."""
     parts = [part for block in retrieve(dataset, source, config) for part in block.parts]
-    known = np.concatenate([part.positive_scores[~np.isnan(part.positive_scores)] for part in parts]).astype(np.float64)
-    chooser = Chooser(dataset, config, float(np.quantile(known, 0.25)) if len(known) else float("nan"))
+    chooser = Chooser(dataset, config, np.concatenate([part.positive_scores.ravel() for part in parts]))
     tally = Tally(list(config.active_filters), config.negatives, config.depth, source.similarity)
     columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
     rows: list[bytes] = []

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from miner.errors import ConfigError
+from miner.evidence import ALWAYS, EVIDENCE
 from miner.filters import DEFAULTS, FILTERS
 from miner.registry import Spec, build, resolved
 from miner.samplers import SAMPLERS
@@ -41,6 +42,9 @@ class MiningConfig(BaseModel):
     depth: int = Field(200, ge=1, le=10_000, description="candidates retrieved per query")
     max_depth: int = Field(1000, ge=1, le=10_000, description="candidates retrieved for queries that ran short")
     filters: tuple[str, ...] = Field((), description="filters added to, changed in, or (name:off) taken from the default ones")
+    evidence: tuple[str, ...] = Field(
+        (), description="what pass 1 measures beside what the filters and the sampler need, so that an export may ask for it later"
+    )
     anchor: Literal["weakest", "own"] = Field(
         "weakest", description="whose score is the bar: the query's weakest positive, or each row's own"
     )
@@ -61,6 +65,14 @@ class MiningConfig(BaseModel):
     @classmethod
     def _filters(cls, specs: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(str, _merged(specs)))
+
+    @field_validator("evidence", mode="after")
+    @classmethod
+    def _evidence(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in EVIDENCE:
+                raise ConfigError(f"there is no evidence '{name}'; there is: {', '.join(EVIDENCE)}")
+        return tuple(name for name in EVIDENCE if name in names)
 
     @field_validator("sampler", mode="after")
     @classmethod
@@ -97,6 +109,19 @@ class MiningConfig(BaseModel):
         """The sampler, built."""
         sampler: Sampler = build("sampler", SAMPLERS, Spec.parse(self.sampler))
         return sampler
+
+    @cached_property
+    def needed(self) -> dict[str, str]:
+        """Who asks for each evidence that the active filters and the sampler need: {"near_positive": "filter 'near_positive'"}."""
+        asks = [(f"filter '{name}'", part.needs) for name, part in self.active_filters.items()]
+        asks.append((f"sampler '{Spec.parse(self.sampler).name}'", self.active_sampler.needs))
+        return {name: who for who, needs in reversed(asks) for name in needs}
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The evidence that pass 1 measures and stores, in the order of the table."""
+        wanted = {*ALWAYS, *self.needed, *self.evidence}
+        return tuple(name for name in EVIDENCE if name in wanted)
 
     @classmethod
     def of(cls, **values: Any) -> Self:

@@ -16,7 +16,7 @@ import numpy as np
 
 from miner import noise
 from miner.config import MiningConfig
-from miner.evidence import EVIDENCE
+from miner.evidence import EVIDENCE, FROM_TEXTS
 from miner.evidence.identity import id_keys
 from miner.ladder import RANDOM, Picked, rung
 from miner.types import Bools, Candidates, Codes, Dataset, Evidence, Filter, Floats, Ints, Negatives, Priority, Rows, Source
@@ -45,11 +45,12 @@ class Block:
 
 def retrieve(dataset: Dataset, source: Source, config: MiningConfig) -> Iterator[Block]:
     """Pass 1, block by block, queries in id order."""
-    evidence = {name: make(dataset, source) for name, make in EVIDENCE.items()}
+    evidence = {name: EVIDENCE[name](dataset, source) for name in config.measured}
+    shared = {"population": population(dataset, source)} if "population" in config.needed else {}
     order = dataset.queries.id_order.astype(np.int64)
     for start in range(0, len(order), BLOCK):
         found = _search(dataset, source, config, order[start : start + BLOCK])
-        yield Block(_deepened([_measured(part, evidence) for part in found], source, config, evidence))
+        yield Block(_deepened([_measured(replace(part, shared=shared), evidence) for part in found], source, config, evidence))
 
 
 def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Ints) -> list[Candidates]:
@@ -96,6 +97,16 @@ def _short(found: Candidates, config: MiningConfig) -> Ints:
     return np.flatnonzero(np.isin(found.queries, own.queries[few]))
 
 
+def population(dataset: Dataset, source: Source) -> Floats:
+    """Shape (S,): the scores of all known positives of all queries, rising: what a filter that goes by their distribution must know."""
+    parts = [np.empty(0, dtype=np.float32)]
+    for start in range(0, len(dataset.queries), BLOCK):
+        queries = np.arange(start, min(start + BLOCK, len(dataset.queries)), dtype=np.int64)
+        scores = source.score(queries, _padded([dataset.qrels.positives(int(query)) for query in queries]))
+        parts.append(scores[~np.isnan(scores)])
+    return np.sort(np.concatenate(parts))
+
+
 def weakest(positive_scores: Floats) -> Floats:
     """Shape (B,): the smallest positive score of each anchor, NaN where there is none."""
     lowest = np.where(np.isnan(positive_scores), np.float32(np.inf), positive_scores).min(axis=1, initial=np.inf)
@@ -138,15 +149,20 @@ def per_positive(candidates: Candidates) -> Candidates:
 
 
 class Chooser:
-    """Pass 2, with what it must know of the whole run: the lower quartile of all positive scores, and the ids behind the noise."""
+    """Pass 2, with what it must know of the whole run: the scores of all known positives (S,), and the ids behind the noise."""
 
-    def __init__(self, dataset: Dataset, config: MiningConfig, lower_quartile: float) -> None:
-        self._config, self._lower_quartile = config, lower_quartile
+    def __init__(self, dataset: Dataset, config: MiningConfig, positive_scores: Floats) -> None:
+        self._dataset, self._config = dataset, config
+        known = np.sort(positive_scores[~np.isnan(positive_scores)])
+        self._lower_quartile = float(np.quantile(known.astype(np.float64), 0.25)) if len(known) else float("nan")
+        self._shared = {"population": known}
+        self._evidence: dict[str, Evidence] = {}
         self._filters = list(config.active_filters.values())
         self._keys = (id_keys(dataset.queries), id_keys(dataset.corpus))
 
     def choose(self, candidates: Candidates) -> tuple[Candidates, Codes, Negatives]:
         """The anchors (one per positive if so configured), what became of each of their candidates (B, K), and the negatives."""
+        candidates = self._completed(candidates)
         anchors = per_positive(candidates) if self._config.anchor == "own" else candidates
         dropped = judge(anchors, self._filters)
         picked = Picked(anchors, self._config.negatives)
@@ -160,6 +176,14 @@ class Chooser:
         if self._config.fill == "repeat":
             picked.repeat()
         return anchors, dropped, picked.negatives()
+
+    def _completed(self, candidates: Candidates) -> Candidates:
+        """With what all anchors share, and with evidence that was not stored but follows from the texts alone."""
+        absent = [name for name in self._config.needed if name in FROM_TEXTS and name not in candidates.evidence]
+        for name in absent:
+            self._evidence.setdefault(name, EVIDENCE[name](self._dataset, None))
+        more = {name: self._evidence[name](candidates) for name in absent}
+        return replace(candidates, evidence={**candidates.evidence, **more}, shared=self._shared)
 
     def _pick(self, picked: Picked, places: Ints, anchors: Candidates, kept: Bools, tier: int) -> None:
         """Let the sampler rank what a rung kept, and hand the best to the free slots."""

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +31,7 @@ from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Precomputed, StoredVectors, load_encoder
 from miner.encode.model import Encoder
 from miner.errors import ConfigError
+from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS
 from miner.formats import FORMATS
 from miner.formats.atomic import folder_part, storing, sync_folder
 from miner.formats.files import KINDS, kind_of, open_sink, read_rows, write_bytes, write_json
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PASS = (
     *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "dtype"),
-    *("similarity", "index", "depth", "max_depth", "min_grade"),
+    *("similarity", "index", "depth", "max_depth", "evidence", "min_grade"),
 )
 """Settings that pass 1 has used up: an export cannot change them."""
 
@@ -171,12 +172,22 @@ def export(
         was, wanted = getattr(run.config, name), getattr(config, name)
         if was != wanted:
             raise ConfigError(f"{name} was {was!r} when this run was mined, and cannot become {wanted!r} without mining again")
+    _check_evidence(config, run.manifest["retrieval"].get("evidence", ALWAYS))
     work = _Work(config, Runtime.of(), on_progress)
     with _target(out, kind, force) as target:
         dataset = _adopt(run.dataset, target.folder)
         _link(run.folder / "candidates.parquet", target.folder / "candidates.parquet")
         _second_pass(dataset, work, target, {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")})
     return target.run()
+
+
+def _check_evidence(config: MiningConfig, stored: Sequence[str]) -> None:
+    """ConfigError for evidence that an export would need and that was not stored."""
+    for name, who in config.needed.items():
+        if name in EVIDENCE and name not in stored and name not in FROM_TEXTS:
+            raise ConfigError(
+                f"{who} needs the evidence '{name}', which was not measured when this run was mined; mine again with --evidence {name}"
+            )
 
 
 # ---------------------------------------------------------------- the two passes on disk
@@ -216,7 +227,7 @@ def _first_pass(dataset: Dataset, vectors: Vectors, work: _Work, folder: Path, s
         source = Dense(dataset, vectors, scratch, config.index)
     with work.stage("retrieve"):
         measured = source.measure_recall(config.depth)
-        told = {"similarity": source.similarity, "depth": config.depth, "max_depth": config.deepest}
+        told = {"similarity": source.similarity, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
         deepened, done = 0, 0
         with CandidateWriter(folder / "candidates.parquet", dataset, told) as writer:
             for block in retrieve(dataset, source, config):
@@ -232,10 +243,8 @@ def _second_pass(dataset: Dataset, work: _Work, target: _Target, known: dict[str
     config, folder = work.config, target.folder
     candidates = folder / "candidates.parquet"
     with work.stage("choose and write"):
-        scores = positive_scores(candidates)
-        quartile = float(np.quantile(scores.astype(np.float64), 0.25)) if len(scores) else float("nan")
         tally = Tally(list(config.active_filters), config.negatives, config.depth, about(candidates)["similarity"])
-        chooser, shape = Chooser(dataset, config, quartile), FORMATS[config.output_format]
+        chooser, shape = Chooser(dataset, config, positive_scores(candidates)), FORMATS[config.output_format]
         columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
         with open_sink(target.file) as sink:
             for done, parts in enumerate(read_blocks(candidates), 1):

@@ -168,6 +168,7 @@ class Candidates:
     bar float32 (B,): the positive score a negative must stay below: the weakest positive's, or the anchor's own.
     background float32 (B,): the score of the last candidate within `depth`: what any passage of the neighbourhood scores.
     evidence: {name: (B, K)}. kept bool (B, K): what the filters before this one left, set while judging.
+    shared: what is the same for every anchor of the run, by name: `population` float32 (S,), the scores of all known positives, rising.
     """
 
     queries: Ints
@@ -179,6 +180,7 @@ class Candidates:
     background: Floats
     evidence: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     kept: Bools | None = None
+    shared: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -201,6 +203,7 @@ class Candidates:
             self.bar[anchors],
             self.background[anchors],
             {name: values[anchors, cut] for name, values in self.evidence.items()},
+            shared=self.shared,
         )
 
 
@@ -273,7 +276,7 @@ class Source(Protocol):
 
 
 class Filter(Protocol):
-    """Which candidates may be negatives."""
+    """Which candidates may be negatives. `needs` names evidence, or something shared."""
 
     needs: ClassVar[tuple[str, ...]]
 
@@ -296,7 +299,9 @@ Noise = Callable[[], Priority]
 
 
 class Sampler(Protocol):
-    """Which of the kept candidates are taken."""
+    """Which of the kept candidates are taken. `needs` as for a filter."""
+
+    needs: ClassVar[tuple[str, ...]]
 
     def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): the M highest kept are taken; it cannot take what was dropped."""

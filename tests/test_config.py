@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from miner.config import Inputs, MiningConfig, Runtime, default_cache
 from miner.errors import ConfigError
+from miner.evidence import ALWAYS
 from miner.filters import DEFAULTS, FILTERS
 from miner.registry import Spec
 
@@ -22,6 +23,7 @@ from miner.registry import Spec
         ({"filters": ("known_positive:off",)}, "filter 'known_positive' cannot be switched off"),
         ({"filters": ("nothing:off",)}, "there is no filter 'nothing'"),
         ({"filters": ("ranks:skip=5,last=5",)}, "filter 'ranks' wants 0 <= skip < last, got skip=5, last=5"),
+        ({"evidence": ("hunch",)}, "there is no evidence 'hunch'; there is: known_positive, same_text,"),
         ({"sampler": "best"}, "there is no sampler 'best'; there are: top, uniform"),
         ({"sampler": "uniform:first=0"}, "sampler 'uniform' wants first >= 1, got 0"),
         ({"seed": -1}, "seed is -1: input should be greater than or equal to 0"),
@@ -143,3 +145,11 @@ def test_where_the_cache_lies(monkeypatch, tmp_path):
     assert default_cache({"HARDNEG_CACHE": "/a", "XDG_CACHE_HOME": "/b"}).as_posix() == "/a"
     assert default_cache({"HARDNEG_CACHE": "", "XDG_CACHE_HOME": "/b"}).as_posix() == "/b/hardneg"
     assert default_cache({"XDG_CACHE_HOME": ""}) == tmp_path / ".cache" / "hardneg"
+
+
+def test_what_pass_one_measures_is_what_is_asked_for():
+    """The needs of filters and sampler, what `evidence` names, and what is always stored; in the order of the table, once each."""
+    assert MiningConfig.of().measured == ALWAYS
+    assert set(MiningConfig.of(filters=("near_positive:off",)).measured) == set(ALWAYS)
+    assert MiningConfig.of(evidence=("same_id", "same_text", "same_id")).evidence == ("same_text", "same_id")
+    assert MiningConfig.of().needed["same_text"] == "filter 'self_match'"

@@ -30,7 +30,7 @@ MAY = {
     "miner.report": NOUNS,
     "miner.page": NOUNS,
     # what joins them
-    "miner.config": LOW | {"miner.filters", "miner.samplers"},
+    "miner.config": LOW | {"miner.evidence", "miner.filters", "miner.samplers"},
     "miner.ladder": NOUNS | {"miner.filters"},
     "miner.pipeline": LOW | {"miner.config", "miner.evidence", "miner.ladder"},
     "miner.candidates": NOUNS | {"miner.pipeline"},
@@ -38,7 +38,7 @@ MAY = {
     "miner.run": LOW
     | {
         f"miner.{name}"
-        for name in ("candidates", "config", "encode", "formats", "manifest", "page", "pipeline", "read", "report", "sources")
+        for name in ("candidates", "config", "encode", "evidence", "formats", "manifest", "page", "pipeline", "read", "report", "sources")
     },
     # the doors
     "miner": {"miner.config", "miner.errors", "miner.read", "miner.run", "miner.types"},

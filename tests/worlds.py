@@ -158,7 +158,7 @@ def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact
         with CandidateWriter(path, dataset, {"depth": config.depth}) as writer:
             for block in retrieve(dataset, Dense(dataset, vectors, Path(folder), index), config):
                 writer.write(block)
-        chooser = Chooser(dataset, config, float(np.quantile(positive_scores(path).astype(np.float64), 0.25)))
+        chooser = Chooser(dataset, config, positive_scores(path))
         rows = [row for parts in read_blocks(path) for part in parts for row in _told(dataset, config, *chooser.choose(part))]
     return sorted(rows, key=lambda row: row.query.encode())
 

@@ -35,6 +35,7 @@ def mine(  # the flags are the fields of the config, one for one
     index: o.Index = None,
     depth: o.Depth = None,
     max_depth: o.MaxDepth = None,
+    evidence: o.Evidence = None,
     filter: o.Filter = None,  # noqa: A002 - the flag's name
     anchor: o.Anchor = None,
     negatives: o.Count = None,

@@ -56,6 +56,7 @@ Depth = Annotated[int | None, option("depth", "candidates retrieved per query [2
 MaxDepth = Annotated[int | None, option("max-depth", "the same, for queries that ran short [1000]", RETRIEVE)]
 
 Filter = Annotated[Words, option("filter", "add, change or drop one: margin:relative=0.1, ranks:skip=10, near_positive:off", CHOOSE)]
+Evidence = Annotated[Words, option("evidence", "measure this too, for a later export; what the filters need is always measured", RETRIEVE)]
 Anchor = Annotated[
     str | None, option("anchor", "whose score is the bar: weakest (positive of the query), or each row's own [weakest]", CHOOSE)
 ]
@@ -103,7 +104,7 @@ def merged(flags: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = [*values.get("filters", ()), *given]
         elif name == "fields":
             values[name] = dict(_pair(item) for item in given)
-        elif name in ("columns", "split"):
+        elif name in ("columns", "split", "evidence"):
             values[name] = [part for item in given for part in item.split(",")]
         else:
             values[name] = given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from miner.types import Bools, Candidates, Noise, Priority
 
@@ -10,6 +11,8 @@ from miner.types import Bools, Candidates, Noise, Priority
 @dataclass(frozen=True)
 class Top:
     """Priority = score; ties keep the order of retrieval, which is by passage id."""
+
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""

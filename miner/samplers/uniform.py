@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ class Uniform:
     """Priority = noise of (seed, query id, passage id); `first` limits the draw to the first so many that were kept."""
 
     first: int | None = None
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         if self.first is not None and self.first < 1:
