@@ -6,6 +6,7 @@ below 500 tells anything of the machine, and none from 500 on tells anything but
 
 from __future__ import annotations
 
+import errno
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -39,6 +41,30 @@ class NotJson(Refused):
 
 class NoKey(Refused):
     """No key was given, or a wrong one."""
+
+
+class NotAllowed(Refused):
+    """The key may not do this."""
+
+
+class NotFound(Refused):
+    """There is nothing of that name; nor for this key."""
+
+
+class Conflict(Refused):
+    """It does not go with the state that things are in."""
+
+
+class BadRange(Refused):
+    """No part of the content lies in the range that was asked for. `length`: how long it is."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        super().__init__(f"the content has {length:,} bytes; the range lies beyond")
+
+
+class Full(Refused):
+    """There is no room left on the disk."""
 
 
 class TooLarge(Refused):
@@ -70,8 +96,12 @@ STATUS: dict[type[Exception], int] = {
     NotJson: 400,
     ClientDisconnect: 400,
     NoKey: 401,
+    NotAllowed: 403,
+    NotFound: 404,
+    Conflict: 409,
     TooLarge: 413,
     WrongMedia: 415,
+    BadRange: 416,
     WrongFields: 422,
     ConfigError: 422,
     InputError: 422,
@@ -80,6 +110,7 @@ STATUS: dict[type[Exception], int] = {
     ModelError: 500,
     StorageError: 503,
     NotReady: 503,
+    Full: 507,
     HardnegError: 500,
     Exception: 500,
 }
@@ -91,15 +122,22 @@ HEADERS: dict[type[Exception], dict[str, str]] = {
 }
 
 
-def answer(error: Exception) -> Response:
-    """The problem document of an error."""
+def answer(error: Exception, name: str | None = None) -> Response:
+    """The problem document of an error. name: the request's id."""
     if isinstance(error, HTTPException):
         return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+    if isinstance(error, RequestValidationError):
+        error = WrongFields([{"pointer": "/" + "/".join(map(str, fault["loc"])), "detail": fault["msg"]} for fault in error.errors()])
+    if isinstance(error, StorageError) and _is_full(error):
+        log.error("the disk is full: %s", error)
+        error = Full("the disk of the server is full; nothing was kept of this request")
     kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
     status, headers = STATUS[kind], HEADERS.get(kind, {})
     if status >= 500 and not isinstance(error, Refused):
-        return _internal(error, status, headers)
+        return _internal(error, status, headers, name or uuid.uuid4().hex[:12])
     extra = {"errors": error.faults} if isinstance(error, WrongFields) else {}
+    if isinstance(error, BadRange):
+        headers = {"Content-Range": f"bytes */{error.length}"}
     return problem(status, str(error), headers, **extra)
 
 
@@ -111,14 +149,19 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
 
 async def handle(request: Request, error: Exception) -> Response:
     """The one exception handler."""
-    return answer(error)
+    return answer(error, getattr(request.state, "request_id", None))
 
 
-def _internal(error: Exception, status: int, headers: Mapping[str, str]) -> Response:
-    """What went wrong goes to the log, under an id that the answer tells."""
-    name = uuid.uuid4().hex[:12]
+def _internal(error: Exception, status: int, headers: Mapping[str, str], name: str) -> Response:
+    """What went wrong goes to the log, under the request's id."""
     log.error("request %s failed", name, exc_info=error)
     return problem(status, f"this is not your fault; the server's log has it under {name}", headers, request_id=name)
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether the disk had no room, whoever noticed: the file system, or the database in it."""
+    cause = error.__cause__
+    return "disk is full" in str(error) or (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT))
 
 
 def _shown(text: str) -> str:

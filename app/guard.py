@@ -1,32 +1,54 @@
-"""What stands before every route: the Host header, then the key, then a line in the log. Default is closed.
+"""What stands before every route: the Host header, then the key and its scope, then a line in the log. Default is closed.
 
 Plain ASGI, so that docs, unknown paths and routes still to be written are behind the key without anybody thinking of it.
+Reading (GET, HEAD) needs the scope `read`, everything else `write`; a route may ask for more with `needs`.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+import secrets
 import time
+from collections.abc import Callable
 
+from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BadHost, NoKey, Refused, answer
-from app.settings import Settings, is_key
+from app.errors import BadHost, NoKey, NotAllowed, Refused, answer
+from app.keys import Caller, Keyring
+from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
 OPEN = frozenset({"/livez", "/readyz"})
 """The only paths that are answered without a key. They tell nothing but yes or no."""
 
-ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+READING = frozenset({"GET", "HEAD"})
+ALWAYS = {b"x-content-type-options": b"nosniff", b"cache-control": b"no-store"}
+"""Headers of every answer that does not set them itself."""
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def needs(scope: str) -> Callable[[Request], Caller]:
+    """For routes that reading or writing is not enough for: Depends(needs("admin"))."""
+
+    def check(request: Request) -> Caller:
+        caller: Caller = request.state.caller
+        if scope not in caller.scopes:
+            raise NotAllowed(f"this key may not do that: it needs the scope {scope}")
+        return caller
+
+    return check
 
 
 class Guard:
-    """Refuses, or passes on."""
+    """Refuses, or passes on. What a request holds is noted in its state: `caller`, `request_id`."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app, self._hosts, self._digests = app, settings.hosts, settings.digests()
+    def __init__(self, app: ASGIApp, settings: Settings, keyring: Keyring) -> None:
+        self.app, self._hosts, self._keyring = app, settings.hosts, keyring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - the ASGI signature
         if scope["type"] == "lifespan":
@@ -38,30 +60,34 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, status = time.perf_counter(), 500
+        headers = Headers(scope=scope)
+        name = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = name
 
         async def noted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], *ALWAYS]}
+                message = {**message, "headers": _completed(message["headers"], name)}
             await send(message)
 
-        refusal = self._refusal(scope)
+        refusal = self._refusal(scope, headers)
         try:
-            await (answer(refusal) if refusal else self.app)(scope, receive, noted)
+            await (answer(refusal, name) if refusal else self.app)(scope, receive, noted)
         finally:
-            # The route's own name, never the path or the query string as they were sent: those are the client's texts.
-            path = getattr(scope.get("route"), "path", "-")
-            level = logging.DEBUG if path in OPEN else logging.INFO
-            log.log(level, "%s %s %d %.0f ms", scope["method"], path, status, 1000 * (time.perf_counter() - started))
+            _tell(scope, status, time.perf_counter() - started)
 
-    def _refusal(self, scope: Scope) -> Refused | None:
-        headers = Headers(scope=scope)
+    def _refusal(self, scope: Scope, headers: Headers) -> Refused | None:
         if not self._knows(headers.getlist("host")):
             return BadHost("the Host header names a host that is not served here; HARDNEG_ALLOWED_HOSTS adds one")
-        if self._digests and scope["path"] not in OPEN and not self._may(headers.getlist("authorization")):
+        caller = self._keyring.caller(_token(headers))
+        scope["state"]["caller"] = caller
+        if scope["path"] in OPEN:
+            return None
+        if caller is None:
             return NoKey("a key is needed: Authorization: Bearer KEY")
-        return None
+        wanted = "read" if scope["method"] in READING else "write"
+        return None if wanted in caller.scopes else NotAllowed(f"this key may not do that: it needs the scope {wanted}")
 
     def _knows(self, hosts: list[str]) -> bool:
         if len(hosts) != 1:
@@ -71,6 +97,29 @@ class Guard:
             name = hosts[0].lower()
         return name in self._hosts or "*" in self._hosts
 
-    def _may(self, given: list[str]) -> bool:
-        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-        return is_key(self._digests, token.strip()) and scheme.lower() == "bearer"
+
+def _token(headers: Headers) -> str | None:
+    given = headers.getlist("authorization")
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _request_id(headers: Headers) -> str:
+    """The client's, when it is a plain one, else a new one."""
+    given = headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _completed(headers: list[tuple[bytes, bytes]], name: str) -> list[tuple[bytes, bytes]]:
+    there = {key.lower() for key, _ in headers}
+    more = [(key, value) for key, value in ALWAYS.items() if key not in there]
+    return [*headers, *more, (b"x-request-id", name.encode())]
+
+
+def _tell(scope: Scope, status: int, seconds: float) -> None:
+    """One line. The route's own name, never the path or the query string as they were sent: those are the client's texts."""
+    path = getattr(scope.get("route"), "path", "-")
+    level = logging.DEBUG if path in OPEN else logging.INFO
+    caller = scope["state"].get("caller")
+    told = {"request_id": scope["state"]["request_id"], "key": caller.id if caller else None}
+    log.log(level, "%s %s %d %.0f ms", scope["method"], path, status, 1000 * seconds, extra={"told": told})

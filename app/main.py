@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,14 +10,18 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app.desk import Desk
 from app.errors import STATUS, handle
 from app.guard import Guard
-from app.routes import mine, probes
+from app.keys import REFRESH_SECONDS, Keyring
+from app.routes import files, keys, mine, probes
 from app.schemas import request_schemas
 from app.settings import Settings
+from app.state import open_state
+from miner.errors import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +37,38 @@ class Service(FastAPI):
 
 
 def create_app(settings: Settings, on_failure: Callable[[BaseException], None] | None = None) -> FastAPI:
-    """The service. on_failure is called when the model or the corpus cannot be opened; until then it answers 503."""
+    """The service. StorageError when the data folder cannot be used.
+
+    on_failure is called when the model or the corpus cannot be opened; until they are, it answers 503.
+    """
+    state = open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None)
+    keyring = Keyring(state, settings.digests(), closed=settings.exposed)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.desk = Desk(settings, on_failure or (lambda error: log.error("cannot be opened: %s", error)))
+        app.state.desk = Desk(settings, state, keyring, on_failure or (lambda error: log.error("cannot be opened: %s", error)))
+        refreshing = asyncio.create_task(_refreshed(keyring))
         yield
+        refreshing.cancel()
         app.state.desk.close()
+        state.close()
 
     # No page of docs: it would load its scripts from elsewhere. The document itself is behind the key like everything.
     app = Service(title="hardneg", version=version("hardneg"), lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.settings = settings
-    app.add_middleware(Guard, settings=settings)
-    for router in (probes.router, mine.router):
+    app.add_middleware(Guard, settings=settings, keyring=keyring)
+    for router in (probes.router, mine.router, files.router, keys.router):
         app.include_router(router)
-    for kind in (*STATUS, HTTPException):
+    for kind in (*STATUS, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, handle)
     return app
+
+
+async def _refreshed(keyring: Keyring) -> None:
+    """Read the keys again and again; a database that is away for a while leaves the keys as they were."""
+    while True:
+        await asyncio.sleep(REFRESH_SECONDS)
+        try:
+            await asyncio.to_thread(keyring.refresh)
+        except StorageError as error:
+            log.warning("the keys could not be read again: %s", error)

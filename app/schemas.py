@@ -6,12 +6,14 @@ Limits are the operator's and are checked apart, in `check_limits`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from app.errors import TooLarge
+from app.files import File
 from app.settings import Limits
 from miner.config import MiningConfig
 
@@ -69,6 +71,48 @@ class MineResponse(BaseModel):
     rows: list[dict[str, Any]]
     report: Report
     config: MiningConfig = Field(description="the config with every default and every knob written out")
+
+
+class FileOut(BaseModel):
+    """A file: immutable bytes."""
+
+    id: str
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    job: str | None = Field(None, description="the job it is a result of")
+    created_at: datetime
+
+    @classmethod
+    def of(cls, file: File) -> Self:
+        """As it is shown."""
+        made = datetime.fromtimestamp(file.created_at, UTC)
+        return cls(
+            id=file.id, name=file.name, media_type=file.media, bytes=file.bytes, sha256=file.sha256, job=file.job_id, created_at=made
+        )
+
+
+class FileList(BaseModel):
+    """Files, oldest first."""
+
+    files: list[FileOut]
+
+
+class KeyOut(BaseModel):
+    """A key, without what would open."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class KeyList(BaseModel):
+    """Keys, oldest first."""
+
+    keys: list[KeyOut]
 
 
 def request_schemas() -> dict[str, Any]:

@@ -18,7 +18,7 @@ GRACE_SECONDS = 10
 def serve(given: Mapping[str, Any]) -> None:
     """Serve until told to stop. ConfigError, ModelError … when it cannot: at once, or when model or corpus turn out to be unusable."""
     settings = Settings.of(**{**from_environ(os.environ), **given})
-    settings.check_exposure()
+    settings.check_exposure(_keys(settings) if settings.exposed else 0)
     settings.serving  # noqa: B018 - raises when no model is named
     _log()
     failures: list[BaseException] = []
@@ -31,6 +31,18 @@ def serve(given: Mapping[str, Any]) -> None:
     server.run()
     if failures:
         raise failures[0]
+
+
+def _keys(settings: Settings) -> int:
+    """How many keys the data folder knows that still open."""
+    from app.keys import ls
+    from app.state import open_state
+
+    state = open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None)
+    try:
+        return sum(key["revoked_at"] is None for key in ls(state))
+    finally:
+        state.close()
 
 
 def _log() -> None:

@@ -5,8 +5,8 @@ Imports miner.config and miner.errors only. What a request may decide is in sche
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
+import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,13 @@ SERVED = (
 Count = Annotated[int, Field(ge=1)]
 
 
+def default_data(environ: Mapping[str, str] = os.environ) -> Path:
+    """HARDNEG_DATA_DIR, else XDG_DATA_HOME/hardneg, else ~/.local/share/hardneg."""
+    if chosen := environ.get("HARDNEG_DATA_DIR"):
+        return Path(chosen)
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "hardneg"
+
+
 class Limits(BaseModel):
     """How much one request may ask for, and how many requests there may be at a time."""
 
@@ -41,6 +48,9 @@ class Limits(BaseModel):
     max_id_bytes: Annotated[int, Field(ge=1, le=512)] = Field(512, description="UTF-8 bytes of an id")
     max_negatives: Annotated[int, Field(ge=1, le=1000)] = Field(100, description="config.negatives")
     max_depth: Annotated[int, Field(ge=1, le=10_000)] = Field(1000, description="config.depth and config.max_depth")
+    max_file_bytes: Count = Field(4 * 2**30, description="size of a file, unpacked where it was sent packed")
+    max_ratio: Count = Field(200, description="bytes that one byte of a packed body may become, after the first MiB")
+    keep_free_bytes: Annotated[int, Field(ge=0)] = Field(64 * 2**20, description="room on the disk that uploads and jobs leave")
     at_once: Count = Field(2, description="requests that are mined at a time")
     waiting: Annotated[int, Field(ge=0)] = Field(16, description="requests that wait for their turn; the next one is answered 429")
 
@@ -62,6 +72,8 @@ class Settings(Limits):
     index: str = "exact"
     corpus: str | None = None
     cache: Path = Field(default_factory=default_cache)
+    data_dir: Path = Field(default_factory=default_data)
+    database: SecretStr | None = None
     device: str | None = None
     threads: int | None = None
     host: str = "127.0.0.1"
@@ -83,8 +95,8 @@ class Settings(Limits):
         try:
             return cls(**{name: value for name, value in values.items() if value != ""})
         except ValidationError as error:
-            if any(str(part).startswith("api_key") for fault in error.errors() for part in fault["loc"]):
-                raise ConfigError("api_key is a text, or several with commas between them") from None
+            if any(str(part).startswith(("api_key", "database")) for fault in error.errors() for part in fault["loc"]):
+                raise ConfigError("api_key is a text, or several with commas between them; database is an address") from None
             raise ConfigError(explain(error, list(cls.model_fields))) from None
 
     @property
@@ -122,22 +134,23 @@ class Settings(Limits):
                 raise ConfigError(f"the key file {self.api_key_file} holds no key")
         return tuple(sha256(key.encode()).digest() for key in keys)
 
-    def check_exposure(self) -> None:
-        """ConfigError when the service would be open to other machines without a key."""
-        if not (_loopback(self.host) or self.insecure_no_auth or self.digests()):
-            raise ConfigError(f"refusing to listen on {self.host} without a key: set HARDNEG_API_KEY, or give --insecure-no-auth")
+    @property
+    def exposed(self) -> bool:
+        """Whether other machines can reach the service, and nobody has said that they may without a key."""
+        return not (_loopback(self.host) or self.insecure_no_auth)
+
+    def check_exposure(self, keys: int = 0) -> None:
+        """ConfigError when the service would be open to other machines without a key. keys: how many the data folder knows."""
+        if self.exposed and not self.digests() and not keys:
+            raise ConfigError(
+                f"refusing to listen on {self.host} without a key: `hardneg keys create`, or HARDNEG_API_KEY, or --insecure-no-auth"
+            )
 
 
 def from_environ(environ: Mapping[str, str]) -> dict[str, str]:
     """The settings that the environment names, HARDNEG_HOST and so on, as text; `Settings.of` makes values of them."""
     wanted = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
     return {wanted[name]: value for name, value in environ.items() if name in wanted and value}
-
-
-def is_key(digests: tuple[bytes, ...], token: str) -> bool:
-    """Whether `token` is one of the keys, in the same time whichever it is."""
-    given = sha256(token.encode("utf-8", "surrogateescape")).digest()
-    return sum(hmac.compare_digest(given, digest) for digest in digests) > 0
 
 
 def _loopback(host: str) -> bool:

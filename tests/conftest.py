@@ -17,8 +17,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
-    """No test sees or leaves vectors in the user's cache."""
+    """No test sees or leaves anything in the user's cache or data folder."""
     folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("HARDNEG_DATA_DIR", str(folder / "data"))
     monkeypatch.setenv("HARDNEG_CACHE", str(folder))
     return folder
 

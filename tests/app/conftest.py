@@ -52,7 +52,12 @@ def server(model, corpus_file, tmp_path_factory):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    settings = {"HARDNEG_MODEL": model, "HARDNEG_API_KEY": "k", "HARDNEG_CACHE": str(folder / "cache")}
+    settings = {
+        "HARDNEG_MODEL": model,
+        "HARDNEG_API_KEY": "k",
+        "HARDNEG_CACHE": str(folder / "cache"),
+        "HARDNEG_DATA_DIR": str(folder / "data"),
+    }
     process = start("--port", port, "--corpus", corpus_file, cwd=folder, **settings)
     yield process, port, folder
     process.kill()
@@ -96,11 +101,11 @@ def client_of(model, tmp_path_factory):
 
     def make(ready=True, **settings):
         cache = Path(tmp_path_factory.mktemp("cache"))
-        app = create_app(Settings.of(**{"model": model, "cache": cache, "device": "cpu", **settings}))
+        app = create_app(Settings.of(**{"model": model, "cache": cache, "data_dir": cache / "data", "device": "cpu", **settings}))
         client = TestClient(app, base_url=LOCAL, raise_server_exceptions=False)
         client.__enter__()
         clients.append(client)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while ready and client.get("/readyz").status_code != 200:
             assert time.monotonic() < deadline, "the model was not opened"
             time.sleep(0.02)

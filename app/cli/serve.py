@@ -1,35 +1,27 @@
-"""The `hardneg` command: the library's verbs, and the service's, which are imported only when they run."""
+"""`hardneg serve`: the service, until it is told to stop."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from miner.cli import app, run
+from app.cli import options as o
 
 
-@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].", envvar="HARDNEG_HOST", show_default=False)] = None,
     port: Annotated[int | None, typer.Option(help="Port [8000].", envvar="HARDNEG_PORT", show_default=False)] = None,
     model: Annotated[str | None, typer.Option(help="The model that is served: a folder or a hub name.", envvar="HARDNEG_MODEL")] = None,
     corpus: Annotated[str | None, typer.Option(help="A corpus opened at start: a file of passages.", envvar="HARDNEG_CORPUS")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of the embedding store.", envvar="HARDNEG_CACHE", show_default=False)] = None,
+    data_dir: o.DataDir = None,
     insecure_no_auth: Annotated[bool, typer.Option("--insecure-no-auth", help="Listen beyond this machine without a key.")] = False,
 ) -> None:
-    """Serve POST /v1/mine over HTTP. The key comes from HARDNEG_API_KEY."""
+    """Serve files, corpora, jobs and POST /v1/mine over HTTP. Keys: `hardneg keys create`, or HARDNEG_API_KEY."""
     from app.serve import serve as serve_it
 
-    given = {"host": host, "port": port, "model": model, "corpus": corpus, "cache": cache, "insecure_no_auth": insecure_no_auth or None}
+    given = {"host": host, "port": port, "model": model, "corpus": corpus, "cache": cache, "data_dir": data_dir}
+    given["insecure_no_auth"] = insecure_no_auth or None
     serve_it({name: value for name, value in given.items() if value is not None})
-
-
-def main() -> NoReturn:
-    """Entry point of the console script."""
-    run(app)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""python -m app.cli is `hardneg`."""
+
+from app.cli.verbs import main
+
+main()

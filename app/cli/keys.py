@@ -1,0 +1,56 @@
+"""`hardneg keys`: who may use the service. Works on the data folder, whether a server runs or not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from app.cli import options as o
+
+app = typer.Typer(no_args_is_help=True, help="Keys of the service: make, list, revoke.")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Who uses it, and for what.", show_default=False)],
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="read, write or admin [write].", show_default=False)] = None,
+    data_dir: o.DataDir = None,
+) -> None:
+    """Make a key and print it; it is told only now, and kept as a hash.
+
+    hardneg keys create "Ada's notebook" --scope write
+    """
+    from app.keys import create as make
+
+    key_id, key = make(o.opened(data_dir), name, scope or ["write"])
+    typer.echo(f"made key {key_id} ({', '.join(scope or ['write'])}); this is the only time it is shown:", err=True)
+    typer.echo(key)
+
+
+@app.command()
+def ls(data_dir: o.DataDir = None, as_json: o.Json = False) -> None:
+    """List the keys, without what would open."""
+    from app.keys import ls as found
+
+    keys = found(o.opened(data_dir))
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps(keys, option=orjson.OPT_INDENT_2).decode())
+        return
+    for key in keys:
+        made = datetime.fromtimestamp(key["created_at"]).astimezone()
+        state = "revoked" if key["revoked_at"] else ",".join(key["scopes"])
+        typer.echo(f"{key['id']}  {state:<12} {made:%Y-%m-%d %H:%M}  {key['name']}")
+    typer.echo(f"{sum(not key['revoked_at'] for key in keys)} of {len(keys)} keys open", err=True)
+
+
+@app.command()
+def revoke(key_id: Annotated[str, typer.Argument(help="As `hardneg keys ls` shows it.")], data_dir: o.DataDir = None) -> None:
+    """Close a key for ever; a running server notices within two seconds."""
+    from app.keys import revoke as close
+
+    close(o.opened(data_dir), key_id)
+    typer.echo(f"key {key_id} is revoked", err=True)

@@ -1,0 +1,31 @@
+"""The flags that several of the service's verbs have, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from app.state import State
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder of files, corpora and jobs [~/.local/share/hardneg].", envvar="HARDNEG_DATA_DIR", show_default=False
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON on stdout.")]
+
+
+def opened(data_dir: Path | None) -> State:
+    """The data folder that the flag or the environment names."""
+    import os
+
+    from app.settings import Settings, from_environ
+    from app.state import open_state
+
+    given = {**from_environ(os.environ), **({"data_dir": data_dir} if data_dir else {})}
+    settings = Settings.of(**given)
+    return open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None)

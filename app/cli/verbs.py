@@ -1,0 +1,18 @@
+"""The verbs of the service join those of the library."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from app.cli import keys, serve
+from miner.cli import app, run
+
+__all__ = ["app", "main"]
+
+app.command("serve")(serve.serve)
+app.add_typer(keys.app, name="keys")
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    run(app)

@@ -1,0 +1,66 @@
+"""/v1/files: immutable bytes, streamed in and out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from app.content import Content, headers_of
+from app.desk import Desk, desk
+from app.schemas import FileList, FileOut
+from app.uploads import receive
+
+router = APIRouter(prefix="/v1/files", tags=["files"])
+
+At = Annotated[Desk, Depends(desk)]
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+FORM = {"schema": {"type": "object", "properties": {"file": BYTES["schema"]}, "required": ["file"]}}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/x-ndjson": BYTES, "text/csv": BYTES, "application/octet-stream": BYTES, "multipart/form-data": FORM},
+    },
+    "parameters": [
+        {"name": "name", "in": "query", "schema": {"type": "string", "maxLength": 200}, "example": "corpus.jsonl", "required": False}
+    ],
+}
+CONTENT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": BYTES}, "description": "The whole content."},
+    206: {"content": {"application/octet-stream": BYTES}, "description": "The range that was asked for."},
+    304: {"description": "The client has it already (If-None-Match)."},
+}
+
+
+@router.post("", status_code=201, response_model=FileOut, openapi_extra=BODY, operation_id="create_file")
+async def create_file(request: Request, response: Response, at: At) -> FileOut:
+    """Send a file: the body is its content, ?name= its name. gzip and zstd (Content-Encoding) are unpacked."""
+    file = await receive(request, at)
+    response.headers["Location"] = f"/v1/files/{file.id}"
+    return FileOut.of(file)
+
+
+@router.get("", response_model=FileList, operation_id="list_files")
+def list_files(at: At, after: Annotated[str, Query(max_length=100)] = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> FileList:
+    """The files, oldest first; `after` goes on behind one."""
+    return FileList(files=[FileOut.of(file) for file in at.files.ls(after, limit)])
+
+
+@router.get("/{file_id}", response_model=FileOut, operation_id="get_file")
+def get_file(file_id: str, at: At) -> FileOut:
+    """What is known of a file."""
+    return FileOut.of(at.files.get(file_id))
+
+
+@router.head("/{file_id}/content", include_in_schema=False)
+@router.get("/{file_id}/content", responses=CONTENT, response_class=Response, operation_id="get_file_content")
+def get_file_content(file_id: str, request: Request, at: At) -> Response:
+    """The bytes, with Range, If-Range and If-None-Match; the ETag is made of the content."""
+    file = at.files.get(file_id)
+    return Content(at.files.path(file), file.bytes, file.etag, file.name, file.media, headers_of(request.headers))
+
+
+@router.delete("/{file_id}", status_code=204, operation_id="delete_file")
+def delete_file(file_id: str, at: At) -> None:
+    """Forget a file."""
+    at.files.remove(file_id)

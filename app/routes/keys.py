@@ -1,0 +1,29 @@
+"""/v1/keys: who may use the service. Keys are made on the data folder (`hardneg keys create`), never over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from app import keys
+from app.desk import Desk, desk
+from app.guard import needs
+from app.schemas import KeyList, KeyOut
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(needs("admin"))])
+
+At = Annotated[Desk, Depends(desk)]
+
+
+@router.get("", response_model=KeyList, operation_id="list_keys")
+def list_keys(at: At) -> KeyList:
+    """All keys, without what would open."""
+    return KeyList(keys=[KeyOut(**key) for key in keys.ls(at.state)])
+
+
+@router.delete("/{key_id}", status_code=204, operation_id="revoke_key")
+def revoke_key(key_id: str, at: At) -> None:
+    """Close a key for ever."""
+    keys.revoke(at.state, key_id)
+    at.keyring.refresh()

@@ -1,0 +1,141 @@
+"""One database: SQLite in the data folder, or PostgreSQL where several hosts work together. The same statements for both.
+
+SQLite runs in WAL with synchronous=FULL: what was committed is there after kill -9 and after a power cut. A write takes the lock at
+its beginning (BEGIN IMMEDIATE), so two writers wait for each other and never fail half-way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from app.state.migrations import MIGRATIONS, NEWEST
+from miner.errors import ConfigError, StorageError
+
+log = logging.getLogger(__name__)
+
+APPLICATION = 0x48_41_52_44
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=10000",
+    "trusted_schema=OFF",
+)
+MIGRATION_LOCK = 4_852_391
+
+
+class Database:
+    """Short transactions, nothing held between them. May be used from several threads and processes."""
+
+    def __init__(self, where: Path | str) -> None:
+        """Connect, and bring an older database up to date. StorageError says why it cannot be used."""
+        url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else _parsed(where)
+        self.shared = url.get_backend_name() != "sqlite"
+        self._engine = _engine(url)
+        with self.write() as connection:
+            _migrate(connection, self.shared)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with _translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is durable when it has ended."""
+        with _translated(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+
+def _parsed(where: str) -> URL:
+    try:
+        url = make_url(where)
+    except ArgumentError:
+        raise ConfigError("database is an address such as postgresql://user@host/name") from None
+    if url.get_backend_name() != "postgresql":
+        raise ConfigError(f"database is SQLite (leave it out) or postgresql://…, not {url.get_backend_name()}")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        engine = create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite", max_overflow=30)
+    except (ImportError, NoSuchModuleError):
+        raise ConfigError("PostgreSQL needs a driver: pip install 'hardneg[postgres]'") from None
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, record: object) -> None:
+    """Every SQLite connection gets its settings; transactions are ours to begin."""
+    connection.isolation_level = None
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What the database says, as our own errors; where it was is in the log, not in the message."""
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+        if isinstance(error.orig, Exception) and error.connection_invalidated:
+            log.warning("the connection to the database was lost")
+        raise StorageError(f"the database cannot be used: {said}") from error
+
+
+# ---------------------------------------------------------------- versions
+
+
+def _migrate(connection: Connection, shared: bool) -> None:
+    if shared:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        connection.execute(text("CREATE TABLE IF NOT EXISTS hardneg_version (version INTEGER NOT NULL)"))
+        found = connection.execute(text("SELECT version FROM hardneg_version")).scalar() or 0
+    else:
+        found = _version_of_sqlite(connection)
+    if found > NEWEST:
+        raise StorageError(f"the database is of version {found}, this hardneg knows up to {NEWEST}: use a newer hardneg")
+    if found == NEWEST:
+        return
+    for statements in MIGRATIONS[found:]:
+        for statement in statements:
+            connection.execute(text(statement))
+    _note_version(connection, shared)
+
+
+def _version_of_sqlite(connection: Connection) -> int:
+    found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    owner = int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
+    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+    if tables and owner != APPLICATION:
+        raise StorageError("the database file belongs to another program")
+    return found
+
+
+def _note_version(connection: Connection, shared: bool) -> None:
+    if shared:
+        connection.execute(text("DELETE FROM hardneg_version"))
+        connection.execute(text("INSERT INTO hardneg_version VALUES (:version)"), {"version": NEWEST})
+    else:
+        connection.exec_driver_sql(f"PRAGMA user_version = {NEWEST}")
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION}")

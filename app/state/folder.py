@@ -1,0 +1,81 @@
+"""The data folder, versioned: an older one opens or says why not, and so does one that is somebody else's.
+
+DATA/hardneg.json      {"layout": 1}
+     hardneg.sqlite    what there is (unless `database` names PostgreSQL)
+     blobs/ab/abcd…    contents by SHA-256
+     incoming/         uploads that are not complete; nothing here is worth keeping
+     corpora/ID/V/     one version of a corpus: texts and vectors, memory-mapped
+     jobs/ID/          what a job works on: its inputs, its run folder
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+from app.state.blobs import Blobs
+from app.state.database import Database
+from miner.errors import StorageError
+from miner.formats.atomic import storing, write_json
+
+LAYOUT = 1
+MARK = "hardneg.json"
+STALE_SECONDS = 24 * 3600
+
+
+class State:
+    """A data folder that is open."""
+
+    def __init__(self, folder: Path, database: str | None) -> None:
+        self.folder = folder
+        self.incoming, self.corpora, self.jobs = (_made(folder / name) for name in ("incoming", "corpora", "jobs"))
+        self.blobs = Blobs(_made(folder / "blobs"), self.incoming)
+        self.database = Database(database or folder / "hardneg.sqlite")
+
+    def free_bytes(self) -> int:
+        """Room that is left on the disk of the data folder."""
+        with storing(self.folder, "measure"):
+            return shutil.disk_usage(self.folder).free
+
+    def sweep(self) -> None:
+        """Remove what an upload that was cut off long ago has left."""
+        oldest = time.time() - STALE_SECONDS
+        with storing(self.incoming, "clear"):
+            for path in self.incoming.iterdir():
+                if path.is_file() and path.stat().st_mtime < oldest:
+                    path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+
+def open_state(folder: Path, database: str | None = None) -> State:
+    """Open the data folder, or begin one where there is none. StorageError says why it cannot be used."""
+    with storing(folder, "use"):
+        folder.mkdir(parents=True, exist_ok=True)
+        _check(folder)
+        state = State(folder, database)
+    state.sweep()
+    return state
+
+
+def _check(folder: Path) -> None:
+    mark = folder / MARK
+    if not mark.exists():
+        if any(path.name in ("blobs", "hardneg.sqlite") for path in folder.iterdir()):
+            raise StorageError(f"{folder} looks like a data folder, but {MARK} is missing: put it back, or choose another folder")
+        write_json(mark, {"layout": LAYOUT})
+    try:
+        layout = json.loads(mark.read_text(encoding="utf-8"))["layout"]
+    except (ValueError, KeyError, TypeError):
+        raise StorageError(f"{mark} is damaged: it should say {{'layout': {LAYOUT}}}") from None
+    if layout != LAYOUT:
+        raise StorageError(f"{folder} is a data folder of layout {layout}, this hardneg knows {LAYOUT}: use the hardneg that made it")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
