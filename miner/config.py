@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE
 from miner.filters import DEFAULTS, FILTERS
+from miner.formats import FORMATS
 from miner.registry import Spec, build, resolved
 from miner.samplers import SAMPLERS
 from miner.types import Filter, Sampler
 
-OutputFormat = Literal["triplet", "n-tuple", "labeled-pair", "labeled-list"]
 ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "extra"]
 
 
@@ -58,7 +58,9 @@ class MiningConfig(BaseModel):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything drawn")
     min_grade: int = Field(1, ge=1, le=127, description="smallest grade in the qrels that counts as relevant")
-    output_format: OutputFormat = Field("triplet", description="shape of the training rows, as sentence-transformers names them")
+    output_format: str = Field(
+        "triplet", description="format of the training file, named after its trainer", json_schema_extra={"enum": [*FORMATS]}
+    )
     columns: tuple[ExtraColumn, ...] = Field((), description="columns added to each row")
 
     @field_validator("filters", mode="after")
@@ -78,6 +80,13 @@ class MiningConfig(BaseModel):
     @classmethod
     def _sampler(cls, spec: str) -> str:
         return str(resolved(Spec.parse(spec), build("sampler", SAMPLERS, Spec.parse(spec))))
+
+    @field_validator("output_format", mode="after")
+    @classmethod
+    def _format(cls, name: str) -> str:
+        if name not in FORMATS:
+            raise ConfigError(f"there is no output format '{name}'; there are: {', '.join(FORMATS)}")
+        return name
 
     @model_validator(mode="after")
     def _together(self) -> Self:

@@ -30,7 +30,7 @@ MAY = {
     "miner.report": NOUNS,
     "miner.page": NOUNS,
     # what joins them
-    "miner.config": LOW | {"miner.evidence", "miner.filters", "miner.samplers"},
+    "miner.config": LOW | {"miner.evidence", "miner.filters", "miner.formats", "miner.samplers"},
     "miner.ladder": NOUNS | {"miner.filters"},
     "miner.pipeline": LOW | {"miner.config", "miner.evidence", "miner.ladder"},
     "miner.candidates": NOUNS | {"miner.pipeline"},

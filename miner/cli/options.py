@@ -66,7 +66,7 @@ Ladder = Annotated[int | None, option("ladder", "how far a short row climbs: 0 n
 Fill = Annotated[str | None, option("fill", "what fills a row still short: none, random or repeat [none]", CHOOSE)]
 Seed = Annotated[int | None, option("seed", "seed of everything drawn [0]", CHOOSE)]
 
-Format = Annotated[str | None, option("output-format", "triplet, n-tuple, labeled-pair or labeled-list [triplet]", WRITE)]
+Format = Annotated[str | None, option("output-format", "triplet, n-tuple, labeled-pair, labeled-list, flagembedding [triplet]", WRITE)]
 Column = Annotated[Words, option("column", "add columns: ids, scores, ranks, tiers, extra", WRITE)]
 Out = Annotated[str | None, option("out", "a run folder, a file (.jsonl .jsonl.gz .jsonl.zst .parquet), or - for stdout", WRITE)]
 Kind = Annotated[str, option("kind", "training file in a run folder: jsonl, jsonl.gz, jsonl.zst, parquet, datasets [jsonl]", WRITE)]

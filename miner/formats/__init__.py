@@ -1,13 +1,7 @@
-"""Training files: the shapes sentence-transformers trains on, written and read back. Files themselves are in `files`."""
+"""Training files: the shapes trainers read, written and read back. Files themselves are in `files` and `readers`."""
 
-from miner.formats import labeled_list, labeled_pair, n_tuple, triplet
 from miner.formats.rows import Format, TrainingRow
+from miner.formats.table import FORMATS
+from miner.formats.training import read_training, recognise
 
-FORMATS: dict[str, Format] = {
-    "triplet": triplet,
-    "n-tuple": n_tuple,
-    "labeled-pair": labeled_pair,
-    "labeled-list": labeled_list,
-}
-
-__all__ = ["FORMATS", "Format", "TrainingRow"]
+__all__ = ["FORMATS", "Format", "TrainingRow", "read_training", "recognise"]

@@ -1,29 +1,26 @@
-"""The one writer and the one reader of rows in files: JSONL, plain or compressed, Parquet, a `datasets` folder, standard output.
+"""The one writer of rows in files: JSONL, plain or compressed, Parquet, a `datasets` folder, standard output.
 
 The kind follows from the name. The same rows give the same bytes, however they are cut into `write` calls.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
-import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import orjson
 import zstandard
 
-from miner.errors import ConfigError, InputError, StorageError
 from miner.formats import arrow
-from miner.formats.atomic import Part, sha256_of, storing, write_bytes, write_json
+from miner.formats.atomic import Part, sha256_of, write_bytes, write_json
+from miner.formats.kinds import KINDS, kind_of
 from miner.formats.pipe import Pipe
+from miner.formats.readers import read_rows
 
 __all__ = ["KINDS", "Sink", "kind_of", "open_sink", "read_rows", "sha256_of", "write_bytes", "write_json"]
 
-KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 CHUNK = 1 << 20
 """Bytes that are compressed at a time: always the same cuts, so always the same bytes."""
 
@@ -53,21 +50,6 @@ class Sink(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None: ...
-
-
-def kind_of(path: str | Path) -> str:
-    """One of KINDS, "-" for standard output, or "folder"; ConfigError for a name we do not write."""
-    name = str(path)
-    if name == "-":
-        return "-"
-    for kind in KINDS:
-        if name.endswith(kind):
-            return kind
-    if name.endswith("/") or (name and not Path(name).suffix):
-        return "folder"
-    raise ConfigError(
-        f"cannot tell what to write from the name '{name}': {', '.join(KINDS)}, a name without a suffix (a datasets folder) or -"
-    )
 
 
 def open_sink(path: str | Path, columns_hint: Sequence[str] = ()) -> Sink:
@@ -118,48 +100,6 @@ class Lines:
             return
         with self._target:
             self._target.write(self._compress(bytes(self._held)) + self._finish())
-
-
-def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
-    """The rows of any kind of file we write; "-" is standard input. InputError names file and line."""
-    kind = kind_of(path)
-    if kind == ".parquet":
-        yield from arrow.read_parquet(Path(path))
-    elif kind == "folder":
-        yield from arrow.read_folder(Path(path))
-    else:
-        yield from _read_lines(path, kind)
-
-
-def _read_lines(path: str | Path, kind: str) -> Iterator[dict[str, Any]]:
-    with storing(path, "read"), _open(path, kind) as lines:
-        try:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield _parse(line, f"{path}:{number}")
-        except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-            raise StorageError(f"cannot read {path}: the compressed data is broken") from error
-
-
-def _open(path: str | Path, kind: str) -> io.BufferedIOBase:
-    if kind == "-":
-        return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
-    if kind == ".jsonl.gz":
-        return gzip.open(path)
-    if kind == ".jsonl.zst":
-        file = Path(path).open("rb")  # noqa: SIM115 – closed with the reader
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=True))
-    return Path(path).open("rb")
-
-
-def _parse(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"this is not JSON: {error.msg}", where) from None
-    if not isinstance(row, dict):
-        raise InputError("each line is one JSON object, with names", where)
-    return row
 
 
 def _compression(kind: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:

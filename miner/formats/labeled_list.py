@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from miner.formats.rows import TrainingRow, add_extra, anchors, numbered, own_columns
+from miner.formats.cells import Row
+from miner.formats.pair import pair_columns
+from miner.formats.rows import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 
@@ -28,18 +30,26 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
             yield add_extra(row, positive.extra)
 
 
-def read(rows: Iterable[Mapping[str, Any]]) -> Iterator[TrainingRow]:
-    """One TrainingRow per row; without labels the first passage is the positive, as `write` puts it."""
-    for row in numbered(rows, "anchor", "positive"):
-        passages = tuple(row["positive"])
-        yield TrainingRow(
-            row["anchor"],
-            passages,
-            tuple(row.get("labels") or (1,) + (0,) * (len(passages) - 1)),
-            row.get("anchor_id"),
-            tuple(row.get("passage_ids") or ()),
-            tuple(row.get("scores") or ()),
-            tuple(row.get("ranks") or ()),
-            tuple(row.get("tiers") or ()),
-            own_columns(row),
-        )
+def read(row: Row) -> TrainingRow:
+    """Without labels the first passage is the positive, as `write` puts it."""
+    query, positive = pair_columns(row.values)
+    passages = row.texts(positive)
+    return row.training(
+        row.text(query),
+        passages,
+        row.counts("labels") or (1,) + (0,) * (len(passages) - 1),
+        query_id=row.id("anchor_id"),
+        ids=row.ids("passage_ids"),
+        scores=row.numbers("scores"),
+        ranks=row.counts("ranks"),
+        tiers=row.counts("tiers"),
+        extra=own_columns(row.values, RESERVED, query, positive),
+    )
+
+
+def knows(row: Mapping[str, Any]) -> bool:
+    """A list of passages, with labels or scores."""
+    return ("labels" in row or "scores" in row) and isinstance(row.get(pair_columns(row)[1]), list)
+
+
+LABELED_LIST = Format(write, read, knows)

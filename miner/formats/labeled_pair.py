@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from miner.formats.rows import Passage, Query, TrainingRow, add_extra, anchors, numbered, own_columns
+from miner.formats.cells import Row
+from miner.formats.pair import pair_columns
+from miner.formats.rows import RESERVED, Format, Passage, Query, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
-
-ASIDE = {"ids": "passage_id", "scores": "score", "ranks": "rank", "tiers": "tier"}
 
 
 def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -27,20 +27,6 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
                         yield _row(query, passage, label, columns)
 
 
-def read(rows: Iterable[Mapping[str, Any]]) -> Iterator[TrainingRow]:
-    """One TrainingRow per run of rows of the same query. Scores without ranks do not say which passage is positive: labels are None."""
-    for (query, query_id), run in groupby(numbered(rows, "anchor", "positive"), key=lambda row: (row["anchor"], row.get("anchor_id"))):
-        block = list(run)
-        yield TrainingRow(
-            query,
-            tuple(row["positive"] for row in block),
-            tuple(map(_label, block)),
-            query_id,
-            **{field: tuple(row[name] for row in block if name in row) for field, name in ASIDE.items()},
-            extra=own_columns(block[0]),
-        )
-
-
 def _row(query: Query, passage: Passage, label: int, columns: Collection[str]) -> dict[str, Any]:
     row: dict[str, Any] = {"anchor": query.text, "positive": passage.text}
     if "scores" in columns:
@@ -56,8 +42,33 @@ def _row(query: Query, passage: Passage, label: int, columns: Collection[str]) -
     return add_extra(row, passage.extra)
 
 
-def _label(row: Mapping[str, Any]) -> int | None:
-    """1 or 0; None where neither a label nor a rank says it."""
+def read(row: Row) -> TrainingRow:
+    """One passage. A score without a rank does not say whether it is a positive: the label is None."""
+    query, positive = pair_columns(row.values)
+    return row.training(
+        row.text(query),
+        (row.text(positive),),
+        (_label(row),),
+        query_id=row.id("anchor_id"),
+        ids=row.ids("passage_id"),
+        scores=row.numbers("score"),
+        ranks=row.counts("rank"),
+        tiers=row.counts("tier"),
+        extra=own_columns(row.values, RESERVED, query, positive),
+    )
+
+
+def _label(row: Row) -> int | None:
+    """1 or 0; None where neither a label nor a rank says it, or where the label is a degree."""
     if "label" in row:
-        return int(row["label"])
-    return int(row["rank"] == 0 and not row.get("tier")) if "rank" in row else None
+        label = row.numbers("label")[0]
+        return int(label) if label in (0, 1) else None
+    return int(row.values["rank"] == 0 and not row.values.get("tier")) if "rank" in row else None
+
+
+def knows(row: Mapping[str, Any]) -> bool:
+    """A label or a score, and no negative beside the passage."""
+    return ("label" in row or "score" in row) and not ("negative" in row or "negative_1" in row)
+
+
+LABELED_PAIR = Format(write, read, knows, runs=True)

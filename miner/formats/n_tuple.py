@@ -5,11 +5,13 @@ A trainer wants the same columns in every row: rows that ran short are left out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from itertools import count, takewhile
 from typing import Any
 
-from miner.formats.rows import TrainingRow, add_extra, anchors, numbered, own_columns
+from miner.formats.cells import Row
+from miner.formats.pair import pair_columns
+from miner.formats.rows import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 
@@ -31,18 +33,21 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
             yield add_extra(row, positive.extra)
 
 
-def read(rows: Iterable[Mapping[str, Any]]) -> Iterator[TrainingRow]:
-    """One TrainingRow per row: the positive, then the negatives in the order of their columns."""
-    for row in numbered(rows, "anchor", "positive", "negative_1"):
-        found = [row[name] for name in takewhile(row.__contains__, (f"negative_{place}" for place in count(1)))]
-        yield TrainingRow(
-            row["anchor"],
-            (row["positive"], *found),
-            (1,) + (0,) * len(found),
-            row.get("anchor_id"),
-            (row["positive_id"], *row["negative_ids"]) if "negative_ids" in row else (),
-            tuple(row.get("scores") or ()),
-            (0, *row["ranks"]) if "ranks" in row else (),
-            (0, *row["tiers"]) if "tiers" in row else (),
-            own_columns(row),
-        )
+def read(row: Row) -> TrainingRow:
+    """The positive, then the negatives in the order of their columns."""
+    query, positive = pair_columns(row.values)
+    found = [row.text(name) for name in takewhile(row.__contains__, (f"negative_{place}" for place in count(1)))]
+    return row.training(
+        row.text(query),
+        (row.text(positive), *found),
+        (1,) + (0,) * len(found),
+        query_id=row.id("anchor_id"),
+        ids=row.ids("positive_id", "negative_ids"),
+        scores=row.numbers("scores"),
+        ranks=(0, *row.counts("ranks")) if "ranks" in row else (),
+        tiers=(0, *row.counts("tiers")) if "tiers" in row else (),
+        extra=own_columns(row.values, RESERVED, query, positive),
+    )
+
+
+N_TUPLE = Format(write, read, knows=lambda row: "negative_1" in row)

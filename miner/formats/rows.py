@@ -6,16 +6,15 @@ Every text of a block is fetched once, in bulk, whatever the number of rows it a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from miner.errors import InputError
-from miner.types import Dataset, Floats, Ints, Negatives, Rows, Texts
+from miner.types import Dataset, Floats, Ints, Negatives, Rows, Texts, join_title
 
 RESERVED = re.compile(r"(anchor|positive)(_id)?|negative(_[0-9]+|_ids?)?|passage_ids?|(label|score|rank|tier)s?")
 """Column names that are ours in every format, written or not: a trainer reads `label` or `score` whoever put it there."""
@@ -26,7 +25,7 @@ class TrainingRow:
     """One query with passages, as any of the formats states it; `labels`, `ids`, `scores`, `ranks`, `tiers` go with `passages`.
 
     labels: 1 positive, 0 negative, None where a file of scored pairs does not say. ids, scores, ranks, tiers: empty where the file
-    has none; rank and tier of a positive are 0. extra: the user's own columns.
+    has none; rank and tier of a positive are 0. extra: the user's own columns. where: the row's place in its file.
     """
 
     query: str
@@ -38,6 +37,7 @@ class TrainingRow:
     ranks: tuple[int, ...] = ()
     tiers: tuple[int, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    where: str = ""
 
     @property
     def positives(self) -> tuple[str, ...]:
@@ -50,16 +50,19 @@ class TrainingRow:
         return tuple(text for text, label in zip(self.passages, self.labels, strict=True) if label == 0)
 
 
-class Format(Protocol):
-    """One shape of training file. A module is one: two functions."""
+@dataclass(frozen=True)
+class Format:
+    """One shape of training file.
 
-    def write(self, dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
-        """Rows of one block of anchors, in their order; `columns` names what is added to each."""
-        ...
+    write: rows of one block of anchors, in their order; the third argument names what is added to each (ids, scores, ranks, tiers, extra).
+    read: one row of a file as a TrainingRow; InputError says what is wrong with it.
+    knows: whether a row, by its columns, is of this shape. runs: rows of one query that follow each other are one TrainingRow.
+    """
 
-    def read(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[TrainingRow]:
-        """What `write` wrote. InputError names the row and the column that is missing."""
-        ...
+    write: Callable[[Dataset, Negatives, Collection[str]], Iterator[dict[str, Any]]]
+    read: Callable[[Any], TrainingRow]
+    knows: Callable[[Mapping[str, Any]], bool]
+    runs: bool = False
 
 
 class Query(NamedTuple):
@@ -74,12 +77,18 @@ class Passage(NamedTuple):
     """A passage as it is written. score None: not known. rank and tier are 0 and extra may be filled for a positive."""
 
     row: int
-    text: str
+    title: str
+    body: str
     id: str
     score: float | None
     rank: int = 0
     tier: int = 0
     extra: Mapping[str, Any] = {}
+
+    @property
+    def text(self) -> str:
+        """Title and body, joined as they were encoded."""
+        return join_title(self.title, self.body)
 
 
 class Anchor(NamedTuple):
@@ -108,7 +117,7 @@ def anchors(dataset: Dataset, negatives: Negatives, columns: Collection[str]) ->
     )
     for query, positives, positive_scores, rows, scores, ranks, tiers in lists:
         yield Anchor(
-            Query(query, *queries[query]),
+            Query(query, join_title(*queries[query][:2]), queries[query][2]),
             [
                 Passage(row, *passages[row], score, 0, 0, extras.get((query, row), {}))
                 for row, score in zip(positives, positive_scores, strict=True)
@@ -126,36 +135,35 @@ def shortest(scores: Floats) -> list[list[float | None]]:
     return values
 
 
-def add_extra(row: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+def add_extra(row: dict[str, Any], extra: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED) -> dict[str, Any]:
     """`row` with the user's own columns; a name of ours, or one that is taken, gets the prefix extra_."""
     for name, value in extra.items():
         free = name
-        while free in row or RESERVED.fullmatch(free) or (free != name and free in extra):
+        while free in row or reserved.fullmatch(free) or (free != name and free in extra):
             free = f"extra_{free}"
         row[free] = value
     return row
 
 
-def own_columns(row: Mapping[str, Any]) -> dict[str, Any]:
+def own_columns(row: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED, *taken: str) -> dict[str, Any]:
     """The columns of a training row that are the user's."""
-    return {name: value for name, value in row.items() if not RESERVED.fullmatch(name)}
+    return {name: value for name, value in row.items() if not reserved.fullmatch(name) and name not in taken}
 
 
-def numbered(rows: Iterable[Mapping[str, Any]], *required: str) -> Iterator[Mapping[str, Any]]:
-    """The rows, each checked for the columns a format cannot do without; InputError names the row, counted from 1."""
-    for number, row in enumerate(rows, start=1):
-        for name in required:
-            if row.get(name) is None:
-                raise InputError(f"row {number} has no '{name}'; it has: {', '.join(row) or 'nothing'}")
-        yield row
+def merged_extra(positives: Iterable[Passage]) -> dict[str, Any]:
+    """The user's own columns where several positives share a row: of each column, the first positive's that has it."""
+    merged: dict[str, Any] = {}
+    for positive in positives:
+        merged = {**positive.extra, **merged}
+    return merged
 
 
-def _fetch(texts: Texts, rows: Ints | Rows, with_ids: bool) -> dict[int, tuple[str, str]]:
-    """(text, id) of every row that occurs; the id is empty unless asked for."""
+def _fetch(texts: Texts, rows: Ints | Rows, with_ids: bool) -> dict[int, tuple[str, str, str]]:
+    """(title, body, id) of every row that occurs; the id is empty unless asked for."""
     unique: Ints = np.unique(rows[rows >= 0]).astype(np.int64)
-    found = texts.texts(unique)
-    ids = texts.ids(unique) if with_ids else [""] * len(found)
-    return dict(zip(unique.tolist(), zip(found, ids, strict=True), strict=True))
+    titles = (title or "" for title in texts.column("title", unique))
+    ids = texts.ids(unique) if with_ids else [""] * len(unique)
+    return dict(zip(unique.tolist(), zip(titles, texts.column("text", unique), ids, strict=True), strict=True))
 
 
 def _extras(dataset: Dataset, queries: Ints) -> dict[tuple[int, int], dict[str, Any]]:

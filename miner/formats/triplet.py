@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from miner.formats.rows import TrainingRow, add_extra, anchors, numbered, own_columns
+from miner.formats.cells import Row
+from miner.formats.pair import pair_columns
+from miner.formats.rows import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 
@@ -26,17 +28,20 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
                 yield add_extra(row, positive.extra)
 
 
-def read(rows: Iterable[Mapping[str, Any]]) -> Iterator[TrainingRow]:
-    """One TrainingRow per row: the positive, then the negative."""
-    for row in numbered(rows, "anchor", "positive", "negative"):
-        yield TrainingRow(
-            row["anchor"],
-            (row["positive"], row["negative"]),
-            (1, 0),
-            row.get("anchor_id"),
-            (row["positive_id"], row["negative_id"]) if "negative_id" in row else (),
-            tuple(row.get("scores") or ()),
-            (0, row["rank"]) if "rank" in row else (),
-            (0, row["tier"]) if "tier" in row else (),
-            own_columns(row),
-        )
+def read(row: Row) -> TrainingRow:
+    """The positive, then the negative."""
+    query, positive = pair_columns(row.values)
+    return row.training(
+        row.text(query),
+        (row.text(positive), row.text("negative")),
+        (1, 0),
+        query_id=row.id("anchor_id"),
+        ids=row.ids("positive_id", "negative_id"),
+        scores=row.numbers("scores"),
+        ranks=(0, *row.counts("rank")) if "rank" in row else (),
+        tiers=(0, *row.counts("tier")) if "tier" in row else (),
+        extra=own_columns(row.values, RESERVED, query, positive),
+    )
+
+
+TRIPLET = Format(write, read, knows=lambda row: isinstance(row.get("negative"), str))

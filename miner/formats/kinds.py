@@ -1,0 +1,24 @@
+"""What a name says about a file: the suffixes we write and read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from miner.errors import ConfigError
+
+KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+
+
+def kind_of(path: str | Path) -> str:
+    """One of KINDS, "-" for standard output, or "folder"; ConfigError for a name we do not write."""
+    name = str(path)
+    if name == "-":
+        return "-"
+    for kind in KINDS:
+        if name.endswith(kind):
+            return kind
+    if name.endswith("/") or (name and not Path(name).suffix):
+        return "folder"
+    raise ConfigError(
+        f"cannot tell what to write from the name '{name}': {', '.join(KINDS)}, a name without a suffix (a datasets folder) or -"
+    )

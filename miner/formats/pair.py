@@ -1,0 +1,18 @@
+"""Which columns hold the query and the positive where a file gives them other names than ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from miner.formats.rows import RESERVED
+
+QUERY, POSITIVE = ("anchor", "query", "question"), ("positive", "answer", "passage", "document")
+
+
+def pair_columns(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The columns of the query and of the positive: by a usual name, else the first two that hold texts, as trainers take them."""
+    others = [name for name, value in row.items() if isinstance(value, str | list) and not RESERVED.fullmatch(name)]
+    query = next((name for name in QUERY if name in row), None) or next((name for name in others if name not in POSITIVE), "anchor")
+    positive = next((name for name in POSITIVE if name in row), None) or next((name for name in others if name != query), "positive")
+    return query, positive

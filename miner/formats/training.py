@@ -1,0 +1,104 @@
+"""Any training file in: the shape is recognised from the columns, every row becomes a TrainingRow with its place.
+
+What a linter, a trainer or a comparison reads through, whoever wrote the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from miner.errors import ConfigError, InputError
+from miner.formats.atomic import storing
+from miner.formats.cells import Fault, Row, stop
+from miner.formats.readers import placed_rows
+from miner.formats.rows import TrainingRow
+from miner.formats.table import FORMATS
+
+LISTS = ("ids", "scores", "ranks", "tiers")
+
+
+def read_training(path: str | Path, format: str | None = None, *, on_fault: Fault = stop) -> Iterator[TrainingRow]:  # noqa: A002 - the word
+    """The rows of a training file, or of a run folder's, in their order; memory holds one at a time.
+
+    format: one of FORMATS; default: recognised from the columns of the first row. on_fault: called with the InputError of a row that
+    cannot be used, which is then left out; default: raise it. ConfigError for an unknown format; StorageError for an unreadable file.
+    """
+    file, made_as = _file_of(Path(path))
+    rows = placed_rows(file if str(path) != "-" else "-", on_fault)
+    if (first := next(rows, None)) is None:
+        return
+    name = format or made_as or _shape_of(first)
+    if name not in FORMATS:
+        raise ConfigError(f"there is no format '{name}'; there are: {', '.join(FORMATS)}")
+    shape = FORMATS[name]
+    read = _each(shape.read, chain([first], rows), on_fault)
+    yield from _runs(read) if shape.runs else read
+
+
+def recognise(path: str | Path) -> str:
+    """The name of the format of a training file or run folder; InputError when no format has such columns."""
+    file, made_as = _file_of(Path(path))
+    if made_as:
+        return made_as
+    first = next(placed_rows(file), None)
+    if first is None:
+        raise InputError("it holds no rows, so there is no telling what format it has", str(path))
+    return _shape_of(first)
+
+
+def _file_of(path: Path) -> tuple[Path, str | None]:
+    """The training file, and its format where it is a run folder whose manifest says so."""
+    manifest = path / "manifest.json"
+    if not manifest.is_file():
+        return path, None
+    with storing(manifest, "read"):
+        try:
+            told = orjson.loads(manifest.read_bytes())
+            return path / told["training_file"], told["config"]["output_format"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            raise InputError("this is not the manifest of a run", str(manifest)) from None
+
+
+def _shape_of(row: Row) -> str:
+    known = [name for name, shape in FORMATS.items() if shape.knows(row.values)]
+    if not known:
+        raise InputError(f"no training format has the columns {', '.join(row.values)}; say which it is: {', '.join(FORMATS)}", row.where)
+    return known[-1]
+
+
+def _each(read: Any, rows: Iterable[Row], on_fault: Fault) -> Iterator[TrainingRow]:
+    for row in rows:
+        try:
+            found: TrainingRow = read(row)
+        except InputError as fault:
+            on_fault(fault)
+            continue
+        yield found
+
+
+def _runs(rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
+    """Rows of one query that follow each other, as one; a list that some of them lack is dropped."""
+    block: list[TrainingRow] = []
+    for row in rows:
+        if block and (row.query, row.query_id) != (block[0].query, block[0].query_id):
+            yield _one(block)
+            block = []
+        block.append(row)
+    if block:
+        yield _one(block)
+
+
+def _one(block: list[TrainingRow]) -> TrainingRow:
+    def joined(name: str) -> tuple[Any, ...]:
+        return tuple(chain.from_iterable(getattr(row, name) for row in block))
+
+    lists = {name: joined(name) for name in LISTS}
+    complete: dict[str, Any] = {name: values for name, values in lists.items() if len(values) == len(block)}
+    missing: dict[str, Any] = dict.fromkeys(lists.keys() - complete.keys(), ())
+    return replace(block[0], passages=joined("passages"), labels=joined("labels"), **complete, **missing)
