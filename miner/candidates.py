@@ -74,6 +74,18 @@ def read_blocks(path: Path) -> Iterator[list[Candidates]]:
         yield [_part(table.filter(pa.array(widths == width)), int(width), depth) for width in np.unique(widths)]
 
 
+def read_query(path: Path, place: int) -> Candidates:
+    """The candidates of one query, the `place`-th in id order, from 0; no other block is read. StorageError when there is no such query."""
+    file, start = _open(path), 0
+    for group in range(file.num_row_groups):
+        count = file.metadata.row_group(group).num_rows
+        if start <= place < start + count:
+            row = file.read_row_group(group).slice(place - start, 1).combine_chunks()
+            return _part(row, len(row["rows"][0]), about(path)["depth"])
+        start += count
+    raise StorageError(f"{path} holds candidates of {start} queries: there is no {place + 1}th")
+
+
 def positive_scores(path: Path) -> Floats:
     """All scores of known positives, in the file's order."""
     file = _open(path)

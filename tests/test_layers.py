@@ -40,12 +40,15 @@ MAY = {
         f"miner.{name}"
         for name in ("candidates", "config", "encode", "evidence", "formats", "manifest", "page", "pipeline", "read", "report", "sources")
     },
+    # what looks back at runs
+    "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.pipeline"},
+    "miner.explain": NOUNS | {"miner.candidates", "miner.choices", "miner.config", "miner.run"},
     # the doors
     "miner": {"miner.config", "miner.errors", "miner.read", "miner.run", "miner.types"},
     "miner.cli": LOW
     | {
         f"miner.{name}"
-        for name in ("config", "demo", "encode", "filters", "formats", "manifest", "page", "read", "report", "run", "samplers")
+        for name in ("config", "demo", "encode", "explain", "filters", "formats", "manifest", "page", "read", "report", "run", "samplers")
     },
     "app": {"miner"},
 }

@@ -61,6 +61,8 @@ def test_three_ways_to_mine_and_what_follows(home):
     assert (home / "again" / "triplets.jsonl").read_bytes() == (home / "my-run" / "triplets.jsonl").read_bytes()
     for code in blocks("python", "from miner import"):
         assert "negative" in subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True).stdout
+    for code in blocks("bash", "hardneg explain"):
+        shell(code, home)
 
 
 def test_fine_tuning_with_the_result(home):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import oracle
 import pytest
+from disk import on_disk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import config_of, make
@@ -41,23 +42,6 @@ def dataset(tmp_path):
 @pytest.fixture
 def config(tiny_model):
     return MiningConfig.of(model=str(tiny_model), depth=12, max_depth=12, negatives=3, columns=COLUMNS, filters=("near_positive:off",))
-
-
-def on_disk(world, folder):
-    """The world as the files a user has."""
-    folder.mkdir(exist_ok=True)
-    for name, texts in (("corpus", world.passages), ("queries", world.queries)):
-        lines = (json.dumps({"_id": key, "text": text}) + "\n" for key, text in texts.items())
-        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-    judged = "".join(f"{q}\t{p}\t{grade}\n" for q, grades in world.grades.items() for p, grade in grades.items())
-    (folder / "qrels").mkdir(exist_ok=True)
-    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged, encoding="utf-8")
-    for side, texts in (("query", world.queries), ("passage", world.passages)):
-        vectors = getattr(world, f"{side}_vectors")
-        np.save(folder / f"{side}.npy", np.array([vectors[text] for text in texts.values()], dtype=np.float32))
-        (folder / f"{side}.ids").write_text("".join(f"{key}\n" for key in texts), encoding="utf-8")
-    vectors = {f"{side}_vectors": str(folder / f"{side}.npy") for side in ("query", "passage")}
-    return Inputs.of(data=str(folder), **vectors)
 
 
 @settings(max_examples=25)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from miner.run import Run
 
 PLAIN_SECONDS = 10.0
+WIDE = 160
+"""Columns where stdout is no terminal: a pipe has no edge."""
+
+TIERS = ("strict rules", "found deeper", "bar of a weak positive", "no ceiling", "random passage", "repeated")
 
 
 class Shown:
@@ -83,3 +87,26 @@ def outcome(run: Run, shown: Shown, *, as_json: bool, to_stdout: bool = False) -
 
         told = {"run": str(run.folder), "file": str(run.file), "counts": run.manifest["counts"], "timings": run.manifest["timings"]}
         typer.echo(orjson.dumps({**told, "report": run.report}, option=orjson.OPT_INDENT_2).decode())
+
+
+def console() -> Any:
+    """Stdout for people: the user's texts are never taken for markup."""
+    from rich.console import Console
+
+    plain = Console(highlight=False, markup=False, emoji=False)
+    return plain if plain.is_terminal else Console(highlight=False, markup=False, emoji=False, width=WIDE)
+
+
+def flat(text: str) -> str:
+    """A user's text on one line, without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else " " for sign in " ".join(text.split()))
+
+
+def score(value: float | None) -> str:
+    """Four digits after the point; an en dash for None."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def tier(number: int) -> str:
+    """`tier 2: bar of a weak positive`."""
+    return f"tier {number}: {TIERS[number]}"

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from miner.errors import ConfigError
-from miner.types import Bools, Candidates
+from miner.types import Bools, Candidates, Priority
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,15 @@ class Margin:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
+        return ~(candidates.scores > self.ceiling(candidates)[:, None])
+
+    def ceiling(self, candidates: Candidates) -> Priority:
+        """Shape (B,) float64: the highest score that is kept, NaN where the bar is unknown."""
         bar, background = candidates.bar.astype(np.float64), candidates.background.astype(np.float64)
-        ceiling = bar - np.abs(bar) * self.relative - self.absolute
+        ceiling: Priority = bar - np.abs(bar) * self.relative - self.absolute
         if self.background:  # else a negative margin, which lifts the ceiling over the bar, would have no effect
             ceiling = np.fmin(ceiling, bar - self.background * np.fmax(bar - background, 0))
-        return ~(candidates.scores > ceiling[:, None])
+        return ceiling
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,33 @@
+"""Pass 2 over stored candidates, without writing anything: what explaining, sweeping and comparing have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from miner.candidates import positive_scores, read_blocks
+from miner.config import MiningConfig
+from miner.pipeline import Chooser
+from miner.types import Candidates, Codes, Dataset, Negatives
+
+
+class Choice(NamedTuple):
+    """Some anchors, what became of each of their candidates (B, K), and their negatives (B, M)."""
+
+    anchors: Candidates
+    dropped: Codes
+    negatives: Negatives
+
+
+def chooser(candidates: Path, dataset: Dataset, config: MiningConfig) -> Chooser:
+    """The chooser that made a run, or would make it with another config."""
+    return Chooser(dataset, config, positive_scores(candidates))
+
+
+def choices(candidates: Path, dataset: Dataset, config: MiningConfig) -> Iterator[Choice]:
+    """Every anchor of a run, block by block."""
+    choose = chooser(candidates, dataset, config).choose
+    for parts in read_blocks(candidates):
+        for part in parts:
+            yield Choice(*choose(part))

@@ -1,0 +1,82 @@
+"""What is shown of a run: the words on the screen, the same as JSON, and one sentence for every wrong use."""
+
+import json
+import sys
+
+import pytest
+from disk import on_disk
+from worlds import make
+
+from app.cli import main
+from miner.config import MiningConfig
+from miner.run import mine
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run of vectors made before, and another one of the same data with another margin."""
+    folder = tmp_path_factory.mktemp("see")
+    inputs = on_disk(make(7, passages=60, queries=6, style="normal"), folder / "data")
+    for name, filters in (("one", ()), ("two", ("margin:relative=0.4", "same_text:off"))):
+        mine(inputs, MiningConfig.of(depth=12, max_depth=16, negatives=3, filters=filters), out=folder / name)
+    return folder
+
+
+def hardneg(monkeypatch, capsys, *words):
+    """(exit code, stdout, stderr), in this process."""
+    monkeypatch.setattr(sys, "argv", ["hardneg", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return (left.value.code, *capsys.readouterr())
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, runs):
+    """Run a command with {one}, {two} and {folder} filled in."""
+    return lambda *words: hardneg(
+        monkeypatch, capsys, *(str(word).format(one=runs / "one", two=runs / "two", folder=runs) for word in words)
+    )
+
+
+def ids(runs, name="queries"):
+    return [json.loads(line)["_id"] for line in (runs / "data" / f"{name}.jsonl").read_text().splitlines()]
+
+
+def test_explain_on_the_screen_and_as_json(call, runs):
+    """Every candidate once, the limit kept, dropped and kept ones apart."""
+    query = ids(runs)[0]
+    code, shown, _ = call("explain", "{one}", query, "--limit", 30)
+    told = json.loads(call("explain", "{one}", query, "--json")[1])
+    candidates = told["anchors"][0]["candidates"]
+    assert code == 0
+    assert all(f"{one['id']}: " in shown and f"{one['score']:.4f}" in shown for one in candidates)
+    assert "chosen, tier " in shown
+    parts = [json.loads(call("explain", "{one}", query, flag, "--json")[1])["anchors"][0]["candidates"] for flag in ("--kept", "--dropped")]
+    assert len(parts[0]) + len(parts[1]) == len(candidates)
+    assert len(json.loads(call("explain", "{one}", query, "--json", "--limit", 2)[1])["anchors"][0]["candidates"]) == 2
+    assert "more; --limit" in call("explain", "{one}", query, "--limit", 2)[1]
+
+
+def test_explain_one_passage(call, runs):
+    """Retrieved or not, the screen says so."""
+    query = ids(runs)[0]
+    said = [call("explain", "{one}", query, "--passage", passage)[1] for passage in ids(runs, "corpus")]
+    assert any("not retrieved: not among the" in text for text in said)
+    assert any("has the very same text and stands for it" in text for text in said)
+    assert any("judged with grade" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["explain", "{folder}/none", "q0"], 1, "is no run folder"),
+        (["explain", "{one}", "no such query"], 3, "there is no query 'no such query' in this run"),
+        (["explain", "{one}", "q0", "--kept", "--dropped"], 2, "give one of them"),
+        (["explain", "{one}", "q0", "--limit", "0"], 2, "--limit"),
+    ],
+)
+def test_wrong_use_is_one_sentence(call, words, code, said):
+    """The right exit code, what is wrong, no traceback."""
+    left, _, told = call(*words)
+    assert (left, "Traceback" in told) == (code, False), told
+    assert said in told

@@ -1,0 +1,136 @@
+"""What `explain` tells is what the slow twin finds: every candidate, every reason, every chosen one, whatever the query."""
+
+import json
+
+import numpy as np
+import oracle
+import pyarrow.parquet as pq
+import pytest
+from disk import on_disk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worlds import config_of, make
+
+from miner import candidates as stored
+from miner.candidates import read_blocks, read_query
+from miner.errors import InputError, IntegrityError, StorageError
+from miner.explain import explain
+from miner.pipeline import BLOCK
+from miner.run import mine
+
+
+def run_of(seed, folder, **fixed):
+    world = make(seed, passages=40)
+    config = config_of(seed, similarity=world.similarity, **fixed)
+    return world, config, mine(on_disk(world, folder / "data"), config, out=folder / "run")
+
+
+@settings(max_examples=12)
+@given(seed=st.integers(0, 2**32))
+def test_every_candidate_and_its_reason_are_the_oracles(tmp_path_factory, seed):
+    """Order, score, verdict, tier and place; one anchor per positive where each has its own bar."""
+    world, config, run = run_of(seed, tmp_path_factory.mktemp("explain"))
+    rows = oracle.mine(world, config)
+    for query in world.queries:
+        told, wanted = explain(run, query), [row for row in rows if row.query == query]
+        assert len(told["anchors"]) == len(wanted)
+        for anchor, row in zip(told["anchors"], wanted, strict=True):
+            assert [(one["id"], np.float32(one["score"])) for one in anchor["candidates"]] == row.candidates
+            assert [one["dropped_by"] for one in anchor["candidates"]] == row.dropped_by
+            assert [positive["id"] for positive in anchor["positives"]] == row.positives
+            chosen = sorted((one for one in anchor["candidates"] if one["status"] == "chosen"), key=lambda one: one["place"])
+            assert [(one["id"], one["rank"], one["tier"]) for one in chosen] == [
+                (name, rank, tier) for name, _, rank, tier in row.negatives if tier < oracle.REPEATED
+            ]
+            assert all(one["dropped_by"] is None for one in anchor["candidates"] if one["status"] == "kept")
+        assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_the_numbers_beside_a_verdict(tmp_path):
+    """Margin is bar less score, the ceiling is the filter's, and whatever the margin dropped lies above it."""
+    _, config, run = run_of(5, tmp_path, filters=("margin:relative=0.2", "near_positive:cosine=0.5"), anchor="weakest")
+    assert "margin" in config.active_filters
+    for query in run.dataset.queries.ids(range(len(run.dataset.queries))):
+        (anchor,) = explain(run, query)["anchors"]
+        assert anchor["bar"] == min(positive["score"] for positive in anchor["positives"])
+        for one in anchor["candidates"]:
+            assert one["margin"] == pytest.approx(anchor["bar"] - one["score"], abs=1e-6)
+            assert set(one["evidence"]) >= {"known_positive", "same_text", "near_positive"}
+            if one["dropped_by"] == "margin":
+                assert one["score"] > anchor["ceilings"]["margin"]
+                assert one["why"] == f"{one['score']:.4f} > {anchor['ceilings']['margin']:.4f}"
+            if one["dropped_by"] == "near_positive":
+                assert one["evidence"]["near_positive"] >= 0.5
+
+
+def test_one_passage_retrieved_or_not(tmp_path):
+    """The same row as in the whole list; one that was not retrieved says so, and no passage is lost to equal texts."""
+    world, _, run = run_of(11, tmp_path, depth=6, max_depth=6)
+    query = next(iter(world.queries))
+    whole = explain(run, query)["anchors"][0]["candidates"]
+    texts = {one["text"]: one for one in whole}
+    for passage, text in world.passages.items():
+        told = explain(run, query, passage)
+        (shown,) = (anchor["candidates"] for anchor in told["anchors"][:1])
+        assert shown == ([texts[text]] if text in texts else [])
+        assert told["passage"]["retrieved"] == (text in texts)
+        assert told["passage"]["grade"] == world.grades[query].get(passage)
+        assert told["passage"]["score_at_most"] == (None if text in texts else whole[-1]["score"])
+        if text in texts and texts[text]["id"] != passage:
+            assert told["passage"]["stands_for_it"] == texts[text]["id"]
+
+
+@pytest.mark.parametrize(
+    ("query", "passage", "said"),
+    [
+        ("q00", None, r"there is no query 'q00' in this run; the nearest ids: q\d"),
+        ("", None, r"there is no query '' in this run; there are 6, such as "),
+        ("q0", "p00", r"there is no passage 'p00' in this run; the nearest ids: p"),
+    ],
+)
+def test_an_unknown_id_is_one_sentence_with_close_matches(tmp_path, query, passage, said):
+    """Of queries and of passages."""
+    world = make(1, passages=60, queries=6)
+    ids = dict(zip(world.queries, (f"q{i}" for i in range(6)), strict=True))
+    renamed = oracle.World(
+        {f"p{i}": text for i, text in enumerate(world.passages.values())},
+        {ids[name]: text for name, text in world.queries.items()},
+        {name: {"p1": 2} for name in ids.values()},
+        world.passage_vectors,
+        world.query_vectors,
+        "cosine",
+    )
+    run = mine(on_disk(renamed, tmp_path / "data"), config_of(1), out=tmp_path / "run")
+    with pytest.raises(InputError, match=said):
+        explain(run, query, passage)
+
+
+def test_only_the_block_of_the_query_is_read(tmp_path, monkeypatch):
+    """Every query, whatever the size of the blocks, is what the whole file holds of it; only one block's columns are read."""
+    monkeypatch.setattr("miner.pipeline.BLOCK", 2)
+    _, _, run = run_of(3, tmp_path)
+    path, read = run.folder / "candidates.parquet", []
+    whole = {}
+    for parts in read_blocks(path):
+        whole |= {int(part.queries[i]): part.take(np.array([i])) for part in parts for i in range(len(part))}
+    monkeypatch.setattr(stored, "_part", lambda table, *rest, part=stored._part: read.append(len(table)) or part(table, *rest))
+    for place, query in enumerate(run.dataset.queries.id_order.tolist()):
+        found = read_query(path, place)
+        assert (found.queries.tolist(), found.rows.tolist()) == ([query], whole[query].rows.tolist())
+        assert found.background.tolist() == whole[query].background.tolist()
+    assert read == [1] * len(whole)
+    assert BLOCK > 2
+    with pytest.raises(StorageError, match="there is no 6th"):
+        read_query(path, 5)
+
+
+def test_candidates_of_another_run_are_refused(tmp_path):
+    """When texts and candidates do not belong together."""
+    _, _, run = run_of(3, tmp_path)
+    path = run.folder / "candidates.parquet"
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    for file in files:
+        table = pq.read_table(file)
+        pq.write_table(table.take(list(reversed(range(len(table))))).replace_schema_metadata(table.schema.metadata), file)
+    with pytest.raises(IntegrityError, match="does not belong to the texts beside it"):
+        explain(run, run.dataset.queries.ids(run.dataset.queries.id_order[:1])[0])
