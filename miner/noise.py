@@ -31,3 +31,9 @@ def _mix(x: Keys) -> Keys:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
+
+
+def generator(seed: int, *names: object) -> np.random.Generator:
+    """A generator for one named purpose: the same seed and names, the same stream, whatever else was drawn."""
+    key = xxhash.xxh3_128_intdigest("\0".join(map(str, (seed, *names))).encode())
+    return np.random.Generator(np.random.PCG64(key))

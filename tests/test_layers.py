@@ -43,12 +43,28 @@ MAY = {
     # what looks back at runs
     "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.pipeline"},
     "miner.explain": NOUNS | {"miner.candidates", "miner.choices", "miner.config", "miner.run"},
+    "miner.significance": {"miner.noise"},
+    "miner.evaluation": NOUNS | {f"miner.{name}" for name in ("config", "encode", "read", "significance", "sources")},
     # the doors
     "miner": {"miner.config", "miner.errors", "miner.read", "miner.run", "miner.types"},
     "miner.cli": LOW
     | {
         f"miner.{name}"
-        for name in ("config", "demo", "encode", "explain", "filters", "formats", "manifest", "page", "read", "report", "run", "samplers")
+        for name in (
+            "config",
+            "demo",
+            "encode",
+            "evaluation",
+            "explain",
+            "filters",
+            "formats",
+            "manifest",
+            "page",
+            "read",
+            "report",
+            "run",
+            "samplers",
+        )
     },
     "app": {"miner"},
 }

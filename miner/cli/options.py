@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from miner.config import Inputs, MiningConfig, Runtime
 
 READ, MODEL, RETRIEVE, CHOOSE, WRITE, RUN = "What to read", "Model", "Retrieving", "Judging and choosing", "Writing", "Running"
-ALIASES = {"filter": "filters", "column": "columns", "field": "fields"}
+ALIASES = {"filter": "filters", "column": "columns", "field": "fields", "measure": "measures"}
 """Flags that may be repeated carry a singular name."""
 
 
@@ -72,6 +72,14 @@ Out = Annotated[str | None, option("out", "a run folder, a file (.jsonl .jsonl.g
 Kind = Annotated[str, option("kind", "training file in a run folder: jsonl, jsonl.gz, jsonl.zst, parquet, datasets [jsonl]", WRITE)]
 Force = Annotated[bool, option("force", "replace an earlier run", WRITE)]
 
+MEASURE = "Measuring"
+Models = Annotated[Words, option("model", "model folder, or LABEL=FOLDER; one label several times: the seeds of one method", MODEL)]
+Measures = Annotated[Words, option("measure", "ndcg, mrr, map, recall, precision, f1, judged, each with a cut: ndcg@10", MEASURE)]
+SelfMatch = Annotated[str | None, option("self-match", "queries that are passages: keep, or take out by id or text [keep]", MEASURE)]
+Permutations = Annotated[int | None, option("permutations", "sign vectors of the randomisation test [10000]", MEASURE)]
+Resamples = Annotated[int | None, option("resamples", "draws of the bootstrap [2000]", MEASURE)]
+Target = Annotated[float | None, option("target", "a dev score: how many training steps each model needed for it", MEASURE)]
+
 Config = Annotated[Path | None, option("config", "YAML, TOML or JSON with any of these settings; a run's manifest.json too", RUN)]
 Device = Annotated[str | None, option("device", "cpu, cuda, mps … [the best there is]", RUN)]
 BatchSize = Annotated[int | None, option("batch-size", "texts per forward pass [32; 1024 for a static model]", RUN)]
@@ -85,12 +93,26 @@ def gather(flags: Mapping[str, Any], config_file: Path | None) -> tuple[Inputs, 
     """Config file below, flags and environment above; each setting goes to the model that knows it."""
     from miner.config import Inputs, MiningConfig, Runtime
 
-    values = merged(flags, read_config(config_file) if config_file else {})
-    parts = [{name: values.pop(name) for name in list(values) if name in model.model_fields} for model in (Inputs, MiningConfig, Runtime)]
-    if values:
-        known = [name for model in (Inputs, MiningConfig, Runtime) for name in model.model_fields]
-        raise ConfigError(f"{config_file}: there is no setting '{next(iter(values))}'; there are: {', '.join(known)}")
+    parts = _shared_out(merged(flags, read_config(config_file) if config_file else {}), (Inputs, MiningConfig, Runtime), config_file)
     return Inputs.of(**parts[0]), MiningConfig.of(**parts[1]), Runtime.of(**parts[2])
+
+
+def gather_with(flags: Mapping[str, Any], config_file: Path | None, *more: Any) -> tuple[Any, ...]:
+    """The same with further config models: ((Inputs, MiningConfig, Runtime), one of each further model). What two know, both get."""
+    from miner.config import Inputs, MiningConfig, Runtime
+
+    models = (Inputs, MiningConfig, Runtime, *more)
+    parts = _shared_out(merged(flags, read_config(config_file) if config_file else {}), models, config_file)
+    made = [model.of(**part) for model, part in zip(models, parts, strict=True)]
+    return (tuple(made[:3]), *made[3:])
+
+
+def _shared_out(values: Mapping[str, Any], models: Sequence[Any], config_file: Path | None) -> list[dict[str, Any]]:
+    """The values each model knows; a name that none knows can only come from the file."""
+    known = [name for model in models for name in model.model_fields]
+    if unknown := [name for name in values if name not in known]:
+        raise ConfigError(f"{config_file}: there is no setting '{unknown[0]}'; there are: {', '.join(dict.fromkeys(known))}")
+    return [{name: value for name, value in values.items() if name in model.model_fields} for model in models]
 
 
 def merged(flags: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +126,7 @@ def merged(flags: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = [*values.get("filters", ()), *given]
         elif name == "fields":
             values[name] = dict(_pair(item) for item in given)
-        elif name in ("columns", "split", "evidence"):
+        elif name in ("columns", "split", "evidence", "measures"):
             values[name] = [part for item in given for part in item.split(",")]
         else:
             values[name] = given

@@ -1,5 +1,6 @@
 """The report as one HTML page that needs nothing else: no script, no foreign origin, light and dark, readable without pictures."""
 
+from miner.page.comparison import comparison
 from miner.page.sections import page
 
-__all__ = ["page"]
+__all__ = ["comparison", "page"]

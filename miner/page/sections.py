@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -20,6 +20,14 @@ Report = Mapping[str, Any]
 
 def page(report: Report, manifest: Mapping[str, Any]) -> str:
     """One self-contained HTML page. Every text is escaped; the policy in its head allows this one style sheet and nothing else."""
+    sections = [_hardness, _waterfall, _ranks, _cases, _examples]
+    return document(
+        "Hard negatives: report", [_header(report, manifest), *(section(report) for section in sections), _provenance(manifest)]
+    )
+
+
+def document(title: str, body: Sequence[Html]) -> str:
+    """A whole page around `body`, with our style sheet and a policy that allows nothing else."""
     style = files("miner.page").joinpath("style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -30,11 +38,9 @@ def page(report: Report, manifest: Mapping[str, Any]) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", name="referrer", content="no-referrer"),
-        tag("title", "Hard negatives: report"),
+        tag("title", title),
         tag("style", Html(style)),
     )
-    sections = [_hardness, _waterfall, _ranks, _cases, _examples]
-    body = [_header(report, manifest), *(section(report) for section in sections), _provenance(manifest)]
     skip = tag("a", "Skip to the numbers", href="#numbers", class_="skip")
     return "<!doctype html>\n" + tag("html", head, tag("body", skip, tag("main", *body)), lang="en") + "\n"
 

@@ -1,0 +1,133 @@
+"""`hardneg evaluate`: how well one or several models rank, and whether their difference is real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from miner.cli import options as o
+from miner.cli.show import Shown
+from miner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from miner.evaluation import Evaluation
+
+
+def evaluate(
+    data: o.Data = None,
+    split: Annotated[list[str] | None, o.option("split", "qrels files of the folder to measure on [test, or the only one]", o.READ)] = None,
+    corpus: o.Corpus = None,
+    queries: o.Queries = None,
+    qrels: o.Qrels = None,
+    pairs: o.Pairs = None,
+    field: o.Field = None,
+    min_grade: o.MinGrade = None,
+    on_error: o.OnError = None,
+    model: o.Models = None,
+    query_prompt: o.QueryPrompt = None,
+    query_prompt_name: o.QueryPromptName = None,
+    passage_prompt: o.PassagePrompt = None,
+    passage_prompt_name: o.PassagePromptName = None,
+    max_length: o.MaxLength = None,
+    dtype: o.Dtype = None,
+    similarity: o.Similarity = None,
+    measure: o.Measures = None,
+    self_match: o.SelfMatch = None,
+    permutations: o.Permutations = None,
+    resamples: o.Resamples = None,
+    target: o.Target = None,
+    seed: o.Seed = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for evaluation.json, evaluation.html, per_query.parquet.", show_default=False)
+    ] = None,
+    force: o.Force = False,
+    config: o.Config = None,
+    device: o.Device = None,
+    batch_size: o.BatchSize = None,
+    threads: o.Threads = None,
+    cache: o.Cache = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Rank the corpus exactly with each model and measure; the first model is what the others are compared with.
+
+    hardneg evaluate --data scifact --model all-MiniLM-L6-v2 --model ours=run-1/model --model ours=run-2/model --out compared
+    """
+    flags = dict(locals())
+    for name in ("out", "force", "config", "as_json", "quiet", "model"):
+        flags.pop(name)
+    from miner.evaluation import EvaluateConfig
+
+    settings, measuring = o.gather_with(flags, config, EvaluateConfig)
+    models = labelled(model or [])
+    if not models:
+        raise ConfigError("say which model to evaluate: --model FOLDER, once for each")
+    with Shown(quiet) as shown:
+        from miner import evaluation
+
+        inputs, mining, runtime = settings
+        found = evaluation.evaluate(inputs, models, measuring, settings=mining, runtime=runtime, on_progress=shown)
+        if out is not None:
+            write(found, out, force=force)
+        shown.stop()
+        _say(found, shown, as_json=as_json, out=out)
+
+
+def labelled(given: Sequence[str]) -> dict[str, list[str]]:
+    """{label: model folders}: LABEL=FOLDER, or a folder under its own name (its path where two share a name)."""
+    plain = [text for text in given if "=" not in text]
+    names = [Path(text).name for text in plain]
+    models: dict[str, list[str]] = {}
+    for text in given:
+        label, equals, path = text.partition("=")
+        if not equals:
+            label, path = (text if names.count(Path(text).name) > 1 else Path(text).name), text
+        if not label or not path:
+            raise ConfigError(f"--model wants FOLDER or LABEL=FOLDER, not '{text}'")
+        models.setdefault(label, []).append(path)
+    return models
+
+
+def write(found: Evaluation, out: Path, *, force: bool) -> None:
+    """evaluation.json, evaluation.html and the values of every query, in a folder that is complete or absent."""
+    from miner.formats.atomic import folder_part
+    from miner.formats.files import open_sink, write_bytes, write_json
+    from miner.page import comparison
+
+    if out.exists() and any(out.iterdir()) and not force:
+        raise ConfigError(f"{out} exists already; choose another --out, or replace it with --force")
+    with folder_part(out, "evaluation.json") as folder:
+        with open_sink(folder / "per_query.parquet") as sink:
+            sink.write(found.rows())
+        write_bytes(folder / "evaluation.html", comparison(found.told).encode())
+        write_json(folder / "evaluation.json", found.told)
+
+
+def _say(found: Evaluation, shown: Shown, *, as_json: bool, out: Path | None) -> None:
+    from rich.table import Table
+
+    models, differences = found.told["models"], found.told["differences"]
+    table = Table("", *models, box=None)
+    for name in found.told["measures"]:
+        table.add_row(name, *(f"{about[name]['mean']:.4f}" for about in models.values()))
+        if differences:
+            table.add_row("", "", *(_difference(about[name]) for about in differences.values()), style="dim")
+    shown.console.print(table)
+    for label, about in found.told["models"].items():
+        if "steps_to_target" in about:
+            told = ", ".join("not reached" if steps is None else f"{steps:,}" for steps in about["steps_to_target"])
+            shown.console.print(f"{label}: steps to target {told}")
+    if out is not None:
+        shown.console.print(f"{out / 'evaluation.html'}", soft_wrap=True)
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps(found.told, option=orjson.OPT_INDENT_2).decode())
+
+
+def _difference(about: dict[str, Any]) -> str:
+    low, high = about["interval"]
+    return f"{about['mean']:+.4f} [{low:+.4f}, {high:+.4f}]\np = {about['p_holm']:.4f}"

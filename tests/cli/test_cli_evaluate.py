@@ -1,0 +1,81 @@
+"""`hardneg evaluate` as a person uses it."""
+
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+
+from app.cli import main
+from miner.cli import options
+from miner.cli.evaluate import evaluate, labelled
+from miner.config import Inputs, MiningConfig, Runtime
+from miner.errors import ConfigError
+from miner.evaluation import EvaluateConfig
+
+
+@pytest.fixture
+def beir(tmp_path):
+    folder = tmp_path / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "corpus.jsonl").write_text("".join(json.dumps({"_id": f"p{i}", "text": f"w{i} w{i % 7}"}) + "\n" for i in range(40)))
+    (folder / "queries.jsonl").write_text("".join(json.dumps({"_id": f"q{i}", "text": f"w{i}"}) + "\n" for i in range(12)))
+    for split, some in {"train": range(6), "test": range(6, 12)}.items():
+        (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(f"q{i}\tp{i}\t1\n" for i in some))
+    return folder
+
+
+def test_models_compared(beir, tiny_model, tiny_bert, tmp_path):
+    """The test split by default; a table on stderr, JSON on stdout, a folder with page and values; the same bytes again."""
+    words = [sys.executable, "-m", "app.cli", "evaluate", "--data", beir, "--model", tiny_model, "--model", f"b={tiny_bert}"]
+    words += ["--model", f"b={tiny_model}", "--measure", "ndcg@10,f1@3", "--target", "0.5", "--json"]
+    found = [subprocess.run([*map(str, words), "--out", str(tmp_path / name)], capture_output=True, text=True, check=True) for name in "ab"]
+    told = json.loads(found[0].stdout)
+    assert told["data"]["queries"] == 6
+    assert told["baseline"] == "tiny-static"
+    assert len(told["models"]["b"]["ndcg@10"]["by_seed"]) == 2
+    assert set(told["differences"]["b"]["f1@3"]) == {"mean", "interval", "p", "p_holm"}
+    page = (tmp_path / "a" / "evaluation.html").read_text()
+    assert "<svg" in page
+    assert "script" not in page
+    for name in ("evaluation.json", "evaluation.html", "per_query.parquet"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--data", "{beir}"], 2, "--model"),
+        (["--data", "{beir}", "--model", "{model}", "--measure", "hits@3"], 2, "there is no measure 'hits@3'"),
+        (["--data", "{beir}", "--model", "=x"], 2, "LABEL=FOLDER"),
+        (["--data", "{beir}", "--model", "{model}", "--self-match", "maybe"], 2, "self_match"),
+        (["--data", "{beir}", "--model", "./nowhere"], 6, "no model folder"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "{beir}"], 2, "exists already"),
+    ],
+)
+def test_wrong_use_is_one_sentence(beir, tiny_model, monkeypatch, capsys, words, code, said):
+    """The right exit code and no traceback."""
+    monkeypatch.setattr(sys, "argv", ["hardneg", "evaluate", *(word.format(beir=beir, model=tiny_model) for word in words)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    told = capsys.readouterr().err
+    assert (left.value.code, "Traceback" in told) == (code, False), told
+    assert said in told
+
+
+def test_flags_are_fields():
+    """What EvaluateConfig has, the model's settings, the data's; nothing of mining."""
+    names = {options.ALIASES.get(name, name) for name in inspect.signature(evaluate).parameters}
+    ours = {"out", "force", "config", "as_json", "quiet", "model"}
+    known = {*EvaluateConfig.model_fields, *Inputs.model_fields, *MiningConfig.model_fields, *Runtime.model_fields}
+    assert names - ours <= known
+    assert {*EvaluateConfig.model_fields, *Runtime.model_fields} <= names
+
+
+def test_labels():
+    """A folder goes by its name, two of one name by their paths, a label gathers seeds."""
+    assert labelled(["a/m", "x=b", "x=c"]) == {"m": ["a/m"], "x": ["b", "c"]}
+    assert labelled(["a/m", "b/m"]) == {"a/m": ["a/m"], "b/m": ["b/m"]}
+    with pytest.raises(ConfigError):
+        labelled(["x="])
