@@ -65,6 +65,13 @@ def test_three_ways_to_mine_and_what_follows(home):
         shell(code, home)
 
 
+def test_the_drop_in(home):
+    """One import changed, one row printed."""
+    (code,) = blocks("python", "miner.compat")
+    done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True)
+    assert "'negative': " in done.stdout
+
+
 def test_fine_tuning_with_the_result(home):
     """The fifteen lines train, and save a model that loads."""
     pytest.importorskip("accelerate")

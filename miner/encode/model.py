@@ -33,7 +33,7 @@ class Encoder:
         self.prompts = prompts
         self.similarity: Similarity = _similarity(model, similarity)
         self._routed = any(type(module).__name__ == "Router" for module in model)
-        self._content = _content_hash(model)
+        self._content = content_hash(model)
         self._words = None if self._routed else StaticWords.of(model)
 
     @property
@@ -193,7 +193,7 @@ def _similarity(model: Any, wanted: str) -> Similarity:
     return name  # type: ignore[return-value]  # mypy does not narrow a str to a Literal by membership
 
 
-def _content_hash(model: Any) -> str:
+def content_hash(model: Any) -> str:
     """sha256 over every tensor, the tokenizer and the settings of every module, as they are in memory."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):

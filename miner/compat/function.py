@@ -1,0 +1,78 @@
+"""`mine_hard_negatives`: the one function of this room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from miner.compat.asked import ask
+from miner.compat.choose import choose
+from miner.compat.embed import embed
+from miner.compat.pairs import Pairs
+from miner.compat.printed import statistics
+from miner.compat.repairs import repairs
+from miner.compat.search import open_search
+from miner.compat.tables import table
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def mine_hard_negatives(
+    dataset: Dataset,
+    model: Any,
+    anchor_column_name: str | None = None,
+    positive_column_name: str | None = None,
+    corpus: list[str] | None = None,
+    cross_encoder: Any = None,
+    range_min: int = 0,
+    range_max: int | None = None,
+    max_score: float | None = None,
+    min_score: float | None = None,
+    absolute_margin: float | None = None,
+    relative_margin: float | None = None,
+    num_negatives: int = 3,
+    sampling_strategy: Literal["random", "top"] = "top",
+    query_prompt_name: str | None = None,
+    query_prompt: str | None = None,
+    corpus_prompt_name: str | None = None,
+    corpus_prompt: str | None = None,
+    include_positives: bool = False,
+    output_format: Literal["triplet", "n-tuple", "labeled-pair", "labeled-list"] = "triplet",
+    output_scores: bool = False,
+    batch_size: int = 32,
+    faiss_batch_size: int = 16384,
+    use_faiss: bool = False,
+    use_multi_process: list[str] | bool = False,
+    verbose: bool = True,
+    cache_folder: str | None = None,
+    as_triplets: bool | None = None,
+    margin: float | None = None,
+) -> Dataset:
+    """Mine hard negatives for a dataset of (anchor, positive) rows: sentence-transformers 6.2.0's function on this project's engine.
+
+    model: a SentenceTransformer, or any object with `encode_query`, `encode_document`, `similarity` and `similarity_pairwise`.
+    corpus: texts to mine from beside the positives. cross_encoder: anything with `predict`; its scores replace the model's where a
+    margin, max_score or min_score is set.
+
+    Judging: an own positive is never a negative (unless include_positives); with P the query's weakest positive's score, s above
+    P - absolute_margin, P - |P| * relative_margin or max_score, or below min_score, is dropped. range_min and range_max count what is left.
+    Choosing: the first num_negatives ("top"), or as many drawn from Python's global `random` ("random").
+    Rows: "triplet" anchor, positive, negative · "n-tuple" anchor, positive, negative_1 … (rows that are full) · "labeled-pair" anchor,
+    passage, label · "labeled-list" anchor, passages, labels; output_scores adds or puts in their place the scores.
+
+    Vectors go through `cache_folder` if it is given; it is found by the model's content. Where this leaves the original: `Repairs`.
+    Raises ValueError for arguments, as the original does, and ModelError where a model gives NaN.
+    """
+    given = dict(locals())
+    from datasets import Dataset
+
+    asked = ask(dataset, given, repairs())
+    pairs = Pairs.read(dataset, corpus, asked)
+    queries, passages = embed(model, pairs, asked)
+    mined = choose(open_search(model, queries, passages, pairs, asked), pairs, asked)
+    asked.say("Negative candidates mined, preparing dataset...")
+    made = table(pairs, asked, mined)
+    found = Dataset.from_dict(made.columns)
+    if verbose:
+        statistics(asked, mined, made, len(found), len(pairs.queries))
+    return found
