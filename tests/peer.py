@@ -10,8 +10,8 @@ import io
 import logging
 import random
 import re
-import warnings
 import tempfile
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import SimpleNamespace
