@@ -1,16 +1,17 @@
-"""Candidates, scores and evidence on disk: retrieve once, choose many times. One Parquet row per query, one row group per block.
+"""Candidates, scores and evidence on disk: retrieve once, choose many times. A folder with one Parquet file per block of queries.
 
 Columns: query_id; query, positives, rows as row numbers into the run's own dataset; scores float32; one list per evidence.
-A query searched deeper has longer lists. Read it with anything that reads Parquet.
+A query searched deeper has longer lists. Read it with anything that reads Parquet (`pandas.read_parquet(folder)`). A file is absent or
+complete, so a run that was interrupted goes on with the blocks that are missing.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,31 +26,41 @@ LISTS = {"positives": pa.int32(), "positive_scores": pa.float32(), "rows": pa.in
 
 
 class CandidateWriter:
-    """Writes blocks as they come; `about` (similarity, depth …) goes into the file's metadata."""
+    """Writes blocks into `folder`, in any order and from several threads; `about` (similarity, depth …) goes into each file's metadata."""
 
-    def __init__(self, path: Path, dataset: Dataset, about: Mapping[str, Any]) -> None:
-        self._path, self._dataset = path, dataset
+    def __init__(self, folder: Path, dataset: Dataset, about: Mapping[str, Any]) -> None:
+        self._folder, self._dataset = folder, dataset
         self._about = {"hardneg": json.dumps({"version": VERSION, **about})}
-        self._writer: pq.ParquetWriter | None = None
+        folder.mkdir(exist_ok=True)
 
-    def __enter__(self) -> Self:
-        return self
+    def missing(self, blocks: int) -> list[int]:
+        """Numbers of the blocks that are not there yet, of so many."""
+        return [number for number in range(blocks) if not self._file(number).exists()]
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._writer:
-            self._writer.close()
-
-    def write(self, block: Block) -> None:
-        """Append one row group, its queries in id order."""
+    def write(self, number: int, block: Block) -> None:
+        """Put one block on disk, its queries in id order."""
         tables = [self._table(part) for part in block.parts]
         table = pa.concat_tables(tables)
         if len(tables) > 1:
             order = np.argsort([text.encode() for text in table["query_id"].to_pylist()], kind="stable")
             table = table.take(pa.array(order))
-        if self._writer is None:
-            schema = table.schema.with_metadata(self._about)
-            self._writer = pq.ParquetWriter(self._path, schema, compression="lz4", use_dictionary=["query_id"], write_statistics=False)
-        self._writer.write_table(table.replace_schema_metadata(self._about), row_group_size=len(table))
+        file = self._file(number)
+        half = file.with_name(f".{file.name}")
+        with half.open("wb") as sink:
+            pq.write_table(
+                table.replace_schema_metadata(self._about),
+                sink,
+                row_group_size=max(1, len(table)),
+                compression="lz4",
+                use_dictionary=["query_id"],
+                write_statistics=False,
+            )
+            sink.flush()
+            os.fsync(sink.fileno())
+        half.replace(file)
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"block-{number:06d}.parquet"
 
     def _table(self, part: Candidates) -> pa.Table:
         there = part.positives >= 0
@@ -65,45 +76,62 @@ class CandidateWriter:
         return pa.table(columns)
 
 
-def read_blocks(path: Path) -> Iterator[list[Candidates]]:
+def blocks(folder: Path) -> list[Path]:
+    """The files of all blocks, in the order of their queries' ids. StorageError when there is none."""
+    files = sorted(folder.glob("block-*.parquet"))
+    if not files:
+        raise StorageError(f"{folder} cannot be read as candidates: it holds no block")
+    return files
+
+
+def read_blocks(folder: Path) -> Iterator[list[Candidates]]:
     """Block by block, the candidates of its queries: one Candidates per length of list, in order of length."""
-    file, depth = _open(path), about(path)["depth"]
-    for group in range(file.num_row_groups):
-        table = file.read_row_group(group)
-        widths = np.diff(table["rows"].combine_chunks().offsets.to_numpy())
-        yield [_part(table.filter(pa.array(widths == width)), int(width), depth) for width in np.unique(widths)]
+    depth = about(folder)["depth"]
+    return (read_block(file, depth) for file in blocks(folder))
 
 
-def read_query(path: Path, place: int) -> Candidates:
+def read_block(file: Path, depth: int) -> list[Candidates]:
+    """The candidates of one block; `depth` is what `about` tells."""
+    table = _open(file).read()
+    widths = np.diff(table["rows"].combine_chunks().offsets.to_numpy())
+    return [_part(table.filter(pa.array(widths == width)), int(width), depth) for width in np.unique(widths)]
+
+
+def read_query(folder: Path, place: int) -> Candidates:
     """The candidates of one query, the `place`-th in id order, from 0; no other block is read. StorageError when there is no such query."""
-    file, start = _open(path), 0
-    for group in range(file.num_row_groups):
-        count = file.metadata.row_group(group).num_rows
+    start = 0
+    for file in blocks(folder):
+        count = _open(file).metadata.num_rows
         if start <= place < start + count:
-            row = file.read_row_group(group).slice(place - start, 1).combine_chunks()
-            return _part(row, len(row["rows"][0]), about(path)["depth"])
+            row = _open(file).read().slice(place - start, 1).combine_chunks()
+            return _part(row, len(row["rows"][0]), about(folder)["depth"])
         start += count
-    raise StorageError(f"{path} holds candidates of {start} queries: there is no {place + 1}th")
+    raise StorageError(f"{folder} holds candidates of {start} queries: there is no {place + 1}th")
 
 
-def positive_scores(path: Path) -> Floats:
-    """All scores of known positives, in the file's order."""
-    file = _open(path)
-    parts = [file.read_row_group(group, columns=["positive_scores"])["positive_scores"] for group in range(file.num_row_groups)]
+def positive_scores(folder: Path) -> Floats:
+    """All scores of known positives, in the order of the queries' ids."""
+    parts = [_open(file).read(columns=["positive_scores"])["positive_scores"] for file in blocks(folder)]
     return np.concatenate([np.empty(0, dtype=np.float32), *(part.combine_chunks().flatten().to_numpy() for part in parts)])
 
 
-def about(path: Path) -> dict[str, Any]:
+def deeper_than(folder: Path, depth: int) -> int:
+    """How many queries have more than `depth` candidates."""
+    offsets = (_open(file).read(columns=["rows"])["rows"].combine_chunks().offsets.to_numpy() for file in blocks(folder))
+    return sum(int((np.diff(each) > depth).sum()) for each in offsets)
+
+
+def about(folder: Path) -> dict[str, Any]:
     """What the writer put into the metadata."""
-    loaded: dict[str, Any] = json.loads(_open(path).schema_arrow.metadata[b"hardneg"])
+    loaded: dict[str, Any] = json.loads(_open(blocks(folder)[0]).schema_arrow.metadata[b"hardneg"])
     return loaded
 
 
-def _open(path: Path) -> pq.ParquetFile:
+def _open(file: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(file)
     except (OSError, pa.ArrowException) as error:
-        raise StorageError(f"{path} cannot be read as candidates: {error}") from error
+        raise StorageError(f"{file} cannot be read as candidates: {error}") from error
 
 
 def _part(table: pa.Table, width: int, depth: int) -> Candidates:

@@ -21,8 +21,8 @@ from miner.evidence.identity import id_keys
 from miner.ladder import RANDOM, Picked, rung
 from miner.types import Bools, Candidates, Codes, Dataset, Evidence, Filter, Floats, Ints, Negatives, Priority, Rows, Source
 
-BLOCK = 4096
-"""Queries per block: the unit of work, of progress and of the candidate file. Fixed, so that no setting of speed changes a byte."""
+BLOCK = 2048
+"""Queries per block: the unit of work, progress, resuming and of the candidate files. Fixed: no setting of speed changes a byte."""
 
 LIKELY = 1.2
 """A query goes deep at once when about this many times `depth` passages outscore its positive. Only time depends on it."""
@@ -43,14 +43,35 @@ class Block:
         return sum(map(len, self.parts))
 
 
+class Retrieval:
+    """Pass 1 over a dataset: `len()` blocks of queries in id order, each made by a call of its own, in any order or at the same time."""
+
+    def __init__(self, dataset: Dataset, source: Source, config: MiningConfig) -> None:
+        self._dataset, self._source, self._config = dataset, source, config
+        self._evidence = {name: EVIDENCE[name](dataset, source) for name in config.measured}
+        self._shared = {"population": population(dataset, source)} if "population" in config.needed else {}
+        self._order = dataset.queries.id_order.astype(np.int64)
+
+    @property
+    def queries(self) -> int:
+        """Q."""
+        return len(self._order)
+
+    def __len__(self) -> int:
+        return (len(self._order) + BLOCK - 1) // BLOCK
+
+    def __call__(self, number: int) -> Block:
+        """The candidates of block `number`, from 0."""
+        queries = self._order[number * BLOCK : (number + 1) * BLOCK]
+        found = _search(self._dataset, self._source, self._config, queries)
+        measured = [_measured(replace(part, shared=self._shared), self._evidence) for part in found]
+        return Block(_deepened(measured, self._source, self._config, self._evidence))
+
+
 def retrieve(dataset: Dataset, source: Source, config: MiningConfig) -> Iterator[Block]:
     """Pass 1, block by block, queries in id order."""
-    evidence = {name: EVIDENCE[name](dataset, source) for name in config.measured}
-    shared = {"population": population(dataset, source)} if "population" in config.needed else {}
-    order = dataset.queries.id_order.astype(np.int64)
-    for start in range(0, len(order), BLOCK):
-        found = _search(dataset, source, config, order[start : start + BLOCK])
-        yield Block(_deepened([_measured(replace(part, shared=shared), evidence) for part in found], source, config, evidence))
+    retrieval = Retrieval(dataset, source, config)
+    return map(retrieval, range(len(retrieval)))
 
 
 def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Ints) -> list[Candidates]:

@@ -1,7 +1,7 @@
 """A run folder: read, retrieve, choose, write, report, manifest. What the command line, the service and Python all call.
 
     RUN/triplets.jsonl      the training file (elsewhere when --out names a file)
-        candidates.parquet  pass 1: what was retrieved, with scores and evidence
+        candidates.parquet  pass 1: what was retrieved, with scores and evidence; a folder, one Parquet file per block of queries
         dataset/            the texts and judgements, memory-mapped: the run needs nothing else to be exported again
         report.json, report.html, manifest.json
 
@@ -17,6 +17,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from miner import manifest as manifests
-from miner.candidates import CandidateWriter, about, positive_scores, read_blocks
+from miner.candidates import CandidateWriter, about, deeper_than, positive_scores, read_blocks
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Precomputed, StoredVectors, load_encoder
 from miner.encode.model import Encoder
@@ -35,8 +36,9 @@ from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS
 from miner.formats import FORMATS
 from miner.formats.atomic import folder_part, storing, sync_folder
 from miner.formats.files import KINDS, kind_of, open_sink, read_rows, write_bytes, write_json
+from miner.indexes import limit_threads
 from miner.page import page
-from miner.pipeline import BLOCK, Chooser, retrieve
+from miner.pipeline import BLOCK, Chooser, Retrieval
 from miner.read import read
 from miner.report import Tally
 from miner.sources import Dense
@@ -52,6 +54,9 @@ FIRST_PASS = (
 
 CANDIDATE_BYTES = 18
 """Of one candidate on disk, about: row, score, evidence, and the deeper ones spread over all."""
+
+MOST_BLOCKS = 8
+"""Blocks in the making at the same time: each holds some 60 MB at depth 1,000."""
 
 FILE_KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", "")
 DATASET_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", "dataset.json", "errors.jsonl")
@@ -228,15 +233,31 @@ def _first_pass(dataset: Dataset, vectors: Vectors, work: _Work, folder: Path, s
     with work.stage("retrieve"):
         measured = source.measure_recall(config.depth)
         told = {"similarity": source.similarity, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
-        deepened, done = 0, 0
-        with CandidateWriter(folder / "candidates.parquet", dataset, told) as writer:
-            for block in retrieve(dataset, source, config):
-                writer.write(block)
-                deepened += sum(len(part) for part in block.parts if part.rows.shape[1] > config.depth)
-                done += len(block)
-                work.progress("retrieve", done, len(dataset.queries))
+        retrieval = Retrieval(dataset, source, config)
+        writer = CandidateWriter(folder / "candidates.parquet", dataset, told)
+        _retrieve(retrieval, writer, work)
+        deepened = deeper_than(folder / "candidates.parquet", config.depth)
     distinct = len(source.passage_rows)
     work.retrieval = {**told, "index": config.index, "recall": measured, "distinct_passages": distinct, "queries_deepened": deepened}
+
+
+def _retrieve(retrieval: Retrieval, writer: CandidateWriter, work: _Work) -> None:
+    """Every block that is missing, several at a time: one thread each is faster than all threads for one after the other."""
+    todo = writer.missing(len(retrieval))
+    threads = work.runtime.threads or len(os.sched_getaffinity(0))
+    crew = max(1, min(threads, MOST_BLOCKS, len(todo)))
+
+    def one(number: int) -> None:
+        writer.write(number, retrieval(number))
+
+    with ThreadPoolExecutor(crew, "retrieve", limit_threads, (max(1, threads // crew),)) as pool:
+        try:
+            for done, future in enumerate(as_completed([pool.submit(one, number) for number in todo]), 1 + len(retrieval) - len(todo)):
+                future.result()
+                work.progress("retrieve", min(done * BLOCK, retrieval.queries), retrieval.queries)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
 def _second_pass(dataset: Dataset, work: _Work, target: _Target, known: dict[str, Any]) -> None:
@@ -378,7 +399,13 @@ def _adopt(dataset: Dataset, folder: Path) -> Dataset:
 
 
 def _link(source: Path, target: Path) -> None:
+    """A hard link where the file system can, a copy elsewhere; of a folder, of each of its files."""
     with storing(target):
+        if source.is_dir():
+            target.mkdir()
+            for file in source.iterdir():
+                _link(file, target / file.name)
+            return
         try:
             os.link(source, target)
         except OSError:

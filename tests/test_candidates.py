@@ -17,10 +17,10 @@ from miner.sources import Dense
 def written(world, config, folder):
     """(dataset, what was in memory by query, the file)."""
     dataset, told = dataset_of(world, into=folder / "dataset"), {}
-    with CandidateWriter(folder / "c.parquet", dataset, {"depth": config.depth, "similarity": world.similarity}) as writer:
-        for block in retrieve(dataset, Dense(dataset, Prescribed(world), folder), config):
-            writer.write(block)
-            told |= by_query(block.parts)
+    writer = CandidateWriter(folder / "c.parquet", dataset, {"depth": config.depth, "similarity": world.similarity})
+    for number, block in enumerate(retrieve(dataset, Dense(dataset, Prescribed(world), folder), config)):
+        writer.write(number, block)
+        told |= by_query(block.parts)
     return dataset, told, folder / "c.parquet"
 
 
@@ -76,7 +76,8 @@ def test_what_is_told_about_the_file(tmp_path):
 def test_a_file_that_is_none_is_told(tmp_path, content):
     """Missing, empty or something else."""
     path = tmp_path / "c.parquet"
+    path.mkdir()
     if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(StorageError, match=r"c\.parquet cannot be read as candidates"):
+        (path / "block-000000.parquet").write_bytes(content)
+    with pytest.raises(StorageError, match=r"c\.parquet.* cannot be read as candidates"):
         positive_scores(path)

@@ -38,7 +38,10 @@ MAY = {
     "miner.run": LOW
     | {
         f"miner.{name}"
-        for name in ("candidates", "config", "encode", "evidence", "formats", "manifest", "page", "pipeline", "read", "report", "sources")
+        for name in (
+            *("candidates", "config", "encode", "evidence", "formats", "indexes", "manifest", "page", "pipeline", "read", "report"),
+            "sources",
+        )
     },
     # what looks back at runs
     "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.pipeline"},

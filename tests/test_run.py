@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import config_of, make
 
+from miner import pipeline
 from miner import run as module
+from miner.candidates import blocks
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError, HardnegError, IntegrityError, StorageError
 from miner.read import read_inline
@@ -234,6 +236,19 @@ def test_an_input_that_changed_is_told(tmp_path):
     corpus.write_text(corpus.read_text() + "\n")
     assert run.differences() == [f"input {corpus} has changed since"]
     assert run.manifest["inputs"]["data"] == str(tmp_path / "data")
+
+
+def test_blocks_made_at_the_same_time_are_the_same(dataset, config, tmp_path, monkeypatch):
+    """One thread or many, whatever the blocks: the same training file; the same blocks give the same candidate files."""
+    runs = {}
+    for block, threads in [(4096, 1), (2, 1), (2, 3)]:
+        monkeypatch.setattr(pipeline, "BLOCK", block)
+        runs[block, threads] = mine(dataset, config, out=tmp_path / f"{block}-{threads}", runtime=Runtime.of(threads=threads))
+    files = [run.file.read_bytes() for run in runs.values()]
+    assert files[0] == files[1] == files[2]
+    some, others = ([file.read_bytes() for file in blocks(runs[2, threads].folder / "candidates.parquet")] for threads in (1, 3))
+    assert len(some) == 3
+    assert some == others
 
 
 def test_a_wrong_kind_is_refused(dataset, config, tmp_path):

@@ -155,9 +155,9 @@ def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact
     """Both passes, through the candidate file, in the oracle's words."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "candidates.parquet"
-        with CandidateWriter(path, dataset, {"depth": config.depth}) as writer:
-            for block in retrieve(dataset, Dense(dataset, vectors, Path(folder), index), config):
-                writer.write(block)
+        writer = CandidateWriter(path, dataset, {"depth": config.depth})
+        for number, block in enumerate(retrieve(dataset, Dense(dataset, vectors, Path(folder), index), config)):
+            writer.write(number, block)
         chooser = Chooser(dataset, config, positive_scores(path))
         rows = [row for parts in read_blocks(path) for part in parts for row in _told(dataset, config, *chooser.choose(part))]
     return sorted(rows, key=lambda row: row.query.encode())

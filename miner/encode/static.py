@@ -7,16 +7,21 @@ ASCII takes the short way, everything else (other scripts, control characters, s
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 
-from miner.types import Floats, Ints
+from miner.types import Bools, Codes, Floats, Ints
 
-WORD = re.compile(r"[a-z0-9]+|[!-/:-@\[-`{-~]")
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+SPACE, ALNUM, MARK, CONTROL = range(4)
+KINDS = np.full(256, CONTROL, dtype=np.uint8)
+"""What each ASCII byte is to a BERT tokenizer; everything else never gets this far."""
+KINDS[[9, 10, 13, 32]] = SPACE
+KINDS[33:127] = MARK
+KINDS[[*range(48, 58), *range(65, 91), *range(97, 123)]] = ALNUM
 MOST_PIECES = 2**21
 """What is remembered is forgotten beyond this, about 100 MB: other scripts are kept by the text, not by the word."""
 
@@ -28,6 +33,12 @@ class StaticWords:
         self._model, self._tokenizer = model, model[0].tokenizer
         self._special = [token.lower() for token in special]
         self._forget()
+
+    def _forget(self) -> None:
+        self._places: dict[str, int] = {}
+        self._starts: Ints = np.empty(0, dtype=np.int64)
+        self._lengths: Ints = np.empty(0, dtype=np.int64)
+        self._ids: Ints = np.empty(0, dtype=np.int64)
 
     @classmethod
     def of(cls, model: Any) -> Self | None:
@@ -55,38 +66,66 @@ class StaticWords:
 
     def token_ids(self, texts: Sequence[str]) -> tuple[Ints, Ints]:
         """All piece ids in a row, and how many each text has."""
-        words = [self._words(text) for text in texts]
-        self._learn(words)
-        flat = np.fromiter(map(self._places.__getitem__, (word for each in words for word in each)), dtype=np.int64)
-        starts, lengths = np.array(self._starts)[flat], np.array(self._lengths)[flat]
+        plain = self._plain(texts)
+        whole = [f"\0{text}" for text, is_plain in zip(texts, plain, strict=True) if not is_plain]
+        words, of_word, counts = _cut([text for text, is_plain in zip(texts, plain, strict=True) if is_plain])
+        self._learn([*words, *whole])
+        per_text = np.ones(len(texts), dtype=np.int64)
+        per_text[plain] = counts
+        places = np.empty(int(per_text.sum()), dtype=np.int64)
+        is_word = np.repeat(plain, per_text)
+        places[is_word] = np.array([self._places[word] for word in words], dtype=np.int64)[of_word]
+        places[~is_word] = [self._places[text] for text in whole]
+        starts, lengths = self._starts[places], self._lengths[places]
         begin = np.cumsum(lengths) - lengths
-        ids = np.array(self._ids, dtype=np.int64)[np.repeat(starts - begin, lengths) + np.arange(int(lengths.sum()))]
-        per_text = np.concatenate([[0], np.cumsum(lengths)])[
-            np.concatenate([[0], np.cumsum([len(each) for each in words])]).astype(np.int64)
-        ]
-        return ids, np.diff(per_text)
+        ids = self._ids[np.repeat(starts - begin, lengths) + np.arange(int(lengths.sum()))]
+        pieces = np.concatenate([[0], np.cumsum(lengths)])[np.concatenate([[0], np.cumsum(per_text)])]
+        return ids, np.diff(pieces)
 
-    def _words(self, text: str) -> list[str]:
-        """The words of a plain text; any other text is one word, which the tokenizer cuts."""
-        lower = text.lower()
-        if not text.isascii() or CONTROL.search(text) or any(token in lower for token in self._special):
-            return [f"\0{text}"]
-        return WORD.findall(lower)
+    def _plain(self, texts: Sequence[str]) -> Bools:
+        """Shape (len(texts),): True where a text is ASCII without control characters and special tokens; the others stay whole."""
+        plain = np.fromiter(map(str.isascii, texts), dtype=np.bool_, count=len(texts))
+        together = "\n".join(text for text, is_plain in zip(texts, plain, strict=True) if is_plain).lower()
+        if not (KINDS[_bytes(together)] == CONTROL).any() and not any(token in together for token in self._special):
+            return plain
+        for place in np.flatnonzero(plain).tolist():
+            lower = texts[place].lower()
+            plain[place] = not (KINDS[_bytes(lower)] == CONTROL).any() and not any(token in lower for token in self._special)
+        return plain
 
-    def _learn(self, words: Sequence[Sequence[str]]) -> None:
+    def _learn(self, words: Sequence[str]) -> None:
         if len(self._ids) > MOST_PIECES:
             self._forget()
-        new = list(dict.fromkeys(word for each in words for word in each if word not in self._places))
-        for word, encoding in zip(
-            new, self._tokenizer.encode_batch([word.removeprefix("\0") for word in new], add_special_tokens=False), strict=True
-        ):
-            self._places[word] = len(self._starts)
-            self._starts.append(len(self._ids))
-            self._lengths.append(len(encoding.ids))
-            self._ids.extend(encoding.ids)
+        new = list(dict.fromkeys(word for word in words if word not in self._places))
+        found = self._tokenizer.encode_batch([word.removeprefix("\0") for word in new], add_special_tokens=False)
+        pieces = [encoding.ids for encoding in found]
+        lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
+        self._places |= {word: place for place, word in enumerate(new, len(self._starts))}
+        self._starts = np.concatenate([self._starts, len(self._ids) + np.cumsum(lengths) - lengths])
+        self._lengths = np.concatenate([self._lengths, lengths])
+        self._ids = np.concatenate([self._ids, np.fromiter(chain.from_iterable(pieces), dtype=np.int64, count=int(lengths.sum()))])
 
-    def _forget(self) -> None:
-        self._places: dict[str, int] = {}
-        self._starts: list[int] = []
-        self._lengths: list[int] = []
-        self._ids: list[int] = []
+
+def _cut(texts: Sequence[str]) -> tuple[list[str], Ints, Ints]:
+    """The distinct words of plain texts; for each word in a row, which it is; and how many words each text has.
+
+    All texts at once: a word is a run of letters and digits, or one mark. NUL, which no plain text holds, keeps texts apart.
+    """
+    data = _bytes("\0".join(texts).lower())
+    kinds = KINDS[data]
+    alnum = kinds == ALNUM
+    begins = kinds == MARK
+    begins[:1] |= alnum[:1]
+    begins[1:] |= alnum[1:] & ~alnum[:-1]
+    inside = alnum | (kinds == MARK)
+    ends_of_texts = np.flatnonzero(data == 0)
+    starts = np.flatnonzero(begins)
+    counts = np.diff(np.concatenate([[0], np.searchsorted(starts, ends_of_texts), [len(starts)]])) if len(texts) else np.empty(0, np.int64)
+    offsets = np.concatenate([np.flatnonzero(begins[inside]), [int(inside.sum())]]).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data[inside])]
+    words = pa.Array.from_buffers(pa.string(), len(starts), buffers).dictionary_encode()
+    return words.dictionary.to_pylist(), words.indices.to_numpy().astype(np.int64), counts
+
+
+def _bytes(text: str) -> Codes:
+    return np.frombuffer(text.encode(), dtype=np.uint8)

@@ -20,12 +20,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import StorageError
-from miner.types import Floats, Ints
+from miner.types import Floats, Ints, Texts
 
 KEY_BYTES = 16
 VERSION = 1
@@ -36,6 +37,20 @@ def text_keys(texts: Iterable[str]) -> Keys:
     """Shape (n, 2): the first 128 bits of each text's sha256, big-endian halves."""
     digests = b"".join(hashlib.sha256(text.encode()).digest()[:KEY_BYTES] for text in texts)
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64).reshape(-1, 2)
+
+
+_known: WeakKeyDictionary[Texts, tuple[Keys, Ints]] = WeakKeyDictionary()
+
+
+def keys_of(texts: Texts) -> tuple[Keys, Ints]:
+    """Of every row: the key of its text, shape (N, 2), and its characters, shape (N,). Made once for as long as the texts are open."""
+    if texts not in _known:
+        keys, lengths = [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
+        for batch in texts.all_texts():
+            keys.append(text_keys(batch))
+            lengths.append(np.fromiter(map(len, batch), dtype=np.int64, count=len(batch)))
+        _known[texts] = np.concatenate(keys), np.concatenate(lengths)
+    return _known[texts]
 
 
 class Store:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from miner.encode.model import Encoder
-from miner.encode.store import Keys, Store, text_keys
+from miner.encode.store import Keys, Store, keys_of
 from miner.errors import ModelError
 from miner.types import Dataset, Floats, Ints, Progress, Rows, Side, Similarity, Texts
 
@@ -49,7 +49,7 @@ class StoredVectors:
         count = 0
         sides: tuple[tuple[Texts, Side], ...] = ((dataset.corpus, "passage"), (dataset.queries, "query"))
         for texts, side in sides:
-            keys, _ = _keys_and_lengths(texts, np.arange(len(texts)))
+            keys, _ = keys_of(texts)
             count += len(np.unique(keys[self._store(side).find(keys) < 0], axis=0))
         return count
 
@@ -70,7 +70,8 @@ class StoredVectors:
     def _ensure(self, texts: Texts, rows: Ints, side: Side) -> tuple[Store, Ints]:
         """Encode what is missing; the store, and the place of each row's vector in it."""
         store = self._store(side)
-        keys, lengths = _keys_and_lengths(texts, rows)
+        all_keys, all_lengths = keys_of(texts)
+        keys, lengths = all_keys[rows], all_lengths[rows]
         missing = np.flatnonzero(store.find(keys) < 0)
         if len(missing):
             _, first = np.unique(keys[missing], axis=0, return_index=True)
@@ -100,15 +101,6 @@ class StoredVectors:
             self._stores[fingerprint] = Store(self._cache, fingerprint, self.encoder.dim, self.encoder.name)
         self._stores[fingerprint].refresh()
         return self._stores[fingerprint]
-
-
-def _keys_and_lengths(texts: Texts, rows: Ints) -> tuple[Keys, Ints]:
-    keys, lengths = [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
-    for start in range(0, len(rows), READ_ROWS):
-        batch = texts.texts(rows[start : start + READ_ROWS])
-        keys.append(text_keys(batch))
-        lengths.append(np.fromiter(map(len, batch), dtype=np.int64, count=len(batch)))
-    return np.concatenate(keys), np.concatenate(lengths)
 
 
 def _blocks(order: Ints, lengths: Ints) -> list[Ints]:

@@ -85,11 +85,8 @@ def _hashes(texts: Texts) -> NDArray[np.uint64]:
 
 
 def _hashed(texts: Texts) -> NDArray[np.uint64]:
-    parts = [np.empty(0, dtype=np.uint64)]
-    for start in range(0, len(texts), 16_384):
-        batch = texts.texts(np.arange(start, min(start + 16_384, len(texts))))
-        parts.append(np.fromiter((xxhash.xxh3_64_intdigest(normalise(text).encode()) for text in batch), dtype=np.uint64, count=len(batch)))
-    return np.concatenate(parts)
+    hashes = (xxhash.xxh3_64_intdigest(normalise(text).encode()) for batch in texts.all_texts() for text in batch)
+    return np.fromiter(hashes, dtype=np.uint64, count=len(texts))
 
 
 def _among(rows: Rows, positives: Rows, group: Rows) -> Bools:

@@ -47,3 +47,11 @@ def tuned_faiss(dims: int) -> Any:
     if faiss.cvar.distance_compute_blas_threshold >= MATRIX_QUERIES * dims:
         faiss.cvar.distance_compute_blas_threshold = MATRIX_QUERIES * dims
     return faiss
+
+
+def limit_threads(count: int) -> None:
+    """Let FAISS use `count` threads for what the calling thread asks of it; other threads are not concerned."""
+    tune_blas()
+    import faiss
+
+    faiss.omp_set_num_threads(count)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from miner.encode.store import text_keys
+from miner.encode.store import keys_of
 from miner.indexes import Exact, Factory, recall
 from miner.sources.scoring import order_keys, pair_scores
 from miner.types import Dataset, Floats, Ints, Rows, Similarity, Texts, Vectors
@@ -69,7 +69,7 @@ class Dense:
     def above(self, queries: Ints, bar: Floats) -> NDArray[np.float64]:
         """Shape (B,): about how many passages score above `bar` (B,), from an even sample of up to 1,024."""
         step = max(1, len(self.passages) // SAMPLE)
-        sample, some = self.passages[::step].astype(np.float64), self.queries[queries].astype(np.float64)
+        sample, some = np.ascontiguousarray(self.passages[::step]), self.queries[queries]
         scores = some @ sample.T
         if self.similarity == "euclidean":
             squared = (some**2).sum(axis=1)[:, None] + (sample**2).sum(axis=1) - 2 * scores
@@ -89,10 +89,7 @@ class Dense:
 def distinct(texts: Texts) -> tuple[Rows, Rows]:
     """Rows (U,) of the distinct texts, by id, the smallest id of equals; and for every row (N,) the position of its text among them."""
     order = texts.id_order
-    keys = np.concatenate(
-        [np.empty((0, 2), dtype=np.uint64)]
-        + [text_keys(texts.texts(order[start : start + 16_384])) for start in range(0, len(order), 16_384)]
-    )
+    keys = keys_of(texts)[0][order]
     by_text = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: equal texts stay in id order
     new = np.ones(len(order), dtype=bool)
     new[1:] = (keys[by_text[1:]] != keys[by_text[:-1]]).any(axis=1)
