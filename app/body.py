@@ -5,8 +5,10 @@ orjson refuses what Python's own reader lets through: NaN, infinity, half charac
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import orjson
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from app.errors import NotJson, TooLarge, WrongFields, WrongMedia
@@ -14,25 +16,32 @@ from app.schemas import MineRequest, check_limits
 from app.settings import Settings
 
 POINTER_CHARS = 100
+Shape = TypeVar("Shape")
+MINE = TypeAdapter(MineRequest)
 
 
 async def mine_request(request: Request) -> MineRequest:
     """The decoded body of POST /v1/mine."""
-    settings: Settings = request.app.state.settings
-    _check_media(request)
-    wanted = decode(await _read(request, settings.max_body_bytes))
-    check_limits(wanted, settings)
+    wanted = validated(MINE, await json_body(request))
+    check_limits(wanted, request.app.state.settings)
     return wanted
 
 
-def decode(body: bytes) -> MineRequest:
-    """JSON as a request. NotJson, WrongFields or the library's ConfigError say what is wrong."""
+async def json_body(request: Request) -> Any:
+    """The decoded body of a request. NotJson, WrongMedia or TooLarge say what is wrong."""
+    settings: Settings = request.app.state.settings
+    _check_media(request)
+    body = await _read(request, settings.max_body_bytes)
     try:
-        loaded = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise NotJson(f"the body is not JSON: {error.msg}") from None
+
+
+def validated(shape: TypeAdapter[Shape], loaded: Any) -> Shape:
+    """What was decoded, in its shape. WrongFields or the library's ConfigError say what is wrong."""
     try:
-        return MineRequest.model_validate(loaded)
+        return shape.validate_python(loaded)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         raise WrongFields([{"pointer": _pointer(fault["loc"]), "detail": fault["msg"]} for fault in faults]) from None

@@ -9,22 +9,34 @@ from fastapi import Request
 
 from app.engine import Engine
 from app.errors import NotReady
-from app.files import Files
+from app.jobs.worker import Worker
 from app.keys import Keyring
 from app.settings import Settings
-from app.state import State
+from app.stock import Stock
 from app.workers import Workers, begin
 
 
-class Desk:
-    """Opens the engine beside the event loop, so that the service answers, with 503, while a model or a corpus is being opened."""
+class Desk(Stock):
+    """A stock with an engine and workers.
 
-    def __init__(self, settings: Settings, state: State, keyring: Keyring, on_failure: Callable[[BaseException], None]) -> None:
-        self.settings, self.state, self.keyring = settings, state, keyring
+    Opens the engine beside the event loop, so that the service answers, with 503, while a model or a corpus is being opened.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.keyring = Keyring(self.state, settings.digests(), closed=settings.exposed)
         self.workers = Workers(settings.at_once, settings.waiting)
-        self.files = Files(state, settings.keep_free_bytes)
-        self._opening: Future[Engine] = begin(lambda: Engine(settings))
+        self.draining, self.watchers = False, 0
+        self.staff: list[Worker] = []
+        self._opening: Future[Engine] = Future()
+
+    def open(self, on_failure: Callable[[BaseException], None]) -> None:
+        """Begin to open the engine, and to work on jobs. on_failure is called when model or corpus cannot be opened."""
+        self._opening = begin(lambda: Engine(self.settings))
         self._opening.add_done_callback(lambda done: on_failure(error) if (error := done.exception()) else None)
+        self.staff = [Worker(self) for _ in range(self.settings.jobs_at_once)]
+        for worker in self.staff:
+            worker.start()
 
     @property
     def engine(self) -> Engine:
@@ -34,10 +46,13 @@ class Desk:
         return self._opening.result()
 
     def close(self) -> None:
-        """Stop taking work."""
+        """Stop taking work; jobs go back into the queue."""
+        for worker in self.staff:
+            worker.stop()
         self.workers.close()
         if self._opening.done() and not self._opening.exception():
             self._opening.result().close()
+        super().close()
 
 
 def desk(request: Request) -> Desk:

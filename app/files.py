@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select
 
 from app.errors import Conflict, Full, NotFound, WrongMedia
+from app.jobs.task import Output
 from app.state import State
 from app.state.names import new_name, now
 from app.state.tables import files
@@ -83,9 +84,16 @@ class Files:
         with self._state.database.write() as connection:
             return _added(connection, name, suffix, self._state.blobs.keep(part), size, None)
 
-    def adopt(self, connection: Connection, path: Path, name: str, suffix: str, job_id: str) -> File:
-        """A finished file of a job, without a copy, within a transaction of the caller's."""
-        return _added(connection, name, suffix, self._state.blobs.adopt(path), path.stat().st_size, job_id)
+    def adopt(self, connection: Connection, path: Path, output: Output, job_id: str) -> File:
+        """A finished file of a job, without a copy, in the transaction that ends the job."""
+        self._state.blobs.adopt(path, output.sha256)
+        return _added(connection, output.name, output.suffix, output.sha256, path.stat().st_size, job_id)
+
+    def of_job(self, job_id: str) -> list[File]:
+        """What a job has made."""
+        with self._state.database.read() as connection:
+            rows = connection.execute(select(files).where(files.c.job_id == job_id).order_by(files.c.id)).mappings().all()
+        return [File(**row) for row in rows]
 
     def get(self, file_id: str) -> File:
         """NotFound when there is none."""

@@ -44,6 +44,12 @@ def needs(scope: str) -> Callable[[Request], Caller]:
     return check
 
 
+def caller_of(request: Request) -> Caller:
+    """Who asks; the guard has seen to it that there is one."""
+    caller: Caller = request.state.caller
+    return caller
+
+
 class Guard:
     """Refuses, or passes on. What a request holds is noted in its state: `caller`, `request_id`."""
 

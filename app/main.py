@@ -14,13 +14,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app.desk import Desk
+from app.documents import request_schemas
 from app.errors import STATUS, handle
 from app.guard import Guard
 from app.keys import REFRESH_SECONDS, Keyring
-from app.routes import files, keys, mine, probes
-from app.schemas import request_schemas
+from app.routes import corpora, files, jobs, keys, mine, probes
 from app.settings import Settings
-from app.state import open_state
 from miner.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -41,23 +40,21 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None] |
 
     on_failure is called when the model or the corpus cannot be opened; until they are, it answers 503.
     """
-    state = open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None)
-    keyring = Keyring(state, settings.digests(), closed=settings.exposed)
+    at = Desk(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.desk = Desk(settings, state, keyring, on_failure or (lambda error: log.error("cannot be opened: %s", error)))
-        refreshing = asyncio.create_task(_refreshed(keyring))
+        at.open(on_failure or (lambda error: log.error("cannot be opened: %s", error)))
+        refreshing = asyncio.create_task(_refreshed(at.keyring))
         yield
         refreshing.cancel()
-        app.state.desk.close()
-        state.close()
+        await asyncio.to_thread(at.close)
 
     # No page of docs: it would load its scripts from elsewhere. The document itself is behind the key like everything.
     app = Service(title="hardneg", version=version("hardneg"), lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.settings = settings
-    app.add_middleware(Guard, settings=settings, keyring=keyring)
-    for router in (probes.router, mine.router, files.router, keys.router):
+    app.state.settings, app.state.desk = settings, at
+    app.add_middleware(Guard, settings=settings, keyring=at.keyring)
+    for router in (probes.router, mine.router, files.router, corpora.router, jobs.router, keys.router):
         app.include_router(router)
     for kind in (*STATUS, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, handle)

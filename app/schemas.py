@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self, overload
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import models_json_schema
 
+from app.corpora import Corpus
 from app.errors import TooLarge
 from app.files import File
+from app.jobs.rows import Job
 from app.settings import Limits
 from miner.config import MiningConfig
 
@@ -99,6 +100,116 @@ class FileList(BaseModel):
     files: list[FileOut]
 
 
+CorpusName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", examples=["wiki-2026"])]
+FileIds = Annotated[tuple[str, ...], Field(min_length=1, max_length=1000, description="files of passages, by id")]
+
+
+class CorpusRequest(BaseModel):
+    """A corpus to be built: files of passages, and the model that encodes them."""
+
+    model_config = STRICT
+
+    name: CorpusName
+    files: FileIds
+    model: str | None = Field(None, description="one of the server's models; default: the served one")
+    fields: dict[str, str] = Field(default_factory=dict, description="your column names: id=doc_id, text=body …")
+
+
+class CorpusAppend(BaseModel):
+    """Files whose passages join a corpus, as a new version."""
+
+    model_config = STRICT
+
+    files: FileIds
+
+
+class VersionOut(BaseModel):
+    """One version of a corpus."""
+
+    version: int
+    state: Literal["building", "ready", "failed"]
+    files: list[str]
+    passages: int | None
+    sha256: str | None = Field(description="of the texts as they lie on disk")
+    job: str | None
+    created_at: datetime
+
+
+class CorpusOut(BaseModel):
+    """A corpus with its versions, oldest first; the newest ready one is used."""
+
+    id: str
+    name: str
+    model: str
+    fields: dict[str, str]
+    created_at: datetime
+    state: Literal["building", "ready", "failed"]
+    passages: int | None
+    versions: list[VersionOut]
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> Self:
+        """As it is shown."""
+        versions = [VersionOut(**{**vars(one), "job": one.job_id, "created_at": time_of(one.created_at)}) for one in corpus.versions]
+        state = "ready" if corpus.ready else versions[-1].state
+        told = {name: getattr(corpus, name) for name in ("id", "name", "model", "fields")}
+        passages = corpus.ready.passages if corpus.ready else None
+        return cls(**told, created_at=time_of(corpus.created_at), state=state, passages=passages, versions=versions)
+
+
+class CorpusList(BaseModel):
+    """Corpora, oldest first."""
+
+    corpora: list[CorpusOut]
+
+
+class Progressed(BaseModel):
+    """How far a job is: total 0 means that the stage counts nothing."""
+
+    stage: str | None
+    done: int
+    total: int
+
+
+class JobOut(BaseModel):
+    """A job: what was asked for, with every default written out, and what has become of it."""
+
+    id: str
+    kind: str
+    state: Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled", "crashed"]
+    spec: dict[str, Any]
+    progress: Progressed
+    attempts: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: dict[str, Any] = Field(description="counts, and `files`: what was made, by role")
+    error: dict[str, Any] | None
+    last_event: int
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """As it is shown."""
+        told = {name: getattr(job, name) for name in ("id", "kind", "state", "spec", "attempts", "result", "error", "last_event")}
+        times = {name: time_of(getattr(job, name)) for name in ("created_at", "started_at", "finished_at")}
+        return cls(**told, **times, progress=Progressed(stage=job.stage, done=job.done, total=job.total))
+
+
+class JobList(BaseModel):
+    """Jobs, newest first."""
+
+    jobs: list[JobOut]
+
+
+class JobPlan(BaseModel):
+    """What a job would be; nothing was put into the queue."""
+
+    kind: str
+    spec: dict[str, Any]
+    counts: dict[str, Any] = Field(description="what was found in the files")
+    free_bytes: int
+
+
 class KeyOut(BaseModel):
     """A key, without what would open."""
 
@@ -115,11 +226,13 @@ class KeyList(BaseModel):
     keys: list[KeyOut]
 
 
-def request_schemas() -> dict[str, Any]:
-    """The JSON schemas of the bodies we decode ourselves, for the OpenAPI document."""
-    _, document = models_json_schema([(MineRequest, "validation")], ref_template="#/components/schemas/{model}")
-    found: dict[str, Any] = document["$defs"]
-    return found
+@overload
+def time_of(seconds: float) -> datetime: ...
+@overload
+def time_of(seconds: float | None) -> datetime | None: ...
+def time_of(seconds: float | None) -> datetime | None:
+    """Seconds since 1970 as clients see them, in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def check_limits(request: MineRequest, limits: Limits) -> None:

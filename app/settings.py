@@ -51,6 +51,9 @@ class Limits(BaseModel):
     max_file_bytes: Count = Field(4 * 2**30, description="size of a file, unpacked where it was sent packed")
     max_ratio: Count = Field(200, description="bytes that one byte of a packed body may become, after the first MiB")
     keep_free_bytes: Annotated[int, Field(ge=0)] = Field(64 * 2**20, description="room on the disk that uploads and jobs leave")
+    max_jobs_waiting: Count = Field(64, description="jobs that wait for a worker; the next one is answered 429")
+    max_crashes: Count = Field(5, description="times the process of a job may die before the job has crashed")
+    max_watchers: Count = Field(64, description="requests that wait for a job, or follow its events, at a time")
     at_once: Count = Field(2, description="requests that are mined at a time")
     waiting: Annotated[int, Field(ge=0)] = Field(16, description="requests that wait for their turn; the next one is answered 429")
 
@@ -70,12 +73,15 @@ class Settings(Limits):
     dtype: str = "float32"
     similarity: str = "auto"
     index: str = "exact"
+    models: dict[str, str] = Field(default_factory=dict)
     corpus: str | None = None
     cache: Path = Field(default_factory=default_cache)
     data_dir: Path = Field(default_factory=default_data)
     database: SecretStr | None = None
     device: str | None = None
     threads: int | None = None
+    jobs_at_once: int = Field(1, ge=0, le=64)
+    job_threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 2) - 1), ge=1)
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
     api_key: tuple[SecretStr, ...] = ()
@@ -88,6 +94,17 @@ class Settings(Limits):
     def _several(cls, value: Any) -> Any:
         """Several are separated by commas."""
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        """name=folder-or-hub-name, several with commas between them."""
+        if not isinstance(value, str):
+            return value
+        pairs = [item.strip().partition("=") for item in value.split(",") if item.strip()]
+        if not all(name and model for name, _, model in pairs):
+            raise ValueError("models are written name=folder, several with commas between them")
+        return {name: model for name, _, model in pairs}
 
     @classmethod
     def of(cls, **values: Any) -> Self:
@@ -105,6 +122,29 @@ class Settings(Limits):
         if not self.model:
             raise ConfigError("no model is named: give --model or HARDNEG_MODEL, a sentence-transformers folder or a hub name")
         return MiningConfig.of(**{name: getattr(self, name) for name in SERVED})
+
+    @property
+    def allowed_models(self) -> dict[str, str]:
+        """Models that a job may name, and where each is: the served one, and the operator's list."""
+        return {**({self.model: self.model} if self.model else {}), **self.models}
+
+    def resolved(self, config: MiningConfig) -> MiningConfig:
+        """A job's config with a model of the operator's list; of the served model also what the operator has set for it.
+
+        ConfigError names the models there are.
+        """
+        name = config.model or self.model
+        if name not in self.allowed_models or config.revision not in (None, self.revision):
+            raise ConfigError(f"config.model is one of the server's: {', '.join(self.allowed_models) or 'there are none'}")
+        ours = {"model": self.allowed_models[name]}
+        if name == self.model:
+            ours |= {name: getattr(self, name) for name in SERVED if name not in config.model_fields_set and name != "model"}
+        return MiningConfig.of(**{**config.model_dump(), **ours})
+
+    @property
+    def job_runtime(self) -> Runtime:
+        """The same for jobs, which leave the server room."""
+        return Runtime.of(device=self.device, threads=self.job_threads, cache=self.cache)
 
     @property
     def runtime(self) -> Runtime:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from miner.errors import StorageError
-from miner.formats.atomic import Part, sha256_of, storing, sync_folder
+from miner.formats.atomic import Part, storing, sync_folder
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -37,9 +37,9 @@ class Blobs:
         part.commit()
         return self._place(part.path, sha256, move=True)
 
-    def adopt(self, path: Path) -> str:
-        """Keep a file of the data folder as a blob too, without a copy; its hash."""
-        return self._place(path, sha256_of(path), move=False)
+    def adopt(self, path: Path, sha256: str) -> str:
+        """Keep a finished file of the data folder as a blob too, without a copy."""
+        return self._place(path, sha256, move=False)
 
     def remove(self, sha256: str) -> None:
         """Forget a content."""

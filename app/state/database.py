@@ -7,6 +7,7 @@ its beginning (BEGIN IMMEDIATE), so two writers wait for each other and never fa
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,12 @@ class Database:
         """A transaction that is durable when it has ended."""
         with _translated(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
+
+    def clock(self, connection: Connection) -> float:
+        """Seconds since 1970, by the one clock that all workers share: leases are measured with it."""
+        if not self.shared:
+            return time.time()
+        return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
     def close(self) -> None:
         """Let go of all connections."""

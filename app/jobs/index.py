@@ -1,0 +1,120 @@
+"""Kind `index`: files become a version of a corpus, with its vectors. Texts that are in the embedding store are not encoded again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from app.jobs.task import Outcome, link
+from app.stock import Stock
+from miner.config import MiningConfig, Runtime
+from miner.errors import InputError
+from miner.types import Dataset, Progress, Texts
+
+PASSAGES = "passages.jsonl"
+INDEXED = (
+    *(
+        "model",
+        "revision",
+        "query_prompt",
+        "query_prompt_name",
+        "passage_prompt",
+        "passage_prompt_name",
+        "max_length",
+        "dtype",
+        "similarity",
+    ),
+)
+"""Fields of the config that a corpus' vectors depend on."""
+
+
+def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
+    """Link the files into the job's folder."""
+    names = []
+    for place, file_id in enumerate(spec["files"], 1):
+        file = stock.files.get(file_id)
+        names.append(f"inputs/{place}{file.suffix}")
+        link(stock.files.path(file), folder / names[-1])
+    return {**spec, "paths": names, "target": str(stock.corpora.folder(spec["corpus"], spec["version"]))}
+
+
+def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outcome:
+    """In the child: read, encode, lay out. The version's folder is absent or complete."""
+    from miner.encode import StoredVectors, load_encoder
+    from miner.formats.atomic import folder_part, sha256_of, write_json
+
+    config = MiningConfig.of(**spec["config"])
+    Path(spec["target"]).parent.mkdir(parents=True, exist_ok=True)
+    with folder_part(Path(spec["target"]), "about.json") as folder:
+        on_progress("read", 0, 0)
+        texts = _read(spec["paths"], spec["fields"], folder)
+        _write_passages(texts, folder / PASSAGES)
+        on_progress("load model", 0, 0)
+        vectors = StoredVectors(load_encoder(config, runtime), runtime.cache, on_progress)
+        on_progress("encode", 0, len(texts))
+        _lay_out(texts, vectors, folder)
+        sha256 = sha256_of(folder / "corpus.arrow")
+        about = {"passages": len(texts), "sha256": sha256, "model": vectors.describe(), "encoded": vectors.encoded}
+        write_json(folder / "about.json", about)
+    return Outcome({"corpus": spec["corpus"], "version": spec["version"], **about})
+
+
+def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
+    """All files as one corpus, in their order. InputError names a repeated id."""
+    from miner.read.assemble import workplace
+    from miner.read.columns import CORPUS, check_fields
+    from miner.read.ids import firsts
+    from miner.read.rows import open_rows
+    from miner.read.texts import read_texts, rewrite
+
+    check_fields(fields, CORPUS)
+    parts, keys = [], []
+    for path in paths:
+        with workplace(folder / Path(path).name, "fail") as (into, rejects):
+            read = read_texts(open_rows(path, rejects, {}), CORPUS, fields, into / "corpus.arrow", rejects)
+        parts.append(read.texts.path)
+        keys.append(read.keys)
+    rewrite([(part, None) for part in parts], folder / "corpus.arrow")
+    texts = Texts(folder / "corpus.arrow")
+    first = firsts(texts, np.concatenate(keys))
+    repeated = np.flatnonzero(first != np.arange(len(first)))
+    if len(repeated):
+        raise InputError(f"the id '{texts.ids(repeated[:1])[0]}' is in more than one of the files; {len(repeated):,} ids are")
+    for part in parts:
+        part.unlink()
+        part.parent.rmdir() if not any(part.parent.iterdir()) else None
+    return texts
+
+
+def _write_passages(texts: Texts, path: Path) -> None:
+    """The same as JSON lines, for jobs that read the corpus together with queries and judgements."""
+    from miner.formats.atomic import Part
+
+    with Part(path) as part:
+        for batch in texts.batches():
+            rows = batch.to_pylist()
+            part.write(b"".join(orjson.dumps(_passage(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows))
+
+
+def _passage(row: dict[str, Any]) -> dict[str, Any]:
+    extra = orjson.loads(row["extra"]) if row["extra"] else {}
+    kept = {name: row[name] for name in ("title", "group") if row[name] is not None}
+    return {**extra, "_id": row["id"], **kept, "text": row["text"]}
+
+
+def _lay_out(texts: Texts, vectors: Any, folder: Path) -> None:
+    """What a search needs: vectors of the distinct texts, and which row each of them is."""
+    from miner.read import read_inline
+    from miner.sources import Dense
+
+    row = {name: texts.column(name, [0])[0] for name in ("id", "title", "text")}
+    one = read_inline([{"id": "-", "text": "-", "positives": [row["id"]]}], [row], folder / "one")
+    source = Dense(Dataset(one.queries, texts, one.qrels), vectors, folder)
+    np.save(folder / "rows.npy", source.passage_rows)
+    np.save(folder / "position.npy", source.position)
+    for path in (*(folder / "one").iterdir(), folder / "queries.f32"):
+        path.unlink()
+    (folder / "one").rmdir()

@@ -1,0 +1,105 @@
+"""Kind `mine`: the library's own `mine`, over files and stored corpora. The same bytes as the command line writes for the same config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from app.errors import Conflict
+from app.jobs.task import Outcome, Output, link
+from app.schemas import STRICT
+from app.stock import Stock
+from miner.config import Inputs, MiningConfig, Runtime
+from miner.types import Progress
+
+FileKind = Literal["jsonl", "jsonl.gz", "jsonl.zst", "parquet"]
+
+
+class JobInputs(BaseModel):
+    """What is read: files by id, a corpus by name or id. The same choices as on the command line."""
+
+    model_config = STRICT
+
+    corpus: str | None = Field(None, description="a stored corpus (name or id), or a file of passages")
+    queries: str | None = Field(None, description="a file of queries")
+    qrels: tuple[str, ...] = Field((), description="files of judgements")
+    pairs: str | None = Field(None, description="a file of (query, positive) rows")
+    fields: dict[str, str] = Field(default_factory=dict, description="your column names: query=question, positive=answer …")
+    on_error: Literal["fail", "skip"] = "fail"
+
+
+class MineJob(BaseModel):
+    """Mine hard negatives, and write a training file."""
+
+    model_config = STRICT
+
+    kind: Literal["mine"]
+    inputs: JobInputs
+    config: MiningConfig = MiningConfig.of()
+    file_kind: FileKind = Field("jsonl", description="what the training file is written as")
+
+
+def resolve(asked: MineJob, stock: Stock) -> dict[str, Any]:
+    """The spec with the operator's model, and with every name looked up. NotFound, Conflict, ConfigError say what is wrong."""
+    given = asked.inputs
+    files = [given.queries, given.pairs, *given.qrels]
+    corpus = None
+    if given.corpus and not given.corpus.startswith("file_"):
+        found = stock.corpora.get(given.corpus)
+        if found.ready is None:
+            raise Conflict("this corpus has no version that is ready: see its job")
+        corpus = {"id": found.id, "version": found.ready.version}
+    else:
+        files.append(given.corpus)
+    for name in filter(None, files):
+        stock.files.get(name)
+    Inputs.of(**given.model_dump())  # which of them go together
+    config = stock.settings.resolved(asked.config)
+    return {**asked.model_dump(mode="json"), "config": config.model_dump(mode="json"), "corpus": corpus}
+
+
+def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
+    """Link what is read into the job's folder; the spec with paths in it."""
+    given = dict(spec["inputs"])
+    for role in ("queries", "pairs", "corpus"):
+        if given[role] and not (role == "corpus" and spec["corpus"]):
+            given[role] = _linked(given[role], role, stock, folder)
+    given["qrels"] = [_linked(name, f"qrels-{place}", stock, folder) for place, name in enumerate(given["qrels"], 1)]
+    if spec["corpus"]:
+        source = stock.corpora.passages(spec["corpus"]["id"], spec["corpus"]["version"])
+        given["corpus"] = f"inputs/{source.name}"
+        link(source, folder / given["corpus"])
+    return {**spec, "inputs": given}
+
+
+def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outcome:
+    """In the child: mine, and tell what was made."""
+    from miner.run import mine
+
+    inputs, config = Inputs.of(**spec["inputs"]), MiningConfig.of(**spec["config"])
+    run = mine(inputs, config, out="run", runtime=runtime, kind=f".{spec['file_kind']}", force=True, on_progress=on_progress)
+    return told(run)
+
+
+def told(run: Any) -> Outcome:
+    """A finished run as the client sees it: counts, and training file, report and manifest as files."""
+    hashes = {name: output["sha256"] for name, output in run.manifest["outputs"].items()}
+    outputs = [_output(role, name, hashes) for role, name in (("training_file", run.file.name), ("report", "report.json"))]
+    outputs += [_output("report_page", "report.html", hashes), _output("manifest", "manifest.json", hashes)]
+    return Outcome({"counts": run.manifest["counts"], "mining": run.report["counts"]}, outputs)
+
+
+def _output(role: str, name: str, hashes: dict[str, str]) -> Output:
+    from miner.formats.atomic import sha256_of
+
+    suffix = next(kind for kind in (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".json", ".html") if name.endswith(kind))
+    return Output(role, name, f"run/{name}", suffix, hashes.get(name) or sha256_of(f"run/{name}"))
+
+
+def _linked(file_id: str, role: str, stock: Stock, folder: Path) -> str:
+    file = stock.files.get(file_id)
+    name = f"inputs/{role}{file.suffix}"
+    link(stock.files.path(file), folder / name)
+    return name

@@ -1,0 +1,74 @@
+"""What a job has made, on its way out: the training rows as lines, and everything that goes when the job goes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from anyio.to_thread import run_sync
+from starlette.datastructures import Headers
+from starlette.responses import Response, StreamingResponse
+
+from app.asking import resolve
+from app.content import Content, headers_of
+from app.desk import Desk
+from app.errors import Conflict
+from app.jobs.kinds import KINDS
+from app.jobs.rows import Job
+from app.schemas import JobPlan
+from miner.config import Inputs
+from miner.formats.files import read_rows
+
+LINES = "application/x-ndjson"
+BATCH = 256
+
+
+async def rows(at: Desk, job: Job, asked: Headers) -> Response:
+    """The rows of a job that succeeded. Conflict where there are none."""
+    file_id = job.result.get("files", {}).get("training_file")
+    if job.state != "succeeded" or file_id is None:
+        raise Conflict(f"there are no training rows: this job is {job.state}, of kind {job.kind}")
+    file = await run_sync(at.files.get, file_id)
+    if file.suffix == ".jsonl":
+        return Content(at.files.path(file), file.bytes, file.etag, file.name, LINES, headers_of(asked))
+    return StreamingResponse(_lines(at.state.jobs / job.id / "run" / file.name), media_type=LINES)
+
+
+def plan(wanted: Any, at: Desk) -> JobPlan:
+    """What a job would be: the spec, and for a mining job what is in the files, read as the job would read them."""
+    spec = resolve(wanted, at)
+    counts: dict[str, Any] = {}
+    if wanted.kind == "mine":
+        from miner.read import read
+
+        with tempfile.TemporaryDirectory(dir=at.state.incoming, prefix="plan-") as folder:
+            paths = KINDS["mine"].prepare(spec, at, Path(folder))["inputs"]
+            inputs = {name: value for name, value in paths.items() if name != "qrels"}
+            inputs = {
+                name: f"{folder}/{value}" if name in ("corpus", "queries", "pairs") and value else value for name, value in inputs.items()
+            }
+            inputs["qrels"] = tuple(f"{folder}/{name}" for name in paths["qrels"])
+            counts = dict(read(Inputs.of(**inputs), Path(folder) / "dataset", spec["config"]["min_grade"]).reading)
+    return JobPlan(kind=wanted.kind, spec=spec, counts=counts, free_bytes=at.state.free_bytes())
+
+
+def remove(at: Desk, job_id: str) -> None:
+    """Forget a job: its row first, then its files, then its folder, so that a cut leaves bytes and never a lie."""
+    files = at.files.of_job(job_id)
+    at.queue.remove(job_id)
+    at.files.forget(files)
+    shutil.rmtree(at.state.jobs / job_id, ignore_errors=True)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    held: list[bytes] = []
+    for row in read_rows(path):
+        held.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        if len(held) == BATCH:
+            yield b"".join(held)
+            held.clear()
+    yield b"".join(held)

@@ -1,0 +1,91 @@
+"""/v1/jobs: long work that goes on without whoever asked for it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from app import asking, results, watch
+from app.desk import Desk, desk
+from app.guard import caller_of
+from app.keys import Caller
+from app.schemas import JobList, JobOut, JobPlan
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+At = Annotated[Desk, Depends(desk)]
+By = Annotated[Caller, Depends(caller_of)]
+Key = Annotated[str | None, Depends(asking.idempotency_key)]
+State = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled", "crashed"]
+KEY_PARAMETER = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 255}}
+BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobRequest"}}}},
+    "parameters": [KEY_PARAMETER],
+}
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
+
+
+@router.post(
+    "", status_code=202, response_model=JobOut | JobPlan, openapi_extra=BODY, responses={200: {"model": JobPlan}}, operation_id="create_job"
+)
+def create_job(
+    wanted: Annotated[Any, Depends(asking.job_request)], response: Response, at: At, by: By, key: Key, dry_run: bool = False
+) -> Any:
+    """Put a job into the queue; with ?dry_run=true say what it would be, and do nothing."""
+    if dry_run:
+        response.status_code = 200
+        return results.plan(wanted, at)
+    job = asking.submit(wanted, at, by, key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return JobOut.of(job)
+
+
+@router.get("", response_model=JobList, operation_id="list_jobs")
+def list_jobs(
+    at: At,
+    state: State | None = None,
+    kind: Annotated[str | None, Query(max_length=100)] = None,
+    after: Annotated[str, Query(max_length=100)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> JobList:
+    """The jobs, newest first; `after` goes on behind one."""
+    return JobList(jobs=[JobOut.of(job) for job in at.queue.ls(state, kind, after, limit)])
+
+
+@router.get("/{job_id}", response_model=JobOut, operation_id="get_job")
+async def get_job(job_id: str, at: At, wait: Annotated[float, Query(ge=0, le=60)] = 0, seen: Annotated[int, Query(ge=0)] = 2**53) -> JobOut:
+    """What has become of a job; ?wait= holds the answer for so many seconds, until it ends or something beyond event ?seen= happens."""
+    return JobOut.of(await watch.job_when(at, job_id, wait, seen))
+
+
+@router.get("/{job_id}/events", response_class=Response, responses=EVENTS, operation_id="get_job_events")
+async def get_job_events(job_id: str, at: At, last_event_id: Annotated[int, Header(ge=0)] = 0) -> Response:
+    """What happens to a job, as Server-Sent Events; Last-Event-ID goes on behind one, after a restart too."""
+    return await watch.event_stream(at, job_id, last_event_id)
+
+
+@router.head("/{job_id}/results", include_in_schema=False)
+@router.get("/{job_id}/results", response_class=Response, responses=LINES, operation_id="get_job_results")
+async def get_job_results(job_id: str, request: Request, at: At, wait: Annotated[float, Query(ge=0, le=60)] = 0) -> Response:
+    """The training rows, one JSON object a line, whatever the file is written as; 409 while there are none."""
+    return await results.rows(at, await watch.finished(at, job_id, wait), request.headers)
+
+
+@router.post("/{job_id}/cancel", response_model=JobOut, operation_id="cancel_job")
+def cancel_job(job_id: str, at: At) -> JobOut:
+    """Stop a job; one that has ended stays as it is."""
+    return JobOut.of(at.queue.cancel(job_id))
+
+
+@router.post("/{job_id}/retry", status_code=202, response_model=JobOut, operation_id="retry_job")
+def retry_job(job_id: str, at: At) -> JobOut:
+    """Try a job again that failed, crashed or was cancelled; what it has done is not done again."""
+    return JobOut.of(at.queue.retry(job_id))
+
+
+@router.delete("/{job_id}", status_code=204, operation_id="delete_job")
+def delete_job(job_id: str, at: At) -> None:
+    """Forget a job that has ended, with its files."""
+    results.remove(at, job_id)

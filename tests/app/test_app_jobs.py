@@ -1,0 +1,229 @@
+"""Jobs: the same bytes as the command line, in every kind of file; waiting, events, cancel, retry, idempotency, limits."""
+
+import contextlib
+import threading
+import time
+from hashlib import sha256
+
+import orjson
+import pytest
+
+from app.cli import app
+
+LINES = {"Accept": "application/x-ndjson"}
+
+
+@pytest.fixture(scope="module")
+def client(client_of):
+    return client_of(max_jobs_waiting=5)
+
+
+def upload(client, name, rows):
+    content = rows if isinstance(rows, bytes) else b"".join(orjson.dumps(row) + b"\n" for row in rows)
+    return client.post("/v1/files", params={"name": name}, content=content).json()["id"]
+
+
+@pytest.fixture(scope="module")
+def texts(world):
+    """The world as three files."""
+    queries = [{"_id": query["id"], "text": query["text"]} for query in world["queries"]]
+    corpus = [{"_id": p["id"], "text": p["text"], "title": p["title"] or ""} for p in world["passages"]]
+    qrels = "query-id\tcorpus-id\tscore\n" + "".join(f"{q['id']}\t{p}\t1\n" for q in world["queries"] for p in q["positives"])
+    return {"queries.jsonl": queries, "corpus.jsonl": corpus, "qrels.tsv": qrels.encode()}
+
+
+@pytest.fixture(scope="module")
+def inputs(client, texts):
+    ids = {name: upload(client, name, rows) for name, rows in texts.items()}
+    return {"corpus": ids["corpus.jsonl"], "queries": ids["queries.jsonl"], "qrels": [ids["qrels.tsv"]]}
+
+
+def done(client, job):
+    """The job when it has ended."""
+    for _ in range(20):
+        told = client.get(f"/v1/jobs/{job['id']}?wait=10").json()
+        if told["state"] not in ("queued", "running", "cancelling"):
+            return told
+    raise AssertionError(told)
+
+
+def submit(client, body, **headers):
+    return client.post("/v1/jobs", json=body, headers=headers)
+
+
+def content(client, job, role="training_file"):
+    return client.get(f"/v1/files/{job['result']['files'][role]}/content").content
+
+
+@pytest.fixture(scope="module")
+def mined(client, inputs):
+    answer = submit(client, {"kind": "mine", "inputs": inputs, "config": {"negatives": 3, "columns": ["ids"]}})
+    assert (answer.status_code, answer.headers["location"]) == (202, f"/v1/jobs/{answer.json()['id']}")
+    job = done(client, answer.json())
+    assert job["state"] == "succeeded", job
+    return job
+
+
+def command_line(folder, texts, model, *flags):
+    """`hardneg mine` in a folder of its own, without the seconds a new process takes to import torch."""
+    for name, rows in texts.items():
+        content = rows if isinstance(rows, bytes) else b"".join(orjson.dumps(row) + b"\n" for row in rows)
+        (folder / name).write_bytes(content)
+    words = ["mine", "--corpus", "corpus.jsonl", "--queries", "queries.jsonl", "--qrels", "qrels.tsv", "--model", model, *flags]
+    with contextlib.chdir(folder):
+        app([*words, "--quiet"], standalone_mode=False)
+
+
+def test_the_same_bytes_as_the_command_line(client, mined, texts, model, tmp_path):
+    """The training file and the rows; and no path of the server is told."""
+    command_line(tmp_path, texts, model, "--negatives", "3", "--column", "ids", "--out", "run")
+    expected = (tmp_path / "run" / "triplets.jsonl").read_bytes()
+    assert content(client, mined) == expected
+    assert client.get(f"/v1/jobs/{mined['id']}/results").content == expected
+    manifest = orjson.loads(content(client, mined, "manifest"))
+    assert manifest["outputs"]["triplets.jsonl"]["sha256"] == sha256(expected).hexdigest()
+    assert str(client.app.state.desk.state.folder) not in str(manifest)
+    assert content(client, mined, "report_page").lower().startswith(b"<!doctype html>")
+
+
+@pytest.mark.parametrize("kind", ["jsonl.gz", "jsonl.zst", "parquet"])
+def test_exports_in_every_kind_of_file(kind, client, mined):
+    """Chosen again with another config; the rows are the same whatever they are written as."""
+    body = {"kind": "export", "job": mined["id"], "config": {"negatives": 2, "output_format": "n-tuple"}, "file_kind": kind}
+    job = done(client, submit(client, body).json())
+    assert job["state"] == "succeeded", job
+    assert job["spec"]["config"]["negatives"] == 2
+    rows = client.get(f"/v1/jobs/{job['id']}/results").content.splitlines()
+    assert len(rows) == job["result"]["counts"]["rows"]
+    assert set(orjson.loads(rows[0])) >= {"anchor", "positive", "negative_1", "negative_2"}
+
+
+def test_events_are_told_again_after_any_of_them(client, mined):
+    whole = client.get(f"/v1/jobs/{mined['id']}/events").text
+    events = [block.split("\n") for block in whole.strip().split("\n\n") if block.startswith("id:")]
+    numbers = [int(block[0].removeprefix("id: ")) for block in events]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert [block[1] for block in (events[0], events[-1])] == ["event: state"] * 2
+    assert '"succeeded"' in events[-1][2]
+    rest = client.get(f"/v1/jobs/{mined['id']}/events", headers={"Last-Event-ID": str(numbers[-2])}).text
+    assert f"id: {numbers[-1]}" in rest
+    assert f"id: {numbers[-2]}\n" not in rest
+
+
+def test_the_same_key_makes_one_job(client, inputs):
+    """Many at once, then again, then with another body."""
+    body, answers = {"kind": "mine", "inputs": inputs, "config": {"seed": 11}}, []
+    threads = [
+        threading.Thread(target=lambda: answers.append(submit(client, body, **{"Idempotency-Key": "k1"}).json()["id"])) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(answers)) == 1
+    assert submit(client, {**body, "config": {"seed": 12}}, **{"Idempotency-Key": "k1"}).status_code == 422
+    assert submit(client, body, **{"Idempotency-Key": "two words"}).status_code == 422
+    job = done(client, {"id": answers[0]})
+    assert submit(client, body, **{"Idempotency-Key": "k1"}).json()["id"] == job["id"]
+
+
+def test_what_a_job_would_be(client, inputs):
+    before = len(client.get("/v1/jobs").json()["jobs"])
+    plan = client.post("/v1/jobs?dry_run=true", json={"kind": "mine", "inputs": inputs})
+    assert plan.status_code == 200
+    assert (plan.json()["counts"]["queries"], plan.json()["counts"]["passages"]) == (30, 200)
+    assert plan.json()["spec"]["config"]["filters"]
+    assert len(client.get("/v1/jobs").json()["jobs"]) == before
+
+
+def test_a_job_that_fails_says_where(client, inputs):
+    """A wrong line, by the name of its role and its number, without a path of the server."""
+    wrong = upload(client, "queries.jsonl", b'{"_id": "a", "text": "x"}\n{"_id": "b"}\n')
+    job = done(client, submit(client, {"kind": "mine", "inputs": {**inputs, "queries": wrong}}).json())
+    assert job["state"] == "failed"
+    assert job["error"]["kind"] == "InputError"
+    assert job["error"]["detail"].startswith("inputs/queries.jsonl:2: ")
+    again = client.post(f"/v1/jobs/{job['id']}/retry")
+    assert (again.status_code, again.json()["state"], again.json()["error"]) == (202, "queued", None)
+    assert done(client, job)["attempts"] == 2
+    assert client.get(f"/v1/jobs/{job['id']}/results").status_code == 409
+
+
+def test_deleting_a_job_takes_its_files(client, inputs):
+    job = done(client, submit(client, {"kind": "mine", "inputs": inputs, "config": {"seed": 99, "sampler": "uniform"}}).json())
+    file_id = job["result"]["files"]["training_file"]
+    assert client.delete(f"/v1/files/{file_id}").status_code == 409
+    assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert client.get(f"/v1/files/{file_id}").status_code == 404
+    assert client.get(f"/v1/jobs/{job['id']}").status_code == 404
+    assert not (client.app.state.desk.state.jobs / job["id"]).exists()
+
+
+@pytest.fixture(scope="module")
+def idle(client_of):
+    """Nobody works on jobs here."""
+    return client_of(ready=False, max_jobs_waiting=5, jobs_at_once=0, max_watchers=2)
+
+
+def some_body(client):
+    file_id = upload(client, "a.jsonl", [{"query": "w001", "positive": "w002"}])
+    return {"kind": "mine", "inputs": {"pairs": file_id}}
+
+
+def test_exactly_the_excess_is_429(idle):
+    body = some_body(idle)
+    answers = [submit(idle, body) for _ in range(8)]
+    assert [answer.status_code for answer in answers] == [202] * 5 + [429] * 3
+    assert answers[-1].headers["retry-after"]
+    for answer in answers[:5]:
+        for _ in range(2):
+            assert idle.post(f"/v1/jobs/{answer.json()['id']}/cancel").json()["state"] == "cancelled"
+    assert submit(idle, body).status_code == 202
+
+
+def test_a_waiting_job_is_not_deleted_nor_tried_again(idle):
+    job = idle.get("/v1/jobs?state=queued").json()["jobs"][0]
+    assert idle.delete(f"/v1/jobs/{job['id']}").status_code == 409
+    assert idle.post(f"/v1/jobs/{job['id']}/retry").status_code == 409
+
+
+def test_a_long_poll_ends_in_time_and_they_are_counted(idle):
+    job = idle.get("/v1/jobs?state=queued").json()["jobs"][0]
+    started, statuses = time.monotonic(), []
+    threads = [threading.Thread(target=lambda: statuses.append(idle.get(f"/v1/jobs/{job['id']}?wait=1").status_code)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200, 200, 429]
+    assert time.monotonic() - started < 10
+
+
+WRONG = {
+    "no kind": ({}, 422),
+    "unknown kind": ({"kind": "train"}, 422),
+    "clients do not index": ({"kind": "index", "files": []}, 422),
+    "no inputs": ({"kind": "mine"}, 422),
+    "nothing to read": ({"kind": "mine", "inputs": {}}, 422),
+    "half of what is read": ({"kind": "mine", "inputs": {"queries": "GOOD"}}, 422),
+    "no such file": ({"kind": "mine", "inputs": {"pairs": "file_0"}}, 404),
+    "a path": ({"kind": "mine", "inputs": {"pairs": "/etc/passwd"}}, 404),
+    "no such corpus": ({"kind": "mine", "inputs": {"pairs": "GOOD", "corpus": "nope"}}, 404),
+    "another model": ({"kind": "mine", "inputs": {"pairs": "GOOD"}, "config": {"model": "/etc"}}, 422),
+    "a revision": ({"kind": "mine", "inputs": {"pairs": "GOOD"}, "config": {"revision": "main"}}, 422),
+    "a datasets folder": ({"kind": "mine", "inputs": {"pairs": "GOOD"}, "file_kind": "datasets"}, 422),
+    "export of nothing": ({"kind": "export", "job": "job_0"}, 404),
+    "unknown field": ({"kind": "mine", "inputs": {"pairs": "GOOD"}, "runtime": {}}, 422),
+    "a URL": ({"kind": "mine", "inputs": {"pairs": "http://127.0.0.1/x.jsonl"}}, 404),
+    "from the hub": ({"kind": "mine", "inputs": {"pairs": "hf:squad"}}, 404),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_jobs_are_refused(case, idle):
+    body, status = WRONG[case]
+    if body.get("inputs"):
+        good = upload(idle, "a.jsonl", [{"query": "w001", "positive": "w002"}])
+        body = {**body, "inputs": {name: good if value == "GOOD" else value for name, value in body["inputs"].items()}}
+    answer = submit(idle, body)
+    assert (answer.status_code, answer.json()["status"]) == (status, status), answer.text
