@@ -17,18 +17,18 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from miner import manifest as manifests
-from miner.candidates import CandidateWriter, about, deeper_than, positive_scores, read_blocks
+from miner.candidates import CandidateWriter, about, blocks, deeper_than, positive_scores, read_block
 from miner.config import Inputs, MiningConfig, Runtime
+from miner.crew import in_order, processors
 from miner.encode import Precomputed, StoredVectors, load_encoder
 from miner.encode.model import Encoder
 from miner.errors import ConfigError
@@ -42,7 +42,7 @@ from miner.pipeline import BLOCK, Chooser, Retrieval
 from miner.read import read
 from miner.report import Tally
 from miner.sources import Dense
-from miner.types import Dataset, Negatives, Progress, Vectors
+from miner.types import Candidates, Codes, Dataset, Negatives, Progress, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -244,37 +244,33 @@ def _first_pass(dataset: Dataset, vectors: Vectors, work: _Work, folder: Path, s
 def _retrieve(retrieval: Retrieval, writer: CandidateWriter, work: _Work) -> None:
     """Every block that is missing, several at a time: one thread each is faster than all threads for one after the other."""
     todo = writer.missing(len(retrieval))
-    threads = work.runtime.threads or len(os.sched_getaffinity(0))
+    threads = work.runtime.threads or processors()
     crew = max(1, min(threads, MOST_BLOCKS, len(todo)))
 
     def one(number: int) -> None:
         writer.write(number, retrieval(number))
 
-    with ThreadPoolExecutor(crew, "retrieve", limit_threads, (max(1, threads // crew),)) as pool:
-        try:
-            for done, future in enumerate(as_completed([pool.submit(one, number) for number in todo]), 1 + len(retrieval) - len(todo)):
-                future.result()
-                work.progress("retrieve", min(done * BLOCK, retrieval.queries), retrieval.queries)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    ready = len(retrieval) - len(todo)
+    for done, _ in enumerate(in_order(one, todo, crew, partial(limit_threads, max(1, threads // crew))), ready + 1):
+        work.progress("retrieve", min(done * BLOCK, retrieval.queries), retrieval.queries)
 
 
 def _second_pass(dataset: Dataset, work: _Work, target: _Target, known: dict[str, Any]) -> None:
-    config, folder = work.config, target.folder
-    candidates = folder / "candidates.parquet"
+    config, candidates = work.config, target.folder / "candidates.parquet"
     with work.stage("choose and write"):
-        tally = Tally(list(config.active_filters), config.negatives, config.depth, about(candidates)["similarity"])
+        told = about(candidates)
+        tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
         chooser, shape = Chooser(dataset, config, positive_scores(candidates)), FORMATS[config.output_format]
         columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
+
+        def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
+            return [chooser.choose(part) for part in read_block(file, told["depth"])]
+
         with open_sink(target.file) as sink:
-            for done, parts in enumerate(read_blocks(candidates), 1):
-                chosen = []
+            for done, parts in enumerate(in_order(chosen, blocks(candidates), min(MOST_BLOCKS, work.runtime.threads or processors())), 1):
                 for part in parts:
-                    anchors, dropped, negatives = chooser.choose(part)
-                    tally.add(anchors, dropped, negatives)
-                    chosen.append(negatives)
-                sink.write(shape.write(dataset, _in_order(chosen, dataset), columns))
+                    tally.add(*part)
+                sink.write(shape.write(dataset, _in_order([negatives for *_, negatives in parts], dataset), columns))
                 work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
     with work.stage("report"):
         report = tally.result(dataset)

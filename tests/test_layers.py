@@ -16,6 +16,7 @@ MAY = {
     "miner.types": set(),
     "miner.errors": set(),
     "miner.noise": set(),
+    "miner.crew": set(),
     "miner.demo": set(),
     "miner.registry": {"miner.errors"},
     # families: the nouns and themselves
@@ -39,7 +40,7 @@ MAY = {
     | {
         f"miner.{name}"
         for name in (
-            *("candidates", "config", "encode", "evidence", "formats", "indexes", "manifest", "page", "pipeline", "read", "report"),
+            *("candidates", "config", "crew", "encode", "evidence", "formats", "indexes", "manifest", "page", "pipeline", "read", "report"),
             "sources",
         )
     },
