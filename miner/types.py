@@ -95,6 +95,13 @@ class Texts:
         ids = pa.chunked_array([batch.column("id") for batch in self.batches()], type=pa.string())
         return np.asarray(pc.sort_indices(ids.cast(pa.binary()))).astype(np.int32)
 
+    @cached_property
+    def id_rank(self) -> Rows:
+        """Shape (N,): the place of each row in `id_order`."""
+        rank: Rows = np.empty(len(self), dtype=np.int32)
+        rank[self.id_order] = np.arange(len(self), dtype=np.int32)
+        return rank
+
 
 @dataclass(frozen=True)
 class Qrels:

@@ -1,4 +1,4 @@
-"""The one writer of rows in files: JSONL, plain or compressed, Parquet, a `datasets` folder, standard output.
+"""The one writer of rows in files: JSONL, plain or compressed, JSON, Parquet, a `datasets` folder, standard output.
 
 The kind follows from the name. The same rows give the same bytes, however they are cut into `write` calls.
 """
@@ -6,9 +6,10 @@ The kind follows from the name. The same rows give the same bytes, however they 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import orjson
 import zstandard
@@ -31,7 +32,10 @@ class Sink(Protocol):
     rows, bytes and sha256 tell what was written; the last two are final after leaving.
     """
 
-    rows: int
+    @property
+    def rows(self) -> int:
+        """Rows written."""
+        ...
 
     @property
     def bytes(self) -> int:
@@ -43,7 +47,7 @@ class Sink(Protocol):
         """Hash of the bytes written."""
         ...
 
-    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def write(self, rows: Iterable[Any]) -> None:
         """Append rows."""
         ...
 
@@ -59,16 +63,29 @@ def open_sink(path: str | Path, columns_hint: Sequence[str] = ()) -> Sink:
         return arrow.Parquet(Path(path), columns_hint)
     if kind == "folder":
         return arrow.Folder(Path(path), columns_hint)
-    return Lines(path, kind)
+    return Lines(path, kind, LIST if kind == ".json" else LINES)
+
+
+class Frame(NamedTuple):
+    """How rows become bytes: each row's own, what stands before, between and after them."""
+
+    encode: Callable[[Any], bytes]
+    head: bytes = b""
+    between: bytes = b""
+    tail: bytes = b""
+
+
+LINES = Frame(partial(orjson.dumps, option=orjson.OPT_APPEND_NEWLINE))
+LIST = Frame(orjson.dumps, b"[\n", b",\n", b"\n]\n")
 
 
 class Lines:
-    """One JSON object per line."""
+    """A row per line, framed."""
 
-    def __init__(self, path: str | Path, kind: str) -> None:
+    def __init__(self, path: str | Path, kind: str, frame: Frame = LINES) -> None:
         self.rows = 0
-        self._path, self._kind = path, kind
-        self._held = bytearray()
+        self._path, self._kind, self._frame = path, kind, frame
+        self._held = bytearray(frame.head)
         self._compress, self._finish = _compression(kind)
 
     @property
@@ -81,10 +98,12 @@ class Lines:
         """Of the bytes written."""
         return self._target.sha256
 
-    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def write(self, rows: Iterable[Any]) -> None:
         """Append rows, one line each."""
         for row in rows:
-            self._held += orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+            if self.rows:
+                self._held += self._frame.between
+            self._held += self._frame.encode(row)
             self.rows += 1
             while len(self._held) >= CHUNK:
                 self._target.write(self._compress(bytes(self._held[:CHUNK])))
@@ -99,7 +118,7 @@ class Lines:
             self._target.abandon()
             return
         with self._target:
-            self._target.write(self._compress(bytes(self._held)) + self._finish())
+            self._target.write(self._compress(bytes(self._held) + self._frame.tail) + self._finish())
 
 
 def _compression(kind: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from miner.errors import ConfigError
 
-KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".parquet")
+"""What a user may name. `.json` is one list of rows."""
+
+INSIDE = (".tsv", ".trec")
+"""What folders of several files also hold: cells between tabs, or between blanks."""
 
 
 def kind_of(path: str | Path) -> str:

@@ -6,10 +6,11 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import ijson
 import orjson
 import zstandard
 
@@ -17,7 +18,7 @@ from miner.errors import InputError, StorageError
 from miner.formats import arrow
 from miner.formats.atomic import storing
 from miner.formats.cells import Fault, Row, stop
-from miner.formats.kinds import kind_of
+from miner.formats.kinds import INSIDE, kind_of
 
 
 def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -25,30 +26,56 @@ def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
     return (dict(row.values) for row in placed_rows(path))
 
 
-def placed_rows(path: str | Path, on_fault: Fault = stop) -> Iterator[Row]:
-    """The same, each with its place; a line that is no JSON object goes to `on_fault`."""
-    kind = kind_of(path)
-    if kind not in (".parquet", "folder"):
-        yield from _lines(path, kind, on_fault)
+def placed_rows(path: str | Path, on_fault: Fault = stop, *, names: Sequence[str] = (), inside: str = "item") -> Iterator[Row]:
+    """The same, each with its place; a line that is no row goes to `on_fault`.
+
+    names: the columns of rows that are bare lists or cells; without, the first line of a .tsv names them.
+    inside: where the rows of a .json file are, in the words of ijson: "item" of a list, or "data.item".
+    """
+    kind = Path(path).suffix if Path(path).suffix in INSIDE else kind_of(path)
+    if kind == ".parquet" or kind == "folder":
+        rows = arrow.read_parquet(Path(path)) if kind == ".parquet" else arrow.read_folder(Path(path))
+    elif kind == ".json" and (inside != "item" or _begins(path) == b"["):
+        rows = _json_items(Path(path), inside)
+    else:
+        yield from _lines(path, kind, on_fault, names)
         return
-    rows = arrow.read_parquet(Path(path)) if kind == ".parquet" else arrow.read_folder(Path(path))
     for number, row in enumerate(rows, start=1):
         yield Row(row, f"{path}: row {number}")
 
 
-def _lines(path: str | Path, kind: str, on_fault: Fault) -> Iterator[Row]:
+def _lines(path: str | Path, kind: str, on_fault: Fault, names: Sequence[str]) -> Iterator[Row]:
+    parse = {".tsv": _cells, ".trec": _words}.get(kind, _object)
     with storing(path, "read"), _open(path, kind) as lines:
         try:
             for number, line in enumerate(lines, start=1):
-                if line.strip():
+                if kind == ".tsv" and not names:
+                    names = _text(line, f"{path}:{number}").split("\t")
+                elif line.strip():
                     try:
-                        row = Row(_parse(line, f"{path}:{number}"), f"{path}:{number}")
+                        row = Row(parse(line, f"{path}:{number}", names), f"{path}:{number}")
                     except InputError as fault:
                         on_fault(fault)
                         continue
                     yield row
         except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
             raise StorageError(f"cannot read {path}: the compressed data is broken") from error
+
+
+def _json_items(path: Path, inside: str) -> Iterator[dict[str, Any]]:
+    with storing(path, "read"), path.open("rb") as file:
+        try:
+            for number, row in enumerate(ijson.items(file, inside, use_float=True), start=1):
+                if not isinstance(row, dict):
+                    raise InputError("each row is one JSON object, with names", f"{path}: row {number}")
+                yield row
+        except ijson.JSONError as error:
+            raise InputError(f"this is not JSON: {str(error).splitlines()[0]}", str(path)) from None
+
+
+def _begins(path: str | Path) -> bytes:
+    with storing(path, "read"), Path(path).open("rb") as file:
+        return file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
 
 
 def _open(path: str | Path, kind: str) -> io.BufferedIOBase:
@@ -62,12 +89,36 @@ def _open(path: str | Path, kind: str) -> io.BufferedIOBase:
     return Path(path).open("rb")
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def _object(line: bytes, where: str, names: Sequence[str]) -> dict[str, Any]:
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         named = [word for word in (b"NaN", b"Infinity") if word in line]
         raise InputError(f"this is not JSON: {error.msg}" + (f" ({named[0].decode()} is no JSON number)" if named else ""), where) from None
+    if names and isinstance(row, list):
+        return _named(row, names, where)
     if not isinstance(row, dict):
         raise InputError("each line is one JSON object, with names", where)
     return row
+
+
+def _cells(line: bytes, where: str, names: Sequence[str]) -> dict[str, Any]:
+    return _named(_text(line, where).split("\t"), names, where)
+
+
+def _words(line: bytes, where: str, names: Sequence[str]) -> dict[str, Any]:
+    return _named(_text(line, where).split(), names, where)
+
+
+def _named(cells: Sequence[Any], names: Sequence[str], where: str) -> dict[str, Any]:
+    """Cells under their names; the last ones may be missing."""
+    if len(cells) > len(names):
+        raise InputError(f"{len(cells)} values where there are {len(names)} columns: {', '.join(names)}", where)
+    return dict(zip(names, cells, strict=False))
+
+
+def _text(line: bytes, where: str) -> str:
+    try:
+        return line.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"invalid UTF-8 at byte {error.start + 1}", where) from None

@@ -50,19 +50,54 @@ class TrainingRow:
         return tuple(text for text, label in zip(self.passages, self.labels, strict=True) if label == 0)
 
 
+COLUMNS = frozenset({"ids", "scores", "ranks", "tiers", "extra"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file of a folder in which something is looked up: `file`, its `key` columns, and the columns `value` is joined from."""
+
+    file: str
+    key: tuple[str, ...]
+    value: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    needed: bool = True
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a folder. Names are fixed: trainers look for them.
+
+    main: the file whose rows are training rows; names: its columns where it does not name them; inside: where a .json file has its rows.
+    beside: the other files that follow from the dataset alone, as (file, rows). tables: what is looked up by id, by name.
+    ends: what stands before and after the rows of a file: column names, or the JSON object they are part of.
+    """
+
+    main: str
+    beside: Callable[[Dataset], Iterator[tuple[str, Iterable[Any]]]]
+    tables: Mapping[str, Table]
+    names: tuple[str, ...] = ()
+    inside: str = "item"
+    ends: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Format:
     """One shape of training file.
 
-    write: rows of one block of anchors, in their order; the third argument names what is added to each (ids, scores, ranks, tiers, extra).
-    read: one row of a file as a TrainingRow; InputError says what is wrong with it.
+    write: rows of one block of anchors, in their order; the third argument names what is added to each. Of a folder: (file, row).
+    read: one row of the (main) file as a TrainingRow; InputError says what is wrong with it. Of a folder: with the texts beside it.
     knows: whether a row, by its columns, is of this shape. runs: rows of one query that follow each other are one TrainingRow.
+    kind: the suffix of a file nobody named. room: which COLUMNS it can carry. layout: the files of a folder, where it takes several.
     """
 
-    write: Callable[[Dataset, Negatives, Collection[str]], Iterator[dict[str, Any]]]
-    read: Callable[[Any], TrainingRow]
-    knows: Callable[[Mapping[str, Any]], bool]
+    write: Callable[[Dataset, Negatives, Collection[str]], Iterator[Any]]
+    read: Callable[..., TrainingRow]
+    knows: Callable[[Mapping[str, Any]], bool] = lambda row: False
     runs: bool = False
+    kind: str = ".jsonl"
+    room: frozenset[str] = COLUMNS
+    layout: Layout | None = None
 
 
 class Query(NamedTuple):

@@ -16,53 +16,82 @@ import orjson
 from miner.errors import ConfigError, InputError
 from miner.formats.atomic import storing
 from miner.formats.cells import Fault, Row, stop
+from miner.formats.collection import Beside
 from miner.formats.readers import placed_rows
-from miner.formats.rows import TrainingRow
+from miner.formats.rows import Format, Layout, TrainingRow
 from miner.formats.table import FORMATS
 
 LISTS = ("ids", "scores", "ranks", "tiers")
 
 
 def read_training(path: str | Path, format: str | None = None, *, on_fault: Fault = stop) -> Iterator[TrainingRow]:  # noqa: A002 - the word
-    """The rows of a training file, or of a run folder's, in their order; memory holds one at a time.
+    """The rows of a training file, a format's folder, or a run folder, in their order; memory holds one at a time.
 
-    format: one of FORMATS; default: recognised from the columns of the first row. on_fault: called with the InputError of a row that
-    cannot be used, which is then left out; default: raise it. ConfigError for an unknown format; StorageError for an unreadable file.
+    format: one of FORMATS; default: recognised from the files of the folder, or the columns of the first row. on_fault: called with the
+    InputError of a row that cannot be used, which is then left out; default: raise it. ConfigError for an unknown format, InputError
+    where no format is recognised, StorageError for an unreadable file.
     """
-    file, made_as = _file_of(Path(path))
-    rows = placed_rows(file if str(path) != "-" else "-", on_fault)
-    if (first := next(rows, None)) is None:
-        return
-    name = format or made_as or _shape_of(first)
-    if name not in FORMATS:
+    place, made_as = _place_of(path)
+    name = format or made_as or _folder_shape(place)
+    if name is not None and name not in FORMATS:
         raise ConfigError(f"there is no format '{name}'; there are: {', '.join(FORMATS)}")
-    shape = FORMATS[name]
-    read = _each(shape.read, chain([first], rows), on_fault)
-    yield from _runs(read) if shape.runs else read
+    layout = FORMATS[name].layout if name else None
+    if name and layout:
+        yield from _from_folder(_folder(place, layout), FORMATS[name], layout, on_fault)
+        return
+    rows = placed_rows(place if str(path) != "-" else "-", on_fault)
+    first = next(rows, None)
+    if first is not None:
+        shape = FORMATS[name or _shape_of(first)]
+        read = _each(shape.read, chain([first], rows), on_fault)
+        yield from _runs(read) if shape.runs else read
 
 
 def recognise(path: str | Path) -> str:
-    """The name of the format of a training file or run folder; InputError when no format has such columns."""
-    file, made_as = _file_of(Path(path))
-    if made_as:
-        return made_as
-    first = next(placed_rows(file), None)
+    """The name of the format of a training file, a format's folder or a run folder; InputError when it is none that we know."""
+    place, made_as = _place_of(path)
+    if found := made_as or _folder_shape(place):
+        return found
+    first = next(placed_rows(place), None)
     if first is None:
         raise InputError("it holds no rows, so there is no telling what format it has", str(path))
     return _shape_of(first)
 
 
-def _file_of(path: Path) -> tuple[Path, str | None]:
-    """The training file, and its format where it is a run folder whose manifest says so."""
-    manifest = path / "manifest.json"
+def _place_of(path: str | Path) -> tuple[Path, str | None]:
+    """The training file or folder, and its format where it belongs to a run whose manifest says so."""
+    manifest = Path(path) / "manifest.json"
     if not manifest.is_file():
-        return path, None
+        return Path(path), None
     with storing(manifest, "read"):
         try:
             told = orjson.loads(manifest.read_bytes())
-            return path / told["training_file"], told["config"]["output_format"]
+            return Path(path) / told["training_file"], told["config"]["output_format"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             raise InputError("this is not the manifest of a run", str(manifest)) from None
+
+
+def _folder_shape(place: Path) -> str | None:
+    """The format whose files are there: `place` is their folder, or the main one of them."""
+    for name, shape in FORMATS.items():
+        if shape.layout:
+            files = (shape.layout.main, *(table.file for table in shape.layout.tables.values() if table.needed))
+            if all((_folder(place, shape.layout) / file).is_file() for file in files):
+                return name
+    return None
+
+
+def _folder(place: Path, layout: Layout) -> Path:
+    """The folder a layout's main file is in; a folder itself."""
+    main = Path(layout.main)
+    return place.parents[len(main.parts) - 1] if place.parts[-len(main.parts) :] == main.parts else place
+
+
+def _from_folder(folder: Path, shape: Format, layout: Layout, on_fault: Fault) -> Iterator[TrainingRow]:
+    rows = placed_rows(folder / layout.main, on_fault, names=layout.names, inside=layout.inside)
+    with Beside(folder, layout) as beside:
+        read = _each(lambda row: shape.read(row, beside), rows, on_fault)
+        yield from _runs(read) if shape.runs else read
 
 
 def _shape_of(row: Row) -> str:

@@ -1,0 +1,71 @@
+"""`colbert`: triples.jsonl of [query, positive, negative] numbers, queries.tsv, collection.tsv; what ColBERT's trainer reads.
+
+ColBERT wants whole numbers, a passage's being its line in the collection: they are the places in the order of ids, and query_ids.tsv
+and passage_ids.tsv say whose they are. The title is the third cell, as ColBERT reads it. A triple per query, positive and found negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from miner.formats.cells import Row
+from miner.formats.collection import Beside, by_id
+from miner.formats.folder import flat
+from miner.formats.rows import Format, Layout, Table, TrainingRow, anchors
+from miner.types import Dataset, Negatives, Texts
+
+MAIN, QUERIES, COLLECTION = "triples.jsonl", "queries.tsv", "collection.tsv"
+QUERY_IDS, PASSAGE_IDS = "query_ids.tsv", "passage_ids.tsv"
+NAMES = ("query", "positive", "negative")
+
+
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, list[int]]]:
+    """One triple per query, positive and found negative."""
+    for query, positives, found in anchors(dataset, negatives, ()):
+        for positive in positives:
+            for negative in found:
+                passages = dataset.corpus.id_rank[[positive.row, negative.row]].tolist()
+                yield MAIN, [int(dataset.queries.id_rank[query.row]), *passages]
+
+
+def beside(dataset: Dataset) -> Iterator[tuple[str, Iterable[Any]]]:
+    """Queries, passages, and both lists of the user's ids."""
+    yield QUERIES, ((query.rank, flat(query.text)) for query in by_id(dataset.queries))
+    yield COLLECTION, ((text.rank, flat(text.body), *([flat(text.title)] if text.title else [])) for text in by_id(dataset.corpus))
+    yield QUERY_IDS, _ids(dataset.queries)
+    yield PASSAGE_IDS, _ids(dataset.corpus)
+
+
+def read(row: Row, beside: Beside) -> TrainingRow:
+    """The positive, then the negative; ids are the user's where the folder holds them, else the numbers."""
+    query, *numbers = (row.as_id(row.value(name), f"'{name}'") for name in NAMES)
+    return row.training(
+        beside.find(row, "queries", query),
+        (beside.find(row, "passages", number) for number in numbers),
+        (1, 0),
+        query_id=beside.get("query_ids", query) or query,
+        ids=tuple(beside.get("passage_ids", number) or number for number in numbers),
+    )
+
+
+def _ids(texts: Texts) -> Iterator[tuple[int, str]]:
+    return ((text.rank, text.id) for text in by_id(texts))
+
+
+COLBERT = Format(
+    write,
+    read,
+    room=frozenset({"ids"}),
+    layout=Layout(
+        MAIN,
+        beside,
+        {
+            "queries": Table(QUERIES, ("number",), ("text",), ("number", "text")),
+            "passages": Table(COLLECTION, ("number",), ("title", "text"), ("number", "text", "title")),
+            "query_ids": Table(QUERY_IDS, ("number",), ("id",), ("number", "id"), needed=False),
+            "passage_ids": Table(PASSAGE_IDS, ("number",), ("id",), ("number", "id"), needed=False),
+        },
+        NAMES,
+    ),
+)
