@@ -91,6 +91,11 @@ class Engine:
             usual, served = MiningConfig.model_fields[name].default, getattr(self.serving, name)
             if getattr(config, name) not in (usual, served):
                 raise ConfigError(f"config.{name} is set by the server, to {served!r}: leave it out")
+        if FORMATS[config.output_format].layout:
+            single = ", ".join(name for name, shape in FORMATS.items() if not shape.layout)
+            raise ConfigError(
+                f"output format '{config.output_format}' is a folder of files, which no single answer can carry; choose {single}"
+            )
         return config.model_copy(update={name: getattr(self.serving, name) for name in SERVED})
 
     def _inputs(self, request: MineRequest, folder: Path, config: MiningConfig) -> tuple[Dataset, Dense]:

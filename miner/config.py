@@ -95,6 +95,14 @@ class MiningConfig(BaseModel):
                 raise ConfigError(f"give {side}_prompt or {side}_prompt_name, not both")
         if self.negatives > self.deepest:
             raise ConfigError(f"negatives is {self.negatives}, more than the {self.deepest} candidates that are retrieved at most")
+        room = FORMATS[self.output_format].room
+        for column in self.columns:
+            if column not in room:
+                raise ConfigError(
+                    f"output format '{self.output_format}' has no room for {column}; it has room for {', '.join(sorted(room))}"
+                )
+        if self.fill != "none" and "tiers" not in room:
+            raise ConfigError(f"output format '{self.output_format}' cannot say which negatives were filled in: leave --fill out")
         return self
 
     @property

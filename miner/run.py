@@ -33,9 +33,9 @@ from miner.encode import Precomputed, StoredVectors, load_encoder
 from miner.encode.model import Encoder
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS
-from miner.formats import FORMATS
+from miner.formats import FORMATS, file_rows, open_training
 from miner.formats.atomic import folder_part, storing, sync_folder
-from miner.formats.files import KINDS, kind_of, open_sink, read_rows, write_bytes, write_json
+from miner.formats.files import KINDS, kind_of, write_bytes, write_json
 from miner.indexes import limit_threads
 from miner.page import page
 from miner.pipeline import BLOCK, Chooser, Retrieval
@@ -58,7 +58,7 @@ CANDIDATE_BYTES = 18
 MOST_BLOCKS = 8
 """Blocks in the making at the same time: each holds some 60 MB at depth 1,000."""
 
-FILE_KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", "")
+FILE_KINDS = (*KINDS, "")
 DATASET_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", "dataset.json", "errors.jsonl")
 
 
@@ -97,8 +97,8 @@ class Run:
         return Dataset.open(self.folder / "dataset")
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The training rows."""
-        return read_rows(self.file)
+        """The rows of the training file; of a format's folder, those of its main file."""
+        return file_rows(self.file, self.config.output_format)
 
     def differences(self) -> list[str]:
         """What no longer matches the manifest; empty when the run is whole."""
@@ -112,7 +112,7 @@ def mine(
     out: str | Path | None = None,
     model: Any = None,
     runtime: Runtime | None = None,
-    kind: str = ".jsonl",
+    kind: str | None = None,
     force: bool = False,
     on_progress: Progress | None = None,
 ) -> Run:
@@ -120,11 +120,12 @@ def mine(
 
     data: a Dataset (from `read_beir` …) or Inputs. model: an Encoder, or a loaded SentenceTransformer; default: the one `config` names.
     out: a folder, a file name (its run goes beside it, in NAME.run), "-" for standard output, or None for a temporary run that goes
-    with the returned object. kind: suffix of the training file in a folder, "" for a datasets folder. force: replace an earlier run.
+    with the returned object. kind: suffix of the training file in a folder, "" for a datasets folder; default: the
+    format's own, mostly .jsonl. A format of several files lies in a folder of its name. force: replace an earlier run.
     Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind.
     """
     work = _Work(config, runtime or Runtime.of(), on_progress)
-    with _target(out, kind, force) as target:
+    with _target(out, kind, force, config.output_format) as target:
         with work.stage("read"):
             dataset = _adopt(data, target.folder) if isinstance(data, Dataset) else read(data, target.folder / "dataset", config.min_grade)
         with work.stage("load model"):
@@ -165,7 +166,7 @@ def export(
     config: MiningConfig,
     *,
     out: str | Path | None = None,
-    kind: str = ".jsonl",
+    kind: str | None = None,
     force: bool = False,
     on_progress: Progress | None = None,
 ) -> Run:
@@ -179,7 +180,7 @@ def export(
             raise ConfigError(f"{name} was {was!r} when this run was mined, and cannot become {wanted!r} without mining again")
     _check_evidence(config, run.manifest["retrieval"].get("evidence", ALWAYS))
     work = _Work(config, Runtime.of(), on_progress)
-    with _target(out, kind, force) as target:
+    with _target(out, kind, force, config.output_format) as target:
         dataset = _adopt(run.dataset, target.folder)
         _link(run.folder / "candidates.parquet", target.folder / "candidates.parquet")
         _second_pass(dataset, work, target, {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")})
@@ -266,7 +267,7 @@ def _second_pass(dataset: Dataset, work: _Work, target: _Target, known: dict[str
         def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
             return [chooser.choose(part) for part in read_block(file, told["depth"])]
 
-        with open_sink(target.file) as sink:
+        with open_training(target.file, shape, dataset) as sink:
             for done, parts in enumerate(in_order(chosen, blocks(candidates), min(MOST_BLOCKS, work.runtime.threads or processors())), 1):
                 for part in parts:
                     tally.add(*part)
@@ -349,17 +350,16 @@ class _Target:
 
 
 @contextmanager
-def _target(out: str | Path | None, kind: str, force: bool) -> Iterator[_Target]:
+def _target(out: str | Path | None, kind: str | None, force: bool, output_format: str) -> Iterator[_Target]:
     """Build under a hidden name; on a clean exit the run folder appears, then the training file beside it."""
-    if kind not in FILE_KINDS:
-        raise ConfigError(f"a training file ends in {', '.join(filter(None, FILE_KINDS))} or is a datasets folder (''), not '{kind}'")
+    usual = _usual_name(out, kind, output_format)
     if out is None or str(out) == "-":
         with _temporary_folder() as folder:
-            name = f"triplets{kind}" if out is None else ""
+            name = usual if out is None else ""
             yield _Target(folder, str(folder / name) if name else "-", folder, name, temporary=True)
         return
     named = kind_of(out) in KINDS
-    file = Path(out) if named else Path(out) / f"triplets{kind}"
+    file = Path(out) if named else Path(out) / usual
     final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if named else Path(out)
     for taken in (final, file):
         empty = taken.is_dir() and not any(taken.iterdir())
@@ -367,12 +367,28 @@ def _target(out: str | Path | None, kind: str, force: bool) -> Iterator[_Target]
             raise ConfigError(f"{taken} exists already; choose another --out, or replace it with --force")
     with folder_part(final, "manifest.json") as folder:
         (folder / "dataset").mkdir()
-        inside = folder / f"triplets{kind_of(out) if named else kind}"
+        inside = folder / (f"triplets{kind_of(out)}" if named else usual)
         yield _Target(folder, str(inside), final, f"../{file.name}" if named else inside.name)
     if named:
         with storing(file):
             (final / inside.name).replace(file)
             sync_folder(file.parent)
+
+
+def _usual_name(out: str | Path | None, kind: str | None, output_format: str) -> str:
+    """What the training file is called in a run folder: triplets.jsonl, or the format's name where it is a folder of its own."""
+    shape = FORMATS[output_format]
+    if shape.layout:
+        several = f"output format '{output_format}' is a folder of several files"
+        if kind is not None:
+            raise ConfigError(f"{several}, each of its own kind: leave --kind out")
+        if out is not None and kind_of(out) != "folder":
+            raise ConfigError(f"{several}: --out names a folder to put it in, not '{out}'")
+        return output_format
+    kind = shape.kind if kind is None else kind
+    if kind not in FILE_KINDS:
+        raise ConfigError(f"a training file ends in {', '.join(KINDS)} or is a datasets folder (''), not '{kind}'")
+    return f"triplets{kind}"
 
 
 @contextmanager

@@ -61,6 +61,11 @@ def test_three_ways_to_mine_and_what_follows(home):
     assert (home / "again" / "triplets.jsonl").read_bytes() == (home / "my-run" / "triplets.jsonl").read_bytes()
     for code in blocks("python", "from miner import"):
         assert "negative" in subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True).stdout
+    for code in blocks("bash", "--output-format colbert"):
+        shell(code, home)
+    assert (home / "my-colbert-run" / "colbert" / "collection.tsv").is_file()
+    for code in blocks("python", "read_training"):
+        assert subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True).stdout
     for code in blocks("bash", "hardneg explain"):
         shell(code, home)
 

@@ -18,6 +18,7 @@ from miner import run as module
 from miner.candidates import blocks
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError, HardnegError, IntegrityError, StorageError
+from miner.formats import FORMATS, read_training, recognise
 from miner.read import read_inline
 from miner.run import Run, export, mine, plan
 
@@ -98,6 +99,36 @@ def test_the_same_rows_in_every_kind_of_file(dataset, config, tmp_path, kind):
     assert run.file == tmp_path / "out" / f"triplets{kind}"
     assert list(run.rows()) == list(mine(dataset, config).rows())
     assert run.differences() == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_exported_whole_and_verified(dataset, config, tmp_path, name):
+    """Each in its own file or folder of the run, hashed in the manifest, and read back with no format named."""
+    first = mine(dataset, config)
+    made = export(first, config.model_copy(update={"output_format": name, "columns": ()}), out=tmp_path / "out")
+    shape = FORMATS[name]
+    assert made.file == tmp_path / "out" / (name if shape.layout else f"triplets{shape.kind}")
+    assert made.differences() == []
+    assert made.file.name in made.manifest["outputs"]
+    assert len(list(made.rows())) == made.manifest["counts"]["rows"] > 0
+    assert recognise(made.file) == recognise(made.folder) == name
+    assert {row.query for row in read_training(made.folder)} <= {row.query for row in read_training(first.folder)}
+    broken = next(file for file in [made.file, *made.file.rglob("*")] if file.is_file())
+    broken.write_bytes(broken.read_bytes() + b" ")
+    assert made.differences()[0].startswith(f"{made.file.name} has changed")
+
+
+def test_a_format_of_several_files_wants_a_folder(dataset, config, tmp_path):
+    """Neither a stream, nor one file, nor one kind; nothing is read or written before it is said."""
+    several = config.model_copy(update={"output_format": "colbert", "columns": ()})
+    for out in ("-", tmp_path / "a.jsonl"):
+        with pytest.raises(
+            ConfigError, match="output format 'colbert' is a folder of several files: --out names a folder to put it in, not"
+        ):
+            mine(dataset, several, out=out)
+    with pytest.raises(ConfigError, match="several files, each of its own kind: leave --kind out"):
+        mine(dataset, several, out=tmp_path / "a", kind=".parquet")
+    assert {path.name for path in tmp_path.iterdir()} == {"given"}
 
 
 def test_standard_output_carries_the_rows(dataset, config, capfdbinary):

@@ -24,7 +24,7 @@ def export(
     output_format: o.Format = None,
     column: o.Column = None,
     out: o.Out = None,
-    kind: o.Kind = "jsonl",
+    kind: o.Kind = None,
     force: o.Force = False,
     config: o.Config = None,
     as_json: o.Json = False,

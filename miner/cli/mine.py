@@ -46,7 +46,7 @@ def mine(  # the flags are the fields of the config, one for one
     output_format: o.Format = None,
     column: o.Column = None,
     out: o.Out = None,
-    kind: o.Kind = "jsonl",
+    kind: o.Kind = None,
     force: o.Force = False,
     config: o.Config = None,
     device: o.Device = None,

@@ -66,10 +66,17 @@ Ladder = Annotated[int | None, option("ladder", "how far a short row climbs: 0 n
 Fill = Annotated[str | None, option("fill", "what fills a row still short: none, random or repeat [none]", CHOOSE)]
 Seed = Annotated[int | None, option("seed", "seed of everything drawn [0]", CHOOSE)]
 
-Format = Annotated[str | None, option("output-format", "triplet, n-tuple, labeled-pair, labeled-list, flagembedding [triplet]", WRITE)]
+OUTPUT_FORMATS = (
+    "triplet, n-tuple, labeled-pair, labeled-list, flagembedding, tevatron-v1, tevatron-v2, dpr, colbert, pylate, ms-swift, nemo, "
+    "msmarco, gpl, beir or trec"
+)
+Format = Annotated[str | None, option("output-format", f"{OUTPUT_FORMATS} [triplet]", WRITE)]
 Column = Annotated[Words, option("column", "add columns: ids, scores, ranks, tiers, extra", WRITE)]
-Out = Annotated[str | None, option("out", "a run folder, a file (.jsonl .jsonl.gz .jsonl.zst .parquet), or - for stdout", WRITE)]
-Kind = Annotated[str, option("kind", "training file in a run folder: jsonl, jsonl.gz, jsonl.zst, parquet, datasets [jsonl]", WRITE)]
+Out = Annotated[str | None, option("out", "a run folder, a file (.jsonl .jsonl.gz .jsonl.zst .json .parquet), or - for stdout", WRITE)]
+Kind = Annotated[
+    str | None,
+    option("kind", "training file in a run folder: jsonl, jsonl.gz, jsonl.zst, json, parquet, datasets [the format's own]", WRITE),
+]
 Force = Annotated[bool, option("force", "replace an earlier run", WRITE)]
 
 MEASURE = "Measuring"
@@ -174,9 +181,9 @@ def _pair(item: str) -> tuple[str, str]:
     return ours, theirs
 
 
-def suffix(kind: str) -> str:
+def suffix(kind: str | None) -> str | None:
     """`jsonl.gz` → `.jsonl.gz`; `datasets` → "" (a folder)."""
-    kinds = {"jsonl": ".jsonl", "jsonl.gz": ".jsonl.gz", "jsonl.zst": ".jsonl.zst", "parquet": ".parquet", "datasets": ""}
-    if kind not in kinds:
+    kinds = {"datasets": "", **{name: f".{name}" for name in ("jsonl", "jsonl.gz", "jsonl.zst", "json", "parquet")}}
+    if kind is not None and kind not in kinds:
         raise ConfigError(f"--kind is one of {', '.join(kinds)}, not '{kind}'")
-    return kinds[kind]
+    return None if kind is None else kinds[kind]

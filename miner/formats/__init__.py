@@ -1,7 +1,8 @@
 """Training files: the shapes trainers read, written and read back. Files themselves are in `files` and `readers`."""
 
+from miner.formats.folder import open_training
 from miner.formats.rows import Format, TrainingRow
 from miner.formats.table import FORMATS
-from miner.formats.training import read_training, recognise
+from miner.formats.training import file_rows, read_training, recognise
 
-__all__ = ["FORMATS", "Format", "TrainingRow", "read_training", "recognise"]
+__all__ = ["FORMATS", "Format", "TrainingRow", "file_rows", "open_training", "read_training", "recognise"]

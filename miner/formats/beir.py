@@ -111,6 +111,7 @@ TREC = Format(
             "passages": PASSAGES,
             "run": Table(RUN, ("query", "passage"), ("score",), ("query", "zero", "passage", "rank", "score", "tag")),
         },
-        ("query-id", "zero", "corpus-id", "score"),
+        also=(RUN,),
+        names=("query-id", "zero", "corpus-id", "score"),
     ),
 )

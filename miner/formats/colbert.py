@@ -66,6 +66,6 @@ COLBERT = Format(
             "query_ids": Table(QUERY_IDS, ("number",), ("id",), ("number", "id"), needed=False),
             "passage_ids": Table(PASSAGE_IDS, ("number",), ("id",), ("number", "id"), needed=False),
         },
-        NAMES,
+        names=NAMES,
     ),
 )

@@ -62,7 +62,9 @@ class Beside:
         return found
 
     def get(self, table: str, *key: str) -> str | None:
-        """The same, or None."""
+        """The same, or None; None where the format has no such table."""
+        if table not in self._tables:
+            return None
         answer = self._store.execute(f'SELECT value FROM "{table}" WHERE key = ?', ("\t".join(key),)).fetchone()  # noqa: S608 - our names
         return None if answer is None else str(answer[0])
 

@@ -46,7 +46,8 @@ class FolderSink:
 
     def __enter__(self) -> Self:
         self._folder = self._exit.enter_context(folder_part(self._path, self._layout.main))
-        self._sink(self._layout.main)
+        for name in (self._layout.main, *self._layout.also):
+            self._sink(name)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:

@@ -68,14 +68,16 @@ class Table:
 class Layout:
     """The files of a folder. Names are fixed: trainers look for them.
 
-    main: the file whose rows are training rows; names: its columns where it does not name them; inside: where a .json file has its rows.
-    beside: the other files that follow from the dataset alone, as (file, rows). tables: what is looked up by id, by name.
+    main: the file whose rows are training rows; also: others that are written row by row, and are there even when no row comes.
+    names: the main file's columns where it does not name them; inside: where the rows of a .json file are.
+    beside: the other files, which follow from the dataset alone, as (file, rows). tables: what is looked up by id, by name.
     ends: what stands before and after the rows of a file: column names, or the JSON object they are part of.
     """
 
     main: str
     beside: Callable[[Dataset], Iterator[tuple[str, Iterable[Any]]]]
     tables: Mapping[str, Table]
+    also: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     inside: str = "item"
     ends: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)

@@ -111,6 +111,7 @@ GPL = Format(
         MAIN,
         beside_gpl,
         {"queries": Table(GPL_QUERIES, ("_id",), ("text",)), "passages": Table(GPL_CORPUS, ("_id",), ("title", "text"))},
+        also=(PAIRS, GPL_QRELS),
         ends={GPL_QRELS: (HEAD, b"")},
     ),
 )

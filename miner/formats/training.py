@@ -47,6 +47,13 @@ def read_training(path: str | Path, format: str | None = None, *, on_fault: Faul
         yield from _runs(read) if shape.runs else read
 
 
+def file_rows(path: Path, format: str) -> Iterator[dict[str, Any]]:  # noqa: A002 - the word
+    """The rows of a training file as they are written; of a folder, those of its main file."""
+    layout = FORMATS[format].layout
+    rows = placed_rows(path / layout.main, names=layout.names, inside=layout.inside) if layout else placed_rows(path)
+    return (dict(row.values) for row in rows)
+
+
 def recognise(path: str | Path) -> str:
     """The name of the format of a training file, a format's folder or a run folder; InputError when it is none that we know."""
     place, made_as = _place_of(path)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from miner.formats import FORMATS, open_training, read_training
 from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Dataset, Negatives, Qrels, Texts
 
 
@@ -42,3 +43,19 @@ def draw(seed, own=False):
 @pytest.fixture(scope="session")
 def negatives_of():
     return draw
+
+
+@pytest.fixture(scope="session")
+def read_back(dataset, tmp_path_factory):
+    """Write blocks of negatives in a format, and read them back with the format recognised: TrainingRows."""
+    folder = tmp_path_factory.mktemp("written")
+
+    def through(name, columns, *blocks):
+        shape = FORMATS[name]
+        path = folder / (name if shape.layout else f"{name}{shape.kind}")
+        with open_training(path, shape, dataset) as sink:
+            for block in blocks:
+                sink.write(shape.write(dataset, block, columns))
+        return list(read_training(path))
+
+    return through

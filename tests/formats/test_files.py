@@ -134,9 +134,9 @@ def test_values_a_column_cannot_hold_are_said_in_one_sentence(bad, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["rows.csv", "rows.json", "rows.jsonl.bz2", ""])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.jsonl.bz2", ""])
 def test_a_name_that_says_nothing_is_refused_with_what_would_be_right(name):
-    with pytest.raises(ConfigError, match=r"\.jsonl, \.jsonl\.gz, \.jsonl\.zst, \.parquet"):
+    with pytest.raises(ConfigError, match=r"\.jsonl, \.jsonl\.gz, \.jsonl\.zst, \.json, \.parquet"):
         open_sink(name)
 
 
