@@ -67,7 +67,7 @@ def resolved(spec: Spec, part: Any) -> Spec:
 
 
 def _convert(where: str, hint: Any, text: str) -> Any:
-    """`text` as the knob's type (float, int, bool, Literal, or one of them | None)."""
+    """`text` as the knob's type (float, int, bool, str, Literal, or one of them | None)."""
     options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
     kind = next(option for option in options if option is not type(None))
     if typing.get_origin(kind) is typing.Literal:
@@ -78,6 +78,8 @@ def _convert(where: str, hint: Any, text: str) -> Any:
         if text.lower() not in ("true", "false"):
             raise ConfigError(f"{where} is true or false, not '{text}'")
         return text.lower() == "true"
+    if kind is str:
+        return text
     try:
         value = kind(text)
     except ValueError:

@@ -84,6 +84,9 @@ def test_fine_tuning_with_the_result(home):
     done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (home / "my-model-tuned" / "model.safetensors").is_file()
+    (code,) = blocks("bash", "hardneg train")
+    shell(code, home)
+    assert (home / "my-model-trained" / "training.json").is_file()
     (code,) = blocks("bash", "hardneg evaluate")
     shell(code, home)
     assert (home / "compared" / "evaluation.html").is_file()

@@ -59,16 +59,16 @@ def evaluate(
     flags = dict(locals())
     for name in ("out", "force", "config", "as_json", "quiet", "model"):
         flags.pop(name)
+    from miner.config import Inputs, MiningConfig, Runtime
     from miner.evaluation import EvaluateConfig
 
-    settings, measuring = o.gather_with(flags, config, EvaluateConfig)
+    inputs, mining, runtime, measuring = o.gather_with(flags, config, Inputs, MiningConfig, Runtime, EvaluateConfig)
     models = labelled(model or [])
     if not models:
         raise ConfigError("say which model to evaluate: --model FOLDER, once for each")
     with Shown(quiet) as shown:
         from miner import evaluation
 
-        inputs, mining, runtime = settings
         found = evaluation.evaluate(inputs, models, measuring, settings=mining, runtime=runtime, on_progress=shown)
         if out is not None:
             write(found, out, force=force)

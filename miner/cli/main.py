@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from miner.cli import cache, demo, evaluate, explain, export, mine, report, verify
+from miner.cli import cache, demo, evaluate, explain, export, mine, report, train, verify
 from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, ModelError, StorageError
 
 EXIT_CODES: dict[type[HardnegError], int] = {ConfigError: 2, InputError: 3, StorageError: 5, ModelError: 6, IntegrityError: 1}
@@ -33,6 +33,7 @@ app.command("explain")(explain.explain)
 app.command("report")(report.report)
 app.command("verify")(verify.verify)
 app.command("evaluate")(evaluate.evaluate)
+app.command("train")(train.train)
 app.command("demo")(demo.demo)
 app.add_typer(cache.app, name="cache")
 

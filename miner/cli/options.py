@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from miner.config import Inputs, MiningConfig, Runtime
 
 READ, MODEL, RETRIEVE, CHOOSE, WRITE, RUN = "What to read", "Model", "Retrieving", "Judging and choosing", "Writing", "Running"
-ALIASES = {"filter": "filters", "column": "columns", "field": "fields", "measure": "measures"}
+ALIASES = {"filter": "filters", "column": "columns", "field": "fields", "measure": "measures", "learning_rate": "learning_rates"}
 """Flags that may be repeated carry a singular name."""
 
 
@@ -87,6 +87,28 @@ Permutations = Annotated[int | None, option("permutations", "sign vectors of the
 Resamples = Annotated[int | None, option("resamples", "draws of the bootstrap [2000]", MEASURE)]
 Target = Annotated[float | None, option("target", "a dev score: how many training steps each model needed for it", MEASURE)]
 
+TRAIN = "Training"
+Dev = Annotated[
+    str | None, typer.Option("--dev", help="BEIR folder whose queries choose the checkpoint and stop early.", rich_help_panel=TRAIN)
+]
+DevSplit = Annotated[Words, typer.Option("--dev-split", help="Its qrels files [dev, or the only one].", rich_help_panel=TRAIN)]
+Loss = Annotated[str | None, option("loss", "in_batch, cached, gist, margin_mse, distillation …, with knobs: in_batch:scale=20", TRAIN)]
+BatchSampler = Annotated[str | None, option("batch-sampler", "no_duplicates, shuffle …: which rows come together", TRAIN)]
+UseNegatives = Annotated[int | None, option("use-negatives", "negatives used of each row [as many as the longest has]", TRAIN)]
+TrainBatchSize = Annotated[int | None, option("train-batch-size", "rows in a batch [64]", TRAIN)]
+Accumulate = Annotated[int | None, option("accumulate", "batches of one optimiser step [1]", TRAIN)]
+Steps = Annotated[int | None, option("steps", "optimiser steps [as --epochs says]", TRAIN)]
+Epochs = Annotated[float | None, option("epochs", "passes over the rows [1]", TRAIN)]
+Rates = Annotated[Words, option("learning-rate", "peak rate; several are all tried, dev chooses [2e-5; 0.01 for a static model]", TRAIN)]
+Warmup = Annotated[float | None, option("warmup", "share of the steps in which the rate rises [0.1]", TRAIN)]
+Schedule = Annotated[str | None, option("schedule", "linear, cosine or constant [linear]", TRAIN)]
+WeightDecay = Annotated[float | None, option("weight-decay", "AdamW's weight decay [0.01]", TRAIN)]
+Precision = Annotated[str | None, option("precision", "float32, bf16, or (GPU) fp16 [float32]", TRAIN)]
+EvalEvery = Annotated[int | None, option("eval-every", "steps between looks at dev [a tenth of all]", TRAIN)]
+Patience = Annotated[int | None, option("patience", "looks at dev without a gain before it stops; 0 never [3]", TRAIN)]
+DevMeasure = Annotated[str | None, option("dev-measure", "what chooses on dev [ndcg@10]", TRAIN)]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted one.", rich_help_panel=RUN)]
+
 Config = Annotated[Path | None, option("config", "YAML, TOML or JSON with any of these settings; a run's manifest.json too", RUN)]
 Device = Annotated[str | None, option("device", "cpu, cuda, mps … [the best there is]", RUN)]
 BatchSize = Annotated[int | None, option("batch-size", "texts per forward pass [32; 1024 for a static model]", RUN)]
@@ -100,18 +122,14 @@ def gather(flags: Mapping[str, Any], config_file: Path | None) -> tuple[Inputs, 
     """Config file below, flags and environment above; each setting goes to the model that knows it."""
     from miner.config import Inputs, MiningConfig, Runtime
 
-    parts = _shared_out(merged(flags, read_config(config_file) if config_file else {}), (Inputs, MiningConfig, Runtime), config_file)
-    return Inputs.of(**parts[0]), MiningConfig.of(**parts[1]), Runtime.of(**parts[2])
+    inputs, config, runtime = gather_with(flags, config_file, Inputs, MiningConfig, Runtime)
+    return inputs, config, runtime
 
 
-def gather_with(flags: Mapping[str, Any], config_file: Path | None, *more: Any) -> tuple[Any, ...]:
-    """The same with further config models: ((Inputs, MiningConfig, Runtime), one of each further model). What two know, both get."""
-    from miner.config import Inputs, MiningConfig, Runtime
-
-    models = (Inputs, MiningConfig, Runtime, *more)
+def gather_with(flags: Mapping[str, Any], config_file: Path | None, *models: Any) -> tuple[Any, ...]:
+    """The same for any config models, one of each; what two of them know, both get."""
     parts = _shared_out(merged(flags, read_config(config_file) if config_file else {}), models, config_file)
-    made = [model.of(**part) for model, part in zip(models, parts, strict=True)]
-    return (tuple(made[:3]), *made[3:])
+    return tuple(model.of(**part) for model, part in zip(models, parts, strict=True))
 
 
 def _shared_out(values: Mapping[str, Any], models: Sequence[Any], config_file: Path | None) -> list[dict[str, Any]]:
@@ -133,7 +151,7 @@ def merged(flags: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = [*values.get("filters", ()), *given]
         elif name == "fields":
             values[name] = dict(_pair(item) for item in given)
-        elif name in ("columns", "split", "evidence", "measures"):
+        elif name in ("columns", "split", "evidence", "measures", "learning_rates"):
             values[name] = [part for item in given for part in item.split(",")]
         else:
             values[name] = given

@@ -1,0 +1,138 @@
+"""`hardneg train`: from a training file, or from pairs, to a fine-tuned model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from miner.cli import options as o
+from miner.cli.show import Shown
+from miner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from miner.train import Trained
+
+DATA = ("data", "split", "corpus", "queries", "qrels", "pairs", "field", "on_error")
+
+
+def train(  # the flags are the fields of the config, one for one
+    file: Annotated[str | None, typer.Argument(help="A training file or run folder; or give --data, --pairs …", show_default=False)] = None,
+    data: o.Data = None,
+    split: o.Split = None,
+    corpus: o.Corpus = None,
+    queries: o.Queries = None,
+    qrels: o.Qrels = None,
+    pairs: o.Pairs = None,
+    field: o.Field = None,
+    min_grade: o.MinGrade = None,
+    on_error: o.OnError = None,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="Mine negatives for the pairs first [in-batch ones alone].", rich_help_panel=o.READ)
+    ] = False,
+    model: o.Model = None,
+    revision: o.Revision = None,
+    query_prompt: o.QueryPrompt = None,
+    query_prompt_name: o.QueryPromptName = None,
+    passage_prompt: o.PassagePrompt = None,
+    passage_prompt_name: o.PassagePromptName = None,
+    max_length: o.MaxLength = None,
+    loss: o.Loss = None,
+    batch_sampler: o.BatchSampler = None,
+    use_negatives: o.UseNegatives = None,
+    train_batch_size: o.TrainBatchSize = None,
+    accumulate: o.Accumulate = None,
+    steps: o.Steps = None,
+    epochs: o.Epochs = None,
+    learning_rate: o.Rates = None,
+    warmup: o.Warmup = None,
+    schedule: o.Schedule = None,
+    weight_decay: o.WeightDecay = None,
+    precision: o.Precision = None,
+    dev: o.Dev = None,
+    dev_split: o.DevSplit = None,
+    eval_every: o.EvalEvery = None,
+    patience: o.Patience = None,
+    dev_measure: o.DevMeasure = None,
+    seed: o.Seed = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the trained model.", show_default=False)] = None,
+    force: o.Force = False,
+    resume: o.Resume = False,
+    config: o.Config = None,
+    device: o.Device = None,
+    batch_size: o.BatchSize = None,
+    threads: o.Threads = None,
+    cache: o.Cache = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Fine-tune a sentence-transformers model with sentence-transformers' own trainer.
+
+    hardneg train my-run --model my-model --dev my-beir-folder --out my-model-tuned
+
+    hardneg train --pairs faq.csv --field query=question --field positive=answer --mine --model my-model --out tuned
+    """
+    flags = dict(locals())
+    for name in ("file", "mine", "dev", "dev_split", "out", "force", "resume", "config", "as_json", "quiet"):
+        flags.pop(name)
+    if out is None:
+        raise ConfigError("say where the model goes: --out FOLDER")
+    given, (settings, mining, runtime) = _gather(flags, file, config, mine=mine)
+    with Shown(quiet) as shown:
+        from miner.train import train as train_it
+
+        done = train_it(
+            given,
+            settings,
+            out=out,
+            dev=dev_inputs(dev, dev_split),
+            mining=mining if mine else None,
+            runtime=runtime,
+            resume=resume,
+            force=force,
+            on_progress=shown,
+        )
+        _say(done, shown, as_json=as_json)
+
+
+def _gather(flags: dict[str, Any], file: str | None, config: Path | None, *, mine: bool) -> tuple[Any, tuple[Any, Any, Any]]:
+    from miner.config import Inputs, MiningConfig, Runtime
+    from miner.train import TrainConfig
+
+    data = [name for name in DATA if flags[name]]
+    if file is not None and (data or mine):
+        raise ConfigError(f"a training file goes alone: give {file}, or {'--' + data[0] if data else '--mine with data'}, not both")
+    if file is not None:
+        settings, mining, runtime = o.gather_with(flags, config, TrainConfig, MiningConfig, Runtime)
+        return file, (settings, mining, runtime)
+    inputs, settings, mining, runtime = o.gather_with(flags, config, Inputs, TrainConfig, MiningConfig, Runtime)
+    return inputs, (settings, mining, runtime)
+
+
+def dev_inputs(dev: str | None, split: list[str] | None) -> Any:
+    """What chooses the checkpoint; `dev` where no split is named and there is one."""
+    from miner.config import Inputs
+
+    if dev is None:
+        if split:
+            raise ConfigError("--dev-split goes with --dev")
+        return None
+    there = (Path(dev) / "qrels" / "dev.tsv").is_file()
+    return Inputs.of(data=dev, split=tuple(split or (("dev",) if there else ())))
+
+
+def _say(done: Trained, shown: Shown, *, as_json: bool) -> None:
+    shown.stop()
+    told = done.told
+    for step, score in told["history"]:
+        mark = "  kept" if step == told["steps"] else ""
+        shown.console.print(f"step {step:>7,}   dev {told['dev_measure']} {score:.4f}{mark}")
+    shown.console.print(f"{told['steps']:,} steps on {told['rows']['rows']:,} rows, learning rate {told['learning_rate']:g}")
+    for message in told["warnings"]:
+        shown.console.print(f"note: {message}", soft_wrap=True)
+    shown.console.print(f"model          {done.folder}", soft_wrap=True)
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps({"model": str(done.folder), **told}, option=orjson.OPT_INDENT_2).decode())

@@ -1,0 +1,10 @@
+"""Fine-tuning: sentence-transformers' own trainer on any training file, with our losses and batches, and the loop of mining and training.
+
+`parts` holds the tables of losses, batch samplers and augmentations by name; what needs torch lies in `losses`, `batches`, `collate`
+and `callbacks`, and is imported when a training begins.
+"""
+
+from miner.train.config import TrainConfig
+from miner.train.training import Trained, train
+
+__all__ = ["TrainConfig", "Trained", "train"]

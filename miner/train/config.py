@@ -1,0 +1,89 @@
+"""TrainConfig: everything that changes the trained model, beside the data; the same fields are flags, config file and training.json."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from miner.config import MiningConfig, explain
+from miner.errors import ConfigError
+from miner.evaluation.measures import parse
+from miner.registry import Spec, build, resolved
+from miner.train.parts import BATCH_SAMPLERS, LOSSES, Batches, Loss
+
+MODEL_FIELDS = ("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length")
+"""Settings of the model that mining knows by the same names."""
+
+
+class TrainConfig(BaseModel):
+    """How a model is trained. Frozen; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, protected_namespaces=())
+
+    model: str | None = Field(None, description="the model to start from: a folder, or a hub name where a hub is reachable")
+    revision: str | None = Field(None, description="the model's revision on the hub")
+    query_prompt: str | None = Field(None, description="text put before every query")
+    query_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for queries")
+    passage_prompt: str | None = Field(None, description="text put before every passage")
+    passage_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for passages")
+    max_length: Annotated[int, Field(ge=1)] | None = Field(None, description="tokens read of each text; default: the model's own")
+    loss: str = Field("in_batch", description="what is minimised")
+    batch_sampler: str = Field("no_duplicates", description="which rows come together in a batch")
+    use_negatives: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="negatives used of each row; default: as many as the longest row has"
+    )
+    train_batch_size: int = Field(64, ge=2, description="rows in a batch")
+    accumulate: int = Field(1, ge=1, description="batches of one optimiser step")
+    steps: Annotated[int, Field(ge=1)] | None = Field(None, description="optimiser steps; default: as `epochs` says")
+    epochs: float = Field(1.0, gt=0, description="passes over the rows, where steps is not given")
+    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (), description="the peak rate; several are all tried, and dev chooses; default: 2e-5, or 0.01 for a static model"
+    )
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
+    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="how the rate falls afterwards")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay")
+    precision: Literal["float32", "bf16", "fp16"] = Field("float32", description="number type of the forward pass; fp16 needs a GPU")
+    eval_every: Annotated[int, Field(ge=1)] | None = Field(None, description="steps between looks at dev; default: a tenth of all")
+    patience: int = Field(3, ge=0, description="looks at dev without a gain before it stops; 0: never early")
+    dev_measure: str = Field("ndcg@10", description="the measure that chooses on dev")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of everything drawn")
+
+    @field_validator("loss", mode="after")
+    @classmethod
+    def _loss(cls, text: str) -> str:
+        return str(resolved(Spec.parse(text), build("loss", LOSSES, Spec.parse(text))))
+
+    @field_validator("batch_sampler", mode="after")
+    @classmethod
+    def _batch_sampler(cls, text: str) -> str:
+        return str(resolved(Spec.parse(text), build("batch sampler", BATCH_SAMPLERS, Spec.parse(text))))
+
+    @field_validator("dev_measure", mode="after")
+    @classmethod
+    def _dev_measure(cls, text: str) -> str:
+        return "{}@{}".format(*parse(text))
+
+    @property
+    def active_loss(self) -> Loss:
+        """The loss, built from its name."""
+        part: Loss = build("loss", LOSSES, Spec.parse(self.loss))
+        return part
+
+    @property
+    def active_batches(self) -> Batches:
+        """The batch sampler, built from its name."""
+        part: Batches = build("batch sampler", BATCH_SAMPLERS, Spec.parse(self.batch_sampler))
+        return part
+
+    def encoding(self) -> MiningConfig:
+        """The same model settings, as the encoder reads them."""
+        return MiningConfig.of(**{name: getattr(self, name) for name in MODEL_FIELDS})
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Build from loose values; ConfigError names the field, the value and what would be right."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, list(cls.model_fields))) from None

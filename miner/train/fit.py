@@ -1,0 +1,204 @@
+"""One fit: sentence-transformers' trainer set up from a TrainConfig, watched, resumed, its best checkpoint kept."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from miner.config import Runtime
+from miner.encode import Encoder
+from miner.errors import ConfigError
+from miner.evaluation import EvaluateConfig
+from miner.evaluation.compare import score_queries
+from miner.formats.atomic import write_json
+from miner.train.training import Setting
+
+ABOVE, SAMPLE = 0.3, 512
+"""A warning is due when the share of rows with a negative above the positive is larger, measured on so many rows."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One finished fit. history: (step, dev score); losses: (step, mean training loss); steps: of the checkpoint that was kept."""
+
+    place: int
+    rate: float
+    folder: Path
+    score: float | None
+    steps: int
+    stopped_at: int
+    history: list[tuple[int, float]]
+    losses: list[tuple[int, float]]
+
+
+def fit(setting: Setting, encoder: Encoder, rate: float) -> Fit:
+    """Train with one learning rate, from the last checkpoint where there is one; a fit that was finished is read back."""
+    place = setting.config.learning_rates.index(rate)
+    work = setting.work / f"rate-{place}"
+    done = work / "fit.json"
+    if done.is_file():
+        told = orjson.loads(done.read_bytes())
+        for message in told.pop("warnings"):
+            setting.warn(message)
+        return Fit(place, rate, work / "model", **told)
+    model = copy.deepcopy(encoder.model)
+    model.model_card_data.set_widget_examples = lambda dataset: None  # draws from Python's global random, and shows a bar of its own
+    told = _fit(setting, model, encoder, rate, work)
+    model.save_pretrained(str(work / "model"))
+    write_json(done, {**told, "warnings": setting.warnings})
+    for checkpoint in work.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+    return Fit(place, rate, work / "model", **told)
+
+
+def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, work: Path) -> dict[str, Any]:
+    from datasets import Dataset as Table
+    from sentence_transformers import SentenceTransformerTrainer
+    from transformers import EarlyStoppingCallback, PrinterCallback
+    from transformers.trainer_utils import get_last_checkpoint
+
+    from miner.train.callbacks import DevScore, Watch
+
+    config, total = setting.config, total_steps(setting)
+    last = get_last_checkpoint(str(work)) if work.is_dir() else None
+    first = work / "first.json"
+    if last is None:
+        write_json(first, {"dev": _dev(setting, encoder, model), "above": _warn_above(setting, encoder)})
+    before = orjson.loads(first.read_bytes())["dev"]
+    samplers: list[Any] = []
+    watch = Watch(setting, total)
+    dev = DevScore(lambda current: _dev(setting, encoder, current)) if setting.dev is not None else None
+    stop = [EarlyStoppingCallback(config.patience)] if dev is not None and config.patience else []
+    with _quiet():
+        loss = config.active_loss(model, config.seed)
+        trainer = SentenceTransformerTrainer(
+            model=model,
+            args=_arguments(setting, encoder, rate, total, work, samplers),
+            train_dataset=Table.from_dict(dict(setting.rows.columns)),
+            loss=loss,
+            evaluator=dev,
+            callbacks=[watch, *stop],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.data_collator = watch.collator(trainer.data_collator)
+        loss.register_forward_hook(watch.after_loss(samplers))
+        trainer.train(resume_from_checkpoint=last)
+    return _outcome(setting, trainer.state, before)
+
+
+def total_steps(setting: Setting) -> int:
+    """Optimiser steps of the whole fit."""
+    config = setting.config
+    batches = math.ceil(len(setting.rows) / config.train_batch_size)
+    return config.steps or max(1, math.ceil(config.epochs * batches / config.accumulate))
+
+
+def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, work: Path, samplers: list[Any]) -> Any:
+    from sentence_transformers import SentenceTransformerTrainingArguments
+
+    config, on_cpu = setting.config, str(encoder.model.device) == "cpu"
+    if config.precision == "fp16" and on_cpu:
+        raise ConfigError("precision fp16 needs a GPU; on a processor use float32 or bf16")
+    every = min(total, config.eval_every or max(1, total // 10))
+    look: dict[str, Any] = {"eval_strategy": "no"}
+    if setting.dev is not None:
+        look = {"eval_strategy": "steps", "eval_steps": every, "load_best_model_at_end": True, "metric_for_best_model": "eval_dev"}
+    prompts = {"anchor": encoder.prompts["query"], **dict.fromkeys(("positive", *setting.rows.negatives), encoder.prompts["passage"])}
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(work),
+        max_steps=total,
+        per_device_train_batch_size=config.train_batch_size,
+        gradient_accumulation_steps=config.accumulate,
+        learning_rate=rate,
+        warmup_steps=round(config.warmup * total),
+        lr_scheduler_type="constant_with_warmup" if config.schedule == "constant" else config.schedule,
+        weight_decay=config.weight_decay,
+        bf16=config.precision == "bf16",
+        fp16=config.precision == "fp16",
+        seed=config.seed,
+        data_seed=config.seed,
+        batch_sampler=config.active_batches(samplers),
+        prompts={column: prompt for column, prompt in prompts.items() if prompt} or None,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        logging_steps=max(1, total // 50),
+        logging_first_step=True,
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=on_cpu,
+        dataloader_pin_memory=not on_cpu,
+        **look,
+    )
+
+
+def _dev(setting: Setting, encoder: Encoder, model: Any) -> float | None:
+    """The mean dev score of the model as it is now; its vectors are not kept."""
+    if setting.dev is None:
+        return None
+    measuring = EvaluateConfig.of(measures=(setting.config.dev_measure,))
+    now = Encoder(model, encoder.name, prompts=encoder.prompts, batch_size=encoder.batch_size, similarity=encoder.similarity)
+    with tempfile.TemporaryDirectory(prefix="hardneg-") as cache:
+        runtime = Runtime.of(**{**setting.runtime.model_dump(), "cache": cache})
+        return float(score_queries(setting.dev, now, measuring, setting.config.encoding(), runtime).mean())
+
+
+def _warn_above(setting: Setting, encoder: Encoder) -> float | None:
+    """The share of rows in which the base model places a negative above the positive, on an even sample."""
+    names = setting.rows.negatives
+    if not names:
+        return None
+    step = max(1, len(setting.rows) // SAMPLE)
+    told = {name: values[::step][:SAMPLE] for name, values in setting.rows.columns.items() if name != "label"}
+    anchors = _unit(encoder.encode(told["anchor"], "query"))
+    scores = [(anchors * _unit(encoder.encode(told[name], "passage"))).sum(axis=1) for name in ("positive", *names)]
+    share = float((np.max(scores[1:], axis=0) > scores[0]).mean())
+    if share > ABOVE:
+        setting.warn(
+            f"in {share:.0%} of the rows a negative scores above the positive: many will be unlabelled positives; mine with a margin"
+        )
+    return share
+
+
+def _unit(vectors: Any) -> Any:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def _outcome(setting: Setting, state: Any, before: float | None) -> dict[str, Any]:
+    """What became of a fit, from the trainer's log."""
+    history = [(0, before)] if before is not None else []
+    history += [(entry["step"], entry["eval_dev"]) for entry in state.log_history if "eval_dev" in entry]
+    losses = [(entry["step"], entry["loss"]) for entry in state.log_history if "loss" in entry]
+    kept = state.global_step
+    if state.best_model_checkpoint:
+        kept = int(str(state.best_model_checkpoint).rsplit("-", 1)[-1])
+    score = max((value for step, value in history if step > 0), default=None)
+    if score is not None and before is not None and score <= before:
+        setting.warn(f"no checkpoint beats the model before training on dev ({score:.4f} against {before:.4f}): try another learning rate")
+    return {"score": score, "steps": kept, "stopped_at": state.global_step, "history": history, "losses": losses}
+
+
+class _quiet:  # noqa: N801 - reads as a word
+    """The libraries' own chatter off; ours is told through progress and warnings."""
+
+    def __enter__(self) -> None:
+        from transformers.utils import logging as transformers_logging
+
+        self._names = ("transformers", "sentence_transformers", "accelerate")
+        self._levels = [logging.getLogger(name).level for name in self._names]
+        transformers_logging.disable_progress_bar()
+        for name in self._names:
+            logging.getLogger(name).setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        for name, level in zip(self._names, self._levels, strict=True):
+            logging.getLogger(name).setLevel(level)

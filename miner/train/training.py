@@ -1,0 +1,207 @@
+"""Train a model: rows in, an ordinary sentence-transformers folder out, by sentence-transformers' own trainer.
+
+    OUT/                    the model, with README.md (its card) and training.json (config, counts, dev scores by step, warnings)
+    OUT.checkpoints/        while it runs: what `resume` goes on from; gone when OUT is there
+
+OUT is complete or absent. On a CPU the same rows, config and threads give the same weights, interrupted or not.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from miner.config import Inputs, MiningConfig, Runtime
+from miner.encode import Encoder, load_encoder
+from miner.errors import ConfigError
+from miner.evaluation.compare import HISTORY
+from miner.formats import TrainingRow, read_training
+from miner.formats.atomic import folder_part, storing, write_json
+from miner.read import read
+from miner.run import mine
+from miner.train.config import TrainConfig
+from miner.train.rows import Columns, columns, pairs
+from miner.types import Dataset, Progress
+
+log = logging.getLogger(__name__)
+
+STATIC_RATE, TRANSFORMER_RATE = 0.01, 2e-5
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model on disk. told: what training.json says."""
+
+    folder: Path
+    told: dict[str, Any]
+
+    @property
+    def score(self) -> float | None:
+        """The best dev score, None where there was no dev."""
+        found: float | None = self.told.get("dev_score")
+        return found
+
+
+@dataclass
+class Setting:
+    """What one fit needs. paraphrase: the user's own function for the augmentation of that name."""
+
+    config: TrainConfig
+    rows: Columns
+    runtime: Runtime
+    work: Path
+    dev: Dataset | None = None
+    progress: Progress | None = None
+    paraphrase: Callable[[str], str] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, message: str) -> None:
+        """Say it once, and keep it for training.json."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+            log.warning(message)
+
+
+def train(
+    data: str | Path | Dataset | Inputs | Iterable[TrainingRow],
+    config: TrainConfig,
+    *,
+    out: str | Path,
+    dev: Dataset | Inputs | None = None,
+    mining: MiningConfig | None = None,
+    model: Any = None,
+    runtime: Runtime | None = None,
+    resume: bool = False,
+    force: bool = False,
+    paraphrase: Callable[[str], str] | None = None,
+    on_progress: Progress | None = None,
+) -> Trained:
+    """Train and save.
+
+    data: a training file or run folder; or Inputs or a Dataset, whose pairs are trained on alone, or with negatives mined first where
+    `mining` says how. dev: chooses the checkpoint, and stops early. model: a SentenceTransformer or Encoder in memory.
+    Raises ConfigError, InputError, ModelError, StorageError.
+    """
+    final, runtime = Path(out), runtime or Runtime.of()
+    work = final.with_name(f"{final.name}.checkpoints")
+    if final.exists() and any(final.iterdir()) and not force:
+        raise ConfigError(f"{final} exists already; choose another --out, or replace it with --force")
+    encoder = model if isinstance(model, Encoder) else load_encoder(config.encoding(), runtime, model)
+    rates = config.learning_rates or (STATIC_RATE if encoder.static else TRANSFORMER_RATE,)
+    if len(rates) > 1 and dev is None:
+        raise ConfigError(f"{len(rates)} learning rates and nothing that chooses among them: give dev data, or one rate")
+    config = config.model_copy(update={"learning_rates": rates})
+    rows = columns(
+        _rows(data, config, work, mining, encoder, runtime, on_progress), config.use_negatives, config.active_loss.labels, config.seed
+    )
+    judged = dev if isinstance(dev, Dataset) or dev is None else read(dev, None)
+    setting = Setting(config, rows, runtime, work, judged, on_progress, paraphrase)
+    _begin(setting, resume=resume, force=force)
+    _warn_about_rows(setting)
+    from miner.train.fit import fit
+
+    fits = [fit(setting, encoder, rate) for rate in rates]
+    best = max(fits, key=lambda one: -1.0 if one.score is None else one.score)
+    told = _told(setting, encoder, fits, best.place)
+    with folder_part(final, "modules.json") as folder:
+        shutil.copytree(best.folder, folder, dirs_exist_ok=True)
+        _card(folder / "README.md", told)
+        write_json(folder / HISTORY, told)
+    shutil.rmtree(work, ignore_errors=True)
+    return Trained(final, told)
+
+
+def _rows(
+    data: Any, config: TrainConfig, work: Path, mining: MiningConfig | None, encoder: Encoder, runtime: Runtime, progress: Progress | None
+) -> Iterable[TrainingRow]:
+    """The training rows of whatever was given."""
+    if isinstance(data, str | Path):
+        return read_training(data)
+    if not isinstance(data, Inputs | Dataset):
+        given: Iterable[TrainingRow] = data
+        return given
+    if mining is None:
+        return pairs(data if isinstance(data, Dataset) else read(data, None))
+    if not (work / "mined" / "manifest.json").is_file():
+        mining = mining.model_copy(update={name: getattr(config, name) for name in ("model", "query_prompt", "passage_prompt")})
+        mine(data, mining, out=work / "mined", model=encoder, runtime=runtime, on_progress=progress)
+    return read_training(work / "mined")
+
+
+def _begin(setting: Setting, *, resume: bool, force: bool) -> None:
+    """Make the work folder; an interrupted training is gone on with only if it is the same one."""
+    identity = {"config": setting.config.model_dump(mode="json"), "rows": setting.rows.sha256}
+    path = setting.work / "identity.json"
+    if path.is_file() and not force:
+        if not resume:
+            raise ConfigError(f"{setting.work} holds an interrupted training: --resume goes on, --force begins again")
+        was = orjson.loads(path.read_bytes())
+        if was["rows"] != identity["rows"]:
+            raise ConfigError(f"{setting.work} was begun with other rows; --force begins again")
+        changed = [name for name, value in json.loads(json.dumps(identity["config"])).items() if was["config"].get(name) != value]
+        if changed:
+            raise ConfigError(f"{setting.work} was begun with another {', '.join(changed)}; --force begins again")
+        return
+    if path.is_file():
+        for old in setting.work.glob("rate-*"):
+            shutil.rmtree(old)
+    setting.work.mkdir(parents=True, exist_ok=True)
+    write_json(path, identity)
+
+
+def _warn_about_rows(setting: Setting) -> None:
+    counts = setting.rows.counts
+    if counts["rows_with_borrowed_negatives"]:
+        setting.warn(f"{counts['rows_with_borrowed_negatives']} of {counts['rows']} rows have no negative and borrow random ones")
+    if counts["rows_that_repeat_negatives"]:
+        few = counts["rows_that_repeat_negatives"]
+        setting.warn(f"{few} of {counts['rows']} rows have fewer than {counts['negatives']} negatives and repeat theirs")
+
+
+def _told(setting: Setting, encoder: Encoder, fits: Sequence[Any], chosen: int) -> dict[str, Any]:
+    best = fits[chosen]
+    return {
+        "config": setting.config.model_dump(mode="json"),
+        "base_model": encoder.describe(),
+        "rows": {**setting.rows.counts, "sha256": setting.rows.sha256},
+        "dev": None if setting.dev is None else {"queries": len(setting.dev.queries), "passages": len(setting.dev.corpus)},
+        "dev_measure": setting.config.dev_measure,
+        "dev_score": best.score,
+        "history": best.history,
+        "learning_rate": best.rate,
+        "steps": best.steps,
+        "stopped_at": best.stopped_at,
+        "loss": best.losses,
+        "rates": [{"learning_rate": one.rate, "dev_score": one.score, "steps": one.steps} for one in fits],
+        "warnings": setting.warnings,
+    }
+
+
+def _card(path: Path, told: dict[str, Any]) -> None:
+    """A section for the model card that sentence-transformers wrote."""
+    config, rows, base = told["config"], told["rows"], told["base_model"]
+    lines = [
+        f"""
+## How this model was made
+
+Trained by Hardneg from `{base["name"]}` (content `{base["content"][:16]}`),
+on {rows["rows"]:,} rows with {rows["negatives"]} negatives each (sha256 `{rows["sha256"][:16]}`).
+Loss `{config["loss"]}`, batches `{config["batch_sampler"]}` of {config["train_batch_size"]}, {told["steps"]:,} steps,
+learning rate {told["learning_rate"]:g}, seed {config["seed"]}.
+"""
+    ]
+    if told["history"]:
+        lines += [
+            f"\n| step | dev {told['dev_measure']} |\n| ---: | ---: |\n",
+            *(f"| {step:,} | {score:.4f} |\n" for step, score in told["history"]),
+        ]
+    lines += [f"\nWarning: {text}.\n" for text in told["warnings"]]
+    with storing(path):
+        path.write_text((path.read_text(encoding="utf-8") if path.is_file() else "") + "".join(lines), encoding="utf-8")

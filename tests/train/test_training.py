@@ -1,0 +1,139 @@
+"""A training run: an ordinary model folder, the same again, resumed, refused in one sentence."""
+
+import hashlib
+import json
+
+import pytest
+
+from miner.config import Inputs, MiningConfig
+from miner.errors import ConfigError, InputError, ModelError
+from miner.train import TrainConfig, train
+from miner.train.parts import BATCH_SAMPLERS, LOSSES
+
+pytest.importorskip("accelerate")
+
+
+def weights(folder):
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.rglob("*.safetensors")}
+
+
+def config(model, **more):
+    return TrainConfig.of(**{"model": str(model), "steps": 6, "train_batch_size": 4, "learning_rates": (0.05,), **more})
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_every_loss_trains_a_transformer(tiny_bert, tiny_rows, tmp_path, loss):
+    """From the table: finite, the weights move, the folder loads and its card tells how it was made."""
+    from sentence_transformers import SentenceTransformer
+
+    told = f"gist:guide={tiny_bert}" if loss == "gist" else loss
+    done = train(tiny_rows, config(tiny_bert, loss=told, steps=2), out=tmp_path / "out")
+    assert weights(done.folder) != weights(tiny_bert)
+    SentenceTransformer(str(done.folder), device="cpu")
+    assert f"Loss `{loss}" in (done.folder / "README.md").read_text()
+    assert not (tmp_path / "out.checkpoints").exists()
+
+
+@pytest.mark.parametrize("batches", list(BATCH_SAMPLERS))
+def test_every_batch_sampler_trains_a_static_model(tiny_model, tiny_rows, tmp_path, batches):
+    """From the table, and the same bytes twice."""
+    made = [train(tiny_rows, config(tiny_model, batch_sampler=batches), out=tmp_path / name) for name in "ab"]
+    assert weights(made[0].folder) == weights(made[1].folder) != weights(tiny_model)
+
+
+def test_dev_chooses_and_what_was_killed_goes_on(tiny_bert, tiny_folder, tmp_path, monkeypatch):
+    """Interrupted after four of eight steps, resumed: the same weights as never interrupted, and the best checkpoint kept."""
+    data, dev = Inputs.of(data=str(tiny_folder), split=("train",)), Inputs.of(data=str(tiny_folder), split=("dev",))
+    settings = config(tiny_bert, steps=8, eval_every=2, patience=0)
+    whole = train(data, settings, out=tmp_path / "whole", dev=dev)
+    assert [step for step, _ in whole.told["history"]] == [0, 2, 4, 6, 8]
+    assert whole.told["dev_score"] == max(score for step, score in whole.told["history"] if step)
+
+    def stop(stage, done, total):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, settings, out=tmp_path / "cut", dev=dev, on_progress=stop)
+    assert not (tmp_path / "cut").exists()
+    with pytest.raises(ConfigError, match="--resume goes on"):
+        train(data, settings, out=tmp_path / "cut", dev=dev)
+    with pytest.raises(ConfigError, match="another seed"):
+        train(data, settings.model_copy(update={"seed": 9}), out=tmp_path / "cut", dev=dev, resume=True)
+    resumed = train(data, settings, out=tmp_path / "cut", dev=dev, resume=True)
+    assert weights(resumed.folder) == weights(whole.folder)
+    assert resumed.told["history"] == whole.told["history"]
+
+
+def test_several_rates_and_dev_chooses(tiny_model, tiny_folder, tmp_path):
+    """Both are told; the better one on dev is the model."""
+    data, dev = Inputs.of(data=str(tiny_folder), split=("train",)), Inputs.of(data=str(tiny_folder), split=("dev",))
+    done = train(data, config(tiny_model, learning_rates=(1e-6, 0.3)), out=tmp_path / "out", dev=dev)
+    scores = {each["learning_rate"]: each["dev_score"] for each in done.told["rates"]}
+    assert done.told["learning_rate"] == max(scores, key=scores.get)
+    with pytest.raises(ConfigError, match="nothing that chooses"):
+        train(data, config(tiny_model, learning_rates=(1e-6, 0.3)), out=tmp_path / "b")
+
+
+def test_pairs_are_mined_first(tiny_model, tiny_world, tmp_path):
+    """With a mining config, rows have negatives; without, none."""
+    mined = train(tiny_world, config(tiny_model), out=tmp_path / "a", mining=MiningConfig.of(negatives=2))
+    assert mined.told["rows"]["negatives"] == 2
+    assert train(tiny_world, config(tiny_model), out=tmp_path / "b").told["rows"]["negatives"] == 0
+
+
+def test_warnings_that_help(tiny_model, tiny_rows, tmp_path):
+    """Negatives above the positive; a row's own positive as another row's passage; a loss that is no number stops."""
+    around = zip(tiny_rows, tiny_rows[1:] + tiny_rows[:1], strict=True)
+    crossed = [type(row)(row.query, (row.passages[1], row.query, other.passages[1]), row.labels) for row, other in around]
+    told = train(crossed, config(tiny_model, batch_sampler="shuffle"), out=tmp_path / "a").told
+    assert any("scores above the positive" in text for text in told["warnings"])
+    assert any("met their own positive" in text for text in told["warnings"])
+    with pytest.raises(ModelError, match="no longer a number"):
+        train(tiny_rows, config(tiny_model, learning_rates=(1e38,), steps=30), out=tmp_path / "b")
+
+
+def test_prompts_reach_the_trainer(tiny_bert, tiny_rows, tmp_path):
+    """Other prompts, other weights."""
+    made = [train(tiny_rows, config(tiny_bert, query_prompt=prompt), out=tmp_path / prompt.strip()) for prompt in ("w5 ", "w6 ")]
+    assert weights(made[0].folder) != weights(made[1].folder)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"loss": "tripet"}, "there is no loss 'tripet'; there are: in_batch"),
+        ({"loss": "in_batch:scal=3"}, "no knob 'scal'"),
+        ({"loss": "gist"}, "needs a guide"),
+        ({"batch_sampler": "x"}, "there is no batch sampler 'x'"),
+        ({"precision": "int8"}, "precision is 'int8'"),
+        ({"dev_measure": "ndcg"}, "no measure 'ndcg'"),
+        ({"stepz": 3}, "there is no setting 'stepz'"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(values, said):
+    """At config time, before any work."""
+    with pytest.raises(ConfigError, match=said):
+        TrainConfig.of(**values)
+
+
+def test_wrong_use(tiny_model, tiny_rows, tmp_path):
+    """Half precision without a GPU; scores that are not there; a folder that is taken."""
+    with pytest.raises(ConfigError, match="needs a GPU"):
+        train(tiny_rows, config(tiny_model, precision="fp16"), out=tmp_path / "a")
+    bare = [type(row)(row.query, row.passages, row.labels) for row in tiny_rows]
+    with pytest.raises(InputError, match="learns from scores"):
+        train(bare, config(tiny_model, loss="margin_mse"), out=tmp_path / "b")
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "x").write_text("mine")
+    with pytest.raises(ConfigError, match="exists already"):
+        train(tiny_rows, config(tiny_model), out=tmp_path / "c")
+
+
+def test_training_json_tells_what_made_it(tiny_model, tiny_rows, tmp_path):
+    """Config, rows with their hash, losses."""
+    done = train(tiny_rows, config(tiny_model), out=tmp_path / "out")
+    told = json.loads((done.folder / "training.json").read_text())
+    assert told["config"]["learning_rates"] == [0.05]
+    assert told["rows"]["rows"] == 16
+    assert len(told["rows"]["sha256"]) == 64
