@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -178,7 +178,7 @@ def export(
         was, wanted = getattr(run.config, name), getattr(config, name)
         if was != wanted:
             raise ConfigError(f"{name} was {was!r} when this run was mined, and cannot become {wanted!r} without mining again")
-    _check_evidence(config, run.manifest["retrieval"].get("evidence", ALWAYS))
+    check_evidence(config, run)
     work = _Work(config, Runtime.of(), on_progress)
     with _target(out, kind, force, config.output_format) as target:
         dataset = _adopt(run.dataset, target.folder)
@@ -187,8 +187,9 @@ def export(
     return target.run()
 
 
-def _check_evidence(config: MiningConfig, stored: Sequence[str]) -> None:
-    """ConfigError for evidence that an export would need and that was not stored."""
+def check_evidence(config: MiningConfig, run: Run) -> None:
+    """ConfigError for evidence that choosing again by `config` would need and that was not stored."""
+    stored = run.manifest["retrieval"].get("evidence", ALWAYS)
     for name, who in config.needed.items():
         if name in EVIDENCE and name not in stored and name not in FROM_TEXTS:
             raise ConfigError(

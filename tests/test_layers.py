@@ -51,6 +51,10 @@ MAY = {
     "miner.evaluation": NOUNS | {f"miner.{name}" for name in ("config", "encode", "read", "significance", "sources")},
     "miner.compat": NOUNS | {"miner.encode", "miner.filters", "miner.indexes", "miner.pipeline", "miner.sources.scoring"},
     "miner.train": LOW | {f"miner.{name}" for name in ("config", "encode", "evaluation", "formats", "read", "run")},
+    "miner.chance": {"miner.noise"},
+    "miner.grid": NOUNS | {"miner.config", "miner.filters"},
+    "miner.sweep": NOUNS
+    | {f"miner.{name}" for name in ("candidates", "chance", "config", "evidence", "grid", "pipeline", "read", "report", "run", "sources")},
     # the doors
     "miner": {"miner.config", "miner.errors", "miner.read", "miner.run", "miner.types"},
     "miner.cli": LOW
@@ -70,6 +74,7 @@ MAY = {
             "report",
             "run",
             "samplers",
+            "sweep",
         )
     }
     | {"miner.train"},

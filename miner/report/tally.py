@@ -28,13 +28,13 @@ class Tally:
 
     def __init__(self, filters: Sequence[str], negatives: int, depth: int, similarity: str) -> None:
         self.setup: dict[str, Any] = {"filters": list(filters), "negatives": negatives, "depth": depth, "similarity": similarity}
-        self._dropped = np.zeros(256, np.int64)
+        self.codes = np.zeros(256, np.int64)
         self._parts: dict[str, list[NDArray[Any]]] = {}
         self._anchors = 0
 
     def add(self, candidates: Candidates, dropped_by: Codes, negatives: Negatives) -> None:
         """Count one block: the candidates (B, K), why each was dropped (B, K; 0 kept, 255 padding) and what was chosen (B, M)."""
-        self._dropped += np.bincount(dropped_by.ravel(), minlength=256)
+        self.codes += np.bincount(dropped_by.ravel(), minlength=256)
         anchors, places = np.nonzero(negatives.positives >= 0)
         self._keep(
             queries=negatives.queries.astype(np.int32),
@@ -60,8 +60,8 @@ class Tally:
 
     def result(self, dataset: Dataset, *, suspicious: int = 20, examples: int = 20) -> dict[str, Any]:
         """Everything that was counted, as JSON-safe numbers; at most so many suspicious positives, starved queries and example rows."""
-        chosen = self._chosen()
-        counts = counts_of(chosen, self.setup, self._dropped)
+        chosen = self.chosen()
+        counts = counts_of(chosen, self.setup, self.codes)
         return {
             "setup": self.setup,
             "counts": counts | {"ran_short": chosen.ran_short(dataset)},
@@ -92,6 +92,7 @@ class Tally:
         for name, array in arrays.items():
             self._parts.setdefault(name, []).append(array)
 
-    def _chosen(self) -> Chosen:
+    def chosen(self) -> Chosen:
+        """Everything that was added so far."""
         parts = {name: np.concatenate(arrays) for name, arrays in self._parts.items()}
         return Chosen(self.setup["negatives"], **parts) if parts else Chosen.nothing(self.setup["negatives"], len(self.setup["filters"]))

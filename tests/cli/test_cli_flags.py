@@ -42,7 +42,7 @@ def test_help_imports_nothing_heavy():
     assert not HEAVY & set(json.loads(done.stderr.strip().splitlines()[-1].replace("'", '"')))
 
 
-@pytest.mark.parametrize("verb", ["mine", "export", "explain", "report", "verify", "demo", "serve", "cache"])
+@pytest.mark.parametrize("verb", ["mine", "export", "explain", "sweep", "report", "verify", "demo", "serve", "cache"])
 def test_every_verb_has_help(verb):
     """Help of each verb, with an example or a sentence."""
     done = subprocess.run([sys.executable, "-m", "app.cli", verb, "--help"], capture_output=True, text=True, check=False)

@@ -66,9 +66,24 @@ def test_explain_one_passage(call, runs):
     assert any("judged with grade" in text for text in said)
 
 
+def test_sweep_on_the_screen_and_as_json(call):
+    """A line per setting, the run's own marked; with truth the rate and its interval."""
+    code, shown, _ = call("sweep", "{one}", "--grid", "negatives=1,3", "--grid", "near_positive:cosine=off,0.9")
+    assert code == 0
+    assert len(shown.splitlines()) == 6
+    assert len([line for line in shown.splitlines() if line.startswith("* ")]) == 1
+    told = json.loads(call("sweep", "{one}", "--grid", "negatives=1,3", "--truth", "{folder}/data/qrels/train.tsv", "--json")[1])
+    assert told["hidden"]["pairs"] == 0
+    assert told["settings"][0]["false_negatives"]["rate"] is None
+    assert "0 hidden positives" in call("sweep", "{one}", "--truth", "{folder}/data/qrels/train.tsv")[1]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (["sweep", "{folder}/none"], 1, "is no run folder"),
+        (["sweep", "{one}", "--grid", "depth=1,2"], 2, "cannot vary 'depth'"),
+        (["sweep", "{one}", "--truth", "none.tsv"], 3, "there is no file none.tsv"),
         (["explain", "{folder}/none", "q0"], 1, "is no run folder"),
         (["explain", "{one}", "no such query"], 3, "there is no query 'no such query' in this run"),
         (["explain", "{one}", "q0", "--kept", "--dropped"], 2, "give one of them"),

@@ -1,0 +1,138 @@
+"""A sweep's numbers are those of exporting each setting by itself, and its false negatives are counted by hand."""
+
+from collections import Counter
+
+import oracle
+import pytest
+from disk import on_disk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worlds import config_of, make
+
+from miner import grid
+from miner.config import MiningConfig
+from miner.errors import ConfigError, InputError
+from miner.read import read_truth
+from miner.run import export, mine
+from miner.sweep import sweep
+
+GRIDS = [
+    ("margin:relative=0,0.3",),
+    ("near_positive:cosine=off,0.5", "negatives=1,2"),
+    ("sampler=top,uniform", "ladder=0,3"),
+    ("anchor=weakest,own", "fill=none,repeat"),
+    ("margin:relative=0,0.1,background=0,0.5",),
+]
+
+
+def run_of(seed, folder, **fixed):
+    world = make(seed, passages=40, queries=6)
+    config = config_of(seed, similarity=world.similarity, columns=("ids",), min_grade=2, output_format="triplet", **fixed)
+    return world, config, mine(on_disk(world, folder / "data"), config, out=folder / "run")
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**32), axes=st.sampled_from(GRIDS))
+def test_every_setting_is_what_its_export_reports(tmp_path_factory, seed, axes):
+    """Counts, coverage, hardness, ranks and hubs, setting by setting; the run's own is marked once."""
+    _, config, run = run_of(seed, tmp_path_factory.mktemp("sweep"))
+    told, points = sweep(run, axes), grid.settings(config, axes)
+    assert [one["values"] for one in told["settings"]] == [point.values for point in points]
+    assert [point.config == config for point in points] == [one["own"] for one in told["settings"]]
+    assert sum(one["own"] for one in told["settings"]) >= 1
+    for one, point in zip(told["settings"], points, strict=True):
+        report = export(run, point.config).report
+        assert {name: one[name] for name in ("gap", "triplet_error", "gradient_mass")} == report["hardness"]
+        assert (one["negatives"], one["dropped"], one["kept"]) == tuple(report["counts"][x] for x in ("chosen", "dropped", "kept"))
+        assert one["coverage"] == report["coverage"]
+        assert one["rows"] == report["counts"]["rows"]["any"]
+        assert one["margin"] == {name: report["scores"]["margin"][name] for name in one["margin"]}
+        assert one["ranks"]["median"] == report["ranks"]["median"]
+        assert (one["passages_used"], one["gini"]) == (report["hubs"]["passages_used"], report["hubs"]["gini"])
+        assert one["tiers"] == {
+            tier: count / one["negatives"] if one["negatives"] else None for tier, count in report["counts"]["tiers"].items()
+        }
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**32))
+def test_false_negatives_are_those_counted_by_hand(tmp_path_factory, seed):
+    """Grade 1 is hidden from a run of grade 2 and up; a copy of a hidden passage is as false as itself, one of a known positive is not."""
+    folder = tmp_path_factory.mktemp("truth")
+    world, _, run = run_of(seed, folder, fill="random")
+    told = sweep(run, ("negatives=1,3",), read_truth(folder / "data" / "qrels" / "train.tsv", run.dataset, min_grade=1))
+    hidden = {}
+    for query in run.dataset.queries.ids(range(len(run.dataset.queries))):
+        grades = world.grades[query]
+        known = {world.passages[name] for name, grade in grades.items() if grade >= 2}
+        if texts := {world.passages[name] for name, grade in grades.items() if grade == 1} - known:
+            hidden[query] = texts
+    assert told["hidden"]["queries"] == len(hidden)
+    assert told["hidden"]["pairs"] == sum(map(len, hidden.values()))
+    for one, point in zip(told["settings"], grid.settings(run.config, ("negatives=1,3",)), strict=True):
+        anchors = {(row.query, tuple(row.positives)): row.negatives for row in oracle.mine(world, point.config)}
+        taken = [(query, world.passages[name]) for (query, _), found in anchors.items() for name, *_ in found if query in hidden]
+        false = Counter(query for query, text in taken if text in hidden[query])
+        rate = one["false_negatives"]
+        assert (rate["false"], rate["of"]) == (false.total(), len(taken))
+        assert rate["queries"] == (len(false) / len(hidden) if hidden else None)
+        assert (rate["wilson"] is None) == (rate["rate"] is None) == (not taken)
+
+
+def test_the_default_grid_holds_the_default_setting():
+    """Marked as the run's own; no setting comes twice."""
+    points = grid.settings(MiningConfig.of())
+    assert len(points) == 27
+    assert len({point.config.model_dump_json() for point in points}) == 27
+    assert sum(point.config == MiningConfig.of() for point in points) == 1
+
+
+def test_flags_give_the_setting():
+    """What a row is called is what `export` is given."""
+    for point in grid.settings(MiningConfig.of(), ("near_positive:cosine=off,0.8", "negatives=2")):
+        words = iter(" ".join(point.flags).split())
+        given = [(flag, next(words)) for flag in words]
+        filters = [value for flag, value in given if flag == "--filter"]
+        rest = {flag.removeprefix("--"): value for flag, value in given if flag != "--filter"}
+        assert point.config in (MiningConfig.of(filters=tuple(filters), **rest), MiningConfig.of())
+
+
+def test_a_base_outside_the_grid_comes_first():
+    """With its own values on the axes."""
+    points = grid.settings(MiningConfig.of(filters=("near_positive:off",), negatives=7), ("near_positive:cosine=0.5", "negatives=1"))
+    assert [point.values for point in points] == [
+        {"near_positive:cosine": "off", "negatives": "7"},
+        {"near_positive:cosine": "0.5", "negatives": "1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("axes", "said"),
+    [
+        (("margn:relative=0",), "knows no filter 'margn'; there are: known_positive"),
+        (("margin",), "'margin' is no axis: write filter:knob=value,value"),
+        (("margin:0.1",), "is no axis"),
+        (("margin:relative=",), "is no axis"),
+        (("margin:relativ=0,1",), "has no knob 'relativ'"),
+        (("margin:relative=x",), "is a number, not 'x'"),
+        (("depth=10,20",), "cannot vary 'depth'; it can: anchor, negatives"),
+        (("negatives=0",), "negatives is '0'"),
+        (("negatives=1", "negatives=2"), "varies negatives twice"),
+        (("known_positive:x=off",), "cannot be switched off"),
+        (("margin:relative=" + ",".join(map(str, range(40))), "near_positive:cosine=" + ",".join(map(str, range(10)))), "asks for 400"),
+    ],
+)
+def test_wrong_grids_are_one_sentence(axes, said):
+    """What is wrong, and what would be right."""
+    with pytest.raises(ConfigError, match=said):
+        grid.settings(MiningConfig.of(), axes)
+
+
+def test_wrong_truth_is_one_sentence(tmp_path):
+    """A file that is not there, or that speaks of something else."""
+    _, _, run = run_of(2, tmp_path)
+    with pytest.raises(InputError, match="which was to hold the truth"):
+        read_truth("nowhere.tsv", run.dataset)
+    (tmp_path / "other.tsv").write_text("query-id\tcorpus-id\tscore\nx\ty\t1\n")
+    with pytest.raises(InputError, match=r"says nothing about the queries and passages of this run \(1 judgements of others\)"):
+        read_truth(tmp_path / "other.tsv", run.dataset)
