@@ -48,6 +48,9 @@ class MiningConfig(BaseModel):
     anchor: Literal["weakest", "own"] = Field(
         "weakest", description="whose score is the bar: the query's weakest positive, or each row's own"
     )
+    judged: Literal["prefer", "trust", "ignore"] = Field(
+        "prefer", description="passages judged non-relevant: taken first and exempt from filters that guess, exempt only, or like any other"
+    )
     negatives: int = Field(4, ge=1, le=1000, description="negatives per row")
     sampler: str = Field("top", description="which of the kept are taken")
     ladder: int = Field(

@@ -3,7 +3,7 @@
     0  everything passes, within `depth`        1  the same filters, within `max_depth`
     2  a weak positive's bar is raised to the lower quartile of all positive scores: below it a positive's own score says little
     3  no ceiling: ranks 31-210 (in a corpus under 300 passages the first tenth is skipped instead), every other filter kept
-    4  fill=random: any retrieved passage (all of a small corpus) that passes every filter but `margin` and `ranks`, drawn by the noise
+    4  fill=random: any retrieved passage (all of a small corpus) that passes every filter but the ceilings and `ranks`, drawn by the noise
     5  fill=repeat: the row's own negatives again
 
 Owns the order of choosing; must not know how candidates are found or judged.
@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from miner.filters.score import Margin
+from miner.filters import CEILINGS
 from miner.filters.window import Ranks
 from miner.types import Bools, Candidates, Codes, Filter, Floats, Ints, Negatives, Rows
 
@@ -31,7 +31,7 @@ def rung(
         return anchors, list(filters)
     if tier == 2:
         return replace(anchors, bar=np.fmax(anchors.bar, np.float32(lower_quartile))), list(filters)
-    without_ceiling = [rule for rule in filters if not isinstance(rule, Margin)]
+    without_ceiling = [rule for rule in filters if not isinstance(rule, CEILINGS)]
     if tier == RANDOM:
         return anchors, [rule for rule in without_ceiling if not isinstance(rule, Ranks)]
     skip = min(30, corpus // 10)

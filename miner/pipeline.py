@@ -9,7 +9,7 @@ evidence: the first filter that drops a candidate is its reason, and scores are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,7 +80,7 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
     scores = source.score(queries, positives)
     bar = weakest(scores)
     deep = np.zeros(len(queries), dtype=bool)
-    if config.deepens and "margin" in config.active_filters:
+    if config.deepens and not {"margin", "percentile"}.isdisjoint(config.active_filters):
         deep = source.above(queries, bar) > LIKELY * config.depth
     parts = []
     for some, depth in ((np.flatnonzero(~deep), config.depth), (np.flatnonzero(deep), config.deepest)):
@@ -110,11 +110,11 @@ def _measured(part: Candidates, evidence: Mapping[str, Evidence]) -> Candidates:
 
 def _short(found: Candidates, config: MiningConfig) -> Ints:
     """Anchors of which at least one row would get fewer negatives than asked for."""
-    filters = list(config.active_filters.values())
+    filters, trust = list(config.active_filters.values()), config.judged != "ignore"
     if config.anchor == "weakest":
-        return np.flatnonzero((judge(found, filters) == 0).sum(axis=1) < config.negatives)
+        return np.flatnonzero((judge(found, filters, trust=trust) == 0).sum(axis=1) < config.negatives)
     own = per_positive(found)
-    few = (judge(own, filters) == 0).sum(axis=1) < config.negatives
+    few = (judge(own, filters, trust=trust) == 0).sum(axis=1) < config.negatives
     return np.flatnonzero(np.isin(found.queries, own.queries[few]))
 
 
@@ -151,14 +151,26 @@ def _padded(rows: list[Rows]) -> Rows:
 # ---------------------------------------------------------------- pass 2
 
 
-def judge(candidates: Candidates, filters: list[Filter]) -> Codes:
-    """dropped_by, shape (B, K): 0 kept, 255 padding, else the 1-based place of the first filter that dropped it."""
+def judge(candidates: Candidates, filters: Sequence[Filter], *, trust: bool = True) -> Codes:
+    """dropped_by, shape (B, K): 0 kept, 255 padding, else the 1-based place of the first filter that dropped it.
+
+    trust: a filter that guesses does not drop what was judged non-relevant.
+    """
     dropped = np.where(candidates.present, 0, PADDING).astype(np.uint8)
+    exempt = non_relevant(candidates) if trust else None
     for place, rule in enumerate(filters, 1):
         kept = dropped == 0
         keep = rule(replace(candidates, kept=kept))
+        if exempt is not None and rule.guesses:
+            keep = keep | exempt
         dropped[kept & ~keep] = place
     return dropped
+
+
+def non_relevant(candidates: Candidates) -> Bools | None:
+    """Shape (B, K): True where the candidate was judged non-relevant; None where none was."""
+    judged = candidates.evidence.get("judged")
+    return judged == 1 if judged is not None and (judged == 1).any() else None
 
 
 def per_positive(candidates: Candidates) -> Candidates:
@@ -185,7 +197,7 @@ class Chooser:
         """The anchors (one per positive if so configured), what became of each of their candidates (B, K), and the negatives."""
         candidates = self._completed(candidates)
         anchors = per_positive(candidates) if self._config.anchor == "own" else candidates
-        dropped = judge(anchors, self._filters)
+        dropped = self._judge(anchors, self._filters)
         picked = Picked(anchors, self._config.negatives)
         within = np.arange(anchors.rows.shape[1]) < self._config.depth
         self._pick(picked, np.arange(len(anchors)), anchors, (dropped == 0) & within, tier=0)
@@ -193,7 +205,7 @@ class Chooser:
             short = picked.short()
             if len(short):
                 seen, rules = rung(anchors.take(short), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1]))
-                self._pick(picked, short, seen, judge(seen, rules) == 0, tier)
+                self._pick(picked, short, seen, self._judge(seen, rules) == 0, tier)
         if self._config.fill == "repeat":
             picked.repeat()
         return anchors, dropped, picked.negatives()
@@ -210,8 +222,18 @@ class Chooser:
         """Let the sampler rank what a rung kept, and hand the best to the free slots."""
         kept = kept & picked.untaken(places)
         priority = self._noise(anchors) if tier == RANDOM else self._config.active_sampler(anchors, kept, lambda: self._noise(anchors))
-        order = np.argsort(np.where(kept, -priority, np.inf), axis=1, kind="stable")[:, : self._config.negatives]
+        order = self._ordered(anchors, kept, priority)[:, : self._config.negatives]
         picked.add(places, order, np.take_along_axis(kept, order, axis=1), tier)
+
+    def _ordered(self, anchors: Candidates, kept: Bools, priority: Priority) -> Ints:
+        """Columns (B, K): those that were kept first, of these what was judged non-relevant (if so configured), then by priority."""
+        first = non_relevant(anchors) if self._config.judged == "prefer" else None
+        if first is None:
+            return np.argsort(np.where(kept, -priority, np.inf), axis=1, kind="stable")
+        return np.lexsort((-priority, ~first, ~kept), axis=1)
+
+    def _judge(self, anchors: Candidates, filters: Sequence[Filter]) -> Codes:
+        return judge(anchors, filters, trust=self._config.judged != "ignore")
 
     def _noise(self, anchors: Candidates) -> Priority:
         return noise.uniform(self._config.seed, self._keys[0][anchors.queries], self._keys[1][anchors.rows])

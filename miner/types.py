@@ -289,9 +289,13 @@ class Source(Protocol):
 
 
 class Filter(Protocol):
-    """Which candidates may be negatives. `needs` names evidence, or something shared."""
+    """Which candidates may be negatives. `needs` names evidence, or something shared.
+
+    `guesses`: it infers relevance, and so has nothing to say of a passage that was judged non-relevant.
+    """
 
     needs: ClassVar[tuple[str, ...]]
+    guesses: ClassVar[bool]
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""

@@ -11,7 +11,8 @@ def on_disk(world, folder):
     """The world as the files a user has."""
     folder.mkdir(exist_ok=True)
     for name, texts in (("corpus", world.passages), ("queries", world.queries)):
-        lines = (json.dumps({"_id": key, "text": text}) + "\n" for key, text in texts.items())
+        groups = world.groups if name == "corpus" else {}
+        lines = (json.dumps({"_id": key, "text": text, "group": groups.get(key)}) + "\n" for key, text in texts.items())
         (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
     judged = "".join(f"{q}\t{p}\t{grade}\n" for q, grades in world.grades.items() for p, grade in grades.items())
     (folder / "qrels").mkdir(exist_ok=True)

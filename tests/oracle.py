@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -32,6 +32,7 @@ class World:
     passage_vectors: dict[str, list[float]]
     query_vectors: dict[str, list[float]]
     similarity: str
+    groups: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Candidate:
     like_better: bool
     same_id: bool
     near: float
+    judged: int
+    in_group: bool
+    contained: float
+    near_text: int
+    sibling: float
 
 
 @dataclass(frozen=True)
@@ -63,20 +69,19 @@ class Row:
 def mine(world: World, config: MiningConfig) -> list[Row]:
     """Every row, queries in the order of their ids."""
     positives = {query: by_id(p for p, grade in world.grades[query].items() if grade >= config.min_grade) for query in world.queries}
-    known = [score(world, query, passage) for query in world.queries for passage in positives[query]]
-    quartile = float(np.float32(lower_quartile(known)))
+    known = sorted(score(world, query, passage) for query in world.queries for passage in positives[query])
     rows = []
     for query in by_id(world.queries):
-        everything = ranked(world, query, positives[query])
+        everything = ranked(world, query, positives[query], config.min_grade)
         groups = [[one] for one in positives[query]] if config.anchor == "own" else [positives[query]]
         bars = [min(score(world, query, one) for one in group) for group in groups]
         seen = everything[: config.depth]
-        short = any(judge(seen, config.active_filters, bar, config.depth).count(None) < config.negatives for bar in bars)
+        short = any(judge(seen, config.active_filters, bar, config, known).count(None) < config.negatives for bar in bars)
         if short and config.ladder >= 1:
             seen = everything[: max(config.depth, config.max_depth)]
         for group, bar in zip(groups, bars, strict=True):
-            reasons = judge(seen, config.active_filters, bar, config.depth)
-            chosen = climb(world, config, query, seen, bar, quartile)
+            reasons = judge(seen, config.active_filters, bar, config, known)
+            chosen = climb(world, config, query, seen, bar, known)
             rows.append(Row(query, group, [(c.id, c.score) for c in seen], reasons, chosen))
     return rows
 
@@ -89,7 +94,7 @@ def by_id(ids):
     return sorted(ids, key=lambda text: text.encode())
 
 
-def ranked(world: World, query: str, positives: list[str]) -> list[Candidate]:
+def ranked(world: World, query: str, positives: list[str], min_grade: int) -> list[Candidate]:
     """All distinct passages, best first, ties by id; of passages with the same text the one with the smallest id."""
     stands_for: dict[str, str] = {}
     for passage in by_id(world.passages):
@@ -111,10 +116,70 @@ def ranked(world: World, query: str, positives: list[str]) -> list[Candidate]:
                 like_better=plain in seen,
                 same_id=passage == query,
                 near=max(cosine(world, one, passage) for one in positives),
+                judged=judgement(world, query, text, min_grade),
+                in_group=any(passage in world.groups and world.groups[passage] == world.groups.get(one) for one in positives),
+                contained=max(containment(text, world.passages[one]) for one in positives),
+                near_text=any(passage in near_texts(world)[one] for one in positives)
+                + 4 * any(passage in near_texts(world)[better.id] for better in found),
+                sibling=max(
+                    [closeness(world, query, other) for other in world.queries if asks(world, other, text, min_grade, query)] or [math.nan]
+                ),
             )
         )
         seen.add(plain)
     return found
+
+
+def judgement(world: World, query: str, text: str, min_grade: int) -> int:
+    """1 judged non-relevant, 2 partly relevant, 0 not judged; of equal texts the highest grade under min_grade counts."""
+    grades = [grade for passage, grade in world.grades[query].items() if world.passages[passage] == text and grade < min_grade]
+    return 0 if not grades else 2 if max(grades) > 0 else 1
+
+
+def asks(world: World, other: str, text: str, min_grade: int, query: str) -> bool:
+    """Whether the text is a positive of another query."""
+    return other != query and any(world.passages[p] == text and grade >= min_grade for p, grade in world.grades[other].items())
+
+
+def words(text: str) -> list[str]:
+    """Words without sentence marks; every Chinese character is one."""
+    spaced = "".join(f" {letter} " if "\u4e00" <= letter <= "\u9fff" else letter for letter in normalise(text))
+    return [word for word in (one.strip(" .,;:!?…\"'“”‘’") for one in spaced.split()) if word]
+
+
+@lru_cache(100_000)
+def shingles(text: str) -> frozenset:
+    """Every five words in a row; a shorter text is one shingle, no words are none."""
+    found = words(text)
+    return frozenset(tuple(found[at : at + 5]) for at in range(max(1, len(found) - 4))) if found else frozenset()
+
+
+def containment(one: str, other: str) -> np.float32:
+    """What both have in common, of the smaller; below a half it is nothing."""
+    left, right = shingles(one), shingles(other)
+    share = len(left & right) / min(len(left), len(right)) if left and right else 0.0
+    return np.float32(share if share >= 0.5 else 0)
+
+
+@lru_cache(64)
+def near_texts(world: World) -> dict[str, set[str]]:
+    """Who is near whom, directly or over others; everybody is near himself."""
+    sets = {passage: shingles(text) for passage, text in world.passages.items()}
+    near = {
+        one: {other for other in sets if other == one or 5 * len(sets[one] & sets[other]) >= 4 * len(sets[one] | sets[other]) > 0}
+        for one in sets
+    }
+    for _ in sets:
+        near = {one: set().union(*(near[other] for other in others)) for one, others in near.items()}
+    return near
+
+
+@lru_cache(100_000)
+def closeness(world: World, one: str, other: str) -> np.float32:
+    """Cosine of two queries' vectors, 1 where their texts are the same."""
+    if normalise(world.queries[one]) == normalise(world.queries[other]):
+        return np.float32(1)
+    return angle(world, *(vector(world, "query", world.queries[name]) for name in (one, other)))
 
 
 @lru_cache(100_000)
@@ -143,8 +208,12 @@ def score(world: World, query: str, passage: str) -> float:
 
 @lru_cache(100_000)
 def cosine(world: World, positive: str, passage: str) -> np.float32:
-    """Of the vectors of two passages; unit rows need no division."""
-    one, other = (vector(world, "passage", world.passages[name]) for name in (positive, passage))
+    """Of the vectors of two passages."""
+    return angle(world, *(vector(world, "passage", world.passages[name]) for name in (positive, passage)))
+
+
+def angle(world: World, one: np.ndarray, other: np.ndarray) -> np.float32:
+    """The cosine of two vectors; unit rows need no division."""
     product = pair_scores(one, other, np.array([[0]]), "dot")[0, 0]
     if world.similarity == "cosine":
         return product
@@ -155,16 +224,24 @@ def cosine(world: World, positive: str, passage: str) -> np.float32:
 # ---------------------------------------------------------------- what is judged
 
 
-def judge(candidates: list[Candidate], rules: dict, bar: float, depth: int) -> list[str | None]:
+GUESSES = {"group", "containment", "near_text", "near_positive", "duplicate_question", "margin", "percentile"}
+"""Rules that infer relevance: what was judged non-relevant is exempt from them."""
+
+
+def judge(candidates: list[Candidate], rules: dict, bar: float, config: MiningConfig, known: list[float]) -> list[str | None]:
     """The name of the first rule that drops each candidate, None where all keep it."""
     counted = dict.fromkeys(rules, 0)
     reasons = []
-    ceiling = ceiling_of(rules["margin"], candidates, bar, depth) if "margin" in rules and candidates else math.inf
+    ceilings = {
+        "margin": ceiling_of(rules["margin"], candidates, bar, config.depth) if "margin" in rules and candidates else math.inf,
+        "percentile": among_positives(rules["percentile"], bar, known) if "percentile" in rules else math.inf,
+    }
     for candidate in candidates:
         reason = None
         for name, rule in rules.items():
             counted[name] += reason is None or getattr(rule, "of", None) == "raw"
-            if reason is None and drops(name.removesuffix("*"), rule, candidate, ceiling, counted[name]):
+            exempt = config.judged != "ignore" and candidate.judged == 1 and name in GUESSES
+            if reason is None and not exempt and drops(name.removesuffix("*"), rule, candidate, ceilings, counted[name]):
                 reason = name
         reasons.append(reason)
     return reasons
@@ -177,7 +254,14 @@ def ceiling_of(margin, candidates: list[Candidate], bar: float, depth: int) -> f
     return min(under_bar, bar - margin.background * height) if margin.background else under_bar
 
 
-def drops(name: str, rule, candidate: Candidate, ceiling: float, place: int) -> bool:
+def among_positives(rule, bar: float, known: list[float]) -> float:
+    """The highest of the lowest beta * F(bar) of all positives' scores, or of the lowest `floor`; at least the lowest one."""
+    share = sum(score <= bar for score in known) / len(known)
+    counts = [math.ceil(part * len(known)) for part in (rule.beta * share, rule.floor)]
+    return known[max(1, *counts) - 1]
+
+
+def drops(name: str, rule, candidate: Candidate, ceilings: dict[str, float], place: int) -> bool:
     """One rule on one candidate; `place` is its place among those the rule counts, from 1."""
     if name == "ranks":
         return place <= rule.skip or (rule.last is not None and place > rule.last)
@@ -186,7 +270,13 @@ def drops(name: str, rule, candidate: Candidate, ceiling: float, place: int) -> 
         "self_match": lambda: candidate.like_query or (rule.ids and candidate.same_id),
         "same_text": lambda: candidate.like_positive or candidate.like_better,
         "near_positive": lambda: candidate.near >= np.float32(rule.cosine),
-        "margin": lambda: candidate.score > ceiling,
+        "partly_relevant": lambda: candidate.judged == 2,
+        "group": lambda: candidate.in_group,
+        "containment": lambda: candidate.contained >= np.float32(rule.overlap),
+        "near_text": lambda: candidate.near_text > 0,
+        "duplicate_question": lambda: candidate.sibling >= np.float32(rule.cosine),
+        "margin": lambda: candidate.score > ceilings["margin"],
+        "percentile": lambda: candidate.score > ceilings["percentile"],
         "max_score": lambda: candidate.score > rule.score,
         "min_score": lambda: candidate.score < rule.score,
     }[name]()
@@ -204,16 +294,19 @@ class Window:
     of: str = "raw"
 
 
-def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate], bar: float, quartile: float) -> list[tuple]:
+def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate], bar: float, known: list[float]) -> list[tuple]:
     """The negatives of one row, rung by rung, until there are enough."""
+    quartile = float(np.float32(lower_quartile(known)))
     taken: list[tuple[Candidate, int]] = []
     for tier in [*range(config.ladder + 1), *([RANDOM] if config.fill == "random" else [])]:
-        reasons = judge(seen, rules_of(tier, config, len(world.passages)), max(bar, quartile) if tier == 2 else bar, config.depth)
+        reasons = judge(seen, rules_of(tier, config, len(world.passages)), max(bar, quartile) if tier == 2 else bar, config, known)
         chosen = [candidate for candidate, _ in taken]
         kept = [candidate for candidate, reason in zip(seen, reasons, strict=True) if reason is None and candidate not in chosen]
         if tier == 0:
             kept = [candidate for candidate in kept if candidate.rank <= config.depth]
         order = sorted(kept, key=lambda candidate: -priority(config, query, candidate, kept, tier))
+        if config.judged == "prefer":
+            order.sort(key=lambda candidate: candidate.judged != 1)
         taken += [(candidate, tier) for candidate in order[: config.negatives - len(taken)]]
     if config.fill == "repeat" and taken:
         own = list(taken)
@@ -222,10 +315,11 @@ def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate],
 
 
 def rules_of(tier: int, config: MiningConfig, corpus: int) -> dict:
-    """The rules of a rung: the third drops the ceiling and looks at ranks 31 to 210, the random one drops the window too."""
+    """The rules of a rung: the third drops the ceilings and looks at ranks 31 to 210, the random one drops the window too."""
     rules = dict(config.active_filters)
     if tier >= 3:
         rules.pop("margin", None)
+        rules.pop("percentile", None)
     if tier == 3:
         skip = min(30, corpus // 10)
         rules = {"ranks*": Window(skip, skip + 180), **rules}

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from miner.config import Inputs, MiningConfig, Runtime, default_cache
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS
-from miner.filters import DEFAULTS, FILTERS
+from miner.filters import DEFAULTS
 from miner.registry import Spec
 
 
@@ -17,7 +17,7 @@ from miner.registry import Spec
         ({"depth": 0}, "depth is 0: input should be greater than or equal to 1"),
         ({"depth": 10_001}, "depth is 10001: input should be less than or equal to 10000"),
         ({"negatives": "many"}, "negatives is 'many': input should be a valid integer"),
-        ({"filters": ("margni",)}, "there is no filter 'margni'; there are: known_positive, self_match,"),
+        ({"filters": ("margni",)}, "there is no filter 'margni'; there are: known_positive, partly_relevant,"),
         ({"filters": ("margin:relativ=1",)}, "filter 'margin' has no knob 'relativ'; it has: absolute, relative"),
         ({"filters": ("max_score",)}, "filter 'max_score' needs a score: write score=0.7"),
         ({"filters": ("known_positive:off",)}, "filter 'known_positive' cannot be switched off"),
@@ -51,6 +51,7 @@ def test_the_default_is_valid_and_written_out():
         "known_positive",
         "self_match:ids=false",
         "same_text",
+        "group",
         "near_positive:cosine=0.9",
         "margin:absolute=0.0,relative=0.05,background=0.3",
     )
@@ -72,7 +73,7 @@ def test_a_config_is_its_own_fixed_point(given):
 def test_filters_run_in_the_order_of_the_table():
     """Whatever the order they are given in; the last word on a filter counts, and off is off."""
     config = MiningConfig.of(filters=("ranks:skip=1", "min_score:score=0.1", "margin:off", "same_text:off", "same_text"))
-    assert list(config.active_filters) == [name for name in FILTERS if name not in ("margin", "max_score")]
+    assert list(config.active_filters) == ["known_positive", "self_match", "same_text", "group", "near_positive", "min_score", "ranks"]
     assert "margin:off" in config.filters
 
 

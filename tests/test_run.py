@@ -247,6 +247,30 @@ def test_choosing_again_cannot_change_the_first_pass(dataset, config, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["containment", "near_text"])
+def test_what_follows_from_the_texts_is_measured_when_it_is_asked_for(dataset, config, tmp_path, name):
+    """An export with such a filter equals mining with it, though the run did not store it."""
+    wanted = config.model_copy(update={"filters": (*config.filters, name)})
+    wanted = MiningConfig.of(**wanted.model_dump())
+    first, right = mine(dataset, config, out=tmp_path / "first"), mine(dataset, wanted, out=tmp_path / "right")
+    assert export(first, wanted, out=tmp_path / "again").file.read_bytes() == right.file.read_bytes()
+
+
+def test_evidence_that_was_not_measured_is_told(dataset, config, tmp_path):
+    """Who needs what, and what to do about it; mined with --evidence it is there."""
+    wanted = MiningConfig.of(**{**config.model_dump(), "filters": (*config.filters, "duplicate_question")})
+    run = mine(dataset, config, out=tmp_path / "run")
+    with pytest.raises(
+        ConfigError, match=r"^filter 'duplicate_question' needs the evidence 'duplicate_question', which was not .* --evidence dup"
+    ):
+        export(run, wanted, out=tmp_path / "again")
+    asked = MiningConfig.of(**{**config.model_dump(), "evidence": ("duplicate_question",)})
+    run = mine(dataset, asked, out=tmp_path / "asked")
+    assert export(run, MiningConfig.of(**{**wanted.model_dump(), "evidence": asked.evidence}), out=tmp_path / "again").report["counts"][
+        "chosen"
+    ]
+
+
 def test_a_run_outlives_the_data_and_the_run_it_came_from(dataset, config, tmp_path):
     """An export needs neither: it holds what it needs."""
     first = mine(dataset, config, out=tmp_path / "first")

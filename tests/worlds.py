@@ -20,6 +20,11 @@ from miner.types import Candidates, Dataset
 SIMILARITIES = ("cosine", "dot", "euclidean")
 STYLES = ("grid", "normal", "equal", "far")
 WORDS = ("alpha", "BETA gamma", "straße", "STRASSE", "ﬁne art", "fine  Art", "C++", "C", "don't", "Ω mega", "...", "twice said")
+SENTENCES = (
+    "the quick brown fox jumps over the lazy dog and runs far away from here today",
+    "Install this package if you want to build programs that use the library at all",
+    "北京是中华人民共和国的首都和直辖市",
+)
 MARKS = ("", "", ".", "!", " ?", "  ")
 ODD_IDS = ("é", "～tilde", "😀", "Z", "a b", "10", "9", "p", "P")
 
@@ -45,9 +50,12 @@ class Prescribed:
 def make(seed: int, passages: int = 20, queries: int = 5, dim: int = 3, similarity: str = "cosine", style: str = "normal") -> World:
     """A world with equal texts, texts that are equal once normalised, and queries whose text or id is a passage's."""
     rng = np.random.default_rng(seed)
-    pool = [f"{rng.choice(WORDS)} {rng.integers(0, passages // 3)}{rng.choice(MARKS)}" for _ in range(passages)]
+    pool = [_phrase(rng) if rng.random() < 0.3 else _short_text(rng, passages) for _ in range(passages)]
     corpus = {name: str(rng.choice(pool)) for name in _ids(rng, "p", passages)}
-    asked = {name: str(rng.choice(pool)) if rng.random() < 0.3 else f"Question {i}" for i, name in enumerate(_ids(rng, "q", queries))}
+    asked = {
+        name: str(rng.choice(pool)) if rng.random() < 0.3 else f"Question {i // 2 * 2}{rng.choice(MARKS)}"
+        for i, name in enumerate(_ids(rng, "q", queries))
+    }
     names = np.array(list(corpus), dtype=object)
     grades = {}
     for query in asked:
@@ -55,7 +63,22 @@ def make(seed: int, passages: int = 20, queries: int = 5, dim: int = 3, similari
         grades[query] = {str(name): int(rng.integers(0, 3)) if place else 2 for place, name in enumerate(judged)}
     passage_vectors = {text: _vector(rng, dim, style) for text in sorted(set(corpus.values()))}
     query_vectors = {text: _vector(rng, dim, style) for text in sorted(set(asked.values()))}
-    return World(corpus, asked, grades, passage_vectors, query_vectors, similarity)
+    groups = {name: f"g{rng.integers(0, 6)}" for name in corpus if rng.random() < 0.3}
+    return World(corpus, asked, grades, passage_vectors, query_vectors, similarity, groups)
+
+
+def _short_text(rng, passages: int) -> str:
+    return f"{rng.choice(WORDS)} {rng.integers(0, passages // 3)}{rng.choice(MARKS)}"
+
+
+def _phrase(rng) -> str:
+    """A piece of one of a few sentences, now and then with one word changed: excerpts and edited copies."""
+    sentence = str(rng.choice(SENTENCES))
+    parts = sentence.split() if " " in sentence else list(sentence)
+    start, stop = int(rng.integers(0, 4)), len(parts) - int(rng.integers(0, 6))
+    if rng.random() < 0.3:
+        parts[int(rng.integers(start, stop))] = str(rng.choice(["zebra", "城"]))
+    return (" " if " " in sentence else "").join(parts[start:stop]) + str(rng.choice(MARKS))
 
 
 def _ids(rng, prefix: str, count: int) -> list[str]:
@@ -88,6 +111,12 @@ worlds = st.builds(
 KNOBS = {
     "self_match": ["off", "ids=true"],
     "same_text": ["off"],
+    "partly_relevant": ["."],
+    "group": ["off", "off", "."],
+    "containment": [".", "overlap=0.5", "overlap=1"],
+    "near_text": ["."],
+    "duplicate_question": [".", "cosine=0.5", "cosine=-1"],
+    "percentile": [".", "beta=1", "beta=0.1,floor=0.5", "beta=0.01", "beta=1,floor=0"],
     "near_positive": [*["off"] * 4, "cosine=0.5", "cosine=0.99", "cosine=1", "cosine=-0.2"],
     "margin": [
         "off",
@@ -103,7 +132,21 @@ KNOBS = {
     "min_score": ["score=-2", "score=-0.5", "score=0", "score=0.3"],
     "ranks": ["skip=1", "skip=2,last=6", "skip=1,last=4,of=raw", "last=9", "skip=3,of=raw"],
 }
-CHANCE = {"self_match": 0.3, "same_text": 0.2, "near_positive": 0.7, "margin": 0.7, "max_score": 0.15, "min_score": 0.15, "ranks": 0.3}
+CHANCE = {
+    "self_match": 0.3,
+    "same_text": 0.2,
+    "partly_relevant": 0.3,
+    "group": 0.4,
+    "containment": 0.3,
+    "near_text": 0.3,
+    "duplicate_question": 0.3,
+    "percentile": 0.3,
+    "near_positive": 0.7,
+    "margin": 0.7,
+    "max_score": 0.15,
+    "min_score": 0.15,
+    "ranks": 0.3,
+}
 
 
 def config_of(seed: int, **fixed) -> MiningConfig:
@@ -114,12 +157,15 @@ def config_of(seed: int, **fixed) -> MiningConfig:
         "depth": depth,
         "max_depth": max_depth,
         "negatives": int(rng.integers(1, min(7, max(depth, max_depth)) + 1)),
-        "filters": tuple(f"{name}:{rng.choice(KNOBS[name])}" for name, chance in CHANCE.items() if rng.random() < chance),
+        "filters": tuple(
+            f"{name}:{rng.choice(KNOBS[name])}".removesuffix(":.") for name, chance in CHANCE.items() if rng.random() < chance
+        ),
         "anchor": str(rng.choice(["weakest", "own"])),
         "sampler": str(rng.choice(["top", "top", "uniform", "uniform:first=2", "uniform:first=5"])),
         "ladder": int(rng.integers(0, 4)),
         "fill": str(rng.choice(["none", "random", "repeat"])),
         "seed": int(rng.integers(0, 2**63)),
+        "judged": str(rng.choice(["prefer", "prefer", "trust", "ignore"])),
         "min_grade": int(rng.integers(1, 3)),
     }
     return MiningConfig.of(**(values | fixed))
@@ -133,7 +179,9 @@ def configs(**fixed) -> st.SearchStrategy[MiningConfig]:
 def dataset_of(world: World, min_grade: int = 1, into: Path | None = None, order: int | None = None) -> Dataset:
     """The world as a dataset; order: a seed that shuffles passages and queries on their way in."""
     rng = np.random.default_rng(order)
-    passages = [_with_title(name, text) for name, text in world.passages.items()]
+    passages = [
+        _with_title(name, text) | ({"group": world.groups[name]} if name in world.groups else {}) for name, text in world.passages.items()
+    ]
     queries = [{"id": name, "text": text, "positives": list(world.grades[name])} for name, text in world.queries.items()]
     if order is not None:
         passages, queries = ([items[i] for i in rng.permutation(len(items))] for items in (passages, queries))

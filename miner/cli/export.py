@@ -16,6 +16,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="The run folder to choose from.", show_default=False)],
     filter: o.Filter = None,  # noqa: A002 - the flag's name
     anchor: o.Anchor = None,
+    judged: o.Judged = None,
     negatives: o.Count = None,
     sampler: o.Sampler = None,
     ladder: o.Ladder = None,

@@ -38,6 +38,7 @@ def mine(  # the flags are the fields of the config, one for one
     evidence: o.Evidence = None,
     filter: o.Filter = None,  # noqa: A002 - the flag's name
     anchor: o.Anchor = None,
+    judged: o.Judged = None,
     negatives: o.Count = None,
     sampler: o.Sampler = None,
     ladder: o.Ladder = None,

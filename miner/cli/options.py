@@ -60,6 +60,9 @@ Evidence = Annotated[Words, option("evidence", "measure this too, for a later ex
 Anchor = Annotated[
     str | None, option("anchor", "whose score is the bar: weakest (positive of the query), or each row's own [weakest]", CHOOSE)
 ]
+Judged = Annotated[
+    str | None, option("judged", "passages judged non-relevant: prefer, trust (exempt from filters that guess) or ignore [prefer]", CHOOSE)
+]
 Count = Annotated[int | None, option("negatives", "negatives per row [4]", CHOOSE)]
 Sampler = Annotated[str | None, option("sampler", "top, or uniform[:first=N] [top]", CHOOSE)]
 Ladder = Annotated[int | None, option("ladder", "how far a short row climbs: 0 no, 1 deeper, 2 weak positive, 3 no ceiling [3]", CHOOSE)]

@@ -25,6 +25,7 @@ class AbsoluteMargin:
 
     margin: float
     needs: ClassVar[tuple[str, ...]] = ()
+    guesses: ClassVar[bool] = True
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -40,6 +41,7 @@ class RelativeMargin:
     margin: float
     number: Any = None
     needs: ClassVar[tuple[str, ...]] = ()
+    guesses: ClassVar[bool] = True
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""

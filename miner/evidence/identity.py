@@ -30,15 +30,15 @@ class KnownPositive:
 
     def __call__(self, candidates: Candidates) -> Codes:
         """Return shape (B, K)."""
-        return _among(candidates.rows, candidates.positives, self._position).astype(np.uint8)
+        return among(candidates.rows, candidates.positives, self._position).astype(np.uint8)
 
 
 class SameText:
     """Shape (B, K) uint8, bits: 1 = a positive's text, 2 = the query's text, 4 = a better-ranked candidate's text; normalised."""
 
     def __init__(self, dataset: Dataset, source: Any) -> None:
-        corpus = _hashes(dataset.corpus)
-        _, groups = np.unique(np.concatenate([corpus, _hashes(dataset.queries)]), return_inverse=True)
+        corpus = hashes(dataset.corpus)
+        _, groups = np.unique(np.concatenate([corpus, hashes(dataset.queries)]), return_inverse=True)
         self._passages, self._queries = groups[: len(corpus)].astype(np.int32), groups[len(corpus) :].astype(np.int32)
         distinct = self._passages[source.passage_rows]
         self._repeats = len(np.unique(distinct)) < len(distinct)
@@ -46,10 +46,10 @@ class SameText:
     def __call__(self, candidates: Candidates) -> Codes:
         """Return shape (B, K)."""
         groups = np.where(candidates.present, self._passages[candidates.rows], -1)
-        code = _among(candidates.rows, candidates.positives, self._passages).astype(np.uint8)
+        code = among(candidates.rows, candidates.positives, self._passages).astype(np.uint8)
         code |= (groups == self._queries[candidates.queries][:, None]).astype(np.uint8) << 1
         if self._repeats:
-            code |= (_repeated(groups) & candidates.present).astype(np.uint8) << 2
+            code |= (repeated(groups) & candidates.present).astype(np.uint8) << 2
         return code
 
 
@@ -78,7 +78,8 @@ def id_keys(texts: Texts) -> noise.Keys:
     return _known["ids"][texts]
 
 
-def _hashes(texts: Texts) -> NDArray[np.uint64]:
+def hashes(texts: Texts) -> NDArray[np.uint64]:
+    """Shape (N,) uint64: a hash of every normalised text, in row order."""
     if texts not in _known["texts"]:
         _known["texts"][texts] = _hashed(texts)
     return _known["texts"][texts]
@@ -89,7 +90,7 @@ def _hashed(texts: Texts) -> NDArray[np.uint64]:
     return np.fromiter(hashes, dtype=np.uint64, count=len(texts))
 
 
-def _among(rows: Rows, positives: Rows, group: Rows) -> Bools:
+def among(rows: Rows, positives: Rows, group: Rows) -> Bools:
     """Shape (B, K): True where a candidate's group is that of one of the anchor's positives. No (B, K, P) array is made."""
     groups = group[rows]
     found: Bools = np.zeros(rows.shape, dtype=bool)
@@ -99,7 +100,7 @@ def _among(rows: Rows, positives: Rows, group: Rows) -> Bools:
     return found & (rows >= 0)
 
 
-def _repeated(groups: Rows) -> Bools:
+def repeated(groups: Rows) -> Bools:
     """Shape (B, K): True where the same group stands further left in the row."""
     order: Ints = np.argsort(groups, axis=1, kind="stable")
     ranked = np.take_along_axis(groups, order, axis=1)

@@ -16,7 +16,7 @@ class NearPositive:
     def __init__(self, dataset: Dataset, source: Any) -> None:
         self._vectors, self._position = source.passages, source.position
         # Unit rows need no norms; for dot and euclidean models the cosine is the inner product over both lengths.
-        self._norms = None if source.similarity == "cosine" else _norms(source.passages)
+        self._norms = None if source.similarity == "cosine" else norms(source.passages)
 
     def __call__(self, candidates: Candidates) -> Floats:
         """Return shape (B, K)."""
@@ -35,7 +35,8 @@ class NearPositive:
         return cosines
 
 
-def _norms(vectors: Floats) -> Floats:
+def norms(vectors: Floats) -> Floats:
+    """Shape (N,): the length of each row."""
     parts = [
         np.sqrt(np.einsum("nd,nd->n", v, v, dtype=np.float64)) for v in (vectors[s : s + 16_384] for s in range(0, len(vectors), 16_384))
     ]

@@ -1,19 +1,30 @@
 """Filters: which candidates may be negatives. They run in this order, from identity to score; the first that drops names the reason."""
 
+from miner.filters.copies import Containment, DuplicateQuestion, Group, NearText, PartlyRelevant
 from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
+from miner.filters.percentile import Percentile
 from miner.filters.score import Margin, MaxScore, MinScore
 from miner.filters.window import Ranks
 from miner.types import Filter
 
 FILTERS: dict[str, type[Filter]] = {
     "known_positive": KnownPositive,
+    "partly_relevant": PartlyRelevant,
     "self_match": SelfMatch,
     "same_text": SameText,
+    "group": Group,
+    "containment": Containment,
+    "near_text": NearText,
     "near_positive": NearPositive,
+    "duplicate_question": DuplicateQuestion,
     "margin": Margin,
+    "percentile": Percentile,
     "max_score": MaxScore,
     "min_score": MinScore,
     "ranks": Ranks,
 }
 
-DEFAULTS = ("known_positive", "self_match", "same_text", "near_positive:cosine=0.9", "margin:relative=0.05,background=0.3")
+DEFAULTS = ("known_positive", "self_match", "same_text", "group", "near_positive:cosine=0.9", "margin:relative=0.05,background=0.3")
+
+CEILINGS = (Margin, Percentile)
+"""What the third rung of the ladder does without."""

@@ -19,6 +19,7 @@ class KnownPositive:
     """Drop the query's own positives, all of them, whichever row or file stated them. Cannot be switched off."""
 
     needs: ClassVar[tuple[str, ...]] = ("known_positive",)
+    guesses: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -34,6 +35,7 @@ class SelfMatch:
 
     ids: bool = False
     needs: ClassVar[tuple[str, ...]] = ("same_text", "same_id")
+    guesses: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -46,6 +48,7 @@ class SameText:
     """Drop passages whose normalised text is a positive's, or that of a better-ranked candidate."""
 
     needs: ClassVar[tuple[str, ...]] = ("same_text",)
+    guesses: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -62,6 +65,7 @@ class NearPositive:
 
     cosine: float = 0.9
     needs: ClassVar[tuple[str, ...]] = ("near_positive",)
+    guesses: ClassVar[bool] = True
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""

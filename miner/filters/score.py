@@ -31,6 +31,7 @@ class Margin:
     relative: float = 0.0
     background: float = 0.0
     needs: ClassVar[tuple[str, ...]] = ()
+    guesses: ClassVar[bool] = True
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -51,6 +52,7 @@ class MaxScore:
 
     score: float = math.nan
     needs: ClassVar[tuple[str, ...]] = ()
+    guesses: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _require(self, self.score)
@@ -66,6 +68,7 @@ class MinScore:
 
     score: float = math.nan
     needs: ClassVar[tuple[str, ...]] = ()
+    guesses: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _require(self, self.score)

@@ -26,6 +26,7 @@ class Ranks:
     last: int | None = None
     of: Literal["survivors", "raw"] = "survivors"
     needs: ClassVar[tuple[str, ...]] = ()
+    guesses: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.skip < 0 or (self.last is not None and self.last <= self.skip):

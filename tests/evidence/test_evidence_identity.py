@@ -59,17 +59,19 @@ def test_every_evidence_equals_the_oracle(tmp_path_factory, seed, style, similar
     bare = anchors_of(rows, scores, positives, positives)
     found = {name: make_it(dataset, source)(bare) for name, make_it in EVIDENCE.items()}
     for q, query in enumerate(dataset.queries.ids(queries)):
-        right = oracle.ranked(world, query, dataset.corpus.ids(known[q]))
+        right = oracle.ranked(world, query, dataset.corpus.ids(known[q]), 1)
         for k in range(rows.shape[1]):
-            told = [float(found[name][q, k]) for name in ("known_positive", "same_text", "same_id", "near_positive")]
-            there = rows[q, k] >= 0
-            assert told[:3] == (wanted(right[k]) if there else [0, 0, 0])
-            assert np.array_equal(told[3], right[k].near if there else np.nan, equal_nan=True)
+            told = [float(found[name][q, k]) for name in EVIDENCE]
+            assert str(told) == str(wanted(right[k]) if rows[q, k] >= 0 else NOTHING), list(EVIDENCE)
+
+
+NOTHING = [*[0.0] * 7, np.nan, np.nan]
 
 
 def wanted(candidate):
     bits = candidate.like_positive + 2 * candidate.like_query + 4 * candidate.like_better
-    return [candidate.known, bits, candidate.same_id]
+    copies = [candidate.judged, candidate.in_group, candidate.contained, candidate.near_text]
+    return [float(value) for value in (candidate.known, bits, candidate.same_id, *copies, candidate.near, candidate.sibling)]
 
 
 def test_keys_of_ids_are_in_row_order(tmp_path):

@@ -1,11 +1,13 @@
 """Filters of identity read the evidence, bit by bit."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from worlds import anchors_of
 
+from miner.evidence import EVIDENCE
 from miner.filters import DEFAULTS, FILTERS
 from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
 from miner.registry import Spec, build
@@ -43,19 +45,21 @@ def test_near_positive_drops_at_the_threshold():
 def test_every_filter_answers_yes_or_no_and_changes_nothing(name):
     """Shape (B, K), booleans; the candidates are as they were; the evidence it needs exists."""
     zeros = [0] * 6
-    found = candidates(known_positive=zeros, same_text=zeros, same_id=zeros, near_positive=[0.0] * 6)
+    found = candidates(**dict.fromkeys(EVIDENCE, zeros))
+    found = replace(found, shared={"population": np.array([0.1, 0.5], dtype=np.float32)})
     before = found.scores.copy()
     rule = build("filter", FILTERS, Spec.parse(f"{name}:score=0.5" if name in ("max_score", "min_score") else name))
     answer = rule(found)
     assert answer.shape == (1, 6)
     assert answer.dtype == bool
-    assert set(rule.needs) <= set(found.evidence)
+    assert set(rule.needs) <= {*found.evidence, *found.shared}
+    assert isinstance(rule.guesses, bool)
     assert np.array_equal(found.scores, before)
 
 
 def test_the_table_is_in_order_of_plainness():
     """Identity before score, score before rank: the first reason is the plainest; the defaults are in the table."""
-    assert list(FILTERS)[:4] == ["known_positive", "self_match", "same_text", "near_positive"]
+    assert list(FILTERS)[:4] == ["known_positive", "partly_relevant", "self_match", "same_text"]
     assert list(FILTERS)[-1] == "ranks"
     assert [Spec.parse(text).name for text in DEFAULTS] == [
         name for name in FILTERS if name in {Spec.parse(text).name for text in DEFAULTS}

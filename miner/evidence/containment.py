@@ -1,0 +1,40 @@
+"""How much of the smaller of two texts stands in the other: truncated copies and excerpts, which a Jaccard similarity misses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from miner.evidence.shingles import shingles
+from miner.types import Candidates, Dataset, Floats
+
+LEAST = 0.5
+
+
+class Containment:
+    """Shape (B, K) float32: the largest share of shingles that a candidate and a positive have in common, of the smaller of the two.
+
+    Shares below one half say nothing and are 0, so most pairs need not be counted.
+    """
+
+    def __init__(self, dataset: Dataset, source: Any) -> None:
+        self._shingles = shingles(dataset.corpus)
+
+    def __call__(self, candidates: Candidates) -> Floats:
+        """Return shape (B, K)."""
+        out = np.zeros(candidates.rows.shape, dtype=np.float32)
+        sizes, shared = self._shingles.sizes, self._shingles.shared
+        for column in range(candidates.positives.shape[1]):
+            known = candidates.positives[:, column]
+            anchors = np.flatnonzero((known >= 0) & (shared[known] > 0))
+            least = np.minimum(sizes[candidates.rows[anchors]], sizes[known[anchors]][:, None])
+            most = np.minimum(shared[candidates.rows[anchors]], shared[known[anchors]][:, None])
+            at, cells = np.nonzero((most >= LEAST * least) & (least > 0) & candidates.present[anchors])
+            share = self._shingles.in_common(known[anchors[at]], candidates.rows[anchors[at], cells]) / least[at, cells]
+            share = np.where(share >= LEAST, share, 0).astype(np.float32)
+            out[anchors[at], cells] = np.maximum(out[anchors[at], cells], share)
+            out[(candidates.rows == known[:, None]) & candidates.present & (sizes[known] > 0)[:, None]] = (
+                1  # what only it has is not counted
+            )
+        return out

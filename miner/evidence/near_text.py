@@ -1,0 +1,74 @@
+"""Texts that are nearly the same word for word: what is left of a passage that was copied and edited.
+
+Near are two passages whose 5-gram shingles have a Jaccard similarity of 0.8 or more, and whatever is near to something near. Found
+exactly, by a prefix join (Chaudhuri, Ganti, Kaushik 2006): with the shingles from rare to frequent, two sets that similar must share one
+of the first fifth of either. MinHash would only estimate it, and costs more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from miner.evidence.identity import among, repeated
+from miner.evidence.shingles import Shingles, shingles
+from miner.types import Bools, Candidates, Codes, Dataset, Ints, Rows
+
+NEIGHBOURS = 64
+"""How many neighbours of a passage (by size, then row) are compared in the list of one shingle; shorter lists are compared completely."""
+
+
+class NearText:
+    """Shape (B, K) uint8, bits: 1 = near a positive's text, 4 = near a better-ranked candidate's text."""
+
+    def __init__(self, dataset: Dataset, source: Any) -> None:
+        self._groups = near_groups(shingles(dataset.corpus))
+
+    def __call__(self, candidates: Candidates) -> Codes:
+        """Return shape (B, K)."""
+        code: Codes = among(candidates.rows, candidates.positives, self._groups).astype(np.uint8)
+        groups = np.where(candidates.present, self._groups[candidates.rows], -1)
+        code |= (repeated(groups) & candidates.present).astype(np.uint8) << 2
+        return code
+
+
+def near_groups(found: Shingles) -> Rows:
+    """Shape (N,): the same number for passages that are near each other, directly or over others."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ids, rows = _prefixes(found)
+    groups = np.arange(len(found.sizes), dtype=np.int32)
+    left, right = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    for step in range(1, NEIGHBOURS + 1):
+        one, other = rows[:-step], rows[step:]
+        new = (ids[:-step] == ids[step:]) & (groups[one] != groups[other]) & (5 * found.sizes[one] >= 4 * found.sizes[other])
+        if not new.any():
+            if not (ids[:-step] == ids[step:]).any():
+                break
+            continue
+        one, other = np.divmod(np.unique(one[new] * len(groups) + other[new]), len(groups))
+        near = _near(found, one, other)
+        left, right = np.concatenate([left, one[near]]), np.concatenate([right, other[near]])
+        graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(len(groups), len(groups)))
+        groups = connected_components(graph, directed=False)[1].astype(np.int32)
+    return groups
+
+
+def _near(found: Shingles, left: Ints, right: Ints) -> Bools:
+    """In whole numbers: common / (left + right - common) >= 4 / 5."""
+    near: Bools = 9 * found.in_common(left, right) >= 4 * (found.sizes[left].astype(np.int64) + found.sizes[right])
+    return near
+
+
+def _prefixes(found: Shingles) -> tuple[Rows, Ints]:
+    """(id, row) of every shingle in a passage's prefix, by id, then by the passage's size, then by row."""
+    sizes = found.sizes.astype(np.int64)
+    length = np.maximum(sizes - (4 * sizes + 4) // 5 + 1 - (sizes - found.shared), 0)  # its unique shingles are the rarest
+    length = np.minimum(length, found.shared)
+    rows = np.repeat(np.arange(len(sizes)), length)
+    inside = np.arange(len(rows)) - np.repeat(np.cumsum(length) - length, length)
+    ids = found.ids[found.indptr[rows] + inside]
+    order = np.lexsort((rows, sizes[rows], ids))
+    return ids[order], rows[order]

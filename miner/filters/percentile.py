@@ -1,0 +1,47 @@
+"""A ceiling that needs no scale: where a candidate would stand among all known positives of the run.
+
+For scores that are not calibrated (a reranker's logits, a model whose cosines lie between .7 and .9) a share of the score means little,
+a share of the positives means the same everywhere (the idea is that of jansowa/mine-hard-negatives, which applies it to rerankers).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from miner.errors import ConfigError
+from miner.types import Bools, Candidates, Priority
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """Drop candidates above the highest score among the lowest `beta` x F(bar) of all known positives; F(x): the share scoring x or less.
+
+    A weak positive's ceiling never lies under the score of the lowest `floor` of all positives. A bar that is unknown drops nothing.
+    """
+
+    beta: float = 0.5
+    floor: float = 0.005
+    needs: ClassVar[tuple[str, ...]] = ("population",)
+    guesses: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not (0 < self.beta <= 1 and 0 <= self.floor <= 1):
+            raise ConfigError(f"filter 'percentile' wants 0 < beta <= 1 and 0 <= floor <= 1, got beta={self.beta}, floor={self.floor}")
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        return ~(candidates.scores > self.ceiling(candidates)[:, None])
+
+    def ceiling(self, candidates: Candidates) -> Priority:
+        """Shape (B,) float64: the highest score that is kept, NaN where the bar, or every positive's score, is unknown."""
+        known = candidates.shared["population"]
+        if not len(known):
+            return np.full(len(candidates), np.nan)
+        share = np.searchsorted(known, candidates.bar, side="right") / len(known)
+        # The smallest score that so large a share of all positives do not exceed.
+        at = np.ceil(np.maximum(self.beta * share, self.floor) * len(known)).astype(np.int64) - 1
+        ceiling: Priority = known[np.clip(at, 0, len(known) - 1)].astype(np.float64)
+        return np.where(np.isnan(candidates.bar), np.nan, ceiling)
