@@ -60,7 +60,7 @@ class MiningConfig(BaseModel):
         "none", description="what fills a row that is still short; the file then carries the tier"
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything drawn")
-    min_grade: int = Field(1, ge=1, le=127, description="smallest grade in the qrels that counts as relevant")
+    min_grade: int = Field(1, ge=1, le=127, description="smallest grade that counts as relevant")
     output_format: str = Field(
         "triplet", description="format of the training file, named after its trainer", json_schema_extra={"enum": [*FORMATS]}
     )
@@ -163,7 +163,9 @@ class Inputs(BaseModel):
     queries: str | None = Field(None, description="queries, in any of the same forms")
     qrels: tuple[str, ...] = Field((), description="judgements: TSV with query-id, corpus-id, score")
     pairs: str | None = Field(None, description="(query, positive) rows, or a query with a list of positives, in any of the same forms")
-    fields: dict[str, str] = Field(default_factory=dict, description="your column names: query=question, positive=answer, id=doc_id …")
+    fields: dict[str, str] = Field(
+        default_factory=dict, description="your column names: query=question, positive=answer, id=doc_id …; grade=- : none"
+    )
     query_vectors: str | None = Field(None, description="query vectors made before: a .npy with ids beside it (same name, .ids)")
     passage_vectors: str | None = Field(None, description="passage vectors made before, likewise")
     on_error: Literal["fail", "skip"] = Field("fail", description="a wrong row: fail at once, or skip it and write it to the error file")

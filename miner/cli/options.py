@@ -35,7 +35,7 @@ Corpus = Annotated[str | None, option("corpus", "passages: JSONL, CSV, TSV, Parq
 Queries = Annotated[str | None, option("queries", "queries, in any of the same forms", READ)]
 Qrels = Annotated[Words, option("qrels", "judgements: query-id, corpus-id, score", READ)]
 Pairs = Annotated[str | None, option("pairs", "rows of query and positive(s), in any of the same forms", READ)]
-Field = Annotated[Words, option("field", "your column names: query=question, positive=answer …", READ)]
+Field = Annotated[Words, option("field", "your column names: query=question, positive=answer …; grade=-: there is none", READ)]
 QueryVectors = Annotated[str | None, option("query-vectors", "vectors made before: X.npy, with the ids in X.ids", READ)]
 PassageVectors = Annotated[str | None, option("passage-vectors", "vectors made before, likewise", READ)]
 MinGrade = Annotated[int | None, option("min-grade", "smallest grade that counts as relevant [1]", READ)]

@@ -64,8 +64,10 @@ def clean_title(value: Any, name: str) -> str | None:
     return clean_text(value, name).strip() or None
 
 
-def clean_grade(value: Any) -> int:
+def clean_grade(value: Any, name: str = "grade") -> int:
     """A whole number, clipped to what an int8 holds; "1.0" is one."""
+    if value is None or value == "":
+        raise BadRow(f"missing '{name}'")
     number = _number(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or (isinstance(number, float) and not number.is_integer()):
         raise BadRow(f"grade {value!r} is no whole number")

@@ -5,6 +5,7 @@ Decided on the first row; an optional column that is not there yet, on the first
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,17 +19,23 @@ Fields = Mapping[str, str]
 PASSAGE_IDS = ("passage_id", "passage-id", "doc_id", "docid", "pid", "document_id", "corpus_id", "corpus-id", "did", "docno")
 QUERY_IDS = ("query_id", "query-id", "qid", "question_id", "anchor_id")
 QUERIES_TEXT = ("query", "question", "anchor", "search_query", "query_text", "sentence1")
+NEGATIVES = re.compile(r"(hard_)?neg(ative)?s?(_[0-9]+|_passages)?")
+GRADES = ("score", "grade", "relevance", "rel", "label")
 PASSAGES_TEXT = ("passage", "document", "content", "contents", "body", "passage_text", "doc")
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One value we look for. own: the field that names its column, which must then exist; else: a field that may name it."""
+    """One value we look for. own: the field that names its column, which must then exist; else: a field that may name it.
+
+    unless: in a row with a column of such a name, the usual names mean something else (scores of a positive and its negatives).
+    """
 
     own: str
     usual: tuple[str, ...]
     required: bool = False
     other: str = ""
+    unless: re.Pattern[str] | None = None
 
 
 Slots = Mapping[str, Slot]
@@ -46,7 +53,7 @@ QUERIES: Slots = {
 QRELS: Slots = {
     "query_id": Slot("query_id", ("query-id", *QUERY_IDS, "query"), required=True),
     "passage_id": Slot("positive_id", ("corpus-id", *PASSAGE_IDS, "passage", "document"), required=True),
-    "grade": Slot("grade", ("score", "grade", "relevance", "rel", "label"), required=True),
+    "grade": Slot("grade", GRADES, required=True),
 }
 PAIRS: Slots = {
     "query": Slot("query", QUERIES_TEXT, required=True),
@@ -55,8 +62,11 @@ PAIRS: Slots = {
         "positive",
         ("positive", "positives", "pos", "positive_passages", "answer", "answers", "passage", "document", "sentence2", "response"),
     ),
-    "positive_id": Slot("positive_id", ("positive_id", "positive_ids", "pos_id", "pos_ids", *PASSAGE_IDS)),
+    "positive_id": Slot("positive_id", ("positive_id", "positive_ids", "pos_id", "pos_ids", *PASSAGE_IDS, "passage_ids")),
+    "grade": Slot("grade", ("label", "labels", "grade", "grades", "relevance", "rel", "score", "scores"), unless=NEGATIVES),
 }
+NO_COLUMN = "-"
+"""Given in place of a column's name: there is none, whatever the file's columns are called."""
 
 
 class Columns:
@@ -105,12 +115,16 @@ class Columns:
     def _find(self, slot: str, row: Mapping[str, Any]) -> str | None:
         wanted = self._slots[slot]
         given = self._fields.get(wanted.own)
+        if given == NO_COLUMN and not wanted.required:
+            return None
         if given is not None:
             if given not in row:
                 raise InputError(f"{self._origin.name} has no column '{given}' (for {wanted.own}); its columns are {_listed(row)}")
             return given
         other = self._fields.get(wanted.other)
         names = (other, *wanted.usual) if other else wanted.usual
+        if wanted.unless and any(wanted.unless.fullmatch(str(name)) for name in row):
+            return None
         return next((name for name in names if name in row and name not in self._taken), None)
 
 

@@ -38,9 +38,9 @@ class Given(Protocol):
 
 
 def read(inputs: Given, into: Path | None = None, min_grade: int = 1) -> Dataset:
-    """Read a BEIR folder, three files, or pairs. min_grade: the smallest grade that counts as relevant; pairs have none."""
+    """Read a BEIR folder, three files, or pairs. min_grade: the smallest grade that counts as relevant; a pair without one is relevant."""
     if inputs.pairs:
-        return read_pairs(inputs.pairs, inputs.corpus, into, fields=inputs.fields, on_error=inputs.on_error)
+        return read_pairs(inputs.pairs, inputs.corpus, into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
     if inputs.data:
         return read_beir(inputs.data, into, split=inputs.split, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
     if inputs.corpus and inputs.queries and inputs.qrels:

@@ -11,8 +11,8 @@ from typing import Any
 
 from miner.read.assemble import READING, finish, workplace
 from miner.read.beir import NO_FIELDS
-from miner.read.cells import as_json, clean_id, clean_text, clean_title, full_text, kind
-from miner.read.columns import CORPUS, PAIRS, Columns, check_fields
+from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text, kind
+from miner.read.columns import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields
 from miner.read.files import must_exist
 from miner.read.pairs import Collector, Pair, Positive
 from miner.read.rejects import BadRow, Inputs, OnError, Origin, Rejects
@@ -31,8 +31,12 @@ def read_pairs(
     *,
     fields: Mapping[str, str] = NO_FIELDS,
     on_error: OnError = "fail",
+    min_grade: int = 1,
 ) -> Dataset:
-    """Read (query, positive) rows; the positives join the corpus, where one is given."""
+    """Read (query, positive) rows; the positives join the corpus, where one is given.
+
+    A column of grades (label, grade, relevance, score …) makes a row a judgement: below `min_grade` the passage is judged non-relevant.
+    """
     check_fields(fields, PAIRS, CORPUS)
     for role, name in (("pairs", str(pairs)), ("corpus", str(corpus or pairs))):
         if not name.startswith("hf:"):
@@ -42,7 +46,8 @@ def read_pairs(
         given = open_rows(str(corpus), rejects, inputs) if corpus else None
         known = _corpus(given, fields, folder, rejects)
         rows = open_rows(str(pairs), rejects, inputs)
-        return finish(_collected(rows, _of_file(rows.origin, fields), known, folder, rejects), folder, rejects, inputs)
+        collector = Collector(folder, known, rows.origin, rejects, min_grade)
+        return finish(_collected(rows, _of_file(rows.origin, fields), collector, rejects), folder, rejects, inputs)
 
 
 def read_inline(
@@ -57,7 +62,8 @@ def read_inline(
     with workplace(into, on_error) as (folder, rejects):
         known = _corpus(_in_memory("passages", held, rejects), NO_FIELDS, folder, rejects) if held else None
         rows = _in_memory("queries", queries, rejects)
-        return finish(_collected(rows, _of_item, known, folder, rejects), folder, rejects, Inputs())
+        collector = Collector(folder, known, rows.origin, rejects)
+        return finish(_collected(rows, _of_item, collector, rejects), folder, rejects, Inputs())
 
 
 Parse = Callable[[int, dict[str, Any]], Pair]
@@ -67,8 +73,8 @@ def _corpus(rows: Rows | None, fields: Mapping[str, str], folder: Path, rejects:
     return read_texts(rows, CORPUS, fields, folder / f"corpus.{READING}", rejects) if rows else None
 
 
-def _collected(rows: Rows, parse: Parse, known: Read | None, folder: Path, rejects: Rejects) -> Dataset:
-    with Collector(folder, known, rows.origin, rejects) as collector:
+def _collected(rows: Rows, parse: Parse, collector: Collector, rejects: Rejects) -> Dataset:
+    with collector:
         for number, row in rows.numbered:
             try:
                 collector.add(parse(number, row))
@@ -102,7 +108,8 @@ def _of_file(origin: Origin, fields: Mapping[str, str]) -> Parse:
             query_id = clean_id(query_id, columns.name("query_id"))
         query = full_text(values.get("query"), columns.name("query"))
         positives = _positives(values.get("positive"), values.get("positive_id"), columns)
-        return Pair(number, query_id, query, positives, columns.further(row), row)
+        grades = _grades(values.get("grade"), len(positives), columns.name("grade")) if "grade" in columns.bound else None
+        return Pair(number, query_id, query, positives, columns.further(row), row, grades)
 
     return parse
 
@@ -120,6 +127,19 @@ def _positives(texts: Any, ids: Any, columns: Columns) -> list[Positive]:
     if len(named) != len(found):
         raise BadRow(f"'{name}' has {len(found)} values and '{id_name}' has {len(named)}")
     return [Positive(value, one.title, one.text) for value, one in zip(named, found, strict=True)]
+
+
+def _grades(value: Any, count: int, name: str) -> list[int]:
+    """One grade for each passage; a single one is that of all."""
+    if isinstance(value, list) and len(value) != count:
+        raise BadRow(f"'{name}' has {len(value)} values for {count} passages")
+    given = value if isinstance(value, list) else [value] * count
+    try:
+        return [clean_grade(int(one) if isinstance(one, bool) else one, name) for one in given]
+    except BadRow as wrong:
+        if "whole number" not in str(wrong):
+            raise
+        raise BadRow(f"{wrong}; if '{name}' is no judgement, say so: --field grade={NO_COLUMN}") from None
 
 
 def _positive(value: Any, name: str) -> Positive:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from miner.errors import InputError
 from miner.read.assemble import CORPUS, READING, assemble
@@ -43,7 +44,7 @@ class Positive:
 
 @dataclass(frozen=True)
 class Pair:
-    """One row: a query and its positives. The number is its line; raw is what is shown if it is wrong."""
+    """One row: a query and its positives, or passages judged with `grades`. The number is its line; raw is shown if it is wrong."""
 
     number: int
     id: str | None
@@ -51,6 +52,7 @@ class Pair:
     positives: Sequence[Positive]
     extra: str | None
     raw: object
+    grades: Sequence[int] | None = None
 
 
 @dataclass
@@ -60,13 +62,16 @@ class Occurrences:
     queries: array[int] = field(default_factory=lambda: array("q"))
     passages: array[int] = field(default_factory=lambda: array("q"))
     numbers: array[int] = field(default_factory=lambda: array("q"))
+    grades: array[int] = field(default_factory=lambda: array("b"))
     extras: list[str | None] = field(default_factory=list)
 
 
 class Collector:
     """Takes pairs one by one and makes a Dataset of them."""
 
-    def __init__(self, into: Path, corpus: Read | None, origin: Origin, rejects: Rejects) -> None:
+    def __init__(self, into: Path, corpus: Read | None, origin: Origin, rejects: Rejects, min_grade: int = 1) -> None:
+        """min_grade: the smallest grade that counts as relevant, and the grade of a pair that has none: it is a positive."""
+        self._min_grade = min_grade
         self._into, self._corpus, self._origin, self._rejects = into, corpus, origin, rejects
         self._queries, self._new = TextsWriter(into / f"queries.{READING}"), TextsWriter(into / f"new.{READING}")
         self._by_id = corpus.by_id() if corpus else None
@@ -108,14 +113,14 @@ class Collector:
         parts: list[tuple[Path, Bools | None]] = [(self._corpus.texts.path, None)] if self._corpus else []
         rewrite([*parts, (self._new.path, new)] if new.any() else parts, self._into / CORPUS)
         extras = [extra for extra, keep in zip(self._found.extras, kept, strict=True) if keep]
-        return self._assembled(queries, passages, extras)
+        return self._assembled(queries, passages, np.array(self._found.grades, dtype=np.int8)[kept], extras)
 
-    def _assembled(self, queries: Ints, passages: Ints, extras: list[str | None]) -> Dataset:
+    def _assembled(self, queries: Ints, passages: Ints, grades: NDArray[np.int8], extras: list[str | None]) -> Dataset:
         """Only first occurrences stay, so that a query is one row however often it was written."""
         asked = _chosen(len(self._queries), queries)
         rewrite([(self._queries.path, asked)], self._queries.path)
         rows = (np.cumsum(asked) - 1)[queries]
-        return assemble(self._into, self._queries.path, (rows, passages, np.ones(len(rows), np.int8)), 1, extras)
+        return assemble(self._into, self._queries.path, (rows, passages, grades), self._min_grade, extras)
 
     def _resolve(self) -> None:
         """Look up what waits: by id, else by text, else it is new."""
@@ -150,12 +155,14 @@ class Collector:
 
     def _take(self, pair: Pair, found: list[int]) -> None:
         self._queries.add((pair.id or f"q-{short_hash(pair.query)}", None, pair.query, None, None), pair.number)
-        for positive, row in zip(pair.positives, found, strict=True):
+        grades = pair.grades or [self._min_grade] * len(found)
+        for positive, row, grade in zip(pair.positives, found, grades, strict=True):
             if row < 0:
                 self._new.add((_id(positive), positive.title, positive.text or "", None, None), pair.number)
             self._found.queries.append(len(self._queries) - 1)
             self._found.passages.append(row if row >= 0 else -len(self._new))
             self._found.numbers.append(pair.number)
+            self._found.grades.append(grade)
             self._found.extras.append(pair.extra)
 
     def _merged(self, writer: TextsWriter, side: str) -> Ints:
