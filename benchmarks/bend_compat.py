@@ -1,58 +1,113 @@
 """Does the comparison see a bent rule? Each rule of the drop-in is made wrong by itself, in a copy: python benchmarks/bend_compat.py
 
-Only the random calls judge (`test_random_calls_do_the_same`). Prints caught or survived for each, and exits 1 if one survived.
+The judge is the same comparison as the fuzz's, on its first calls. Prints after how many calls each was caught; exits 1 if one survived.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import shutil
 import sys
+import tempfile
 import time
+from pathlib import Path
+from typing import NamedTuple
 
-from defects import Defect, caught
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-TESTS = "test_compat.py::test_random_calls_do_the_same"
+from peer import differences, repaired_differences, run
+from peer_calls import call_of
+from sentence_transformers.util import mine_hard_negatives as original
+
+ROOT = Path(__file__).parents[1]
+CALLS = 80
+"""As many as the suite makes."""
 
 
-def bend(name: str, file: str, old: str, new: str) -> Defect:
-    """One line of one file of the room."""
-    return Defect(name, f"compat/{file}.py", old, new, TESTS)
+class Bend(NamedTuple):
+    """One line of one file of the room made wrong."""
+
+    name: str
+    file: str
+    old: str
+    new: str
 
 
 BENDS = [
-    bend("nine times the negatives", "asked", "(10 if ceilings", "(9 if ceilings"),
-    bend("min_score alone widens the window", "asked", 'given["cross_encoder"] is not None and given["min_score"]', 'given["min_score"]'),
-    bend("repeated rows count once", "asked", "counts[query] += text is not None", "counts[query] = 1"),
-    bend("positives need no room", "asked", "return self.range_max + self.most_positives", "return self.range_max"),
-    bend("positives before the corpus", "pairs", "corpus + texts", "texts + corpus"),
-    bend("queries are encoded first", "embed", 'for part in ("corpus", "query") if not', 'for part in ("query", "corpus") if not'),
-    bend("candidates worst first", "search", "values.gather(1, order), dim=1, descending=True", "values.gather(1, order), dim=1"),
-    bend("own positives stay", "choose", '{"known_positive": positive}', '{"known_positive": positive & False}'),
-    bend("the strongest positive is the bar", "choose", "np.minimum.reduceat", "np.maximum.reduceat"),
-    bend("an absolute margin in float64", "rules", "np.promote_types(scores.dtype, np.float32)", "np.float64"),
-    bend("P, not |P|", "rules", "bar.abs() * self.margin", "bar * self.margin"),
-    bend("a bound in float64", "rules", "float(np.dtype(dtype).type(value))", "float(value)"),
-    bend("ranks start one later", "rules", "skip=asked.range_min", "skip=asked.range_min + 1"),
-    bend("one less rank", "rules", "last=asked.range_max", "last=max(asked.range_min + 1, asked.range_max - 1)"),
-    bend("draws from one too many", "choose", "range(max(count, wanted))", "range(max(count, wanted) + 1)"),
-    bend("drawn ones are not sorted", "choose", "sorted(random.sample", "list(random.sample"),
-    bend("positives keep the model's score", "choose", "positives() if rescorer", "positives() if rescorer and False"),
-    bend("the cross-encoder without a filter", "rescore", "if cross_encoder is None or not asked.filtered:", "if cross_encoder is None:"),
-    bend("a tuple with one negative is enough", "tables", "spread.found.all(axis=1)", "spread.found.any(axis=1)"),
-    bend("distinct pairs in the missing count", "tables", "mined.rows.size + texts.rows", "mined.rows.size + len(texts.owners)"),
-    bend("margins do not shrink the total", "printed", 'skipped if name.endswith("margin") else 0', "0"),
-    bend("min_score counts what it removed", "printed", "and not asked.repairs.true_counts", "and asked.repairs.true_counts"),
+    Bend("nine times the negatives", "asked", "(10 if ceilings", "(9 if ceilings"),
+    Bend("min_score alone widens the window", "asked", 'given["cross_encoder"] is not None and given["min_score"]', 'given["min_score"]'),
+    Bend("repeated rows count once", "asked", "counts[query] += text is not None", "counts[query] = 1"),
+    Bend("positives need no room", "asked", "return self.range_max + self.most_positives", "return self.range_max"),
+    Bend("positives before the corpus", "pairs", "corpus + texts", "texts + corpus"),
+    Bend("queries are encoded first", "embed", 'for part in ("corpus", "query") if not', 'for part in ("query", "corpus") if not'),
+    Bend("candidates worst first", "search", "values.gather(1, order), dim=1, descending=True", "values.gather(1, order), dim=1"),
+    Bend("own positives stay", "choose", '{"known_positive": positive}', '{"known_positive": positive & False}'),
+    Bend("the strongest positive is the bar", "choose", "np.minimum.reduceat", "np.maximum.reduceat"),
+    Bend(
+        "an absolute margin in float64",
+        "rules",
+        "scores=(wide + wide.dtype.type(self.margin)).astype(scores.dtype)",
+        "scores=wide.astype(float) + self.margin",
+    ),
+    Bend("P, not |P|", "rules", "bar.abs() * self.margin", "bar * self.margin"),
+    Bend("a bound in float64", "rules", "float(np.dtype(dtype).type(value))", "float(value)"),
+    Bend("ranks start one later", "rules", "skip=asked.range_min", "skip=asked.range_min + 1"),
+    Bend("one less rank", "rules", "last=asked.range_max", "last=max(asked.range_min + 1, asked.range_max - 1)"),
+    Bend("draws from one too many", "choose", "range(max(count, wanted))", "range(max(count, wanted) + 1)"),
+    Bend("drawn ones are not sorted", "choose", "sorted(random.sample", "list(random.sample"),
+    Bend("positives keep the model's score", "choose", "positives() if rescorer", "positives() if rescorer and False"),
+    Bend("the cross-encoder without a filter", "rescore", "if cross_encoder is None or not asked.filtered:", "if cross_encoder is None:"),
+    Bend("a tuple with one negative is enough", "tables", "spread.found.all(axis=1)", "spread.found.any(axis=1)"),
+    Bend("distinct pairs in the missing count", "tables", "mined.rows.size + texts.rows", "mined.rows.size + len(texts.owners)"),
+    Bend("margins do not shrink the total", "printed", 'skipped if name.endswith("margin") else 0', "0"),
+    Bend("min_score counts what it removed", "printed", "and not asked.repairs.true_counts", "and asked.repairs.true_counts"),
 ]
+
+
+def caught_after(folder: str) -> int:
+    """The number of the first call that differs, with the tree in `folder`; 0: none does. To be called in a process of its own."""
+    sys.path.insert(0, folder)
+    from miner.compat import PARITY, mine_hard_negatives, repairing
+
+    if not str(sys.modules["miner"].__file__).startswith(folder):
+        raise RuntimeError("another tree was imported before")
+    for seed in range(CALLS):
+        call = call_of(seed)
+        theirs = run(original, call)
+        with repairing(PARITY):
+            ours = run(mine_hard_negatives, call)
+        if differences(theirs, ours) or repaired_differences(original, mine_hard_negatives, call, theirs):
+            return seed + 1
+    return 0
+
+
+def caught(bend: Bend | None) -> int:
+    """The same for a copy of the tree with the bend, or without any."""
+    with tempfile.TemporaryDirectory() as folder, multiprocessing.get_context("fork").Pool(1) as pool:
+        shutil.copytree(ROOT / "miner", Path(folder) / "miner")
+        if bend:
+            path = Path(folder) / "miner" / "compat" / f"{bend.file}.py"
+            source = path.read_text(encoding="utf-8")
+            if source.count(bend.old) != 1:
+                sys.exit(f"{path.name} holds {bend.old!r} {source.count(bend.old)} times: bring the list up to date")
+            path.write_text(source.replace(bend.old, bend.new), encoding="utf-8")
+        return pool.apply(caught_after, (folder,))
 
 
 def main() -> None:
     """The table."""
+    if caught(None):
+        sys.exit("the calls differ without any bend")
     chosen = [int(text) for text in sys.argv[1:]] or range(1, len(BENDS) + 1)
     survived = 0
     for number in chosen:
         started, found = time.perf_counter(), caught(BENDS[number - 1])
         survived += not found
-        told = "caught" if found else "SURVIVED"
-        print(f"{number:2}  {BENDS[number - 1].name:38}{told:10}{time.perf_counter() - started:5.1f} s", flush=True)
+        told = f"caught by call {found}" if found else "SURVIVED"
+        print(f"{number:2}  {BENDS[number - 1].name:38}{told:20}{time.perf_counter() - started:5.1f} s", flush=True)
     print(f"{len(chosen) - survived} of {len(chosen)} caught")
     sys.exit(bool(survived))
 

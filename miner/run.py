@@ -98,7 +98,8 @@ class Run:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the training file; of a format's folder, those of its main file."""
-        return file_rows(self.file, self.config.output_format)
+        # Not return: a temporary run must live as long as its rows are read.
+        yield from file_rows(self.file, self.config.output_format)
 
     def differences(self) -> list[str]:
         """What no longer matches the manifest; empty when the run is whole."""

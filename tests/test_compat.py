@@ -19,7 +19,7 @@ def test_the_signature_is_theirs():
     assert [(p.name, p.kind, p.default) for p in one] == [(p.name, p.kind, p.default) for p in two]
 
 
-@pytest.mark.parametrize("chunk", range(8))
+@pytest.mark.parametrize("chunk", range(10))
 def test_random_calls_do_the_same(chunk):
     """Rows, columns, types, errors, warnings, printed text, calls of the model, and where Python's random numbers stand afterwards."""
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
