@@ -162,6 +162,9 @@ def test_output_cut_off_by_a_crash(world, config, tmp_path, monkeypatch):
     before = out.read_bytes()
 
     class Dies:
+        def __getattr__(self, name):
+            return getattr(FORMATS["triplet"], name)
+
         def write(self, *given):
             yield from list(FORMATS["triplet"].write(*given))[:2]
             raise MemoryError
