@@ -96,6 +96,8 @@ class Engine:
             raise ConfigError(
                 f"output format '{config.output_format}' is a folder of files, which no single answer can carry; choose {single}"
             )
+        if config.sources != self.serving.sources:
+            raise ConfigError("config.sources cannot be set here: the server searches with its own model, so leave it out")
         return config.model_copy(update={name: getattr(self.serving, name) for name in SERVED})
 
     def _inputs(self, request: MineRequest, folder: Path, config: MiningConfig) -> tuple[Dataset, Dense]:

@@ -19,6 +19,7 @@ from miner.filters import DEFAULTS, FILTERS
 from miner.formats import FORMATS
 from miner.registry import Spec, build, resolved
 from miner.samplers import SAMPLERS
+from miner.sources import SOURCES, Part
 from miner.types import Filter, Sampler
 
 ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "extra"]
@@ -38,6 +39,9 @@ class MiningConfig(BaseModel):
     max_length: Annotated[int, Field(ge=1)] | None = Field(None, description="tokens read of each text; default: the model's own")
     dtype: Literal["float32", "float16", "bfloat16"] = Field("float32", description="the model's number type while encoding")
     similarity: Literal["auto", "cosine", "dot", "euclidean"] = Field("auto", description="auto: the model's own")
+    sources: tuple[str, ...] = Field(
+        ("dense",), min_length=1, description="where candidates come from; the first judges: dense, dense:model=PATH, bm25"
+    )
     index: str = Field("exact", description="exact, or any FAISS factory string, such as IVF1024,Flat")
     depth: int = Field(200, ge=1, le=10_000, description="candidates retrieved per query")
     max_depth: int = Field(1000, ge=1, le=10_000, description="candidates retrieved for queries that ran short")
@@ -79,6 +83,15 @@ class MiningConfig(BaseModel):
                 raise ConfigError(f"there is no evidence '{name}'; there is: {', '.join(EVIDENCE)}")
         return tuple(name for name in EVIDENCE if name in names)
 
+    @field_validator("sources", mode="after")
+    @classmethod
+    def _sources(cls, specs: tuple[str, ...]) -> tuple[str, ...]:
+        written = tuple(str(resolved(spec, build("source", SOURCES, spec))) for spec in map(Spec.parse, specs))
+        for place, spec in enumerate(written):
+            if spec in written[:place]:
+                raise ConfigError(f"source '{spec}' is given twice")
+        return written
+
     @field_validator("sampler", mode="after")
     @classmethod
     def _sampler(cls, spec: str) -> str:
@@ -96,6 +109,11 @@ class MiningConfig(BaseModel):
         for side in ("query", "passage"):
             if getattr(self, f"{side}_prompt") is not None and getattr(self, f"{side}_prompt_name") is not None:
                 raise ConfigError(f"give {side}_prompt or {side}_prompt_name, not both")
+        if "near_positive" in self.active_filters and not any(part.encodes for part in self.active_sources.values()):
+            raise ConfigError(
+                f"filter 'near_positive' compares vectors, and source '{next(iter(self.active_sources))}' has none: "
+                "switch the filter off with near_positive:off, or add the source dense"
+            )
         if self.negatives > self.deepest:
             raise ConfigError(f"negatives is {self.negatives}, more than the {self.deepest} candidates that are retrieved at most")
         room = FORMATS[self.output_format].room
@@ -117,6 +135,15 @@ class MiningConfig(BaseModel):
     def deepens(self) -> bool:
         """Whether queries that ran short are searched deeper."""
         return self.deepest > self.depth and self.ladder > 0
+
+    @cached_property
+    def active_sources(self) -> dict[str, Part]:
+        """The sources by name, the one that judges first; a second of a kind is called dense-2, and so on."""
+        named: dict[str, Part] = {}
+        for spec in map(Spec.parse, self.sources):
+            count = 1 + sum(name.partition("-")[0] == spec.name for name in named)
+            named[spec.name if count == 1 else f"{spec.name}-{count}"] = build("source", SOURCES, spec)
+        return named
 
     @cached_property
     def active_filters(self) -> dict[str, Filter]:

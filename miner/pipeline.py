@@ -85,8 +85,9 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
     parts = []
     for some, depth in ((np.flatnonzero(~deep), config.depth), (np.flatnonzero(deep), config.deepest)):
         if len(some):
-            rows, found = source.retrieve(queries[some], depth)
-            parts.append(Candidates(queries[some], rows, found, positives[some], scores[some], bar[some], background(found, config.depth)))
+            rows, found, told = source.retrieve(queries[some], depth)
+            known = (positives[some], scores[some], bar[some], background(found, config.depth))
+            parts.append(Candidates(queries[some], rows, found, *known, told))
     return parts
 
 
@@ -98,14 +99,14 @@ def _deepened(parts: list[Candidates], source: Source, config: MiningConfig, evi
         short = _short(within, config) if config.deepens and within.rows.shape[1] == config.depth else np.empty(0, dtype=np.int64)
         deep = part.take(short)
         if len(short) and part.rows.shape[1] == config.depth:
-            rows, scores = source.retrieve(part.queries[short], config.deepest)
-            deep = _measured(replace(deep, rows=rows, scores=scores, evidence={}), evidence)
+            rows, scores, told = source.retrieve(part.queries[short], config.deepest)
+            deep = _measured(replace(deep, rows=rows, scores=scores, evidence=told), evidence)
         done += [within.take(np.setdiff1d(np.arange(len(part)), short)), deep]
     return [part for part in done if len(part)]
 
 
 def _measured(part: Candidates, evidence: Mapping[str, Evidence]) -> Candidates:
-    return replace(part, evidence={name: measure(part) for name, measure in evidence.items()})
+    return replace(part, evidence={**part.evidence, **{name: measure(part) for name, measure in evidence.items()}})
 
 
 def _short(found: Candidates, config: MiningConfig) -> Ints:

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -29,26 +29,25 @@ from miner import manifest as manifests
 from miner.candidates import CandidateWriter, about, blocks, deeper_than, positive_scores, read_block
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.crew import in_order, processors
-from miner.encode import Precomputed, StoredVectors, load_encoder
-from miner.encode.model import Encoder
+from miner.encode import StoredVectors
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS
 from miner.formats import FORMATS, file_rows, open_training
 from miner.formats.atomic import folder_part, storing, sync_folder
 from miner.formats.files import KINDS, kind_of, write_bytes, write_json
 from miner.indexes import limit_threads
+from miner.opening import open_source, open_vectors
 from miner.page import page
 from miner.pipeline import BLOCK, Chooser, Retrieval
 from miner.read import read
 from miner.report import Tally
-from miner.sources import Dense
 from miner.types import Candidates, Codes, Dataset, Negatives, Progress, Vectors
 
 log = logging.getLogger(__name__)
 
 FIRST_PASS = (
     *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "dtype"),
-    *("similarity", "index", "depth", "max_depth", "evidence", "min_grade"),
+    *("similarity", "sources", "index", "depth", "max_depth", "evidence", "min_grade"),
 )
 """Settings that pass 1 has used up: an export cannot change them."""
 
@@ -130,11 +129,11 @@ def mine(
         with work.stage("read"):
             dataset = _adopt(data, target.folder) if isinstance(data, Dataset) else read(data, target.folder / "dataset", config.min_grade)
         with work.stage("load model"):
-            vectors = _vectors(data, config, work, model)
+            vectors = open_vectors(data, config, work.runtime, model, work.progress)
         with tempfile.TemporaryDirectory(dir=target.folder, prefix=".vectors-") as scratch, storing(target.folder):
             _first_pass(dataset, vectors, work, target.folder, Path(scratch))
         given = data.model_dump(mode="json") if isinstance(data, Inputs) else None
-        _second_pass(dataset, work, target, {"inputs": given, "model": vectors.describe(), "files": dict(dataset.inputs)})
+        _second_pass(dataset, work, target, {"inputs": given, "model": _first_model(vectors), "files": dict(dataset.inputs)})
     return target.run()
 
 
@@ -142,11 +141,11 @@ def plan(inputs: Inputs, config: MiningConfig, runtime: Runtime) -> dict[str, An
     """What `mine` would do, after reading the data and loading the model: counts, texts to encode, bytes on disk. Nothing is written."""
     with tempfile.TemporaryDirectory(prefix="hardneg-") as folder:
         dataset = read(inputs, Path(folder), config.min_grade)
-        vectors = _vectors(inputs, config, _Work(config, runtime, None), None)
+        vectors = open_vectors(inputs, config, runtime, None, None)
         counts = {"queries": len(dataset.queries), "passages": len(dataset.corpus), "judgements": len(dataset.qrels.rows)}
-        to_encode = vectors.missing(dataset) if isinstance(vectors, StoredVectors) else 0
+        to_encode = sum(each.missing(dataset) for each in vectors.values() if isinstance(each, StoredVectors))
         candidates = len(dataset.queries) * min(config.depth, len(dataset.corpus))
-        scratch = (len(dataset.queries) + len(dataset.corpus)) * vectors.dim * 4
+        scratch = (len(dataset.queries) + len(dataset.corpus)) * sum(each.dim for each in vectors.values()) * 4
         rows = int((dataset.qrels.grades >= config.min_grade).sum()) * (config.negatives if config.output_format == "triplet" else 1)
         disk = candidates * CANDIDATE_BYTES + sum(file.stat().st_size for file in Path(folder).iterdir())
         return {
@@ -158,7 +157,7 @@ def plan(inputs: Inputs, config: MiningConfig, runtime: Runtime) -> dict[str, An
             "scratch_bytes": scratch,
             "filters": list(config.active_filters),
             "reading": dict(dataset.reading),
-            "model": vectors.describe(),
+            "model": _first_model(vectors),
         }
 
 
@@ -222,26 +221,25 @@ def _silent(stage: str, done: int, total: int) -> None:
     """Nobody is watching."""
 
 
-def _vectors(data: Inputs | Dataset, config: MiningConfig, work: _Work, model: Any) -> Vectors:
-    if isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
-        return Precomputed(data.query_vectors, data.passage_vectors, config.similarity)
-    encoder = model if isinstance(model, Encoder) else load_encoder(config, work.runtime, model)
-    return StoredVectors(encoder, work.runtime.cache, work.progress)
+def _first_model(vectors: Mapping[str, Vectors]) -> dict[str, Any] | None:
+    """What the manifest says about the model; None where nothing is encoded."""
+    return next((each.describe() for each in vectors.values()), None)
 
 
-def _first_pass(dataset: Dataset, vectors: Vectors, work: _Work, folder: Path, scratch: Path) -> None:
+def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: _Work, folder: Path, scratch: Path) -> None:
     config = work.config
-    with work.stage("encode"):
-        source = Dense(dataset, vectors, scratch, config.index)
+    source = open_source(dataset, config, vectors, scratch, work.stage)
     with work.stage("retrieve"):
         measured = source.measure_recall(config.depth)
-        told = {"similarity": source.similarity, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
+        told = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
         retrieval = Retrieval(dataset, source, config)
         writer = CandidateWriter(folder / "candidates.parquet", dataset, told)
         _retrieve(retrieval, writer, work)
         deepened = deeper_than(folder / "candidates.parquet", config.depth)
     distinct = len(source.passage_rows)
-    work.retrieval = {**told, "index": config.index, "recall": measured, "distinct_passages": distinct, "queries_deepened": deepened}
+    counts = {"distinct_passages": distinct, "queries_deepened": deepened}
+    sources = dict(zip(config.active_sources, source.describe(), strict=True))
+    work.retrieval = {**told, "index": config.index, "recall": measured, **counts, "sources": sources}
 
 
 def _retrieve(retrieval: Retrieval, writer: CandidateWriter, work: _Work) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -272,11 +273,22 @@ class Vectors(Protocol):
         ...
 
 
-class Source(Protocol):
-    """Where candidates come from."""
+class Found(NamedTuple):
+    """What a source proposes for B queries: rows int32 (B, K), scores float32 (B, K), best first, padded with -1 and NaN.
 
-    def retrieve(self, queries: Ints, depth: int) -> tuple[Rows, Floats]:
-        """Rows (B, K), scores (B, K), best first, padded with -1 and NaN."""
+    evidence: {name: (B, K)}, what only the search could know: which of several sources found a candidate, at which rank.
+    """
+
+    rows: Rows
+    scores: Floats
+    evidence: Mapping[str, NDArray[Any]] = MappingProxyType({})
+
+
+class Source(Protocol):
+    """Where candidates come from. All methods may be called by several threads at the same time."""
+
+    def retrieve(self, queries: Ints, depth: int) -> Found:
+        """The best of each query, min(depth, distinct passages) wide."""
         ...
 
     def score(self, queries: Ints, rows: Rows) -> Floats:

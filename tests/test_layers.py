@@ -31,7 +31,8 @@ MAY = {
     "miner.report": NOUNS,
     "miner.page": NOUNS,
     # what joins them
-    "miner.config": LOW | {"miner.evidence", "miner.filters", "miner.formats", "miner.samplers"},
+    "miner.config": LOW | {"miner.evidence", "miner.filters", "miner.formats", "miner.samplers", "miner.sources"},
+    "miner.opening": LOW | {"miner.config", "miner.encode", "miner.sources"},
     "miner.ladder": NOUNS | {"miner.filters"},
     "miner.pipeline": LOW | {"miner.config", "miner.evidence", "miner.ladder"},
     "miner.candidates": NOUNS | {"miner.pipeline"},
@@ -41,7 +42,7 @@ MAY = {
         f"miner.{name}"
         for name in (
             *("candidates", "config", "crew", "encode", "evidence", "formats", "indexes", "manifest", "page", "pipeline", "read", "report"),
-            "sources",
+            "opening",
         )
     },
     # what looks back at runs

@@ -180,7 +180,7 @@ def test_an_empty_folder_is_taken(dataset, config, tmp_path):
     assert mine(dataset, config, out=tmp_path / "out").differences() == []
 
 
-@pytest.mark.parametrize("where", ["_first_pass", "_second_pass", "_finish", "_vectors", "page", "_in_order"])
+@pytest.mark.parametrize("where", ["_first_pass", "_second_pass", "_finish", "open_vectors", "open_source", "page", "_in_order"])
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("out", ["out", "out.jsonl", None])
 def test_a_failure_leaves_nothing_behind(dataset, config, tmp_path, monkeypatch, where, error, out):
@@ -225,7 +225,7 @@ def test_choosing_again_equals_mining_again(dataset, config, tmp_path, monkeypat
     first = mine(dataset, config, out=tmp_path / "first")
     changed = MiningConfig.of(**(config.model_dump() | change))
     right = mine(dataset, changed, out=tmp_path / "right.jsonl")
-    monkeypatch.setattr(module, "load_encoder", None)
+    monkeypatch.setattr(module, "open_vectors", None)
     again = export(first, changed, out=tmp_path / "again.jsonl")
     assert again.file.read_bytes() == right.file.read_bytes()
     assert again.config == changed

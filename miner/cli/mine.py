@@ -32,6 +32,7 @@ def mine(  # the flags are the fields of the config, one for one
     max_length: o.MaxLength = None,
     dtype: o.Dtype = None,
     similarity: o.Similarity = None,
+    source: o.Source = None,
     index: o.Index = None,
     depth: o.Depth = None,
     max_depth: o.MaxDepth = None,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from miner.config import Inputs, MiningConfig, Runtime
 
 READ, MODEL, RETRIEVE, CHOOSE, WRITE, RUN = "What to read", "Model", "Retrieving", "Judging and choosing", "Writing", "Running"
-ALIASES = {"filter": "filters", "column": "columns", "field": "fields", "measure": "measures", "learning_rate": "learning_rates"}
+ALIASES = {"filter": "filters", "column": "columns", "source": "sources", "field": "fields", "measure": "measures", "learning_rate": "learning_rates"}
 """Flags that may be repeated carry a singular name."""
 
 
@@ -51,6 +51,9 @@ MaxLength = Annotated[int | None, option("max-length", "tokens read of each text
 Dtype = Annotated[str | None, option("dtype", "float32, float16 or bfloat16 [float32]", MODEL)]
 Similarity = Annotated[str | None, option("similarity", "cosine, dot or euclidean [the model's own]", MODEL)]
 
+Source = Annotated[
+    Words, option("source", "where candidates come from, the first judges: dense, dense:model=PATH, bm25[:k1=K,b=B] [dense]", RETRIEVE)
+]
 Index = Annotated[str | None, option("index", "exact, or a FAISS factory string such as IVF1024,Flat [exact]", RETRIEVE)]
 Depth = Annotated[int | None, option("depth", "candidates retrieved per query [200]", RETRIEVE)]
 MaxDepth = Annotated[int | None, option("max-depth", "the same, for queries that ran short [1000]", RETRIEVE)]

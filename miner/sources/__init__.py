@@ -1,5 +1,9 @@
 """Where candidates come from. A source proposes passages for a query and scores any passage on the same scale."""
 
+from miner.sources.bm25 import BM25
 from miner.sources.dense import Dense
+from miner.sources.parts import BM25Part, DensePart, Part
 
-__all__ = ["Dense"]
+__all__ = ["BM25", "SOURCES", "Dense", "Part"]
+
+SOURCES: dict[str, type[Part]] = {"dense": DensePart, "bm25": BM25Part}

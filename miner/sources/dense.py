@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from miner.encode.store import keys_of
 from miner.indexes import Exact, Factory, recall
 from miner.sources.scoring import order_keys, pair_scores
-from miner.types import Dataset, Floats, Ints, Rows, Similarity, Texts, Vectors
+from miner.types import Dataset, Floats, Found, Ints, Rows, Similarity, Texts, Vectors
 
 SLACK = 16
 RECALL_QUERIES = 200
@@ -36,6 +36,8 @@ class Dense:
     def __init__(self, dataset: Dataset, vectors: Vectors, work: Path, index: str = "exact") -> None:
         """`work` holds two temporary matrices, (U, D) and (Q, D), memory-mapped."""
         self.similarity: Similarity = vectors.similarity
+        self.scale: str = vectors.similarity
+        self._told = vectors.describe()
         self.passage_rows, self.position = distinct(dataset.corpus)
         self.passages = _matrix(work / "passages.f32", vectors, dataset.corpus, self.passage_rows, "passage")
         self.queries = _matrix(work / "queries.f32", vectors, dataset.queries, np.arange(len(dataset.queries)), "query")
@@ -49,7 +51,7 @@ class Dense:
             self.recall = recall(self.index, self.passages, sample, self.similarity, depth)
         return self.recall
 
-    def retrieve(self, queries: Ints, depth: int) -> tuple[Rows, Floats]:
+    def retrieve(self, queries: Ints, depth: int) -> Found:
         """Rows int32 (B, K), scores float32 (B, K), K = min(depth, distinct passages): best first, ties by passage id."""
         depth = min(depth, len(self.passages))
         vectors = np.ascontiguousarray(self.queries[queries])
@@ -59,7 +61,7 @@ class Dense:
             positions[todo], scores[todo], sure = self._propose(vectors[todo], depth, k)
             todo, k = todo[~sure], min(2 * k, len(self.passages))
         rows = np.where(positions < 0, -1, self.passage_rows[positions]).astype(np.int32)
-        return rows, scores
+        return Found(rows, scores)
 
     def score(self, queries: Ints, rows: Rows) -> Floats:
         """Scores float32 (B, P) of corpus rows (-1: NaN), by the same function as `retrieve`."""
@@ -76,6 +78,10 @@ class Dense:
             scores = -np.sqrt(np.maximum(squared, 0))
         counts: NDArray[np.float64] = (scores > bar[:, None]).sum(axis=1) * (len(self.passages) / len(sample))
         return counts
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Model, similarity and index, for the manifest."""
+        return [{"source": "dense", **self._told, "similarity": self.similarity, "recall": self.recall}]
 
     def _propose(self, queries: Floats, depth: int, k: int) -> tuple[Ints, Floats, Any]:
         """The best `depth` of k proposals, re-scored; and for which queries nothing outside the proposals can be better."""

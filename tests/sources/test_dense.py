@@ -51,7 +51,7 @@ def test_the_best_are_exact_whatever_is_proposed(tmp_path_factory, seed, similar
     source.index = Grudging(source, seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("miner.sources.dense.SLACK", slack)
-        rows, scores = source.retrieve(np.arange(4), depth)
+        rows, scores, _ = source.retrieve(np.arange(4), depth)
     for place, query in enumerate(dataset.queries.ids(range(4))):
         best = oracle.ranked(world, query, list(world.grades[query]))[:depth]
         assert dataset.corpus.ids(rows[place]) == [candidate.id for candidate in best]
@@ -88,7 +88,7 @@ def test_positives_are_on_the_scale_of_candidates(tmp_path, similarity):
     """A passage has one score, whether it is asked for or found; -1 gives NaN."""
     world = make(5, similarity=similarity)
     _, source = source_of(world, tmp_path)
-    rows, scores = source.retrieve(np.arange(5), 20)
+    rows, scores, _ = source.retrieve(np.arange(5), 20)
     assert np.array_equal(source.score(np.arange(5), rows), scores)
     assert np.isnan(source.score(np.arange(5), np.full((5, 1), -1))).all()
 
@@ -110,7 +110,7 @@ def test_above_counts_what_outscores_the_bar(tmp_path, similarity):
     """In a corpus no larger than the sample the count is right."""
     world = make(9, passages=60, similarity=similarity)
     _, source = source_of(world, tmp_path)
-    _, scores = source.retrieve(np.arange(5), 60)
+    _, scores, _ = source.retrieve(np.arange(5), 60)
     middle = (scores[:, 10] + scores[:, 11]) / 2
     assert source.above(np.arange(5), middle).tolist() == (scores > middle[:, None]).sum(axis=1).tolist()
 
@@ -127,7 +127,7 @@ def test_an_index_that_finds_fewer_pads(tmp_path):
     """-1 and NaN behind the last candidate found."""
     world = make(4, passages=200, queries=6, dim=8)
     _, source = source_of(world, tmp_path, "IVF8,Flat")
-    rows, scores = source.retrieve(np.arange(6), 40)
+    rows, scores, _ = source.retrieve(np.arange(6), 40)
     assert (rows[:, -1] == -1).any()
     assert np.array_equal(rows < 0, np.isnan(scores))
     assert (np.diff((rows < 0).astype(int), axis=1) >= 0).all()

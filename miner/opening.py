@@ -1,0 +1,57 @@
+"""From the config to an open source: which models are loaded, which vectors are read, what is indexed.
+
+Owns no search and no file of the run. Vectors come by the name of the source they belong to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from miner.config import Inputs, MiningConfig, Runtime
+from miner.encode import Precomputed, StoredVectors, load_encoder
+from miner.encode.model import Encoder
+from miner.errors import ConfigError
+from miner.sources import BM25, Dense
+from miner.types import Dataset, Progress, Vectors
+
+Stage = Callable[[str], AbstractContextManager[None]]
+
+
+def open_vectors(
+    data: Inputs | Dataset, config: MiningConfig, runtime: Runtime, model: Any, on_progress: Progress | None
+) -> dict[str, Vectors]:
+    """The vectors of every source that has some. `model` (loaded, or an Encoder) is the config's own model.
+
+    ConfigError, ModelError, InputError: which model or file, and why.
+    """
+    opened: dict[str, Vectors] = {}
+    for name, part in config.active_sources.items():
+        if not part.encodes:
+            continue
+        own, settings = not part.settings(), config.model_copy(update=part.settings())
+        if own and isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
+            opened[name] = Precomputed(data.query_vectors, data.passage_vectors, config.similarity)
+        else:
+            given = model if own else None
+            encoder = given if isinstance(given, Encoder) else load_encoder(settings, runtime, given)
+            opened[name] = StoredVectors(encoder, runtime.cache, on_progress)
+    return opened
+
+
+def open_source(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vectors], work: Path, stage: Stage) -> Dense | BM25:
+    """Everything encoded and indexed, ready to be searched. `work` holds temporary matrices, memory-mapped.
+
+    stage: told what takes the time: "encode", or "index bm25".
+    """
+    opened = {}
+    for place, (name, part) in enumerate(config.active_sources.items()):
+        folder = work / str(place)
+        folder.mkdir()
+        with stage("encode" if part.encodes else f"index {name}"):
+            opened[name] = part.open(dataset, vectors.get(name), folder, config.index)
+    if len(opened) > 1:
+        raise ConfigError("one source at a time")
+    return next(iter(opened.values()))
