@@ -52,7 +52,7 @@ def test_every_evidence_equals_the_oracle(tmp_path_factory, seed, style, similar
     dataset = dataset_of(world, into=folder / "dataset")
     source = Dense(dataset, Prescribed(world), folder)
     queries = np.arange(5)
-    rows, scores = source.retrieve(queries, 12)
+    rows, scores, _ = source.retrieve(queries, 12)
     rows[np.arange(rows.shape[1]) >= np.random.default_rng(seed).integers(3, 13, (5, 1))] = -1
     known = [dataset.qrels.positives(query) for query in queries]
     positives = np.array([[*row, *[-1] * (4 - len(row))] for row in known], dtype=np.int32)

@@ -13,7 +13,7 @@ def measured(world, folder):
     dataset = dataset_of(world, into=folder / "dataset")
     source = Dense(dataset, Prescribed(world), folder)
     queries = np.arange(len(dataset.queries))
-    rows, scores = source.retrieve(queries, 60)
+    rows, scores, _ = source.retrieve(queries, 60)
     positives = _padded([dataset.qrels.positives(query) for query in queries])
     bare = anchors_of(rows, scores, positives, positives)
     vectors = Prescribed(world).vectors(dataset.corpus, range(len(dataset.corpus)), "passage").astype(np.float64)
