@@ -136,6 +136,8 @@ class Settings(Limits):
         name = config.model or self.model
         if name not in self.allowed_models or config.revision not in (None, self.revision):
             raise ConfigError(f"config.model is one of the server's: {', '.join(self.allowed_models) or 'there are none'}")
+        if any(part.settings() for part in config.active_sources.values()):
+            raise ConfigError("config.sources cannot name a model here: dense is the config's own model, and bm25 needs none")
         ours = {"model": self.allowed_models[name]}
         if name == self.model:
             ours |= {name: getattr(self, name) for name in SERVED if name not in config.model_fields_set and name != "model"}

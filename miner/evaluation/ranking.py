@@ -41,7 +41,7 @@ def rank(dataset: Dataset, vectors: Vectors, depth: int, self_match: SelfMatch =
         scores = np.full(rows.shape, np.nan, dtype=np.float32)
         for start in range(0, len(rows), BLOCK):
             block = np.arange(start, min(start + BLOCK, len(rows)))
-            found, told = source.retrieve(block, depth + 1)
+            found, told, _ = source.retrieve(block, depth + 1)
             for place, query in enumerate(block.tolist()):
                 kept, values = expand(found[place], told[place], own.get(query), by_text=self_match == "text")
                 rows[query, : len(kept[:depth])], scores[query, : len(kept[:depth])] = kept[:depth], values[:depth]
