@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from miner.config import Inputs, MiningConfig, Runtime
 
 READ, MODEL, RETRIEVE, CHOOSE, WRITE, RUN = "What to read", "Model", "Retrieving", "Judging and choosing", "Writing", "Running"
-ALIASES = {"filter": "filters", "column": "columns", "source": "sources", "field": "fields", "measure": "measures", "learning_rate": "learning_rates"}
+ALIASES = {
+    "filter": "filters",
+    "column": "columns",
+    "source": "sources",
+    "field": "fields",
+    "measure": "measures",
+    "learning_rate": "learning_rates",
+}
 """Flags that may be repeated carry a singular name."""
 
 
