@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from miner.errors import ConfigError
-from miner.evidence import ALWAYS, EVIDENCE
+from miner.evidence import ALWAYS, EVIDENCE, FROM_VECTORS
 from miner.filters import DEFAULTS, FILTERS
 from miner.formats import FORMATS
 from miner.registry import Spec, build, resolved
@@ -109,11 +109,7 @@ class MiningConfig(BaseModel):
         for side in ("query", "passage"):
             if getattr(self, f"{side}_prompt") is not None and getattr(self, f"{side}_prompt_name") is not None:
                 raise ConfigError(f"give {side}_prompt or {side}_prompt_name, not both")
-        if "near_positive" in self.active_filters and not any(part.encodes for part in self.active_sources.values()):
-            raise ConfigError(
-                f"filter 'near_positive' compares vectors, and source '{next(iter(self.active_sources))}' has none: "
-                "switch the filter off with near_positive:off, or add the source dense"
-            )
+        self._check_vectors()
         if self.negatives > self.deepest:
             raise ConfigError(f"negatives is {self.negatives}, more than the {self.deepest} candidates that are retrieved at most")
         room = FORMATS[self.output_format].room
@@ -145,6 +141,20 @@ class MiningConfig(BaseModel):
             named[spec.name if count == 1 else f"{spec.name}-{count}"] = build("source", SOURCES, spec)
         return named
 
+    def _check_vectors(self) -> None:
+        """ConfigError when something compares vectors and no source has any."""
+        for name, who in {**dict.fromkeys(self.evidence, "evidence"), **self.needed}.items():
+            if name in FROM_VECTORS and not self._encodes:
+                raise ConfigError(
+                    f"{who} compares vectors ({name}), and source '{next(iter(self.active_sources))}' has none: "
+                    f"leave it out ({name}:off for a filter), or add the source dense"
+                )
+
+    @property
+    def _encodes(self) -> bool:
+        """Whether any source has vectors."""
+        return any(part.encodes for part in self.active_sources.values())
+
     @cached_property
     def active_filters(self) -> dict[str, Filter]:
         """The filters that run, by name, in the order they run."""
@@ -167,7 +177,7 @@ class MiningConfig(BaseModel):
     @property
     def measured(self) -> tuple[str, ...]:
         """The evidence that pass 1 measures and stores, in the order of the table."""
-        wanted = {*ALWAYS, *self.needed, *self.evidence}
+        wanted = {*ALWAYS, *self.needed, *self.evidence} - (set() if self._encodes else FROM_VECTORS)
         return tuple(name for name in EVIDENCE if name in wanted)
 
     @classmethod

@@ -74,14 +74,14 @@ def _convert(where: str, hint: Any, text: str) -> Any:
         if text not in typing.get_args(kind):
             raise ConfigError(f"{where} is one of {', '.join(typing.get_args(kind))}, not '{text}'")
         return text
-    if kind is str:
-        return text
     if kind is bool:
         if text.lower() not in ("true", "false"):
             raise ConfigError(f"{where} is true or false, not '{text}'")
         return text.lower() == "true"
-    if kind is str:
-        return text
+    return text if kind is str else _number(where, kind, text)
+
+
+def _number(where: str, kind: type[int] | type[float], text: str) -> int | float:
     try:
         value = kind(text)
     except ValueError:

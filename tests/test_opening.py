@@ -44,7 +44,10 @@ def test_the_default_is_the_config_s_own_model(tiny_model, dataset, tmp_path):
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        (("bm25",), "filter 'near_positive' compares vectors, and source 'bm25' has none: switch the filter off with near_positive:off"),
+        (
+            ("bm25",),
+            "filter 'near_positive' compares vectors (near_positive), and source 'bm25' has none: leave it out (near_positive:off for a filter)",
+        ),
         (("bm52",), "there is no source 'bm52'; there are: dense, bm25"),
         (("dense", "dense"), "source 'dense' is given twice"),
         (("dense:max_length=3",), "source 'dense' has max_length but no model"),

@@ -31,3 +31,6 @@ ALWAYS = ("known_positive", "same_text", "same_id", "judged", "group", "near_pos
 
 FROM_TEXTS = frozenset({"group", "containment", "near_text"})
 """Evidence that needs texts and judgements only: its maker takes None for the source, so pass 2 measures what was not stored."""
+
+FROM_VECTORS = frozenset({"near_positive", "duplicate_question"})
+"""Evidence that compares vectors: there is none of it where no source has any."""

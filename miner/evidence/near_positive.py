@@ -11,22 +11,17 @@ from miner.types import Candidates, Dataset, Floats
 
 
 class NearPositive:
-    """Shape (B, K) float32: the largest cosine between the candidate and any known positive of the query; NaN where there is none.
-
-    NaN everywhere where no source has vectors.
-    """
+    """Shape (B, K) float32: the largest cosine between the candidate and any known positive of the query; NaN where there is none."""
 
     def __init__(self, dataset: Dataset, source: Any) -> None:
         self._vectors, self._position = source.passages, source.position
         # Unit rows need no norms; for dot and euclidean models the cosine is the inner product over both lengths.
-        self._norms = None if source.similarity == "cosine" or source.passages is None else norms(source.passages)
+        self._norms = None if source.similarity == "cosine" else norms(source.passages)
 
     def __call__(self, candidates: Candidates) -> Floats:
         """Return shape (B, K)."""
         positions = np.where(candidates.present, self._position[candidates.rows], -1).astype(np.int64)
         out = np.full(candidates.rows.shape, np.nan, dtype=np.float32)
-        if self._vectors is None:
-            return out
         for column in range(candidates.positives.shape[1]):
             anchors = np.flatnonzero(candidates.positives[:, column] >= 0)
             known = self._position[candidates.positives[anchors, column]]
