@@ -56,12 +56,14 @@ MAY = {
     "miner.grid": NOUNS | {"miner.config", "miner.filters"},
     "miner.sweep": NOUNS
     | {f"miner.{name}" for name in ("candidates", "chance", "config", "evidence", "grid", "pipeline", "read", "report", "run", "sources")},
+    "miner.comparison": NOUNS | {"miner.choices", "miner.report", "miner.run"},
     # the doors
     "miner": {"miner.config", "miner.errors", "miner.read", "miner.run", "miner.types"},
     "miner.cli": LOW
     | {
         f"miner.{name}"
         for name in (
+            "comparison",
             "config",
             "demo",
             "encode",

@@ -1,31 +1,64 @@
-"""`hardneg report`: what a run found, in the terminal or as JSON."""
+"""`hardneg report`: what a run found, or what two runs have in common."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from miner.cli import options as o
+from miner.cli.show import Shown, console
+from miner.errors import ConfigError
 
 
 def report(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    other: Annotated[Path | None, typer.Argument(help="Another one, to compare it with.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the comparison as an HTML page.", show_default=False)] = None,
     as_json: o.Json = False,
+    quiet: o.Quiet = False,
 ) -> None:
-    """Show a run's report; report.html in the run folder is the same with pictures."""
+    """Show a run's report (report.html in its folder is the same with pictures), or compare two runs: overlap, gained, lost, drift.
+
+    hardneg report my-run
+
+    hardneg report my-run my-other-run --out compared.html
+    """
     from miner.run import Run
 
     found = Run(run)
     found.manifest  # noqa: B018 - refuses a folder that is no run
+    if other is not None:
+        _compare(found, Run(other), out, as_json, quiet)
+        return
+    if out is not None:
+        raise ConfigError(f"--out goes with two runs; the page of one is {run / 'report.html'}")
     if as_json:
         import orjson
 
         typer.echo(orjson.dumps(found.report, option=orjson.OPT_INDENT_2).decode())
         return
-    from rich.console import Console
-
     from miner.report import table
 
-    Console(highlight=False).print(table(found.report))
+    console().print(table(found.report))
+
+
+def _compare(first: Any, second: Any, out: Path | None, as_json: bool, quiet: bool) -> None:
+    from miner.comparison import compare, table
+    from miner.formats.files import write_bytes
+    from miner.page import runs
+
+    second.manifest  # noqa: B018 - refuses a folder that is no run
+    with Shown(quiet) as shown:
+        told = compare(first, second, shown)
+    if out is not None:
+        write_bytes(out, runs(told, (str(first.folder), str(second.folder))).encode())
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        return
+    console().print(table(told))
+    if out is not None and not quiet:
+        typer.echo(f"page: {out}", err=True)

@@ -21,9 +21,7 @@ Report = Mapping[str, Any]
 def page(report: Report, manifest: Mapping[str, Any]) -> str:
     """One self-contained HTML page. Every text is escaped; the policy in its head allows this one style sheet and nothing else."""
     sections = [_hardness, _waterfall, _ranks, _cases, _examples]
-    return document(
-        "Hard negatives: report", [_header(report, manifest), *(section(report) for section in sections), _provenance(manifest)]
-    )
+    return document("Hard negatives: report", [_header(report, manifest), *(part(report) for part in sections), _provenance(manifest)])
 
 
 def document(title: str, body: Sequence[Html]) -> str:
@@ -77,8 +75,8 @@ def _hardness(report: Report) -> Html:
     ]
     heads = ["", "#count", "#mean", "#std", "#min", *(f"#{q} %" for q in spreads["margin"]["quantiles"]), "#max"]
     note = "Left of zero a negative scores above its positive."
-    cards = tag("div", _card("Scores", both), _card("Margin", margin, tag("p", note, class_="note")), class_="pair")
-    return _section("How hard", cards, grid("Scores and margins in numbers", heads, rows))
+    cards = tag("div", card("Scores", both), card("Margin", margin, tag("p", note, class_="note")), class_="pair")
+    return section("How hard", cards, grid("Scores and margins in numbers", heads, rows))
 
 
 def _waterfall(report: Report) -> Html:
@@ -88,8 +86,8 @@ def _waterfall(report: Report) -> Html:
         left -= count
         rows.append(Bar(f"− {name}", count, left, "drop"))
     rows += [Bar("kept", counts["kept"], 0, "pos"), Bar("chosen", counts["chosen"], 0, "neg")]
-    return _section(
-        "What was dropped", _card("Candidates", bars("Each filter counts what the ones before it left", ["step"], rows, counts["judged"]))
+    return section(
+        "What was dropped", card("Candidates", bars("Each filter counts what the ones before it left", ["step"], rows, counts["judged"]))
     )
 
 
@@ -101,7 +99,7 @@ def _ranks(report: Report) -> Html:
     ladder = [Bar(f"{tier} {name}", tiers[str(tier)], 0, "neg" if tier == 0 else "drop") for tier, name in enumerate(TIERS)]
     ranked = bars(f"Rank of the chosen among everything retrieved: {middle}", ["rank"], steps, highest, ranks["count"])
     climbed = bars("How far the rules were relaxed to find a negative", ["tier"], ladder, max(tiers.values()), report["counts"]["chosen"])
-    return _section("Where they come from", tag("div", _card("Ranks", ranked), _card("Tiers", climbed), class_="pair"))
+    return section("Where they come from", tag("div", card("Ranks", ranked), card("Tiers", climbed), class_="pair"))
 
 
 def _cases(report: Report) -> Html:
@@ -110,21 +108,21 @@ def _cases(report: Report) -> Html:
     wrong = [(case["query_id"], case["positive_id"], score(case["score"]), case["reason"]) for case in suspicious["examples"]]
     most = [(hub["id"], number(hub["uses"])) for hub in hubs["most_used"]]
     share = f"The most used 1 % fill {percent(hubs['top_percent_share'])} of the places; Gini {score(hubs['gini'])}"
-    return _section(
+    return section(
         "What to look at",
-        _card("Suspicious positives", _list(f"{number(suspicious['total'])} known positives the model does not find; lowest scores first",
+        card("Suspicious positives", listed(f"{number(suspicious['total'])} known positives the model does not find; lowest scores first",
               ["query", "positive", "#score", "why"], wrong)),
         tag("div",
-            _card("Starved queries", _list(f"{number(starved['total'])} queries found too few under the strict rules",
+            card("Starved queries", listed(f"{number(starved['total'])} queries found too few under the strict rules",
                   ["query", "#found", "most dropped by"], hungry)),
-            _card("Hubs", _list(share, ["passage", "#uses"], most)),
+            card("Hubs", listed(share, ["passage", "#uses"], most)),
             class_="pair"),
     )  # fmt: skip
 
 
 def _examples(report: Report) -> Html:
     rows = [_example(case, place < OPEN) for place, case in enumerate(report["examples"])]
-    return _section("Rows as they are", *(rows or [tag("p", "There are none.", class_="note")]))
+    return section("Rows as they are", *(rows or [tag("p", "There are none.", class_="note")]))
 
 
 def _example(case: Mapping[str, Any], is_open: bool) -> Html:
@@ -137,7 +135,7 @@ def _example(case: Mapping[str, Any], is_open: bool) -> Html:
     ]  # fmt: skip
     more = f" · the weakest of {positive['of']}" if positive["of"] > 1 else ""
     told = tag("p", positive["text"], tag("small", f"{positive['id']} · score {score(bar)}{more}"), class_="positive")
-    table = _list("Its negatives" if rows else "No negative was found", ["#rank", "#score", "#margin", "tier", "passage"], rows, "rows")
+    table = listed("Its negatives" if rows else "No negative was found", ["#rank", "#score", "#margin", "tier", "passage"], rows, "rows")
     return tag(
         "details", tag("summary", case["query"], tag("small", case["query_id"])), told, table, open="" if is_open else None, class_="card"
     )
@@ -152,9 +150,9 @@ def _provenance(manifest: Mapping[str, Any]) -> Html:
         if not (facts := list(_facts(values))):
             continue
         more = tag("p", f"and {len(facts) - MOST_FACTS} more", class_="note") if len(facts) > MOST_FACTS else None
-        table = _list(name, ["name", "value"], facts[:MOST_FACTS])
+        table = listed(name, ["name", "value"], facts[:MOST_FACTS])
         folds.append(tag("details", tag("summary", name), table, more, open="" if name == "config" else None, class_="card"))
-    return _section("How it was made", *folds)
+    return section("How it was made", *folds)
 
 
 def _facts(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -176,14 +174,17 @@ def _span(first: int, last: int | None) -> str:
     return f"over {first - 1}" if last is None else str(first) if first == last else f"{first}–{last}"
 
 
-def _list(caption: str, heads: list[str], rows: list[Any], classes: str = "") -> Html:
+def listed(caption: str, heads: list[str], rows: list[Any], classes: str = "") -> Html:
+    """A table, or the sentence that it would be empty."""
     return grid(caption, heads, rows, classes) if rows else tag("p", f"{caption.partition(';')[0]}.", class_="note")
 
 
-def _section(title: str, *children: Html) -> Html:
+def section(title: str, *children: Html) -> Html:
+    """A part of the page under a heading of its own."""
     name = title.lower().replace(" ", "-")
     return tag("section", tag("h2", title, id=name), join(children), aria_labelledby=name)
 
 
-def _card(title: str, *children: Html) -> Html:
+def card(title: str, *children: Html) -> Html:
+    """A box with a title."""
     return tag("div", tag("h3", title), *children, class_="card")

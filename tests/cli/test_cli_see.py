@@ -78,9 +78,22 @@ def test_sweep_on_the_screen_and_as_json(call):
     assert "0 hidden positives" in call("sweep", "{one}", "--truth", "{folder}/data/qrels/train.tsv")[1]
 
 
+def test_two_runs_on_the_screen_as_json_and_as_a_page(call, tmp_path):
+    """What was lost and why, and what was set differently."""
+    code, shown, _ = call("report", "{one}", "{two}", "--out", tmp_path / "two.html")
+    told = json.loads(call("report", "{one}", "{two}", "--json", "-q")[1])
+    assert code == 0
+    assert f"lost {told['lost']['pairs']}; in the second: " in shown
+    assert "filter same_text" in shown
+    assert "<!doctype html>" in (tmp_path / "two.html").read_text()
+    assert "queries" in call("report", "{one}")[1]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (["report", "{one}", "{folder}/none"], 1, "is no run folder"),
+        (["report", "{one}", "--out", "x.html"], 2, "--out goes with two runs"),
         (["sweep", "{folder}/none"], 1, "is no run folder"),
         (["sweep", "{one}", "--grid", "depth=1,2"], 2, "cannot vary 'depth'"),
         (["sweep", "{one}", "--truth", "none.tsv"], 3, "there is no file none.tsv"),
