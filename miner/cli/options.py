@@ -24,6 +24,7 @@ ALIASES = {
     "field": "fields",
     "measure": "measures",
     "learning_rate": "learning_rates",
+    "change": "changes",
 }
 """Flags that may be repeated carry a singular name."""
 
@@ -105,8 +106,15 @@ Dev = Annotated[
     str | None, typer.Option("--dev", help="BEIR folder whose queries choose the checkpoint and stop early.", rich_help_panel=TRAIN)
 ]
 DevSplit = Annotated[Words, typer.Option("--dev-split", help="Its qrels files [dev, or the only one].", rich_help_panel=TRAIN)]
-Loss = Annotated[str | None, option("loss", "in_batch, cached, gist, margin_mse, distillation …, with knobs: in_batch:scale=20", TRAIN)]
-BatchSampler = Annotated[str | None, option("batch-sampler", "no_duplicates, shuffle …: which rows come together", TRAIN)]
+Loss = Annotated[
+    str | None,
+    option("loss", "in_batch, cached, gist, margin_mse, distillation, hcl, mochi, sscl, ohem, unremix, with knobs: hcl:beta=1", TRAIN),
+]
+BatchSampler = Annotated[
+    str | None,
+    option("batch-sampler", "no_duplicates, shuffle, topics, high_loss, hard_examples, with knobs: which rows come together", TRAIN),
+]
+Changes = Annotated[Words, option("change", "delete, reorder, una, replace, with knobs: what is changed in a batch", TRAIN)]
 UseNegatives = Annotated[int | None, option("use-negatives", "negatives used of each row [as many as the longest has]", TRAIN)]
 TrainBatchSize = Annotated[int | None, option("train-batch-size", "rows in a batch [64]", TRAIN)]
 Accumulate = Annotated[int | None, option("accumulate", "batches of one optimiser step [1]", TRAIN)]

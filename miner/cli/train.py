@@ -40,6 +40,7 @@ def train(  # the flags are the fields of the config, one for one
     max_length: o.MaxLength = None,
     loss: o.Loss = None,
     batch_sampler: o.BatchSampler = None,
+    change: o.Changes = None,
     use_negatives: o.UseNegatives = None,
     train_batch_size: o.TrainBatchSize = None,
     accumulate: o.Accumulate = None,

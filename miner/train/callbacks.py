@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from sentence_transformers.base.evaluation import BaseEvaluator
@@ -11,6 +13,7 @@ from transformers import TrainerCallback
 
 from miner.errors import ModelError
 
+PARTS = "parts.json"
 EXPLODED, SETTLED = 3.0, 5
 """A loss so many times its first average, after so many looks, is worth a word."""
 CROWDED = 0.05
@@ -32,8 +35,11 @@ class DevScore(BaseEvaluator):  # type: ignore[misc]  # the base is untyped
 class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
     """Progress, and warnings: the loss explodes or is no number; a batch holds a row's positive as another row's passage."""
 
-    def __init__(self, setting: Any, total: int) -> None:
-        self._setting, self._total = setting, total
+    def __init__(self, setting: Any, total: int, looks: Sequence[Any] = ()) -> None:
+        self._setting, self._total, self._looks = setting, total, looks
+        self.loss: Any = None
+        self.samplers: list[Any] = []
+        self._batch = 0
         self._losses: list[float] = []
         self._rows = self._crowded = 0
 
@@ -59,24 +65,43 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
                 f"{share:.0%} of the rows met their own positive as another row's passage in their batch: use batch sampler no_duplicates"
             )
 
-    def after_loss(self, samplers: list[Any]) -> Callable[..., None]:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Where a training goes on, so does what counts batches or remembers them."""
+        self._batch = state.global_step * args.gradient_accumulation_steps
+        if hasattr(self.loss, "step"):
+            self.loss.step = self._batch
+        for sampler in self.samplers:
+            sampler.skip = self._batch % len(sampler)
+        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}" / PARTS
+        if saved.is_file():
+            for part, told in zip(self._remembering(), json.loads(saved.read_text(encoding="utf-8")), strict=True):
+                part.load(told)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Beside the checkpoint: what parts remember."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if (parts := self._remembering()) and folder.is_dir():
+            (folder / PARTS).write_text(json.dumps([part.state() for part in parts]), encoding="utf-8")
+
+    def _remembering(self) -> list[Any]:
+        return [part for part in (*self._looks, *self.samplers) if hasattr(part, "state") and hasattr(part, "load")]
+
+    def after_loss(self, module: Any, inputs: Any, output: Any) -> None:
         """A forward hook for the loss: stop where it is no number, and let samplers that learn from losses hear it."""
-
-        def hook(module: Any, inputs: Any, output: Any) -> None:
-            value = float(output.detach())
-            if not math.isfinite(value):
-                raise ModelError("the loss is no longer a number: lower the learning rate, or use float32")
-            for sampler in samplers:
-                if hasattr(sampler, "heard"):
-                    sampler.heard(value)
-
-        return hook
+        value = float(output.detach())
+        if not math.isfinite(value):
+            raise ModelError("the loss is no longer a number: lower the learning rate, or use float32")
+        for sampler in self.samplers:
+            sampler.heard(value)
 
     def collator(self, inner: Any) -> Any:
         """The trainer's collator, with a look at each batch before it is tokenised."""
         return Looking(inner, self._look)
 
     def _look(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for look in self._looks:
+            rows = look(rows, self._batch)
+        self._batch += 1
         met: dict[str, int] = {}
         for row in rows:
             for text in {text for name, text in row.items() if name.startswith(("positive", "negative"))}:

@@ -10,7 +10,7 @@ from miner.config import MiningConfig, explain
 from miner.errors import ConfigError
 from miner.evaluation.measures import parse
 from miner.registry import Spec, build, resolved
-from miner.train.parts import BATCH_SAMPLERS, LOSSES, Batches, Loss
+from miner.train.parts import BATCH_SAMPLERS, CHANGES, LOSSES, Batches, Change, Loss
 
 MODEL_FIELDS = ("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length")
 """Settings of the model that mining knows by the same names."""
@@ -30,6 +30,7 @@ class TrainConfig(BaseModel):
     max_length: Annotated[int, Field(ge=1)] | None = Field(None, description="tokens read of each text; default: the model's own")
     loss: str = Field("in_batch", description="what is minimised")
     batch_sampler: str = Field("no_duplicates", description="which rows come together in a batch")
+    changes: tuple[str, ...] = Field((), description="what is changed in a batch: augmentations, synthetic or replaced negatives")
     use_negatives: Annotated[int, Field(ge=0)] | None = Field(
         None, description="negatives used of each row; default: as many as the longest row has"
     )
@@ -59,6 +60,12 @@ class TrainConfig(BaseModel):
     def _batch_sampler(cls, text: str) -> str:
         return str(resolved(Spec.parse(text), build("batch sampler", BATCH_SAMPLERS, Spec.parse(text))))
 
+    @field_validator("changes", mode="after")
+    @classmethod
+    def _changes(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        specs = [Spec.parse(text) for text in texts]
+        return tuple(str(resolved(spec, build("change", CHANGES, spec))) for spec in specs)
+
     @field_validator("dev_measure", mode="after")
     @classmethod
     def _dev_measure(cls, text: str) -> str:
@@ -75,6 +82,11 @@ class TrainConfig(BaseModel):
         """The batch sampler, built from its name."""
         part: Batches = build("batch sampler", BATCH_SAMPLERS, Spec.parse(self.batch_sampler))
         return part
+
+    @property
+    def active_changes(self) -> list[Change]:
+        """What changes a batch, in order, built from its names."""
+        return [build("change", CHANGES, Spec.parse(text)) for text in self.changes]
 
     def encoding(self) -> MiningConfig:
         """The same model settings, as the encoder reads them."""

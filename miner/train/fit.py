@@ -20,7 +20,10 @@ from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig
 from miner.evaluation.compare import score_queries
 from miner.formats.atomic import write_json
+from miner.train.hardness import unit
+from miner.train.parts import Given
 from miner.train.training import Setting
+from miner.types import Floats, Side
 
 ABOVE, SAMPLE = 0.3, 512
 """A warning is due when the share of rows with a negative above the positive is larger, measured on so many rows."""
@@ -74,15 +77,15 @@ def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, work: Path
     if last is None:
         write_json(first, {"dev": _dev(setting, encoder, model), "above": _warn_above(setting, encoder)})
     before = orjson.loads(first.read_bytes())["dev"]
-    samplers: list[Any] = []
-    watch = Watch(setting, total)
+    given = _given(setting, encoder, model)
+    watch = Watch(setting, total, [change(given) for change in config.active_changes])
     dev = DevScore(lambda current: _dev(setting, encoder, current)) if setting.dev is not None else None
     stop = [EarlyStoppingCallback(config.patience)] if dev is not None and config.patience else []
     with _quiet():
         loss = config.active_loss(model, config.seed)
         trainer = SentenceTransformerTrainer(
             model=model,
-            args=_arguments(setting, encoder, rate, total, work, samplers),
+            args=_arguments(setting, encoder, rate, total, work, given),
             train_dataset=Table.from_dict(dict(setting.rows.columns)),
             loss=loss,
             evaluator=dev,
@@ -90,9 +93,27 @@ def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, work: Path
         )
         trainer.remove_callback(PrinterCallback)
         trainer.data_collator = watch.collator(trainer.data_collator)
-        loss.register_forward_hook(watch.after_loss(samplers))
+        watch.loss, watch.samplers = loss, given.seen
+        loss.register_forward_hook(watch.after_loss)
         trainer.train(resume_from_checkpoint=last)
     return _outcome(setting, trainer.state, before)
+
+
+def _given(setting: Setting, encoder: Encoder, model: Any) -> Given:
+    """What parts may need: vectors of the model before training, and of the trained one at any time."""
+
+    def now(texts: list[str], side: Side) -> Floats:
+        was = model.training
+        vectors = replica(encoder, model).encode(texts, side)
+        model.train(was)
+        return vectors
+
+    return Given(setting.rows, encoder.encode, now, setting.config.seed, paraphrase=setting.paraphrase)
+
+
+def replica(encoder: Encoder, model: Any) -> Encoder:
+    """The encoder's prompts and settings around another state of its model."""
+    return Encoder(model, encoder.name, prompts=encoder.prompts, batch_size=encoder.batch_size, similarity=encoder.similarity)
 
 
 def total_steps(setting: Setting) -> int:
@@ -102,7 +123,7 @@ def total_steps(setting: Setting) -> int:
     return config.steps or max(1, math.ceil(config.epochs * batches / config.accumulate))
 
 
-def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, work: Path, samplers: list[Any]) -> Any:
+def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, work: Path, given: Given) -> Any:
     from sentence_transformers import SentenceTransformerTrainingArguments
 
     config, on_cpu = setting.config, str(encoder.model.device) == "cpu"
@@ -126,7 +147,7 @@ def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, work
         fp16=config.precision == "fp16",
         seed=config.seed,
         data_seed=config.seed,
-        batch_sampler=config.active_batches(samplers),
+        batch_sampler=config.active_batches(given),
         prompts={column: prompt for column, prompt in prompts.items() if prompt} or None,
         save_strategy="steps",
         save_steps=every,
@@ -146,10 +167,9 @@ def _dev(setting: Setting, encoder: Encoder, model: Any) -> float | None:
     if setting.dev is None:
         return None
     measuring = EvaluateConfig.of(measures=(setting.config.dev_measure,))
-    now = Encoder(model, encoder.name, prompts=encoder.prompts, batch_size=encoder.batch_size, similarity=encoder.similarity)
     with tempfile.TemporaryDirectory(prefix="hardneg-") as cache:
         runtime = Runtime.of(**{**setting.runtime.model_dump(), "cache": cache})
-        return float(score_queries(setting.dev, now, measuring, setting.config.encoding(), runtime).mean())
+        return float(score_queries(setting.dev, replica(encoder, model), measuring, setting.config.encoding(), runtime).mean())
 
 
 def _warn_above(setting: Setting, encoder: Encoder) -> float | None:
@@ -159,18 +179,14 @@ def _warn_above(setting: Setting, encoder: Encoder) -> float | None:
         return None
     step = max(1, len(setting.rows) // SAMPLE)
     told = {name: values[::step][:SAMPLE] for name, values in setting.rows.columns.items() if name != "label"}
-    anchors = _unit(encoder.encode(told["anchor"], "query"))
-    scores = [(anchors * _unit(encoder.encode(told[name], "passage"))).sum(axis=1) for name in ("positive", *names)]
+    anchors = unit(encoder.encode(told["anchor"], "query"))
+    scores = [(anchors * unit(encoder.encode(told[name], "passage"))).sum(axis=1) for name in ("positive", *names)]
     share = float((np.max(scores[1:], axis=0) > scores[0]).mean())
     if share > ABOVE:
         setting.warn(
             f"in {share:.0%} of the rows a negative scores above the positive: many will be unlabelled positives; mine with a margin"
         )
     return share
-
-
-def _unit(vectors: Any) -> Any:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 def _outcome(setting: Setting, state: Any, before: float | None) -> dict[str, Any]:

@@ -25,11 +25,12 @@ BLOCK = 4096
 class Columns:
     """Texts by column, all of one length: anchor, positive, negative_1 … negative_n; `label` where the loss wants one.
 
-    counts: what was read and mended, by name.
+    counts: what was read and mended, by name. reserve: {(anchor, positive): the row's negatives beyond those in the columns}.
     """
 
     columns: Mapping[str, list[Any]]
     counts: Mapping[str, int] = field(default_factory=dict)
+    reserve: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns["anchor"])
@@ -79,7 +80,8 @@ def columns(
     if labels != "none":
         every = [[row.positive_scores[place], *(score for _, score in each)] for (row, place), each in zip(flat, filled, strict=True)]
         made["label"] = [[each[0] - score for score in each[1:]] for each in every] if labels == "margins" else every
-    return Columns(made, counts)
+    reserve = {(row.query, row.positives[place]): row.negatives[width:] for row, place in flat if len(row.negatives) > width}
+    return Columns(made, counts, reserve)
 
 
 def _merged(rows: Sequence[_Told]) -> list[_Told]:

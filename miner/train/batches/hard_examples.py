@@ -1,0 +1,55 @@
+"""Hard example mining, offline (the older form of OHEM): before each pass every row's loss is measured, and hard rows come more often.
+
+rows with the highest `guard` share of losses are left out: the hardest of all are mostly wrong labels
+of the others, the `share` with the highest losses come `times` times, the rest once
+rows of groups smaller than the mean group come `times` times too, where groups are known
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miner.train.batches.rows import RowBatches
+
+
+class HardExamples(RowBatches):
+    """Rows by loss. losses: called before each pass, gives (rows,), higher is harder. groups: each row's group, or None."""
+
+    def __init__(
+        self,
+        dataset: Any,
+        *,
+        losses: Callable[[], NDArray[Any]],
+        share: float = 0.3,
+        times: int = 2,
+        guard: float = 0.02,
+        groups: Sequence[Any] | None = None,
+        **rest: Any,
+    ) -> None:
+        super().__init__(dataset, **rest)
+        if not 0 <= share <= 1 or not 0 <= guard < 1 or times < 1:
+            raise ValueError(f"share {share}, guard {guard}, times {times}: shares lie between 0 and 1, times is at least 1")
+        self._losses, self.share, self.times, self.guard, self.groups = losses, share, times, guard, groups
+
+    def batches(self, draw: Any) -> list[list[int]]:
+        """As many batches as an ordinary pass has: the extra turns of hard rows first, then all rows, as far as the pass goes."""
+        often = self.often(np.asarray(self._losses(), dtype=np.float64))
+        turns = [np.flatnonzero(often > turn) for turn in range(int(often.max(initial=0)))]
+        order = np.concatenate([rows[draw.permutation(len(rows))] for rows in reversed(turns)])  # the hard ones' extra turns come first
+        return self.cut(order)
+
+    def often(self, losses: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Shape (rows,): how often each row comes: 0 the guarded, `times` the hard and the rare, 1 the rest."""
+        order = np.argsort(-losses, kind="stable")
+        out = int(self.guard * self.rows)
+        often = np.ones(self.rows, dtype=np.int64)
+        often[order[out : out + int(np.ceil(self.share * (self.rows - out)))]] = self.times
+        if self.groups is not None:
+            _, place, sizes = np.unique(np.asarray(self.groups), return_inverse=True, return_counts=True)
+            often[sizes[place] < sizes.mean()] = self.times
+        often[order[:out]] = 0
+        return often

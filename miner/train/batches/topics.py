@@ -1,0 +1,79 @@
+"""Topic-aware batches with balanced margins (TAS-B, arXiv 2104.06967).
+
+Queries are clustered once; a batch is drawn from one cluster, so that its in-batch negatives are on the same topic and hard. Within it,
+rows are drawn evenly over `bins` bins of their margin (positive less negative, where margins are known), so that easy pairs do not crowd
+out the rest. A cluster that is short is topped up from the nearest ones. In-batch positives of other rows become likelier: go on with a
+loss that masks them. NGAME (arXiv 2207.04452, abstract only) does the same with clusters made anew: give new vectors each round.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miner.train.batches.rows import RowBatches
+from miner.types import Floats
+
+
+class TopicBatches(RowBatches):
+    """Vectors (rows, D): of each row's query. topics: how many clusters (default: rows / (4 × batch)). margins (rows,): optional."""
+
+    def __init__(
+        self, dataset: Any, *, vectors: Floats, topics: int | None = None, margins: NDArray[Any] | None = None, bins: int = 10, **rest: Any
+    ) -> None:
+        super().__init__(dataset, **rest)
+        if len(vectors) != self.rows:
+            raise ValueError(f"{len(vectors)} vectors for {self.rows} rows: one of each row's query is wanted")
+        self.bins, self.margins = bins, margins
+        count = min(self.rows, max(1, topics or self.rows // (4 * self.batch_size)))
+        self.topic, self.centres = clusters(np.ascontiguousarray(vectors, dtype=np.float32), count, self.seed)
+
+    def batches(self, draw: Any) -> list[list[int]]:
+        """Every row once: clusters in turn by what they have left, short batches topped up from the nearest cluster."""
+        left = {topic: list(self._balanced(np.flatnonzero(self.topic == topic), draw)) for topic in np.unique(self.topic).tolist()}
+        made: list[list[int]] = []
+        while left:
+            names = list(left)
+            sizes = np.array([len(left[name]) for name in names], dtype=np.float64)
+            topic = names[int(draw.choice(len(names), p=sizes / sizes.sum()))]
+            batch: list[int] = []
+            for near in self._by_distance(topic, names):
+                missing = self.batch_size - len(batch)
+                batch, left[near] = batch + left[near][:missing], left[near][missing:]
+                if len(batch) == self.batch_size:
+                    break
+            left = {name: rows for name, rows in left.items() if rows}
+            made.append(batch)
+        return made[: len(self)]
+
+    def _by_distance(self, topic: int, names: list[int]) -> list[int]:
+        gaps = np.linalg.norm(self.centres[names] - self.centres[topic], axis=1)
+        return [names[place] for place in np.argsort(gaps, kind="stable")]
+
+    def _balanced(self, rows: NDArray[Any], draw: Any) -> NDArray[Any]:
+        """Rows of a cluster in an order that takes from each margin bin in turn; random where no margins are known."""
+        shuffled: NDArray[Any] = rows[draw.permutation(len(rows))]
+        if self.margins is None or len(rows) < 2:
+            return shuffled
+        margins = np.asarray(self.margins)[shuffled]
+        width: float = max(float(np.ptp(margins)), 1e-12) / self.bins
+        bins = np.minimum(((margins - margins.min()) / width).astype(np.int64), self.bins - 1)
+        turn = np.zeros(len(bins), dtype=np.int64)
+        for each in np.unique(bins):
+            turn[bins == each] = np.arange(int((bins == each).sum()))
+        ordered: NDArray[Any] = shuffled[np.lexsort((bins, turn))]
+        return ordered
+
+
+def clusters(vectors: Floats, count: int, seed: int) -> tuple[NDArray[Any], Floats]:
+    """The cluster of each vector, and the centres: FAISS' k-means, seeded; every vector its own where there are as many."""
+    import faiss
+
+    if count >= len(vectors):
+        return np.arange(len(vectors)), vectors
+    kmeans = faiss.Kmeans(vectors.shape[1], count, niter=20, seed=seed % 2**31, min_points_per_centroid=1, verbose=False)
+    kmeans.train(vectors)
+    _, nearest = kmeans.index.search(vectors, 1)
+    return nearest[:, 0], np.asarray(kmeans.centroids)

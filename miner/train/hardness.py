@@ -1,0 +1,48 @@
+"""The loss of every row with a model as it is, for what orders rows by it. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miner.train.rows import Columns
+from miner.types import Floats, Side
+
+CHUNK = 256
+Encode = Callable[[list[str], Side], Floats]
+
+
+def row_losses(rows: Columns, encode: Encode, scale: float = 20.0) -> NDArray[np.float64]:
+    """Shape (rows,): -log of the positive's share among its own negatives and the positives of its neighbours (chunks of 256 rows)."""
+    anchors, positives = unit(encode(rows.columns["anchor"], "query")), unit(encode(rows.columns["positive"], "passage"))
+    negatives = [unit(encode(rows.columns[name], "passage")) for name in rows.negatives]
+    losses = np.empty(len(rows))
+    for start in range(0, len(rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        texts = np.array(rows.columns["positive"][part], dtype=object)
+        logits = scale * anchors[part] @ positives[part].T
+        logits[(texts[:, None] == texts) & ~np.eye(len(texts), dtype=bool)] = -np.inf
+        own = [scale * (anchors[part] * each[part]).sum(axis=1)[:, None] for each in negatives]
+        every = np.concatenate([logits, *own], axis=1)
+        top = every.max(axis=1, keepdims=True)
+        losses[part] = np.log(np.exp(every - top).sum(axis=1)) + top[:, 0] - np.diag(logits)
+    return losses
+
+
+def margins(rows: Columns, encode: Encode) -> NDArray[np.float64] | None:
+    """Shape (rows,): cosine of the positive less that of the nearest negative; None where there are no negatives."""
+    if not rows.negatives:
+        return None
+    anchors = unit(encode(rows.columns["anchor"], "query"))
+    scores = [(anchors * unit(encode(rows.columns[name], "passage"))).sum(axis=1) for name in ("positive", *rows.negatives)]
+    gaps: NDArray[np.float64] = scores[0] - np.max(scores[1:], axis=0)
+    return gaps
+
+
+def unit(vectors: Floats) -> NDArray[np.float64]:
+    """Rows of length one, in float64; a zero row stays zero."""
+    wide = vectors.astype(np.float64)
+    made: NDArray[np.float64] = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
+    return made

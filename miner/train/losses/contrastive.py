@@ -1,0 +1,58 @@
+"""The row all our losses start from, and the plain loss: -log of the positive's share (InfoNCE, arXiv 1807.03748)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+SAME = 1 - 1e-5
+"""Cosine from which a passage is a copy of the positive: another row's same positive is no negative."""
+
+
+class Contrastive(nn.Module):
+    """-log e^{s+} / (e^{s+} + Σ e^{s-}), s = scale × cosine, over all other passages of the batch but copies of the positive.
+
+    A subclass changes `negatives`: which logits stand beside the positive's. `step` counts forward passes; a trainer that resumes sets it.
+    """
+
+    def __init__(self, model: Any, scale: float = 20.0, seed: int = 0) -> None:
+        super().__init__()
+        if scale <= 0:
+            raise ValueError(f"scale is {scale}, and has to be above zero")
+        self.model, self.scale, self.seed, self.step = model, scale, seed, 0
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
+        """The mean loss of the batch; one dict of features for each column."""
+        return self.compute_loss_from_embeddings([self.model(features)["sentence_embedding"] for features in sentence_features], labels)
+
+    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor | None = None) -> Tensor:
+        """The mean loss; embeddings: (B, D) of anchors, positives, and each column of negatives."""
+        queries, passages = (nn.functional.normalize(part, dim=-1) for part in (embeddings[0], torch.cat(embeddings[1:])))
+        rows = torch.arange(len(queries), device=queries.device)
+        logits = self.scale * queries @ passages.T
+        allowed = ((passages[rows].detach() @ passages.detach().T) < SAME).index_put((rows, rows), torch.tensor(False, device=rows.device))
+        losses = self.row_losses(logits[rows, rows], logits, allowed, queries, passages)
+        self.step += 1
+        return losses[allowed.any(dim=1)].mean() if allowed.any() else logits.sum() * 0.0
+
+    def row_losses(self, positive: Tensor, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:
+        """Shape (B,). positive (B,), logits and allowed (B, N), queries (B, D), passages (N, D), of unit length."""
+        against = self.negatives(logits, allowed, queries, passages)
+        return torch.logsumexp(torch.cat([positive[:, None], against], dim=1), dim=1) - positive
+
+    def negatives(self, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:
+        """Shape (B, any): logits of what stands against the positive, -inf for nothing."""
+        return logits.masked_fill(~allowed, -torch.inf)
+
+    def get_config_dict(self) -> dict[str, Any]:
+        """For the model card."""
+        return {
+            name: value for name, value in vars(self).items() if isinstance(value, int | float | bool) and name not in ("training", "step")
+        }
+
+    def draw(self) -> torch.Generator:
+        """Noise of this step: the same for the same seed and step."""
+        return torch.Generator().manual_seed((self.seed * 1_000_003 + self.step) % 2**63)

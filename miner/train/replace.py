@@ -1,0 +1,90 @@
+"""Negatives that became easy are replaced while training goes on (Conan-embedding, arXiv 2408.15710).
+
+Of each negative the score at its first meeting is kept, S0. Every `every` batches the batch is scored again; where
+
+    S0 - S > drop × |S0|   and   S < score
+
+the negative has become easy, and the row's next one in reserve takes its place. (The paper's 1.15 S < S0 is the same rule for positive
+scores; for negative ones it would turn round.) A row whose reserve is used up keeps what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from miner.train.hardness import unit
+from miner.types import Floats, Side
+
+Row = dict[str, Any]
+
+
+class Replaced:
+    """reserve: {(anchor, positive): further negatives, hardest first}. encode: texts and side → vectors of the model as it is."""
+
+    def __init__(
+        self,
+        reserve: Mapping[tuple[str, str], Sequence[str]],
+        encode: Callable[[list[str], Side], Floats],
+        drop: float = 0.15,
+        score: float = 0.8,
+        every: int = 10,
+    ) -> None:
+        self._reserve = {key: list(texts) for key, texts in reserve.items()}
+        self._encode, self.drop, self.score, self.every = encode, drop, score, max(1, every)
+        self._now: dict[tuple[str, str, str], str] = {}
+        self._first: dict[tuple[str, str, str], float] = {}
+        self.replaced = 0
+
+    def __call__(self, rows: list[Row], step: int) -> list[Row]:
+        """The rows with the negatives that are now theirs."""
+        if step % self.every == 0:
+            self._check(rows)
+        return [self._row(row) for row in rows]
+
+    def _row(self, row: Row) -> Row:
+        return {name: self._now.get((*_key(row), name), text) for name, text in row.items()}
+
+    def _check(self, rows: list[Row]) -> None:
+        """Score the batch, and replace what became easy."""
+        places = [(*_key(row), name) for row in rows for name in row if name.startswith("negative_")]
+        if not places:
+            return
+        current = [self._row(row) for row in rows]
+        texts = [row[name] for row in current for name in row if name.startswith("negative_")]
+        anchors = np.repeat(unit(self._encode([row["anchor"] for row in rows], "query")), len(places) // len(rows), axis=0)
+        scores = (anchors * unit(self._encode(texts, "passage"))).sum(axis=1)
+        for place, score in zip(places, scores.tolist(), strict=True):
+            first = self._first.setdefault(place, score)
+            reserve = self._reserve.get(place[:2])
+            if reserve and easy(first, score, self.drop, self.score):
+                self._now[place] = reserve.pop(0)
+                self._first.pop(place)
+                self.replaced += 1
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed training needs, as JSON."""
+        return {
+            "replaced": self.replaced,
+            "now": [[*key, text] for key, text in self._now.items()],
+            "first": [[*key, score] for key, score in self._first.items()],
+            "reserve": [[*key, texts] for key, texts in self._reserve.items()],
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+        self.replaced = state["replaced"]
+        self._now = {(a, p, n): text for a, p, n, text in state["now"]}
+        self._first = {(a, p, n): score for a, p, n, score in state["first"]}
+        self._reserve = {(a, p): texts for a, p, texts in state["reserve"]}
+
+
+def easy(first: float, now: float, drop: float, score: float) -> bool:
+    """Whether a negative that scored `first` and scores `now` became easy."""
+    return first - now > drop * abs(first) and now < score
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return row["anchor"], row["positive"]
