@@ -17,7 +17,7 @@ def runs(tmp_path_factory):
     """A run of vectors made before, and another one of the same data with another margin."""
     folder = tmp_path_factory.mktemp("see")
     inputs = on_disk(make(7, passages=60, queries=6, style="normal"), folder / "data")
-    for name, filters in (("one", ()), ("two", ("margin:relative=0.4", "same_text:off"))):
+    for name, filters in (("one", ()), ("two", ("ranks:skip=2", "same_text:off"))):
         mine(inputs, MiningConfig.of(depth=12, max_depth=16, negatives=3, filters=filters), out=folder / name)
     return folder
 
