@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
 from fastapi import Request
 
 from app.engine import Engine
-from app.errors import NotReady
+from app.errors import Full, NotReady
 from app.jobs.worker import Worker
 from app.keys import Keyring
+from app.metrics import Metrics
 from app.settings import Settings
 from app.stock import Stock
 from app.workers import Workers, begin
+
+CHECK_SECONDS = 1.0
 
 
 class Desk(Stock):
@@ -25,8 +29,9 @@ class Desk(Stock):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.keyring = Keyring(self.state, settings.digests(), closed=settings.exposed)
+        self.metrics = Metrics(self)
         self.workers = Workers(settings.at_once, settings.waiting)
-        self.draining, self.watchers = False, 0
+        self.draining, self.watchers, self._checked = False, 0, 0.0
         self.staff: list[Worker] = []
         self._opening: Future[Engine] = Future()
 
@@ -41,9 +46,19 @@ class Desk(Stock):
     @property
     def engine(self) -> Engine:
         """The engine. NotReady while there is none."""
+        if self.draining:
+            raise NotReady("the server is stopping")
         if not self._opening.done() or self._opening.exception():
             raise NotReady("the model and the corpus are being opened")
         return self._opening.result()
+
+    def check(self) -> None:
+        """NotReady, Full or StorageError when requests had better go elsewhere."""
+        self.engine  # noqa: B018 - raises while there is none
+        if time.monotonic() - self._checked > CHECK_SECONDS:
+            if self.state.free_bytes() < self.settings.keep_free_bytes:
+                raise Full("there is too little room left on the disk")
+            self._checked = time.monotonic()
 
     def close(self) -> None:
         """Stop taking work; jobs go back into the queue."""

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BadHost, NoKey, NotAllowed, Refused, answer
 from app.keys import Caller, Keyring
+from app.metrics import Metrics
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -53,8 +54,8 @@ def caller_of(request: Request) -> Caller:
 class Guard:
     """Refuses, or passes on. What a request holds is noted in its state: `caller`, `request_id`."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, keyring: Keyring) -> None:
-        self.app, self._hosts, self._keyring = app, settings.hosts, keyring
+    def __init__(self, app: ASGIApp, settings: Settings, keyring: Keyring, metrics: Metrics) -> None:
+        self.app, self._hosts, self._keyring, self._metrics = app, settings.hosts, keyring, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - the ASGI signature
         if scope["type"] == "lifespan":
@@ -81,7 +82,17 @@ class Guard:
         try:
             await (answer(refusal, name) if refusal else self.app)(scope, receive, noted)
         finally:
-            _tell(scope, status, time.perf_counter() - started)
+            self._tell(scope, status, time.perf_counter() - started)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        """One line. The route's own name, never the path or the query string as they were sent: those are the client's texts."""
+        path = getattr(scope.get("route"), "path", "-")
+        caller = scope["state"].get("caller")
+        told = {"request_id": scope["state"]["request_id"], "key": caller.id if caller else None}
+        told |= {"method": scope["method"], "route": path, "status": status, "seconds": round(seconds, 4)}
+        level = logging.DEBUG if path in OPEN else logging.INFO
+        log.log(level, "%s %s %d %.0f ms", scope["method"], path, status, 1000 * seconds, extra={"told": told})
+        self._metrics.note(scope["method"], path, status, seconds)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Refused | None:
         if not self._knows(headers.getlist("host")):
@@ -120,12 +131,3 @@ def _completed(headers: list[tuple[bytes, bytes]], name: str) -> list[tuple[byte
     there = {key.lower() for key, _ in headers}
     more = [(key, value) for key, value in ALWAYS.items() if key not in there]
     return [*headers, *more, (b"x-request-id", name.encode())]
-
-
-def _tell(scope: Scope, status: int, seconds: float) -> None:
-    """One line. The route's own name, never the path or the query string as they were sent: those are the client's texts."""
-    path = getattr(scope.get("route"), "path", "-")
-    level = logging.DEBUG if path in OPEN else logging.INFO
-    caller = scope["state"].get("caller")
-    told = {"request_id": scope["state"]["request_id"], "key": caller.id if caller else None}
-    log.log(level, "%s %s %d %.0f ms", scope["method"], path, status, 1000 * seconds, extra={"told": told})

@@ -53,7 +53,7 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None] |
     # No page of docs: it would load its scripts from elsewhere. The document itself is behind the key like everything.
     app = Service(title="hardneg", version=version("hardneg"), lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.settings, app.state.desk = settings, at
-    app.add_middleware(Guard, settings=settings, keyring=at.keyring)
+    app.add_middleware(Guard, settings=settings, keyring=at.keyring, metrics=at.metrics)
     for router in (probes.router, mine.router, files.router, corpora.router, jobs.router, keys.router):
         app.include_router(router)
     for kind in (*STATUS, HTTPException, RequestValidationError):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 import uvicorn
 
+from app.logs import begin_logs
 from app.main import create_app
 from app.settings import Settings, from_environ
 
@@ -20,17 +21,31 @@ def serve(given: Mapping[str, Any]) -> None:
     settings = Settings.of(**{**from_environ(os.environ), **given})
     settings.check_exposure(_keys(settings) if settings.exposed else 0)
     settings.serving  # noqa: B018 - raises when no model is named
-    _log()
+    begin_logs(settings)
     failures: list[BaseException] = []
 
     def stop(error: BaseException) -> None:
         failures.append(error)
         server.should_exit = True
 
-    server = uvicorn.Server(_config(create_app(settings, stop), settings))
+    app = create_app(settings, stop)
+    server = Server(_config(app, settings), app)
     server.run()
     if failures:
         raise failures[0]
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which tells the service first that it is to stop: /readyz says so, and streams say goodbye."""
+
+    def __init__(self, config: uvicorn.Config, app: Any) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT has come."""
+        self._app.state.desk.draining = True
+        super().handle_exit(sig, frame)
 
 
 def _keys(settings: Settings) -> int:
@@ -43,13 +58,6 @@ def _keys(settings: Settings) -> int:
         return sum(key["revoked_at"] is None for key in ls(state))
     finally:
         state.close()
-
-
-def _log() -> None:
-    """Our own lines and the server's; of everybody else only warnings."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("app", "miner", "uvicorn"):
-        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def _config(app: Any, settings: Settings) -> uvicorn.Config:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -88,6 +88,7 @@ class Settings(Limits):
     api_key_file: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
     insecure_no_auth: bool = False
+    log: Literal["text", "json"] = "text"
 
     @field_validator("api_key", "allowed_hosts", mode="before")
     @classmethod

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from app.cli import keys, serve
+from app.cli import keys, serve, worker
 from miner.cli import app, run
 
 __all__ = ["app", "main"]
 
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.add_typer(keys.app, name="keys")
 
 

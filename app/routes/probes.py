@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from app.desk import Desk, desk
 
@@ -22,9 +22,15 @@ async def livez() -> dict[str, str]:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", operation_id="readyz")
 async def readyz(at: Annotated[Desk, Depends(desk)]) -> dict[str, str]:
-    """It can mine; 503 while the model and the corpus are being opened."""
-    at.engine  # noqa: B018 - raises while there is none
+    """It can mine and keep; 503 while model and corpus are being opened, the disk is full, or the server is stopping."""
+    at.check()
     return {"status": "ready"}
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}, operation_id="metrics")
+def metrics(at: Annotated[Desk, Depends(desk)]) -> Response:
+    """What is counted, in Prometheus' format."""
+    return Response(at.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
 @router.get("/v1/info", operation_id="info")

@@ -49,9 +49,7 @@ def model(tmp_path_factory):
 def server(model, corpus_file, tmp_path_factory):
     """`hardneg serve` in a process of its own: (process, port, its folder). It starts first and imports while other tests run."""
     folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = _free_port()
     settings = {
         "HARDNEG_MODEL": model,
         "HARDNEG_API_KEY": "k",
@@ -62,6 +60,17 @@ def server(model, corpus_file, tmp_path_factory):
     yield process, port, folder
     process.kill()
     process.communicate()
+
+
+def _free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.fixture
+def free_port():
+    return _free_port()
 
 
 def start(*arguments, cwd, **environ):

@@ -1,0 +1,23 @@
+"""`hardneg worker`: one more pair of hands for the jobs of a data folder. Listens on nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli import options as o
+
+
+def worker(
+    data_dir: o.DataDir = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder of the embedding store.", envvar="HARDNEG_CACHE", show_default=False)] = None,
+) -> None:
+    """Work on jobs until told to stop; as many workers as you like share a data folder (and, over PostgreSQL, a network drive).
+
+    The server works on jobs too (HARDNEG_JOBS_AT_ONCE, default 1; 0: it leaves them all to workers).
+    """
+    from app.work import work
+
+    work({name: value for name, value in {"data_dir": data_dir, "cache": cache}.items() if value is not None})
