@@ -29,10 +29,11 @@ MEDIA = {
     ".parquet": "application/vnd.apache.parquet",
     ".json": "application/json",
     ".html": "text/html",
+    ".txt": "text/plain",
 }
 """What a file may be, by the end of its name, and how it is announced."""
 
-READABLE = tuple(suffix for suffix in MEDIA if suffix not in (".json", ".html"))
+READABLE = tuple(suffix for suffix in MEDIA if suffix not in (".json", ".html", ".txt"))
 BY_MEDIA = {
     "application/x-ndjson": ".jsonl",
     "application/jsonl": ".jsonl",

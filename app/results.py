@@ -31,7 +31,8 @@ async def rows(at: Desk, job: Job, asked: Headers) -> Response:
     """The rows of a job that succeeded. Conflict where there are none."""
     file_id = job.result.get("files", {}).get("training_file")
     if job.state != "succeeded" or file_id is None:
-        raise Conflict(f"there are no training rows: this job is {job.state}, of kind {job.kind}")
+        several = " and its format is a folder of files: see result.files" if job.state == "succeeded" else ""
+        raise Conflict(f"there are no training rows in one file: this job is {job.state}, of kind {job.kind}{several}")
     file = await run_sync(at.files.get, file_id)
     if file.suffix == ".jsonl":
         return Content(at.files.path(file), file.bytes, file.etag, file.name, LINES, headers_of(asked))

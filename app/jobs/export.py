@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from app.errors import Conflict
-from app.jobs.mine import FileKind, told
+from app.jobs.mine import FileKind, check_kind, suffix_of, told
 from app.jobs.task import Outcome
 from app.schemas import STRICT
 from app.stock import Stock
@@ -26,7 +26,7 @@ class ExportJob(BaseModel):
     kind: Literal["export"]
     job: str = Field(description="a job of kind mine or export that succeeded")
     config: dict[str, Any] = Field(default_factory=dict, description="what differs from that job's config; filters are added to its own")
-    file_kind: FileKind = Field("jsonl", description="what the training file is written as")
+    file_kind: FileKind = Field(None, description="what the training file is written as; default: what suits the format")
 
 
 def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
         if asked.config.get(name, below.get(name)) != below.get(name):
             raise ConfigError(f"{name} was used up by that job, and cannot change without mining again")
     config = MiningConfig.of(**merged(asked.config, below))
+    check_kind(config, asked.file_kind)
     return {**asked.model_dump(mode="json"), "config": config.model_dump(mode="json")}
 
 
@@ -53,5 +54,5 @@ def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outco
     from miner.run import Run, export
 
     config = MiningConfig.of(**spec["config"])
-    made = export(Run(Path(spec["run"])), config, out="run", kind=f".{spec['file_kind']}", force=True, on_progress=on_progress)
+    made = export(Run(Path(spec["run"])), config, out="run", kind=suffix_of(spec), force=True, on_progress=on_progress)
     return told(made)

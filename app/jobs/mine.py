@@ -8,13 +8,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from app.errors import Conflict
+from app.files import MEDIA
 from app.jobs.task import Outcome, Output, link
 from app.schemas import STRICT
 from app.stock import Stock
 from miner.config import Inputs, MiningConfig, Runtime
+from miner.errors import ConfigError
+from miner.formats import FORMATS
 from miner.types import Progress
 
-FileKind = Literal["jsonl", "jsonl.gz", "jsonl.zst", "parquet"]
+FileKind = Literal["jsonl", "jsonl.gz", "jsonl.zst", "json", "parquet"] | None
 
 
 class JobInputs(BaseModel):
@@ -38,7 +41,7 @@ class MineJob(BaseModel):
     kind: Literal["mine"]
     inputs: JobInputs
     config: MiningConfig = MiningConfig.of()
-    file_kind: FileKind = Field("jsonl", description="what the training file is written as")
+    file_kind: FileKind = Field(None, description="what the training file is written as; default: what suits the format")
 
 
 def resolve(asked: MineJob, stock: Stock) -> dict[str, Any]:
@@ -57,6 +60,7 @@ def resolve(asked: MineJob, stock: Stock) -> dict[str, Any]:
         stock.files.get(name)
     Inputs.of(**given.model_dump())  # which of them go together
     config = stock.settings.resolved(asked.config)
+    check_kind(config, asked.file_kind)
     return {**asked.model_dump(mode="json"), "config": config.model_dump(mode="json"), "corpus": corpus}
 
 
@@ -79,22 +83,35 @@ def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outco
     from miner.run import mine
 
     inputs, config = Inputs.of(**spec["inputs"]), MiningConfig.of(**spec["config"])
-    run = mine(inputs, config, out="run", runtime=runtime, kind=f".{spec['file_kind']}", force=True, on_progress=on_progress)
+    run = mine(inputs, config, out="run", runtime=runtime, kind=suffix_of(spec), force=True, on_progress=on_progress)
     return told(run)
+
+
+def check_kind(config: MiningConfig, file_kind: str | None) -> None:
+    """ConfigError when the format is a folder of files, each of its own kind."""
+    if FORMATS[config.output_format].layout and file_kind is not None:
+        raise ConfigError(f"output format '{config.output_format}' is a folder of several files, each of its own kind: leave file_kind out")
+
+
+def suffix_of(spec: dict[str, Any]) -> str | None:
+    """What the library calls the kind."""
+    return f".{spec['file_kind']}" if spec["file_kind"] else None
 
 
 def told(run: Any) -> Outcome:
     """A finished run as the client sees it: counts, and training file, report and manifest as files."""
     hashes = {name: output["sha256"] for name, output in run.manifest["outputs"].items()}
-    outputs = [_output(role, name, hashes) for role, name in (("training_file", run.file.name), ("report", "report.json"))]
-    outputs += [_output("report_page", "report.html", hashes), _output("manifest", "manifest.json", hashes)]
+    several = sorted(path.relative_to(run.folder).as_posix() for path in run.file.rglob("*") if path.is_file())
+    named = {name.replace("/", ".", 1): name for name in several} if run.file.is_dir() else {"training_file": run.file.name}
+    named |= {"report": "report.json", "report_page": "report.html", "manifest": "manifest.json"}
+    outputs = [_output(role, name, hashes) for role, name in named.items()]
     return Outcome({"counts": run.manifest["counts"], "mining": run.report["counts"]}, outputs)
 
 
 def _output(role: str, name: str, hashes: dict[str, str]) -> Output:
     from miner.formats.atomic import sha256_of
 
-    suffix = next(kind for kind in (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".json", ".html") if name.endswith(kind))
+    suffix = next((kind for kind in MEDIA if name.endswith(kind)), ".txt")
     return Output(role, name, f"run/{name}", suffix, hashes.get(name) or sha256_of(f"run/{name}"))
 
 

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from app.cli import app
+from miner.formats import FORMATS
 
 LINES = {"Accept": "application/x-ndjson"}
 
@@ -96,6 +97,19 @@ def test_exports_in_every_kind_of_file(kind, client, mined):
     rows = client.get(f"/v1/jobs/{job['id']}/results").content.splitlines()
     assert len(rows) == job["result"]["counts"]["rows"]
     assert set(orjson.loads(rows[0])) >= {"anchor", "positive", "negative_1", "negative_2"}
+
+
+def test_a_format_that_is_a_folder(client, mined):
+    """Each of its files is a result of its own."""
+    shape = next(name for name, shape in FORMATS.items() if shape.layout)
+    body = {"kind": "export", "job": mined["id"], "config": {"output_format": shape, "columns": []}}
+    assert submit(client, {**body, "file_kind": "jsonl"}).status_code == 422
+    job = done(client, submit(client, body).json())
+    assert job["state"] == "succeeded", job
+    files = [role for role in job["result"]["files"] if role.startswith(f"{shape}.")]
+    assert len(files) > 1
+    assert all(content(client, job, role) for role in files)
+    assert client.get(f"/v1/jobs/{job['id']}/results").status_code == 409
 
 
 def test_events_are_told_again_after_any_of_them(client, mined):
