@@ -37,7 +37,7 @@ class Desk(Stock):
 
     def open(self, on_failure: Callable[[BaseException], None]) -> None:
         """Begin to open the engine, and to work on jobs. on_failure is called when model or corpus cannot be opened."""
-        self._opening = begin(lambda: Engine(self.settings))
+        self._opening = begin(lambda: Engine(self.settings, self.corpora, self.metrics))
         self._opening.add_done_callback(lambda done: on_failure(error) if (error := done.exception()) else None)
         self.staff = [Worker(self) for _ in range(self.settings.jobs_at_once)]
         for worker in self.staff:

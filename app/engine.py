@@ -6,12 +6,11 @@ torch and faiss are imported when a model is opened, not before.
 
 from __future__ import annotations
 
-import copy
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,14 @@ from typing import Any
 import numpy as np
 import orjson
 
+from app.corpora import Corpora
+from app.few import plain_dataset
+from app.metrics import Metrics
+from app.opened import OpenCorpus
 from app.schemas import MineRequest, Query
 from app.settings import SERVED, Settings
+from app.shelf import Shelf
+from app.warm import WarmVectors
 from miner.config import MiningConfig
 from miner.encode import StoredVectors, load_encoder
 from miner.errors import ConfigError, InputError
@@ -30,12 +35,12 @@ from miner.pipeline import Chooser, retrieve
 from miner.read import read_inline
 from miner.read.assemble import workplace
 from miner.read.columns import CORPUS
-from miner.read.ids import Lookup
 from miner.read.rows import open_rows
 from miner.read.texts import read_texts
 from miner.report import Tally
 from miner.sources import Dense
-from miner.types import Candidates, Dataset, Ints, Texts
+from miner.sources.dense import to_unit
+from miner.types import Candidates, Dataset, Floats, Ints, Texts
 
 
 @dataclass(frozen=True)
@@ -47,25 +52,17 @@ class Mined:
     config: MiningConfig
 
 
-@dataclass(frozen=True)
-class OpenCorpus:
-    """A corpus with its vectors and its index, ready to be searched."""
-
-    texts: Texts
-    by_id: Lookup
-    source: Dense
-
-
 class Engine:
-    """One model, perhaps one corpus. `mine` may be called from several threads."""
+    """One model, kept loaded, and the corpora that are open. `mine` may be called from several threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, corpora: Corpora, metrics: Metrics | None = None) -> None:
         """Load the model, then read, encode and index the corpus: seconds, or hours for a large one that is not in the store yet."""
         self._closing = ExitStack()
         self.serving = settings.serving
-        self.vectors = StoredVectors(load_encoder(self.serving, settings.runtime), settings.cache)
-        self._encoding = threading.Lock()  # tokenizers and stores are not made for two threads
-        self.corpus = self._open(settings.corpus, settings.cache) if settings.corpus else None
+        encoder = load_encoder(self.serving, settings.runtime)
+        self.vectors = WarmVectors(encoder, metrics)
+        self.shelf = Shelf(corpora, self.vectors, self.serving.index, settings.warm_corpora)
+        self.corpus = self._open(settings.corpus, StoredVectors(encoder, settings.cache), settings.cache) if settings.corpus else None
         # The first request pays for nothing, and a model that answers with nonsense is found out now.
         self.mine(MineRequest(queries=[Query(id="-", text="one", positive_texts=["two"])], passages=[]))
 
@@ -77,14 +74,18 @@ class Engine:
     def mine(self, request: MineRequest) -> Mined:
         """Both passes over what the request brings. ConfigError, InputError when it is wrong."""
         config = self._resolved(request.config)
+        corpus = self.shelf.get(request.corpus) if request.corpus else self.corpus if request.passages is None else None
+        if corpus and (dataset := plain_dataset(request.queries, corpus)):
+            return _mined(dataset, corpus.asked(self._unit(dataset.queries)), config)
         with tempfile.TemporaryDirectory(prefix="hardneg-") as folder, storing(folder):
-            dataset, source = self._inputs(request, Path(folder), config)
+            dataset, source = self._inputs(request, corpus, Path(folder), config)
             return _mined(dataset, source, config)
 
     def close(self) -> None:
         """Give the corpus' temporary files back."""
         self._closing.close()
 
+    @lru_cache(maxsize=256)  # noqa: B019 - one engine, as long as the server; a config's parts are built once
     def _resolved(self, config: MiningConfig) -> MiningConfig:
         """The request's config with the operator's model and index; it may name them, and nothing else."""
         for name in SERVED:
@@ -100,13 +101,12 @@ class Engine:
             raise ConfigError("config.sources cannot be set here: the server searches with its own model, so leave it out")
         return config.model_copy(update={name: getattr(self.serving, name) for name in SERVED})
 
-    def _inputs(self, request: MineRequest, folder: Path, config: MiningConfig) -> tuple[Dataset, Dense]:
+    def _inputs(self, request: MineRequest, corpus: OpenCorpus | None, folder: Path, config: MiningConfig) -> tuple[Dataset, Dense]:
         queries = [query.model_dump() for query in request.queries]
-        if request.passages is None and self.corpus:
-            return self._against(self.corpus, queries, folder)
+        if corpus:
+            return self._against(corpus, queries, folder)
         dataset = read_inline(queries, [passage.model_dump() for passage in request.passages or []], folder)
-        with self._encoding:
-            return dataset, Dense(dataset, self.vectors, folder, config.index)
+        return dataset, Dense(dataset, self.vectors, folder, config.index)
 
     def _against(self, corpus: OpenCorpus, queries: list[dict[str, Any]], folder: Path) -> tuple[Dataset, Dense]:
         """The queries over the open corpus: read with their positives as a small corpus, whose rows are then the large one's."""
@@ -120,26 +120,29 @@ class Engine:
         if not passages:
             raise InputError("none of the positives is in the open corpus")
         small = read_inline(queries, passages, folder)
-        with self._encoding:
-            asked = Dense(small, self.vectors, folder)
-        source = copy.copy(corpus.source)
-        source.queries = asked.queries
-        return replace(small, corpus=corpus.texts, qrels=replace(small.qrels, rows=known[small.qrels.rows])), source
+        over = replace(small, corpus=corpus.texts, qrels=replace(small.qrels, rows=known[small.qrels.rows]))
+        return over, corpus.asked(self._unit(over.queries))
 
-    def _open(self, name: str, cache: Path) -> OpenCorpus:
+    def _unit(self, queries: Texts) -> Floats:
+        """Their vectors (Q, D), of length one where the model compares by cosine."""
+        found = self.vectors.vectors(queries, np.arange(len(queries)), "query")
+        if self.vectors.similarity == "cosine":
+            to_unit(found)
+        return found
+
+    def _open(self, name: str, vectors: StoredVectors, cache: Path) -> OpenCorpus:
+        """A file of passages that the operator has named."""
         with storing(cache):
             cache.mkdir(parents=True, exist_ok=True)
             folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="serving-", dir=cache)))
         file = next((found for found in sorted(Path(name).glob("corpus.*"))), Path(name)) if Path(name).is_dir() else name
         with workplace(folder, "fail") as (into, rejects):
-            read = read_texts(open_rows(str(file), rejects, {}), CORPUS, {}, into / "corpus.arrow", rejects)
-        return OpenCorpus(read.texts, read.by_id(), self._source(read.texts, folder))
-
-    def _source(self, texts: Texts, folder: Path) -> Dense:
-        """The corpus' vectors and index. A source has queries, so it gets one: the first passage."""
+            texts = read_texts(open_rows(str(file), rejects, {}), CORPUS, {}, into / "corpus.arrow", rejects).texts
+        # A source has queries, so it gets one: the first passage.
         first = {name: texts.column(name, [0])[0] for name in ("id", "title", "text")}
         one = read_inline([{"id": "-", "text": "-", "positives": [first["id"]]}], [first], folder / "one")
-        return Dense(Dataset(one.queries, texts, one.qrels), self.vectors, folder, self.serving.index)
+        source = Dense(Dataset(one.queries, texts, one.qrels), vectors, folder, self.serving.index)
+        return OpenCorpus("the open corpus", texts, source)
 
 
 def _mined(dataset: Dataset, source: Dense, config: MiningConfig) -> Mined:
@@ -153,7 +156,7 @@ def _mined(dataset: Dataset, source: Dense, config: MiningConfig) -> Mined:
         anchors, dropped, negatives = chooser.choose(part)
         tally.add(anchors, dropped, negatives)
         rows += map(orjson.dumps, FORMATS[config.output_format].write(dataset, negatives, columns))
-    counts = tally.result(dataset, suspicious=0, examples=0)["counts"]
+    counts = tally.counts(dataset)
     report = {name: counts[name] for name in ("queries", "anchors", "judged", "kept", "dropped", "tiers", "ran_short")}
     return Mined(rows, {"rows": len(rows), "passages": len(dataset.corpus), **report}, config)
 

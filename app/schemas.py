@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, overload
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.corpora import Corpus
 from app.errors import TooLarge
@@ -43,13 +43,20 @@ class Query(BaseModel):
 
 
 class MineRequest(BaseModel):
-    """Queries to mine for, and the passages to mine from; without `passages` the corpus is mined that the server has opened."""
+    """Queries to mine for, and the passages to mine from; without `passages` a stored corpus, or the one opened at start."""
 
     model_config = STRICT
 
     queries: list[Query] = Field(min_length=1)
     passages: list[Passage] | None = None
+    corpus: Annotated[str, Field(max_length=200, description="a stored corpus, by name or id")] | None = None
     config: MiningConfig = MiningConfig.of()
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.passages is not None and self.corpus is not None:
+            raise ValueError("give passages or corpus, not both")
+        return self
 
 
 class Report(BaseModel):

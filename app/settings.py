@@ -54,8 +54,8 @@ class Limits(BaseModel):
     max_jobs_waiting: Count = Field(64, description="jobs that wait for a worker; the next one is answered 429")
     max_crashes: Count = Field(5, description="times the process of a job may die before the job has crashed")
     max_watchers: Count = Field(64, description="requests that wait for a job, or follow its events, at a time")
-    at_once: Count = Field(2, description="requests that are mined at a time")
-    waiting: Annotated[int, Field(ge=0)] = Field(16, description="requests that wait for their turn; the next one is answered 429")
+    at_once: Count = Field(8, description="requests that are mined at a time; they share encoder batches and searches")
+    waiting: Annotated[int, Field(ge=0)] = Field(120, description="requests that wait for their turn; the next one is answered 429")
 
 
 class Settings(Limits):
@@ -81,6 +81,7 @@ class Settings(Limits):
     device: str | None = None
     threads: int | None = None
     jobs_at_once: int = Field(1, ge=0, le=64)
+    warm_corpora: int = Field(4, ge=1)
     job_threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 2) - 1), ge=1)
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)

@@ -12,7 +12,7 @@ from app.jobs.task import Outcome, link
 from app.stock import Stock
 from miner.config import MiningConfig, Runtime
 from miner.errors import InputError
-from miner.types import Dataset, Progress, Texts
+from miner.types import Floats, Progress, Texts, Vectors
 
 PASSAGES = "passages.jsonl"
 INDEXED = (
@@ -105,16 +105,15 @@ def _passage(row: dict[str, Any]) -> dict[str, Any]:
     return {**extra, "_id": row["id"], **kept, "text": row["text"]}
 
 
-def _lay_out(texts: Texts, vectors: Any, folder: Path) -> None:
+def _lay_out(texts: Texts, vectors: Vectors, folder: Path) -> None:
     """What a search needs: vectors of the distinct texts, and which row each of them is."""
-    from miner.read import read_inline
-    from miner.sources import Dense
+    from miner.sources.dense import distinct, to_unit
 
-    row = {name: texts.column(name, [0])[0] for name in ("id", "title", "text")}
-    one = read_inline([{"id": "-", "text": "-", "positives": [row["id"]]}], [row], folder / "one")
-    source = Dense(Dataset(one.queries, texts, one.qrels), vectors, folder)
-    np.save(folder / "rows.npy", source.passage_rows)
-    np.save(folder / "position.npy", source.position)
-    for path in (*(folder / "one").iterdir(), folder / "queries.f32"):
-        path.unlink()
-    (folder / "one").rmdir()
+    rows, position = distinct(texts)
+    out: Floats = np.memmap(folder / "passages.f32", dtype=np.float32, mode="w+", shape=(len(rows), vectors.dim))
+    vectors.fill(out, texts, rows, "passage")
+    if vectors.similarity == "cosine":
+        to_unit(out)
+    out.flush()
+    np.save(folder / "rows.npy", rows)
+    np.save(folder / "position.npy", position)

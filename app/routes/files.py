@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app import results
 from app.content import Content, headers_of
 from app.desk import Desk, desk
 from app.schemas import FileList, FileOut
@@ -63,4 +64,4 @@ def get_file_content(file_id: str, request: Request, at: At) -> Response:
 @router.delete("/{file_id}", status_code=204, operation_id="delete_file")
 def delete_file(file_id: str, at: At) -> None:
     """Forget a file."""
-    at.files.remove(file_id)
+    results.remove_file(at, file_id)

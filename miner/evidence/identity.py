@@ -37,17 +37,17 @@ class SameText:
     """Shape (B, K) uint8, bits: 1 = a positive's text, 2 = the query's text, 4 = a better-ranked candidate's text; normalised."""
 
     def __init__(self, dataset: Dataset, source: Any) -> None:
-        corpus = hashes(dataset.corpus)
-        _, groups = np.unique(np.concatenate([corpus, hashes(dataset.queries)]), return_inverse=True)
-        self._passages, self._queries = groups[: len(corpus)].astype(np.int32), groups[len(corpus) :].astype(np.int32)
-        distinct = self._passages[source.passage_rows]
-        self._repeats = len(np.unique(distinct)) < len(distinct)
+        self._passages, self._queries = hashes(dataset.corpus), hashes(dataset.queries)
+        if dataset.corpus not in _repeats:
+            distinct = self._passages[source.passage_rows]
+            _repeats[dataset.corpus] = len(np.unique(distinct)) < len(distinct)
+        self._repeats = _repeats[dataset.corpus]
 
     def __call__(self, candidates: Candidates) -> Codes:
         """Return shape (B, K)."""
-        groups = np.where(candidates.present, self._passages[candidates.rows], -1)
+        groups = self._passages[candidates.rows]  # of the padding, which stands last, the last passage's
         code = among(candidates.rows, candidates.positives, self._passages).astype(np.uint8)
-        code |= (groups == self._queries[candidates.queries][:, None]).astype(np.uint8) << 1
+        code |= ((groups == self._queries[candidates.queries][:, None]) & candidates.present).astype(np.uint8) << 1
         if self._repeats:
             code |= (repeated(groups) & candidates.present).astype(np.uint8) << 2
         return code
@@ -68,6 +68,8 @@ class SameId:
 
 _known: dict[str, WeakKeyDictionary[Texts, NDArray[np.uint64]]] = {"ids": WeakKeyDictionary(), "texts": WeakKeyDictionary()}
 """Made once for a corpus that stays open, as in the service."""
+_repeats: WeakKeyDictionary[Texts, bool] = WeakKeyDictionary()
+"""Whether two of a corpus' distinct texts are the same when normalised."""
 
 
 def id_keys(texts: Texts) -> noise.Keys:
@@ -90,7 +92,7 @@ def _hashed(texts: Texts) -> NDArray[np.uint64]:
     return np.fromiter(hashes, dtype=np.uint64, count=len(texts))
 
 
-def among(rows: Rows, positives: Rows, group: Rows) -> Bools:
+def among(rows: Rows, positives: Rows, group: NDArray[Any]) -> Bools:
     """Shape (B, K): True where a candidate's group is that of one of the anchor's positives. No (B, K, P) array is made."""
     groups = group[rows]
     found: Bools = np.zeros(rows.shape, dtype=bool)
@@ -100,7 +102,7 @@ def among(rows: Rows, positives: Rows, group: Rows) -> Bools:
     return found & (rows >= 0)
 
 
-def repeated(groups: Rows) -> Bools:
+def repeated(groups: NDArray[Any]) -> Bools:
     """Shape (B, K): True where the same group stands further left in the row."""
     order: Ints = np.argsort(groups, axis=1, kind="stable")
     ranked = np.take_along_axis(groups, order, axis=1)

@@ -60,11 +60,10 @@ class Tally:
 
     def result(self, dataset: Dataset, *, suspicious: int = 20, examples: int = 20) -> dict[str, Any]:
         """Everything that was counted, as JSON-safe numbers; at most so many suspicious positives, starved queries and example rows."""
-        chosen = self.chosen()
-        counts = counts_of(chosen, self.setup, self.codes)
+        chosen, counts = self.chosen(), self.counts(dataset)
         return {
             "setup": self.setup,
-            "counts": counts | {"ran_short": chosen.ran_short(dataset)},
+            "counts": counts,
             "scores": {
                 "positive": spread(chosen.pair_scores),
                 "negative": spread(chosen.scores[chosen.found]),
@@ -78,6 +77,11 @@ class Tally:
             "suspicious": suspicious_of(chosen, dataset, self.setup["depth"], suspicious),
             "examples": examples_of(chosen, dataset, examples),
         }
+
+    def counts(self, dataset: Dataset) -> dict[str, Any]:
+        """How much of everything there was: the part of `result` that takes no time."""
+        chosen = self.chosen()
+        return counts_of(chosen, self.setup, self.codes) | {"ran_short": chosen.ran_short(dataset)}
 
     def _beyond(self, candidates: Candidates, negatives: Negatives) -> NDArray[np.bool_]:
         """Shape (B, P): True for a positive that scores below the candidate at rank `depth`."""

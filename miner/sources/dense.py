@@ -113,9 +113,14 @@ def _matrix(path: Path, vectors: Vectors, texts: Texts, rows: Ints | Rows, side:
     out: Floats = np.memmap(path, dtype=np.float32, mode="w+", shape=(len(rows), vectors.dim))
     vectors.fill(out, texts, rows, side)
     if vectors.similarity == "cosine":
-        for start in range(0, len(out), 16_384):
-            part = out[start : start + 16_384]
-            # In float64, so that a row's length does not depend on how numpy sums it; a zero vector stays zero.
-            norms = np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64))
-            part /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
+        to_unit(out)
     return out
+
+
+def to_unit(vectors: Floats) -> None:
+    """Make every row (N, D) of length one, in place. A zero vector stays zero."""
+    for start in range(0, len(vectors), 16_384):
+        part = vectors[start : start + 16_384]
+        # In float64, so that a row's length does not depend on how numpy sums it.
+        norms = np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64))
+        part /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]

@@ -15,14 +15,20 @@ CONFIGS = [
     {"negatives": 20, "depth": 10, "max_depth": 150, "columns": ["ids", "scores", "ranks"]},  # most queries are searched deeper
     {"anchor": "own", "negatives": 12, "depth": 20, "fill": "random", "seed": 5, "columns": ["ids", "tiers"]},
     {"sampler": "uniform", "seed": 3, "filters": ["margin:absolute=0.2", "near_positive:off"], "fill": "repeat"},
-    *({"output_format": name, "negatives": 2} for name in FORMATS),
+    *({"output_format": name, "negatives": 2} for name, shape in FORMATS.items() if not shape.layout),
 ]
 
 
 def by_run(world, model, tmp_path, config):
     """The bytes of the training file that Python writes."""
     dataset = read_inline(world["queries"], world["passages"], tmp_path / "data")
-    made = mine(dataset, MiningConfig.of(**{**config, "model": model}), out=tmp_path / "run", runtime=Runtime.of(cache=tmp_path / "cache"))
+    made = mine(
+        dataset,
+        MiningConfig.of(**{**config, "model": model}),
+        out=tmp_path / "run",
+        runtime=Runtime.of(cache=tmp_path / "cache"),
+        kind=".jsonl",
+    )
     return made.file.read_bytes(), made
 
 
