@@ -15,21 +15,22 @@ from app.together import Together
 from miner.indexes import Exact, Factory
 from miner.read.ids import Lookup, keys_of
 from miner.sources import Dense
-from miner.types import Floats, Ints, Rows, Similarity, Texts
+from miner.types import Floats, Found, Ints, Texts, Vectors
 
 Search = tuple[Floats, int]
-Found = tuple[Rows, Floats]
 
 
 class Laid(Dense):
     """The dense source over vectors that a job has laid out (app/jobs/index.py): nothing is read, encoded or copied."""
 
-    def __init__(self, folder: Path, dim: int, similarity: Similarity, index: str) -> None:
-        self.similarity = similarity
+    def __init__(self, folder: Path, vectors: Vectors, index: str) -> None:
+        self.similarity = self.scale = vectors.similarity
+        self._told = vectors.describe()
         self.passage_rows, self.position = (np.load(folder / name, mmap_mode="r") for name in ("rows.npy", "position.npy"))
-        self.passages = np.memmap(folder / "passages.f32", dtype=np.float32, mode="r", shape=(len(self.passage_rows), dim))
-        self.queries = np.empty((0, dim), dtype=np.float32)
-        self.index = Exact(self.passages, similarity) if index == "exact" else Factory(self.passages, similarity, index)
+        self.passages = np.memmap(folder / "passages.f32", dtype=np.float32, mode="r", shape=(len(self.passage_rows), vectors.dim))
+        self.queries = np.empty((0, vectors.dim), dtype=np.float32)
+        exact = index == "exact"
+        self.index = Exact(self.passages, self.similarity) if exact else Factory(self.passages, self.similarity, index)
         self.recall = None
 
 
@@ -72,15 +73,15 @@ class OpenCorpus:
         for depth in {depth for _, depth in asks}:
             places = [place for place, ask in enumerate(asks) if ask[1] == depth]
             vectors = np.concatenate([asks[place][0] for place in places])
-            rows, scores = Dense.retrieve(Asked(self.source, vectors, self._together), np.arange(len(vectors)), depth)
+            rows, scores, _ = Dense.retrieve(Asked(self.source, vectors, self._together), np.arange(len(vectors)), depth)
             cuts = np.cumsum([len(asks[place][0]) for place in places])[:-1]
             for place, some, their in zip(places, np.split(rows, cuts), np.split(scores, cuts), strict=True):
-                answers[place] = (some, their)
+                answers[place] = Found(some, their)
         return answers  # type: ignore[return-value]  # every place was filled
 
 
-def open_laid(name: str, folder: Path, dim: int, similarity: Similarity, index: str) -> OpenCorpus:
+def open_laid(name: str, folder: Path, vectors: Vectors, index: str) -> OpenCorpus:
     """A version of a stored corpus."""
-    opened = OpenCorpus(name, Texts(folder / "corpus.arrow"), Laid(folder, dim, similarity, index))
+    opened = OpenCorpus(name, Texts(folder / "corpus.arrow"), Laid(folder, vectors, index))
     opened.by_id  # noqa: B018 - made now, not by the first request
     return opened

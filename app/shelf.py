@@ -42,4 +42,4 @@ class Shelf:
             raise Conflict(
                 f"this corpus has the vectors of '{made_by['name']}', and the model that answers at once is another: ask for a job"
             )
-        return open_laid(name, folder, self._vectors.dim, self._vectors.similarity, self._index)
+        return open_laid(name, folder, self._vectors, self._index)

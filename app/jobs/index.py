@@ -12,7 +12,7 @@ from app.jobs.task import Outcome, link
 from app.stock import Stock
 from miner.config import MiningConfig, Runtime
 from miner.errors import InputError
-from miner.types import Floats, Progress, Texts, Vectors
+from miner.types import Progress, Texts, Vectors
 
 PASSAGES = "passages.jsonl"
 INDEXED = (
@@ -110,7 +110,7 @@ def _lay_out(texts: Texts, vectors: Vectors, folder: Path) -> None:
     from miner.sources.dense import distinct, to_unit
 
     rows, position = distinct(texts)
-    out: Floats = np.memmap(folder / "passages.f32", dtype=np.float32, mode="w+", shape=(len(rows), vectors.dim))
+    out = np.memmap(folder / "passages.f32", dtype=np.float32, mode="w+", shape=(len(rows), vectors.dim))
     vectors.fill(out, texts, rows, "passage")
     if vectors.similarity == "cosine":
         to_unit(out)
