@@ -42,7 +42,7 @@ BENDS = [
     Bend("repeated rows count once", "asked", "counts[query] += text is not None", "counts[query] = 1"),
     Bend("positives need no room", "asked", "return self.range_max + self.most_positives", "return self.range_max"),
     Bend("positives before the corpus", "pairs", "corpus + texts", "texts + corpus"),
-    Bend("queries are encoded first", "embed", 'for part in ("corpus", "query") if not', 'for part in ("query", "corpus") if not'),
+    Bend("queries are encoded first", "embed", "part for part in ENCODED if not", "part for part in reversed(ENCODED) if not"),
     Bend("candidates worst first", "search", "values.gather(1, order), dim=1, descending=True", "values.gather(1, order), dim=1"),
     Bend("own positives stay", "choose", '{"known_positive": positive}', '{"known_positive": positive & False}'),
     Bend("the strongest positive is the bar", "choose", "np.minimum.reduceat", "np.maximum.reduceat"),

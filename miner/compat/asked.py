@@ -19,7 +19,7 @@ GPU_LIMIT = 2048
 
 @dataclass(frozen=True)
 class Asked:
-    """Every argument, resolved. `values` holds those that are passed on as they came."""
+    """Every argument, resolved. rows: the anchors and the positives; values: what is passed on as it came."""
 
     anchor: str
     positive: str
@@ -33,6 +33,7 @@ class Asked:
     range_max: int
     negatives: int
     strategy: str
+    rows: tuple[list[Any], list[Any]]
     positives_per_query: list[int]
     automatic: bool
     verbose: bool
@@ -71,7 +72,10 @@ def ask(dataset: Any, given: Mapping[str, Any], repairs: Repairs) -> Asked:
     anchor, positive = _columns(dataset.column_names, given, repairs)
     output_format, output_scores = _format(given, repairs)
     given = {**given, "absolute_margin": _absolute(given)}
-    counts = _counts(dataset, anchor, positive)
+    if anchor == positive:
+        raise KeyError(positive)  # what the original's grouping by the column itself says
+    rows = (list(dataset[anchor][:]), list(dataset[positive][:]))
+    counts = _counts(*rows)
     range_max = _window(given, max(counts))
     _refuse_taken(anchor, positive, output_format, output_scores, given["num_negatives"])
     return Asked(
@@ -83,6 +87,7 @@ def ask(dataset: Any, given: Mapping[str, Any], repairs: Repairs) -> Asked:
         range_max=range_max,
         negatives=given["num_negatives"],
         strategy=given["sampling_strategy"],
+        rows=rows,
         positives_per_query=counts,
         automatic=given["range_max"] is None,
         repairs=repairs,
@@ -156,12 +161,10 @@ def _absolute(given: Mapping[str, Any]) -> float | None:
     return margin
 
 
-def _counts(dataset: Any, anchor: str, positive: str) -> list[int]:
+def _counts(anchors: list[Any], positives: list[Any]) -> list[int]:
     """Rows of every distinct anchor that have a positive, repeated ones counted; rows without an anchor do not count."""
-    if anchor == positive:
-        raise KeyError(positive)  # what the original's grouping by the column itself says
     counts: Counter[Any] = Counter()
-    for query, text in zip(dataset[anchor], dataset[positive], strict=True):
+    for query, text in zip(anchors, positives, strict=True):
         if query is not None:
             counts[query] += text is not None
     return list(counts.values())

@@ -18,6 +18,8 @@ from miner.encode.model import content_hash
 from miner.encode.store import Keys, Store, text_keys
 
 Part = Literal["query", "corpus"]
+ENCODED: tuple[Part, ...] = ("corpus", "query")
+"""In this order; told of and handed on in the other."""
 BLOCK_TEXTS = 16_384
 SAMPLE = 16
 
@@ -32,21 +34,23 @@ def is_plain(model: Any) -> bool:
 
 def embed(model: Any, pairs: Pairs, asked: Asked) -> tuple[Any, Any]:
     """Vectors of the queries (Q, D) and of the corpus (N, D), as the model gives them for unit length."""
-    sides = {"query": _Side(model, "query", pairs.queries, asked), "corpus": _Side(model, "corpus", pairs.corpus, asked)}
     folder = asked.values["cache_folder"]
+    content = content_hash(model) if folder and is_plain(model) else None
+    texts: dict[Part, list[str]] = {"query": pairs.queries, "corpus": pairs.corpus}
+    sides = {part: _Side(model, part, some, asked, content) for part, some in texts.items()}
     stored = {part: _Stored(side, Path(folder)) for part, side in sides.items()} if folder else {}
     for part, side in stored.items():
         if side.complete:
-            asked.say(f"[Cache] Loaded {part} embeddings from {side.store.folder} (shape={side.vectors().shape})")
-    missing = [part for part in ("corpus", "query") if not (folder and stored[part].complete)]
+            asked.say(f"[Cache] Loaded {part} embeddings from {side.store.folder} (shape={(len(texts[part]), side.store.dim)})")
+    missing = [part for part in ENCODED if not (folder and stored[part].complete)]
     found = {}
     with pool_of(model, asked.values["use_multi_process"] if missing else False) as pool:
         for part in missing:
             found[part] = stored[part].fill(pool) if folder else sides[part].encode(sides[part].texts, pool)
-    for part in ("query", "corpus"):
+    for part in reversed(ENCODED):
         if folder and part in missing:
             asked.say(f"[Cache] Saved {part} embeddings to {stored[part].store.folder}")
-    return tuple(found[part] if part in found else stored[part].vectors() for part in ("query", "corpus"))
+    return tuple(found[part] if part in found else stored[part].vectors() for part in reversed(ENCODED))
 
 
 @contextmanager
@@ -64,12 +68,13 @@ def pool_of(model: Any, devices: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class _Side:
-    """The texts of one side and how the model encodes them."""
+    """The texts of one side and how the model encodes them; content: its hash, where it is a plain model's."""
 
     model: Any
     part: Part
     texts: list[str]
     asked: Asked
+    content: str | None
 
     @property
     def prompt(self) -> tuple[str | None, str | None]:
@@ -98,9 +103,9 @@ class _Side:
         texts is encoded: an object that has changed shows other vectors, and the store belongs to this list of texts alone.
         """
         told = [self.part, *self.prompt, f"{type(self.model).__module__}.{type(self.model).__qualname__}"]
-        if is_plain(self.model):
+        if self.content:
             dim = int(self.model.get_embedding_dimension())
-            told += [content_hash(self.model), self.model.prompts, self.model.default_prompt_name]
+            told += [self.content, self.model.prompts, self.model.default_prompt_name]
         else:
             some = {*np.linspace(0, len(self.texts) - 1, SAMPLE).astype(int).tolist(), int(np.argmax([len(str(t)) for t in self.texts]))}
             vectors = np.asarray(self.encode([self.texts[row] for row in sorted(some)], bar=False))

@@ -67,7 +67,7 @@ def mine_hard_negatives(
     from datasets import Dataset
 
     asked = ask(dataset, given, repairs())
-    pairs = Pairs.read(dataset, corpus, asked)
+    pairs = Pairs.read(asked)
     queries, passages = embed(model, pairs, asked)
     mined = choose(open_search(model, queries, passages, pairs, asked), pairs, asked)
     asked.say("Negative candidates mined, preparing dataset...")

@@ -22,9 +22,9 @@ class Pairs:
     rows: int
 
     @classmethod
-    def read(cls, dataset: Any, corpus: list[str] | None, asked: Asked) -> Pairs:
+    def read(cls, asked: Asked) -> Pairs:
         """A given corpus comes first, then the positives it lacks. Texts are the same only when every character is."""
-        anchors, texts = list(dataset[asked.anchor]), list(dataset[asked.positive])
+        (anchors, texts), corpus = asked.rows, asked.values["corpus"]
         passages = list(dict.fromkeys(texts if corpus is None else corpus + texts))
         row_of = {text: row for row, text in enumerate(passages)}
         found: dict[Any, dict[int, None]] = {}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
@@ -225,8 +226,8 @@ def _tokenizer(model: Any) -> str:
     # Padding and truncation are set as a side effect of encoding; max_seq_length is hashed by itself.
     text = inner.to_str() if hasattr(inner, "to_str") else repr(tokenizer)
     with suppress(ValueError):
-        loaded = json.loads(text)
-        return json.dumps({**loaded, "padding": None, "truncation": None}, sort_keys=True)
+        loaded = orjson.loads(text)  # a vocabulary is a megabyte: every run pays for this
+        return orjson.dumps({**loaded, "padding": None, "truncation": None}, option=orjson.OPT_SORT_KEYS).decode()
     return str(text)
 
 
