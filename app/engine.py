@@ -29,6 +29,7 @@ from app.warm import WarmVectors
 from miner.config import MiningConfig
 from miner.encode import StoredVectors, load_encoder
 from miner.errors import ConfigError, InputError
+from miner.evidence.vectors import HalfVectors
 from miner.formats import FORMATS
 from miner.formats.atomic import storing
 from miner.pipeline import Chooser, retrieve
@@ -148,7 +149,9 @@ class Engine:
 def _mined(dataset: Dataset, source: Dense, config: MiningConfig) -> Mined:
     """What a run does on disk, in memory: retrieve, choose, shape."""
     parts = [part for block in retrieve(dataset, source, config) for part in block.parts]
-    chooser = Chooser(dataset, config, np.concatenate([part.positive_scores.ravel() for part in parts]))
+    known, tables = np.concatenate([part.positive_scores.ravel() for part in parts]), {"vectors": HalfVectors(source)}
+    chooser = Chooser(dataset, config, known, tables)
+    chooser.allot(lambda: parts)
     tally = Tally(list(config.active_filters), config.negatives, config.depth, source.similarity)
     columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
     rows: list[bytes] = []

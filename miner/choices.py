@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from miner.candidates import positive_scores, read_blocks
 from miner.config import MiningConfig
+from miner.evidence.vectors import stored
 from miner.pipeline import Chooser
 from miner.types import Candidates, Codes, Dataset, Negatives
 
@@ -22,7 +23,9 @@ class Choice(NamedTuple):
 
 def chooser(candidates: Path, dataset: Dataset, config: MiningConfig) -> Chooser:
     """The chooser that made a run, or would make it with another config."""
-    return Chooser(dataset, config, positive_scores(candidates))
+    made = Chooser(dataset, config, positive_scores(candidates), stored(candidates.parent))
+    made.allot(lambda: (part for parts in read_blocks(candidates) for part in parts))
+    return made
 
 
 def choices(candidates: Path, dataset: Dataset, config: MiningConfig) -> Iterator[Choice]:

@@ -14,9 +14,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from miner.errors import ConfigError
-from miner.evidence import ALWAYS, EVIDENCE, FROM_VECTORS
+from miner.evidence import ALWAYS, EVIDENCE, FROM_VECTORS, TABLES
 from miner.filters import DEFAULTS, FILTERS
 from miner.formats import FORMATS
+from miner.presets import expanded
 from miner.registry import Spec, build, resolved
 from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, Part
@@ -45,6 +46,7 @@ class MiningConfig(BaseModel):
     index: str = Field("exact", description="exact, or any FAISS factory string, such as IVF1024,Flat")
     depth: int = Field(200, ge=1, le=10_000, description="candidates retrieved per query")
     max_depth: int = Field(1000, ge=1, le=10_000, description="candidates retrieved for queries that ran short")
+    preset: str | None = Field(None, description="settings that go together, by name; what is given beside it wins")
     filters: tuple[str, ...] = Field((), description="filters added to, changed in, or (name:off) taken from the default ones")
     evidence: tuple[str, ...] = Field(
         (), description="what pass 1 measures beside what the filters and the sampler need, so that an export may ask for it later"
@@ -57,6 +59,12 @@ class MiningConfig(BaseModel):
     )
     negatives: int = Field(4, ge=1, le=1000, description="negatives per row")
     sampler: str = Field("top", description="which of the kept are taken")
+    distinct: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        None, description="cosine from which on two passages are not both taken as negatives of a row"
+    )
+    hub_cap: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
+        None, description="rows that one passage may be a negative of; auto: three times the mean, at least 5"
+    )
     ladder: int = Field(
         3, ge=0, le=3, description="how far a row that ran short may climb: 0 not at all, 1 deeper, 2 weak positive, 3 no ceiling"
     )
@@ -70,6 +78,11 @@ class MiningConfig(BaseModel):
     )
     columns: tuple[ExtraColumn, ...] = Field((), description="columns added to each row")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: Any) -> Any:
+        return expanded(values) if isinstance(values, Mapping) else values
+
     @field_validator("filters", mode="after")
     @classmethod
     def _filters(cls, specs: tuple[str, ...]) -> tuple[str, ...]:
@@ -79,9 +92,9 @@ class MiningConfig(BaseModel):
     @classmethod
     def _evidence(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            if name not in EVIDENCE:
-                raise ConfigError(f"there is no evidence '{name}'; there is: {', '.join(EVIDENCE)}")
-        return tuple(name for name in EVIDENCE if name in names)
+            if name not in (*EVIDENCE, *TABLES):
+                raise ConfigError(f"there is no evidence '{name}'; there is: {', '.join((*EVIDENCE, *TABLES))}")
+        return tuple(name for name in (*EVIDENCE, *TABLES) if name in names)
 
     @field_validator("sources", mode="after")
     @classmethod
@@ -172,13 +185,14 @@ class MiningConfig(BaseModel):
         """Who asks for each evidence that the active filters and the sampler need: {"near_positive": "filter 'near_positive'"}."""
         asks = [(f"filter '{name}'", part.needs) for name, part in self.active_filters.items()]
         asks.append((f"sampler '{Spec.parse(self.sampler).name}'", self.active_sampler.needs))
+        asks.append(("distinct", TABLES if self.distinct is not None else ()))
         return {name: who for who, needs in reversed(asks) for name in needs}
 
     @property
     def measured(self) -> tuple[str, ...]:
         """The evidence that pass 1 measures and stores, in the order of the table."""
         wanted = {*ALWAYS, *self.needed, *self.evidence} - (set() if self._encodes else FROM_VECTORS)
-        return tuple(name for name in EVIDENCE if name in wanted)
+        return tuple(name for name in (*EVIDENCE, *TABLES) if name in wanted)
 
     @classmethod
     def of(cls, **values: Any) -> Self:

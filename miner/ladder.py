@@ -55,8 +55,19 @@ class Picked:
         """Shape (len(places), K): True where the candidate is not yet chosen."""
         return ~self._taken[places]
 
+    def rows(self, places: Ints) -> Rows:
+        """Shape (len(places), M): what is chosen, -1 where a slot is free."""
+        columns = self._columns[places]
+        return np.where(columns < 0, -1, np.take_along_axis(self._anchors.rows[places], np.maximum(columns, 0), axis=1)).astype(np.int32)
+
+    def keep(self, chosen: Ints) -> None:
+        """Keep only some of what was picked: `chosen` (B, M), positions in the order of picking, -1 for none."""
+        at = np.maximum(chosen, 0)
+        self._columns = np.where(chosen < 0, -1, np.take_along_axis(self._columns, at, axis=1))
+        self._tiers = np.where(chosen < 0, 0, np.take_along_axis(self._tiers, at, axis=1)).astype(np.uint8)
+
     def add(self, places: Ints, order: Ints, usable: Bools, tier: int) -> None:
-        """Put the usable columns `order` (len(places), <= M), best first, into the free slots of the anchors at `places`."""
+        """Put the usable columns `order` (len(places), n), best first, into the free slots of the anchors at `places`."""
         used = (self._columns[places] >= 0).sum(axis=1)
         nth = np.cumsum(usable, axis=1)
         wanted = usable & (nth <= (self._columns.shape[1] - used)[:, None])

@@ -22,8 +22,14 @@ def keys(ids: Iterable[str]) -> Keys:
 def uniform(seed: int, queries: Keys, passages: Keys) -> NDArray[np.float64]:
     """Shape (B, K): a number in (0, 1) for every (query, passage); queries (B,), passages (B, K)."""
     with np.errstate(over="ignore"):
-        mixed = _mix(_mix(np.uint64(seed & 0xFFFFFFFFFFFFFFFF) + queries)[:, None] + passages)
+        mixed = _mix(drawn(seed, queries)[:, None] + passages)
     return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53 + 2.0**-54
+
+
+def drawn(seed: int, ids: Keys) -> Keys:
+    """Shape (n,): a hash of the seed and each key."""
+    with np.errstate(over="ignore"):
+        return _mix(np.uint64(seed & 0xFFFFFFFFFFFFFFFF) + ids)
 
 
 def _mix(x: Keys) -> Keys:

@@ -9,15 +9,18 @@ evidence: the first filter that drops a candidate is its reason, and scores are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from miner import noise
 from miner.config import MiningConfig
+from miner.distinct import unlike
 from miner.evidence import EVIDENCE, FROM_TEXTS
 from miner.evidence.identity import id_keys
+from miner.hubs import Crowd
 from miner.ladder import RANDOM, Picked, rung
 from miner.types import Bools, Candidates, Codes, Dataset, Evidence, Filter, Floats, Ints, Negatives, Priority, Rows, Source
 
@@ -48,7 +51,7 @@ class Retrieval:
 
     def __init__(self, dataset: Dataset, source: Source, config: MiningConfig) -> None:
         self._dataset, self._source, self._config = dataset, source, config
-        self._evidence = {name: EVIDENCE[name](dataset, source) for name in config.measured}
+        self._evidence = {name: EVIDENCE[name](dataset, source) for name in config.measured if name in EVIDENCE}
         self._shared = {"population": population(dataset, source)} if "population" in config.needed else {}
         self._order = dataset.queries.id_order.astype(np.int64)
 
@@ -183,23 +186,51 @@ def per_positive(candidates: Candidates) -> Candidates:
 
 
 class Chooser:
-    """Pass 2, with what it must know of the whole run: the scores of all known positives (S,), and the ids behind the noise."""
+    """Pass 2, with what it must know of the whole run: the scores of all known positives (S,), and the ids behind the noise.
 
-    def __init__(self, dataset: Dataset, config: MiningConfig, positive_scores: Floats) -> None:
+    tables: what is looked up by passage (`vectors`), where the config needs it. With a hub cap, `allot` comes before `choose`.
+    """
+
+    def __init__(self, dataset: Dataset, config: MiningConfig, positive_scores: Floats, tables: Mapping[str, Any] | None = None) -> None:
         self._dataset, self._config = dataset, config
         known = np.sort(positive_scores[~np.isnan(positive_scores)])
         self._lower_quartile = float(np.quantile(known.astype(np.float64), 0.25)) if len(known) else float("nan")
-        self._shared = {"population": known}
+        self._shared: dict[str, Any] = {"population": known, **(tables or {})}
         self._evidence: dict[str, Evidence] = {}
         self._filters = list(config.active_filters.values())
         self._keys = (id_keys(dataset.queries), id_keys(dataset.corpus))
+        self._crowd = Crowd(dataset, config) if config.hub_cap is not None else None
+
+    @property
+    def hubs(self) -> dict[str, int]:
+        """What the hub cap did, for the report; nothing without one."""
+        return self._crowd.told() if self._crowd else {}
+
+    def allot(self, parts: Callable[[], Iterable[Candidates]]) -> None:
+        """Settle what each anchor gets under the hub cap: `parts()` gives all candidates of the run, each time. Without a cap: nothing."""
+        while self._crowd and not self._crowd.settled:
+            for part in parts():
+                anchors = self._crowd.waiting(self._anchors(part))
+                if len(anchors):
+                    preferred = self._climb(anchors, self._judge(anchors, self._filters), self._crowd.width)
+                    self._crowd.add(anchors, preferred.negatives().rows)
+            self._crowd.settle()
 
     def choose(self, candidates: Candidates) -> tuple[Candidates, Codes, Negatives]:
         """The anchors (one per positive if so configured), what became of each of their candidates (B, K), and the negatives."""
-        candidates = self._completed(candidates)
-        anchors = per_positive(candidates) if self._config.anchor == "own" else candidates
+        anchors = self._anchors(candidates)
         dropped = self._judge(anchors, self._filters)
-        picked = Picked(anchors, self._config.negatives)
+        columns = self._crowd.columns(anchors) if self._crowd else None
+        picked = self._climb(anchors, dropped, self._config.negatives if columns is None else max(1, int(columns.max(initial=0)) + 1))
+        if columns is not None:
+            picked.keep(columns)
+        if self._config.fill == "repeat":
+            picked.repeat()
+        return anchors, dropped, picked.negatives()
+
+    def _climb(self, anchors: Candidates, dropped: Codes, width: int) -> Picked:
+        """The `width` candidates each anchor prefers, rung by rung. A shorter list is the beginning of a longer one."""
+        picked = Picked(anchors, width)
         within = np.arange(anchors.rows.shape[1]) < self._config.depth
         self._pick(picked, np.arange(len(anchors)), anchors, (dropped == 0) & within, tier=0)
         for tier in [*range(1, self._config.ladder + 1), *([RANDOM] if self._config.fill == "random" else [])]:
@@ -207,24 +238,28 @@ class Chooser:
             if len(short):
                 seen, rules = rung(anchors.take(short), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1]))
                 self._pick(picked, short, seen, self._judge(seen, rules) == 0, tier)
-        if self._config.fill == "repeat":
-            picked.repeat()
-        return anchors, dropped, picked.negatives()
+        return picked
 
-    def _completed(self, candidates: Candidates) -> Candidates:
-        """With what all anchors share, and with evidence that was not stored but follows from the texts alone."""
+    def _anchors(self, candidates: Candidates) -> Candidates:
+        """With what all share, and with evidence that was not stored but follows from the texts; one per positive if so configured."""
         absent = [name for name in self._config.needed if name in FROM_TEXTS and name not in candidates.evidence]
         for name in absent:
-            self._evidence.setdefault(name, EVIDENCE[name](self._dataset, None))
+            if name not in self._evidence:
+                self._evidence[name] = EVIDENCE[name](self._dataset, None)
         more = {name: self._evidence[name](candidates) for name in absent}
-        return replace(candidates, evidence={**candidates.evidence, **more}, shared=self._shared)
+        complete = replace(candidates, evidence={**candidates.evidence, **more}, shared=self._shared)
+        return per_positive(complete) if self._config.anchor == "own" else complete
 
     def _pick(self, picked: Picked, places: Ints, anchors: Candidates, kept: Bools, tier: int) -> None:
         """Let the sampler rank what a rung kept, and hand the best to the free slots."""
         kept = kept & picked.untaken(places)
         priority = self._noise(anchors) if tier == RANDOM else self._config.active_sampler(anchors, kept, lambda: self._noise(anchors))
-        order = self._ordered(anchors, kept, priority)[:, : self._config.negatives]
-        picked.add(places, order, np.take_along_axis(kept, order, axis=1), tier)
+        order = self._ordered(anchors, kept, priority)
+        usable = np.take_along_axis(kept, order, axis=1)
+        if self._config.distinct is not None:
+            rows = np.take_along_axis(anchors.rows, order, axis=1)
+            usable = unlike(rows, usable, picked.rows(places), self._shared["vectors"], self._config.distinct)
+        picked.add(places, order, usable, tier)
 
     def _ordered(self, anchors: Candidates, kept: Bools, priority: Priority) -> Ints:
         """Columns (B, K): those that were kept first, of these what was judged non-relevant (if so configured), then by priority."""

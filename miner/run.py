@@ -26,19 +26,21 @@ from typing import Any
 import numpy as np
 
 from miner import manifest as manifests
-from miner.candidates import CandidateWriter, about, blocks, deeper_than, positive_scores, read_block
+from miner.candidates import CandidateWriter, about, blocks, deeper_than, read_block
+from miner.choices import chooser as chooser_of
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.crew import in_order, processors
 from miner.encode import StoredVectors
 from miner.errors import ConfigError
-from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS
+from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
+from miner.evidence.vectors import HalfVectors
 from miner.formats import FORMATS, file_rows, open_training
 from miner.formats.atomic import folder_part, storing, sync_folder
 from miner.formats.files import KINDS, kind_of, write_bytes, write_json
 from miner.indexes import limit_threads
 from miner.opening import open_source, open_vectors
 from miner.page import page
-from miner.pipeline import BLOCK, Chooser, Retrieval
+from miner.pipeline import BLOCK, Retrieval
 from miner.read import read
 from miner.report import Tally
 from miner.types import Candidates, Codes, Dataset, Negatives, Progress, Vectors
@@ -58,6 +60,8 @@ MOST_BLOCKS = 8
 """Blocks in the making at the same time: each holds some 60 MB at depth 1,000."""
 
 FILE_KINDS = (*KINDS, "")
+PASSED_ON = ("candidates.parquet", "vectors.npy")
+"""Of pass 1: what an export shares with the run it was made from."""
 DATASET_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", "dataset.json", "errors.jsonl")
 
 
@@ -182,7 +186,9 @@ def export(
     work = _Work(config, Runtime.of(), on_progress)
     with _target(out, kind, force, config.output_format) as target:
         dataset = _adopt(run.dataset, target.folder)
-        _link(run.folder / "candidates.parquet", target.folder / "candidates.parquet")
+        for name in PASSED_ON:
+            if (run.folder / name).exists():
+                _link(run.folder / name, target.folder / name)
         _second_pass(dataset, work, target, {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")})
     return target.run()
 
@@ -191,10 +197,8 @@ def check_evidence(config: MiningConfig, run: Run) -> None:
     """ConfigError for evidence that choosing again by `config` would need and that was not stored."""
     stored = run.manifest["retrieval"].get("evidence", ALWAYS)
     for name, who in config.needed.items():
-        if name in EVIDENCE and name not in stored and name not in FROM_TEXTS:
-            raise ConfigError(
-                f"{who} needs the evidence '{name}', which was not measured when this run was mined; mine again with --evidence {name}"
-            )
+        if name in (*EVIDENCE, *TABLES) and name not in stored and name not in FROM_TEXTS:
+            raise ConfigError(f"{who} needs '{name}', which was not measured when this run was mined; mine again with --evidence {name}")
 
 
 # ---------------------------------------------------------------- the two passes on disk
@@ -231,6 +235,8 @@ def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: _Work, f
     source = open_source(dataset, config, vectors, scratch, work.stage)
     with work.stage("retrieve"):
         measured = source.measure_recall(config.depth)
+        if "vectors" in config.measured:
+            HalfVectors(source).save(folder)
         told = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
         retrieval = Retrieval(dataset, source, config)
         writer = CandidateWriter(folder / "candidates.parquet", dataset, told)
@@ -261,7 +267,7 @@ def _second_pass(dataset: Dataset, work: _Work, target: _Target, known: dict[str
     with work.stage("choose and write"):
         told = about(candidates)
         tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
-        chooser, shape = Chooser(dataset, config, positive_scores(candidates)), FORMATS[config.output_format]
+        chooser, shape = chooser_of(candidates, dataset, config), FORMATS[config.output_format]
         columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
 
         def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
@@ -275,6 +281,7 @@ def _second_pass(dataset: Dataset, work: _Work, target: _Target, known: dict[str
                 work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
     with work.stage("report"):
         report = tally.result(dataset)
+        report["hubs"] |= chooser.hubs
         report["rows_written"] = sink.rows
         report["reading"] = dict(dataset.reading)
         report["retrieval"] = known.setdefault("retrieval", work.retrieval)
@@ -301,7 +308,7 @@ def _finish(work: _Work, target: _Target, known: dict[str, Any], report: dict[st
     write_json(folder / "report.json", report)
     write_bytes(folder / "report.html", page(report, made).encode())
     names = [
-        "candidates.parquet",
+        *(name for name in PASSED_ON if (folder / name).exists()),
         "report.json",
         "report.html",
         *(f"dataset/{f}" for f in DATASET_FILES if (folder / "dataset" / f).exists()),

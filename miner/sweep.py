@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miner.candidates import about, positive_scores, read_blocks
+from miner.candidates import about, read_blocks
 from miner.chance import clustered, wilson
+from miner.choices import chooser as chooser_of
 from miner.config import MiningConfig
 from miner.evidence.identity import id_keys
 from miner.grid import Setting, settings
-from miner.pipeline import Chooser
 from miner.read import Truth
 from miner.report import Tally
 from miner.report.measures import counts_of, hardness_of, hubs_of
@@ -53,8 +53,8 @@ def measure(
     path: Path, dataset: Dataset, configs: Sequence[MiningConfig], hidden: Hidden | None = None, on_progress: Progress | None = None
 ) -> list[Told]:
     """The numbers of each config over stored candidates, in one pass over the blocks."""
-    known, similarity = positive_scores(path), about(path)["similarity"]
-    choosers = [Chooser(dataset, config, known) for config in configs]
+    similarity = about(path)["similarity"]
+    choosers = [chooser_of(path, dataset, config) for config in configs]
     tallies = [Tally(list(config.active_filters), config.negatives, config.depth, similarity) for config in configs]
     wrong = [Wrong(len(dataset.queries), hidden) for _ in configs if hidden]
     done = 0

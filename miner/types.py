@@ -182,7 +182,8 @@ class Candidates:
     bar float32 (B,): the positive score a negative must stay below: the weakest positive's, or the anchor's own.
     background float32 (B,): the score of the last candidate within `depth`: what any passage of the neighbourhood scores.
     evidence: {name: (B, K)}. kept bool (B, K): what the filters before this one left, set while judging.
-    shared: what is the same for every anchor of the run, by name: `population` float32 (S,), the scores of all known positives, rising.
+    shared: what is the same for every anchor of the run, by name: `population` float32 (S,), the scores of all known positives, rising;
+    `vectors` float16 (N, D) of length one, by passage row, if somebody needs them.
     """
 
     queries: Ints
@@ -194,7 +195,7 @@ class Candidates:
     background: Floats
     evidence: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     kept: Bools | None = None
-    shared: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    shared: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.queries)

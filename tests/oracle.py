@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -70,7 +70,7 @@ def mine(world: World, config: MiningConfig) -> list[Row]:
     """Every row, queries in the order of their ids."""
     positives = {query: by_id(p for p, grade in world.grades[query].items() if grade >= config.min_grade) for query in world.queries}
     known = sorted(score(world, query, passage) for query in world.queries for passage in positives[query])
-    rows = []
+    rows, preferred = [], []
     for query in by_id(world.queries):
         everything = ranked(world, query, positives[query], config.min_grade)
         groups = [[one] for one in positives[query]] if config.anchor == "own" else [positives[query]]
@@ -81,9 +81,36 @@ def mine(world: World, config: MiningConfig) -> list[Row]:
             seen = everything[: max(config.depth, config.max_depth)]
         for group, bar in zip(groups, bars, strict=True):
             reasons = judge(seen, config.active_filters, bar, config, known)
-            chosen = climb(world, config, query, seen, bar, known)
-            rows.append(Row(query, group, [(c.id, c.score) for c in seen], reasons, chosen))
-    return rows
+            rows.append(Row(query, group, [(c.id, c.score) for c in seen], reasons, []))
+            preferred.append(climb(world, config, query, seen, bar, known, config.negatives if config.hub_cap is None else len(seen)))
+    chosen = allotted(world, config, [row.query for row in rows], preferred)
+    return [replace(row, negatives=repeated(config, mine_)) for row, mine_ in zip(rows, chosen, strict=True)]
+
+
+def allotted(world: World, config: MiningConfig, queries: list[str], preferred: list[list]) -> list[list]:
+    """What each row gets: the first of its preferences, and with a cap, in drawn order, the first that are not used up."""
+    cap = config.hub_cap
+    if cap is None:
+        return preferred
+    if cap == "auto":
+        cap = max(5, math.ceil(3 * len(queries) * config.negatives / len(world.passages)))
+    turns = sorted(range(len(queries)), key=lambda at: mix((config.seed + xxhash.xxh3_64_intdigest(queries[at].encode())) & MASK))
+    used: dict[str, int] = {}
+    chosen: list[list] = [[] for _ in queries]
+    for at in turns:
+        for candidate, tier in preferred[at]:
+            if len(chosen[at]) < config.negatives and used.get(candidate.id, 0) < cap:
+                used[candidate.id] = used.get(candidate.id, 0) + 1
+                chosen[at].append((candidate, tier))
+    return chosen
+
+
+def repeated(config: MiningConfig, own: list) -> list[tuple]:
+    """As the row is written: free slots hold its own negatives again, if so configured."""
+    taken = list(own)
+    if config.fill == "repeat" and own:
+        taken += [(own[place % len(own)][0], REPEATED) for place in range(len(own), config.negatives)]
+    return [(candidate.id, candidate.score, candidate.rank, tier) for candidate, tier in taken]
 
 
 # ---------------------------------------------------------------- what is retrieved
@@ -294,8 +321,8 @@ class Window:
     of: str = "raw"
 
 
-def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate], bar: float, known: list[float]) -> list[tuple]:
-    """The negatives of one row, rung by rung, until there are enough."""
+def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate], bar: float, known: list[float], wanted: int) -> list:
+    """(candidate, tier) for the first `wanted` preferences of one row, rung by rung."""
     quartile = float(np.float32(lower_quartile(known)))
     taken: list[tuple[Candidate, int]] = []
     for tier in [*range(config.ladder + 1), *([RANDOM] if config.fill == "random" else [])]:
@@ -304,14 +331,14 @@ def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate],
         kept = [candidate for candidate, reason in zip(seen, reasons, strict=True) if reason is None and candidate not in chosen]
         if tier == 0:
             kept = [candidate for candidate in kept if candidate.rank <= config.depth]
-        order = sorted(kept, key=lambda candidate: -priority(config, query, candidate, kept, tier))
+        value = priorities(world, config, query, kept, bar, tier)
+        order = sorted(kept, key=lambda candidate: -value[candidate.id])
         if config.judged == "prefer":
             order.sort(key=lambda candidate: candidate.judged != 1)
-        taken += [(candidate, tier) for candidate in order[: config.negatives - len(taken)]]
-    if config.fill == "repeat" and taken:
-        own = list(taken)
-        taken += [(own[place % len(own)][0], REPEATED) for place in range(len(own), config.negatives)]
-    return [(candidate.id, candidate.score, candidate.rank, tier) for candidate, tier in taken]
+        for candidate in order:
+            if len(taken) < wanted and not any(like(world, candidate, other) >= (config.distinct or math.inf) for other, _ in taken):
+                taken.append((candidate, tier))
+    return taken
 
 
 def rules_of(tier: int, config: MiningConfig, corpus: int) -> dict:
@@ -328,13 +355,73 @@ def rules_of(tier: int, config: MiningConfig, corpus: int) -> dict:
     return rules
 
 
-def priority(config: MiningConfig, query: str, candidate: Candidate, kept: list[Candidate], tier: int) -> float:
-    """Higher is taken first."""
-    if tier != RANDOM and config.sampler.startswith("top"):
-        return candidate.score
-    drawn = noise(config.seed, query, candidate.id)
-    first = getattr(config.active_sampler, "first", None)
-    return drawn if tier == RANDOM or first is None or kept.index(candidate) < first else drawn - 1
+def priorities(world: World, config: MiningConfig, query: str, kept: list[Candidate], bar: float, tier: int) -> dict[str, float]:
+    """For the id of each candidate that was kept, best first, a number: higher is taken first."""
+    name, sampler = config.sampler.partition(":")[0], config.active_sampler
+    drawn = {candidate.id: noise(config.seed, query, candidate.id) for candidate in kept}
+    if tier == RANDOM:
+        return drawn
+    first = kept[: getattr(sampler, "first", None)]
+    late = {candidate.id: candidate.score - 1e9 for candidate in kept[len(first) :]}
+    gumbel = {passage: float(-np.log(-np.log(np.float64(value)))) for passage, value in drawn.items()}
+    if name == "top":
+        return {candidate.id: candidate.score for candidate in kept}
+    if name == "uniform":
+        return {**{passage: value - 1 for passage, value in drawn.items()}, **{candidate.id: drawn[candidate.id] for candidate in first}}
+    if name == "softmax":
+        return {candidate.id: candidate.score / sampler.temperature + gumbel[candidate.id] for candidate in kept}
+    if name == "ambiguous":
+        return {**late, **ambiguous(sampler, first, bar, gumbel)}
+    return in_bins(sampler, kept, drawn) if name == "stratified" else {**late, **one_by_one(world, sampler, first)}
+
+
+def ambiguous(sampler, first: list[Candidate], bar: float, gumbel: dict[str, float]) -> dict[str, float]:
+    """The logarithm of exp(-a (gap / spread - b)^2), and Gumbel noise."""
+    gaps = {candidate.id: candidate.score - bar for candidate in first}
+    mean = sum(gaps.values()) / max(len(gaps), 1)
+    spread = max(math.sqrt(sum((gap - mean) ** 2 for gap in gaps.values()) / max(len(gaps), 1)), sampler.floor)
+    return {passage: -sampler.a * (gap / spread - sampler.b) ** 2 + gumbel[passage] for passage, gap in gaps.items()}
+
+
+def in_bins(sampler, kept: list[Candidate], drawn: dict[str, float]) -> dict[str, float]:
+    """The first of every bin come before all seconds; within a bin the noise orders, among bins its low bits."""
+    scores = [candidate.score for candidate in kept]
+    bins: dict[int, list[str]] = {}
+    for candidate in kept:
+        width = max(scores) - min(scores) or 1
+        place = min(math.floor((candidate.score - min(scores)) / width * sampler.bins), sampler.bins - 1)
+        bins.setdefault(place, []).append(candidate.id)
+    turn = {passage: at for members in bins.values() for at, passage in enumerate(sorted(members, key=drawn.get))}
+    return {passage: drawn[passage] * 2**26 % 1 - turn[passage] for passage in turn}
+
+
+def one_by_one(world: World, sampler, first: list[Candidate]) -> dict[str, float]:
+    """Greedily what is hard and unlike what was taken; the number is minus the turn."""
+    largest = max([1.0, *(abs(candidate.score) for candidate in first)])
+    taken: list[Candidate] = []
+    while len(taken) < len(first):
+        open_ = [candidate for candidate in first if candidate not in taken]
+        nearest = [max([like(world, candidate, other) for other in taken] or [0.0]) for candidate in open_]
+        worth = [
+            sampler.balance * candidate.score / largest - (1 - sampler.balance) * near
+            for candidate, near in zip(open_, nearest, strict=True)
+        ]
+        taken.append(open_[worth.index(max(worth))])
+    return {candidate.id: -float(turn) for turn, candidate in enumerate(taken)}
+
+
+def like(world: World, one: Candidate, other: Candidate) -> float:
+    """Cosine of two passages from vectors in half precision: sums of such products are exact."""
+    left, right = (half(world, world.passages[candidate.id]) for candidate in (one, other))
+    return sum(float(a) * float(b) for a, b in zip(left, right, strict=True))
+
+
+@lru_cache(100_000)
+def half(world: World, text: str) -> list[np.float16]:
+    """A passage's vector, of length one; a zero vector stays zero."""
+    values = [float(x) for x in vector(world, "passage", text)[0]]
+    length = np.sqrt((np.array([values]) ** 2).sum(axis=-1))[0]
+    return [np.float16(x / (length or 1)) for x in values]
 
 
 def noise(seed: int, query: str, passage: str) -> float:

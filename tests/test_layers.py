@@ -31,10 +31,13 @@ MAY = {
     "miner.report": NOUNS,
     "miner.page": NOUNS,
     # what joins them
-    "miner.config": LOW | {"miner.evidence", "miner.filters", "miner.formats", "miner.samplers", "miner.sources"},
+    "miner.config": LOW | {f"miner.{name}" for name in ("evidence", "filters", "formats", "presets", "samplers", "sources")},
     "miner.opening": LOW | {"miner.config", "miner.encode", "miner.sources"},
+    "miner.distinct": NOUNS,
+    "miner.hubs": LOW | {"miner.config", "miner.evidence.identity"},
+    "miner.presets": NOUNS,
     "miner.ladder": NOUNS | {"miner.filters"},
-    "miner.pipeline": LOW | {"miner.config", "miner.evidence", "miner.ladder"},
+    "miner.pipeline": LOW | {f"miner.{name}" for name in ("config", "distinct", "evidence", "hubs", "ladder")},
     "miner.candidates": NOUNS | {"miner.pipeline"},
     "miner.manifest": NOUNS | {"miner.formats"},
     "miner.run": LOW
@@ -42,11 +45,12 @@ MAY = {
         f"miner.{name}"
         for name in (
             *("candidates", "config", "crew", "encode", "evidence", "formats", "indexes", "manifest", "page", "pipeline", "read", "report"),
+            "choices",
             "opening",
         )
     },
     # what looks back at runs
-    "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.pipeline"},
+    "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.evidence.vectors", "miner.pipeline"},
     "miner.explain": NOUNS | {"miner.candidates", "miner.choices", "miner.config", "miner.run"},
     "miner.significance": {"miner.noise"},
     "miner.evaluation": NOUNS | {f"miner.{name}" for name in ("config", "encode", "read", "significance", "sources")},
@@ -55,7 +59,10 @@ MAY = {
     "miner.chance": {"miner.noise"},
     "miner.grid": NOUNS | {"miner.config", "miner.filters"},
     "miner.sweep": NOUNS
-    | {f"miner.{name}" for name in ("candidates", "chance", "config", "evidence", "grid", "pipeline", "read", "report", "run", "sources")},
+    | {
+        f"miner.{name}"
+        for name in ("candidates", "chance", "choices", "config", "evidence", "grid", "pipeline", "read", "report", "run", "sources")
+    },
     "miner.comparison": NOUNS | {"miner.choices", "miner.report", "miner.run"},
     # the doors
     "miner": {"miner.config", "miner.errors", "miner.read", "miner.run", "miner.types"},
@@ -73,6 +80,7 @@ MAY = {
             "formats",
             "manifest",
             "page",
+            "presets",
             "read",
             "report",
             "run",

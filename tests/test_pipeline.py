@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import SIMILARITIES, anchors_of, configs, make, mined, worlds
 
-from miner import pipeline
+from miner import hubs, pipeline
 from miner.config import MiningConfig
 from miner.pipeline import background, judge, per_positive, weakest
 from miner.sources import dense
@@ -18,12 +18,19 @@ slow = settings(deadline=None)
 
 
 @settings(slow, max_examples=200)
-@given(world=worlds, config=configs(), slack=st.sampled_from([0, 1, 16]), likely=st.sampled_from([0, 0, 1.2]))
-def test_equals_the_oracle(world, config, slack, likely):
+@given(
+    world=worlds,
+    config=configs(),
+    slack=st.sampled_from([0, 1, 16]),
+    likely=st.sampled_from([0, 0, 1.2]),
+    reserve=st.sampled_from([0, 1, 16]),
+)
+def test_equals_the_oracle(world, config, slack, likely, reserve):
     """Candidates, reasons, negatives, scores, ranks and tiers are the oracle's, bit for bit; what guesses at the start changes nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dense, "SLACK", slack)
         patch.setattr(pipeline, "LIKELY", likely)
+        patch.setattr(hubs, "RESERVE", reserve)
         assert mined(world, config) == oracle.mine(world, config)
 
 

@@ -260,9 +260,7 @@ def test_evidence_that_was_not_measured_is_told(dataset, config, tmp_path):
     """Who needs what, and what to do about it; mined with --evidence it is there."""
     wanted = MiningConfig.of(**{**config.model_dump(), "filters": (*config.filters, "duplicate_question")})
     run = mine(dataset, config, out=tmp_path / "run")
-    with pytest.raises(
-        ConfigError, match=r"^filter 'duplicate_question' needs the evidence 'duplicate_question', which was not .* --evidence dup"
-    ):
+    with pytest.raises(ConfigError, match=r"^filter 'duplicate_question' needs 'duplicate_question', which was not .* --evidence dup"):
         export(run, wanted, out=tmp_path / "again")
     asked = MiningConfig.of(**{**config.model_dump(), "evidence": ("duplicate_question",)})
     run = mine(dataset, asked, out=tmp_path / "asked")

@@ -10,9 +10,11 @@ import numpy as np
 from hypothesis import strategies as st
 from oracle import Row, World
 
-from miner.candidates import CandidateWriter, positive_scores, read_blocks
+from miner.candidates import CandidateWriter, read_blocks
+from miner.choices import chooser as chooser_of
 from miner.config import MiningConfig
-from miner.pipeline import Chooser, retrieve
+from miner.evidence.vectors import HalfVectors
+from miner.pipeline import retrieve
 from miner.read import read_inline
 from miner.sources import Dense
 from miner.types import Candidates, Dataset
@@ -149,6 +151,12 @@ CHANCE = {
 }
 
 
+SAMPLED = [
+    *("top", "top", "top", "uniform", "uniform:first=2", "uniform:first=5", "softmax", "softmax:temperature=1", "ambiguous"),
+    *("ambiguous:a=2,b=-1,first=4", "stratified", "stratified:bins=3", "diverse", "diverse:balance=0.3,first=5", "diverse:balance=0"),
+]
+
+
 def config_of(seed: int, **fixed) -> MiningConfig:
     """Every filter and knob, both anchors, both samplers, every rung and filling, by chance."""
     rng = np.random.default_rng(seed)
@@ -161,10 +169,12 @@ def config_of(seed: int, **fixed) -> MiningConfig:
             f"{name}:{rng.choice(KNOBS[name])}".removesuffix(":.") for name, chance in CHANCE.items() if rng.random() < chance
         ),
         "anchor": str(rng.choice(["weakest", "own"])),
-        "sampler": str(rng.choice(["top", "top", "uniform", "uniform:first=2", "uniform:first=5"])),
+        "sampler": str(rng.choice(SAMPLED)),
         "ladder": int(rng.integers(0, 4)),
         "fill": str(rng.choice(["none", "random", "repeat"])),
         "seed": int(rng.integers(0, 2**63)),
+        "distinct": None if rng.random() < 0.7 else float(rng.choice([0.95, 0.5, 0.9999])),
+        "hub_cap": rng.choice([None, None, None, 1, 2, 5, "auto"]),
         "judged": str(rng.choice(["prefer", "prefer", "trust", "ignore"])),
         "min_grade": int(rng.integers(1, 3)),
     }
@@ -204,9 +214,12 @@ def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "candidates.parquet"
         writer = CandidateWriter(path, dataset, {"depth": config.depth})
-        for number, block in enumerate(retrieve(dataset, Dense(dataset, vectors, Path(folder), index), config)):
+        source = Dense(dataset, vectors, Path(folder), index)
+        if "vectors" in config.measured:
+            HalfVectors(source).save(Path(folder))
+        for number, block in enumerate(retrieve(dataset, source, config)):
             writer.write(number, block)
-        chooser = Chooser(dataset, config, positive_scores(path))
+        chooser = chooser_of(path, dataset, config)
         rows = [row for parts in read_blocks(path) for part in parts for row in _told(dataset, config, *chooser.choose(part))]
     return sorted(rows, key=lambda row: row.query.encode())
 

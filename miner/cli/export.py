@@ -14,11 +14,14 @@ from miner.errors import ConfigError
 
 def export(
     run: Annotated[Path, typer.Argument(help="The run folder to choose from.", show_default=False)],
+    preset: o.Preset = None,
     filter: o.Filter = None,  # noqa: A002 - the flag's name
     anchor: o.Anchor = None,
     judged: o.Judged = None,
     negatives: o.Count = None,
     sampler: o.Sampler = None,
+    distinct: o.Distinct = None,
+    hub_cap: o.HubCap = None,
     ladder: o.Ladder = None,
     fill: o.Fill = None,
     seed: o.Seed = None,
@@ -42,11 +45,11 @@ def export(
         raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
     with Shown(quiet) as shown:
         from miner.config import MiningConfig
-        from miner.run import Run
+        from miner.run import FIRST_PASS, Run
         from miner.run import export as export_it
 
         source = Run(run)
         below = {**source.manifest["config"], **(o.read_config(config) if config else {})}
-        settings = MiningConfig.of(**o.merged(flags, below))
+        settings = MiningConfig.of(**o.merged(flags, below, FIRST_PASS))
         made = export_it(source, settings, out=out, kind=o.suffix(kind), force=force, on_progress=shown)
         outcome(made, shown, as_json=as_json, to_stdout=out == "-")

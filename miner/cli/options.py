@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,6 +66,9 @@ Index = Annotated[str | None, option("index", "exact, or a FAISS factory string 
 Depth = Annotated[int | None, option("depth", "candidates retrieved per query [200]", RETRIEVE)]
 MaxDepth = Annotated[int | None, option("max-depth", "the same, for queries that ran short [1000]", RETRIEVE)]
 
+Preset = Annotated[
+    str | None, option("preset", "default, safe, hard, percpos, bge, st-compat or noisy-positives; other flags win over it", CHOOSE)
+]
 Filter = Annotated[Words, option("filter", "add, change or drop one: margin:relative=0.1, ranks:skip=10, near_positive:off", CHOOSE)]
 Evidence = Annotated[Words, option("evidence", "measure this too, for a later export; what the filters need is always measured", RETRIEVE)]
 Anchor = Annotated[
@@ -75,7 +78,14 @@ Judged = Annotated[
     str | None, option("judged", "passages judged non-relevant: prefer, trust (exempt from filters that guess) or ignore [prefer]", CHOOSE)
 ]
 Count = Annotated[int | None, option("negatives", "negatives per row [4]", CHOOSE)]
-Sampler = Annotated[str | None, option("sampler", "top, or uniform[:first=N] [top]", CHOOSE)]
+Sampler = Annotated[
+    str | None,
+    option("sampler", "top, uniform, softmax, ambiguous, stratified or diverse; as in softmax:temperature=0.1 [top]", CHOOSE),
+]
+Distinct = Annotated[
+    float | None, option("distinct", "cosine from which on two passages are not both negatives of a row, such as 0.95 [off]", CHOOSE)
+]
+HubCap = Annotated[str | None, option("hub-cap", "rows that one passage may be a negative of: a number, or auto [off]", CHOOSE)]
 Ladder = Annotated[int | None, option("ladder", "how far a short row climbs: 0 no, 1 deeper, 2 weak positive, 3 no ceiling [3]", CHOOSE)]
 Fill = Annotated[str | None, option("fill", "what fills a row still short: none, random or repeat [none]", CHOOSE)]
 Seed = Annotated[int | None, option("seed", "seed of everything drawn [0]", CHOOSE)]
@@ -161,9 +171,15 @@ def _shared_out(values: Mapping[str, Any], models: Sequence[Any], config_file: P
     return [{name: value for name, value in values.items() if name in model.model_fields} for model in models]
 
 
-def merged(flags: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
-    """Flags over file; a repeated flag of filters adds to the file's, any other replaces it."""
-    values = dict(file)
+def merged(flags: Mapping[str, Any], file: Mapping[str, Any], fixed: Collection[str] = ()) -> dict[str, Any]:
+    """Flags over file; a repeated flag of filters adds to the file's, any other replaces it.
+
+    A preset among the flags lifts what the file says about the settings that presets make, but for the `fixed` ones.
+    """
+    from miner.presets import TOUCHED
+
+    lifted = TOUCHED - {*fixed} if flags.get("preset") else frozenset[str]()
+    values = {name: value for name, value in file.items() if name not in lifted}
     for flag, given in flags.items():
         name = ALIASES.get(flag, flag)
         if given is None or given == []:

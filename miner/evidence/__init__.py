@@ -26,11 +26,14 @@ EVIDENCE: dict[str, Callable[..., Evidence]] = {
     "duplicate_question": DuplicateQuestion,
 }
 
+TABLES = ("vectors",)
+"""What pass 2 looks up by passage: kept in the run if the sampler, `distinct` or the config's `evidence` asks for it."""
+
 ALWAYS = ("known_positive", "same_text", "same_id", "judged", "group", "near_positive")
 """Cheap enough to be stored whether or not anybody asked, so that an export may ask later."""
 
 FROM_TEXTS = frozenset({"group", "containment", "near_text"})
 """Evidence that needs texts and judgements only: its maker takes None for the source, so pass 2 measures what was not stored."""
 
-FROM_VECTORS = frozenset({"near_positive", "duplicate_question"})
+FROM_VECTORS = frozenset({"near_positive", "duplicate_question", *TABLES})
 """Evidence that compares vectors: there is none of it where no source has any."""

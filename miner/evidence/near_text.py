@@ -8,22 +8,29 @@ of the first fifth of either. MinHash would only estimate it, and costs more.
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from miner.evidence.identity import among, repeated
 from miner.evidence.shingles import Shingles, shingles
-from miner.types import Bools, Candidates, Codes, Dataset, Ints, Rows
+from miner.types import Bools, Candidates, Codes, Dataset, Ints, Rows, Texts
 
 NEIGHBOURS = 64
 """How many neighbours of a passage (by size, then row) are compared in the list of one shingle; shorter lists are compared completely."""
+
+
+_known: WeakKeyDictionary[Texts, Rows] = WeakKeyDictionary()
+"""Made once for a corpus that stays open."""
 
 
 class NearText:
     """Shape (B, K) uint8, bits: 1 = near a positive's text, 4 = near a better-ranked candidate's text."""
 
     def __init__(self, dataset: Dataset, source: Any) -> None:
-        self._groups = near_groups(shingles(dataset.corpus))
+        if dataset.corpus not in _known:
+            _known[dataset.corpus] = near_groups(shingles(dataset.corpus))
+        self._groups = _known[dataset.corpus]
 
     def __call__(self, candidates: Candidates) -> Codes:
         """Return shape (B, K)."""

@@ -1,5 +1,7 @@
 """Samplers rank what is kept; every one in the table keeps the promises of all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from worlds import anchors_of
@@ -14,7 +16,8 @@ SPECS = [*SAMPLERS, "uniform:first=3", "uniform:first=1"]
 
 def candidates(anchors=50, width=12, seed=0):
     scores = -np.sort(-np.random.default_rng(seed).standard_normal((anchors, width)), axis=1)
-    return anchors_of(np.tile(np.arange(width), (anchors, 1)), scores)
+    found = anchors_of(np.tile(np.arange(width), (anchors, 1)), scores, bar=scores.max(axis=1))
+    return replace(found, shared={"vectors": np.eye(width, dtype=np.float16)})
 
 
 def noise_of(found, seed=1):

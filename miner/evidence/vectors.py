@@ -1,0 +1,44 @@
+"""The passages' vectors for pass 2: of length one, in half precision, by row.
+
+Sums of products of such numbers are exact in float64 (multiples of 2^-48 that stay under 2), so what is computed from them has the same
+bits in any order, batch or processor.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miner.types import Ints, Rows
+
+NAME = "vectors"
+FILE = "vectors.npy"
+PIECE = 16_384
+
+
+class HalfVectors:
+    """The vectors of a source, made when they are asked for: `vectors[rows]` is float16 (*rows.shape, D)."""
+
+    def __init__(self, source: Any) -> None:
+        self._vectors, self._position = source.passages, source.position
+
+    def __getitem__(self, rows: Ints | Rows) -> NDArray[np.float16]:
+        found = np.asarray(self._vectors[self._position[rows]], dtype=np.float64)
+        lengths = np.sqrt((found**2).sum(axis=-1, keepdims=True))
+        return (found / np.where(lengths > 0, lengths, 1)).astype(np.float16)
+
+    def save(self, folder: Path) -> None:
+        """Write those of all passages into `folder`, row by row, memory-mapped."""
+        shape = (len(self._position), self._vectors.shape[1])
+        out = np.lib.format.open_memmap(folder / FILE, mode="w+", dtype=np.float16, shape=shape)
+        for start in range(0, len(out), PIECE):
+            out[start : start + PIECE] = self[np.arange(start, min(start + PIECE, len(out)))]
+        out.flush()
+
+
+def stored(folder: Path) -> dict[str, NDArray[Any]]:
+    """{"vectors": float16 (N, D), memory-mapped} if the run in `folder` kept them, else nothing."""
+    return {NAME: np.load(folder / FILE, mmap_mode="r")} if (folder / FILE).exists() else {}

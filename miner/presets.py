@@ -1,0 +1,54 @@
+"""Presets: settings that go together, by name. Only data; a setting that is given beside a preset wins over the preset's.
+
+default            ours
+safe               fewer false negatives, easier negatives: for noisy or shallow judgements
+hard               closer to the positive: for judgements that are complete
+percpos            NV-Retriever's rule alone (arXiv 2407.15831): 95 % of the positive's score, the four best
+bge                FlagEmbedding's hn_mine: 15 drawn from ranks 11 to 210, no ceiling, filled at random
+st-compat          sentence-transformers' defaults: the three nearest that are no known positive, by identity of text
+noisy-positives    the positives' own scores cannot be trusted: skip the first ten instead of setting a ceiling
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from miner.errors import ConfigError
+
+BARE = ("self_match:off", "same_text:off", "group:off", "near_positive:off")
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "safe": {
+        "filters": ("containment", "near_text", "near_positive:cosine=0.8", "duplicate_question", "margin:relative=0.1,background=0.3")
+    },
+    "hard": {"filters": ("margin:relative=0.02",)},
+    "percpos": {"filters": (*BARE, "margin:relative=0.05"), "judged": "ignore", "negatives": 4, "ladder": 0},
+    "bge": {
+        "filters": ("same_text:off", "group:off", "near_positive:off", "margin:off", "ranks:skip=10,last=210,of=raw"),
+        "judged": "ignore",
+        "depth": 210,
+        "negatives": 15,
+        "sampler": "uniform",
+        "ladder": 0,
+        "fill": "random",
+    },
+    "st-compat": {"filters": (*BARE, "margin:off"), "judged": "ignore", "negatives": 3, "ladder": 0},
+    "noisy-positives": {"filters": ("margin:off", "ranks:skip=10")},
+}
+
+TOUCHED = frozenset(name for settings in PRESETS.values() for name in settings)
+"""Every setting that some preset makes."""
+
+
+def expanded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with what their preset says under them; filters of the preset come first, so that a later word on one of them counts."""
+    name = values.get("preset")
+    if name is None:
+        return dict(values)
+    if name not in PRESETS:
+        raise ConfigError(f"there is no preset '{name}'; there are: {', '.join(PRESETS)}")
+    under = PRESETS[name]
+    filters = [*under.get("filters", ()), *(values.get("filters") or ())]
+    return {**under, **values, **({"filters": tuple(filters)} if filters else {})}

@@ -1,0 +1,30 @@
+"""Draw in proportion to exp(score / temperature): between the hardest (0) and any (infinity), like the loss's own weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from miner.errors import ConfigError
+from miner.samplers.draws import gumbel
+from miner.types import Bools, Candidates, Noise, Priority
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """Priority = score / temperature + Gumbel noise. 0.05 is the temperature that cosine losses are trained with."""
+
+    temperature: float = 0.05
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise ConfigError(f"sampler 'softmax' wants a temperature above 0, got {self.temperature}")
+
+    def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
+        """Return shape (B, K): higher is taken first."""
+        scores = np.where(candidates.present, candidates.scores, 0).astype(np.float64)
+        priority: Priority = scores / self.temperature + gumbel(noise())
+        return priority
