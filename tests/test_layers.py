@@ -55,7 +55,7 @@ MAY = {
     "miner.significance": {"miner.noise"},
     "miner.evaluation": NOUNS | {f"miner.{name}" for name in ("config", "encode", "read", "significance", "sources")},
     "miner.compat": NOUNS | {"miner.encode", "miner.filters", "miner.indexes", "miner.pipeline", "miner.sources.scoring"},
-    "miner.train": LOW | {f"miner.{name}" for name in ("config", "encode", "evaluation", "formats", "read", "run")},
+    "miner.train": LOW | {f"miner.{name}" for name in ("choices", "config", "encode", "evaluation", "formats", "read", "run")},
     "miner.chance": {"miner.noise"},
     "miner.grid": NOUNS | {"miner.config", "miner.filters"},
     "miner.sweep": NOUNS

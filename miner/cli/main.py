@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from miner.cli import cache, demo, evaluate, explain, export, mine, report, sweep, train, verify
+from miner.cli import cache, demo, evaluate, explain, export, loop, mine, report, sweep, train, verify
 from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, ModelError, StorageError
 
 EXIT_CODES: dict[type[HardnegError], int] = {ConfigError: 2, InputError: 3, StorageError: 5, ModelError: 6, IntegrityError: 1}
@@ -35,6 +35,7 @@ app.command("report")(report.report)
 app.command("verify")(verify.verify)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
+app.command("loop")(loop.loop)
 app.command("demo")(demo.demo)
 app.add_typer(cache.app, name="cache")
 

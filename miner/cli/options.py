@@ -138,6 +138,20 @@ Precision = Annotated[str | None, option("precision", "float32, bf16, or (GPU) f
 EvalEvery = Annotated[int | None, option("eval-every", "steps between looks at dev [a tenth of all]", TRAIN)]
 Patience = Annotated[int | None, option("patience", "looks at dev without a gain before it stops; 0 never [3]", TRAIN)]
 DevMeasure = Annotated[str | None, option("dev-measure", "what chooses on dev [ndcg@10]", TRAIN)]
+LOOP = "Rounds"
+Rounds = Annotated[int | None, option("rounds", "rounds at most [3]", LOOP)]
+Start = Annotated[str | None, option("start", "what each round trains: the base model anew, or the last round's on [base]", LOOP)]
+Retain = Annotated[float | None, option("retain", "share of a row's negatives that stay from the last round [0.5]", LOOP)]
+OnlyWrong = Annotated[bool | None, option("only-wrong/--all-negatives", "train only on negatives the model gets wrong [all]", LOOP)]
+Wrong = Annotated[float | None, option("wrong", "a negative is wrong above bar - wrong × (bar - background) [0.5]", LOOP)]
+Easy = Annotated[float | None, option("easy", "an old negative leaves below bar - easy × (bar - background) [0.9]", LOOP)]
+NotebookSize = Annotated[int | None, option("notebook", "entries of one query that the notebook keeps [15]", LOOP)]
+Epsilon = Annotated[float | None, option("epsilon", "a gain on dev below this is none [0.002]", LOOP)]
+Wait = Annotated[int | None, option("wait", "rounds without a gain before it stops [1]", LOOP)]
+Same = Annotated[float | None, option("same", "stop when so much of the negatives is the last round's [0.9]", LOOP)]
+HoldOut = Annotated[
+    bool | None, option("hold-out/--no-hold-out", "hide all but one positive a query, to measure false negatives [no]", LOOP)
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted one.", rich_help_panel=RUN)]
 
 Config = Annotated[Path | None, option("config", "YAML, TOML or JSON with any of these settings; a run's manifest.json too", RUN)]

@@ -4,7 +4,8 @@
 and `callbacks`, and is imported when a training begins.
 """
 
-from miner.train.config import TrainConfig
+from miner.train.config import LoopConfig, TrainConfig
+from miner.train.rounds import Loop, loop
 from miner.train.training import Trained, train
 
-__all__ = ["TrainConfig", "Trained", "train"]
+__all__ = ["Loop", "LoopConfig", "TrainConfig", "Trained", "loop", "train"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from miner.config import MiningConfig, explain
 from miner.errors import ConfigError
@@ -95,6 +95,38 @@ class TrainConfig(BaseModel):
     @classmethod
     def of(cls, **values: Any) -> Self:
         """Build from loose values; ConfigError names the field, the value and what would be right."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, list(cls.model_fields))) from None
+
+
+class LoopConfig(BaseModel):
+    """How rounds of mining and training follow each other. Heights are shares of (bar - background), as in the filter `margin`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    rounds: int = Field(3, ge=1, le=100, description="rounds at most")
+    start: Literal["base", "last"] = Field("base", description="what each round trains: the base model anew, or the last round's on")
+    retain: float = Field(0.5, ge=0, le=1, description="share of a row's negatives that stay from the last round, where they still hold")
+    only_wrong: bool = Field(False, description="train only on negatives the model gets wrong")
+    wrong: float = Field(0.5, ge=-10, le=10, description="a negative is wrong above bar - wrong × height")
+    easy: float = Field(0.9, ge=-10, le=10, description="an old negative is easy, and leaves, below bar - easy × height")
+    notebook: int = Field(15, ge=1, description="entries of one query that the notebook keeps")
+    epsilon: float = Field(0.002, ge=0, description="a gain on dev below this is none")
+    wait: int = Field(1, ge=1, description="rounds without a gain before it stops")
+    same: float = Field(0.9, ge=0, le=1, description="stop when so much of the negatives is the last round's (Jaccard)")
+    hold_out: bool = Field(False, description="hide all but one positive of each query, and measure false negatives; stop when they double")
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.easy <= self.wrong:
+            raise ConfigError(f"easy is {self.easy} and wrong {self.wrong}: what is easy lies further below the bar than what is wrong")
+        return self
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Build from loose values; ConfigError names the field."""
         try:
             return cls(**values)
         except ValidationError as error:
