@@ -42,7 +42,7 @@ def test_two_rounds_from_pairs(faq, tiny_model, tmp_path):
         (["--pairs", "{faq}", "--out", "o"], 2, "--model"),
         (["--pairs", "{faq}", "--model", "{model}", "--out", "o", "--rounds", "0"], 2, "rounds is 0"),
         (["--pairs", "{faq}", "--model", "{model}", "--out", "o", "--easy", "0.1"], 2, "what is easy"),
-        (["--pairs", "{faq}", "--model", "./nowhere", "--out", "o"], 3, "question"),
+        (["--pairs", "{faq}", "--model", "./nowhere", "--out", "o"], 6, "no model folder"),
     ],
 )
 def test_wrong_use_is_one_sentence(faq, tiny_model, tmp_path, monkeypatch, capsys, words, code, said):
