@@ -63,6 +63,7 @@ MAY = {
         f"miner.{name}"
         for name in ("candidates", "chance", "choices", "config", "evidence", "grid", "pipeline", "read", "report", "run", "sources")
     },
+    "miner.rerun": NOUNS | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "run")},
     "miner.comparison": NOUNS | {"miner.choices", "miner.report", "miner.run"},
     # the doors
     "miner": {"miner.config", "miner.errors", "miner.read", "miner.run", "miner.types"},
@@ -83,6 +84,7 @@ MAY = {
             "presets",
             "read",
             "report",
+            "rerun",
             "run",
             "samplers",
             "sweep",

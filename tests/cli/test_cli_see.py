@@ -60,10 +60,8 @@ def test_explain_on_the_screen_and_as_json(call, runs):
 def test_explain_one_passage(call, runs):
     """Retrieved or not, the screen says so."""
     query = ids(runs)[0]
-    said = [call("explain", "{one}", query, "--passage", passage)[1] for passage in ids(runs, "corpus")]
-    assert any("not retrieved: not among the" in text for text in said)
-    assert any("has the very same text and stands for it" in text for text in said)
-    assert any("judged with grade" in text for text in said)
+    for sentence in ("not retrieved: not among the", "has the very same text and stands for it", "judged with grade"):
+        assert any(sentence in call("explain", "{one}", query, "--passage", passage)[1] for passage in ids(runs, "corpus"))
 
 
 def test_sweep_on_the_screen_and_as_json(call):
@@ -89,9 +87,18 @@ def test_two_runs_on_the_screen_as_json_and_as_a_page(call, tmp_path):
     assert "queries" in call("report", "{one}")[1]
 
 
+def test_verify_makes_a_run_again(call):
+    """The same bytes: exit 0 and how many rows."""
+    code, _, said = call("verify", "{one}", "--rerun")
+    assert code == 0
+    assert "made again, the same " in said
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (["verify", "{one}", "--stored"], 2, "--stored goes with --rerun"),
+        (["verify", "{one}", "--rerun", "--stored"], 1, "used vectors made before"),
         (["report", "{one}", "{folder}/none"], 1, "is no run folder"),
         (["report", "{one}", "--out", "x.html"], 2, "--out goes with two runs"),
         (["sweep", "{folder}/none"], 1, "is no run folder"),
