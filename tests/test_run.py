@@ -269,6 +269,31 @@ def test_evidence_that_was_not_measured_is_told(dataset, config, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("change", [{"sampler": "diverse:first=5"}, {"distinct": 0.5}, {"distinct": 0.9, "hub_cap": 1}])
+def test_what_compares_passages_needs_their_vectors(dataset, config, tmp_path, change):
+    """A run keeps them if somebody asked, and an export equals mining; else what to do is told, before anything is written."""
+    wanted = MiningConfig.of(**{**config.model_dump(), **change})
+    right = mine(dataset, wanted, out=tmp_path / "right")
+    assert "vectors.npy" in right.manifest["outputs"]
+    bare = mine(dataset, config, out=tmp_path / "bare")
+    with pytest.raises(ConfigError, match=r"^(sampler 'diverse'|distinct) needs 'vectors', which was not .* --evidence vectors"):
+        export(bare, wanted, out=tmp_path / "none")
+    asked = {**config.model_dump(), "evidence": ("vectors",)}
+    again = export(
+        mine(dataset, MiningConfig.of(**asked), out=tmp_path / "asked"), MiningConfig.of(**{**asked, **change}), out=tmp_path / "again"
+    )
+    assert again.file.read_bytes() == right.file.read_bytes()
+    assert not again.differences()
+
+
+def test_the_hub_cap_is_in_the_report(dataset, config, tmp_path):
+    """With what it did; without one the report says nothing of it."""
+    run = mine(dataset, MiningConfig.of(**{**config.model_dump(), "hub_cap": 2}), out=tmp_path / "run")
+    assert run.report["hubs"]["cap"] == 2
+    assert run.report["hubs"]["most_used"][0]["uses"] <= 2
+    assert "cap" not in mine(dataset, config).report["hubs"]
+
+
 def test_a_run_outlives_the_data_and_the_run_it_came_from(dataset, config, tmp_path):
     """An export needs neither: it holds what it needs."""
     first = mine(dataset, config, out=tmp_path / "first")
