@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from app.cli import keys, serve, worker
+from app.cli import corpora, files, jobs, keys, serve, worker
 from miner.cli import app, run
 
 __all__ = ["app", "main"]
@@ -12,6 +12,9 @@ __all__ = ["app", "main"]
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.add_typer(keys.app, name="keys")
+app.add_typer(files.app, name="files")
+app.add_typer(corpora.app, name="corpora")
+app.add_typer(jobs.app, name="jobs")
 
 
 def main() -> NoReturn:

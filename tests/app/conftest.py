@@ -49,7 +49,7 @@ def model(tmp_path_factory):
 def server(model, corpus_file, tmp_path_factory):
     """`hardneg serve` in a process of its own: (process, port, its folder). It starts first and imports while other tests run."""
     folder = tmp_path_factory.mktemp("server")
-    port = _free_port()
+    port = free_port_number()
     settings = {
         "HARDNEG_MODEL": model,
         "HARDNEG_API_KEY": "k",
@@ -62,7 +62,7 @@ def server(model, corpus_file, tmp_path_factory):
     process.communicate()
 
 
-def _free_port():
+def free_port_number():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
@@ -70,7 +70,7 @@ def _free_port():
 
 @pytest.fixture
 def free_port():
-    return _free_port()
+    return free_port_number()
 
 
 def start(*arguments, cwd, **environ):

@@ -1,0 +1,146 @@
+"""`hardneg files | corpora | jobs --url …` against the real server: send, build, mine, get; downloads that break go on; wrong things are sentences."""
+
+import hashlib
+import json
+import random
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from test_app_serve import ask
+
+from app.cli import app
+from app.client import Client, RemoteError
+from miner.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def address(start_server, model, tmp_path_factory):
+    """A server with a worker of its own."""
+    from conftest import free_port_number
+
+    folder, port = tmp_path_factory.mktemp("remote"), free_port_number()
+    environ = {
+        "HARDNEG_MODEL": model,
+        "HARDNEG_API_KEY": "k",
+        "HARDNEG_CACHE": str(folder / "cache"),
+        "HARDNEG_DATA_DIR": str(folder / "data"),
+    }
+    process = start_server("--port", port, cwd=folder, **environ)
+    deadline = time.monotonic() + 60
+    while ask(port, "/livez")[0] != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def hardneg(address, monkeypatch, capsys):
+    """A function: words → what the command prints."""
+    monkeypatch.setenv("HARDNEG_URL", address)
+    monkeypatch.setenv("HARDNEG_KEY", "k")
+
+    def run(*words):
+        capsys.readouterr()
+        app(list(map(str, words)), standalone_mode=False)
+        return capsys.readouterr().out.strip()
+
+    return run
+
+
+def test_from_files_to_a_training_file(hardneg, world, tmp_path):
+    """Build a corpus, mine over it, get what was made, chosen again with another config, clean up."""
+    (tmp_path / "corpus.jsonl").write_text(
+        "".join(json.dumps({"_id": p["id"], "text": p["text"], "title": p["title"] or ""}) + "\n" for p in world["passages"])
+    )
+    (tmp_path / "queries.jsonl").write_text("".join(json.dumps({"_id": q["id"], "text": q["text"]}) + "\n" for q in world["queries"]))
+    (tmp_path / "qrels.tsv").write_text(
+        "query-id\tcorpus-id\tscore\n" + "".join(f"{q['id']}\t{p}\t1\n" for q in world["queries"] for p in q["positives"])
+    )
+    assert hardneg("corpora", "create", "world", "--file", tmp_path / "corpus.jsonl").endswith("world  200")
+    (tmp_path / "job.yaml").write_text(
+        "kind: mine\ninputs: {corpus: world, queries: queries.jsonl, qrels: [qrels.tsv]}\nconfig: {negatives: 2}\n"
+    )
+    job, state = hardneg("jobs", "submit", tmp_path / "job.yaml", "--wait", "--idempotency-key", "a").split()
+    assert state == "succeeded"
+    listed = hardneg("jobs", "download", job, "--out", tmp_path / "made").splitlines()
+    assert {line.split("/")[-1] for line in listed} >= {"triplets.jsonl", "report.json", "manifest.json"}
+    content = (tmp_path / "made" / "triplets.jsonl").read_bytes()
+    assert content.count(b"\n") >= 30
+    assert hashlib.sha256(content).hexdigest() in "".join(listed)
+    assert job in hardneg("jobs", "ls")
+    assert json.loads(hardneg("jobs", "get", job))["state"] == "succeeded"
+    hardneg("jobs", "rm", job)
+    hardneg("corpora", "rm", "world")
+    assert job not in hardneg("jobs", "ls")
+
+
+def test_wrong_things_are_sentences(hardneg, address):
+    for words, said in (
+        (("files", "download", "file_0", "--out", "x"), "404: there is no such file"),
+        (("jobs", "get", "../../x"), "404"),
+        (("corpora", "rm", "nope"), "404"),
+    ):
+        with pytest.raises(RemoteError, match=said):
+            hardneg(*words)
+    with pytest.raises(RemoteError, match="401: a key is needed"):
+        Client(address, "wrong").call("GET", "/v1/files")
+    with pytest.raises(RemoteError, match="cannot be reached"):
+        Client("http://127.0.0.1:9", None).call("GET", "/livez")
+    with pytest.raises(ConfigError, match="--url is"):
+        Client("file:///etc/passwd", None)
+
+
+@pytest.fixture
+def breaking(address):
+    """Between client and server: breaks every answer of a content but each fourth at a random place."""
+    draw, broken = random.Random(2), []
+
+    class Breaking(BaseHTTPRequestHandler):
+        def do_GET(self):
+            import urllib.request
+
+            headers = {name: self.headers[name] for name in ("Authorization", "Range", "If-Range") if name in self.headers}
+            with urllib.request.urlopen(urllib.request.Request(address + self.path, headers=headers)) as answer:
+                body = answer.read()
+                self.send_response(answer.status)
+                for name in ("Content-Type", "Content-Range", "ETag"):
+                    if name in answer.headers:
+                        self.send_header(name, answer.headers[name])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.path.endswith("/content") and len(broken) % 4 != 3:
+                body = body[: draw.randrange(len(body))]
+            broken.append(self.path.endswith("/content"))
+            self.wfile.write(body)
+            self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", broken
+    server.shutdown()
+
+
+def test_downloads_that_break_end_in_the_same_bytes(address, breaking, tmp_path):
+    through, broken = breaking
+    content = random.Random(4).randbytes(700_000)
+    (tmp_path / "a.parquet").write_bytes(content)
+    made = Client(address, "k").upload(tmp_path / "a.parquet")
+    client, tries = Client(through, "k"), 0
+    for i in range(5):
+        while True:
+            try:
+                client.download(made["id"], tmp_path / f"{i}.parquet")
+                break
+            except RemoteError:  # broke off as often as one command tries; the next one goes on
+                continue
+        assert (tmp_path / f"{i}.parquet").read_bytes() == content
+        tries += 1
+    assert sum(broken) > tries
+    assert not list(tmp_path.glob("*.part"))

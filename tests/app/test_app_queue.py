@@ -1,0 +1,215 @@
+"""Queue and leases, the same on SQLite and on PostgreSQL: nothing is given to two, nobody who lost a job can write to it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.errors import Busy, Conflict, WrongFields
+from app.jobs import leases as leases_module
+from app.jobs.leases import Leases
+from app.jobs.queue import Asked, Queue
+from app.state import open_state
+
+
+def programs():
+    """Where initdb and postgres lie; None where PostgreSQL is not installed."""
+    places = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    return (places or [Path(found).parent for found in [shutil.which("initdb")] if found] or [None])[0]
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """An address of a server of our own, on loopback, gone afterwards."""
+    pytest.importorskip("psycopg")
+    where = programs()
+    if where is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="hardneg-postgres-"))  # pytest's own folders are closed to other users
+    user = {"user": "postgres"} if os.geteuid() == 0 else {}  # it refuses to run as root
+    if user:
+        shutil.chown(folder, "postgres")
+    run = {"cwd": "/", "capture_output": True, "check": True, **user}
+    subprocess.run([where / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8"], **run)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    subprocess.run([where / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start"], **run)
+    yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    subprocess.run([where / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop"], **run)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def state(request, tmp_path):
+    """An empty data folder with either database."""
+    address = request.getfixturevalue("postgres") if request.param == "postgres" else None
+    opened = open_state(tmp_path / "data", address)
+    with opened.database.write() as connection:
+        for table in ("job_events", "jobs", "files", "corpus_versions", "corpora", "api_keys"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def queue(state):
+    return Queue(state, most_waiting=20)
+
+
+@pytest.fixture
+def leases(state):
+    return Leases(state, most_crashes=2)
+
+
+def asked(number=0, **more):
+    return Asked("mine", {"kind": "mine", "number": number}, f"hash-{number}", "somebody", **more)
+
+
+def together(count, call):
+    """What `count` threads get from `call`; an exception is what it is."""
+    found, go = [], threading.Barrier(count)
+
+    def one(number):
+        go.wait()
+        try:
+            found.append(call(number))
+        except Exception as error:  # noqa: BLE001 - looked at by the test
+            found.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def test_it_opens_again_with_what_it_held(state, queue):
+    job = queue.submit(asked())
+    assert Queue(state).get(job.id) == job
+    assert (job.state, job.spec) == ("queued", {"kind": "mine", "number": 0})
+
+
+def test_a_job_is_given_to_one(queue, leases):
+    """Ten jobs, six who ask at the same time until there are none: each job once, the oldest first."""
+    jobs = [queue.submit(asked(i)).id for i in range(10)]
+
+    def work(number):
+        mine = []
+        while job := leases.claim(f"w{number}"):
+            mine.append(job.id)
+        return mine
+
+    claimed = together(6, work)
+    assert sorted(job for mine in claimed for job in mine) == sorted(jobs)
+    assert all(mine == sorted(mine) for mine in claimed)
+
+
+def test_exactly_the_excess_is_refused(queue):
+    found = [one for _ in range(2) for one in together(12, lambda number: queue.submit(asked(number)))]
+    assert [isinstance(one, Busy) for one in found].count(True) == 4
+    assert queue.counts()["queued"] == 20
+
+
+def test_one_key_makes_one_job(queue):
+    found = together(8, lambda _: queue.submit(asked(1, idempotency_key="k")))
+    assert len({job.id for job in found}) == 1
+    with pytest.raises(WrongFields):
+        queue.submit(asked(2, idempotency_key="k"))
+
+
+def test_a_lapsed_lease_is_claimed_and_the_slow_one_is_fenced_off(queue, leases, monkeypatch):
+    job = queue.submit(asked())
+    monkeypatch.setattr(leases_module, "LEASE_SECONDS", -1)
+    slow = leases.claim("slow")
+    quick = leases.claim("quick")
+    assert (slow.id, quick.id, quick.attempts, queue.get(job.id).crashes) == (job.id, job.id, 2, 1)
+    assert leases.beat(slow) is None
+    assert not leases.end(slow, "failed", error={"detail": "no"})
+    leases.give_back(slow, crashed=True)
+    assert queue.get(job.id).state == "running"
+    assert leases.beat(quick, stage="encode", done=1, total=2) == "running"
+    assert leases.end(quick, "succeeded", result={"x": 1})
+    assert (queue.get(job.id).state, queue.get(job.id).result, queue.get(job.id).stage) == ("succeeded", {"x": 1}, "encode")
+    assert leases.claim("another") is None
+
+
+def test_too_many_deaths_are_a_crash_until_somebody_says_retry(queue, leases):
+    job = queue.submit(asked())
+    for _ in range(3):
+        leases.give_back(leases.claim("w"), crashed=True)
+    ended = queue.get(job.id)
+    assert (ended.state, ended.crashes) == ("crashed", 3)
+    assert "died 3 times" in ended.error["detail"]
+    assert leases.claim("w") is None
+    assert queue.retry(job.id).state == "queued"
+    assert leases.claim("w").id == job.id
+
+
+def test_stopping_a_worker_is_no_crash(queue, leases):
+    job = queue.submit(asked())
+    for _ in range(9):
+        leases.give_back(leases.claim("w"), crashed=False)
+    assert (queue.get(job.id).state, queue.get(job.id).crashes, queue.get(job.id).attempts) == ("queued", 0, 9)
+
+
+def test_cancelling(queue, leases, monkeypatch):
+    """A waiting job at once, a running one when its worker hears of it, or when its lease lapses."""
+    waiting = queue.submit(asked())
+    assert queue.cancel(waiting.id).state == "cancelled"
+    for _ in range(2):
+        running = queue.submit(asked())
+        held = leases.claim("w")
+        assert queue.cancel(running.id).state == "cancelling"
+        assert queue.cancel(running.id).state == "cancelling"
+        assert leases.beat(held) == "cancelling"
+        leases.give_back(held, crashed=True)
+        assert queue.get(running.id).state == "cancelled"
+    monkeypatch.setattr(leases_module, "LEASE_SECONDS", -1)
+    last = queue.submit(asked())
+    leases.claim("gone")
+    queue.cancel(last.id)
+    assert leases.claim("w") is None
+    assert queue.get(last.id).state == "cancelled"
+    with pytest.raises(Conflict):
+        queue.retry(queue.submit(asked()).id)
+
+
+def test_what_is_written_with_the_end_is_written_with_it_or_not_at_all(state, queue, leases):
+    queue.submit(asked())
+    job = leases.claim("w")
+
+    def fails(connection, job):
+        connection.execute(text("UPDATE jobs SET stage = 'half'"))
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        leases.end(job, "succeeded", commit=fails)
+    assert (queue.get(job.id).state, queue.get(job.id).stage) == ("running", None)
+
+
+def test_events_are_numbered_and_progress_is_forgotten(queue, leases, monkeypatch):
+    monkeypatch.setattr(leases_module, "KEPT_PROGRESS", 3)
+    queue.submit(asked())
+    job = leases.claim("w")
+    for done in range(10):
+        leases.beat(job, stage="encode", done=done, total=10)
+    leases.end(job, "succeeded")
+    events = queue.events(job.id, 0)
+    assert [event.number for event in events] == [1, 2, 10, 11, 12, 13]
+    assert [event.kind for event in events] == ["state"] * 2 + ["progress"] * 3 + ["state"]
+    assert [event.number for event in queue.events(job.id, 11)] == [12, 13]
+
+
+def test_leases_are_measured_by_the_database(state):
+    with state.database.read() as connection:
+        assert abs(state.database.clock(connection) - time.time()) < 5
