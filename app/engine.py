@@ -121,7 +121,7 @@ class Engine:
         if not passages:
             raise InputError("none of the positives is in the open corpus")
         small = read_inline(queries, passages, folder)
-        over = replace(small, corpus=corpus.texts, qrels=replace(small.qrels, rows=known[small.qrels.rows]))
+        over = replace(small, corpus=corpus.texts, qrels=small.qrels.over(known))
         return over, corpus.asked(self._unit(over.queries))
 
     def _unit(self, queries: Texts) -> Floats:

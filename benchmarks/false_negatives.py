@@ -28,7 +28,7 @@ from miner.encode import Encoder, load_encoder
 def positives(folder: Path) -> dict[str, list[str]]:
     """All positives of every query."""
     found = defaultdict(list)
-    for line in (folder / "qrels" / "all.tsv").read_text().splitlines()[1:]:
+    for line in (folder / "all.tsv").read_text().splitlines()[1:]:
         query, passage, _ = line.split("\t")
         found[query].append(passage)
     return found

@@ -1,7 +1,8 @@
 """A retrieval set made from what every machine has: the docstrings of Python's own library. Nothing of it is imported or run.
 
 A query is the first sentence of a docstring, its positives are the paragraphs below it. Only one positive of each query is shown in
-qrels/train.tsv; qrels/all.tsv holds them all, so that false negatives can be counted rather than guessed. Imports nothing of ours.
+qrels/train.tsv; all.tsv holds them all, so that false negatives can be counted rather than guessed (in qrels/ they would be known, and
+never mined). Imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ PLAIN_SHARE = 0.9
 
 DEFINITION = re.compile(r"^([A-Za-z_.]+\(.*\)\s*(->|--|:)|[A-Za-z_.]+\()|^\W|>>>| == | = |::$|:$")
 
+ALL = "all.tsv"
+
 Answers = dict[str, dict[str, None]]
 """Passages of each query, both as text, in the order they were found."""
 
 
 def build(folder: Path) -> dict[str, int]:
-    """Write corpus.jsonl, queries.jsonl, qrels/train.tsv (one positive each) and qrels/all.tsv; returns what was counted."""
+    """Write corpus.jsonl, queries.jsonl, qrels/train.tsv (one positive each) and all.tsv; returns what was counted."""
     answers = _answers(_docstrings(Path(sysconfig.get_path("stdlib"))))
     passages = {text: f"p-{_hash(text)}" for found in answers.values() for text in found}
     queries = {text: f"q-{_hash(text)}" for text in answers}
@@ -43,7 +46,7 @@ def build(folder: Path) -> dict[str, int]:
     _write_texts(folder / "queries.jsonl", queries)
     every = {queries[query]: [passages[text] for text in found] for query, found in answers.items()}
     shown = {query: [min(found, key=lambda passage: _hash(f"{query} {passage}"))] for query, found in every.items()}
-    _write_qrels(folder / "qrels" / "all.tsv", every)
+    _write_qrels(folder / ALL, every)
     _write_qrels(folder / "qrels" / "train.tsv", shown)
     several = sum(len(found) > 1 for found in every.values())
     judged = sum(map(len, every.values()))
@@ -52,7 +55,7 @@ def build(folder: Path) -> dict[str, int]:
 
 def hidden(folder: Path) -> dict[str, set[str]]:
     """Positives of each query that training does not see, where there are any."""
-    every, shown = (_read_qrels(folder / "qrels" / f"{name}.tsv") for name in ("all", "train"))
+    every, shown = _read_qrels(folder / ALL), _read_qrels(folder / "qrels" / "train.tsv")
     return {query: found - shown[query] for query, found in every.items() if found - shown[query]}
 
 

@@ -32,6 +32,9 @@ LIKELY = 1.2
 
 PADDING = 255
 
+Measured = Callable[[Candidates], Candidates]
+"""Candidates with their evidence."""
+
 
 # ---------------------------------------------------------------- pass 1
 
@@ -67,8 +70,12 @@ class Retrieval:
         """The candidates of block `number`, from 0."""
         queries = self._order[number * BLOCK : (number + 1) * BLOCK]
         found = _search(self._dataset, self._source, self._config, queries)
-        measured = [_measured(replace(part, shared=self._shared), self._evidence) for part in found]
-        return Block(_deepened(measured, self._source, self._config, self._evidence))
+        measured = [self._measured(replace(part, shared=self._shared)) for part in found]
+        return Block(_deepened(measured, self._source, self._config, self._measured))
+
+    def _measured(self, part: Candidates) -> Candidates:
+        known = informed(part, self._dataset)
+        return replace(part, evidence={**part.evidence, **{name: measure(known) for name, measure in self._evidence.items()}})
 
 
 def retrieve(dataset: Dataset, source: Source, config: MiningConfig) -> Iterator[Block]:
@@ -94,7 +101,7 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
     return parts
 
 
-def _deepened(parts: list[Candidates], source: Source, config: MiningConfig, evidence: Mapping[str, Evidence]) -> list[Candidates]:
+def _deepened(parts: list[Candidates], source: Source, config: MiningConfig, measured: Measured) -> list[Candidates]:
     """Queries that ran short within `depth` with all of `deepest`, the others with `depth`, however deep they were searched."""
     done = []
     for part in parts:
@@ -103,13 +110,16 @@ def _deepened(parts: list[Candidates], source: Source, config: MiningConfig, evi
         deep = part.take(short)
         if len(short) and part.rows.shape[1] == config.depth:
             rows, scores, told = source.retrieve(part.queries[short], config.deepest)
-            deep = _measured(replace(deep, rows=rows, scores=scores, evidence=told), evidence)
+            deep = measured(replace(deep, rows=rows, scores=scores, evidence=told))
         done += [within.take(np.setdiff1d(np.arange(len(part)), short)), deep]
     return [part for part in done if len(part)]
 
 
-def _measured(part: Candidates, evidence: Mapping[str, Evidence]) -> Candidates:
-    return replace(part, evidence={**part.evidence, **{name: measure(part) for name, measure in evidence.items()}})
+def informed(part: Candidates, dataset: Dataset) -> Candidates:
+    """The same with all that is known to be relevant to the question as positives: what evidence is measured against."""
+    if dataset.qrels.same is None:
+        return part
+    return replace(part, positives=_padded([dataset.qrels.known(int(query)) for query in part.queries]))
 
 
 def _short(found: Candidates, config: MiningConfig) -> Ints:
@@ -246,7 +256,8 @@ class Chooser:
         for name in absent:
             if name not in self._evidence:
                 self._evidence[name] = EVIDENCE[name](self._dataset, None)
-        more = {name: self._evidence[name](candidates) for name in absent}
+        known = informed(candidates, self._dataset) if absent else candidates
+        more = {name: self._evidence[name](known) for name in absent}
         complete = replace(candidates, evidence={**candidates.evidence, **more}, shared=self._shared)
         return per_positive(complete) if self._config.anchor == "own" else complete
 

@@ -43,7 +43,7 @@ from miner.page import page
 from miner.pipeline import BLOCK, Retrieval
 from miner.read import read
 from miner.report import Tally
-from miner.types import Candidates, Codes, Dataset, Negatives, Progress, Vectors
+from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ MOST_BLOCKS = 8
 FILE_KINDS = (*KINDS, "")
 PASSED_ON = ("candidates.parquet", "vectors.npy")
 """Of pass 1: what an export shares with the run it was made from."""
-DATASET_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", "dataset.json", "errors.jsonl")
+DATASET_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME, "dataset.json", "errors.jsonl")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +25,9 @@ Ints = NDArray[np.int64]
 Rows = NDArray[np.int32]
 Bools = NDArray[np.bool_]
 Codes = NDArray[np.uint8]
+
+SAME = "same.arrow"
+"""File of a dataset's SameQuestions, where there are any."""
 
 Side = Literal["query", "passage"]
 Similarity = Literal["cosine", "dot", "euclidean"]
@@ -105,12 +108,25 @@ class Texts:
 
 
 @dataclass(frozen=True)
+class SameQuestions:
+    """Queries that ask the same under several ids or in several splits, and all that is relevant to any of them.
+
+    group int32 (Q,), -1 where a query's own positives are all there is; rows of group g, int32: `rows[indptr[g]:indptr[g + 1]]`.
+    """
+
+    group: Rows
+    indptr: Ints
+    rows: Rows
+
+
+@dataclass(frozen=True)
 class Qrels:
     """What is known to be relevant, ragged: judgements of query q are `rows[indptr[q]:indptr[q + 1]]`.
 
     indptr int64 (Q+1,); rows int32 (J,): corpus rows, ascending id within a query; grades int8 (J,): below
     `min_grade` means judged non-relevant.
     extras: one JSON object per judgement, or None: the other columns of the user's pair.
+    same: what is known of the same questions elsewhere; never exported with a query, never its bar, and never its negative.
     """
 
     indptr: Ints
@@ -118,12 +134,25 @@ class Qrels:
     grades: NDArray[np.int8]
     min_grade: int = 1
     extras: list[str | None] | None = None
+    same: SameQuestions | None = None
 
     def positives(self, query: int) -> Rows:
         """Corpus rows that are relevant to `query`."""
         span = slice(int(self.indptr[query]), int(self.indptr[query + 1]))
         found: Rows = self.rows[span][self.grades[span] >= self.min_grade]
         return found
+
+    def known(self, query: int) -> Rows:
+        """Corpus rows that are relevant to what `query` asks, whichever id or split said so: its positives are among them."""
+        if self.same is None or self.same.group[query] < 0:
+            return self.positives(query)
+        group = int(self.same.group[query])
+        return self.same.rows[int(self.same.indptr[group]) : int(self.same.indptr[group + 1])]
+
+    def over(self, rows: Rows) -> Qrels:
+        """The same judgements in another corpus, where passage p has row `rows[p]`."""
+        same = None if self.same is None else replace(self.same, rows=rows[self.same.rows])
+        return replace(self, rows=rows[self.rows], same=same)
 
 
 @dataclass(frozen=True)
@@ -149,8 +178,9 @@ class Dataset:
                 "extra": pa.array(self.qrels.extras or [None] * len(self.qrels.rows), type=pa.string()),
             }
         )
-        with pa.OSFile(str(folder / "qrels.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
+        _write(folder / "qrels.arrow", table)
+        if self.qrels.same is not None:
+            _write(folder / SAME, _groups(self.qrels.same))
         notes = {"reading": dict(self.reading), "inputs": dict(self.inputs), "min_grade": self.qrels.min_grade}
         (folder / "dataset.json").write_text(json.dumps(notes, indent=1), encoding="utf-8")
 
@@ -159,8 +189,7 @@ class Dataset:
         """Open what `save` wrote: Arrow files memory-mapped, nothing re-read from the user's files."""
         notes = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         queries, corpus = Texts(folder / "queries.arrow"), Texts(folder / "corpus.arrow")
-        with pa.memory_map(str(folder / "qrels.arrow")) as source:
-            table = pa.ipc.open_file(source).read_all()
+        table = _read(folder / "qrels.arrow")
         counts = np.bincount(table["query"].to_numpy(), minlength=len(queries))
         extras = table["extra"].to_pylist() if table["extra"].null_count < len(table) else None
         qrels = Qrels(
@@ -169,8 +198,35 @@ class Dataset:
             table["grade"].to_numpy().astype(np.int8),
             notes["min_grade"],
             extras,
+            _same(_read(folder / SAME), len(queries)) if (folder / SAME).exists() else None,
         )
         return cls(queries, corpus, qrels, notes["reading"], notes["inputs"])
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _read(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def _groups(same: SameQuestions) -> pa.Table:
+    """One row for each group: its queries and what is relevant to them."""
+    asked = np.flatnonzero(same.group >= 0)
+    order = asked[np.argsort(same.group[asked], kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(same.group[asked], minlength=len(same.indptr) - 1))])
+    lists = {"queries": (starts, order.astype(np.int32)), "passages": (same.indptr, same.rows)}
+    return pa.table({name: pa.LargeListArray.from_arrays(pa.array(at), pa.array(values)) for name, (at, values) in lists.items()})
+
+
+def _same(table: pa.Table, queries: int) -> SameQuestions:
+    asked, known = (table[name].combine_chunks() for name in ("queries", "passages"))
+    group = np.full(queries, -1, dtype=np.int32)
+    group[asked.values.to_numpy()] = np.repeat(np.arange(len(table), dtype=np.int32), np.diff(asked.offsets.to_numpy()))
+    return SameQuestions(group, known.offsets.to_numpy().astype(np.int64), known.values.to_numpy().astype(np.int32))
 
 
 @dataclass(frozen=True)
@@ -316,7 +372,10 @@ class Filter(Protocol):
 
 
 class Evidence(Protocol):
-    """Something a judgement needs beside the score, measured once per candidate."""
+    """Something a judgement needs beside the score, measured once per candidate.
+
+    Its candidates' `positives` (B, P) are all that is known to be relevant to the question, under other ids and in other splits too.
+    """
 
     def __call__(self, candidates: Candidates) -> NDArray[Any]:
         """Return shape (B, K)."""

@@ -10,13 +10,17 @@ from miner.config import Inputs
 def on_disk(world, folder):
     """The world as the files a user has."""
     folder.mkdir(exist_ok=True)
-    for name, texts in (("corpus", world.passages), ("queries", world.queries)):
+    everyone = world.queries | {name: text for name, (text, _) in world.elsewhere.items() if name not in world.queries}
+    for name, texts in (("corpus", world.passages), ("queries", everyone)):
         groups = world.groups if name == "corpus" else {}
         lines = (json.dumps({"_id": key, "text": text, "group": groups.get(key)}) + "\n" for key, text in texts.items())
         (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-    judged = "".join(f"{q}\t{p}\t{grade}\n" for q, grades in world.grades.items() for p, grade in grades.items())
     (folder / "qrels").mkdir(exist_ok=True)
-    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged, encoding="utf-8")
+    others = {name: grades for name, (_, grades) in world.elsewhere.items()}
+    for split, judged in (("train", world.grades), ("dev", others)):
+        lines = (f"{q}\t{p}\t{grade}\n" for q, grades in judged.items() for p, grade in grades.items())
+        if judged:
+            (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines), encoding="utf-8")
     for side, texts in (("query", world.queries), ("passage", world.passages)):
         vectors = getattr(world, f"{side}_vectors")
         np.save(folder / f"{side}.npy", np.array([vectors[text] for text in texts.values()], dtype=np.float32))

@@ -33,6 +33,8 @@ class World:
     query_vectors: dict[str, list[float]]
     similarity: str
     groups: dict[str, str] = field(default_factory=dict)
+    elsewhere: dict[str, tuple[str, dict[str, int]]] = field(default_factory=dict)
+    """What another split says: by query id, its text and its grades."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def mine(world: World, config: MiningConfig) -> list[Row]:
     known = sorted(score(world, query, passage) for query in world.queries for passage in positives[query])
     rows, preferred = [], []
     for query in by_id(world.queries):
-        everything = ranked(world, query, positives[query], config.min_grade)
+        everything = ranked(world, query, relevant(world, query, config.min_grade), config.min_grade)
         groups = [[one] for one in positives[query]] if config.anchor == "own" else [positives[query]]
         bars = [min(score(world, query, one) for one in group) for group in groups]
         seen = everything[: config.depth]
@@ -111,6 +113,13 @@ def repeated(config: MiningConfig, own: list) -> list[tuple]:
     if config.fill == "repeat" and own:
         taken += [(own[place % len(own)][0], REPEATED) for place in range(len(own), config.negatives)]
     return [(candidate.id, candidate.score, candidate.rank, tier) for candidate, tier in taken]
+
+
+def relevant(world: World, query: str, min_grade: int) -> list[str]:
+    """What is a positive of anybody, in any split, who asks what the query asks."""
+    asked = [(text, world.grades[name]) for name, text in world.queries.items()] + list(world.elsewhere.values())
+    same = [grades for text, grades in asked if normalise(text) == normalise(world.queries[query])]
+    return by_id({passage for grades in same for passage, grade in grades.items() if grade >= min_grade})
 
 
 # ---------------------------------------------------------------- what is retrieved

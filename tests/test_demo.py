@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from miner.demo import build, hidden
-from miner.read import read_beir
+from miner.read import read_beir, read_files
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +27,13 @@ def test_it_is_of_a_useful_size(made: tuple[Path, dict[str, int]]) -> None:
 
 def test_it_is_the_same_every_time(made: tuple[Path, dict[str, int]], tmp_path: Path) -> None:
     assert build(tmp_path) == made[1]
-    for name in ("corpus.jsonl", "queries.jsonl", "qrels/train.tsv", "qrels/all.tsv"):
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/train.tsv", "all.tsv"):
         assert (tmp_path / name).read_bytes() == (made[0] / name).read_bytes()
 
 
 def test_one_positive_is_shown_and_the_others_are_hidden(made: tuple[Path, dict[str, int]]) -> None:
     folder, counts = made
-    shown, every = read_beir(folder), read_beir(folder, split=("all",))
+    shown, every = read_beir(folder), read_files(*(folder / name for name in ("corpus.jsonl", "queries.jsonl", "all.tsv")))
     assert len(shown.qrels.rows) == len(shown.queries) == len(every.queries) == counts["queries"]
     unseen = hidden(folder)
     assert len(unseen) == counts["several_positives"]

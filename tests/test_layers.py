@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOUNS = {"miner.types", "miner.errors"}
-LOW = NOUNS | {"miner.noise", "miner.registry"}
+LOW = NOUNS | {"miner.noise", "miner.plain", "miner.registry"}
 
 MAY = {
     # the bottom: nothing of ours
@@ -17,10 +17,11 @@ MAY = {
     "miner.errors": set(),
     "miner.noise": set(),
     "miner.crew": set(),
+    "miner.plain": set(),
     "miner.demo": set(),
     "miner.registry": {"miner.errors"},
     # families: the nouns and themselves
-    "miner.read": NOUNS,
+    "miner.read": NOUNS | {"miner.plain"},
     "miner.encode": NOUNS,
     "miner.indexes": NOUNS,
     "miner.sources": NOUNS | {"miner.encode", "miner.indexes"},

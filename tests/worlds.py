@@ -16,6 +16,7 @@ from miner.config import MiningConfig
 from miner.evidence.vectors import HalfVectors
 from miner.pipeline import retrieve
 from miner.read import read_inline
+from miner.read.questions import same_questions
 from miner.sources import Dense
 from miner.types import Candidates, Dataset
 
@@ -49,7 +50,16 @@ class Prescribed:
         return {"name": "prescribed"}
 
 
-def make(seed: int, passages: int = 20, queries: int = 5, dim: int = 3, similarity: str = "cosine", style: str = "normal") -> World:
+def make(
+    seed: int,
+    passages: int = 20,
+    queries: int = 5,
+    dim: int = 3,
+    similarity: str = "cosine",
+    style: str = "normal",
+    *,
+    splits: bool = False,
+) -> World:
     """A world with equal texts, texts that are equal once normalised, and queries whose text or id is a passage's."""
     rng = np.random.default_rng(seed)
     pool = [_phrase(rng) if rng.random() < 0.3 else _short_text(rng, passages) for _ in range(passages)]
@@ -66,7 +76,15 @@ def make(seed: int, passages: int = 20, queries: int = 5, dim: int = 3, similari
     passage_vectors = {text: _vector(rng, dim, style) for text in sorted(set(corpus.values()))}
     query_vectors = {text: _vector(rng, dim, style) for text in sorted(set(asked.values()))}
     groups = {name: f"g{rng.integers(0, 6)}" for name in corpus if rng.random() < 0.3}
-    return World(corpus, asked, grades, passage_vectors, query_vectors, similarity, groups)
+    elsewhere = _elsewhere(np.random.default_rng(seed), asked, names) if splits else {}
+    return World(corpus, asked, grades, passage_vectors, query_vectors, similarity, groups, elsewhere)
+
+
+def _elsewhere(rng, asked: dict[str, str], names) -> dict[str, tuple[str, dict[str, int]]]:
+    """Another split: some of the queries again under their id, or under another one in other letters, and one nobody else asks."""
+    again = {name if rng.random() < 0.5 else f"other {name}": text for name, text in asked.items() if rng.random() < 0.6}
+    told = {name: text if name in asked else f" {text.upper()}!" for name, text in again.items()} | {"stranger": "who asks this?"}
+    return {name: (text, {str(rng.choice(names)): int(rng.integers(0, 3)) for _ in range(3)}) for name, text in told.items()}
 
 
 def _short_text(rng, passages: int) -> str:
@@ -199,7 +217,10 @@ def dataset_of(world: World, min_grade: int = 1, into: Path | None = None, order
     names, asked = dataset.corpus.ids(dataset.qrels.rows), dataset.queries.ids(range(len(dataset.queries)))
     owners = np.repeat(np.arange(len(asked)), np.diff(dataset.qrels.indptr))
     grades = np.array([world.grades[asked[owner]][name] for owner, name in zip(owners, names, strict=True)], dtype=np.int8)
-    return replace(dataset, qrels=replace(dataset.qrels, grades=grades, min_grade=min_grade))
+    good, nothing = grades >= min_grade, np.empty(0, np.int64)
+    own = (owners[good], dataset.qrels.rows[good].astype(np.int64))
+    same = same_questions(dataset.queries, np.ones(len(asked), dtype=bool), own, (nothing, nothing))
+    return replace(dataset, qrels=replace(dataset.qrels, grades=grades, min_grade=min_grade, same=same))
 
 
 def _with_title(name: str, text: str) -> dict:

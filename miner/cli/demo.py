@@ -34,7 +34,7 @@ def demo(
     with Shown(quiet) as shown:
         from miner.run import export, mine
 
-        if not (out / "data" / "qrels").is_dir():
+        if not (out / "data" / docstrings.ALL).is_file():
             shown("build the data set", 0, 0)
             docstrings.build(out / "data")
         inputs = Inputs.of(data=str(out / "data"), split=("train",))

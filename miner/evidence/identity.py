@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from miner import noise
+from miner.plain import plain_key
 from miner.types import Bools, Candidates, Codes, Dataset, Ints, Rows, Texts
-
-SENTENCE_MARKS = " .,;:!?…\"'“”‘’"
-
-
-def normalise(text: str) -> str:
-    """NFKC, case folded, white space collapsed, sentence marks stripped from both ends (`C++` and `C` stay different)."""
-    folded = " ".join((text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold().split())
-    return folded.strip(SENTENCE_MARKS) or folded
 
 
 class KnownPositive:
@@ -88,7 +79,7 @@ def hashes(texts: Texts) -> NDArray[np.uint64]:
 
 
 def _hashed(texts: Texts) -> NDArray[np.uint64]:
-    hashes = (xxhash.xxh3_64_intdigest(normalise(text).encode()) for batch in texts.all_texts() for text in batch)
+    hashes = (plain_key(text) for batch in texts.all_texts() for text in batch)
     return np.fromiter(hashes, dtype=np.uint64, count=len(texts))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from miner.evidence.identity import SENTENCE_MARKS, normalise
+from miner.plain import SENTENCE_MARKS, normalise
 from miner.types import Ints, Rows, Texts
 
 WIDTH = 5

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import InputError, StorageError
+from miner.read.questions import same_questions
 from miner.read.rejects import Inputs, OnError, Rejects
 from miner.read.texts import rewrite
 from miner.types import Dataset, Ints, Qrels, Rows, Texts
@@ -44,15 +45,25 @@ def workplace(into: Path | None, on_error: OnError) -> Iterator[tuple[Path, Reje
             half.unlink()
 
 
+Judgements = tuple[Ints, Ints, NDArray[np.int8]]
+"""Query rows, passage rows and grades, each of shape (J,)."""
+
+
 def assemble(
-    into: Path, queries: Path, judged: tuple[Ints, Ints, NDArray[np.int8]], min_grade: int, extras: Sequence[str | None] | None = None
+    into: Path,
+    queries: Path,
+    judged: Judgements,
+    min_grade: int,
+    extras: Sequence[str | None] | None = None,
+    elsewhere: Judgements | None = None,
 ) -> Dataset:
-    """The Dataset of corpus.arrow, the file `queries`, and judgements (J,) as rows of both."""
+    """The Dataset of corpus.arrow, the file `queries`, and judgements as rows of both. elsewhere: those of other splits, only known of."""
     count, corpus = len(Texts(queries)), Texts(into / CORPUS)
     seen = np.bincount(judged[0], minlength=count) > 0
     useful = np.bincount(judged[0], weights=judged[2] >= min_grade, minlength=count) > 0
     if not useful.any():
         raise InputError(f"no query has a positive: none of {len(judged[0])} judgements has a grade of {min_grade} or more")
+    same = same_questions(Texts(queries), useful, _relevant(judged, min_grade), _relevant(elsewhere, min_grade))
     rewrite([(queries, useful)], into / QUERIES)
     kept = useful[judged[0]]
     rows = (np.cumsum(useful) - 1)[judged[0][kept]]
@@ -65,8 +76,16 @@ def assemble(
         "queries_not_in_split": int((~seen).sum()),
         "queries_without_positive": int((seen & ~useful).sum()),
         "repeated_judgements": repeated,
+        "queries_asked_elsewhere": int((same.group >= 0).sum()) if same else 0,
     }
-    return Dataset(Texts(into / QUERIES), corpus, replace(qrels, min_grade=min_grade), reading)
+    return Dataset(Texts(into / QUERIES), corpus, replace(qrels, min_grade=min_grade, same=same), reading)
+
+
+def _relevant(judged: Judgements | None, min_grade: int) -> tuple[Ints, Ints]:
+    if judged is None:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    good = judged[2] >= min_grade
+    return judged[0][good], judged[1][good]
 
 
 def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: Inputs) -> Dataset:

@@ -5,7 +5,7 @@ Imports types, errors and its neighbours only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -35,12 +35,16 @@ def read_beir(
     on_error: OnError = "fail",
     min_grade: int = 1,
 ) -> Dataset:
-    """Read corpus.jsonl, queries.jsonl and the chosen qrels/*.tsv of a folder; default: train, or the only one."""
+    """Read corpus.jsonl, queries.jsonl and the chosen qrels/*.tsv of a folder; default: train, or the only one.
+
+    What the other qrels call relevant to the same question is known, and so never mined; it is not in the Dataset's judgements.
+    """
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"there is no folder {folder}; {EXPECTED}")
-    qrels = _chosen(root, tuple(split))
-    return read_files(_one(root, "corpus"), _one(root, "queries"), qrels, into, fields=fields, on_error=on_error, min_grade=min_grade)
+    qrels, others = _chosen(root, tuple(split))
+    files = (_one(root, "corpus"), _one(root, "queries"), qrels)
+    return read_files(*files, into, elsewhere=others, fields=fields, on_error=on_error, min_grade=min_grade)
 
 
 def read_files(
@@ -49,11 +53,12 @@ def read_files(
     qrels: Path | str | tuple[Path | str, ...] | list[Path | str],
     into: Path | None = None,
     *,
+    elsewhere: Iterable[Path | str] = (),
     fields: Mapping[str, str] = NO_FIELDS,
     on_error: OnError = "fail",
     min_grade: int = 1,
 ) -> Dataset:
-    """Read three kinds of files, each in any form."""
+    """Read three kinds of files, each in any form. elsewhere: judgements of other splits, whose ids need not be in the texts."""
     check_fields(fields, CORPUS_SLOTS, QUERIES, QRELS)
     judgements = tuple(map(str, qrels if isinstance(qrels, tuple | list) else (qrels,)))
     for role, name in [("corpus", str(corpus)), ("queries", str(queries)), *(("qrels", name) for name in judgements)]:
@@ -65,8 +70,9 @@ def read_files(
         asked = folder / f"queries.{READING}"
         asking = read_texts(open_rows(str(queries), rejects, inputs), QUERIES, fields, asked, rejects)
         judged = read_qrels(judgements, asking, passages, fields, rejects, inputs).arrays()
+        others = read_qrels(tuple(map(str, elsewhere)), asking, passages, fields, rejects, inputs, strict=False).arrays()
         passages.texts.path.replace(folder / CORPUS)
-        return finish(assemble(folder, asked, judged, min_grade), folder, rejects, inputs)
+        return finish(assemble(folder, asked, judged, min_grade, elsewhere=others), folder, rejects, inputs)
 
 
 def _one(root: Path, name: str) -> Path:
@@ -76,7 +82,8 @@ def _one(root: Path, name: str) -> Path:
     raise InputError(f"there is no file {root / name}.jsonl; {EXPECTED}")
 
 
-def _chosen(root: Path, split: tuple[str, ...]) -> tuple[Path | str, ...]:
+def _chosen(root: Path, split: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The judgements that are asked for, and those of the other splits."""
     there = {path.name.split(".")[0]: path for path in sorted((root / "qrels").glob("*")) if is_qrels(path)}
     if not there:
         raise InputError(f"there is no file {root / 'qrels' / 'train.tsv'}; {EXPECTED}")
@@ -88,4 +95,4 @@ def _chosen(root: Path, split: tuple[str, ...]) -> tuple[Path | str, ...]:
     for name in split:
         if name not in there:
             raise InputError(f"{root / 'qrels'} has no split '{name}'; it has: {listed}")
-    return tuple(there[name] for name in split)
+    return tuple(there[name] for name in split), tuple(path for name, path in there.items() if name not in split)

@@ -48,8 +48,10 @@ class Judged:
         )
 
 
-def read_qrels(given: tuple[str, ...], queries: Read, corpus: Read, fields: Fields, rejects: Rejects, inputs: Inputs) -> Judged:
-    """All judgements of some files, in file order; repeated ones are still in."""
+def read_qrels(
+    given: tuple[str, ...], queries: Read, corpus: Read, fields: Fields, rejects: Rejects, inputs: Inputs, *, strict: bool = True
+) -> Judged:
+    """All judgements of some files, in file order; repeated ones are still in. strict: an unknown id, or no row, is an error."""
     judged, by_query, by_passage = Judged(), queries.by_id(), corpus.by_id()
     for name in given:
         origin, found = _open(name, fields, rejects, inputs)
@@ -61,12 +63,13 @@ def read_qrels(given: tuple[str, ...], queries: Read, corpus: Read, fields: Fiel
             passage_rows = by_passage.rows([judgement[2] for judgement in chunk]).tolist()
             for judgement, query, passage in zip(chunk, query_rows, passage_rows, strict=True):
                 if query < 0 or passage < 0:
-                    _reject_unknown(judgement, (queries, query), corpus, origin, rejects)
+                    if strict:
+                        _reject_unknown(judgement, (queries, query), corpus, origin, rejects)
                     continue
                 judged.queries.append(query)
                 judged.passages.append(passage)
                 judged.grades.append(judgement[3])
-        if empty:
+        if empty and strict:
             raise InputError(f"{name} holds no rows" + (" that can be used" if rejects.count > before else ""))
     return judged
 

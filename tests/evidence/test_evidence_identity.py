@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from worlds import Prescribed, anchors_of, dataset_of, make
 
 from miner.evidence import EVIDENCE
-from miner.evidence.identity import id_keys, normalise
+from miner.evidence.identity import id_keys
+from miner.plain import normalise
 from miner.sources import Dense
 
 

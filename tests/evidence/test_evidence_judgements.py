@@ -61,6 +61,7 @@ def test_duplicate_question_is_the_nearest_other_question_with_that_positive(tmp
 
 def test_judged_non_relevant_is_preferred_and_exempt_from_guesses():
     """prefer: first and exempt from the margin; trust: exempt only; ignore: like any other."""
+    world = replace(WORLD, queries={**WORLD.queries, "q3": "the weather"})  # or c were known to be an answer to q1, too
     given = {
         "depth": 5,
         "max_depth": 5,
@@ -69,15 +70,16 @@ def test_judged_non_relevant_is_preferred_and_exempt_from_guesses():
         "min_grade": 2,
         "filters": ("near_positive:off", "margin:relative=0.7"),
     }
-    chosen = {how: mined(WORLD, MiningConfig.of(judged=how, **given))[0] for how in ("prefer", "trust", "ignore")}
+    chosen = {how: mined(world, MiningConfig.of(judged=how, **given))[0] for how in ("prefer", "trust", "ignore")}
     names = {how: [name for name, *_ in row.negatives] for how, row in chosen.items()}
     assert names == {"prefer": ["b", "e"], "trust": ["b", "e"], "ignore": ["e"]}
     lenient = {**given, "filters": ("near_positive:off", "margin:off"), "negatives": 3}
-    order = {how: [name for name, *_ in mined(WORLD, MiningConfig.of(judged=how, **lenient))[0].negatives] for how in ("prefer", "trust")}
+    order = {how: [name for name, *_ in mined(world, MiningConfig.of(judged=how, **lenient))[0].negatives] for how in ("prefer", "trust")}
     assert order == {"prefer": ["b", "e", "c"], "trust": ["b", "c", "e"]}
 
 
 def test_partly_relevant_is_dropped_on_request():
     """A grade under min_grade is no negative where low grades mean a little."""
-    row = mined(WORLD, MiningConfig.of(min_grade=2, filters=("partly_relevant", "near_positive:off", "margin:off")))[0]
+    world = replace(WORLD, queries={**WORLD.queries, "q3": "the weather"})
+    row = mined(world, MiningConfig.of(min_grade=2, filters=("partly_relevant", "near_positive:off", "margin:off")))[0]
     assert dict(zip([name for name, _ in row.candidates], row.dropped_by, strict=True))["c"] == "partly_relevant"

@@ -1,0 +1,39 @@
+"""The same question asked twice, under another id or in another split: what is relevant to one is relevant to the other.
+
+Imports types, what makes texts the same, and its neighbours only. Memory: some 8-byte numbers for each query and each judgement.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from miner.plain import plain_key
+from miner.types import Bools, Ints, SameQuestions, Texts
+
+
+def same_questions(queries: Texts, useful: Bools, own: tuple[Ints, Ints], elsewhere: tuple[Ints, Ints]) -> SameQuestions | None:
+    """Groups of queries with the same normalised text where one of the `useful` (Q,) has more to know than its own positives.
+
+    own: query rows and passage rows of the useful queries' positives. elsewhere: those of other splits. None: nobody has more to know.
+    """
+    keys = np.fromiter((plain_key(text) for batch in queries.all_texts() for text in batch), dtype=np.uint64, count=len(queries))
+    group = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+    mine, known = _distinct(*own), _distinct(group[np.concatenate([own[0], elsewhere[0]])], np.concatenate([own[1], elsewhere[1]]))
+    there = np.bincount(known[0], minlength=int(group.max(initial=0)) + 1)
+    lacking = useful & (np.bincount(mine[0], minlength=len(queries)) < there[group])
+    if not lacking.any():
+        return None
+    told = np.zeros(len(there), dtype=bool)
+    told[group[lacking]] = True
+    number = np.where(told, np.cumsum(told) - 1, -1).astype(np.int32)
+    indptr = np.concatenate([[0], np.cumsum(there[told])]).astype(np.int64)
+    return SameQuestions(number[group[useful]], indptr, known[1][told[known[0]]].astype(np.int32))
+
+
+def _distinct(first: Ints, second: Ints) -> tuple[Ints, Ints]:
+    """Pairs without repetition, sorted."""
+    order = np.lexsort((second, first))
+    first, second = first[order], second[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (np.diff(first) != 0) | (np.diff(second) != 0)
+    return first[new], second[new]
