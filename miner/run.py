@@ -35,14 +35,15 @@ from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
 from miner.evidence.vectors import HalfVectors
 from miner.formats import FORMATS, file_rows, open_training
-from miner.formats.atomic import folder_part, storing, sync_folder
-from miner.formats.files import KINDS, kind_of, write_bytes, write_json
+from miner.formats.atomic import storing
+from miner.formats.files import sha256_of, write_bytes, write_json
 from miner.indexes import limit_threads
 from miner.opening import open_source, open_vectors
 from miner.page import page
 from miner.pipeline import BLOCK, Retrieval
 from miner.read import read
 from miner.report import Tally
+from miner.target import Target, target
 from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
 
 log = logging.getLogger(__name__)
@@ -53,13 +54,15 @@ FIRST_PASS = (
 )
 """Settings that pass 1 has used up: an export cannot change them."""
 
+SHORTNESS = ("filters", "anchor", "negatives", "ladder")
+"""Further settings that decide which queries are searched deeper."""
+
 CANDIDATE_BYTES = 18
 """Of one candidate on disk, about: row, score, evidence, and the deeper ones spread over all."""
 
 MOST_BLOCKS = 8
 """Blocks in the making at the same time: each holds some 60 MB at depth 1,000."""
 
-FILE_KINDS = (*KINDS, "")
 PASSED_ON = ("candidates.parquet", "vectors.npy")
 """Of pass 1: what an export shares with the run it was made from."""
 DATASET_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME, "dataset.json", "errors.jsonl")
@@ -118,6 +121,7 @@ def mine(
     runtime: Runtime | None = None,
     kind: str | None = None,
     force: bool = False,
+    resume: bool | None = None,
     on_progress: Progress | None = None,
 ) -> Run:
     """Mine hard negatives: both passes, from data to a run folder.
@@ -126,19 +130,37 @@ def mine(
     out: a folder, a file name (its run goes beside it, in NAME.run), "-" for standard output, or None for a temporary run that goes
     with the returned object. kind: suffix of the training file in a folder, "" for a datasets folder; default: the
     format's own, mostly .jsonl. A format of several files lies in a folder of its name. force: replace an earlier run.
-    Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind.
+    resume: what to do with the blocks an interrupted run left there: None goes on with them when data, model, settings and versions are
+    the same, True refuses when they are not, False begins anew.
+    Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind but blocks that can be gone on with.
     """
     work = _Work(config, runtime or Runtime.of(), on_progress)
-    with _target(out, kind, force, config.output_format) as target:
-        with work.stage("read"):
-            dataset = _adopt(data, target.folder) if isinstance(data, Dataset) else read(data, target.folder / "dataset", config.min_grade)
+    with target(out, kind, force, config.output_format) as place:
+        with work.stage("read"), storing(place.folder):
+            dataset = _adopt(data, place.folder) if isinstance(data, Dataset) else read(data, place.folder / "dataset", config.min_grade)
         with work.stage("load model"):
             vectors = open_vectors(data, config, work.runtime, model, work.progress)
-        with tempfile.TemporaryDirectory(dir=target.folder, prefix=".vectors-") as scratch, storing(target.folder):
-            _first_pass(dataset, vectors, work, target.folder, Path(scratch))
+        if place.begin(_made_from(dataset, vectors, config), resume):
+            log.info("going on with the blocks of an interrupted run")
+        with tempfile.TemporaryDirectory(dir=place.folder, prefix=".vectors-") as scratch, storing(place.folder):
+            _first_pass(dataset, vectors, work, place, Path(scratch))
         given = data.model_dump(mode="json") if isinstance(data, Inputs) else None
-        _second_pass(dataset, work, target, {"inputs": given, "model": _first_model(vectors), "files": dict(dataset.inputs)})
-    return target.run()
+        _second_pass(dataset, work, place, {"inputs": given, "model": _first_model(vectors), "files": dict(dataset.inputs)})
+    return _finished(place)
+
+
+def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig) -> dict[str, Any]:
+    """Everything the candidates follow from: a block of another run may be used only where all of it is the same."""
+    folder = dataset.corpus.path.parent
+    return {
+        "settings": {name: getattr(config, name) for name in (*FIRST_PASS, *SHORTNESS)},
+        "evidence": list(config.measured),
+        "data": {
+            name: sha256_of(folder / name) for name in ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME) if (folder / name).exists()
+        },
+        "models": {name: each.describe() for name, each in vectors.items()},
+        "versions": {name: version for name, version in manifests.versions().items() if name != "faiss-simd"},
+    }
 
 
 def plan(inputs: Inputs, config: MiningConfig, runtime: Runtime) -> dict[str, Any]:
@@ -184,13 +206,13 @@ def export(
             raise ConfigError(f"{name} was {was!r} when this run was mined, and cannot become {wanted!r} without mining again")
     check_evidence(config, run)
     work = _Work(config, Runtime.of(), on_progress)
-    with _target(out, kind, force, config.output_format) as target:
-        dataset = _adopt(run.dataset, target.folder)
+    with target(out, kind, force, config.output_format) as place:
+        dataset = _adopt(run.dataset, place.folder)
         for name in PASSED_ON:
             if (run.folder / name).exists():
-                _link(run.folder / name, target.folder / name)
-        _second_pass(dataset, work, target, {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")})
-    return target.run()
+                _link(run.folder / name, place.folder / name)
+        _second_pass(dataset, work, place, {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")})
+    return _finished(place)
 
 
 def check_evidence(config: MiningConfig, run: Run) -> None:
@@ -199,6 +221,14 @@ def check_evidence(config: MiningConfig, run: Run) -> None:
     for name, who in config.needed.items():
         if name in (*EVIDENCE, *TABLES) and name not in stored and name not in FROM_TEXTS:
             raise ConfigError(f"{who} needs '{name}', which was not measured when this run was mined; mine again with --evidence {name}")
+
+
+def _finished(place: Target) -> Run:
+    """The run; a temporary one goes with the object."""
+    run = Run(place.final)
+    if place.temporary:
+        weakref.finalize(run, shutil.rmtree, place.final, ignore_errors=True)
+    return run
 
 
 # ---------------------------------------------------------------- the two passes on disk
@@ -230,18 +260,17 @@ def _first_model(vectors: Mapping[str, Vectors]) -> dict[str, Any] | None:
     return next((each.describe() for each in vectors.values()), None)
 
 
-def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: _Work, folder: Path, scratch: Path) -> None:
+def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: _Work, target: Target, scratch: Path) -> None:
     config = work.config
     source = open_source(dataset, config, vectors, scratch, work.stage)
     with work.stage("retrieve"):
         measured = source.measure_recall(config.depth)
         if "vectors" in config.measured:
-            HalfVectors(source).save(folder)
+            HalfVectors(source).save(target.folder)
         told = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
         retrieval = Retrieval(dataset, source, config)
-        writer = CandidateWriter(folder / "candidates.parquet", dataset, told)
-        _retrieve(retrieval, writer, work)
-        deepened = deeper_than(folder / "candidates.parquet", config.depth)
+        _retrieve(retrieval, CandidateWriter(target.blocks, dataset, told), work)
+        deepened = deeper_than(target.blocks, config.depth)
     distinct = len(source.passage_rows)
     counts = {"distinct_passages": distinct, "queries_deepened": deepened}
     sources = dict(zip(config.active_sources, source.describe(), strict=True))
@@ -262,8 +291,8 @@ def _retrieve(retrieval: Retrieval, writer: CandidateWriter, work: _Work) -> Non
         work.progress("retrieve", min(done * BLOCK, retrieval.queries), retrieval.queries)
 
 
-def _second_pass(dataset: Dataset, work: _Work, target: _Target, known: dict[str, Any]) -> None:
-    config, candidates = work.config, target.folder / "candidates.parquet"
+def _second_pass(dataset: Dataset, work: _Work, target: Target, known: dict[str, Any]) -> None:
+    config, candidates = work.config, target.blocks
     with work.stage("choose and write"):
         told = about(candidates)
         tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
@@ -288,7 +317,7 @@ def _second_pass(dataset: Dataset, work: _Work, target: _Target, known: dict[str
     _finish(work, target, known, report, dataset)
 
 
-def _finish(work: _Work, target: _Target, known: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
+def _finish(work: _Work, target: Target, known: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
     """Report, page and manifest, in that order: the manifest hashes the others."""
     folder = target.folder
     counts = {
@@ -333,80 +362,6 @@ def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
     order = np.argsort(rank[queries], kind="stable")
     rest = (np.concatenate([getattr(part, name) for part in parts])[order] for name in ("rows", "scores", "ranks", "tiers"))
     return Negatives(queries[order], positives[order], known[order], *rest)
-
-
-# ---------------------------------------------------------------- where a run goes
-
-
-@dataclass(frozen=True)
-class _Target:
-    """Where a run is built (`folder`, `file`), where it will lie (`final`), the training file's name seen from there ("" = stdout)."""
-
-    folder: Path
-    file: str
-    final: Path
-    name: str
-    temporary: bool = False
-
-    def run(self) -> Run:
-        """The finished run; a temporary one goes with the object."""
-        run = Run(self.final)
-        if self.temporary:
-            weakref.finalize(run, shutil.rmtree, self.final, ignore_errors=True)
-        return run
-
-
-@contextmanager
-def _target(out: str | Path | None, kind: str | None, force: bool, output_format: str) -> Iterator[_Target]:
-    """Build under a hidden name; on a clean exit the run folder appears, then the training file beside it."""
-    usual = _usual_name(out, kind, output_format)
-    if out is None or str(out) == "-":
-        with _temporary_folder() as folder:
-            name = usual if out is None else ""
-            yield _Target(folder, str(folder / name) if name else "-", folder, name, temporary=True)
-        return
-    named = kind_of(out) in KINDS
-    file = Path(out) if named else Path(out) / usual
-    final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if named else Path(out)
-    for taken in (final, file):
-        empty = taken.is_dir() and not any(taken.iterdir())
-        if taken.exists() and not empty and not force:
-            raise ConfigError(f"{taken} exists already; choose another --out, or replace it with --force")
-    with folder_part(final, "manifest.json") as folder:
-        (folder / "dataset").mkdir()
-        inside = folder / (f"triplets{kind_of(out)}" if named else usual)
-        yield _Target(folder, str(inside), final, f"../{file.name}" if named else inside.name)
-    if named:
-        with storing(file):
-            (final / inside.name).replace(file)
-            sync_folder(file.parent)
-
-
-def _usual_name(out: str | Path | None, kind: str | None, output_format: str) -> str:
-    """What the training file is called in a run folder: triplets.jsonl, or the format's name where it is a folder of its own."""
-    shape = FORMATS[output_format]
-    if shape.layout:
-        several = f"output format '{output_format}' is a folder of several files"
-        if kind is not None:
-            raise ConfigError(f"{several}, each of its own kind: leave --kind out")
-        if out is not None and kind_of(out) != "folder":
-            raise ConfigError(f"{several}: --out names a folder to put it in, not '{out}'")
-        return output_format
-    kind = shape.kind if kind is None else kind
-    if kind not in FILE_KINDS:
-        raise ConfigError(f"a training file ends in {', '.join(KINDS)} or is a datasets folder (''), not '{kind}'")
-    return f"triplets{kind}"
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="hardneg-"))
-    (folder / "dataset").mkdir()
-    try:
-        yield folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _adopt(dataset: Dataset, folder: Path) -> Dataset:

@@ -41,13 +41,13 @@ MAY = {
     "miner.pipeline": LOW | {f"miner.{name}" for name in ("config", "distinct", "evidence", "hubs", "ladder")},
     "miner.candidates": NOUNS | {"miner.pipeline"},
     "miner.manifest": NOUNS | {"miner.formats"},
+    "miner.target": NOUNS | {"miner.formats"},
     "miner.run": LOW
     | {
         f"miner.{name}"
         for name in (
             *("candidates", "config", "crew", "encode", "evidence", "formats", "indexes", "manifest", "page", "pipeline", "read", "report"),
-            "choices",
-            "opening",
+            *("choices", "opening", "target"),
         )
     },
     # what looks back at runs

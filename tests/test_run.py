@@ -184,7 +184,7 @@ def test_an_empty_folder_is_taken(dataset, config, tmp_path):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("out", ["out", "out.jsonl", None])
 def test_a_failure_leaves_nothing_behind(dataset, config, tmp_path, monkeypatch, where, error, out):
-    """Wherever it strikes, and an earlier run under the same name stands."""
+    """Wherever it strikes, and an earlier run under the same name stands; only blocks of candidates stay, for the next to go on with."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     before = out and mine(dataset, config, out=tmp_path / out)
@@ -196,7 +196,10 @@ def test_a_failure_leaves_nothing_behind(dataset, config, tmp_path, monkeypatch,
     monkeypatch.setattr(module, where, fail)
     with pytest.raises(error, match="struck"):
         mine(dataset, config, out=out and tmp_path / out, force=True)
-    assert {path.name for path in tmp_path.iterdir()} == names
+    after_blocks = out and where not in ("_first_pass", "open_vectors", "open_source")
+    part = tmp_path / ".out.part" if out == "out" else tmp_path / ".out.run.part"
+    assert {path.name for path in tmp_path.iterdir()} == names | ({part.name} if after_blocks else set())
+    assert not after_blocks or {path.name for path in part.iterdir()} == {"candidates.parquet", "started.json", "lock"}
     assert list((tmp_path / "temporary").iterdir()) == []
     assert not before or Run(before.folder).differences() == []
 

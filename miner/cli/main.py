@@ -16,7 +16,8 @@ from miner.cli import cache, demo, evaluate, explain, export, loop, mine, report
 from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, ModelError, StorageError
 
 EXIT_CODES: dict[type[HardnegError], int] = {ConfigError: 2, InputError: 3, StorageError: 5, ModelError: 6, IntegrityError: 1}
-INTERNAL, INTERRUPTED, TERMINATED = 101, 130, 143
+INTERNAL = 101
+STOPPED = {130: (signal.SIGINT, "interrupted"), 143: (signal.SIGTERM, "terminated")}
 
 app = typer.Typer(
     name="hardneg",
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Mine hard negatives for dense retrieval: judged, explained, reproducible.",
-    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 input data, 5 storage, 6 model, 101 bug, 130 interrupted. "
+    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 input data, 5 storage, 6 model, 101 bug, 130 interrupted, 143 terminated. "
     "Every flag has an environment variable (HARDNEG_…) and a place in the config file; a flag wins over both.",
 )
 app.command("mine")(mine.mine)
@@ -57,33 +58,42 @@ def _root(
 
 def run(command: Callable[[], object] = app) -> NoReturn:
     """Run the command line; every error is one sentence on stderr and its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number, _ in STOPPED.values():
+        signal.signal(number, _stop)
     try:
         command()
     except HardnegError as error:
-        _say(str(error))
+        _say(str(error), error)
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
-    except KeyboardInterrupt:
-        _say("interrupted; what was encoded is kept in the embedding store, and the same command goes on from there")
-        sys.exit(INTERRUPTED)
+    except _Stopped as error:
+        _say(f"{STOPPED[error.code][1]}; what was encoded is kept in the embedding store", error)
+        sys.exit(error.code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes
         sys.exit(0)
     except OSError as error:
-        _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", error)
         sys.exit(EXIT_CODES[StorageError])
     except Exception as error:  # noqa: BLE001 - the last line of defence
-        _say(f"a bug: {type(error).__name__}: {error}; HARDNEG_DEBUG=1 shows where")
+        _say(f"a bug: {type(error).__name__}: {error}; HARDNEG_DEBUG=1 shows where", error)
         if os.environ.get("HARDNEG_DEBUG"):
             traceback.print_exc()
         sys.exit(INTERNAL)
     sys.exit(0)
 
 
-def _say(message: str) -> None:
-    typer.echo(f"hardneg: {message}", err=True)
+def _say(message: str, error: BaseException) -> None:
+    """The sentence, and what else there is to know, such as where to go on."""
+    for line in (message, *getattr(error, "__notes__", ())):
+        typer.echo(f"hardneg: {line}", err=True)
 
 
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    """SIGTERM unwinds like an interrupt, so that nothing half-written is left."""
-    sys.exit(TERMINATED)
+class _Stopped(BaseException):
+    """A signal; not a KeyboardInterrupt, which typer would swallow. It unwinds like one, so that nothing half-written is left."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+def _stop(signum: int, frame: FrameType | None) -> NoReturn:
+    raise _Stopped(next(code for code, (number, _) in STOPPED.items() if number == signum))

@@ -53,6 +53,7 @@ def mine(  # the flags are the fields of the config, one for one
     out: o.Out = None,
     kind: o.Kind = None,
     force: o.Force = False,
+    resume: o.ResumeRun = None,
     config: o.Config = None,
     device: o.Device = None,
     batch_size: o.BatchSize = None,
@@ -73,7 +74,7 @@ def mine(  # the flags are the fields of the config, one for one
     hardneg mine --config scifact-run/manifest.json --out again
     """
     flags = dict(locals())
-    for name in ("out", "kind", "force", "config", "dry_run", "as_json", "quiet"):
+    for name in ("out", "kind", "force", "resume", "config", "dry_run", "as_json", "quiet"):
         flags.pop(name)
     inputs, settings, runtime = o.gather(flags, config)
     if dry_run:
@@ -84,7 +85,7 @@ def mine(  # the flags are the fields of the config, one for one
     with Shown(quiet) as shown:
         from miner.run import mine as run_it
 
-        run = run_it(inputs, settings, out=out, runtime=runtime, kind=o.suffix(kind), force=force, on_progress=shown)
+        run = run_it(inputs, settings, out=out, runtime=runtime, kind=o.suffix(kind), force=force, resume=resume, on_progress=shown)
         outcome(run, shown, as_json=as_json, to_stdout=out == "-")
 
 

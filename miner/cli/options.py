@@ -154,6 +154,15 @@ HoldOut = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted one.", rich_help_panel=RUN)]
 
+ResumeRun = Annotated[
+    bool | None,
+    typer.Option(
+        "--resume/--fresh",
+        help="Go on with the blocks an interrupted run left (refuse if they do not fit), or begin anew [go on if they fit]",
+        rich_help_panel=RUN,
+        show_default=False,
+    ),
+]
 Config = Annotated[Path | None, option("config", "YAML, TOML or JSON with any of these settings; a run's manifest.json too", RUN)]
 Device = Annotated[str | None, option("device", "cpu, cuda, mps … [the best there is]", RUN)]
 BatchSize = Annotated[int | None, option("batch-size", "texts per forward pass [32; 1024 for a static model]", RUN)]

@@ -6,6 +6,7 @@ is a tie-break and an input order changes nothing. A search is deepened until no
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -110,7 +111,8 @@ def distinct(texts: Texts) -> tuple[Rows, Rows]:
 
 def _matrix(path: Path, vectors: Vectors, texts: Texts, rows: Ints | Rows, side: Any) -> Floats:
     """The vectors of `rows`, unit length for cosine, in a memory-mapped file of the run."""
-    out: Floats = np.memmap(path, dtype=np.float32, mode="w+", shape=(len(rows), vectors.dim))
+    _reserve(path, len(rows) * vectors.dim * 4)
+    out: Floats = np.memmap(path, dtype=np.float32, mode="r+", shape=(len(rows), vectors.dim))
     vectors.fill(out, texts, rows, side)
     if vectors.similarity == "cosine":
         to_unit(out)
@@ -124,3 +126,12 @@ def to_unit(vectors: Floats) -> None:
         # In float64, so that a row's length does not depend on how numpy sums it.
         norms = np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64))
         part /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Make a file of `size` bytes that are really there: writing through a map into a full disk kills the process."""
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)

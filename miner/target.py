@@ -1,0 +1,188 @@
+"""Where a run goes: built under a hidden name, renamed when it is complete; what an interrupted one committed is there for the next.
+
+    .NAME.part/             the run in the making; locked for as long as its process lives
+        started.json        what it is made from: only a run made from the very same goes on with its blocks
+        candidates.parquet  the blocks committed so far
+
+Owns names, locks and leftovers; must not know what a run holds.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from miner.errors import ConfigError, StorageError
+from miner.formats import FORMATS
+from miner.formats.atomic import storing, sync_folder, write_json
+from miner.formats.files import KINDS, kind_of
+
+FILE_KINDS = (*KINDS, "")
+BLOCKS, STARTED, LOCK = "candidates.parquet", "started.json", "lock"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a run is built (`folder`, `file`), where it will lie (`final`), the training file's name seen from there ("" = stdout)."""
+
+    folder: Path
+    file: str
+    final: Path
+    name: str
+    temporary: bool = False
+
+    @property
+    def blocks(self) -> Path:
+        """Where pass 1 puts its blocks."""
+        return self.folder / BLOCKS
+
+    def begin(self, made_from: Mapping[str, Any], resume: bool | None) -> bool:
+        """Whether blocks of an interrupted run are there to go on with; others are removed, and `made_from` is noted for the next.
+
+        resume: None takes them up when they fit, True raises ConfigError when they do not, False removes them.
+        """
+        left = sorted(self.blocks.glob("block-*")) if self.blocks.is_dir() else []
+        noted, told = _load(self.folder / STARTED), json.loads(json.dumps(made_from))
+        different = next((name for name in {**told, **noted} if noted.get(name) != told.get(name)), None)
+        if left and different and resume:
+            was, now = (json.dumps(each.get(different))[:200] for each in (noted, told))
+            raise ConfigError(f"cannot resume {self.final}: the interrupted run was made with {different} {was}, this one has {now}")
+        if different or resume is False:
+            shutil.rmtree(self.blocks, ignore_errors=True)
+            left = []
+        write_json(self.folder / STARTED, told)
+        return bool(left)
+
+
+@contextmanager
+def target(out: str | Path | None, kind: str | None, force: bool, output_format: str) -> Iterator[Target]:
+    """The place for a run; on a clean exit the run folder appears, then the training file beside it.
+
+    On an error nothing is left, unless blocks were committed: these stay for a run that is made from the same, and the error says so.
+    """
+    usual = _usual_name(out, kind, output_format)
+    if out is None or str(out) == "-":
+        with _temporary_folder() as folder:
+            name = usual if out is None else ""
+            yield Target(folder, str(folder / name) if name else "-", folder, name, temporary=True)
+        return
+    named = kind_of(out) in KINDS
+    file = Path(out) if named else Path(out) / usual
+    final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if named else Path(out)
+    for taken in (final, file):
+        empty = taken.is_dir() and not any(taken.iterdir())
+        if taken.exists() and not empty and not force:
+            raise ConfigError(f"{taken} exists already; choose another --out, or replace it with --force")
+    with _run_part(final) as folder:
+        inside = folder / (f"triplets{kind_of(out)}" if named else usual)
+        yield Target(folder, str(inside), final, f"../{file.name}" if named else inside.name)
+    if named:
+        with storing(file):
+            (final / inside.name).replace(file)
+            sync_folder(file.parent)
+
+
+def _usual_name(out: str | Path | None, kind: str | None, output_format: str) -> str:
+    """What the training file is called in a run folder: triplets.jsonl, or the format's name where it is a folder of its own."""
+    shape = FORMATS[output_format]
+    if shape.layout:
+        several = f"output format '{output_format}' is a folder of several files"
+        if kind is not None:
+            raise ConfigError(f"{several}, each of its own kind: leave --kind out")
+        if out is not None and kind_of(out) != "folder":
+            raise ConfigError(f"{several}: --out names a folder to put it in, not '{out}'")
+        return output_format
+    kind = shape.kind if kind is None else kind
+    if kind not in FILE_KINDS:
+        raise ConfigError(f"a training file ends in {', '.join(KINDS)} or is a datasets folder (''), not '{kind}'")
+    return f"triplets{kind}"
+
+
+@contextmanager
+def _run_part(path: Path) -> Iterator[Path]:
+    """A locked folder that takes the place of `path` on a clean exit; another run's folder there is replaced, nothing else is."""
+    final = Path(os.path.realpath(path))
+    part, old = final.with_name(f".{final.name}.part"), final.with_name(f".{final.name}.old.part")
+    with storing(final):
+        if final.exists() and not (final / "manifest.json").is_file() and not (final.is_dir() and not any(final.iterdir())):
+            raise FileExistsError(errno.EEXIST, "something else is there, not a run folder")
+        part.mkdir(parents=True, exist_ok=True)
+    with (part / LOCK).open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: another process is making a run there") from error
+        _clear(part, keep=(BLOCKS, STARTED, LOCK))
+        (part / "dataset").mkdir()
+        try:
+            yield part
+            _clear(part, names=(STARTED, LOCK))
+            with storing(final):
+                _swap(part, final, old)
+        except BaseException as error:
+            _give_up(part, error)
+            raise
+
+
+def _swap(part: Path, final: Path, old: Path) -> None:
+    """Put the finished folder in its place; what was there goes last."""
+    shutil.rmtree(old, ignore_errors=True)  # of a process that was killed between the two renames below
+    sync_folder(part)
+    if final.exists():
+        final.rename(old)
+    try:
+        part.rename(final)
+    except BaseException:
+        if old.exists():
+            old.rename(final)
+        raise
+    sync_folder(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _give_up(part: Path, error: BaseException) -> None:
+    """Remove everything, or everything but the blocks."""
+    committed = len(list((part / BLOCKS).glob("block-*"))) if (part / BLOCKS).is_dir() else 0
+    if not committed or not (part / STARTED).is_file():
+        shutil.rmtree(part, ignore_errors=True)
+        return
+    with suppress(OSError):
+        _clear(part, keep=(BLOCKS, STARTED, LOCK))
+    error.add_note(f"{committed} blocks of candidates are kept in {part}: the same command goes on from there, --fresh begins anew")
+
+
+def _clear(folder: Path, keep: tuple[str, ...] = (), names: tuple[str, ...] | None = None) -> None:
+    """Remove what lies in `folder`: all but `keep`, or `names`; half-written blocks too."""
+    for path in folder.iterdir():
+        if path.name in keep or (names is not None and path.name not in names):
+            continue
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    for half in folder.glob(f"{BLOCKS}/.block-*"):
+        half.unlink()
+
+
+def _load(path: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+        return loaded if isinstance(loaded, dict) else {}
+    return {}
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="hardneg-"))
+    (folder / "dataset").mkdir()
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

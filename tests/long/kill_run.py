@@ -1,0 +1,96 @@
+"""Kill -9 a run at a random moment, many times, and go on: python tests/long/kill_run.py --rounds 50
+
+Each round starts the same run anew, kills it once or more, then lets the same command finish. Training file and candidates must be those
+of a run that was never interrupted, byte for byte. The suite runs a few rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+
+
+def write_data(folder: Path, queries: int, passages: int, dim: int = 32) -> None:
+    """A BEIR folder with vectors made before, so that no model is needed."""
+    rng = np.random.default_rng(0)
+    (folder / "qrels").mkdir(parents=True)
+    for side, name, count in (("passage", "corpus", passages), ("query", "queries", queries)):
+        lines = (f'{{"_id": "{side[0]}{i:06d}", "text": "{side} number {i}"}}\n' for i in range(count))
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        np.save(folder / f"{side}.npy", rng.standard_normal((count, dim)).astype(np.float32))
+        (folder / f"{side}.ids").write_text("".join(f"{side[0]}{i:06d}\n" for i in range(count)), encoding="utf-8")
+    judged = "".join(f"q{i:06d}\tp{int(p):06d}\t1\n" for i, p in enumerate(rng.integers(0, passages, queries)))
+    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged, encoding="utf-8")
+
+
+def start(data: Path, out: Path) -> subprocess.Popen[bytes]:
+    """The run, in a process of its own."""
+    vectors = [f"--{side}-vectors={data / side}.npy" for side in ("query", "passage")]
+    command = [sys.executable, "-m", "app.cli", "mine", f"--data={data}", *vectors, f"--out={out}", "--quiet", "--column=ids"]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    return subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def contents(out: Path) -> str:
+    """One hash over the training file and every candidate file."""
+    digest = hashlib.sha256()
+    for file in [out / "triplets.jsonl", *sorted((out / "candidates.parquet").iterdir())]:
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def rounds(count: int, folder: Path, seed: int = 0, queries: int = 12_000, passages: int = 4_000) -> list[str]:
+    """What went wrong; empty is good."""
+    draw, faults, resumed = random.Random(seed), [], 0
+    write_data(folder / "data", queries, passages)
+    began = time.perf_counter()
+    assert start(folder / "data", folder / "whole").wait() == 0
+    seconds, right = time.perf_counter() - began, contents(folder / "whole")
+    for turn in range(count):
+        out = folder / f"killed-{turn}"
+        for _ in range(draw.choice([1, 1, 2])):
+            process = start(folder / "data", out)
+            time.sleep(seconds * draw.uniform(0.2, 1.0))
+            process.kill()
+            process.wait()
+            resumed += len(list(folder.glob(f".{out.name}.part/candidates.parquet/block-*")))
+            if out.exists():
+                break
+        last = start(folder / "data", out) if not out.exists() else None
+        if last and last.wait():
+            faults.append(f"round {turn}: going on failed: {last.stderr.read().decode()[-300:]}")
+        elif contents(out) != right:
+            faults.append(f"round {turn}: the output differs from an uninterrupted run's")
+        if left := [path.name for path in folder.glob(f".{out.name}*")]:
+            faults.append(f"round {turn}: left behind: {left}")
+        shutil.rmtree(out, ignore_errors=True)
+    print(f"{count} rounds of about {seconds:.1f} s; {resumed} committed blocks were found again")
+    return faults
+
+
+def main() -> None:
+    """Run, and exit 1 when something was lost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        faults = rounds(given.rounds, Path(folder), given.seed)
+    print(*(faults or ["every run went on to the same bytes, and nothing was left behind"]), sep="\n")
+    sys.exit(bool(faults))
+
+
+if __name__ == "__main__":
+    main()

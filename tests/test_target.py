@@ -1,0 +1,122 @@
+"""A run goes on where an interrupted one stopped, with its very blocks or none, and leaves nothing behind."""
+
+import fcntl
+import sys
+from pathlib import Path
+
+import pytest
+from test_run import COLUMNS, small
+
+from miner import pipeline
+from miner.candidates import CandidateWriter, blocks
+from miner.config import MiningConfig
+from miner.errors import ConfigError, HardnegError, StorageError
+from miner.run import mine
+
+sys.path.insert(0, str(Path(__file__).parent / "long"))
+
+
+@pytest.fixture
+def config(tiny_model):
+    return MiningConfig.of(model=str(tiny_model), depth=12, max_depth=12, negatives=3, columns=COLUMNS, filters=("near_positive:off",))
+
+
+@pytest.fixture
+def begin(tmp_path, config, monkeypatch):
+    """Begin the run, three blocks of two queries, and stop it after so many."""
+    monkeypatch.setattr(pipeline, "BLOCK", 2)
+    write = CandidateWriter.write
+
+    def stopped_after(count, error=KeyboardInterrupt, **more):
+        written = []
+
+        def counting(self, number, block):
+            if len(written) == count:
+                raise error("stop")
+            written.append(number)
+            write(self, number, block)
+
+        monkeypatch.setattr(CandidateWriter, "write", counting)
+        given = more.pop("config", config)
+        dataset = small(tmp_path / f"given-{len(list(tmp_path.iterdir()))}")
+        try:
+            return mine(dataset, given, out=tmp_path / "out", **more), written
+        except (KeyboardInterrupt, HardnegError, ValueError) as stopped:
+            return stopped, written
+
+    return stopped_after
+
+
+def left(tmp_path):
+    return sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("given"))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, StorageError, ValueError])
+def test_committed_blocks_are_not_made_again(begin, config, tmp_path, error):
+    """Whatever stopped it: the error says where the blocks are, the next run makes the missing ones, the files are the same."""
+    stopped, _ = begin(2, error)
+    assert "2 blocks of candidates are kept in" in stopped.__notes__[0]
+    assert left(tmp_path) == [".out.part"]
+    run, written = begin(99)
+    assert len(written) == 1
+    whole = mine(small(tmp_path / "given"), config, out=tmp_path / "whole")
+    assert run.file.read_bytes() == whole.file.read_bytes()
+    both = [[file.read_bytes() for file in blocks(each.folder / "candidates.parquet")] for each in (run, whole)]
+    assert both[0] == both[1]
+    assert left(tmp_path) == ["out", "whole"]
+    assert run.differences() == []
+    assert {path.name for path in run.folder.iterdir()} == {path.name for path in whole.folder.iterdir()}
+
+
+@pytest.mark.parametrize("change", [{"depth": 11}, {"filters": ("margin:off",)}, {"negatives": 2}])
+def test_blocks_of_another_run_are_never_used(begin, config, change):
+    """Other settings begin anew; who insists on resuming is told what differs; who wants it fresh gets it."""
+    begin(2)
+    other = MiningConfig.of(**(config.model_dump() | change))
+    refused, _ = begin(99, resume=True, config=other)
+    assert isinstance(refused, ConfigError)
+    assert "was made with settings" in str(refused)
+    assert len(begin(1, config=other)[1]) == 1
+    assert len(begin(99, config=other)[1]) == 2
+
+
+def test_fresh_begins_anew(begin):
+    """Even where everything fits."""
+    begin(2)
+    assert len(begin(99, resume=False)[1]) == 3
+
+
+def test_nothing_is_left_where_nothing_was_committed(begin, tmp_path):
+    """An error before the first block leaves no trace."""
+    stopped, _ = begin(0)
+    assert not getattr(stopped, "__notes__", [])
+    assert left(tmp_path) == []
+
+
+def test_one_process_at_a_time(begin, tmp_path):
+    """A second run to the same place is refused while the first one lives."""
+    begin(1)
+    with (tmp_path / ".out.part" / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another process is making a run there" in str(begin(99)[0])
+    assert begin(99)[0].differences() == []
+
+
+def test_what_a_killed_process_left_goes(begin, tmp_path):
+    """Half-written blocks, vectors and folders that were to be replaced do not stay."""
+    begin(2)
+    part = tmp_path / ".out.part"
+    (part / ".vectors-1").mkdir()
+    (part / "candidates.parquet" / ".block-000002.parquet").write_bytes(b"half")
+    (tmp_path / ".out.old.part").mkdir()
+    run, written = begin(99)
+    assert len(written) == 1
+    assert left(tmp_path) == ["out"]
+    assert not list(run.folder.rglob(".*"))
+
+
+def test_kill_nine(tmp_path):
+    """A sample of the long proof."""
+    import kill_run
+
+    assert kill_run.rounds(1, tmp_path, seed=3, queries=5000, passages=600) == []
