@@ -65,7 +65,8 @@ MOST_BLOCKS = 8
 
 PASSED_ON = ("candidates.parquet", "vectors.npy")
 """Of pass 1: what an export shares with the run it was made from."""
-DATASET_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME, "dataset.json", "errors.jsonl")
+DATA_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME)
+DATASET_FILES = (*DATA_FILES, "dataset.json", "errors.jsonl")
 
 
 @dataclass(frozen=True)
