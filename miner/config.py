@@ -105,6 +105,15 @@ class MiningConfig(BaseModel):
                 raise ConfigError(f"source '{spec}' is given twice")
         return written
 
+    @field_validator("hub_cap", mode="before")
+    @classmethod
+    def _hub_cap(cls, value: Any) -> Any:
+        if value is None or value == "auto":
+            return value
+        if not str(value).isdecimal() or int(value) < 1:
+            raise ConfigError(f"hub_cap is a whole number from 1, or auto, not {value!r}")
+        return int(value)
+
     @field_validator("sampler", mode="after")
     @classmethod
     def _sampler(cls, spec: str) -> str:

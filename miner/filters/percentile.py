@@ -22,7 +22,7 @@ class Percentile:
     A weak positive's ceiling never lies under the score of the lowest `floor` of all positives. A bar that is unknown drops nothing.
     """
 
-    beta: float = 0.5
+    beta: float = 0.7
     floor: float = 0.005
     needs: ClassVar[tuple[str, ...]] = ("population",)
     guesses: ClassVar[bool] = True
