@@ -158,7 +158,8 @@ PARTS = {
 USE = """
 from miner import MiningConfig, mine
 from miner.read import read_inline
-passages = [{"id": f"p{i}", "text": f"{word} number {i}"} for i, word in enumerate("alpha beta gamma delta epsilon zeta eta theta".split() * 3)]
+words = "alpha beta gamma delta epsilon zeta eta theta".split() * 3
+passages = [{"id": f"p{i}", "text": f"{word} number {i}"} for i, word in enumerate(words)]
 queries = [{"id": f"q{i}", "text": f"what is {i}", "positives": [f"p{i}"]} for i in range(5)]
 given = {"sources": ("letters",), "filters": ("every:nth=3", "near_positive:off"), "sampler": "easiest", "output_format": "short"}
 run = mine(read_inline(queries, passages), MiningConfig.of(**given))
