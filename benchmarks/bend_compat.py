@@ -49,8 +49,8 @@ BENDS = [
     Bend(
         "an absolute margin in float64",
         "rules",
-        "scores=(wide + wide.dtype.type(self.margin)).astype(scores.dtype)",
-        "scores=wide.astype(float) + self.margin",
+        "scores=scores + scores.dtype.type(self.margin)",
+        "scores=scores.astype(float) + self.margin",
     ),
     Bend("P, not |P|", "rules", "bar.abs() * self.margin", "bar * self.margin"),
     Bend("a bound in float64", "rules", "float(np.dtype(dtype).type(value))", "float(value)"),

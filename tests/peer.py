@@ -191,16 +191,19 @@ def differences(theirs: Outcome, ours: Outcome) -> list[str]:
 def repaired_differences(original, ours, call: Call, theirs: Outcome) -> list[str]:
     """The same with our repairs in force: against the original asked for what it should have done."""
     two, given = run(ours, call), call.arguments
-    names = [given.get("anchor_column_name"), given.get("positive_column_name")]
-    unknown = any(name and name not in call.columns for name in names)
+    names, columns = [given.get("anchor_column_name"), given.get("positive_column_name")], [*call.columns]
+    unknown = any(name and name not in columns for name in names)
+    same = len(columns) > 1 and (names[0] or columns[0]) == (names[1] or columns[1])
     earlier = theirs.error and theirs.error[1].startswith(("The dataset is empty", "faiss_batch_size"))
-    if (unknown and not earlier) or (theirs.error and theirs.error[0] is KeyError):
+    if (unknown or same) and not earlier:
         told = "There is no column" if unknown else "Column '"
         return [] if two.error and two.error[0] is ValueError and two.error[1].startswith(told) else [f"columns: {two.error}"]
     mended = {}
     if given.get("include_positives") and given.get("output_format") == "n-tuple-scores" and given.get("as_triplets") is None:
         mended |= {"output_format": "n-tuple", "output_scores": True}
-    if given.get("use_faiss") and call.toy["shift"] and not call.gpus:
+    if given.get("use_faiss") and call.toy["shift"] and theirs.error is None:
+        if call.gpus:
+            return []  # without FAISS the original would not cap: there is nothing to compare with
         mended["use_faiss"] = False
     one = run(original, call, **mended) if mended else theirs
     for outcome in (one, two):

@@ -25,7 +25,11 @@ def call_of(seed: int) -> Call:
     arguments = _window(rng) | _scores(rng) | _shape(rng) | _names(rng, columns) | _speed(rng)
     if rng.random() < 0.6:
         arguments["corpus"] = [*rng.permutation(pool + queries[: int(rng.integers(0, 3))]).tolist(), *rng.choice(pool, 2).tolist()]
-    cross = {"seed": seed + 1, "passages": pool + queries, "dtype": _one(rng, ["float32", "float64", "bfloat16", "float16"], [5, 1, 1, 1])}
+    cross = {
+        "seed": seed + 1,
+        "passages": [*pool, *queries, "x"],
+        "dtype": _one(rng, ["float32", "float64", "bfloat16", "float16"], [5, 1, 1, 1]),
+    }
     toy = {
         "seed": seed,
         "passages": [*pool, *queries, "x"],

@@ -30,8 +30,7 @@ class AbsoluteMargin:
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
         scores = candidates.scores
-        wide = scores.astype(np.promote_types(scores.dtype, np.float32))
-        return Margin()(replace(candidates, scores=(wide + wide.dtype.type(self.margin)).astype(scores.dtype)))
+        return Margin()(replace(candidates, scores=scores + scores.dtype.type(self.margin)))
 
 
 @dataclass(frozen=True)
