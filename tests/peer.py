@@ -193,7 +193,8 @@ def repaired_differences(original, ours, call: Call, theirs: Outcome) -> list[st
     two, given = run(ours, call), call.arguments
     names, columns = [given.get("anchor_column_name"), given.get("positive_column_name")], [*call.columns]
     unknown = any(name and name not in columns for name in names)
-    same = len(columns) > 1 and (names[0] or columns[0]) == (names[1] or columns[1])
+    same = (names[0] or columns[0]) == (names[1] or columns[-1 if len(columns) < 2 else 1])
+    same = same and bool(len(columns) > 1 or names[1])
     earlier = theirs.error and theirs.error[1].startswith(("The dataset is empty", "faiss_batch_size"))
     if (unknown or same) and not earlier:
         told = "There is no column" if unknown else "Column '"
