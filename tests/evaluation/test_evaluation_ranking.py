@@ -24,6 +24,9 @@ class Told:
 
     similarity, dim = "cosine", 60
 
+    def describe(self):
+        return {"name": "told"}
+
     def fill(self, out, texts, rows, side):
         out[:] = 0
         for place, text in enumerate(texts.texts(rows)):
