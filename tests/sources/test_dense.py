@@ -53,7 +53,7 @@ def test_the_best_are_exact_whatever_is_proposed(tmp_path_factory, seed, similar
         patch.setattr("miner.sources.dense.SLACK", slack)
         rows, scores, _ = source.retrieve(np.arange(4), depth)
     for place, query in enumerate(dataset.queries.ids(range(4))):
-        best = oracle.ranked(world, query, list(world.grades[query]))[:depth]
+        best = oracle.ranked(world, query, list(world.grades[query]), 1)[:depth]
         assert dataset.corpus.ids(rows[place]) == [candidate.id for candidate in best]
         assert scores[place].tolist() == [candidate.score for candidate in best]
 
