@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -296,18 +297,28 @@ def explain(error: ValidationError, known: list[str]) -> str:
 
 
 def _merged(specs: tuple[str, ...]) -> list[Spec]:
-    """The default filters with `specs` added, changed or switched off, every knob written out, in the order of the table."""
-    by_name = {spec.name: spec for spec in map(Spec.parse, DEFAULTS)}
+    """The default filters with `specs` added, changed or switched off, every knob written out, in the order of the table.
+
+    A knob that is not named stays as it is: asking for a wider margin does not take the background out of it.
+    """
+    defaults = {spec.name: spec for spec in map(Spec.parse, DEFAULTS)}
+    by_name = dict(defaults)
     for text in specs:
         spec = Spec.parse(text)
-        part = FILTERS.get(spec.name)
-        if spec.off and part is not None:
+        if spec.off and spec.name in FILTERS:
             if spec.name == "known_positive":
                 raise ConfigError("filter 'known_positive' cannot be switched off: a judged positive is never a negative")
             by_name[spec.name] = spec
-        else:
-            by_name[spec.name] = resolved(spec, build("filter", FILTERS, spec))
-    for spec in list(by_name.values()):
-        if not spec.off:
-            by_name[spec.name] = resolved(spec, build("filter", FILTERS, spec))
-    return [by_name[name] for name in FILTERS if name in by_name]
+            continue
+        was = by_name.get(spec.name)
+        below = defaults.get(spec.name) if was is None or was.off else was
+        by_name[spec.name] = replace(spec, knobs=(*_unnamed(below, spec), *spec.knobs))
+        build("filter", FILTERS, by_name[spec.name])  # each is checked, though a later one may change it
+    full = {name: spec if spec.off else resolved(spec, build("filter", FILTERS, spec)) for name, spec in by_name.items()}
+    return [full[name] for name in FILTERS if name in full]
+
+
+def _unnamed(below: Spec | None, spec: Spec) -> tuple[tuple[str, str], ...]:
+    """The knobs of `below` that `spec` does not name."""
+    named = dict(spec.knobs)
+    return tuple(knob for knob in (below.knobs if below else ()) if knob[0] not in named)

@@ -21,10 +21,16 @@ BARE = ("self_match:off", "same_text:off", "group:off", "near_positive:off")
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "safe": {
-        "filters": ("containment", "near_text", "near_positive:cosine=0.8", "duplicate_question", "margin:relative=0.1,background=0.3")
+        "filters": (
+            "containment",
+            "near_text",
+            "near_positive:cosine=0.8",
+            "duplicate_question",
+            "margin:absolute=0,relative=0.1,background=0.3",
+        )
     },
-    "hard": {"filters": ("margin:relative=0.02",)},
-    "percpos": {"filters": (*BARE, "margin:relative=0.05"), "judged": "ignore", "negatives": 4, "ladder": 0},
+    "hard": {"filters": ("margin:absolute=0,relative=0.02,background=0",)},
+    "percpos": {"filters": (*BARE, "margin:absolute=0,relative=0.05,background=0"), "judged": "ignore", "negatives": 4, "ladder": 0},
     "bge": {
         "filters": ("same_text:off", "group:off", "near_positive:off", "margin:off", "ranks:skip=10,last=210,of=raw"),
         "judged": "ignore",

@@ -80,10 +80,20 @@ def test_filters_run_in_the_order_of_the_table():
     assert "margin:off" in config.filters
 
 
-def test_a_changed_filter_starts_from_its_own_defaults():
-    """margin:absolute=0.1 means no relative margin."""
-    margin = MiningConfig.of(filters=("margin:absolute=0.1",)).active_filters["margin"]
-    assert (margin.absolute, margin.relative) == (0.1, 0.0)
+@pytest.mark.parametrize(
+    ("given", "knobs"),
+    [
+        (("margin:relative=0.1",), (0.0, 0.1, 0.3)),
+        (("margin:background=0",), (0.0, 0.05, 0.0)),
+        (("margin:relative=0.1", "margin:absolute=0.2"), (0.2, 0.1, 0.3)),
+        (("margin:absolute=0,relative=0,background=0", "margin:relative=0.1"), (0.0, 0.1, 0.0)),
+        (("margin:relative=0.2", "margin:off", "margin"), (0.0, 0.05, 0.3)),
+    ],
+)
+def test_a_knob_that_is_not_named_stays_as_it_is(given, knobs):
+    """A wider margin keeps the background; what is switched off and on again is the default."""
+    margin = MiningConfig.of(filters=given).active_filters["margin"]
+    assert (margin.absolute, margin.relative, margin.background) == knobs
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,9 @@ def test_candidates_are_ranked(world, config):
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_only_queries_that_ran_short_are_searched_deeper(similarity):
     """A query with enough negatives keeps `depth` candidates, one that ran short gets `max_depth`."""
-    config = MiningConfig.of(depth=5, max_depth=30, negatives=3, filters=("near_positive:off", "margin:absolute=-0.3"))
+    config = MiningConfig.of(
+        depth=5, max_depth=30, negatives=3, filters=("near_positive:off", "margin:absolute=-0.3,relative=0,background=0")
+    )
     world = make(9, passages=60, queries=20, similarity=similarity, dim=5)
     deep = min(30, len(set(world.passages.values())))
     rows = mined(world, config)
