@@ -65,6 +65,8 @@ MAY = {
         for name in ("candidates", "chance", "choices", "config", "evidence", "grid", "pipeline", "read", "report", "run", "sources")
     },
     "miner.rerun": NOUNS | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "run")},
+    "miner.lint": NOUNS | {"miner.plain", "miner.formats", "miner.read"},
+    "miner.mend": NOUNS | {"miner.formats", "miner.lint"},
     "miner.comparison": NOUNS | {"miner.choices", "miner.report", "miner.run"},
     # the doors
     "miner": {"miner.config", "miner.errors", "miner.read", "miner.run", "miner.types"},
@@ -80,7 +82,9 @@ MAY = {
             "explain",
             "filters",
             "formats",
+            "lint",
             "manifest",
+            "mend",
             "page",
             "presets",
             "read",

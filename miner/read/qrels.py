@@ -5,6 +5,7 @@ Ids become rows chunk by chunk; what is unknown is rejected with its line. Impor
 
 from __future__ import annotations
 
+import tempfile
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from miner.errors import InputError
 from miner.read.cells import clean_grade, clean_id
 from miner.read.columns import QRELS, Columns, Fields
-from miner.read.files import PACKED
+from miner.read.files import PACKED, must_exist
 from miner.read.ids import CHUNK
 from miner.read.lines import decoded, lines
 from miner.read.rejects import BadRow, Inputs, Origin, Rejects
@@ -155,3 +156,10 @@ def _reject_unknown(judgement: Judgement, query: tuple[Read, int], corpus: Read,
 def is_qrels(path: Path) -> bool:
     """Whether a file of a folder may hold judgements."""
     return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower() in (*PLAIN, ".jsonl", ".csv", ".parquet")
+
+
+def query_ids(given: str) -> set[str]:
+    """The ids of all queries that a file of judgements names. InputError for a line that is none."""
+    must_exist(given, "qrels")
+    with tempfile.TemporaryDirectory(prefix="hardneg-") as folder, Rejects(Path(folder), "fail") as rejects:
+        return {query for _, query, _, _ in _open(given, {}, rejects, {})[1]}

@@ -94,9 +94,24 @@ def test_verify_makes_a_run_again(call):
     assert "made again, the same " in said
 
 
+def test_lint_says_where_and_mends(call, tmp_path):
+    """Exit 1 with file, line and rule; exit 0 for what was mended; the same as JSON."""
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"query": "a", "pos": ["b"], "neg": ["B.", "c"]}\n')
+    code, shown, said = call("lint", bad, "--fix", tmp_path / "good.jsonl")
+    assert code == 1
+    assert f"{bad}:1: negative_is_positive: negative 1, 'B.', is a positive of its own row" in shown
+    assert "1 rows; left out 0 rows and 1 negatives" in said
+    assert call("lint", tmp_path / "good.jsonl")[0] == 0
+    assert json.loads(call("lint", bad, "--json")[1])["files"][0]["counts"] == {"negative_is_positive": 1}
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (["lint", "{folder}/none.jsonl"], 5, "none.jsonl"),
+        (["lint", "{one}", "{two}", "--fix", "x.jsonl"], 2, "one file at a time"),
+        (["lint", "{one}", "--ignore", "nonsense"], 2, "there is no rule 'nonsense'"),
         (["verify", "{one}", "--stored"], 2, "--stored goes with --rerun"),
         (["verify", "{one}", "--rerun", "--stored"], 1, "used vectors made before"),
         (["report", "{one}", "{folder}/none"], 1, "is no run folder"),

@@ -1,0 +1,67 @@
+"""`hardneg lint`: what is wrong with a training file, whoever wrote it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from miner.cli import options as o
+from miner.cli.show import flat
+from miner.errors import ConfigError
+
+FEW = 10
+
+
+def lint(
+    files: Annotated[list[str], typer.Argument(help="Training files, formats' folders or run folders.", show_default=False)],
+    shape: Annotated[str | None, typer.Option("--format", help="The files' format [recognised].", show_default=False)] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="A BEIR folder or a qrels file: its test queries must not be there.", show_default=False),
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option("--ignore", help="Do not look for this; may be repeated.", show_default=False)] = None,
+    fix: Annotated[Path | None, typer.Option("--fix", help="Write the file without what is wrong.", show_default=False)] = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Look for negatives that are positives, duplicates, empty texts, rows no trainer understands, test queries. Exit 1 if there are any.
+
+    hardneg lint train.jsonl --against scifact
+
+    hardneg lint train.jsonl --fix mended.jsonl
+    """
+    if fix is not None and len(files) > 1:
+        raise ConfigError(f"--fix mends one file at a time, not {len(files)}")
+    from miner.lint import lint as lint_it
+    from miner.mend import mend
+
+    made = [lint_it(file, format=shape, against=against, ignore=ignore or ()) for file in files]
+    mended = None if fix is None else mend(files[0], fix, format=shape, against=against, ignore=ignore or ())
+    if as_json:
+        import orjson
+
+        told = [{**vars(each), "findings": [found._asdict() for found in each.findings]} for each in made]
+        typer.echo(orjson.dumps({"files": told, "mended": mended}, option=orjson.OPT_INDENT_2).decode())
+    else:
+        for each in made:
+            _show(each, quiet)
+    if mended is not None and not quiet:
+        left = f"{mended['rows_left_out']:,} rows and {mended['negatives_left_out']:,} negatives"
+        typer.echo(f"{fix}: {mended['rows_written']:,} rows; left out {left}", err=True)
+    if any(each.counts for each in made):
+        raise typer.Exit(1)
+
+
+def _show(linted: Any, quiet: bool) -> None:
+    """The first findings of each rule, then the counts."""
+    for rule, count in linted.counts.items():
+        some = [found for found in linted.findings if found.rule == rule][:FEW]
+        for found in some:
+            typer.echo(f"{found.where}: {rule}: {flat(found.message)}")
+        if count > len(some):
+            typer.echo(f"{linted.path}: {rule}: and {count - len(some):,} more")
+    if not quiet:
+        told = ", ".join(f"{rule} {count:,}" for rule, count in linted.counts.items()) or "nothing to complain about"
+        typer.echo(f"{linted.path} ({linted.format}): {linted.rows:,} rows: {told}", err=True)

@@ -1,0 +1,146 @@
+"""The linter finds every kind of fault in every format, nothing in a clean file, and a mended file is clean."""
+
+import json
+
+import pytest
+from disk import on_disk
+from worlds import make
+
+from miner.config import MiningConfig
+from miner.errors import ConfigError, InputError
+from miner.formats import FORMATS, read_training
+from miner.lint import RULES, lint
+from miner.mend import mend
+from miner.run import export, mine
+
+CLEAN = {"query": "what is a", "pos": ["a letter", "the first one"], "neg": ["b", "c"], "pos_scores": [0.9, 0.8], "neg_scores": [0.5, 0.4]}
+
+
+def written(folder, *rows):
+    path = folder / "train.jsonl"
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return path
+
+
+def found(path, **more):
+    return [(each.rule, each.where.rpartition(":")[2], each.passages) for each in lint(path, **more).findings]
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        ([CLEAN], []),
+        ([CLEAN | {"neg": ["A  LETTER!", "c"]}], [("negative_is_positive", "1", (2,))]),
+        ([CLEAN, {"query": "What is A?", "pos": ["x"], "neg": ["The first one."]}], [("negative_is_positive", "2", (1,))]),
+        ([CLEAN, {"query": "what is b", "pos": ["x"], "neg": ["the first one"]}], []),
+        ([CLEAN | {"neg": ["b", "B."]}], [("duplicate_negative", "1", (3,))]),
+        ([CLEAN | {"neg": ["what is A", "c"]}], [("negative_is_query", "1", (2,))]),
+        ([CLEAN | {"pos": ["what is a", "x"]}], [("positive_is_query", "1", (0,))]),
+        ([CLEAN | {"neg_scores": [0.8, 0.1]}], [("score_order", "1", (2,))]),
+        ([CLEAN | {"neg": ["  ", "c"]}], [("empty", "1", (2,))]),
+        ([CLEAN | {"query": " "}], [("empty", "1", ())]),
+        ([CLEAN | {"pos": [], "pos_scores": []}], [("no_positive", "1", ())]),
+        ([CLEAN, CLEAN], [("repeated_row", "2", ())]),
+        ([CLEAN, CLEAN | {"query": "else", "pos": "a string"}], [("unusable", "2", ())]),
+        ([CLEAN, CLEAN | {"query": "else", "pos": [None]}], [("unusable", "2", ())]),
+        ([CLEAN, '{"query": "else", "pos": ["x"], "neg": ["y"], "neg_scores": [-Infinity], "pos_scores": [1]}'], [("unusable", "2", ())]),
+        ([CLEAN, CLEAN | {"query": "else", "neg_scores": [1]}], [("unusable", "2", ())]),
+    ],
+)
+def test_every_fault_is_found_where_it_is(tmp_path, rows, wanted):
+    """Rule, line and passage; a clean row has none."""
+    assert found(written(tmp_path, *rows)) == wanted
+
+
+def test_a_string_in_place_of_a_list_says_so(tmp_path):
+    """Its single characters would be positives."""
+    (fault,) = lint(written(tmp_path, CLEAN, CLEAN | {"query": "else", "pos": "a string"})).findings
+    assert fault.message == "'pos' is a string; a list of strings is needed"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lint")
+    config = MiningConfig.of(depth=12, negatives=3, ladder=1, filters=("near_positive:off",), columns=())
+    return mine(on_disk(make(8, passages=60, queries=6, similarity="cosine"), folder / "data"), config, out=folder / "run")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_we_write_is_clean_in_every_format(run, tmp_path, name):
+    """Read through each format's door; a positive that is the query, as the world has some, is the data's own."""
+    made = export(run, run.config.model_copy(update={"output_format": name, "negatives": 2}), out=tmp_path / "out")
+    linted = lint(made.folder, ignore=("positive_is_query", "score_order"))
+    assert (linted.format, linted.counts) == (name, {})
+    assert linted.rows > 0
+
+
+@pytest.mark.parametrize("name", [name for name, shape in FORMATS.items() if not shape.layout])
+def test_a_mended_file_is_clean_and_keeps_what_was_right(run, tmp_path, name):
+    """The first row's first negative becomes its positive: it goes, the rest stays, in the same format."""
+    made = export(run, run.config.model_copy(update={"output_format": name, "negatives": 2}), out=tmp_path / "out")
+    before = list(read_training(made.file, name))
+    row = next(row for row in before if 0 in row.labels and 1 in row.labels)
+    lines = made.file.read_text().splitlines(keepends=True)
+    bad, good = (json.dumps(text)[1:-1] for text in (row.negatives[0], row.positives[0]))
+    at = next((i for i, line in enumerate(lines) if json.dumps(row.query)[1:-1] in line and bad in line), None)
+    if at is None:
+        pytest.skip("its texts are not plain JSON")
+    lines[at] = lines[at].replace(bad, good)
+    path = tmp_path / f"bad{made.file.suffix}"
+    path.write_text("".join(lines))
+    mended = tmp_path / f"good{made.file.suffix}"
+    assert "negative_is_positive" in lint(path, format=name).counts
+    told = mend(path, mended, format=name, ignore=("positive_is_query",))
+    assert lint(mended, format=name, ignore=("positive_is_query",)).counts == {}
+    kept = {(each.query, each.positives, text) for each in read_training(mended, name) for text in each.negatives}
+    was = {(each.query, each.positives, text) for each in before for text in each.negatives}
+    assert kept <= was
+    assert told["rows_left_out"] + told["negatives_left_out"] >= 1
+    assert len(was) - len(kept) <= len(before[0].negatives) + 1
+
+
+def test_mending_a_clean_file_changes_nothing(run, tmp_path):
+    """Texts, ids, scores, ranks, extras: every row as it was."""
+    columns = ("ids", "scores", "ranks", "tiers", "extra")
+    made = export(run, run.config.model_copy(update={"output_format": "flagembedding", "columns": columns}), out=tmp_path / "out")
+    mend(made.file, tmp_path / "same.jsonl", ignore=("positive_is_query", "score_order"))
+    assert (tmp_path / "same.jsonl").read_bytes() == made.file.read_bytes()
+
+
+def test_test_queries_are_found(tmp_path):
+    """By text against a BEIR folder, by id against judgements."""
+    folder = tmp_path / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "corpus.jsonl").write_text('{"_id": "d", "text": "x"}\n')
+    (folder / "queries.jsonl").write_text('{"_id": "t1", "text": "What is A?"}\n{"_id": "t2", "text": "other"}\n')
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nt1\td\t1\n")
+    path = written(tmp_path, CLEAN, CLEAN | {"query": "other"})
+    assert found(path, against=folder) == [("leak", "1", ())]
+    ids = written(tmp_path, CLEAN | {"query_id": "t1", "pos_id": ["1", "2"], "neg_id": ["3", "4"]})
+    assert found(ids, against=folder / "qrels" / "test.tsv") == [("leak", "1", ())]
+    with pytest.raises(ConfigError, match="the training file has no query ids; give a BEIR folder"):
+        lint(written(tmp_path, CLEAN), against=folder / "qrels" / "test.tsv")
+    with pytest.raises(InputError, match="nowhere"):
+        lint(path, against="nowhere.tsv", format="flagembedding")
+
+
+def test_all_are_counted_and_a_hundred_are_kept(tmp_path):
+    """Of each rule."""
+    linted = lint(written(tmp_path, *[CLEAN] * 151))
+    assert (linted.rows, linted.counts, len(linted.findings)) == (151, {"repeated_row": 150}, 100)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda path: lint(path, ignore=("leaks",)), f"there is no rule 'leaks'; there are: {', '.join(RULES)}"),
+        (lambda path: lint(path, format="beri"), "there is no format 'beri'"),
+        (lambda path: mend(path, path), "exists already; choose another --fix"),
+        (lambda path: lint(path.parent / "none.jsonl"), "none.jsonl"),
+    ],
+)
+def test_wrong_use_is_one_sentence(tmp_path, call, said):
+    """What is wrong, and what would be right."""
+    path = written(tmp_path, CLEAN)
+    with pytest.raises(Exception, match=said):
+        call(path)
