@@ -217,6 +217,20 @@ class JobPlan(BaseModel):
     free_bytes: int
 
 
+class ModelOut(BaseModel):
+    """A model of the operator's list."""
+
+    name: str
+    served: bool = Field(description="it is loaded, and answers POST /v1/mine")
+    revision: str | None
+
+
+class ModelList(BaseModel):
+    """Models that may be named."""
+
+    models: list[ModelOut]
+
+
 class KeyOut(BaseModel):
     """A key, without what would open."""
 

@@ -1,0 +1,20 @@
+"""GET /v1/models: the operator's list. Nothing else can be loaded, and nothing in a request can change that."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from app.desk import Desk, desk
+from app.schemas import ModelList, ModelOut
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.get("", response_model=ModelList, operation_id="list_models")
+def list_models(at: Annotated[Desk, Depends(desk)]) -> ModelList:
+    """Models that a job or a corpus may name; the served one also answers POST /v1/mine."""
+    served, revision = at.settings.model, at.settings.revision
+    named = ((name, name == served) for name in at.settings.allowed_models)
+    return ModelList(models=[ModelOut(name=name, served=is_it, revision=revision if is_it else None) for name, is_it in named])
