@@ -1,4 +1,5 @@
-"""Load on one server: POST /v1/mine at a fixed rate (open loop), without and with a mining job; /readyz beside a job; 64 closed connections.
+"""Load on one server: POST /v1/mine at a fixed rate (open loop), without and with a mining job; /readyz beside a job; 64 closed
+connections.
 
 python benchmarks/service_load.py --data debian-en --model potion-base-8M --seconds 20
 """
