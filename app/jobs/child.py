@@ -73,7 +73,6 @@ def _do(task: Task, lines: Lines) -> None:
     os.chdir(task.folder)
     with Path("lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _tidy()
         try:
             outcome = KINDS[task.kind].work(task.spec, Runtime.of(**task.runtime), lines.progress)
             lines.send(outcome=dataclasses.asdict(outcome))
@@ -85,14 +84,6 @@ def _do(task: Task, lines: Lines) -> None:
             log.exception("job %s failed", task.job_id)
             lines.send(error={"kind": "bug", "detail": f"a bug: {type(error).__name__}; the server's log has it under {task.job_id}"})
     os.chdir("/")
-
-
-def _tidy() -> None:
-    """Remove what an earlier attempt that was killed has left half-made."""
-    import shutil
-
-    for path in Path().glob(".*.part"):
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

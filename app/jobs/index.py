@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,11 @@ def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outco
     from miner.formats.atomic import folder_part, sha256_of, write_json
 
     config = MiningConfig.of(**spec["config"])
-    Path(spec["target"]).parent.mkdir(parents=True, exist_ok=True)
-    with folder_part(Path(spec["target"]), "about.json") as folder:
+    target = Path(spec["target"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{target.name}.*.part"):  # an attempt that was killed; nobody else builds this version
+        shutil.rmtree(left, ignore_errors=True)
+    with folder_part(target, "about.json") as folder:
         on_progress("read", 0, 0)
         texts = _read(spec["paths"], spec["fields"], folder)
         _write_passages(texts, folder / PASSAGES)
