@@ -149,7 +149,7 @@ def _part(table: pa.Table, width: int, depth: int) -> Candidates:
     known = np.full(there.shape, np.nan, dtype=np.float32)
     known[there] = table["positive_scores"].combine_chunks().flatten().to_numpy()
     queries, bar = table["query"].to_numpy().astype(np.int64), weakest(known)
-    return Candidates(queries, rows, scores, positives, known, bar, background(scores, depth), fixed)
+    return Candidates(queries, rows, scores, positives, known, bar, background(scores, fixed, depth), fixed)
 
 
 def _ragged(values: Any, lengths: Any) -> pa.ListArray:

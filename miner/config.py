@@ -24,7 +24,7 @@ from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, Part
 from miner.types import Filter, Sampler
 
-ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "extra"]
+ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "sources", "extra"]
 
 
 class MiningConfig(BaseModel):
@@ -44,6 +44,7 @@ class MiningConfig(BaseModel):
     sources: tuple[str, ...] = Field(
         ("dense",), min_length=1, description="where candidates come from; the first judges: dense, dense:model=PATH, bm25"
     )
+    rrf_k: int = Field(60, ge=0, le=10_000, description="several sources are pooled by 1 / (rrf_k + rank)")
     index: str = Field("exact", description="exact, or any FAISS factory string, such as IVF1024,Flat")
     depth: int = Field(200, ge=1, le=10_000, description="candidates retrieved per query")
     max_depth: int = Field(1000, ge=1, le=10_000, description="candidates retrieved for queries that ran short")

@@ -92,4 +92,7 @@ class Picked:
         rows: Rows = np.where(there, np.take_along_axis(self._anchors.rows, at, axis=1), -1).astype(np.int32)
         scores: Floats = np.where(there, np.take_along_axis(self._anchors.scores, at, axis=1), np.nan).astype(np.float32)
         ranks: Rows = np.where(there, at + 1, 0).astype(np.int32)
-        return Negatives(self._anchors.queries, self._anchors.positives, self._anchors.positive_scores, rows, scores, ranks, self._tiers)
+        found = {name: values for name, values in self._anchors.evidence.items() if name.startswith("rank:")}
+        sources = {name.removeprefix("rank:"): np.where(there, np.take_along_axis(each, at, axis=1), 0) for name, each in found.items()}
+        known = (self._anchors.queries, self._anchors.positives, self._anchors.positive_scores)
+        return Negatives(*known, rows, scores, ranks, self._tiers, sources)

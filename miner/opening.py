@@ -13,8 +13,7 @@ from typing import Any
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Precomputed, StoredVectors, load_encoder
 from miner.encode.model import Encoder
-from miner.errors import ConfigError
-from miner.sources import BM25, Dense
+from miner.sources import BM25, Dense, Fused
 from miner.types import Dataset, Progress, Vectors
 
 Stage = Callable[[str], AbstractContextManager[None]]
@@ -41,17 +40,15 @@ def open_vectors(
     return opened
 
 
-def open_source(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vectors], work: Path, stage: Stage) -> Dense | BM25:
+def open_source(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vectors], work: Path, stage: Stage) -> Dense | BM25 | Fused:
     """Everything encoded and indexed, ready to be searched. `work` holds temporary matrices, memory-mapped.
 
     stage: told what takes the time: "encode", or "index bm25".
     """
-    opened = {}
+    opened: dict[str, Dense | BM25] = {}
     for place, (name, part) in enumerate(config.active_sources.items()):
         folder = work / str(place)
         folder.mkdir()
         with stage("encode" if part.encodes else f"index {name}"):
             opened[name] = part.open(dataset, vectors.get(name), folder, config.index)
-    if len(opened) > 1:
-        raise ConfigError("one source at a time")
-    return next(iter(opened.values()))
+    return next(iter(opened.values())) if len(opened) == 1 else Fused(dataset, opened, config.rrf_k)

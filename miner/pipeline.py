@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from miner import noise
 from miner.config import MiningConfig
@@ -96,7 +97,7 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
     for some, depth in ((np.flatnonzero(~deep), config.depth), (np.flatnonzero(deep), config.deepest)):
         if len(some):
             rows, found, told = source.retrieve(queries[some], depth)
-            known = (positives[some], scores[some], bar[some], background(found, config.depth))
+            known = (positives[some], scores[some], bar[some], background(found, told, config.depth))
             parts.append(Candidates(queries[some], rows, found, *known, told))
     return parts
 
@@ -110,7 +111,8 @@ def _deepened(parts: list[Candidates], source: Source, config: MiningConfig, mea
         deep = part.take(short)
         if len(short) and part.rows.shape[1] == config.depth:
             rows, scores, told = source.retrieve(part.queries[short], config.deepest)
-            deep = measured(replace(deep, rows=rows, scores=scores, evidence=told))
+            deep = replace(deep, rows=rows, scores=scores, background=background(scores, told, config.depth), evidence=told)
+            deep = measured(deep)
         done += [within.take(np.setdiff1d(np.arange(len(part)), short)), deep]
     return [part for part in done if len(part)]
 
@@ -148,11 +150,15 @@ def weakest(positive_scores: Floats) -> Floats:
     return np.where(np.isinf(lowest), np.float32(np.nan), lowest).astype(np.float32)
 
 
-def background(scores: Floats, depth: int) -> Floats:
-    """Shape (B,): the score of the last candidate within `depth`, NaN where there is none."""
+def background(scores: Floats, evidence: Mapping[str, NDArray[Any]], depth: int) -> Floats:
+    """Shape (B,): the score of the last candidate within `depth` that the first source found itself, NaN where there is none."""
     within = scores[:, :depth]
-    last = np.maximum((~np.isnan(within)).sum(axis=1) - 1, 0)
-    return within[np.arange(len(within)), last] if within.shape[1] else np.full(len(scores), np.nan, dtype=np.float32)
+    ranks = next((evidence[name] for name in evidence if name.startswith("rank:")), None)
+    counts = ~np.isnan(within) if ranks is None else ranks[:, :depth] > 0
+    if not within.shape[1]:
+        return np.full(len(scores), np.nan, dtype=np.float32)
+    last = np.where(counts, np.arange(within.shape[1]), -1).max(axis=1, initial=-1)
+    return np.where(last < 0, np.float32(np.nan), np.take_along_axis(within, np.maximum(last, 0)[:, None], axis=1)[:, 0]).astype(np.float32)
 
 
 def _padded(rows: list[Rows]) -> Rows:
@@ -236,7 +242,9 @@ class Chooser:
             picked.keep(columns)
         if self._config.fill == "repeat":
             picked.repeat()
-        return anchors, dropped, picked.negatives()
+        negatives = picked.negatives()
+        alone = {next(iter(self._config.active_sources)): negatives.ranks}
+        return anchors, dropped, replace(negatives, sources=negatives.sources or alone)
 
     def _climb(self, anchors: Candidates, dropped: Codes, width: int) -> Picked:
         """The `width` candidates each anchor prefers, rung by rung. A shorter list is the beginning of a longer one."""

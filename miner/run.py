@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PASS = (
     *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "dtype"),
-    *("similarity", "sources", "index", "depth", "max_depth", "evidence", "min_grade"),
+    *("similarity", "sources", "rrf_k", "index", "depth", "max_depth", "evidence", "min_grade"),
 )
 """Settings that pass 1 has used up: an export cannot change them."""
 
@@ -361,8 +361,12 @@ def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
     rank = np.empty(len(dataset.queries), dtype=np.int64)
     rank[dataset.queries.id_order] = np.arange(len(rank))
     order = np.argsort(rank[queries], kind="stable")
-    rest = (np.concatenate([getattr(part, name) for part in parts])[order] for name in ("rows", "scores", "ranks", "tiers"))
-    return Negatives(queries[order], positives[order], known[order], *rest)
+    rows, scores, ranks, tiers = (np.concatenate([getattr(part, name) for part in parts])[order] for name in _CHOSEN)
+    sources = {name: np.concatenate([part.sources[name] for part in parts])[order] for name in parts[0].sources}
+    return Negatives(queries[order], positives[order], known[order], rows, scores, ranks, tiers, sources)
+
+
+_CHOSEN = ("rows", "scores", "ranks", "tiers")
 
 
 def _adopt(dataset: Dataset, folder: Path) -> Dataset:

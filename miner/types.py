@@ -284,6 +284,7 @@ class Negatives:
 
     queries int64 (B,); positives int32 (B, P), positive_scores float32 (B, P): what each anchor's rows are exported with, -1 / NaN padded.
     rows int32 (B, M), scores float32 (B, M), ranks int32 (B, M) 1-based among everything retrieved, tiers uint8 (B, M).
+    sources: {name: (B, M)}, the rank at which each source found it, 0 where it did not.
     """
 
     queries: Ints
@@ -293,6 +294,7 @@ class Negatives:
     scores: Floats
     ranks: Rows
     tiers: Codes
+    sources: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.queries)

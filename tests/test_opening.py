@@ -1,17 +1,26 @@
 """Sources from the config: what is opened, what the manifest says of it, and runs without any model."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
-from worlds import dataset_of, make
+from worlds import Prescribed, dataset_of, make
 
-from miner.config import MiningConfig
+from miner.candidates import CandidateWriter, read_blocks
+from miner.config import MiningConfig, Runtime
 from miner.errors import ConfigError
+from miner.opening import open_source
+from miner.pipeline import retrieve
+from miner.read import read_inline
 from miner.run import export, mine
 
 
 @pytest.fixture
 def dataset(tmp_path):
-    return dataset_of(make(4, passages=60, queries=12), into=tmp_path / "given")
+    rng = np.random.default_rng(4)
+    passages = [{"id": f"p{i}", "text": " ".join(f"w{j}" for j in rng.integers(0, 60, 6))} for i in range(60)]
+    queries = [{"id": f"q{i}", "text": f"w{i} w{i + 7} w{i + 9}", "positives": [f"p{i}"]} for i in range(12)]
+    return read_inline(queries, passages, tmp_path / "given")
 
 
 def test_bm25_alone_needs_no_model(dataset, tmp_path):
@@ -39,6 +48,41 @@ def test_the_default_is_the_config_s_own_model(tiny_model, dataset, tmp_path):
     ]
     assert len({run.file.read_bytes() for run in runs}) == 1
     assert runs[0].manifest["retrieval"]["sources"]["dense"]["fingerprints"] == runs[2].manifest["model"]["fingerprints"]
+
+
+def test_two_sources_from_search_to_export(tiny_model, dataset, tmp_path):
+    """Ranks of both in the file, each candidate's also in the stored ones; the same bytes from one thread as from two; export keeps them."""
+    config = MiningConfig.of(model=str(tiny_model), sources=("dense", "bm25"), depth=20, max_depth=40, columns=("ids", "ranks", "sources"))
+    runs = [mine(dataset, config, out=tmp_path / f"{threads}", runtime=Runtime.of(threads=threads)) for threads in (1, 2)]
+    assert runs[0].file.read_bytes() == runs[1].file.read_bytes()
+    assert list(runs[0].manifest["retrieval"]["sources"]) == ["dense", "bm25"]
+    found = [word.partition(":") for row in runs[0].rows() for word in row["sources"]]
+    assert {name for name, _, _ in found} == {"dense", "bm25"}
+    assert all(1 <= int(rank) <= 40 for _, _, rank in found)
+    again = export(runs[0], MiningConfig.of(**(config.model_dump() | {"output_format": "labeled-pair"})), out=tmp_path / "pairs.parquet")
+    assert again.differences() == []
+    assert {len(row["sources"]) > 0 for row in again.rows()} == {True, False}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_read_back_is_what_was_judged(tmp_path, seed):
+    """Bar, background and evidence of a pool that was deepened are the same in memory and from the file; one source's rank is the rank."""
+    world, config = make(seed, passages=60, queries=12), MiningConfig.of(depth=8, max_depth=30, sources=("dense", "bm25"), model="m")
+    dataset = dataset_of(world, into=tmp_path / "given")
+    with ExitStack() as stack:
+        source = open_source(dataset, config, {"dense": Prescribed(world)}, tmp_path, lambda name: stack)
+    (block,) = retrieve(dataset, source, config)
+    writer = CandidateWriter(tmp_path / "candidates", dataset, {"depth": config.depth})
+    writer.write(0, block)
+    stored = next(read_blocks(tmp_path / "candidates"))
+    assert len(stored) == len(block.parts)
+    for part, read in zip(sorted(block.parts, key=lambda part: part.rows.shape[1]), stored, strict=True):
+        for name in ("queries", "rows", "scores", "bar", "background"):
+            assert np.array_equal(getattr(part, name), getattr(read, name), equal_nan=True), name
+        assert list(part.evidence) == list(read.evidence)
+        assert all(np.array_equal(part.evidence[name], read.evidence[name], equal_nan=True) for name in part.evidence)
+        own = np.where(part.evidence["rank:dense"][:, : config.depth] > 0, part.scores[:, : config.depth], np.inf)
+        assert part.background.tolist() == own.min(axis=1).tolist()
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,9 @@ def test_the_background_is_the_last_score_within_depth():
     """However deep the query was searched; padding is no score."""
     nan = math.nan
     scores = np.array([[0.9, 0.5, 0.1, 0.0], [0.4, 0.3, nan, nan], [nan, nan, nan, nan]], dtype=np.float32)
-    assert np.array_equal(background(scores, 3), np.array([0.1, 0.3, nan], dtype=np.float32), equal_nan=True)
-    assert np.array_equal(background(scores, 9), np.array([0.0, 0.3, nan], dtype=np.float32), equal_nan=True)
-    assert np.isnan(background(scores[:, :0], 3)).all()
+    assert np.array_equal(background(scores, {}, 3), np.array([0.1, 0.3, nan], dtype=np.float32), equal_nan=True)
+    assert np.array_equal(background(scores, {}, 9), np.array([0.0, 0.3, nan], dtype=np.float32), equal_nan=True)
+    assert np.isnan(background(scores[:, :0], {}, 3)).all()
 
 
 def bare(**given):

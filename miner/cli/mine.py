@@ -33,6 +33,7 @@ def mine(  # the flags are the fields of the config, one for one
     dtype: o.Dtype = None,
     similarity: o.Similarity = None,
     source: o.Source = None,
+    rrf_k: o.RrfK = None,
     index: o.Index = None,
     depth: o.Depth = None,
     max_depth: o.MaxDepth = None,

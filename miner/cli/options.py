@@ -62,6 +62,7 @@ Similarity = Annotated[str | None, option("similarity", "cosine, dot or euclidea
 Source = Annotated[
     Words, option("source", "where candidates come from, the first judges: dense, dense:model=PATH, bm25[:k1=K,b=B] [dense]", RETRIEVE)
 ]
+RrfK = Annotated[int | None, option("rrf-k", "several sources are pooled by 1 / (K + rank) [60]", RETRIEVE)]
 Index = Annotated[str | None, option("index", "exact, or a FAISS factory string such as IVF1024,Flat [exact]", RETRIEVE)]
 Depth = Annotated[int | None, option("depth", "candidates retrieved per query [200]", RETRIEVE)]
 MaxDepth = Annotated[int | None, option("max-depth", "the same, for queries that ran short [1000]", RETRIEVE)]
@@ -95,7 +96,7 @@ OUTPUT_FORMATS = (
     "msmarco, gpl, beir or trec"
 )
 Format = Annotated[str | None, option("output-format", f"{OUTPUT_FORMATS} [triplet]", WRITE)]
-Column = Annotated[Words, option("column", "add columns: ids, scores, ranks, tiers, extra", WRITE)]
+Column = Annotated[Words, option("column", "add columns: ids, scores, ranks, tiers, sources, extra", WRITE)]
 Out = Annotated[str | None, option("out", "a run folder, a file (.jsonl .jsonl.gz .jsonl.zst .json .parquet), or - for stdout", WRITE)]
 Kind = Annotated[
     str | None,

@@ -14,7 +14,7 @@ def passage_of(passage: Passage, id_name: str | None, columns: Collection[str]) 
     """The passage as an object; score, rank and tier where they are asked for."""
     found: dict[str, Any] = {id_name: passage.id} if id_name else {}
     found |= {"title": passage.title, "text": passage.body}
-    for column, name in (("scores", "score"), ("ranks", "rank"), ("tiers", "tier")):
+    for column, name in (("scores", "score"), ("ranks", "rank"), ("tiers", "tier"), ("sources", "sources")):
         if column in columns:
             found[name] = getattr(passage, name)
     return found

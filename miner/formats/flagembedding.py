@@ -14,7 +14,7 @@ from miner.formats.cells import Row
 from miner.formats.rows import Format, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
-OURS = re.compile(r"query(_id)?|(pos|neg)(_id|_scores)?|neg_(ranks|tiers)")
+OURS = re.compile(r"query(_id)?|(pos|neg)(_id|_scores)?|neg_(ranks|tiers|sources)")
 
 
 def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -35,6 +35,8 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
             row["neg_ranks"] = [passage.rank for passage in found]
         if "tiers" in columns:
             row["neg_tiers"] = [passage.tier for passage in found]
+        if "sources" in columns:
+            row["neg_sources"] = [list(passage.sources) for passage in found]
         yield add_extra(row, merged_extra(positives), OURS)
 
 

@@ -27,6 +27,8 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
                 row["ranks"] = [passage.rank for passage in passages]
             if "tiers" in columns:
                 row["tiers"] = [passage.tier for passage in passages]
+            if "sources" in columns:
+                row["sources"] = [list(passage.sources) for passage in passages]
             yield add_extra(row, positive.extra)
 
 

@@ -39,6 +39,8 @@ def _row(query: Query, passage: Passage, label: int, columns: Collection[str]) -
         row["rank"] = passage.rank
     if "tiers" in columns:
         row["tier"] = passage.tier
+    if "sources" in columns:
+        row["sources"] = list(passage.sources)
     return add_extra(row, passage.extra)
 
 

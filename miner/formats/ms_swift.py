@@ -14,7 +14,7 @@ from miner.formats.cells import Row, kind
 from miner.formats.rows import Format, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
-OURS = re.compile(r"(positive_|negative_)?messages|anchor_id|positive_id|negative_ids|scores|ranks|tiers")
+OURS = re.compile(r"(positive_|negative_)?messages|anchor_id|positive_id|negative_ids|scores|ranks|tiers|sources")
 
 
 def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -34,6 +34,8 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
                 row["ranks"] = [negative.rank for negative in found]
             if "tiers" in columns:
                 row["tiers"] = [negative.tier for negative in found]
+            if "sources" in columns:
+                row["sources"] = [list(negative.sources) for negative in found]
             yield add_extra(row, positive.extra, OURS)
 
 

@@ -30,6 +30,8 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
                 row["ranks"] = [negative.rank for negative in found]
             if "tiers" in columns:
                 row["tiers"] = [negative.tier for negative in found]
+            if "sources" in columns:
+                row["sources"] = [list(negative.sources) for negative in found]
             yield add_extra(row, positive.extra)
 
 

@@ -64,6 +64,8 @@ def _document(passage: Passage, columns: Collection[str]) -> dict[str, Any]:
         found["rank"] = passage.rank
     if "tiers" in columns:
         found["tier"] = passage.tier
+    if "sources" in columns:
+        found["sources"] = list(passage.sources)
     return found
 
 

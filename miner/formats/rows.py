@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from miner.types import Dataset, Floats, Ints, Negatives, Rows, Texts, join_title
 
-RESERVED = re.compile(r"(anchor|positive)(_id)?|negative(_[0-9]+|_ids?)?|passage_ids?|(label|score|rank|tier)s?")
+RESERVED = re.compile(r"(anchor|positive)(_id)?|negative(_[0-9]+|_ids?)?|passage_ids?|(label|score|rank|tier)s?|sources")
 """Column names that are ours in every format, written or not: a trainer reads `label` or `score` whoever put it there."""
 
 
@@ -50,7 +50,7 @@ class TrainingRow:
         return tuple(text for text, label in zip(self.passages, self.labels, strict=True) if label == 0)
 
 
-COLUMNS = frozenset({"ids", "scores", "ranks", "tiers", "extra"})
+COLUMNS = frozenset({"ids", "scores", "ranks", "tiers", "sources", "extra"})
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,10 @@ class Query(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """A passage as it is written. score None: not known. rank and tier are 0 and extra may be filled for a positive."""
+    """A passage as it is written. score None: not known. rank and tier are 0 and extra may be filled for a positive.
+
+    sources: `name:rank` of every source that found it, in the order of the config.
+    """
 
     row: int
     title: str
@@ -120,6 +123,7 @@ class Passage(NamedTuple):
     score: float | None
     rank: int = 0
     tier: int = 0
+    sources: tuple[str, ...] = ()
     extra: Mapping[str, Any] = {}
 
     @property
@@ -150,18 +154,26 @@ def anchors(dataset: Dataset, negatives: Negatives, columns: Collection[str]) ->
         shortest(negatives.scores),
         negatives.ranks.tolist(),
         negatives.tiers.tolist(),
+        _sources(negatives) if "sources" in columns else [[()] * negatives.rows.shape[1]] * len(negatives),
         strict=True,
     )
-    for query, positives, positive_scores, rows, scores, ranks, tiers in lists:
+    for query, positives, positive_scores, rows, scores, *more in lists:
         yield Anchor(
             Query(query, join_title(*queries[query][:2]), queries[query][2]),
             [
-                Passage(row, *passages[row], score, 0, 0, extras.get((query, row), {}))
+                Passage(row, *passages[row], score, 0, 0, (), extras.get((query, row), {}))
                 for row, score in zip(positives, positive_scores, strict=True)
                 if row >= 0
             ],
-            [Passage(row, *passages[row], *rest) for row, *rest in zip(rows, scores, ranks, tiers, strict=True) if row >= 0],
+            [Passage(row, *passages[row], *rest) for row, *rest in zip(rows, scores, *more, strict=True) if row >= 0],
         )
+
+
+def _sources(negatives: Negatives) -> list[list[tuple[str, ...]]]:
+    """`name:rank` of every source that found each negative."""
+    names, count = list(negatives.sources), negatives.rows.shape[1]
+    ranks = np.stack([negatives.sources[name] for name in names], axis=-1).tolist() if names else [[()] * count] * len(negatives)
+    return [[tuple(f"{name}:{rank}" for name, rank in zip(names, each, strict=True) if rank) for each in row] for row in ranks]
 
 
 def shortest(scores: Floats) -> list[list[float | None]]:

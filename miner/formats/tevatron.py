@@ -16,7 +16,7 @@ from miner.formats.context import passage_of, read_contexts
 from miner.formats.rows import Format, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
-OURS = re.compile(r"query(_id|_text)?|(positive|negative)_(passages|document_ids|scores|ranks|tiers)")
+OURS = re.compile(r"query(_id|_text)?|(positive|negative)_(passages|document_ids|scores|ranks|tiers|sources)")
 MAIN, CORPUS = "train.jsonl", "corpus.jsonl"
 
 
@@ -79,7 +79,7 @@ def beside_v2(dataset: Dataset) -> Iterator[tuple[str, Iterable[Any]]]:
 
 def _lists(side: str, passages: list[Passage], columns: Collection[str]) -> dict[str, Any]:
     row: dict[str, Any] = {f"{side}_document_ids": [passage.id for passage in passages]}
-    for column, name in (("scores", "score"), ("ranks", "rank"), ("tiers", "tier")):
+    for column, name in (("scores", "score"), ("ranks", "rank"), ("tiers", "tier"), ("sources", "sources")):
         if column in columns:
             row[f"{side}_{column}"] = [getattr(passage, name) for passage in passages]
     return row

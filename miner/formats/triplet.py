@@ -7,7 +7,7 @@ from typing import Any
 
 from miner.formats.cells import Row
 from miner.formats.pair import pair_columns
-from miner.formats.rows import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.rows import RESERVED, Format, Passage, Query, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 
@@ -16,16 +16,22 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
     for query, positives, found in anchors(dataset, negatives, columns):
         for positive in positives:
             for negative in found:
-                row: dict[str, Any] = {"anchor": query.text, "positive": positive.text, "negative": negative.text}
-                if "ids" in columns:
-                    row |= {"anchor_id": query.id, "positive_id": positive.id, "negative_id": negative.id}
-                if "scores" in columns:
-                    row["scores"] = [positive.score, negative.score]
-                if "ranks" in columns:
-                    row["rank"] = negative.rank
-                if "tiers" in columns:
-                    row["tier"] = negative.tier
-                yield add_extra(row, positive.extra)
+                yield add_extra(_row(query, positive, negative, columns), positive.extra)
+
+
+def _row(query: Query, positive: Passage, negative: Passage, columns: Collection[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {"anchor": query.text, "positive": positive.text, "negative": negative.text}
+    if "ids" in columns:
+        row |= {"anchor_id": query.id, "positive_id": positive.id, "negative_id": negative.id}
+    if "scores" in columns:
+        row["scores"] = [positive.score, negative.score]
+    if "ranks" in columns:
+        row["rank"] = negative.rank
+    if "tiers" in columns:
+        row["tier"] = negative.tier
+    if "sources" in columns:
+        row["sources"] = list(negative.sources)
+    return row
 
 
 def read(row: Row) -> TrainingRow:

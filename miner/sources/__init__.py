@@ -2,8 +2,9 @@
 
 from miner.sources.bm25 import BM25
 from miner.sources.dense import Dense
+from miner.sources.fused import Fused
 from miner.sources.parts import BM25Part, DensePart, Part
 
-__all__ = ["BM25", "SOURCES", "Dense", "Part"]
+__all__ = ["BM25", "SOURCES", "Dense", "Fused", "Part"]
 
 SOURCES: dict[str, type[Part]] = {"dense": DensePart, "bm25": BM25Part}

@@ -30,14 +30,14 @@ class BM25:
 
     scale = "bm25"
     similarity = "bm25"
-    passages = None
+    passages = queries = None
     """It has no vectors."""
 
     def __init__(self, dataset: Dataset, work: Path, k1: float = 0.9, b: float = 0.4) -> None:
         """`work` holds the index, memory-mapped. k1: how soon more of the same word stops to count; b: how much length counts against."""
         self.passage_rows, self.position = distinct(dataset.corpus)
         self._postings, vocabulary = build(_of(dataset.corpus, self.passage_rows), work, k1, b)
-        self._queries = _Queries(_of(dataset.queries, np.arange(len(dataset.queries))), vocabulary)
+        self._asked = _Queries(_of(dataset.queries, np.arange(len(dataset.queries))), vocabulary)
         self._sample = self._postings.sample(max(1, len(self.passage_rows) // SAMPLE))
         self._told = {"source": "bm25", "k1": k1, "b": b, "terms": len(vocabulary), "content": _content(self._postings, vocabulary)}
 
@@ -46,7 +46,7 @@ class BM25:
         depth = min(depth, len(self.passage_rows))
         rows, scores = np.full((len(queries), depth), -1, dtype=np.int32), np.full((len(queries), depth), np.nan, dtype=np.float32)
         for place, query in enumerate(queries.tolist()):
-            every = self._postings.scores(self._queries[query])
+            every = self._postings.scores(self._asked[query])
             found = best(every, depth)
             rows[place, : len(found)], scores[place, : len(found)] = self.passage_rows[found], every[found]
         return Found(rows, scores)
@@ -56,14 +56,12 @@ class BM25:
         out = np.full(rows.shape, np.nan, dtype=np.float32)
         for place, query in enumerate(queries.tolist()):
             there = rows[place] >= 0
-            out[place, there] = self._postings.score(self._queries[query], self.position[rows[place, there]])
+            out[place, there] = self._postings.score(self._asked[query], self.position[rows[place, there]])
         return out
 
     def above(self, queries: Ints, bar: Floats) -> NDArray[np.float64]:
         """Shape (B,): about how many passages score above `bar` (B,), from an even sample of some 1,024."""
-        counts = [
-            (self._sample.scores(self._queries[query]) > low).sum() for query, low in zip(queries.tolist(), bar.tolist(), strict=True)
-        ]
+        counts = [(self._sample.scores(self._asked[query]) > low).sum() for query, low in zip(queries.tolist(), bar.tolist(), strict=True)]
         return np.array(counts, dtype=np.float64) * (self._postings.count / max(1, self._sample.count))
 
     def measure_recall(self, depth: int) -> float | None:

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -113,9 +114,23 @@ def test_rows_do_not_depend_on_where_blocks_are_cut(name, dataset, negatives_of)
     negatives = negatives_of(9)
     whole = list(FORMATS[name].write(dataset, negatives, ALL))
     parts = [slice(0, 5), slice(5, 6), slice(6, 12)]
-    fields = [field.name for field in dataclasses.fields(negatives)]
+    fields = [field.name for field in dataclasses.fields(negatives) if field.name != "sources"]
     cut = [dataclasses.replace(negatives, **{name: getattr(negatives, name)[part] for name in fields}) for part in parts]
     assert [row for block in cut for row in FORMATS[name].write(dataset, block, ALL)] == whole
+
+
+@pytest.mark.parametrize("name", [name for name, shape in FORMATS.items() if "sources" in shape.room])
+def test_who_found_a_negative_at_which_rank(name, dataset, negatives_of, read_back):
+    """`name:rank` of every source that found it; the column is ours, and no column of the user's."""
+    negatives = negatives_of(2)
+    found = negatives.rows >= 0
+    sources = {"dense": np.where(found, 3, 0), "bm25": np.where(found & (negatives.rows % 2 == 0), 17, 0)}
+    negatives = dataclasses.replace(negatives, sources=sources)
+    written = orjson.dumps(list(FORMATS[name].write(dataset, negatives, ("sources",)))).decode()
+    even = (negatives.rows % 2 == 0)[found].sum()
+    assert '["dense:3"]' in written
+    assert '["dense:3","bm25:17"]' in written or not even
+    assert not any(row.extra for row in read_back(name, ("sources",), negatives))
 
 
 SHAPES = {
