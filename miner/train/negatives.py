@@ -80,7 +80,8 @@ def _block(
         for array, source in zip(taken, seen.told(columns), strict=True):
             array[place, : len(columns)] = source
         made.anchors[key] = seen.anchor(columns)
-    return Negatives(negatives.queries, negatives.positives, negatives.positive_scores, *taken)
+    rows, scores, ranks, tiers = taken
+    return Negatives(negatives.queries, negatives.positives, negatives.positive_scores, rows, scores, ranks, tiers)
 
 
 def _judge_old(seen: _Seen, key: Key, book: Notebook, last: dict[Key, Anchor], made: Round) -> list[int]:
