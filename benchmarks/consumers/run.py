@@ -34,7 +34,7 @@ CONSUMERS = {
     ),
     "beir": ([TORCH, "beir==2.2.0"], []),
     "colbert": ([TORCH, "transformers==4.48.3", "GitPython", "ujson", "tqdm", "numpy", "scipy", "python-dotenv"], ["colbert-ai==0.2.22"]),
-    "gpl": ([TORCH, "sentence-transformers==2.7.0", "transformers==4.48.3", "beir==2.0.0", "easy-elasticsearch"], ["gpl==0.1.4"]),
+    "gpl": ([TORCH, "sentence-transformers==5.3.0", "transformers==5.3.0", "beir==2.2.0", "easy-elasticsearch"], ["gpl==0.1.4"]),
     "nemo": ([TORCH, "transformers", "datasets", "pillow"], ["nemo-automodel==0.7.0"]),
     "ms_swift": ([TORCH, "ms-swift==4.6.0"], []),
 }
