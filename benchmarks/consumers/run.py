@@ -21,11 +21,24 @@ from miner.formats import FORMATS, read_training
 from miner.run import export, mine
 
 HERE = Path(__file__).parent
+SECONDS = 300
+"""What one consumer may take."""
+
 TORCH = "torch==2.13.0+cpu"
 CONSUMERS = {
     "sentence_transformers": ([TORCH, "sentence-transformers==6.2.0", "datasets==5.2.0", "accelerate"], []),
     "flagembedding": (
-        [TORCH, "transformers", "datasets", "accelerate", "peft", "sentencepiece", "protobuf", "ir-datasets", "sentence-transformers"],
+        [
+            TORCH,
+            "transformers==5.3.0",
+            "datasets",
+            "accelerate",
+            "peft",
+            "sentencepiece",
+            "protobuf",
+            "ir-datasets",
+            "sentence-transformers",
+        ],
         ["FlagEmbedding==1.4.2"],
     ),
     "pylate": (
@@ -92,8 +105,17 @@ def consume(name: str, args, folder: Path, envs: Path) -> dict:
         return {"ok": False, "why": f"its environment could not be made: pip ended with {error.returncode}"}
     installed = time.perf_counter()
     command = [python, HERE / f"with_{name}.py", folder, args.trained]
-    environ = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "HF_HOME": str(folder / "hf"), "HOME": str(folder), "PATH": f"{python.parent}:/usr/bin:/bin"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+    environ = {
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "HF_HOME": str(folder / "hf"),
+        "HOME": str(folder),
+        "PATH": f"{python.parent}:/usr/bin:/bin",
+    }
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return {"ok": False, "why": f"it took more than {SECONDS} s"}
     told = [line.removeprefix("RESULT ") for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode or not told:
         return {"ok": False, "why": (done.stderr.strip().splitlines() or ["it said nothing"])[-1], "tail": done.stderr[-1500:]}
@@ -120,7 +142,10 @@ def main() -> None:
         folder = Path(scratch) / "files"
         folder.mkdir()
         counts = export_all(args, folder)
-        found = {name: consume(name, args, folder, args.envs or Path(scratch) / "envs") for name in args.only or CONSUMERS}
+        found = {}
+        for name in args.only or CONSUMERS:
+            found[name] = consume(name, args, folder, args.envs or Path(scratch) / "envs")
+            print(json.dumps({name: found[name]}), flush=True)
     told = {
         "data": Path(args.data).name,
         "model": Path(args.model).name,
@@ -129,7 +154,6 @@ def main() -> None:
         "rows": counts,
     }
     args.out.write_text(json.dumps({**told, "consumers": found}, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
     sys.exit(not all(consumer["ok"] for consumer in found.values()))
 
 
