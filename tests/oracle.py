@@ -340,7 +340,7 @@ def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate],
         kept = [candidate for candidate, reason in zip(seen, reasons, strict=True) if reason is None and candidate not in chosen]
         if tier == 0:
             kept = [candidate for candidate in kept if candidate.rank <= config.depth]
-        value = priorities(world, config, query, kept, bar, tier)
+        value = priorities(world, config, query, kept, max(bar, quartile) if tier == 2 else bar, tier)
         order = sorted(kept, key=lambda candidate: -value[candidate.id])
         if config.judged == "prefer":
             order.sort(key=lambda candidate: candidate.judged != 1)

@@ -17,7 +17,7 @@ from miner.sources import dense
 slow = settings(deadline=None)
 
 
-@settings(slow, max_examples=200)
+@settings(slow, max_examples=20)
 @given(
     world=worlds,
     config=configs(),

@@ -47,7 +47,7 @@ def config(tiny_model):
     return MiningConfig.of(model=str(tiny_model), depth=12, max_depth=12, negatives=3, columns=COLUMNS, filters=("near_positive:off",))
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**32), similarity=st.sampled_from(["cosine", "dot", "euclidean"]))
 def test_a_file_of_triplets_is_the_oracles(tmp_path_factory, seed, similarity):
     """From files on disk to a training file: ids, ranks, tiers and order."""
