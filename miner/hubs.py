@@ -46,13 +46,14 @@ class Crowd:
         self._used: dict[int, int] = {}
         self._passed_over = 0
 
-    def waiting(self, anchors: Candidates) -> Candidates:
-        """Those of which a (longer) list is wanted."""
-        return anchors.take(np.flatnonzero(self._waiting[self._numbers(anchors)]))
-
-    def add(self, anchors: Candidates, rows: Rows) -> None:
-        """The preferences (B, width) of some anchors, the first first, -1 behind the last."""
+    def waiting(self, anchors: Candidates) -> tuple[Candidates, Ints]:
+        """Those of which a (longer) list is wanted, and their numbers: of some of a query's anchors these can no longer be counted."""
         numbers = self._numbers(anchors)
+        wanted = np.flatnonzero(self._waiting[numbers])
+        return anchors.take(wanted), numbers[wanted]
+
+    def add(self, numbers: Ints, rows: Rows) -> None:
+        """The preferences (B, width) of some anchors, the first first, -1 behind the last."""
         if rows.shape[1] == self._lists.shape[1]:
             self._lists[numbers] = rows
         else:

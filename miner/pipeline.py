@@ -226,10 +226,10 @@ class Chooser:
         """Settle what each anchor gets under the hub cap: `parts()` gives all candidates of the run, each time. Without a cap: nothing."""
         while self._crowd and not self._crowd.settled:
             for part in parts():
-                anchors = self._crowd.waiting(self._anchors(part))
+                anchors, numbers = self._crowd.waiting(self._anchors(part))
                 if len(anchors):
                     preferred = self._climb(anchors, self._judge(anchors, self._filters), self._crowd.width)
-                    self._crowd.add(anchors, preferred.negatives().rows)
+                    self._crowd.add(numbers, preferred.negatives().rows)
             self._crowd.settle()
 
     def choose(self, candidates: Candidates) -> tuple[Candidates, Codes, Negatives]:
