@@ -124,11 +124,29 @@ def _inspect(name: str) -> None:
     if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
         raise ModelError(f"'{name}' is no model folder: it has neither modules.json nor config.json")
     for file in sorted(folder.rglob("*")):
-        if file.suffix in PICKLES and file.name.startswith(("pytorch_model", "model")) and not list(file.parent.glob("*.safetensors")):
+        # Only these names are loaded instead of a pickle: any other file beside it is a decoy.
+        safe = any((file.parent / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json"))
+        if file.suffix in PICKLES and file.name.startswith(("pytorch_model", "model")) and not safe:
             raise ModelError(f"'{file}' holds pickled weights, which can run code; save the model as safetensors")
     for kind in _module_types(folder / "modules.json"):
         if not kind.startswith("sentence_transformers."):
             raise ModelError(f"'{name}' wants to run module '{kind}', which is not part of sentence-transformers")
+    _inspect_activations(folder)
+
+
+def _inspect_activations(folder: Path) -> None:
+    """Refuse an activation that is not torch's: it would be left out in silence, and the vectors be another model's."""
+    for config in sorted(folder.glob("*/config.json")):
+        activation = _activation(config)
+        if not activation.startswith("torch."):
+            raise ModelError(f"'{config}' wants the activation '{activation}', which is not part of torch")
+
+
+def _activation(path: Path) -> str:
+    """The activation function a module's config names; one of torch's where it names none or cannot be read."""
+    with suppress(ValueError, AttributeError):
+        return str(json.loads(path.read_text(encoding="utf-8")).get("activation_function", "torch."))
+    return "torch."
 
 
 def _module_types(path: Path) -> list[str]:

@@ -120,6 +120,25 @@ def test_pickled_weights_are_refused(tiny_bert, tmp_path):
         load(tmp_path / "m")
 
 
+def test_a_decoy_does_not_make_a_pickle_safe(tiny_bert, tmp_path):
+    """Only the file that would be loaded instead counts, not any other beside it."""
+    shutil.copytree(tiny_bert, tmp_path / "m")
+    (tmp_path / "m" / "2_Dense").mkdir()
+    for name in ("pytorch_model.bin", "decoy.safetensors"):
+        (tmp_path / "m" / "2_Dense" / name).write_bytes(b"")
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin' holds pickled weights"):
+        load(tmp_path / "m")
+
+
+def test_an_unknown_activation_is_refused(tiny_bert, tmp_path):
+    """Its module would be loaded without it."""
+    shutil.copytree(tiny_bert, tmp_path / "m")
+    (tmp_path / "m" / "2_Dense").mkdir()
+    (tmp_path / "m" / "2_Dense" / "config.json").write_text('{"activation_function": "evilact.Boom"}')
+    with pytest.raises(ModelError, match=r"wants the activation 'evilact\.Boom', which is not part of torch"):
+        load(tmp_path / "m")
+
+
 @pytest.mark.parametrize("kind", ["canary.Canary", "os.system", "sentence_transformersx.Evil", ""])
 def test_foreign_modules_are_refused_and_never_run(tiny_model, tmp_path, kind, monkeypatch):
     """modules.json may only name sentence-transformers' own; a Python file in the folder is not executed."""
