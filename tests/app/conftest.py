@@ -68,6 +68,12 @@ def free_port_number():
         return taken.getsockname()[1]
 
 
+@pytest.fixture(scope="session")
+def new_port():
+    """A function that finds a port nobody has, for fixtures that live longer than one test."""
+    return free_port_number
+
+
 @pytest.fixture
 def free_port():
     return free_port_number()

@@ -16,11 +16,9 @@ from miner.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
-def address(start_server, model, tmp_path_factory):
+def address(start_server, model, tmp_path_factory, new_port):
     """A server with a worker of its own."""
-    from conftest import free_port_number
-
-    folder, port = tmp_path_factory.mktemp("remote"), free_port_number()
+    folder, port = tmp_path_factory.mktemp("remote"), new_port()
     environ = {
         "HARDNEG_MODEL": model,
         "HARDNEG_API_KEY": "k",
