@@ -315,7 +315,25 @@ class HardExampleBatches:
         """Scored with the model as it is then."""
         from miner.train.batches import HardExamples
 
-        return HardExamples.of(losses=lambda: row_losses(given.rows, given.now), **asdict(self))
+        return HardExamples.of(losses=Measured(given), **asdict(self))
+
+
+class Measured:
+    """The losses of a training's rows with the model as it is when called. A trainer pickles its arguments beside every checkpoint, for
+    nobody to read: the training's rows and model stay out of that.
+    """
+
+    def __init__(self, given: Given | None) -> None:
+        self._given = given
+
+    def __call__(self) -> Any:
+        """Shape (rows,)."""
+        if self._given is None:
+            raise ConfigError("a batch sampler taken out of a checkpoint's training_args.bin knows no rows: begin a training instead")
+        return row_losses(self._given.rows, self._given.now)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Measured, (None,)
 
 
 BATCH_SAMPLERS: dict[str, type[Batches]] = {
