@@ -31,15 +31,13 @@ class Defect(NamedTuple):
 DEFECTS = [
     Defect("seed ignored", "noise.py", "np.uint64(seed & 0xFFFFFFFFFFFFFFFF)", "np.uint64(0)", "test_noise.py"),
     Defect("rank off by one", "ladder.py", "np.where(there, at + 1, 0)", "np.where(there, at, 0)", "test_ladder.py test_pipeline.py"),
-    Defect(
-        "> becomes >=", "filters/score.py", "~(candidates.scores > ceiling[:, None])", "~(candidates.scores >= ceiling[:, None])", "filters"
-    ),
+    Defect("> becomes >=", "filters/score.py", "candidates.scores > self.ceiling", "candidates.scores >= self.ceiling", "filters"),
     Defect("|bar| becomes bar", "filters/score.py", "bar - np.abs(bar) * self.relative", "bar - bar * self.relative", "filters"),
     Defect(
         "known positives by row only",
         "evidence/identity.py",
-        "_among(candidates.rows, candidates.positives, self._position)",
-        "_among(candidates.rows, candidates.positives, np.arange(len(self._position)))",
+        "among(candidates.rows, candidates.positives, self._position)",
+        "among(candidates.rows, candidates.positives, np.arange(len(self._position)))",
         "test_pipeline.py",
     ),
     Defect(
@@ -50,7 +48,7 @@ DEFECTS = [
     Defect("writers not locked out", "encode/store.py", "fcntl.LOCK_EX", "fcntl.LOCK_SH", "encode/test_store.py"),
     Defect("torn vectors kept", "encode/store.py", "rows.truncate(len(self._places) * self.dim * 4)", "pass", "encode/test_store.py"),
     Defect("nearest becomes farthest", "evidence/near_positive.py", "np.fmax(out[anchors]", "np.fmin(out[anchors]", "evidence"),
-    Defect("upper quartile", "run.py", "astype(np.float64), 0.25)", "astype(np.float64), 0.75)", "test_run.py"),
+    Defect("upper quartile", "pipeline.py", "astype(np.float64), 0.25)", "astype(np.float64), 0.75)", "test_run.py"),
     Defect("one skipped too few", "filters/window.py", "ranks > self.skip", "ranks >= self.skip", "filters"),
     Defect("copies among candidates kept", "filters/identity.py", '["same_text"] & (1 | 4)', '["same_text"] & 1', "filters"),
     Defect("default not validated", "config.py", "validate_default=True", "validate_default=False", "test_config.py"),
