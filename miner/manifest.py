@@ -7,7 +7,9 @@ import json
 import platform
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +28,20 @@ def manifest(**parts: Any) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Versions of what computes, and the processor's vector instructions FAISS uses."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    found = dict(_installed())
     faiss = sys.modules.get("faiss")
     if faiss is not None and hasattr(faiss, "SIMDConfig"):
         found["faiss-simd"] = str(faiss.SIMDConfig.get_level_name())
+    return found
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Asked once in a process: reading packages' metadata takes longer than choosing a small run's negatives."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for package in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
     return found
 
 
