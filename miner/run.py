@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from miner import manifest as manifests
+from miner import rehearsal
 from miner.candidates import CandidateWriter, about, blocks, deeper_than, read_block
 from miner.choices import chooser as chooser_of
 from miner.config import Inputs, MiningConfig, Runtime
@@ -141,6 +142,9 @@ def mine(
             dataset = _adopt(data, place.folder) if isinstance(data, Dataset) else read(data, place.folder / "dataset", config.min_grade)
         with work.stage("load model"):
             vectors = open_vectors(data, config, work.runtime, model, work.progress)
+        if rehearsal.worth(dataset):
+            with work.stage("rehearse"), storing(place.folder):
+                _rehearse(dataset, vectors, work, place)
         if place.begin(_made_from(dataset, vectors, config), resume):
             log.info("going on with the blocks of an interrupted run")
         with tempfile.TemporaryDirectory(dir=place.folder, prefix=".vectors-") as scratch, storing(place.folder):
@@ -162,6 +166,28 @@ def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningC
         "models": {name: each.describe() for name, each in vectors.items()},
         "versions": {name: version for name, version in manifests.versions().items() if name != "faiss-simd"},
     }
+
+
+def _rehearse(dataset: Dataset, vectors: Mapping[str, Vectors], work: _Work, place: Target) -> None:
+    """Room on the disk, then every stage of this run on ten queries, beside it."""
+    rehearsal.check_room(rehearsal.room(dataset, vectors, work.config), place.folder, work.runtime.cache)
+    tried = _Work(rehearsal.settings(work.config, vectors), work.runtime, None)
+
+    def passes(small: Dataset) -> tuple[Path, str, int]:
+        name = "triplets.jsonl" if place.file == "-" else Path(place.file).name
+        inside = Target(folder, str(folder / name), folder, name)
+        _first_pass(small, rehearsal.trial(vectors), tried, inside, _made(folder / "scratch"))
+        _second_pass(small, tried, inside, {"inputs": None, "model": _first_model(vectors), "files": {}})
+        return folder / name, tried.config.output_format, Run(folder).report["rows_written"]
+
+    with tempfile.TemporaryDirectory(dir=place.folder, prefix=".rehearsal-") as path:
+        folder = Path(path)
+        rehearsal.rehearse(dataset, folder, passes)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def plan(inputs: Inputs, config: MiningConfig, runtime: Runtime) -> dict[str, Any]:

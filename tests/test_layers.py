@@ -41,13 +41,15 @@ MAY = {
     "miner.pipeline": LOW | {f"miner.{name}" for name in ("config", "distinct", "evidence", "hubs", "ladder")},
     "miner.candidates": NOUNS | {"miner.pipeline"},
     "miner.manifest": NOUNS | {"miner.formats"},
+    "miner.sample": LOW | {"miner.evidence.identity", "miner.read"},
+    "miner.rehearsal": NOUNS | {f"miner.{name}" for name in ("config", "encode", "formats", "indexes", "sample")},
     "miner.target": NOUNS | {"miner.formats"},
     "miner.run": LOW
     | {
         f"miner.{name}"
         for name in (
             *("candidates", "config", "crew", "encode", "evidence", "formats", "indexes", "manifest", "page", "pipeline", "read", "report"),
-            *("choices", "opening", "target"),
+            *("choices", "opening", "rehearsal", "target"),
         )
     },
     # what looks back at runs

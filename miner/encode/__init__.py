@@ -7,5 +7,6 @@ from miner.encode.model import Encoder, load_encoder
 from miner.encode.precomputed import Precomputed
 from miner.encode.store import Store, prune, stores
 from miner.encode.stored import StoredVectors
+from miner.encode.trial import TrialVectors
 
-__all__ = ["Encoder", "Precomputed", "Store", "StoredVectors", "load_encoder", "prune", "stores"]
+__all__ = ["Encoder", "Precomputed", "Store", "StoredVectors", "TrialVectors", "load_encoder", "prune", "stores"]

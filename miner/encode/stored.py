@@ -14,7 +14,7 @@ import numpy as np
 from miner.encode.model import Encoder
 from miner.encode.store import Keys, Store, keys_of
 from miner.errors import ModelError
-from miner.types import Dataset, Floats, Ints, Progress, Rows, Side, Similarity, Texts
+from miner.types import Bools, Dataset, Floats, Ints, Progress, Rows, Side, Similarity, Texts
 
 BLOCK_CHARS = 2**19
 BLOCK_TEXTS = 4096
@@ -66,6 +66,15 @@ class StoredVectors:
         source = store.vectors()
         for start in range(0, len(places), READ_ROWS):
             out[start : start + READ_ROWS] = source[places[start : start + READ_ROWS]]
+
+    def known(self, texts: Texts, rows: Ints, side: Side) -> tuple[Bools, Floats]:
+        """Shapes (len(rows),) and (len(rows), D): of which texts the store has a vector, and these; zeros elsewhere. Nothing is encoded."""
+        store = self._store(side)
+        places = store.find(keys_of(texts)[0][rows])
+        there: Bools = places >= 0
+        out = np.zeros((len(rows), self.encoder.dim), dtype=np.float32)
+        out[there] = store.vectors()[places[there]]
+        return there, out
 
     def _ensure(self, texts: Texts, rows: Ints, side: Side) -> tuple[Store, Ints]:
         """Encode what is missing; the store, and the place of each row's vector in it."""

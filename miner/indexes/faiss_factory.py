@@ -20,23 +20,37 @@ class Factory:
     """A FAISS index trained on an even sample and filled in id order, so that the input order does not matter."""
 
     def __init__(self, vectors: Floats, similarity: Similarity, factory: str) -> None:
-        faiss = tuned_faiss(vectors.shape[1])
-        metric = faiss.METRIC_L2 if similarity == "euclidean" else faiss.METRIC_INNER_PRODUCT
         try:
-            self._index: Any = faiss.index_factory(vectors.shape[1], factory, metric)
+            self._index: Any = _empty(vectors.shape[1], similarity, factory)
             if not self._index.is_trained:
                 self._index.train(np.ascontiguousarray(vectors[:: max(1, len(vectors) // TRAIN_ROWS)]))
             for start in range(0, len(vectors), ADD_ROWS):
                 self._index.add(np.ascontiguousarray(vectors[start : start + ADD_ROWS]))
         except RuntimeError as error:
-            reason = str(error).rsplit(": ", 1)[-1].splitlines()[0]
             raise ConfigError(
-                f"FAISS cannot build index '{factory}' over {len(vectors)} vectors of {vectors.shape[1]} dims: {reason}"
+                f"FAISS cannot build index '{factory}' over {len(vectors)} vectors of {vectors.shape[1]} dims: {_reason(error)}"
             ) from error
 
     def search(self, queries: Floats, k: int) -> tuple[Ints, NDArray[np.float64]]:
         """Positions int64 (B, k), -1 where the index found fewer; and -inf (B,): an approximate answer is taken as it is."""
         return self._index.search(queries, k)[1], np.full(len(queries), -np.inf)
+
+
+def check_factory(dims: int, similarity: Similarity, factory: str) -> None:
+    """ConfigError where FAISS knows no index of this name for so many dims; nothing is trained or filled."""
+    try:
+        _empty(dims, similarity, factory)
+    except RuntimeError as error:
+        raise ConfigError(f"FAISS cannot build index '{factory}' over vectors of {dims} dims: {_reason(error)}") from error
+
+
+def _empty(dims: int, similarity: Similarity, factory: str) -> Any:
+    faiss = tuned_faiss(dims)
+    return faiss.index_factory(dims, factory, faiss.METRIC_L2 if similarity == "euclidean" else faiss.METRIC_INNER_PRODUCT)
+
+
+def _reason(error: RuntimeError) -> str:
+    return str(error).rsplit(": ", 1)[-1].splitlines()[0]
 
 
 def recall(index: Factory, vectors: Floats, queries: Floats, similarity: Similarity, k: int) -> float:
