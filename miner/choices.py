@@ -11,6 +11,7 @@ from miner.config import MiningConfig
 from miner.evidence.vectors import stored
 from miner.pipeline import Chooser
 from miner.types import Candidates, Codes, Dataset, Negatives
+from miner.verdicts import stored_verdicts
 
 
 class Choice(NamedTuple):
@@ -23,7 +24,8 @@ class Choice(NamedTuple):
 
 def chooser(candidates: Path, dataset: Dataset, config: MiningConfig) -> Chooser:
     """The chooser that made a run, or would make it with another config."""
-    made = Chooser(dataset, config, positive_scores(candidates), stored(candidates.parent))
+    tables = {**stored(candidates.parent), **stored_verdicts(candidates.parent, dataset)}
+    made = Chooser(dataset, config, positive_scores(candidates), tables)
     made.allot(lambda: (part for parts in read_blocks(candidates) for part in parts))
     return made
 

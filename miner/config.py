@@ -59,6 +59,9 @@ class MiningConfig(BaseModel):
     judged: Literal["prefer", "trust", "ignore"] = Field(
         "prefer", description="passages judged non-relevant: taken first and exempt from filters that guess, exempt only, or like any other"
     )
+    false_negatives: Literal["drop", "adopt"] = Field(
+        "drop", description="what a verdict calls a false negative is dropped, or adopted: one more positive of its query"
+    )
     negatives: int = Field(4, ge=1, le=1000, description="negatives per row")
     sampler: str = Field("top", description="which of the kept are taken")
     distinct: Annotated[float, Field(ge=-1, le=1)] | None = Field(
@@ -136,6 +139,8 @@ class MiningConfig(BaseModel):
         self._check_vectors()
         if self.negatives > self.deepest:
             raise ConfigError(f"negatives is {self.negatives}, more than the {self.deepest} candidates that are retrieved at most")
+        if self.false_negatives == "adopt" and self.anchor == "own" and self.hub_cap is not None:
+            raise ConfigError("false_negatives=adopt, anchor=own and a hub cap do not go together: leave one of them out")
         room = FORMATS[self.output_format].room
         for column in self.columns:
             if column not in room:
@@ -227,6 +232,9 @@ class Inputs(BaseModel):
     pairs: str | None = Field(None, description="(query, positive) rows, or a query with a list of positives, in any of the same forms")
     fields: dict[str, str] = Field(
         default_factory=dict, description="your column names: query=question, positive=answer, id=doc_id …; grade=- : none"
+    )
+    verdicts: tuple[str, ...] = Field(
+        (), description="files of verdicts: query_id, passage_id, verdict (false_negative, true_negative, unsure); the last one counts"
     )
     query_vectors: str | None = Field(None, description="query vectors made before: a .npy with ids beside it (same name, .ids)")
     passage_vectors: str | None = Field(None, description="passage vectors made before, likewise")

@@ -174,10 +174,10 @@ def _padded(rows: list[Rows]) -> Rows:
 def judge(candidates: Candidates, filters: Sequence[Filter], *, trust: bool = True) -> Codes:
     """dropped_by, shape (B, K): 0 kept, 255 padding, else the 1-based place of the first filter that dropped it.
 
-    trust: a filter that guesses does not drop what was judged non-relevant.
+    trust: a filter that guesses does not drop what was judged non-relevant; what a verdict calls a true negative it never drops.
     """
     dropped = np.where(candidates.present, 0, PADDING).astype(np.uint8)
-    exempt = non_relevant(candidates) if trust else None
+    exempt = non_relevant(candidates, trust=trust)
     for place, rule in enumerate(filters, 1):
         kept = dropped == 0
         keep = rule(replace(candidates, kept=kept))
@@ -187,10 +187,31 @@ def judge(candidates: Candidates, filters: Sequence[Filter], *, trust: bool = Tr
     return dropped
 
 
-def non_relevant(candidates: Candidates) -> Bools | None:
-    """Shape (B, K): True where the candidate was judged non-relevant; None where none was."""
-    judged = candidates.evidence.get("judged")
-    return judged == 1 if judged is not None and (judged == 1).any() else None
+def non_relevant(candidates: Candidates, *, trust: bool = True) -> Bools | None:
+    """Shape (B, K): True where the candidate was judged non-relevant (if `trust`), or a verdict says so; None where none was."""
+    names = ("judged", "verdict") if trust else ("verdict",)
+    told = [candidates.evidence[name] == 1 for name in names if name in candidates.evidence]
+    found: Bools = np.logical_or.reduce(told) if told else np.zeros((0, 0), dtype=bool)
+    return found if found.any() else None
+
+
+def adopt(candidates: Candidates) -> Candidates:
+    """The same, with what a verdict calls a false negative among the positives; the weakest of them all is the bar."""
+    told = candidates.evidence.get("verdict")
+    wrong = np.zeros(candidates.rows.shape, dtype=bool) if told is None else (told == 2) & (candidates.evidence["known_positive"] == 0)
+    if not wrong.any():
+        return candidates
+    anchors, columns = np.nonzero(wrong)
+    slots = (np.cumsum(wrong, axis=1) - 1)[anchors, columns]
+    shape = (len(candidates), int(wrong.sum(axis=1).max()))
+    rows, scores = np.full(shape, -1, dtype=np.int32), np.full(shape, np.nan, dtype=np.float32)
+    rows[anchors, slots], scores[anchors, slots] = candidates.rows[anchors, columns], candidates.scores[anchors, columns]
+    return replace(
+        candidates,
+        positives=np.concatenate([candidates.positives, rows], axis=1),
+        positive_scores=np.concatenate([candidates.positive_scores, scores], axis=1),
+        bar=np.fmin(candidates.bar, weakest(scores)),
+    )
 
 
 def per_positive(candidates: Candidates) -> Candidates:
@@ -204,7 +225,8 @@ def per_positive(candidates: Candidates) -> Candidates:
 class Chooser:
     """Pass 2, with what it must know of the whole run: the scores of all known positives (S,), and the ids behind the noise.
 
-    tables: what is looked up by passage (`vectors`), where the config needs it. With a hub cap, `allot` comes before `choose`.
+    tables: what is looked up by passage (`vectors`), where the config needs it, and by pair (`verdicts`), where there are any.
+    With a hub cap, `allot` comes before `choose`.
     """
 
     def __init__(self, dataset: Dataset, config: MiningConfig, positive_scores: Floats, tables: Mapping[str, Any] | None = None) -> None:
@@ -221,6 +243,11 @@ class Chooser:
     def hubs(self) -> dict[str, int]:
         """What the hub cap did, for the report; nothing without one."""
         return self._crowd.told() if self._crowd else {}
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How many verdicts there were, by what they say, for the report; nothing without any."""
+        return dict(self._shared["verdicts"].counts) if "verdicts" in self._shared else {}
 
     def allot(self, parts: Callable[[], Iterable[Candidates]]) -> None:
         """Settle what each anchor gets under the hub cap: `parts()` gives all candidates of the run, each time. Without a cap: nothing."""
@@ -266,7 +293,11 @@ class Chooser:
                 self._evidence[name] = EVIDENCE[name](self._dataset, None)
         known = informed(candidates, self._dataset) if absent else candidates
         more = {name: self._evidence[name](known) for name in absent}
+        if "verdicts" in self._shared:
+            more["verdict"] = self._shared["verdicts"].codes(candidates.queries, candidates.rows)
         complete = replace(candidates, evidence={**candidates.evidence, **more}, shared=self._shared)
+        if self._config.false_negatives == "adopt":
+            complete = adopt(complete)
         return per_positive(complete) if self._config.anchor == "own" else complete
 
     def _pick(self, picked: Picked, places: Ints, anchors: Candidates, kept: Bools, tier: int) -> None:

@@ -24,6 +24,7 @@ from miner.formats import FORMATS
 from miner.formats.files import kind_of, sha256_of
 from miner.run import Run, mine
 from miner.types import Dataset, Progress
+from miner.verdicts import FILE as VERDICTS
 
 STORED = "what the run itself keeps is enough: --stored"
 
@@ -61,9 +62,8 @@ def rerun(
         if fresh:
             runtime = runtime.model_copy(update={"cache": Path(folder) / "cache"})
         encoder = _encoder(run, data, config, runtime, model)
-        again = mine(
-            data, config, out=Path(folder) / "again", model=encoder, runtime=runtime, kind=_kind(name, config), on_progress=on_progress
-        )
+        told = {"out": Path(folder) / "again", "model": encoder, "runtime": runtime, "kind": _kind(name, config)}
+        again = mine(data, config, verdicts=_verdicts(run, data), on_progress=on_progress, **told)
         made = again.manifest["outputs"][again.manifest["training_file"]]
         same = made["sha256"] == run.manifest["outputs"][name]["sha256"]
         notes = list(_notes(run.manifest["versions"], again.manifest["versions"]))
@@ -89,6 +89,12 @@ def _data(run: Run, stored: bool) -> Inputs | Dataset:
         if name.startswith("dataset/") and (not path.exists() or sha256_of(path) != told["sha256"]):
             raise IntegrityError(f"{path} is {'not what it was' if path.exists() else 'gone'}: the run cannot be made again from it")
     return run.dataset
+
+
+def _verdicts(run: Run, data: Inputs | Dataset) -> list[Path]:
+    """What the run has heard, unless the inputs name it themselves."""
+    heard = run.folder / VERDICTS
+    return [heard] if heard.exists() and not (isinstance(data, Inputs) and data.verdicts) else []
 
 
 def _encoder(run: Run, data: Inputs | Dataset, config: MiningConfig, runtime: Runtime, model: Any) -> Any:

@@ -1,6 +1,7 @@
 """A run folder: read, retrieve, choose, write, report, manifest. What the command line, the service and Python all call.
 
     RUN/triplets.jsonl      the training file (elsewhere when --out names a file)
+        verdicts.jsonl      what was said of pairs, where anything was
         candidates.parquet  pass 1: what was retrieved, with scores and evidence; a folder, one Parquet file per block of queries
         dataset/            the texts and judgements, memory-mapped: the run needs nothing else to be exported again
         report.json, report.html, manifest.json
@@ -16,7 +17,7 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -46,6 +47,8 @@ from miner.read import read
 from miner.report import Tally
 from miner.target import Target, target
 from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
+from miner.verdicts import FILE as VERDICTS
+from miner.verdicts import keep_verdicts, read_verdicts
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +127,7 @@ def mine(
     kind: str | None = None,
     force: bool = False,
     resume: bool | None = None,
+    verdicts: Sequence[str | Path] = (),
     on_progress: Progress | None = None,
 ) -> Run:
     """Mine hard negatives: both passes, from data to a run folder.
@@ -134,12 +138,17 @@ def mine(
     format's own, mostly .jsonl. A format of several files lies in a folder of its name. force: replace an earlier run.
     resume: what to do with the blocks an interrupted run left there: None goes on with them when data, model, settings and versions are
     the same, True refuses when they are not, False begins anew.
+    verdicts: files of verdicts, beside those that `data` names; they do not change what is retrieved.
     Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind but blocks that can be gone on with.
     """
+    paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
+    said, config = read_verdicts(paths), heeding(config, bool(paths))
     work = _Work(config, runtime or Runtime.of(), on_progress)
     with target(out, kind, force, config.output_format) as place:
         with work.stage("read"), storing(place.folder):
             dataset = _adopt(data, place.folder) if isinstance(data, Dataset) else read(data, place.folder / "dataset", config.min_grade)
+            if paths:
+                keep_verdicts(place.folder, dataset, said)
         with work.stage("load model"):
             vectors = open_vectors(data, config, work.runtime, model, work.progress)
         if rehearsal.worth(dataset):
@@ -150,7 +159,8 @@ def mine(
         with tempfile.TemporaryDirectory(dir=place.folder, prefix=".vectors-") as scratch, storing(place.folder):
             _first_pass(dataset, vectors, work, place, Path(scratch))
         given = data.model_dump(mode="json") if isinstance(data, Inputs) else None
-        _second_pass(dataset, work, place, {"inputs": given, "model": _first_model(vectors), "files": dict(dataset.inputs)})
+        files = {**dataset.inputs, **_hashes(paths)}
+        _second_pass(dataset, work, place, {"inputs": given, "model": _first_model(vectors), "files": files})
     return _finished(place)
 
 
@@ -221,10 +231,12 @@ def export(
     out: str | Path | None = None,
     kind: str | None = None,
     force: bool = False,
+    verdicts: Sequence[str | Path] = (),
     on_progress: Progress | None = None,
 ) -> Run:
     """Choose and write again from stored candidates, without the model. The result is a run of its own that shares pass 1 (hard links).
 
+    verdicts: files of verdicts, which join those the run has heard already; the last word about a pair counts.
     ConfigError when `config` differs in something pass 1 has used up.
     """
     for name in FIRST_PASS:
@@ -232,14 +244,37 @@ def export(
         if was != wanted:
             raise ConfigError(f"{name} was {was!r} when this run was mined, and cannot become {wanted!r} without mining again")
     check_evidence(config, run)
+    heard = [path for path in (run.folder / VERDICTS,) if path.exists()]
+    said, config = read_verdicts([*heard, *verdicts]), heeding(config, bool(heard or verdicts))
     work = _Work(config, Runtime.of(), on_progress)
     with target(out, kind, force, config.output_format) as place:
         dataset = _adopt(run.dataset, place.folder)
+        if heard or verdicts:
+            keep_verdicts(place.folder, dataset, said)
         for name in PASSED_ON:
             if (run.folder / name).exists():
                 _link(run.folder / name, place.folder / name)
-        _second_pass(dataset, work, place, {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")})
+        known = {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")}
+        known["files"] = {**known["files"], **_hashes(verdicts)}
+        if known["inputs"]:
+            known["inputs"] = {**known["inputs"], "verdicts": [*known["inputs"].get("verdicts", ()), *map(str, verdicts)]}
+        _second_pass(dataset, work, place, known)
     return _finished(place)
+
+
+def heeding(config: MiningConfig, heard: bool) -> MiningConfig:
+    """The config with the filter of verdicts if there are any and nobody switched it off. ConfigError when it has none to go by."""
+    if heard and not any(spec.partition(":")[0] == "verdict" for spec in config.filters):
+        return MiningConfig.of(**{**config.model_dump(), "filters": (*config.filters, "verdict")})
+    for name, wanted in (("filter 'verdict'", "verdict" in config.active_filters), ("false_negatives", config.false_negatives == "adopt")):
+        if wanted and not heard:
+            raise ConfigError(f"{name} goes by verdicts, and there are none: give a file of them with --verdicts")
+    return config
+
+
+def _hashes(paths: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
+    """Verdict files as the manifest tells of whatever was read."""
+    return {str(path): {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for path in paths if str(path) != "-"}
 
 
 def check_evidence(config: MiningConfig, run: Run) -> None:
@@ -340,6 +375,8 @@ def _second_pass(dataset: Dataset, work: _Work, target: Target, known: dict[str,
         report["hubs"] |= chooser.hubs
         report["rows_written"] = sink.rows
         report["reading"] = dict(dataset.reading)
+        if chooser.verdicts:
+            report["verdicts"] = chooser.verdicts
         report["retrieval"] = known.setdefault("retrieval", work.retrieval)
     _finish(work, target, known, report, dataset)
 
@@ -364,7 +401,7 @@ def _finish(work: _Work, target: Target, known: dict[str, Any], report: dict[str
     write_json(folder / "report.json", report)
     write_bytes(folder / "report.html", page(report, made).encode())
     names = [
-        *(name for name in PASSED_ON if (folder / name).exists()),
+        *(name for name in (*PASSED_ON, VERDICTS) if (folder / name).exists()),
         "report.json",
         "report.html",
         *(f"dataset/{f}" for f in DATASET_FILES if (folder / "dataset" / f).exists()),

@@ -35,6 +35,8 @@ class World:
     groups: dict[str, str] = field(default_factory=dict)
     elsewhere: dict[str, tuple[str, dict[str, int]]] = field(default_factory=dict)
     """What another split says: by query id, its text and its grades."""
+    verdicts: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What somebody has said of a query and a passage, by their ids."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Candidate:
     contained: float
     near_text: int
     sibling: float
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,11 @@ def mine(world: World, config: MiningConfig) -> list[Row]:
         short = any(judge(seen, config.active_filters, bar, config, known).count(None) < config.negatives for bar in bars)
         if short and config.ladder >= 1:
             seen = everything[: max(config.depth, config.max_depth)]
+        seen = [replace(candidate, verdict=said_of(world, query, candidate.id)) for candidate in seen]
+        if config.false_negatives == "adopt":
+            adopted = [c for c in seen if c.verdict == "false_negative" and not c.known]
+            groups = [*groups, *([c.id] for c in adopted)] if config.anchor == "own" else [[*groups[0], *(c.id for c in adopted)]]
+            bars = [min(score(world, query, one) for one in group) for group in groups]
         for group, bar in zip(groups, bars, strict=True):
             reasons = judge(seen, config.active_filters, bar, config, known)
             rows.append(Row(query, group, [(c.id, c.score) for c in seen], reasons, []))
@@ -123,6 +131,16 @@ def relevant(world: World, query: str, min_grade: int) -> list[str]:
 
 
 # ---------------------------------------------------------------- what is retrieved
+
+
+def said_of(world: World, query: str, passage: str) -> str | None:
+    """What was said of the pair, or of another passage with the very same text; a false negative outweighs a true one."""
+    said = {
+        verdict
+        for (asked, about), verdict in world.verdicts.items()
+        if asked == query and world.passages.get(about) == world.passages[passage]
+    }
+    return next((verdict for verdict in ("false_negative", "true_negative") if verdict in said), None)
 
 
 def by_id(ids):
@@ -276,7 +294,8 @@ def judge(candidates: list[Candidate], rules: dict, bar: float, config: MiningCo
         reason = None
         for name, rule in rules.items():
             counted[name] += reason is None or getattr(rule, "of", None) == "raw"
-            exempt = config.judged != "ignore" and candidate.judged == 1 and name in GUESSES
+            trusted = candidate.verdict == "true_negative" or (config.judged != "ignore" and candidate.judged == 1)
+            exempt = trusted and name in GUESSES
             if reason is None and not exempt and drops(name.removesuffix("*"), rule, candidate, ceilings, counted[name]):
                 reason = name
         reasons.append(reason)
@@ -303,6 +322,7 @@ def drops(name: str, rule, candidate: Candidate, ceilings: dict[str, float], pla
         return place <= rule.skip or (rule.last is not None and place > rule.last)
     return {
         "known_positive": lambda: candidate.known,
+        "verdict": lambda: candidate.verdict == "false_negative",
         "self_match": lambda: candidate.like_query or (rule.ids and candidate.same_id),
         "same_text": lambda: candidate.like_positive or candidate.like_better,
         "near_positive": lambda: candidate.near >= np.float32(rule.cosine),
@@ -343,7 +363,7 @@ def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate],
         value = priorities(world, config, query, kept, max(bar, quartile) if tier == 2 else bar, tier)
         order = sorted(kept, key=lambda candidate: -value[candidate.id])
         if config.judged == "prefer":
-            order.sort(key=lambda candidate: candidate.judged != 1)
+            order.sort(key=lambda candidate: candidate.judged != 1 and candidate.verdict != "true_negative")
         for candidate in order:
             if len(taken) < wanted and not any(like(world, candidate, other) >= (config.distinct or math.inf) for other, _ in taken):
                 taken.append((candidate, tier))

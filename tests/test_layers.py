@@ -43,17 +43,18 @@ MAY = {
     "miner.manifest": NOUNS | {"miner.formats"},
     "miner.sample": LOW | {"miner.evidence.identity", "miner.read"},
     "miner.rehearsal": NOUNS | {f"miner.{name}" for name in ("config", "encode", "formats", "indexes", "sample")},
+    "miner.verdicts": NOUNS | {"miner.filters", "miner.formats"},
     "miner.target": NOUNS | {"miner.formats"},
     "miner.run": LOW
     | {
         f"miner.{name}"
         for name in (
             *("candidates", "config", "crew", "encode", "evidence", "formats", "indexes", "manifest", "page", "pipeline", "read", "report"),
-            *("choices", "opening", "rehearsal", "target"),
+            *("choices", "opening", "rehearsal", "target", "verdicts"),
         )
     },
     # what looks back at runs
-    "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.evidence.vectors", "miner.pipeline"},
+    "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.evidence.vectors", "miner.pipeline", "miner.verdicts"},
     "miner.explain": NOUNS | {"miner.candidates", "miner.choices", "miner.config", "miner.run"},
     "miner.significance": {"miner.noise"},
     "miner.evaluation": NOUNS | {f"miner.{name}" for name in ("config", "encode", "read", "significance", "sources")},
@@ -66,7 +67,7 @@ MAY = {
         f"miner.{name}"
         for name in ("candidates", "chance", "choices", "config", "evidence", "grid", "pipeline", "read", "report", "run", "sources")
     },
-    "miner.rerun": NOUNS | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "run")},
+    "miner.rerun": NOUNS | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "run", "verdicts")},
     "miner.lint": NOUNS | {"miner.plain", "miner.formats", "miner.read"},
     "miner.mend": NOUNS | {"miner.formats", "miner.lint"},
     "miner.comparison": NOUNS | {"miner.choices", "miner.report", "miner.run"},

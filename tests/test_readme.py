@@ -66,7 +66,7 @@ def test_three_ways_to_mine_and_what_follows(home):
     assert (home / "my-colbert-run" / "colbert" / "collection.tsv").is_file()
     for code in blocks("python", "read_training"):
         assert subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True).stdout
-    for code in blocks("bash", "hardneg explain") + blocks("bash", "compared.html"):
+    for code in blocks("bash", "hardneg explain") + blocks("bash", "compared.html") + blocks("bash", "--verdicts"):
         shell(code, home)
 
 

@@ -19,6 +19,7 @@ from miner.read import read_inline
 from miner.read.questions import same_questions
 from miner.sources import Dense
 from miner.types import Candidates, Dataset
+from miner.verdicts import VERDICTS, Verdict, keep_verdicts, last_words
 
 SIMILARITIES = ("cosine", "dot", "euclidean")
 STYLES = ("grid", "normal", "equal", "far")
@@ -59,6 +60,7 @@ def make(
     style: str = "normal",
     *,
     splits: bool = False,
+    verdicts: bool = False,
 ) -> World:
     """A world with equal texts, texts that are equal once normalised, and queries whose text or id is a passage's."""
     rng = np.random.default_rng(seed)
@@ -77,7 +79,14 @@ def make(
     query_vectors = {text: _vector(rng, dim, style) for text in sorted(set(asked.values()))}
     groups = {name: f"g{rng.integers(0, 6)}" for name in corpus if rng.random() < 0.3}
     elsewhere = _elsewhere(np.random.default_rng(seed), asked, names) if splits else {}
-    return World(corpus, asked, grades, passage_vectors, query_vectors, similarity, groups, elsewhere)
+    said = _said(np.random.default_rng([seed, 1]), asked, names) if verdicts else {}
+    return World(corpus, asked, grades, passage_vectors, query_vectors, similarity, groups, elsewhere, said)
+
+
+def _said(rng, asked: dict[str, str], names) -> dict[tuple[str, str], str]:
+    """Verdicts on a third of all pairs, some on pairs that nobody knows."""
+    said = {(query, str(name)): str(rng.choice(VERDICTS)) for query in asked for name in names if rng.random() < 0.3}
+    return said and {**said, ("nobody", str(names[0])): "false_negative", (next(iter(asked)), "nothing"): "true_negative"}
 
 
 def _elsewhere(rng, asked: dict[str, str], names) -> dict[str, tuple[str, dict[str, int]]]:
@@ -125,6 +134,7 @@ worlds = st.builds(
     dim=st.integers(1, 8),
     similarity=st.sampled_from(SIMILARITIES),
     style=st.sampled_from(STYLES),
+    verdicts=st.booleans(),
 )
 
 
@@ -175,8 +185,8 @@ SAMPLED = [
 ]
 
 
-def config_of(seed: int, **fixed) -> MiningConfig:
-    """Every filter and knob, both anchors, both samplers, every rung and filling, by chance."""
+def config_of(seed: int, *, verdicts: bool = False, **fixed) -> MiningConfig:
+    """Every filter and knob, both anchors, both samplers, every rung and filling, by chance. verdicts: mostly heeds them."""
     rng = np.random.default_rng(seed)
     depth, max_depth = int(rng.integers(1, 26)), int(rng.integers(1, 61))
     values = {
@@ -196,7 +206,11 @@ def config_of(seed: int, **fixed) -> MiningConfig:
         "judged": str(rng.choice(["prefer", "prefer", "trust", "ignore"])),
         "min_grade": int(rng.integers(1, 3)),
     }
-    return MiningConfig.of(**(values | fixed))
+    values |= fixed
+    if verdicts and seed % 5:
+        values["filters"] = (*values["filters"], "verdict")
+        values["false_negatives"] = "adopt" if seed % 2 and not (values["anchor"] == "own" and values["hub_cap"]) else "drop"
+    return MiningConfig.of(**values)
 
 
 def configs(**fixed) -> st.SearchStrategy[MiningConfig]:
@@ -230,7 +244,7 @@ def _with_title(name: str, text: str) -> dict:
     return {"id": name, "title": title, "text": rest} if splits else {"id": name, "text": text}
 
 
-def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact") -> list[Row]:
+def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact", world: World | None = None) -> list[Row]:
     """Both passes, through the candidate file, in the oracle's words."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "candidates.parquet"
@@ -238,6 +252,8 @@ def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact
         source = Dense(dataset, vectors, Path(folder), index)
         if "vectors" in config.measured:
             HalfVectors(source).save(Path(folder))
+        if world and world.verdicts:
+            keep_verdicts(Path(folder), dataset, last_words(Verdict(*pair, verdict) for pair, verdict in world.verdicts.items()))
         for number, block in enumerate(retrieve(dataset, source, config)):
             writer.write(number, block)
         chooser = chooser_of(path, dataset, config)
@@ -263,7 +279,7 @@ def _told(dataset, config, anchors, dropped, negatives):
 def mined(world: World, config: MiningConfig, order: int | None = None) -> list[Row]:
     """The vectorised rows of a world."""
     with tempfile.TemporaryDirectory() as folder:
-        return rows_of(dataset_of(world, config.min_grade, Path(folder), order), Prescribed(world), config)
+        return rows_of(dataset_of(world, config.min_grade, Path(folder), order), Prescribed(world), config, world=world)
 
 
 def anchors_of(

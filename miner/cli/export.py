@@ -18,6 +18,7 @@ def export(
     filter: o.Filter = None,  # noqa: A002 - the flag's name
     anchor: o.Anchor = None,
     judged: o.Judged = None,
+    false_negatives: o.FalseNegatives = None,
     negatives: o.Count = None,
     sampler: o.Sampler = None,
     distinct: o.Distinct = None,
@@ -27,6 +28,7 @@ def export(
     seed: o.Seed = None,
     output_format: o.Format = None,
     column: o.Column = None,
+    verdicts: o.Verdicts = None,
     out: o.Out = None,
     kind: o.Kind = None,
     force: o.Force = False,
@@ -37,9 +39,11 @@ def export(
     """Choose and write again from a run's stored candidates: other filters, sampler, counts or format, in seconds.
 
     hardneg export scifact-run --filter margin:relative=0.1 --negatives 8 --output-format n-tuple --out strict.parquet
+
+    hardneg export scifact-run --verdicts reviewed.jsonl --out reviewed
     """
     flags = dict(locals())
-    for name in ("run", "out", "kind", "force", "config", "as_json", "quiet"):
+    for name in ("run", "verdicts", "out", "kind", "force", "config", "as_json", "quiet"):
         flags.pop(name)
     if out is None:
         raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
@@ -51,5 +55,6 @@ def export(
         source = Run(run)
         below = {**source.manifest["config"], **(o.read_config(config) if config else {})}
         settings = MiningConfig.of(**o.merged(flags, below, FIRST_PASS))
-        made = export_it(source, settings, out=out, kind=o.suffix(kind), force=force, on_progress=shown)
+        said = verdicts or ()
+        made = export_it(source, settings, out=out, kind=o.suffix(kind), force=force, verdicts=said, on_progress=shown)
         outcome(made, shown, as_json=as_json, to_stdout=out == "-")

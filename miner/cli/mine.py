@@ -19,6 +19,7 @@ def mine(  # the flags are the fields of the config, one for one
     qrels: o.Qrels = None,
     pairs: o.Pairs = None,
     field: o.Field = None,
+    verdicts: o.Verdicts = None,
     query_vectors: o.QueryVectors = None,
     passage_vectors: o.PassageVectors = None,
     min_grade: o.MinGrade = None,
@@ -42,6 +43,7 @@ def mine(  # the flags are the fields of the config, one for one
     filter: o.Filter = None,  # noqa: A002 - the flag's name
     anchor: o.Anchor = None,
     judged: o.Judged = None,
+    false_negatives: o.FalseNegatives = None,
     negatives: o.Count = None,
     sampler: o.Sampler = None,
     distinct: o.Distinct = None,

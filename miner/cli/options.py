@@ -44,6 +44,10 @@ Queries = Annotated[str | None, option("queries", "queries, in any of the same f
 Qrels = Annotated[Words, option("qrels", "judgements: query-id, corpus-id, score", READ)]
 Pairs = Annotated[str | None, option("pairs", "rows of query and positive(s), in any of the same forms", READ)]
 Field = Annotated[Words, option("field", "your column names: query=question, positive=answer …; grade=-: there is none", READ)]
+Verdicts = Annotated[
+    Words,
+    option("verdicts", "what was said of pairs: rows of query_id, passage_id, verdict (false_negative, true_negative, unsure)", READ),
+]
 QueryVectors = Annotated[str | None, option("query-vectors", "vectors made before: X.npy, with the ids in X.ids", READ)]
 PassageVectors = Annotated[str | None, option("passage-vectors", "vectors made before, likewise", READ)]
 MinGrade = Annotated[int | None, option("min-grade", "smallest grade that counts as relevant [1]", READ)]
@@ -77,6 +81,9 @@ Anchor = Annotated[
 ]
 Judged = Annotated[
     str | None, option("judged", "passages judged non-relevant: prefer, trust (exempt from filters that guess) or ignore [prefer]", CHOOSE)
+]
+FalseNegatives = Annotated[
+    str | None, option("false-negatives", "what a verdict calls one: drop it, or adopt it as a positive of its query [drop]", CHOOSE)
 ]
 Count = Annotated[int | None, option("negatives", "negatives per row [4]", CHOOSE)]
 Sampler = Annotated[

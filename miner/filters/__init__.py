@@ -4,11 +4,13 @@ from miner.filters.copies import Containment, DuplicateQuestion, Group, NearText
 from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
 from miner.filters.percentile import Percentile
 from miner.filters.score import Margin, MaxScore, MinScore
+from miner.filters.verdict import Verdict
 from miner.filters.window import Ranks
 from miner.types import Filter
 
 FILTERS: dict[str, type[Filter]] = {
     "known_positive": KnownPositive,
+    "verdict": Verdict,
     "partly_relevant": PartlyRelevant,
     "self_match": SelfMatch,
     "same_text": SameText,

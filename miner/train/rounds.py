@@ -94,6 +94,8 @@ def loop(
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
     if len(training.learning_rates) > 1 and dev is None:
         raise ConfigError("several learning rates and nothing that chooses among them: give dev data, or one rate")
+    if data.verdicts:
+        raise ConfigError("verdicts go with mine and export; rounds do not heed them yet: leave them out")
     parts = {"data": data, "training": training, "mining": mining, "loop": rules}
     identity = {name: part.model_dump(mode="json") for name, part in parts.items()}
     _begin(folder, identity, resume=resume, force=force)

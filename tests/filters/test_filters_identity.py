@@ -45,7 +45,7 @@ def test_near_positive_drops_at_the_threshold():
 def test_every_filter_answers_yes_or_no_and_changes_nothing(name):
     """Shape (B, K), booleans; the candidates are as they were; the evidence it needs exists."""
     zeros = [0] * 6
-    found = candidates(**dict.fromkeys(EVIDENCE, zeros))
+    found = candidates(**dict.fromkeys([*EVIDENCE, "verdict"], zeros))
     found = replace(found, shared={"population": np.array([0.1, 0.5], dtype=np.float32)})
     before = found.scores.copy()
     rule = build("filter", FILTERS, Spec.parse(f"{name}:score=0.5" if name in ("max_score", "min_score") else name))
@@ -59,7 +59,7 @@ def test_every_filter_answers_yes_or_no_and_changes_nothing(name):
 
 def test_the_table_is_in_order_of_plainness():
     """Identity before score, score before rank: the first reason is the plainest; the defaults are in the table."""
-    assert list(FILTERS)[:4] == ["known_positive", "partly_relevant", "self_match", "same_text"]
+    assert list(FILTERS)[:4] == ["known_positive", "verdict", "partly_relevant", "self_match"]
     assert list(FILTERS)[-1] == "ranks"
     assert [Spec.parse(text).name for text in DEFAULTS] == [
         name for name in FILTERS if name in {Spec.parse(text).name for text in DEFAULTS}
