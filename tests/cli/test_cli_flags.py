@@ -30,8 +30,8 @@ def test_every_field_of_the_config_is_a_flag_of_mine():
 
 
 def test_export_takes_what_pass_one_has_not_used_up():
-    """The flags of export are the config less the settings of pass 1."""
-    assert flags(export) == set(MiningConfig.model_fields) - set(FIRST_PASS)
+    """The flags of export are the config less the settings of pass 1, and what belongs to pass 2 alone: verdicts."""
+    assert flags(export) == set(MiningConfig.model_fields) - set(FIRST_PASS) | {"verdicts"}
 
 
 def test_help_imports_nothing_heavy():
