@@ -17,7 +17,7 @@ from miner.registry import Spec
         ({"depth": 0}, "depth is 0: input should be greater than or equal to 1"),
         ({"depth": 10_001}, "depth is 10001: input should be less than or equal to 10000"),
         ({"negatives": "many"}, "negatives is 'many': input should be a valid integer"),
-        ({"filters": ("margni",)}, "there is no filter 'margni'; there are: known_positive, partly_relevant,"),
+        ({"filters": ("margni",)}, "there is no filter 'margni'; there are: known_positive, verdict,"),
         ({"filters": ("margin:relativ=1",)}, "filter 'margin' has no knob 'relativ'; it has: absolute, relative"),
         ({"filters": ("max_score",)}, "filter 'max_score' needs a score: write score=0.7"),
         ({"filters": ("known_positive:off",)}, "filter 'known_positive' cannot be switched off"),
