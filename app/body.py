@@ -29,13 +29,16 @@ async def mine_request(request: Request) -> MineRequest:
 
 async def json_body(request: Request) -> Any:
     """The decoded body of a request. NotJson, WrongMedia or TooLarge say what is wrong."""
-    settings: Settings = request.app.state.settings
-    _check_media(request)
-    body = await _read(request, settings.max_body_bytes)
+    body = await _whole(request, "application/json")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise NotJson(f"the body is not JSON: {error.msg}") from None
+
+
+async def lines_body(request: Request) -> bytes:
+    """The body of a request whose lines are JSON, undecoded. WrongMedia or TooLarge say what is wrong."""
+    return await _whole(request, "application/x-ndjson")
 
 
 def validated(shape: TypeAdapter[Shape], loaded: Any) -> Shape:
@@ -47,10 +50,16 @@ def validated(shape: TypeAdapter[Shape], loaded: Any) -> Shape:
         raise WrongFields([{"pointer": _pointer(fault["loc"]), "detail": fault["msg"]} for fault in faults]) from None
 
 
-def _check_media(request: Request) -> None:
+async def _whole(request: Request, media: str) -> bytes:
+    settings: Settings = request.app.state.settings
+    _check_media(request, media)
+    return await _read(request, settings.max_body_bytes)
+
+
+def _check_media(request: Request, wanted: str) -> None:
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media != "application/json":
-        raise WrongMedia("the body must be announced as Content-Type: application/json")
+    if media != wanted:
+        raise WrongMedia(f"the body must be announced as Content-Type: {wanted}")
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise WrongMedia("the body must not be compressed (Content-Encoding)")
 

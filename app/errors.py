@@ -55,6 +55,10 @@ class Conflict(Refused):
     """It does not go with the state that things are in."""
 
 
+class Moved(Refused):
+    """It has changed since the client looked (If-Match)."""
+
+
 class BadRange(Refused):
     """No part of the content lies in the range that was asked for. `length`: how long it is."""
 
@@ -99,6 +103,7 @@ STATUS: dict[type[Exception], int] = {
     NotAllowed: 403,
     NotFound: 404,
     Conflict: 409,
+    Moved: 412,
     TooLarge: 413,
     WrongMedia: 415,
     BadRange: 416,

@@ -28,10 +28,11 @@ REFRESH_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, and what it may do."""
+    """Who asks, and what it may do. name: what the operator called the key."""
 
     id: str
     scopes: frozenset[str]
+    name: str = ""
 
 
 BOOTSTRAP = Caller("bootstrap", frozenset(SCOPES))
@@ -51,7 +52,9 @@ class Keyring:
         """Read the table again."""
         with self._state.database.read() as connection:
             rows = connection.execute(select(api_keys)).all()
-        self._known = [(bytes.fromhex(row.digest), Caller(row.id, _with_lower(row.scopes))) for row in rows if row.revoked_at is None]
+        self._known = [
+            (bytes.fromhex(row.digest), Caller(row.id, _with_lower(row.scopes), row.name)) for row in rows if row.revoked_at is None
+        ]
         self._ever = self._ever or bool(rows)
 
     def caller(self, token: str | None) -> Caller | None:

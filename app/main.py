@@ -18,7 +18,7 @@ from app.documents import request_schemas
 from app.errors import STATUS, handle
 from app.guard import Guard
 from app.keys import REFRESH_SECONDS, Keyring
-from app.routes import corpora, files, jobs, keys, mine, models, probes
+from app.routes import corpora, files, jobs, keys, mine, models, probes, reviews
 from app.settings import Settings
 from miner.errors import StorageError
 
@@ -54,8 +54,8 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None] |
     app = Service(title="hardneg", version=version("hardneg"), lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.settings, app.state.desk = settings, at
     app.add_middleware(Guard, settings=settings, keyring=at.keyring, metrics=at.metrics)
-    for router in (probes.router, mine.router, files.router, corpora.router, jobs.router, models.router, keys.router):
-        app.include_router(router)
+    for part in (probes, mine, files, corpora, jobs, reviews, models, keys):
+        app.include_router(part.router)
     for kind in (*STATUS, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, handle)
     return app

@@ -44,6 +44,7 @@ class Limits(BaseModel):
     max_queries: Count = Field(100, description="queries of a request")
     max_passages: Count = Field(5000, description="passages of a request")
     max_positives: Count = Field(1000, description="positives of a query")
+    max_verdicts: Count = Field(10_000, description="verdicts of a request")
     max_text_chars: Count = Field(100_000, description="characters of a text")
     max_id_bytes: Annotated[int, Field(ge=1, le=512)] = Field(512, description="UTF-8 bytes of an id")
     max_negatives: Annotated[int, Field(ge=1, le=1000)] = Field(100, description="config.negatives")

@@ -6,6 +6,7 @@ from app.corpora import Corpora
 from app.files import Files
 from app.jobs.leases import Leases
 from app.jobs.queue import Queue
+from app.reviews import Reviews
 from app.settings import Settings
 from app.state import State, open_state
 
@@ -19,6 +20,7 @@ class Stock:
         self.files = Files(self.state, settings.keep_free_bytes)
         self.corpora = Corpora(self.state)
         self.queue = Queue(self.state, settings.max_jobs_waiting)
+        self.reviews = Reviews(self.state)
         self.leases = Leases(self.state, settings.max_crashes)
 
     def close(self) -> None:

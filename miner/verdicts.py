@@ -101,8 +101,8 @@ class Told:
 
     def __init__(self, dataset: Dataset, verdicts: Sequence[Verdict]) -> None:
         self._passages = len(dataset.corpus)
-        queries = _rows_of(dataset.queries, [verdict.query_id for verdict in verdicts])
-        passages = _rows_of(dataset.corpus, [verdict.passage_id for verdict in verdicts])
+        queries = rows_of(dataset.queries, [verdict.query_id for verdict in verdicts])
+        passages = rows_of(dataset.corpus, [verdict.passage_id for verdict in verdicts])
         known = (queries >= 0) & (passages >= 0)
         self.counts = {**dict.fromkeys(VERDICTS, 0), **Counter(verdict.verdict for verdict in verdicts), "unknown": int((~known).sum())}
         alike = _alike(dataset.corpus, passages[known])
@@ -126,7 +126,7 @@ class Told:
         return np.where((self._keys[at] == keys) & (rows >= 0), self._codes[at], 0).astype(np.uint8)
 
 
-def _rows_of(texts: Texts, ids: Sequence[str]) -> Ints:
+def rows_of(texts: Texts, ids: Sequence[str]) -> Ints:
     """The row of each id, -1 where there is none."""
     wanted, start = dict.fromkeys(ids, -1), 0
     sought = pa.array(list(wanted), type=pa.string())

@@ -10,12 +10,16 @@ from pydantic import BaseModel, Field
 from app.errors import Conflict
 from app.jobs.mine import FileKind, check_kind, suffix_of, told
 from app.jobs.task import Outcome
+from app.reviews import verdict_file
 from app.schemas import STRICT
 from app.stock import Stock
 from miner.cli.options import merged
 from miner.config import MiningConfig, Runtime
 from miner.errors import ConfigError
+from miner.formats.files import write_bytes
 from miner.types import Progress
+
+VERDICTS = "inputs/verdicts.jsonl"
 
 
 class ExportJob(BaseModel):
@@ -27,6 +31,7 @@ class ExportJob(BaseModel):
     job: str = Field(description="a job of kind mine or export that succeeded")
     config: dict[str, Any] = Field(default_factory=dict, description="what differs from that job's config; filters are added to its own")
     file_kind: FileKind = Field(None, description="what the training file is written as; default: what suits the format")
+    verdicts: Literal["reviews"] | None = Field(None, description="`reviews`: heed what was said of that job's pairs until now")
 
 
 def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
@@ -40,12 +45,28 @@ def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
             raise ConfigError(f"{name} was used up by that job, and cannot change without mining again")
     config = MiningConfig.of(**merged(asked.config, below))
     check_kind(config, asked.file_kind)
-    return {**asked.model_dump(mode="json"), "config": config.model_dump(mode="json")}
+    said = {}
+    if asked.verdicts:
+        from miner.run import heeding
+
+        config, said = heeding(config, True), {"reviews": _last_review(asked.job, stock)}
+    return {**asked.model_dump(mode="json"), **said, "config": config.model_dump(mode="json")}
+
+
+def _last_review(job_id: str, stock: Stock) -> int:
+    """The number up to which reviews are heeded, so that a retry heeds the same. Conflict when nothing was said."""
+    last = stock.reviews.last(job_id)
+    if not stock.reviews.standing(job_id, last):
+        raise Conflict("there are no reviews of that job to heed: say something first, or leave `verdicts` out")
+    return last
 
 
 def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
-    """The run to choose from is the other job's; NotFound when it is gone."""
+    """The run to choose from is the other job's, and so are the reviews; NotFound when it is gone."""
     source = stock.queue.get(spec["job"])
+    if spec.get("verdicts"):
+        (folder / VERDICTS).parent.mkdir(exist_ok=True)
+        write_bytes(folder / VERDICTS, verdict_file(stock.reviews.standing(source.id, spec["reviews"])))
     return {**spec, "run": f"../{source.id}/run"}
 
 
@@ -53,6 +74,6 @@ def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outco
     """In the child: choose, and tell what was made."""
     from miner.run import Run, export
 
-    config = MiningConfig.of(**spec["config"])
-    made = export(Run(Path(spec["run"])), config, out="run", kind=suffix_of(spec), force=True, on_progress=on_progress)
+    config, said = MiningConfig.of(**spec["config"]), [VERDICTS] if spec.get("verdicts") else []
+    made = export(Run(Path(spec["run"])), config, out="run", kind=suffix_of(spec), force=True, verdicts=said, on_progress=on_progress)
     return told(made)

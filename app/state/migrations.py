@@ -33,5 +33,12 @@ FIRST = (
         at DOUBLE PRECISION NOT NULL, PRIMARY KEY (job_id, number))""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST,)
+REVIEWS = (
+    """CREATE TABLE reviews (
+        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, number BIGINT NOT NULL, query_id TEXT NOT NULL,
+        passage_id TEXT NOT NULL, verdict TEXT NOT NULL, said_by TEXT NOT NULL, key_id TEXT NOT NULL, withdraws BIGINT,
+        at DOUBLE PRECISION NOT NULL, PRIMARY KEY (job_id, number))""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, REVIEWS)
 NEWEST = len(MIGRATIONS)

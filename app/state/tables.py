@@ -87,3 +87,17 @@ job_events = Table(
     Column("data", String, nullable=False),
     Column("at", Double, nullable=False),
 )
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("job_id", String, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("query_id", String, nullable=False),
+    Column("passage_id", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("said_by", String, nullable=False),
+    Column("key_id", String, nullable=False),
+    Column("withdraws", BigInteger),
+    Column("at", Double, nullable=False),
+)

@@ -2,9 +2,11 @@
 
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -107,6 +109,44 @@ def corpus_file(world, tmp_path_factory):
     rows = ({"_id": p["id"], "text": p["text"], "title": p["title"] or ""} for p in world["passages"])
     path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     return path
+
+
+@pytest.fixture(scope="session")
+def texts(world):
+    """The world as three files."""
+    queries = [{"_id": query["id"], "text": query["text"]} for query in world["queries"]]
+    corpus = [{"_id": p["id"], "text": p["text"], "title": p["title"] or ""} for p in world["passages"]]
+    qrels = "query-id\tcorpus-id\tscore\n" + "".join(f"{q['id']}\t{p}\t1\n" for q in world["queries"] for p in q["positives"])
+    return {"queries.jsonl": queries, "corpus.jsonl": corpus, "qrels.tsv": qrels.encode()}
+
+
+def programs():
+    """Where initdb and postgres lie; None where PostgreSQL is not installed."""
+    places = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    return (places or [Path(found).parent for found in [shutil.which("initdb")] if found] or [None])[0]
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """An address of a server of our own, on loopback, gone afterwards."""
+    pytest.importorskip("psycopg")
+    where = programs()
+    if where is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="hardneg-postgres-"))  # pytest's own folders are closed to other users
+    user = {"user": "postgres"} if os.geteuid() == 0 else {}  # it refuses to run as root
+    if user:
+        shutil.chown(folder, "postgres")
+    run = {"cwd": "/", "capture_output": True, "check": True, **user}
+    subprocess.run([where / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8"], **run)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    subprocess.run([where / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start"], **run)
+    yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    subprocess.run([where / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop"], **run)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -25,15 +25,6 @@ def upload(client, name, rows):
 
 
 @pytest.fixture(scope="module")
-def texts(world):
-    """The world as three files."""
-    queries = [{"_id": query["id"], "text": query["text"]} for query in world["queries"]]
-    corpus = [{"_id": p["id"], "text": p["text"], "title": p["title"] or ""} for p in world["passages"]]
-    qrels = "query-id\tcorpus-id\tscore\n" + "".join(f"{q['id']}\t{p}\t1\n" for q in world["queries"] for p in q["positives"])
-    return {"queries.jsonl": queries, "corpus.jsonl": corpus, "qrels.tsv": qrels.encode()}
-
-
-@pytest.fixture(scope="module")
 def inputs(client, texts):
     ids = {name: upload(client, name, rows) for name, rows in texts.items()}
     return {"corpus": ids["corpus.jsonl"], "queries": ids["queries.jsonl"], "qrels": [ids["qrels.tsv"]]}

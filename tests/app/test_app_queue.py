@@ -1,13 +1,7 @@
 """Queue and leases, the same on SQLite and on PostgreSQL: nothing is given to two, nobody who lost a job can write to it."""
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -19,42 +13,13 @@ from app.jobs.queue import Asked, Queue
 from app.state import open_state
 
 
-def programs():
-    """Where initdb and postgres lie; None where PostgreSQL is not installed."""
-    places = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
-    return (places or [Path(found).parent for found in [shutil.which("initdb")] if found] or [None])[0]
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    """An address of a server of our own, on loopback, gone afterwards."""
-    pytest.importorskip("psycopg")
-    where = programs()
-    if where is None:
-        pytest.skip("PostgreSQL is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="hardneg-postgres-"))  # pytest's own folders are closed to other users
-    user = {"user": "postgres"} if os.geteuid() == 0 else {}  # it refuses to run as root
-    if user:
-        shutil.chown(folder, "postgres")
-    run = {"cwd": "/", "capture_output": True, "check": True, **user}
-    subprocess.run([where / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8"], **run)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    subprocess.run([where / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start"], **run)
-    yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    subprocess.run([where / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop"], **run)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def state(request, tmp_path):
     """An empty data folder with either database."""
     address = request.getfixturevalue("postgres") if request.param == "postgres" else None
     opened = open_state(tmp_path / "data", address)
     with opened.database.write() as connection:
-        for table in ("job_events", "jobs", "files", "corpus_versions", "corpora", "api_keys"):
+        for table in ("reviews", "job_events", "jobs", "files", "corpus_versions", "corpora", "api_keys"):
             connection.execute(text(f"DELETE FROM {table}"))
     yield opened
     opened.close()

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import inspect
 
 from app.state import open_state
-from app.state.migrations import NEWEST
+from app.state.migrations import MIGRATIONS, NEWEST
 from app.state.tables import metadata
 from miner.errors import ConfigError, StorageError
 
@@ -43,6 +43,23 @@ def test_the_migrations_make_the_tables_the_code_knows(state):
 def test_it_opens_again(tmp_path):
     for _ in range(2):
         open_state(tmp_path / "data").close()
+
+
+@pytest.mark.parametrize("version", range(1, NEWEST))
+def test_an_older_database_is_brought_up_to_date(version, tmp_path, monkeypatch):
+    """What it holds stays; the tables that are new are there."""
+    from app import keys
+
+    with monkeypatch.context() as older:
+        older.setattr("app.state.database.MIGRATIONS", MIGRATIONS[:version])
+        older.setattr("app.state.database.NEWEST", version)
+        state = open_state(tmp_path / "data")
+        key_id, _ = keys.create(state, "kept", ["read"])
+        state.close()
+    state = open_state(tmp_path / "data")
+    assert [key["id"] for key in keys.ls(state)] == [key_id]
+    assert set(inspect(state.database._engine).get_table_names()) == set(metadata.tables)
+    state.close()
 
 
 def newer_layout(data):

@@ -1,0 +1,65 @@
+"""/v1/jobs/{id}/reviews: what was said of a run's pairs, a log that only grows; it feeds the next export."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from app import reviewing
+from app.desk import Desk, desk
+from app.guard import caller_of
+from app.keys import Caller
+from app.reviewing import ReviewList, ReviewOut
+from miner.verdicts import Verdict
+
+router = APIRouter(prefix="/v1/jobs/{job_id}/reviews", tags=["reviews"])
+
+At = Annotated[Desk, Depends(desk)]
+By = Annotated[Caller, Depends(caller_of)]
+Seen = Annotated[int | None, Depends(reviewing.seen)]
+Said = Annotated[list[Verdict], Depends(reviewing.verdicts)]
+MATCH = {"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"}, "description": "refuse (412) if it went on"}
+LINES = {reviewing.LINES: {"schema": {"type": "string"}}}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ReviewRequest"}}, **LINES},
+    },
+    "parameters": [MATCH],
+}
+FOUND: dict[int | str, dict[str, Any]] = {200: {"content": LINES}, 304: {"description": "The client has it already (If-None-Match)."}}
+
+
+@router.get("", response_model=ReviewList, responses=FOUND, operation_id="list_reviews")
+def list_reviews(
+    job_id: str,
+    request: Request,
+    response: Response,
+    at: At,
+    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    format: Literal["json", "jsonl"] = "json",  # noqa: A002 - the parameter's name
+) -> Any:
+    """The log, oldest first; ?format=jsonl is what stands of it, as a verdict file for `hardneg export --verdicts`."""
+    last = at.reviews.last(job_id)
+    if format == "jsonl":
+        return reviewing.as_file(at.reviews.standing(job_id, last), last, request.headers.get("if-none-match", ""))
+    response.headers["ETag"] = reviewing.etag(last)
+    return ReviewList.of(at.reviews.ls(job_id, after, limit))
+
+
+@router.post("", status_code=201, response_model=ReviewList, openapi_extra=BODY, operation_id="add_reviews")
+def add_reviews(job_id: str, said: Said, response: Response, at: At, by: By, seen: Seen) -> ReviewList:
+    """Say something of pairs of a job that succeeded; kept when this is answered. The last word about a pair counts."""
+    added = at.reviews.append(job_id, said, by, seen)
+    response.headers["ETag"] = reviewing.etag(added[-1].number)
+    return ReviewList.of(added)
+
+
+@router.delete("/{number}", response_model=ReviewOut, openapi_extra={"parameters": [MATCH]}, operation_id="withdraw_review")
+def withdraw_review(job_id: str, number: int, response: Response, at: At, by: By, seen: Seen) -> ReviewOut:
+    """Take an entry back: the log gets one more, and what was said of the pair before counts again."""
+    review = at.reviews.withdraw(job_id, number, by, seen)
+    response.headers["ETag"] = reviewing.etag(review.number)
+    return ReviewOut.of(review)
