@@ -42,10 +42,13 @@ class Server:
         self.environ = {**clean, **ours, **settings, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
         self.start()
 
-    def start(self, verb: str = "serve") -> None:
-        """Begin; `live` tells when it answers."""
-        words = ["serve", "--port", str(self.port)] if verb == "serve" else [verb]
-        self.process = subprocess.Popen([sys.executable, "-m", "app.cli", *words], env=self.environ, stderr=self._log)
+    def start(self) -> None:
+        """Begin; `until` waits for its answer."""
+        self.process = self.run("serve", "--port", str(self.port))
+
+    def run(self, *words: str) -> subprocess.Popen[bytes]:
+        """Another process of `hardneg` with the same settings: a worker."""
+        return subprocess.Popen([sys.executable, "-m", "app.cli", *words], env=self.environ, stderr=self._log)
 
     def ask(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, timeout: float = 60, **headers: str
