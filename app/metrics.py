@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from miner.errors import StorageError
@@ -37,6 +37,7 @@ class Metrics:
         self.uploaded = Counter("hardneg_uploaded_bytes", "Bytes of files taken in, unpacked.", registry=self._registry)
         self.mining = Gauge("hardneg_requests_mining", "Requests being mined or waiting for it.", registry=self._registry)
         Gauge("hardneg_build_info", "Always 1.", ("version",), registry=self._registry).labels(version("hardneg")).set(1)
+        ProcessCollector("hardneg", registry=self._registry)  # CPU, memory and open files of the server
         self._registry.register(_Kept(stock))
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
