@@ -1,4 +1,4 @@
-"""The arms: who chooses the negatives. Each gives {query id: [passage text …]} for one data set, made once for all seeds and rates.
+"""The arms: who chooses the negatives. Each gives {query id: [passage text …]} for one set, made once for all seeds and rates.
 
 A0 no training             A1 in-batch alone         A1b the same, batch × (1 + n): as many passages a step as the others
 A2 random passages         A3 BM25                   A4 sentence-transformers' defaults
@@ -10,21 +10,24 @@ A8 ours                    A9 ours, in rounds, as many steps in all             
 from __future__ import annotations
 
 import json
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from sets import Set
+from student import Cut
 
 from miner import MiningConfig, mine
 from miner.config import Runtime
-from miner.encode import load_encoder
 from miner.formats import TrainingRow
 from miner.noise import generator
-from miner.train.hold_out import hidden_of
-from miner.types import Dataset
+from miner.types import Dataset, SameQuestions
 
 Chosen = dict[str, list[str]]
+Arm = Callable[[Set, int], Chosen]
 PLAIN = ("self_match:off", "same_text:off", "near_positive:off", "margin:off")
 NAMES = ("A0", "A1", "A1b", "A2", "A3", "A4", "A5", "A5r", "A6", "A7", "A8", "A9", "A10")
 WITHOUT_FILE = ("A0", "A1", "A1b", "A9")
@@ -34,31 +37,32 @@ ALONE = ("A5r",)
 
 def rows_of(dataset: Dataset, chosen: Chosen | None, *, alone: bool = False) -> list[TrainingRow]:
     """A row for every query and shown positive, with the arm's negatives; without any where the arm has none."""
+    every, qrels = np.arange(len(dataset.queries)), dataset.qrels
+    shown = np.unique(qrels.rows)
+    text_of = dict(zip(shown.tolist(), dataset.corpus.texts(shown), strict=True))
     made = []
-    every = np.arange(len(dataset.queries))
     for row, name, text in zip(every.tolist(), dataset.queries.ids(every), dataset.queries.texts(every), strict=True):
         bad = () if chosen is None else tuple(chosen.get(name, ()))
         if alone and not bad:
             continue
-        positives = dataset.corpus.texts(dataset.qrels.positives(row))
-        made += [TrainingRow(text, (positive, *bad), (1, *(0,) * len(bad)), name) for positive in positives]
+        made += [TrainingRow(text, (text_of[p], *bad), (1, *(0,) * len(bad)), name) for p in qrels.positives(row).tolist()]
     return made
 
 
-def choose(arm: str, dataset: Dataset, model: str, count: int, cache: Path) -> Chosen:
-    """The negatives of one arm, kept in `cache` so that they are made once."""
-    path = cache / f"{arm}.json"
+def choose(arm: str, one: Set, count: int) -> Chosen:
+    """The negatives of one arm, kept beside the set so that they are made once."""
+    path = one.work / "negatives" / f"{arm}-{count}.json"
     if not path.is_file():
-        made = ARMS[arm](dataset, model, count)
+        made = ARMS[arm](one, count)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(made))
     found: Chosen = json.loads(path.read_text())
     return found
 
 
-def random_passages(dataset: Dataset, model: str, count: int) -> Chosen:
+def random_passages(one: Set, count: int) -> Chosen:
     """Drawn evenly from the corpus, but for shown positives."""
-    made = {}
+    made, dataset = {}, one.train
     for row, name in enumerate(dataset.queries.ids(np.arange(len(dataset.queries)))):
         known = set(dataset.qrels.positives(row).tolist())
         drawn = [int(p) for p in generator(0, "random", name).integers(len(dataset.corpus), size=4 * count + 8) if int(p) not in known]
@@ -66,48 +70,48 @@ def random_passages(dataset: Dataset, model: str, count: int) -> Chosen:
     return made
 
 
-def ours(**settings: object) -> Callable[[Dataset, str, int], Chosen]:
+def ours(**settings: object) -> Arm:
     """Our miner with some settings."""
+    return lambda one, count: mined(one, one.train, count, **settings)
 
-    def chosen(dataset: Dataset, model: str, count: int) -> Chosen:
-        run = mine(dataset, MiningConfig.of(**{"model": model, "negatives": count, "columns": ("ids",), **settings}))
+
+def mined(one: Set, dataset: Dataset, count: int, **settings: object) -> Chosen:
+    """The negatives that our miner chooses with the set's model as it is now."""
+    config = MiningConfig.of(**{"negatives": count, "columns": ("ids",), **settings})
+    with tempfile.TemporaryDirectory(prefix="downstream-") as cache:
+        run = mine(dataset, config, model=Cut(one.model, one.student, one.bags), runtime=Runtime.of(cache=Path(cache)))
         made = defaultdict(list)
         for row in run.rows():
             if row["negative"] not in made[row["anchor_id"]]:
                 made[row["anchor_id"]].append(row["negative"])
-        return dict(made)
-
-    return chosen
+    return dict(made)
 
 
-def oracle(dataset: Dataset, model: str, count: int) -> Chosen:
-    """Ours, with every hidden positive known to the filters; nothing to know where nothing is hidden."""
-    hidden = hidden_of(dataset.corpus.path.parent)
-    if not hidden:
-        raise SystemExit("A10 needs hidden positives: --hide")
-    found = ours()(dataset, model, 4 * count)
-    texts = {}
-    names = dataset.corpus.ids(np.arange(len(dataset.corpus)))
-    wanted = {passage for passages in hidden.values() for passage in passages}
-    rows = [row for row, name in enumerate(names) if name in wanted]
-    texts = dict(zip((names[row] for row in rows), dataset.corpus.texts(rows), strict=True))
-    return {q: [t for t in bad if t not in {texts[p] for p in hidden.get(q, ())}][:count] for q, bad in found.items()}
+def oracle(one: Set, count: int) -> Chosen:
+    """Ours, with all positives known: none is a negative, and the bar is the shown one's as before."""
+    if not one.truth:
+        raise SystemExit(f"A10 knows hidden positives, and {one.name} has none: no qrels/train_full.tsv")
+    dataset = one.train
+    row_of = {name: row for row, name in enumerate(dataset.corpus.ids(np.arange(len(dataset.corpus))))}
+    spans = [np.sort([row_of[p] for p in one.truth[name]]) for name in dataset.queries.ids(np.arange(len(dataset.queries)))]
+    indptr = np.concatenate([[0], np.cumsum([len(span) for span in spans])]).astype(np.int64)
+    same = SameQuestions(np.arange(len(spans), dtype=np.int32), indptr, np.concatenate(spans).astype(np.int32))
+    return mined(one, replace(dataset, qrels=replace(dataset.qrels, same=same)), count)
 
 
-def theirs(**settings: object) -> Callable[[Dataset, str, int], Chosen]:
+def theirs(**settings: object) -> Arm:
     """sentence-transformers' mine_hard_negatives, its texts matched back to queries."""
 
-    def chosen(dataset: Dataset, model: str, count: int) -> Chosen:
+    def chosen(one: Set, count: int) -> Chosen:
         from datasets import Dataset as Table
         from sentence_transformers.util import mine_hard_negatives
 
-        rows = rows_of(dataset, None)
+        rows = rows_of(one.train, None)
         pairs = Table.from_dict({"anchor": [row.query for row in rows], "positive": [row.passages[0] for row in rows]})
-        loaded = load_encoder(MiningConfig.of(model=model), Runtime.of()).model
-        corpus = dataset.corpus.texts(np.arange(len(dataset.corpus)))
+        corpus = one.train.corpus.texts(np.arange(len(one.train.corpus)))
         how = {"num_negatives": count, "use_faiss": True, "verbose": False, "output_format": "triplet", **settings}
         found = defaultdict(list)
-        for row in mine_hard_negatives(pairs, loaded, corpus=corpus, **how):
+        for row in mine_hard_negatives(pairs, one.model, corpus=corpus, **how):
             if row["negative"] not in found[row["anchor"]]:
                 found[row["anchor"]].append(row["negative"])
         return {row.query_id or "": found[row.query][:count] for row in rows if row.query in found}
@@ -115,7 +119,7 @@ def theirs(**settings: object) -> Callable[[Dataset, str, int], Chosen]:
     return chosen
 
 
-ARMS: dict[str, Callable[[Dataset, str, int], Chosen]] = {
+ARMS: dict[str, Arm] = {
     "A2": random_passages,
     "A3": ours(sources=("bm25",), filters=PLAIN, ladder=0),
     "A4": theirs(),
