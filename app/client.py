@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from miner.errors import ConfigError, HardnegError, StorageError
+from miner.errors import ConfigError, HardnegError
 from miner.formats.atomic import storing, sync_folder
 
 PIECE = 2**18
@@ -46,7 +46,10 @@ class Client:
         data = None if body is None else json.dumps(body).encode()
         media = {} if body is None else {"Content-Type": "application/json"}
         with self._open(method, path, data, {**media, **headers}) as answer:
-            content = answer.read()
+            try:
+                content = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise self._broken(error) from None
         return json.loads(content) if content else None
 
     def upload(self, file: Path, name: str | None = None) -> Any:
@@ -72,8 +75,9 @@ class Client:
                 if self._fetched(about, part):
                     break
                 time.sleep(min(2**attempt / 4, 5))
-            if part.stat().st_size != about["bytes"]:
-                raise RemoteError(f"the download broke off {TRIES} times; the same command goes on from {part.stat().st_size:,} bytes")
+            have = part.stat().st_size if part.exists() else 0
+            if have != about["bytes"]:
+                raise RemoteError(f"the download broke off {TRIES} times; the same command goes on from {have:,} bytes")
             with part.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != about["sha256"]:
@@ -117,17 +121,19 @@ class Client:
             return True
         headers = {"Range": f"bytes={have}-", "If-Range": f'"{about["sha256"]}"'} if have else {}
         try:
-            with self._open("GET", f"/v1/files/{about['id']}/content", None, headers) as answer, part.open("ab") as file:
-                if answer.status != 206:
-                    file.truncate(0)
-                while piece := answer.read(PIECE):
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-        except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, StorageError) or getattr(error, "filename", None) is not None:
+            answer = self._open("GET", f"/v1/files/{about['id']}/content", None, headers)
+        except RemoteError as error:
+            if 0 < error.status < 500:
                 raise
-        return part.exists() and part.stat().st_size == about["bytes"]
+            return False
+        with answer, part.open("ab") as file:
+            if answer.status != 206:
+                file.truncate(0)
+            for piece in _arriving(answer):
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        return part.stat().st_size == about["bytes"]
 
     def _open(self, method: str, path: str, data: Any, headers: dict[str, str]) -> Any:
         request = urllib.request.Request(self._url + path, data, {**self._headers, **headers}, method=method)  # noqa: S310 - checked above
@@ -135,8 +141,12 @@ class Client:
             return urllib.request.urlopen(request, timeout=90)  # noqa: S310 - http or https, checked above
         except urllib.error.HTTPError as error:
             raise RemoteError(_said(error), error.code) from None
-        except urllib.error.URLError as error:
-            raise RemoteError(f"{self._url} cannot be reached: {error.reason}") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise self._broken(error) from None
+
+    def _broken(self, error: Exception) -> RemoteError:
+        said = getattr(error, "reason", None) or str(error) or type(error).__name__
+        return RemoteError(f"{self._url} cannot be reached: {said}")
 
 
 def _said(error: urllib.error.HTTPError) -> str:
@@ -145,6 +155,15 @@ def _said(error: urllib.error.HTTPError) -> str:
         return f"{error.code}: {json.loads(error.read())['detail']}"
     except (ValueError, KeyError, OSError):
         return f"{error.code} {error.reason}"
+
+
+def _arriving(answer: Any) -> Iterator[bytes]:
+    """What comes in until the connection ends, well or not."""
+    try:
+        while piece := answer.read(PIECE):
+            yield piece
+    except (OSError, http.client.HTTPException):
+        return
 
 
 def _pieces(source: Any, digest: Any) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app.desk import Desk
-from app.documents import request_schemas
+from app.documents import complete
 from app.errors import STATUS, handle
 from app.guard import Guard
 from app.keys import REFRESH_SECONDS, Keyring
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 
 
 class Service(FastAPI):
-    """FastAPI, whose document also knows the bodies that are decoded in app.body."""
+    """FastAPI, whose document also knows what it cannot see: bodies that are decoded in app.body, the key, refusals."""
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
-        document = super().openapi()
-        document["components"]["schemas"].update(request_schemas())
-        return document
+        if self.openapi_schema is None:
+            self.openapi_schema = complete(super().openapi())
+        return self.openapi_schema
 
 
 def create_app(settings: Settings, on_failure: Callable[[BaseException], None] | None = None) -> FastAPI:

@@ -24,15 +24,17 @@ BODY = {
     "parameters": [KEY_PARAMETER],
 }
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+MADE: dict[int | str, dict[str, Any]] = {
+    200: {"model": JobPlan, "description": "?dry_run=true: what it would be."},
+    202: {"model": JobOut, "description": "It waits for a worker, or was made before with this Idempotency-Key."},
+}
 LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
 
 
-@router.post(
-    "", status_code=202, response_model=JobOut | JobPlan, openapi_extra=BODY, responses={200: {"model": JobPlan}}, operation_id="create_job"
-)
+@router.post("", status_code=202, response_model=None, openapi_extra=BODY, responses=MADE, operation_id="create_job")
 def create_job(
     wanted: Annotated[Any, Depends(asking.job_request)], response: Response, at: At, by: By, key: Key, dry_run: bool = False
-) -> Any:
+) -> JobOut | JobPlan:
     """Put a job into the queue; with ?dry_run=true say what it would be, and do nothing."""
     if dry_run:
         response.status_code = 200

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -142,3 +143,29 @@ def test_downloads_that_break_end_in_the_same_bytes(address, breaking, tmp_path)
         tries += 1
     assert sum(broken) > tries
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_service_that_hangs_up_is_a_sentence():
+    """The connection is taken and closed without a word, as by a port whose container is still starting."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        hanging_up = threading.Thread(target=lambda: listening.accept()[0].close(), daemon=True)
+        hanging_up.start()
+        with pytest.raises(RemoteError, match="cannot be reached"):
+            Client(f"http://127.0.0.1:{listening.getsockname()[1]}", None).call("GET", "/livez")
+
+
+def test_a_download_outlives_a_service_that_is_away(address, tmp_path, monkeypatch):
+    (tmp_path / "a.jsonl").write_bytes(b"{}\n" * 1000)
+    client, asked = Client(address, "k"), []
+    made = client.upload(tmp_path / "a.jsonl")
+    opened = Client._open
+
+    def away(self, method, path, data, headers):
+        asked.append(path)
+        if path.endswith("/content") and len(asked) < 4:
+            raise RemoteError("cannot be reached")
+        return opened(self, method, path, data, headers)
+
+    monkeypatch.setattr(Client, "_open", away)
+    client.download(made["id"], tmp_path / "b.jsonl")
+    assert (tmp_path / "b.jsonl").read_bytes() == b"{}\n" * 1000
