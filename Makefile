@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test lint types format lock long clean
+.PHONY: help demo test lint types format lock long docker-test clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(VENV)/ready: pyproject.toml requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
@@ -36,6 +36,9 @@ format: $(VENV)/ready  ## put the style right
 long: $(VENV)/ready  ## the long proofs: kill rounds, deliberate defects
 	$(BIN)/python tests/long/kill_store.py --rounds 50
 	$(BIN)/python benchmarks/defects.py
+
+docker-test: $(VENV)/ready  ## build the image and use the compose file for real, with the running engine or one by hand
+	$(BIN)/python tests/long/containers.py
 
 lock: $(VENV)/ready  ## write the versions in use into requirements-dev.txt
 	$(BIN)/pip freeze --exclude-editable --exclude hardneg > requirements-dev.txt

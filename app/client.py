@@ -133,7 +133,7 @@ class Client:
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        return part.stat().st_size == about["bytes"]
+        return bool(part.stat().st_size == about["bytes"])
 
     def _open(self, method: str, path: str, data: Any, headers: dict[str, str]) -> Any:
         request = urllib.request.Request(self._url + path, data, {**self._headers, **headers}, method=method)  # noqa: S310 - checked above
