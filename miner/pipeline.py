@@ -107,7 +107,7 @@ def _deepened(parts: list[Candidates], source: Source, config: MiningConfig, mea
     done = []
     for part in parts:
         within = part.take(np.arange(len(part)), config.depth)
-        short = _short(within, config) if config.deepens and within.rows.shape[1] == config.depth else np.empty(0, dtype=np.int64)
+        short = short_of(within, config) if config.deepens and within.rows.shape[1] == config.depth else np.empty(0, dtype=np.int64)
         deep = part.take(short)
         if len(short) and part.rows.shape[1] == config.depth:
             rows, scores, told = source.retrieve(part.queries[short], config.deepest)
@@ -124,7 +124,7 @@ def informed(part: Candidates, dataset: Dataset) -> Candidates:
     return replace(part, positives=_padded([dataset.qrels.known(int(query)) for query in part.queries]))
 
 
-def _short(found: Candidates, config: MiningConfig) -> Ints:
+def short_of(found: Candidates, config: MiningConfig) -> Ints:
     """Anchors of which at least one row would get fewer negatives than asked for."""
     filters, trust = list(config.active_filters.values()), config.judged != "ignore"
     if config.anchor == "weakest":

@@ -15,38 +15,25 @@ import logging
 import os
 import shutil
 import tempfile
-import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from miner import manifest as manifests
-from miner import rehearsal
-from miner.candidates import CandidateWriter, about, blocks, deeper_than, read_block
-from miner.choices import chooser as chooser_of
+from miner import passes, rehearsal
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.crew import in_order, processors
-from miner.encode import StoredVectors
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
-from miner.evidence.vectors import HalfVectors
-from miner.formats import FORMATS, file_rows, open_training
+from miner.formats import file_rows
 from miner.formats.atomic import storing
-from miner.formats.files import sha256_of, write_bytes, write_json
-from miner.indexes import limit_threads
-from miner.opening import open_source, open_vectors
-from miner.page import page
-from miner.pipeline import BLOCK, Retrieval
+from miner.formats.files import sha256_of
+from miner.opening import open_vectors
 from miner.read import read
-from miner.report import Tally
 from miner.target import Target, target
-from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
+from miner.types import Dataset, Progress, Vectors
 from miner.verdicts import FILE as VERDICTS
 from miner.verdicts import keep_verdicts, read_verdicts
 
@@ -60,17 +47,6 @@ FIRST_PASS = (
 
 SHORTNESS = ("filters", "anchor", "negatives", "ladder")
 """Further settings that decide which queries are searched deeper."""
-
-CANDIDATE_BYTES = 18
-"""Of one candidate on disk, about: row, score, evidence, and the deeper ones spread over all."""
-
-MOST_BLOCKS = 8
-"""Blocks in the making at the same time: each holds some 60 MB at depth 1,000."""
-
-PASSED_ON = ("candidates.parquet", "vectors.npy")
-"""Of pass 1: what an export shares with the run it was made from."""
-DATA_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME)
-DATASET_FILES = (*DATA_FILES, "dataset.json", "errors.jsonl")
 
 
 @dataclass(frozen=True)
@@ -143,7 +119,7 @@ def mine(
     """
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
     said, config = read_verdicts(paths), heeding(config, bool(paths))
-    work = _Work(config, runtime or Runtime.of(), on_progress)
+    work = passes.Work(config, runtime or Runtime.of(), on_progress)
     with target(out, kind, force, config.output_format) as place:
         with work.stage("read"), storing(place.folder):
             dataset = _adopt(data, place.folder) if isinstance(data, Dataset) else read(data, place.folder / "dataset", config.min_grade)
@@ -157,10 +133,10 @@ def mine(
         if place.begin(_made_from(dataset, vectors, config), resume):
             log.info("going on with the blocks of an interrupted run")
         with tempfile.TemporaryDirectory(dir=place.folder, prefix=".vectors-") as scratch, storing(place.folder):
-            _first_pass(dataset, vectors, work, place, Path(scratch))
+            passes.first_pass(dataset, vectors, work, place, Path(scratch))
         given = data.model_dump(mode="json") if isinstance(data, Inputs) else None
         files = {**dataset.inputs, **_hashes(paths)}
-        _second_pass(dataset, work, place, {"inputs": given, "model": _first_model(vectors), "files": files})
+        passes.second_pass(dataset, work, place, {"inputs": given, "model": passes.first_model(vectors), "files": files})
     return _finished(place)
 
 
@@ -170,58 +146,32 @@ def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningC
     return {
         "settings": {name: getattr(config, name) for name in (*FIRST_PASS, *SHORTNESS)},
         "evidence": list(config.measured),
-        "data": {
-            name: sha256_of(folder / name) for name in ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME) if (folder / name).exists()
-        },
+        "data": {name: sha256_of(folder / name) for name in passes.DATA_FILES if (folder / name).exists()},
         "models": {name: each.describe() for name, each in vectors.items()},
         "versions": {name: version for name, version in manifests.versions().items() if name != "faiss-simd"},
     }
 
 
-def _rehearse(dataset: Dataset, vectors: Mapping[str, Vectors], work: _Work, place: Target) -> None:
+def _rehearse(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Work, place: Target) -> None:
     """Room on the disk, then every stage of this run on ten queries, beside it."""
     rehearsal.check_room(rehearsal.room(dataset, vectors, work.config), place.folder, work.runtime.cache)
-    tried = _Work(rehearsal.settings(work.config, vectors), work.runtime, None)
+    tried = passes.Work(rehearsal.settings(work.config, vectors), work.runtime, None)
 
-    def passes(small: Dataset) -> tuple[Path, str, int]:
+    def both(small: Dataset) -> tuple[Path, str, int]:
         name = "triplets.jsonl" if place.file == "-" else Path(place.file).name
         inside = Target(folder, str(folder / name), folder, name)
-        _first_pass(small, rehearsal.trial(vectors), tried, inside, _made(folder / "scratch"))
-        _second_pass(small, tried, inside, {"inputs": None, "model": _first_model(vectors), "files": {}})
-        return folder / name, tried.config.output_format, Run(folder).report["rows_written"]
+        passes.first_pass(small, rehearsal.trial(vectors), tried, inside, _made(folder / "scratch"))
+        report = passes.second_pass(small, tried, inside, {"inputs": None, "model": passes.first_model(vectors), "files": {}})
+        return folder / name, tried.config.output_format, report["rows_written"]
 
     with tempfile.TemporaryDirectory(dir=place.folder, prefix=".rehearsal-") as path:
         folder = Path(path)
-        rehearsal.rehearse(dataset, folder, passes)
+        rehearsal.rehearse(dataset, folder, both)
 
 
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
-
-
-def plan(inputs: Inputs, config: MiningConfig, runtime: Runtime) -> dict[str, Any]:
-    """What `mine` would do, after reading the data and loading the model: counts, texts to encode, bytes on disk. Nothing is written."""
-    with tempfile.TemporaryDirectory(prefix="hardneg-") as folder:
-        dataset = read(inputs, Path(folder), config.min_grade)
-        vectors = open_vectors(inputs, config, runtime, None, None)
-        counts = {"queries": len(dataset.queries), "passages": len(dataset.corpus), "judgements": len(dataset.qrels.rows)}
-        to_encode = sum(each.missing(dataset) for each in vectors.values() if isinstance(each, StoredVectors))
-        candidates = len(dataset.queries) * min(config.depth, len(dataset.corpus))
-        scratch = (len(dataset.queries) + len(dataset.corpus)) * sum(each.dim for each in vectors.values()) * 4
-        rows = int((dataset.qrels.grades >= config.min_grade).sum()) * (config.negatives if config.output_format == "triplet" else 1)
-        disk = candidates * CANDIDATE_BYTES + sum(file.stat().st_size for file in Path(folder).iterdir())
-        return {
-            **counts,
-            "texts_to_encode": to_encode,
-            "candidates": candidates,
-            "training_rows_at_most": rows,
-            "disk_bytes": disk,
-            "scratch_bytes": scratch,
-            "filters": list(config.active_filters),
-            "reading": dict(dataset.reading),
-            "model": _first_model(vectors),
-        }
 
 
 def export(
@@ -246,19 +196,19 @@ def export(
     check_evidence(config, run)
     heard = [path for path in (run.folder / VERDICTS,) if path.exists()]
     said, config = read_verdicts([*heard, *verdicts]), heeding(config, bool(heard or verdicts))
-    work = _Work(config, Runtime.of(), on_progress)
+    work = passes.Work(config, Runtime.of(), on_progress)
     with target(out, kind, force, config.output_format) as place:
         dataset = _adopt(run.dataset, place.folder)
         if heard or verdicts:
             keep_verdicts(place.folder, dataset, said)
-        for name in PASSED_ON:
+        for name in passes.PASSED_ON:
             if (run.folder / name).exists():
                 _link(run.folder / name, place.folder / name)
         known = {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")}
         known["files"] = {**known["files"], **_hashes(verdicts)}
         if known["inputs"]:
             known["inputs"] = {**known["inputs"], "verdicts": [*known["inputs"].get("verdicts", ()), *map(str, verdicts)]}
-        _second_pass(dataset, work, place, known)
+        passes.second_pass(dataset, work, place, known)
     return _finished(place)
 
 
@@ -293,148 +243,9 @@ def _finished(place: Target) -> Run:
     return run
 
 
-# ---------------------------------------------------------------- the two passes on disk
-
-
-class _Work:
-    """Config, runtime, progress and the time each stage took."""
-
-    def __init__(self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None) -> None:
-        self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
-        self.progress: Progress = on_progress or _silent
-        self.retrieval: dict[str, Any] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        self.progress(name, 0, 0)
-        yield
-        self.timings[name] = round(time.perf_counter() - started, 3)
-        log.info("%s took %.1f s", name, self.timings[name])
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Nobody is watching."""
-
-
-def _first_model(vectors: Mapping[str, Vectors]) -> dict[str, Any] | None:
-    """What the manifest says about the model; None where nothing is encoded."""
-    return next((each.describe() for each in vectors.values()), None)
-
-
-def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: _Work, target: Target, scratch: Path) -> None:
-    config = work.config
-    source = open_source(dataset, config, vectors, scratch, work.stage)
-    with work.stage("retrieve"):
-        measured = source.measure_recall(config.depth)
-        if "vectors" in config.measured:
-            HalfVectors(source).save(target.folder)
-        told = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
-        retrieval = Retrieval(dataset, source, config)
-        _retrieve(retrieval, CandidateWriter(target.blocks, dataset, told), work)
-        deepened = deeper_than(target.blocks, config.depth)
-    distinct = len(source.passage_rows)
-    counts = {"distinct_passages": distinct, "queries_deepened": deepened}
-    sources = dict(zip(config.active_sources, source.describe(), strict=True))
-    work.retrieval = {**told, "index": config.index, "recall": measured, **counts, "sources": sources}
-
-
-def _retrieve(retrieval: Retrieval, writer: CandidateWriter, work: _Work) -> None:
-    """Every block that is missing, several at a time: one thread each is faster than all threads for one after the other."""
-    todo = writer.missing(len(retrieval))
-    threads = work.runtime.threads or processors()
-    crew = max(1, min(threads, MOST_BLOCKS, len(todo)))
-
-    def one(number: int) -> None:
-        writer.write(number, retrieval(number))
-
-    ready = len(retrieval) - len(todo)
-    for done, _ in enumerate(in_order(one, todo, crew, partial(limit_threads, max(1, threads // crew))), ready + 1):
-        work.progress("retrieve", min(done * BLOCK, retrieval.queries), retrieval.queries)
-
-
-def _second_pass(dataset: Dataset, work: _Work, target: Target, known: dict[str, Any]) -> None:
-    config, candidates = work.config, target.blocks
-    with work.stage("choose and write"):
-        told = about(candidates)
-        tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
-        chooser, shape = chooser_of(candidates, dataset, config), FORMATS[config.output_format]
-        columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
-
-        def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
-            return [chooser.choose(part) for part in read_block(file, told["depth"])]
-
-        with open_training(target.file, shape, dataset) as sink:
-            for done, parts in enumerate(in_order(chosen, blocks(candidates), min(MOST_BLOCKS, work.runtime.threads or processors())), 1):
-                for part in parts:
-                    tally.add(*part)
-                sink.write(shape.write(dataset, _in_order([negatives for *_, negatives in parts], dataset), columns))
-                work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
-    with work.stage("report"):
-        report = tally.result(dataset)
-        report["hubs"] |= chooser.hubs
-        report["rows_written"] = sink.rows
-        report["reading"] = dict(dataset.reading)
-        if chooser.verdicts:
-            report["verdicts"] = chooser.verdicts
-        report["retrieval"] = known.setdefault("retrieval", work.retrieval)
-    _finish(work, target, known, report, dataset)
-
-
-def _finish(work: _Work, target: Target, known: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
-    """Report, page and manifest, in that order: the manifest hashes the others."""
-    folder = target.folder
-    counts = {
-        "queries": len(dataset.queries),
-        "passages": len(dataset.corpus),
-        "judgements": len(dataset.qrels.rows),
-        "rows": report["rows_written"],
-    }
-    made = manifests.manifest(
-        config=work.config.model_dump(mode="json"),
-        counts=counts,
-        timings=work.timings,
-        training_file=target.name,
-        seed=work.config.seed,
-        **known,
-    )
-    write_json(folder / "report.json", report)
-    write_bytes(folder / "report.html", page(report, made).encode())
-    names = [
-        *(name for name in (*PASSED_ON, VERDICTS) if (folder / name).exists()),
-        "report.json",
-        "report.html",
-        *(f"dataset/{f}" for f in DATASET_FILES if (folder / "dataset" / f).exists()),
-    ]
-    files = {name: folder / name for name in names}
-    if target.name:
-        files = {target.name: Path(target.file), **files}
-    write_json(folder / "manifest.json", {**made, "outputs": manifests.outputs(files)})
-
-
-def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
-    """The negatives of a block's parts as one, sorted by query id; a query's anchors stay in order."""
-    if len(parts) == 1:
-        return parts[0]
-    width = max(part.positives.shape[1] for part in parts)
-    pad = [((0, 0), (0, width - part.positives.shape[1])) for part in parts]
-    positives = np.concatenate([np.pad(part.positives, w, constant_values=-1) for part, w in zip(parts, pad, strict=True)])
-    known = np.concatenate([np.pad(part.positive_scores, w, constant_values=np.nan) for part, w in zip(parts, pad, strict=True)])
-    queries = np.concatenate([part.queries for part in parts])
-    rank = np.empty(len(dataset.queries), dtype=np.int64)
-    rank[dataset.queries.id_order] = np.arange(len(rank))
-    order = np.argsort(rank[queries], kind="stable")
-    rows, scores, ranks, tiers = (np.concatenate([getattr(part, name) for part in parts])[order] for name in _CHOSEN)
-    sources = {name: np.concatenate([part.sources[name] for part in parts])[order] for name in parts[0].sources}
-    return Negatives(queries[order], positives[order], known[order], rows, scores, ranks, tiers, sources)
-
-
-_CHOSEN = ("rows", "scores", "ranks", "tiers")
-
-
 def _adopt(dataset: Dataset, folder: Path) -> Dataset:
     """The dataset's files in the run folder: hard links where the file system can, copies elsewhere."""
-    for name in DATASET_FILES:
+    for name in passes.DATASET_FILES:
         if (dataset.corpus.path.parent / name).exists():
             _link(dataset.corpus.path.parent / name, folder / "dataset" / name)
     return Dataset.open(folder / "dataset")

@@ -75,13 +75,7 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
             name = usual if out is None else ""
             yield Target(folder, str(folder / name) if name else "-", folder, name, temporary=True)
         return
-    named = kind_of(out) in KINDS
-    file = Path(out) if named else Path(out) / usual
-    final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if named else Path(out)
-    for taken in (final, file):
-        empty = taken.is_dir() and not any(taken.iterdir())
-        if taken.exists() and not empty and not force:
-            raise ConfigError(f"{taken} exists already; choose another --out, or replace it with --force")
+    named, file, final = _places(out, usual, force)
     with _run_part(final) as folder:
         inside = folder / (f"triplets{kind_of(out)}" if named else usual)
         yield Target(folder, str(inside), final, f"../{file.name}" if named else inside.name)
@@ -89,6 +83,33 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
         with storing(file):
             (final / inside.name).replace(file)
             sync_folder(file.parent)
+
+
+def check(out: str | Path | None, kind: str | None, force: bool, output_format: str) -> Path | None:
+    """The folder a run would be made in, as far as it exists; None for a temporary one. Nothing is made.
+
+    Raises ConfigError as `target` does, and StorageError where nothing can be written.
+    """
+    usual = _usual_name(out, kind, output_format)
+    if out is None or str(out) == "-":
+        return None
+    final = Path(os.path.realpath(_places(out, usual, force)[2]))
+    nearest = next(folder for folder in final.parents if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise StorageError(f"cannot write {out}: {nearest} is {'not writable' if nearest.is_dir() else 'no folder'}")
+    return nearest
+
+
+def _places(out: str | Path, usual: str, force: bool) -> tuple[bool, Path, Path]:
+    """Whether `out` names a file; the training file; the run folder. ConfigError where either is taken."""
+    named = kind_of(out) in KINDS
+    file = Path(out) if named else Path(out) / usual
+    final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if named else Path(out)
+    for taken in (final, file):
+        empty = taken.is_dir() and not any(taken.iterdir())
+        if taken.exists() and not empty and not force:
+            raise ConfigError(f"{taken} exists already; choose another --out, or replace it with --force")
+    return named, file, final
 
 
 def _usual_name(out: str | Path | None, kind: str | None, output_format: str) -> str:

@@ -45,13 +45,33 @@ MAY = {
     "miner.rehearsal": NOUNS | {f"miner.{name}" for name in ("config", "encode", "formats", "indexes", "sample")},
     "miner.verdicts": NOUNS | {"miner.filters", "miner.formats"},
     "miner.target": NOUNS | {"miner.formats"},
-    "miner.run": LOW
+    "miner.passes": NOUNS
     | {
         f"miner.{name}"
         for name in (
-            *("candidates", "config", "crew", "encode", "evidence", "formats", "indexes", "manifest", "page", "pipeline", "read", "report"),
-            *("choices", "opening", "rehearsal", "target", "verdicts"),
+            *("candidates", "choices", "config", "crew", "evidence", "formats", "indexes", "manifest", "opening", "page", "pipeline"),
+            *("report", "target", "verdicts"),
         )
+    },
+    "miner.run": LOW
+    | {
+        f"miner.{name}"
+        for name in ("config", "evidence", "formats", "manifest", "opening", "passes", "read", "rehearsal", "target", "verdicts")
+    },
+    "miner.pilot": NOUNS
+    | {
+        f"miner.{name}"
+        for name in (
+            *("candidates", "config", "crew", "encode", "indexes", "passes", "pipeline", "rehearsal"),
+            *("sample", "sources", "target"),
+        )
+    },
+    "miner.estimate": NOUNS
+    | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "pilot", "pipeline", "rehearsal", "sources")},
+    "miner.plan": NOUNS
+    | {
+        f"miner.{name}"
+        for name in (*("config", "encode", "estimate", "opening", "passes", "read"), *("rehearsal", "run", "target", "verdicts"))
     },
     # what looks back at runs
     "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.evidence.vectors", "miner.pipeline", "miner.verdicts"},
@@ -89,8 +109,10 @@ MAY = {
             "manifest",
             "mend",
             "page",
+            "plan",
             "presets",
             "read",
+            "rehearsal",
             "report",
             "rerun",
             "run",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from miner import MiningConfig, mine, read_inline, read_pairs
-from miner import run as module
+from miner import passes as module
 from miner.config import Inputs
 from miner.errors import InputError
 from miner.formats import FORMATS

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import config_of, dataset_of, make
 
+from miner import passes as module
 from miner import rehearsal
-from miner import run as module
 from miner.config import MiningConfig, Runtime
 from miner.encode import StoredVectors, load_encoder
 from miner.errors import ConfigError, IntegrityError, StorageError

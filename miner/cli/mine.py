@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from miner.cli import foresight
 from miner.cli import options as o
 from miner.cli.show import Shown, outcome
 from miner.errors import ConfigError
@@ -63,7 +65,10 @@ def mine(  # the flags are the fields of the config, one for one
     threads: o.Threads = None,
     cache: o.Cache = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read and check everything, say what would be done.", rich_help_panel=o.RUN)
+        bool,
+        typer.Option(
+            "--dry-run", help="Read and check everything, try a piece; say what a run would take and give.", rich_help_panel=o.RUN
+        ),
     ] = False,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -81,7 +86,7 @@ def mine(  # the flags are the fields of the config, one for one
         flags.pop(name)
     inputs, settings, runtime = o.gather(flags, config)
     if dry_run:
-        _plan(inputs, settings, runtime, as_json)
+        _plan(inputs, settings, runtime, {"out": out, "kind": o.suffix(kind), "force": force}, as_json)
         return
     if out is None:
         raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
@@ -92,15 +97,14 @@ def mine(  # the flags are the fields of the config, one for one
         outcome(run, shown, as_json=as_json, to_stdout=out == "-")
 
 
-def _plan(inputs: Any, settings: Any, runtime: Any, as_json: bool) -> None:
-    """What a run would do, after reading the data and loading the model."""
+def _plan(inputs: Any, settings: Any, runtime: Any, place: Mapping[str, Any], as_json: bool) -> None:
+    """What a run would do, take and give."""
+    from miner.plan import plan
+
+    told = plan(inputs, settings, runtime, **place)
+    if not as_json:
+        foresight.show(told)
+        return
     import orjson
 
-    from miner.run import plan
-
-    told = plan(inputs, settings, runtime)
-    if as_json:
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
-        return
-    for name, value in told.items():
-        typer.echo(f"{name.replace('_', ' '):<28} {value}")
+    typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())

@@ -46,12 +46,16 @@ class StoredVectors:
 
     def missing(self, dataset: Dataset) -> int:
         """Distinct texts of a dataset that are not in the store yet."""
-        count = 0
         sides: tuple[tuple[Texts, Side], ...] = ((dataset.corpus, "passage"), (dataset.queries, "query"))
-        for texts, side in sides:
-            keys, _ = keys_of(texts)
-            count += len(np.unique(keys[self._store(side).find(keys) < 0], axis=0))
-        return count
+        return sum(len(self.unknown(texts, side)) for texts, side in sides)
+
+    def unknown(self, texts: Texts, side: Side) -> Ints:
+        """Rows of the distinct texts that are not in the store yet, the shortest first."""
+        keys, lengths = keys_of(texts)
+        missing = np.flatnonzero(self._store(side).find(keys) < 0)
+        first = missing[np.unique(keys[missing], axis=0, return_index=True)[1]]
+        rows: Ints = first[np.argsort(lengths[first], kind="stable")]
+        return rows
 
     def vectors(self, texts: Texts, rows: Ints | Rows, side: Side) -> Floats:
         """Shape (len(rows), D): what is missing is encoded first."""

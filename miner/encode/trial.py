@@ -5,6 +5,7 @@ The first vector of a text stays in the store for ever, and depends a little on 
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ class TrialVectors:
         self._stored = stored
         self.similarity: Similarity = stored.similarity
         self.encoded = 0
+        self.seconds = 0.0  # in the encoder
 
     @property
     def dim(self) -> int:
@@ -37,7 +39,9 @@ class TrialVectors:
         known, out = self._stored.known(texts, wanted, side)
         missing = np.flatnonzero(~known)
         if len(missing):
-            out[missing] = self._stored.encoder.encode(texts.texts(wanted[missing]), side)
+            asked, began = texts.texts(wanted[missing]), time.perf_counter()
+            out[missing] = self._stored.encoder.encode(asked, side)
+            self.seconds += time.perf_counter() - began
             self.encoded += len(missing)
         if not np.isfinite(out).all():
             bad = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])

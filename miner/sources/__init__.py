@@ -5,6 +5,6 @@ from miner.sources.dense import Dense
 from miner.sources.fused import Fused
 from miner.sources.parts import BM25Part, DensePart, Part
 
-__all__ = ["BM25", "SOURCES", "Dense", "Fused", "Part"]
+__all__ = ["BM25", "SOURCES", "BM25Part", "Dense", "Fused", "Part"]
 
 SOURCES: dict[str, type[Part]] = {"dense": DensePart, "bm25": BM25Part}

@@ -1,0 +1,187 @@
+"""The two passes on disk: candidates block by block, then the training file, the report and the manifest.
+
+Owns the order of the stages and the time each took; where a run goes and what becomes of it afterwards is `run.py`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miner import manifest as manifests
+from miner.candidates import CandidateWriter, about, blocks, deeper_than, read_block
+from miner.choices import chooser as chooser_of
+from miner.config import MiningConfig, Runtime
+from miner.crew import in_order, processors
+from miner.evidence.vectors import HalfVectors
+from miner.formats import FORMATS, open_training
+from miner.formats.files import write_bytes, write_json
+from miner.indexes import limit_threads
+from miner.opening import open_source
+from miner.page import page
+from miner.pipeline import BLOCK, Retrieval
+from miner.report import Tally
+from miner.target import Target
+from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
+from miner.verdicts import FILE as VERDICTS
+
+log = logging.getLogger(__name__)
+
+MOST_BLOCKS = 8
+"""Blocks in the making at the same time: each holds some 60 MB at depth 1,000."""
+
+PASSED_ON = ("candidates.parquet", "vectors.npy")
+"""Of pass 1: what an export shares with the run it was made from."""
+
+DATA_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME)
+DATASET_FILES = (*DATA_FILES, "dataset.json", "errors.jsonl")
+
+
+class Work:
+    """Config, runtime, progress and the time each stage took."""
+
+    def __init__(self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None) -> None:
+        self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
+        self.progress: Progress = on_progress or silent
+        self.retrieval: dict[str, Any] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """What runs inside takes this stage's time."""
+        started = time.perf_counter()
+        self.progress(name, 0, 0)
+        yield
+        self.timings[name] = round(time.perf_counter() - started, 3)
+        log.info("%s took %.1f s", name, self.timings[name])
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Nobody is watching."""
+
+
+def first_model(vectors: Mapping[str, Vectors]) -> dict[str, Any] | None:
+    """What the manifest says about the model; None where nothing is encoded."""
+    return next((each.describe() for each in vectors.values()), None)
+
+
+def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: Work, target: Target, scratch: Path) -> None:
+    """Encode, search, measure: every block that is missing in `target`. scratch: an empty folder for matrices."""
+    config = work.config
+    source = open_source(dataset, config, vectors, scratch, work.stage)
+    with work.stage("retrieve"):
+        measured = source.measure_recall(config.depth)
+        if "vectors" in config.measured:
+            HalfVectors(source).save(target.folder)
+        told = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
+        retrieval = Retrieval(dataset, source, config)
+        _retrieve(retrieval, CandidateWriter(target.blocks, dataset, told), work)
+        deepened = deeper_than(target.blocks, config.depth)
+    distinct = len(source.passage_rows)
+    counts = {"distinct_passages": distinct, "queries_deepened": deepened}
+    sources = dict(zip(config.active_sources, source.describe(), strict=True))
+    work.retrieval = {**told, "index": config.index, "recall": measured, **counts, "sources": sources}
+
+
+def _retrieve(retrieval: Retrieval, writer: CandidateWriter, work: Work) -> None:
+    """Every block that is missing, several at a time: one thread each is faster than all threads for one after the other."""
+    todo = writer.missing(len(retrieval))
+    threads = work.runtime.threads or processors()
+    crew = max(1, min(threads, MOST_BLOCKS, len(todo)))
+
+    def one(number: int) -> None:
+        writer.write(number, retrieval(number))
+
+    ready = len(retrieval) - len(todo)
+    for done, _ in enumerate(in_order(one, todo, crew, partial(limit_threads, max(1, threads // crew))), ready + 1):
+        work.progress("retrieve", min(done * BLOCK, retrieval.queries), retrieval.queries)
+
+
+def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, Any]) -> dict[str, Any]:
+    """Judge, choose, write; the report.
+
+    known: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval.
+    """
+    config, candidates = work.config, target.blocks
+    with work.stage("choose and write"):
+        told = about(candidates)
+        tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
+        chooser, shape = chooser_of(candidates, dataset, config), FORMATS[config.output_format]
+        columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
+
+        def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
+            return [chooser.choose(part) for part in read_block(file, told["depth"])]
+
+        with open_training(target.file, shape, dataset) as sink:
+            for done, parts in enumerate(in_order(chosen, blocks(candidates), min(MOST_BLOCKS, work.runtime.threads or processors())), 1):
+                for part in parts:
+                    tally.add(*part)
+                sink.write(shape.write(dataset, _in_order([negatives for *_, negatives in parts], dataset), columns))
+                work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
+    with work.stage("report"):
+        report = tally.result(dataset)
+        report["hubs"] |= chooser.hubs
+        report["rows_written"] = sink.rows
+        report["reading"] = dict(dataset.reading)
+        if chooser.verdicts:
+            report["verdicts"] = chooser.verdicts
+        report["retrieval"] = known.setdefault("retrieval", work.retrieval)
+    _finish(work, target, known, report, dataset)
+    return report
+
+
+def _finish(work: Work, target: Target, known: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
+    """Report, page and manifest, in that order: the manifest hashes the others."""
+    folder = target.folder
+    counts = {
+        "queries": len(dataset.queries),
+        "passages": len(dataset.corpus),
+        "judgements": len(dataset.qrels.rows),
+        "rows": report["rows_written"],
+    }
+    made = manifests.manifest(
+        config=work.config.model_dump(mode="json"),
+        counts=counts,
+        timings=work.timings,
+        training_file=target.name,
+        seed=work.config.seed,
+        **known,
+    )
+    write_json(folder / "report.json", report)
+    write_bytes(folder / "report.html", page(report, made).encode())
+    names = [
+        *(name for name in (*PASSED_ON, VERDICTS) if (folder / name).exists()),
+        "report.json",
+        "report.html",
+        *(f"dataset/{f}" for f in DATASET_FILES if (folder / "dataset" / f).exists()),
+    ]
+    files = {name: folder / name for name in names}
+    if target.name:
+        files = {target.name: Path(target.file), **files}
+    write_json(folder / "manifest.json", {**made, "outputs": manifests.outputs(files)})
+
+
+def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
+    """The negatives of a block's parts as one, sorted by query id; a query's anchors stay in order."""
+    if len(parts) == 1:
+        return parts[0]
+    width = max(part.positives.shape[1] for part in parts)
+    pad = [((0, 0), (0, width - part.positives.shape[1])) for part in parts]
+    positives = np.concatenate([np.pad(part.positives, w, constant_values=-1) for part, w in zip(parts, pad, strict=True)])
+    known = np.concatenate([np.pad(part.positive_scores, w, constant_values=np.nan) for part, w in zip(parts, pad, strict=True)])
+    queries = np.concatenate([part.queries for part in parts])
+    rank = np.empty(len(dataset.queries), dtype=np.int64)
+    rank[dataset.queries.id_order] = np.arange(len(rank))
+    order = np.argsort(rank[queries], kind="stable")
+    rows, scores, ranks, tiers = (np.concatenate([getattr(part, name) for part in parts])[order] for name in _CHOSEN)
+    sources = {name: np.concatenate([part.sources[name] for part in parts])[order] for name in parts[0].sources}
+    return Negatives(queries[order], positives[order], known[order], rows, scores, ranks, tiers, sources)
+
+
+_CHOSEN = ("rows", "scores", "ranks", "tiers")

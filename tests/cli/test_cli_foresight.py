@@ -1,0 +1,43 @@
+"""`mine --dry-run` as a person reads it."""
+
+import pytest
+
+from miner.cli import foresight
+
+GUESS = {
+    "seconds": {"all": 7503.0, "read": 3.0, "encode": 7500.0},
+    "memory_bytes": 2_500_000_000,
+    "disk_bytes": {"run": 1_200_000, "store": 0, "scratch": 5_000_000},
+    "candidates": 1000,
+    "queries_deepened_at_least": 3,
+    "rows": 40,
+    "full_rows_share": 0.985,
+    "pilot": {"queries": 5, "passages": 20, "texts_per_second": {"dense": {"passage": 1234.5}}},
+}
+
+
+def test_every_number_is_said(capsys):
+    """Counts first, then what a run will take."""
+    told = {"queries": 5, "passages": 20, "judgements": 7, "pairs": 6, "texts_to_encode": 25, "filters": ["margin"], "model": None}
+    foresight.show({**told, "estimate": GUESS, "free_bytes": {"run": 10**10, "store": 10**9}})
+    said = capsys.readouterr().out
+    for part in (
+        "5 queries, 20 passages, 7 judgements; 6 positives",
+        "2 h 5 min (read 3.0 s, encode 2 h 5 min)",
+        "2.5 GB",
+        "passage 1,234/s",
+    ):
+        assert part in said
+    for part in (
+        "1 MB for the run, 5 MB more",
+        "10.0 GB are free",
+        "1,000; at least 3 queries",
+        "40 rows; 98.5 %",
+        "none; 25 texts to encode",
+    ):
+        assert part in said
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.44, "0.4 s"), (12.3, "12 s"), (200, "3 min"), (7200, "2 h 0 min")])
+def test_a_span_is_short(seconds, said):
+    assert foresight.span(seconds) == said
