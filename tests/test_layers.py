@@ -73,6 +73,9 @@ MAY = {
         f"miner.{name}"
         for name in (*("config", "encode", "estimate", "opening", "passes", "read"), *("rehearsal", "run", "target", "verdicts"))
     },
+    "miner.machine": {"miner.crew"},
+    "miner.selfcheck": {"miner.config", "miner.run"},
+    "miner.doctor": NOUNS | {f"miner.{name}" for name in ("encode", "indexes", "machine", "manifest", "run", "selfcheck")},
     # what looks back at runs
     "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.evidence.vectors", "miner.pipeline", "miner.verdicts"},
     "miner.explain": NOUNS | {"miner.candidates", "miner.choices", "miner.config", "miner.run"},
@@ -100,6 +103,7 @@ MAY = {
             "comparison",
             "config",
             "demo",
+            "doctor",
             "encode",
             "evaluation",
             "explain",

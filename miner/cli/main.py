@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from miner.cli import cache, demo, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
+from miner.cli import cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
 from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, ModelError, StorageError
 
 EXIT_CODES: dict[type[HardnegError], int] = {ConfigError: 2, InputError: 3, StorageError: 5, ModelError: 6, IntegrityError: 1}
@@ -39,6 +39,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("loop")(loop.loop)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.add_typer(cache.app, name="cache")
 
 

@@ -1,0 +1,76 @@
+"""`hardneg doctor`: is this machine fit, and this installation right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from miner.cli import options as o
+from miner.cli.show import console
+
+FINDINGS = 1
+
+
+def doctor(
+    cache: o.Cache = None,
+    out: Annotated[Path, typer.Option("--out", help="Where runs are written.", rich_help_panel=o.RUN)] = Path(),
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="A run, a folder of runs, or a service's data folder: is it whole?", rich_help_panel=o.RUN, show_default=False
+        ),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Mine a tiny set whose training file is known.")] = True,
+    as_json: o.Json = False,
+) -> None:
+    """Look at versions, kernels, threads, memory, disks, the store and what is missing, and mine a tiny set. Exit 1 on a problem."""
+    from miner.config import default_cache
+    from miner.doctor import doctor as examine
+
+    told = examine(cache or default_cache(), out, data, check=check)
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+    else:
+        _show(told)
+    if told["problems"]:
+        raise typer.Exit(FINDINGS)
+
+
+def _show(told: dict[str, Any]) -> None:
+    out, processor, memory, libraries = console(), told["processor"], told["memory"], told["libraries"]
+    out.print("versions   " + ", ".join(f"{name} {version}" for name, version in told["versions"].items()))
+    granted = "" if processor["quota"] is None else f", a quota of {processor['quota']:g}"
+    cores = f"{processor['cores']} cores, {processor['usable']} usable{granted}"
+    out.print(f"processor  {processor['name']}, {processor['vectors'] or 'no AVX'}; {cores}")
+    limit = "" if memory["limit"] is None else f", a limit of {_size(memory['limit'])}"
+    out.print(f"memory     {_size(memory['total'])}, {_size(memory['available'])} available{limit}")
+    kernels = ", ".join(f"{name} {kernel}" for name, kernel in libraries["kernels"].items())
+    out.print(f"kernels    {kernels}; faiss {libraries['faiss']['vectors']}, torch {libraries['torch']['vectors']}")
+    threads = ", ".join(f"{name} {libraries[name]['threads']}" for name in ("faiss", "torch", "numpy"))
+    out.print(f"threads    {threads}; cuda {'yes' if libraries['torch']['cuda'] else 'no'}")
+    for name, disk in told["disks"].items():
+        out.print(f"{name:<10} {disk['path']}: {_size(disk['free'])} free of {_size(disk['total'])}")
+    store = told["store"]
+    out.print(f"vectors    {store['models']} models, {store['texts']:,} texts, {_size(store['bytes'])}")
+    out.print("extras     " + ", ".join(f"{name} {'missing' if missing else 'present'}" for name, missing in told["extras"].items()))
+    if "data" in told:
+        data = told["data"]
+        out.print(
+            f"data       {data['path']}: {data.get('runs', 0)} runs, {data.get('databases', 0)} databases, {len(data['faults'])} faults"
+        )
+    if "check" in told:
+        out.print(f"check      {'right' if told['check']['right'] else 'WRONG'}, in {told['check']['seconds']:.1f} s")
+    for kind in ("problems", "advice"):
+        for finding in told[kind]:
+            out.print(f"{'problem' if kind == 'problems' else kind}: {finding}")
+    out.print("no problem found" if not told["problems"] else f"{len(told['problems'])} problems")
+
+
+def _size(count: float | None) -> str:
+    from miner.rehearsal import gigabytes
+
+    return "unknown" if count is None else gigabytes(int(count))

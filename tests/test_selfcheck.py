@@ -1,0 +1,18 @@
+"""The tiny run has the bytes it is known to have, and another rule gives others."""
+
+import pytest
+
+from miner import selfcheck as module
+from miner.selfcheck import selfcheck
+
+
+def test_the_known_bytes():
+    """If this fails because a rule of `SETTINGS` or the file's form was changed on purpose, put the new hash there."""
+    found = selfcheck()
+    assert found.right, found.sha256
+
+
+@pytest.mark.parametrize("change", [{"seed": 8}, {"filters": ("near_positive:off", "ranks:skip=5")}, {"depth": 31}])
+def test_another_rule_is_seen(monkeypatch, change):
+    monkeypatch.setattr(module, "SETTINGS", module.SETTINGS | change)
+    assert not selfcheck().right
