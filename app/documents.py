@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +30,14 @@ SHAPE: dict[str, Any] = {
     "required": ["type", "title", "status", "detail"],
     "examples": [PROBLEM],
 }
+LINKS = {  # whoever makes a thing is told its id: what it is then called in paths
+    "create_file": ("201", "file_id", "/v1/files/"),
+    "create_corpus": ("202", "name", "/v1/corpora/"),
+    "append_to_corpus": ("202", "name", "/v1/corpora/"),
+    "create_job": ("202", "job_id", "/v1/jobs/"),
+    "retry_job": ("202", "job_id", "/v1/jobs/"),
+}
+"""By operation: the status that tells of the thing, the name of its id in paths, and which paths."""
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
@@ -48,6 +57,9 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
             if path in OPEN:
                 operation["security"] = []
             operation["responses"] |= {str(status): _refusal(status) for status in sorted(_refusals(path, method, operation))}
+            if operation["operationId"] in LINKS:
+                status, name, under = LINKS[operation["operationId"]]
+                operation["responses"][status]["links"] = dict(_links(document, name, f"{under}{{{name}}}"))
     return document
 
 
@@ -58,6 +70,13 @@ def request_schemas() -> dict[str, Any]:
     job = JOB_REQUEST.json_schema(ref_template=REF)
     found: dict[str, Any] = {**document["$defs"], **job.pop("$defs")}
     return {**found, "JobRequest": {**job, "title": "JobRequest"}}
+
+
+def _links(document: dict[str, Any], name: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, operations in document["paths"].items():
+        if path == start or path.startswith(f"{start}/"):
+            for operation in operations.values():
+                yield operation["operationId"], {"operationId": operation["operationId"], "parameters": {name: "$response.body#/id"}}
 
 
 def _refusals(path: str, method: str, operation: dict[str, Any]) -> set[int]:

@@ -18,11 +18,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, ModelError, StorageError
 
 log = logging.getLogger(__name__)
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SHOWN_CHARS = 500
 SHOWN_FAULTS = 50
 
@@ -154,7 +156,15 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
 
 async def handle(request: Request, error: Exception) -> Response:
     """The one exception handler."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        error = HTTPException(405, error.detail, {"Allow": ", ".join(_allowed(request))})
     return answer(error, getattr(request.state, "request_id", None))
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method that is answered under this path. Starlette tells those of one route, and a path may have several."""
+    asked = ((method, {**request.scope, "method": method}) for method in METHODS)
+    return [method for method, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)]
 
 
 def _internal(error: Exception, status: int, headers: Mapping[str, str], name: str) -> Response:

@@ -53,7 +53,7 @@ def expanded(values: Mapping[str, Any]) -> dict[str, Any]:
     name = values.get("preset")
     if name is None:
         return dict(values)
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ConfigError(f"there is no preset '{name}'; there are: {', '.join(PRESETS)}")
     under = PRESETS[name]
     filters = [*under.get("filters", ()), *(values.get("filters") or ())]

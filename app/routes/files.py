@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app import results
 from app.content import Content, headers_of
 from app.desk import Desk, desk
+from app.files import MEDIA
 from app.schemas import FileList, FileOut
 from app.uploads import receive
 
@@ -19,16 +20,16 @@ BYTES = {"schema": {"type": "string", "format": "binary"}}
 FORM = {"schema": {"type": "object", "properties": {"file": BYTES["schema"]}, "required": ["file"]}}
 BODY = {
     "requestBody": {
-        "required": True,
         "content": {"application/x-ndjson": BYTES, "text/csv": BYTES, "application/octet-stream": BYTES, "multipart/form-data": FORM},
     },
     "parameters": [
         {"name": "name", "in": "query", "schema": {"type": "string", "maxLength": 200}, "example": "corpus.jsonl", "required": False}
     ],
 }
+ANY = dict.fromkeys(MEDIA.values(), BYTES)
 CONTENT: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": BYTES}, "description": "The whole content."},
-    206: {"content": {"application/octet-stream": BYTES}, "description": "The range that was asked for."},
+    200: {"content": ANY, "description": "The whole content."},
+    206: {"content": ANY, "description": "The range that was asked for."},
     304: {"description": "The client has it already (If-None-Match)."},
 }
 

@@ -47,6 +47,8 @@ BAD = {
     "nothing": (b"{}", 422),
     "unknown field": (with_(runtime={"device": "cuda"}), 422),
     "a very long unknown field": (with_(**{"x" * 100_000: 1}), 422),
+    "a preset that is a list": (config(preset=["safe"]), 422),
+    "a preset that is an object": (config(preset={}), 422),
     "unknown field of a query": (query(url="http://127.0.0.1/"), 422),
     "unknown setting": (config(device="cuda"), 422),
     "trust_remote_code": (config(trust_remote_code=True), 422),
@@ -169,6 +171,15 @@ def test_wrong_paths_and_methods_are_problems_too(method, path, status, client):
     answer = client.request(method, path)
     problem(answer, status)
     assert (status != 405) or answer.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("/v1/jobs", "GET, POST"), ("/v1/files/x", "GET, DELETE"), ("/v1/files/x/content", "GET, HEAD"), ("/livez", "GET, HEAD")],
+)
+def test_allow_names_every_method_of_the_path(path, told, client):
+    """However many routes there are under it."""
+    assert client.request("OPTIONS", path).headers["allow"] == told
 
 
 def test_over_the_open_corpus_positives_are_its_ids(over_corpus):

@@ -23,6 +23,7 @@ from typing import Any
 from compose import IMAGE, KEY, PORTS, Compose, engine, project, run
 
 from app.client import Client, RemoteError
+from app.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
 MODEL = "/opt/venv/demo-model"
@@ -117,16 +118,18 @@ def workers_and_monitoring(work: Path, given: argparse.Namespace) -> dict[str, A
         compose("up", "-d")
         client = ready()
         same(client, job, work)
-        asked = monitored(compose)
+        asked = monitored(compose, client)
     assert first != second
     return {"another worker went on after seconds": went_on, "training file": "the command line's", **asked}
 
 
-def monitored(compose: Compose) -> dict[str, Any]:
+def monitored(compose: Compose, client: Client) -> dict[str, Any]:
     """Every question of the dashboard, asked of a real Prometheus."""
     compose("--profile", "monitoring", "up", "-d", "--no-deps", "prometheus")
     until(lambda: query("up") == ["1"], 60)
-    time.sleep(25)  # two scrapes: a rate needs two points
+    for _ in range(6):  # three scrapes: a rate needs two points
+        client.call("POST", "/v1/mine", EXAMPLES["MineRequest"])
+        time.sleep(5)
     panels = json.loads((ROOT / "docker" / "monitoring" / "grafana" / "hardneg.json").read_text())["panels"]
     asked = [target["expr"].replace("$__rate_interval", "1m") for panel in panels for target in panel["targets"]]
     answered = [one for one in asked if query(one)]
