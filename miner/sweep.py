@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,13 +50,21 @@ def sweep(run: Run, grid: Sequence[str] = (), truth: Truth | None = None, on_pro
 
 
 def measure(
-    path: Path, dataset: Dataset, configs: Sequence[MiningConfig], hidden: Hidden | None = None, on_progress: Progress | None = None
+    path: Path,
+    dataset: Dataset,
+    configs: Sequence[MiningConfig],
+    hidden: Hidden | None = None,
+    on_progress: Progress | None = None,
+    wrong: Sequence[Wrong] = (),
 ) -> list[Told]:
-    """The numbers of each config over stored candidates, in one pass over the blocks."""
+    """The numbers of each config over stored candidates, in one pass over the blocks.
+
+    wrong: one for each config, to go on counting in; with them no rate is told.
+    """
     similarity = about(path)["similarity"]
     choosers = [chooser_of(path, dataset, config) for config in configs]
     tallies = [Tally(list(config.active_filters), config.negatives, config.depth, similarity) for config in configs]
-    wrong = [Wrong(len(dataset.queries), hidden) for _ in configs if hidden]
+    counting = wrong or [Wrong(len(dataset.queries)) for _ in configs if hidden]
     done = 0
     for part in chain.from_iterable(read_blocks(path)):
         if hidden:
@@ -64,12 +72,12 @@ def measure(
         for place, (chooser, tally) in enumerate(zip(choosers, tallies, strict=True)):
             anchors, dropped, negatives = chooser.choose(part)
             tally.add(anchors, dropped, negatives)
-            if wrong:
-                wrong[place].add(negatives)
+            if hidden:
+                counting[place].add(negatives, hidden)
         done += len(part)
         if on_progress:
             on_progress("sweep", done, len(dataset.queries))
-    rates = _rates(wrong, hidden, dataset) if hidden else [{} for _ in configs]
+    rates = _rates(counting, hidden, dataset) if hidden and not wrong else [{} for _ in configs]
     return [_numbers(tally, dataset, similarity) | rate for tally, rate in zip(tallies, rates, strict=True)]
 
 
@@ -117,17 +125,24 @@ class Hidden:
 
 
 class Wrong:
-    """Negatives, and false ones among them, of each query (Q,) that has hidden positives."""
+    """Negatives, and false ones among them, of each query (Q,) that has hidden positives, and by their rank."""
 
-    def __init__(self, queries: int, hidden: Hidden) -> None:
-        self._hidden = hidden
+    BUCKETS: ClassVar[dict[str, int]] = {"1-5": 5, "6-10": 10, "11-30": 30, "31-100": 100, "101-": 2**31}
+    """Ranks by name, and the last of each."""
+
+    def __init__(self, queries: int) -> None:
         self.false, self.all = np.zeros(queries, dtype=np.int64), np.zeros(queries, dtype=np.int64)
+        self.false_by_rank, self.all_by_rank = (np.zeros(len(self.BUCKETS), dtype=np.int64) for _ in "fa")
 
-    def add(self, negatives: Negatives) -> None:
+    def add(self, negatives: Negatives, hidden: Hidden) -> None:
         """Count some anchors."""
-        asked = self._hidden.queries[negatives.queries]
-        np.add.at(self.false, negatives.queries, self._hidden.among(negatives.queries, negatives.rows).sum(axis=1) * asked)
-        np.add.at(self.all, negatives.queries, negatives.found * asked)
+        asked = hidden.queries[negatives.queries][:, None] & (negatives.rows >= 0)
+        false = hidden.among(negatives.queries, negatives.rows) & asked
+        np.add.at(self.false, negatives.queries, false.sum(axis=1))
+        np.add.at(self.all, negatives.queries, asked.sum(axis=1))
+        bucket = np.searchsorted(list(self.BUCKETS.values()), negatives.ranks)
+        self.false_by_rank += np.bincount(bucket[false], minlength=len(self.BUCKETS))
+        self.all_by_rank += np.bincount(bucket[asked], minlength=len(self.BUCKETS))
 
 
 def _rates(wrong: Sequence[Wrong], hidden: Hidden, dataset: Dataset) -> list[Told]:

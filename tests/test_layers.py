@@ -76,19 +76,28 @@ MAY = {
     "miner.machine": {"miner.crew"},
     "miner.selfcheck": {"miner.config", "miner.run"},
     "miner.doctor": NOUNS | {f"miner.{name}" for name in ("encode", "indexes", "machine", "manifest", "run", "selfcheck")},
+    "miner.hiding": LOW | {"miner.evidence.identity", "miner.read"},
     # what looks back at runs
     "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.evidence.vectors", "miner.pipeline", "miner.verdicts"},
     "miner.explain": NOUNS | {"miner.candidates", "miner.choices", "miner.config", "miner.run"},
     "miner.significance": {"miner.noise"},
     "miner.evaluation": NOUNS | {f"miner.{name}" for name in ("config", "encode", "read", "significance", "sources")},
     "miner.compat": NOUNS | {"miner.encode", "miner.filters", "miner.indexes", "miner.pipeline", "miner.sources.scoring"},
-    "miner.train": LOW | {f"miner.{name}" for name in ("choices", "config", "encode", "evaluation", "formats", "read", "run")},
+    "miner.train": LOW | {f"miner.{name}" for name in ("choices", "config", "encode", "evaluation", "formats", "hiding", "read", "run")},
     "miner.chance": {"miner.noise"},
     "miner.grid": NOUNS | {"miner.config", "miner.filters"},
     "miner.sweep": NOUNS
     | {
         f"miner.{name}"
         for name in ("candidates", "chance", "choices", "config", "evidence", "grid", "pipeline", "read", "report", "run", "sources")
+    },
+    "miner.audit": NOUNS
+    | {
+        f"miner.{name}"
+        for name in (
+            *("chance", "config", "evidence.identity", "grid", "hiding", "opening"),
+            *("passes", "report", "run", "sweep", "target"),
+        )
     },
     "miner.rerun": NOUNS | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "run", "verdicts")},
     "miner.lint": NOUNS | {"miner.plain", "miner.formats", "miner.read"},
@@ -100,6 +109,7 @@ MAY = {
     | {
         f"miner.{name}"
         for name in (
+            "audit",
             "comparison",
             "config",
             "demo",

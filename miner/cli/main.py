@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from miner.cli import cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
+from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
 from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, ModelError, StorageError
 
 EXIT_CODES: dict[type[HardnegError], int] = {ConfigError: 2, InputError: 3, StorageError: 5, ModelError: 6, IntegrityError: 1}
@@ -33,6 +33,7 @@ app.command("export")(export.export)
 app.command("explain")(explain.explain)
 app.command("lint")(lint.lint)
 app.command("sweep")(sweep.sweep)
+app.command("audit")(audit.audit)
 app.command("report")(report.report)
 app.command("verify")(verify.verify)
 app.command("evaluate")(evaluate.evaluate)

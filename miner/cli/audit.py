@@ -1,0 +1,91 @@
+"""`hardneg audit`: the false-negative rate, measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from miner.cli import options as o
+from miner.cli.show import Shown, console, score
+from miner.errors import ConfigError
+
+
+def audit(
+    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    grid: Annotated[
+        list[str] | None,
+        typer.Option("--grid", help="Further settings: margin:relative=0,0.05 near_positive:cosine=off,0.9 …", show_default=False),
+    ] = None,
+    hide: Annotated[str, typer.Option("--hide", help="Share of a query's positives that is hidden, or rest: all but one.")] = "rest",
+    draws: Annotated[int, typer.Option("--draws", min=1, max=100, help="How often others are hidden.")] = 5,
+    device: o.Device = None,
+    batch_size: o.BatchSize = None,
+    threads: o.Threads = None,
+    cache: o.Cache = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Hide known positives, mine a run's data again with its settings, and count how many come back as negatives.
+
+    hardneg audit my-run
+
+    hardneg audit my-run --hide 0.5 --grid margin:relative=0,0.05,0.1
+    """
+    hidden = share(hide)
+    values: dict[str, Any] = {"device": device, "batch_size": batch_size, "threads": threads, "cache": cache}
+    with Shown(quiet) as shown:
+        from miner.audit import audit as audit_it
+        from miner.config import Runtime
+        from miner.run import Run
+
+        runtime = Runtime.of(**{name: value for name, value in values.items() if value is not None})
+        told = audit_it(Run(run), grid or (), hidden=hidden, draws=draws, runtime=runtime, on_progress=shown)
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        return
+    out = console()
+    out.print(_table(told))
+    found = told["hidden"]
+    out.print(
+        f"{found['pairs']:,.0f} positives of {found['queries']:,.0f} queries were hidden, {told['draws']} times; "
+        f"{_percent(found['retrieved'], 1)} of them were retrieved; passages drawn blindly: {_percent(found['random'], 3)} false."
+    )
+
+
+def share(text: str) -> float | None:
+    """`rest` is None; else a number between 0 and 1. ConfigError."""
+    if text == "rest":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise ConfigError(f"--hide is a share between 0 and 1, or rest, not '{text}'")
+    return value
+
+
+def _table(told: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    rows = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
+    for head in ("setting", "false", "of", "rate", "95 % Wilson", "95 % by query", "queries", "caught", "full", "gap", "mass"):
+        rows.add_column(head, justify="left" if head == "setting" else "right", no_wrap=True)
+    for one in told["settings"]:
+        name = " ".join(f"{axis}={value}" if axis != "setting" else value for axis, value in one["values"].items()) or "the run's own"
+        rates = [f"{one['false']:,}", f"{one['of']:,}", _percent(one["rate"], 2), _span(one["wilson"]), _span(one["by_query"])]
+        beside = [_percent(one["queries_with_one"], 1), _percent(one["caught"], 1), _percent(one["coverage"]["all"], 1)]
+        rows.add_row(name, *rates, *beside, score(one["gap"]), score(one["gradient_mass"]))
+    return rows
+
+
+def _span(interval: Any) -> str:
+    return "–" if interval is None else " – ".join(_percent(end, 2) for end in interval)
+
+
+def _percent(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
