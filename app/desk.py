@@ -13,6 +13,7 @@ from app.errors import Full, NotReady
 from app.jobs.worker import Worker
 from app.keys import Keyring
 from app.metrics import Metrics
+from app.sessions import Sessions
 from app.settings import Settings
 from app.stock import Stock
 from app.workers import Workers, begin
@@ -29,6 +30,7 @@ class Desk(Stock):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.keyring = Keyring(self.state, settings.digests(), closed=settings.exposed)
+        self.sessions = Sessions(self.state, self.keyring)
         self.metrics = Metrics(self)
         self.workers = Workers(settings.at_once, settings.waiting)
         self.draining, self.watchers, self._checked = False, 0, 0.0

@@ -49,6 +49,10 @@ class NotAllowed(Refused):
     """The key may not do this."""
 
 
+class Foreign(Refused):
+    """A page of another origin asks in the name of who is signed in here."""
+
+
 class NotFound(Refused):
     """There is nothing of that name; nor for this key."""
 
@@ -103,6 +107,7 @@ STATUS: dict[type[Exception], int] = {
     ClientDisconnect: 400,
     NoKey: 401,
     NotAllowed: 403,
+    Foreign: 403,
     NotFound: 404,
     Conflict: 409,
     Moved: 412,
@@ -154,14 +159,7 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
     return Response(orjson.dumps(body), status, dict(headers or {}), "application/problem+json")
 
 
-async def handle(request: Request, error: Exception) -> Response:
-    """The one exception handler."""
-    if isinstance(error, HTTPException) and error.status_code == 405:
-        error = HTTPException(405, error.detail, {"Allow": ", ".join(_allowed(request))})
-    return answer(error, getattr(request.state, "request_id", None))
-
-
-def _allowed(request: Request) -> list[str]:
+def allowed(request: Request) -> list[str]:
     """Every method that is answered under this path. Starlette tells those of one route, and a path may have several."""
     asked = ((method, {**request.scope, "method": method}) for method in METHODS)
     return [method for method, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)]

@@ -1,5 +1,7 @@
 """What stands before every route: the Host header, then the key and its scope, then a line in the log. Default is closed.
 
+The key comes as a Bearer token, or a browser brings the session that it opened; then whatever changes something must come from our page.
+
 Plain ASGI, so that docs, unknown paths and routes still to be written are behind the key without anybody thinking of it.
 Reading (GET, HEAD) needs the scope `read`, everything else `write`; a route may ask for more with `needs`.
 """
@@ -12,22 +14,32 @@ import secrets
 import time
 from collections.abc import Callable
 
+from anyio.to_thread import run_sync
 from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BadHost, NoKey, NotAllowed, Refused, answer
+from app.browser import MACHINES, of_our_page, session_token
+from app.errors import BadHost, Foreign, NoKey, NotAllowed, NotReady, Refused
 from app.keys import Caller, Keyring
 from app.metrics import Metrics
+from app.pages.faults import refused
+from app.sessions import Sessions
 from app.settings import Settings
+from miner.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-OPEN = frozenset({"/livez", "/readyz"})
-"""The only paths that are answered without a key. They tell nothing but yes or no."""
+OPEN = frozenset({"/livez", "/readyz", "/login", "/static/page.css", "/static/page.js"})
+"""The only paths that are answered without a key: two that say yes or no, the form that asks for the key, and how it looks."""
 
 READING = frozenset({"GET", "HEAD"})
-ALWAYS = {b"x-content-type-options": b"nosniff", b"cache-control": b"no-store"}
+ALWAYS = {
+    b"x-content-type-options": b"nosniff",
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"referrer-policy": b"same-origin",
+}
 """Headers of every answer that does not set them itself."""
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -54,8 +66,8 @@ def caller_of(request: Request) -> Caller:
 class Guard:
     """Refuses, or passes on. What a request holds is noted in its state: `caller`, `request_id`."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, keyring: Keyring, metrics: Metrics) -> None:
-        self.app, self._hosts, self._keyring, self._metrics = app, settings.hosts, keyring, metrics
+    def __init__(self, app: ASGIApp, settings: Settings, keyring: Keyring, sessions: Sessions, metrics: Metrics) -> None:
+        self.app, self._hosts, self._keyring, self._sessions, self._metrics = app, settings.hosts, keyring, sessions, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - the ASGI signature
         if scope["type"] == "lifespan":
@@ -78,9 +90,9 @@ class Guard:
                 message = {**message, "headers": _completed(message["headers"], name)}
             await send(message)
 
-        refusal = self._refusal(scope, headers)
+        refusal = await self._refusal(scope, headers)
         try:
-            await (answer(refusal, name) if refusal else self.app)(scope, receive, noted)
+            await (refused(refusal, scope, headers) if refusal else self.app)(scope, receive, noted)
         finally:
             self._tell(scope, status, time.perf_counter() - started)
 
@@ -94,17 +106,25 @@ class Guard:
         log.log(level, "%s %s %d %.0f ms", scope["method"], path, status, 1000 * seconds, extra={"told": told})
         self._metrics.note(scope["method"], path, status, seconds)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Refused | None:
+    async def _refusal(self, scope: Scope, headers: Headers) -> Refused | None:
         if not self._knows(headers.getlist("host")):
             return BadHost("the Host header names a host that is not served here; HARDNEG_ALLOWED_HOSTS adds one")
-        caller = self._keyring.caller(_token(headers))
+        try:
+            caller = await self._caller(scope, headers)
+        except StorageError as error:  # sessions are kept in the database
+            return NotReady(str(error))
         scope["state"]["caller"] = caller
-        if scope["path"] in OPEN:
-            return None
-        if caller is None:
+        if caller is None and scope["path"] not in OPEN:
             return NoKey("a key is needed: Authorization: Bearer KEY")
-        wanted = "read" if scope["method"] in READING else "write"
-        return None if wanted in caller.scopes else NotAllowed(f"this key may not do that: it needs the scope {wanted}")
+        return _misuse(scope, headers, caller, self._keyring.open)
+
+    async def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
+        """Who holds the key that was brought; without one, who has signed in. `session` in the request's state says which."""
+        scope["state"]["session"] = None
+        if "authorization" in headers or self._keyring.open or not (token := session_token(headers)):
+            return self._keyring.caller(_token(headers))
+        scope["state"]["session"] = token
+        return await run_sync(self._sessions.caller, token)
 
     def _knows(self, hosts: list[str]) -> bool:
         if len(hosts) != 1:
@@ -113,6 +133,17 @@ class Guard:
         if not name or not port.isdecimal():  # no port was given
             name = hosts[0].lower()
         return name in self._hosts or "*" in self._hosts
+
+
+def _misuse(scope: Scope, headers: Headers, caller: Caller | None, keyless: bool) -> Refused | None:
+    """What a caller may not do. keyless: no key is wanted, so a client that is no browser brings nothing and says nothing."""
+    by_machine = "authorization" in headers or (keyless and scope["path"].startswith(MACHINES))
+    if scope["method"] not in READING and not of_our_page(headers, strict=not by_machine):
+        return Foreign("this request must come from a page of this service itself")
+    wanted = "read" if scope["method"] in READING else "write"
+    if caller is None or scope["path"] in OPEN or wanted in caller.scopes:
+        return None
+    return NotAllowed(f"this key may not do that: it needs the scope {wanted}")
 
 
 def _token(headers: Headers) -> str | None:

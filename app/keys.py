@@ -59,9 +59,16 @@ class Keyring:
 
     def caller(self, token: str | None) -> Caller | None:
         """Who holds this token, in the same time whoever it is; None: nobody may. Where no key was ever made, anybody may."""
-        if not (self._closed or self._given or self._ever):
-            return ANYBODY
-        digest, found = _digest(token or ""), None
+        return ANYBODY if self.open else self.holder(digest_of(token or ""))
+
+    @property
+    def open(self) -> bool:
+        """Whether no key is wanted: none was ever made, and nobody else can reach the service."""
+        return not (self._closed or self._given or self._ever)
+
+    def holder(self, digest: bytes) -> Caller | None:
+        """Whose key has this hash, among those that open now."""
+        found = None
         for known, caller in (*self._given, *self._known):
             if hmac.compare_digest(digest, known):
                 found = caller
@@ -78,7 +85,7 @@ def create(state: State, name: str, scopes: Iterable[str]) -> tuple[str, str]:
         raise ConfigError("a key has a name of 1 to 100 printable characters: who uses it, and for what")
     key_id = secrets.token_hex(4)
     key = f"hardneg_{key_id}_{secrets.token_urlsafe(32)}"
-    row = {"id": key_id, "name": name.strip(), "digest": _digest(key).hex(), "scopes": ",".join(wanted), "created_at": now()}
+    row = {"id": key_id, "name": name.strip(), "digest": digest_of(key).hex(), "scopes": ",".join(wanted), "created_at": now()}
     with state.database.write() as connection:
         connection.execute(api_keys.insert().values(row))
     return key_id, key
@@ -105,5 +112,6 @@ def _with_lower(scopes: str) -> frozenset[str]:
     return frozenset(SCOPES[: highest + 1])
 
 
-def _digest(token: str) -> bytes:
+def digest_of(token: str) -> bytes:
+    """What is kept of a key, or of a session."""
     return sha256(token.encode("utf-8", "surrogateescape")).digest()

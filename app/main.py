@@ -15,10 +15,11 @@ from starlette.exceptions import HTTPException
 
 from app.desk import Desk
 from app.documents import complete
-from app.errors import STATUS, handle
+from app.errors import STATUS
 from app.guard import Guard
 from app.keys import REFRESH_SECONDS, Keyring
-from app.routes import corpora, files, jobs, keys, mine, models, probes, reviews
+from app.pages.faults import handle
+from app.routes import corpora, files, jobs, keys, mine, models, pages, probes, reviews
 from app.settings import Settings
 from miner.errors import StorageError
 
@@ -53,8 +54,8 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None] |
     # No page of docs: it would load its scripts from elsewhere. The document itself is behind the key like everything.
     app = Service(title="hardneg", version=version("hardneg"), lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.settings, app.state.desk = settings, at
-    app.add_middleware(Guard, settings=settings, keyring=at.keyring, metrics=at.metrics)
-    for part in (probes, mine, files, corpora, jobs, reviews, models, keys):
+    app.add_middleware(Guard, settings=settings, keyring=at.keyring, sessions=at.sessions, metrics=at.metrics)
+    for part in (probes, mine, files, corpora, jobs, reviews, models, keys, pages):
         app.include_router(part.router)
     for kind in (*STATUS, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, handle)

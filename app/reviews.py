@@ -90,6 +90,15 @@ class Reviews:
         taken = {review.withdraws for review in entries}
         return [review for review in entries if review.withdraws is None and review.number not in taken]
 
+    def counts(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """How many pairs of each job were spoken of; a job that nothing was said of is left out."""
+        pairs = (
+            select(reviews.c.job_id, reviews.c.query_id, reviews.c.passage_id).where(reviews.c.job_id.in_(job_ids)).distinct().subquery()
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(select(pairs.c.job_id, func.count()).group_by(pairs.c.job_id)).all()
+        return {row[0]: row[1] for row in rows}
+
     def dataset(self, job_id: str) -> Dataset:
         """The texts of a job's run. NotFound, Conflict where there is none."""
         with self._database.read() as connection:

@@ -40,5 +40,10 @@ REVIEWS = (
         at DOUBLE PRECISION NOT NULL, PRIMARY KEY (job_id, number))""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, REVIEWS)
+SESSIONS = (
+    """CREATE TABLE sessions (
+        digest TEXT PRIMARY KEY, key_digest TEXT NOT NULL, created_at DOUBLE PRECISION NOT NULL, expires_at DOUBLE PRECISION NOT NULL)""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, REVIEWS, SESSIONS)
 NEWEST = len(MIGRATIONS)

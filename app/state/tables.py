@@ -101,3 +101,12 @@ reviews = Table(
     Column("withdraws", BigInteger),
     Column("at", Double, nullable=False),
 )
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("key_digest", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+)

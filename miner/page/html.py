@@ -21,8 +21,10 @@ def tag(element: str, /, *children: str | None, **attributes: str | float | None
         for key, value in attributes.items()
         if value is not None
     )
-    if element in {"meta", "rect", "path", "line"}:
-        return Html(f"<{element}{told}/>" if element != "meta" else f"<{element}{told}>")
+    if element in {"meta", "link", "input"}:
+        return Html(f"<{element}{told}>")
+    if element in {"rect", "path", "line"}:
+        return Html(f"<{element}{told}/>")
     return Html(f"<{element}{told}>{join(children)}</{element}>")
 
 

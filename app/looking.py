@@ -1,0 +1,65 @@
+"""What the pages show, fetched: jobs, reviews, runs. What routes/pages.py calls."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import parse_qsl
+
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.browser import drop, keep
+from app.desk import Desk
+from app.errors import TooLarge, WrongMedia
+from app.pages import login as login_page
+from app.pages import runs as runs_page
+from app.pages.frame import page
+
+FORM = "application/x-www-form-urlencoded"
+MOST_FORM_BYTES = 16_384
+WRONG_KEY_SECONDS = 0.3
+"""How long a wrong key waits for its answer."""
+
+
+async def fields(request: Request) -> dict[str, str]:
+    """The fields of a small form. WrongMedia, TooLarge."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise WrongMedia(f"a form is sent as {FORM}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_FORM_BYTES:
+            raise TooLarge(f"the form is larger than {MOST_FORM_BYTES:,} bytes")
+    return dict(parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True, errors="replace"))
+
+
+async def sign_in(request: Request, at: Desk, given: dict[str, str]) -> Response:
+    """A session for a key that opens; the form again for one that does not."""
+    onward = login_page.place(given.get("next", ""))
+    if at.keyring.open:
+        return RedirectResponse(onward, 303)
+    token = await run_sync(at.sessions.open, given.get("key", "").strip())
+    if token is None:
+        await asyncio.sleep(WRONG_KEY_SECONDS)
+        return page(request, "Sign in", login_page.login(onward, True), status=401)
+    answer = RedirectResponse(onward, 303)
+    keep(answer, token, request.headers)
+    return answer
+
+
+def sign_out(request: Request, at: Desk) -> Response:
+    """The session is over, here and in the browser."""
+    if request.state.session:
+        at.sessions.close(request.state.session)
+    answer = RedirectResponse("/login", 303)
+    drop(answer)
+    return answer
+
+
+def runs(request: Request, at: Desk, after: str) -> Response:
+    """The list of runs."""
+    jobs = at.queue.ls(None, None, after, runs_page.SHOWN)
+    models = {where: name for name, where in at.settings.allowed_models.items() if name != where}
+    older = jobs[-1].id if len(jobs) == runs_page.SHOWN else None
+    return page(request, "Runs", runs_page.runs(jobs, at.reviews.counts([job.id for job in jobs]), models, older))

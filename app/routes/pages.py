@@ -1,0 +1,64 @@
+"""The pages. Not in the OpenAPI document, and behind the key like everything: what is open is listed in app.guard."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from app import looking
+from app.desk import Desk, desk
+from app.pages import assets
+from app.pages.frame import page
+from app.pages.login import login as login_page
+
+router = APIRouter(include_in_schema=False)
+
+At = Annotated[Desk, Depends(desk)]
+Form = Annotated[dict[str, str], Depends(looking.fields)]
+After = Annotated[str, Query(max_length=100)]
+
+
+@router.get("/login")
+def login(request: Request, next: Annotated[str, Query(max_length=300)] = "/") -> Response:  # noqa: A002 - the parameter's name
+    """The form that asks for the key."""
+    return page(request, "Sign in", login_page(next, False))
+
+
+@router.post("/login")
+async def sign_in(request: Request, at: At, given: Form) -> Response:
+    """The key, from the form."""
+    return await looking.sign_in(request, at, given)
+
+
+@router.post("/logout")
+def sign_out(request: Request, at: At) -> Response:
+    """End the session."""
+    return looking.sign_out(request, at)
+
+
+@router.get("/static/{name}")
+def static(request: Request, name: str) -> Response:
+    """Style sheet and scripts."""
+    return assets.sent(request, name)
+
+
+@router.get("/")
+def runs(request: Request, at: At, after: After = "") -> Response:
+    """The list of runs."""
+    return looking.runs(request, at, after)
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel(job_id: str, at: At) -> Response:
+    """Stop a job."""
+    at.queue.cancel(job_id)
+    return RedirectResponse("/", 303)
+
+
+@router.post("/jobs/{job_id}/retry")
+def retry(job_id: str, at: At) -> Response:
+    """Try a job again."""
+    at.queue.retry(job_id)
+    return RedirectResponse("/", 303)
