@@ -97,6 +97,10 @@ class Corpora:
         with self._state.database.read() as connection:
             return _get(connection, name_or_id)
 
+    def changes(self) -> int | None:
+        """Another number once anything was changed; None: ask again each time."""
+        return self._state.database.changes()
+
     def growing(self, name_or_id: str) -> Corpus:
         """A corpus that can get a version more. Conflict while one is being built."""
         corpus = self.get(name_or_id)

@@ -18,21 +18,35 @@ class Shelf:
     def __init__(self, corpora: Corpora, vectors: WarmVectors, index: str, most: int) -> None:
         self._corpora, self._vectors, self._index, self._most = corpora, vectors, index, most
         self._open: OrderedDict[tuple[str, int], OpenCorpus] = OrderedDict()
+        self._known: dict[str, tuple[str, int]] = {}
+        self._changes: int | None = None
+        """What names stood for, and the state of the database in which they did: looking a name up takes longer than a search."""
         self._lock = threading.Lock()
 
     def get(self, name: str) -> OpenCorpus:
         """The newest ready version of a corpus, by name or id. NotFound, Conflict when there is none that can be searched here."""
-        corpus = self._corpora.get(name)
-        if corpus.ready is None:
-            raise Conflict("this corpus has no version that is ready: see its job")
-        key = corpus.id, corpus.ready.version
+        changes = self._corpora.changes()
+        with self._lock:
+            if changes is None or changes != self._changes:
+                self._known, self._changes = {}, changes
+            key = self._known.get(name)
+        key = key or self._looked_up(name)
         with self._lock:
             if key not in self._open:
-                self._open[key] = self._opened(corpus.name, *key)
+                self._open[key] = self._opened(name, *key)
             self._open.move_to_end(key)
             while len(self._open) > self._most:
                 self._open.popitem(last=False)
+            if changes == self._changes:
+                self._known[name] = key
             return self._open[key]
+
+    def _looked_up(self, name: str) -> tuple[str, int]:
+        """Id and version of what the name stands for now."""
+        corpus = self._corpora.get(name)
+        if corpus.ready is None:
+            raise Conflict("this corpus has no version that is ready: see its job")
+        return corpus.id, corpus.ready.version
 
     def _opened(self, name: str, corpus_id: str, version: int) -> OpenCorpus:
         folder = self._corpora.folder(corpus_id, version)

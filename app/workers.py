@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from app.errors import Busy
+from miner.indexes import limit_threads
 
 Result = TypeVar("Result")
 
@@ -17,7 +18,8 @@ class Workers:
     """`at_once` calls run, `waiting` more wait, the next is refused."""
 
     def __init__(self, at_once: int, waiting: int) -> None:
-        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="mine")
+        # One thread of FAISS each: a request is too little work to be spread, and a barrier on a busy machine costs more than the search.
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="mine", initializer=limit_threads, initargs=(1,))
         self._slots = threading.Semaphore(at_once + waiting)
 
     async def run(self, call: Callable[..., Result], *arguments: object) -> Result:

@@ -100,6 +100,13 @@ class Texts:
         return np.asarray(pc.sort_indices(ids.cast(pa.binary()))).astype(np.int32)
 
     @cached_property
+    def group_codes(self) -> Rows:
+        """Shape (N,): which group each row is of, as a number from 0; -1 where it is of none."""
+        column = pa.chunked_array([batch.column("group") for batch in self.batches()], type=pa.string())
+        codes = column.combine_chunks().dictionary_encode().indices
+        return np.asarray(codes.fill_null(-1)).astype(np.int32)
+
+    @cached_property
     def id_rank(self) -> Rows:
         """Shape (N,): the place of each row in `id_order`."""
         rank: Rows = np.empty(len(self), dtype=np.int32)

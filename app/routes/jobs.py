@@ -23,7 +23,12 @@ BODY = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobRequest"}}}},
     "parameters": [KEY_PARAMETER],
 }
-EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+EVENT = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+    "required": ["id", "event", "data"],
+}
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
 MADE: dict[int | str, dict[str, Any]] = {
     200: {"model": JobPlan, "description": "?dry_run=true: what it would be."},
     202: {"model": JobOut, "description": "It waits for a worker, or was made before with this Idempotency-Key."},
@@ -63,9 +68,9 @@ async def get_job(job_id: str, at: At, wait: Annotated[float, Query(ge=0, le=60)
 
 
 @router.get("/{job_id}/events", response_class=Response, responses=EVENTS, operation_id="get_job_events")
-async def get_job_events(job_id: str, at: At, last_event_id: Annotated[int, Header(ge=0)] = 0) -> Response:
+async def get_job_events(job_id: str, at: At, last_event_id: Annotated[str, Header(pattern=r"^\d{1,18}$")] = "0") -> Response:
     """What happens to a job, as Server-Sent Events; Last-Event-ID goes on behind one, after a restart too."""
-    return await watch.event_stream(at, job_id, last_event_id)
+    return await watch.event_stream(at, job_id, int(last_event_id))
 
 
 @router.head("/{job_id}/results", include_in_schema=False)

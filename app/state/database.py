@@ -7,6 +7,8 @@ its beginning (BEGIN IMMEDIATE), so two writers wait for each other and never fa
 from __future__ import annotations
 
 import logging
+import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +42,8 @@ class Database:
         url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else _parsed(where)
         self.shared = url.get_backend_name() != "sqlite"
         self._engine = _engine(url)
+        self._watching = None if self.shared else sqlite3.connect(str(where), check_same_thread=False)  # commits nothing, sees all
+        self._watch_lock = threading.Lock()
         with self.write() as connection:
             _migrate(connection, self.shared)
 
@@ -55,6 +59,16 @@ class Database:
         with _translated(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
+    def changes(self) -> int | None:
+        """A number that is another one once somebody else has committed something; None: this database cannot tell so cheaply."""
+        if self._watching is None:
+            return None
+        try:
+            with self._watch_lock:
+                return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error:
+            return None  # whoever asks for more is told what is wrong
+
     def clock(self, connection: Connection) -> float:
         """Seconds since 1970, by the one clock that all workers share: leases are measured with it."""
         if not self.shared:
@@ -63,6 +77,8 @@ class Database:
 
     def close(self) -> None:
         """Let go of all connections."""
+        if self._watching:
+            self._watching.close()
         self._engine.dispose()
 
 

@@ -22,6 +22,7 @@ KINDS = np.full(256, CONTROL, dtype=np.uint8)
 KINDS[[9, 10, 13, 32]] = SPACE
 KINDS[33:127] = MARK
 KINDS[[*range(48, 58), *range(65, 91), *range(97, 123)]] = ALNUM
+FEW_TEXTS = 100
 MOST_PIECES = 2**21
 """What is remembered is forgotten beyond this, about 100 MB: other scripts are kept by the text, not by the word."""
 
@@ -97,13 +98,19 @@ class StaticWords:
         if len(self._ids) > MOST_PIECES:
             self._forget()
         new = list(dict.fromkeys(word for word in words if word not in self._places))
-        found = self._tokenizer.encode_batch([word.removeprefix("\0") for word in new], add_special_tokens=False)
-        pieces = [encoding.ids for encoding in found]
+        if not new:
+            return
+        pieces = self._pieces([word.removeprefix("\0") for word in new])
         lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
         self._places |= {word: place for place, word in enumerate(new, len(self._starts))}
         self._starts = np.concatenate([self._starts, len(self._ids) + np.cumsum(lengths) - lengths])
         self._lengths = np.concatenate([self._lengths, lengths])
         self._ids = np.concatenate([self._ids, np.fromiter(chain.from_iterable(pieces), dtype=np.int64, count=int(lengths.sum()))])
+
+    def _pieces(self, texts: list[str]) -> list[list[int]]:
+        if len(texts) < FEW_TEXTS:  # encode_batch wakes a thread for each core, which takes longer than a question's words
+            return [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(texts, add_special_tokens=False)]
 
 
 def _cut(texts: Sequence[str]) -> tuple[list[str], Ints, Ints]:

@@ -1,7 +1,12 @@
 """Corpora: built from files, grown, searched at once and by jobs with the same bytes, deleted with what only they used."""
 
 import pytest
+from sqlalchemy import update
 from test_app_jobs import LINES, done, submit, upload
+
+from app.errors import NotFound
+from app.state import open_state
+from app.state.tables import corpora
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +136,23 @@ def test_idempotency_of_a_corpus(client, world):
     body = {"name": "once", "files": [file_id]}
     ids = {client.post("/v1/corpora", json=body, headers={"Idempotency-Key": "c1"}).json()["id"] for _ in range(3)}
     assert len(ids) == 1
+
+
+def test_a_name_is_looked_up_again_only_when_something_has_changed(client, corpus, monkeypatch):
+    """And at once when it has, whoever changed it."""
+    at, asked = client.app.state.desk, []
+    get = at.corpora.get
+    monkeypatch.setattr(at.corpora, "get", lambda name: asked.append(name) or get(name))
+    at.engine.shelf.get("half-world")
+    del asked[:]
+    at.engine.shelf.get("half-world")
+    assert asked == []
+    other = open_state(at.settings.data_dir)
+    with other.database.write() as connection:
+        connection.execute(update(corpora).where(corpora.c.name == "half-world").values(name="renamed"))
+    with pytest.raises(NotFound):
+        at.engine.shelf.get("half-world")
+    with other.database.write() as connection:
+        connection.execute(update(corpora).where(corpora.c.name == "renamed").values(name="half-world"))
+    other.close()
+    assert at.engine.shelf.get("half-world").name

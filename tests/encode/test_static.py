@@ -52,8 +52,10 @@ def test_ids_are_the_tokenizers(model, given_texts):
     assert [part.tolist() for part in np.split(ids, np.cumsum(counts)[:-1])] == right
 
 
-def test_vectors_are_the_models(model):
-    """The same bits as the model's own encode gives for the same batch."""
+@pytest.mark.parametrize("few", [0, 100])
+def test_vectors_are_the_models(few, model, monkeypatch):
+    """The same bits as the model's own encode gives for the same batch, whether new words are tokenised one by one or together."""
+    monkeypatch.setattr(static, "FEW_TEXTS", few)
     batch = ["w1 w2 the", "W1, w2!", "", "é è", "w7 w7 w7"]
     assert np.array_equal(StaticWords.of(model).encode(batch), model.encode(batch, show_progress_bar=False))
 
