@@ -30,7 +30,7 @@ from miner.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-OPEN = frozenset({"/livez", "/readyz", "/login", "/static/page.css", "/static/page.js"})
+OPEN = frozenset({"/livez", "/readyz", "/login", "/static/page.css", "/static/page.js", "/static/mark.svg"})
 """The only paths that are answered without a key: two that say yes or no, the form that asks for the key, and how it looks."""
 
 READING = frozenset({"GET", "HEAD"})

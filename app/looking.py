@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from urllib.parse import parse_qsl
 
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app import asking
 from app.browser import drop, keep
 from app.desk import Desk
-from app.errors import TooLarge, WrongMedia
+from app.errors import Conflict, TooLarge, WrongMedia
+from app.jobs.export import ExportJob
+from app.keys import Caller
+from app.overlook import run_of, sampled_of, survey_of
 from app.pages import login as login_page
+from app.pages import overview as overview_page
 from app.pages import runs as runs_page
 from app.pages.frame import page
 
@@ -60,6 +66,34 @@ def sign_out(request: Request, at: Desk) -> Response:
 def runs(request: Request, at: Desk, after: str) -> Response:
     """The list of runs."""
     jobs = at.queue.ls(None, None, after, runs_page.SHOWN)
-    models = {where: name for name, where in at.settings.allowed_models.items() if name != where}
     older = jobs[-1].id if len(jobs) == runs_page.SHOWN else None
-    return page(request, "Runs", runs_page.runs(jobs, at.reviews.counts([job.id for job in jobs]), models, older))
+    return page(request, "Runs", runs_page.runs(jobs, at.reviews.counts([job.id for job in jobs]), _models(at), older))
+
+
+def overview(request: Request, at: Desk, job_id: str) -> Response:
+    """A run at a glance."""
+    job, run = run_of(at, job_id)
+    survey, model = survey_of(run), str(job.spec["config"].get("model") or "")
+    sampled = sampled_of(survey["sample"], at.reviews.standing(job_id))
+    reviewed = at.reviews.counts([job_id]).get(job_id, 0)
+    named = _models(at).get(model, model.rpartition("/")[2])
+    return page(request, runs_page.title(job), overview_page.overview(job, run.report, survey, sampled, reviewed, named))
+
+
+def export(at: Desk, job_id: str, given: dict[str, str], caller: Caller) -> Response:
+    """Choose again: below a ceiling, heeding what was said, or both."""
+    asked: dict[str, Any] = {"kind": "export", "job": job_id}
+    if given.get("verdicts") == "reviews":
+        asked["verdicts"] = "reviews"
+    if place := given.get("ceiling"):
+        edges = survey_of(run_of(at, job_id)[1])["scores"]["edges"]
+        if not place.isdecimal() or int(place) >= len(edges) - 1:
+            raise Conflict("this ceiling drops nothing: move it first")
+        asked["config"] = {"filters": [f"max_score:score={edges[int(place)]:g}"]}
+    asking.submit(ExportJob(**asked), at, caller, None)
+    return RedirectResponse("/", 303)
+
+
+def _models(at: Desk) -> dict[str, str]:
+    """Names of models, by where they are, where the operator has given one."""
+    return {where: name for name, where in at.settings.allowed_models.items() if name != where}

@@ -80,6 +80,7 @@ MAY = {
     # what looks back at runs
     "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.evidence.vectors", "miner.pipeline", "miner.verdicts"},
     "miner.explain": NOUNS | {"miner.candidates", "miner.choices", "miner.config", "miner.run"},
+    "miner.survey": LOW | {"miner.candidates", "miner.choices", "miner.run"},
     "miner.significance": {"miner.noise"},
     "miner.evaluation": NOUNS | {f"miner.{name}" for name in ("config", "encode", "read", "significance", "sources")},
     "miner.compat": NOUNS | {"miner.encode", "miner.filters", "miner.indexes", "miner.pipeline", "miner.sources.scoring"},

@@ -16,6 +16,7 @@ from app.errors import NotFound
 JS, CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 ASSETS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "page.css": (CSS, (("miner.page", "style.css"), ("app.pages.static", "page.css"))),
+    "mark.svg": ("image/svg+xml", (("app.pages.static", "mark.svg"),)),
     "page.js": (JS, (("app.pages.static", "page.js"),)),
 }
 """By name: media type, and the files that it is made of."""

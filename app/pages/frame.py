@@ -26,6 +26,7 @@ def page(
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
+        tag("link", rel="icon", href="/static/mark.svg", type="image/svg+xml"),
         tag("title", f"{title} · Hardneg"),
         *(tag("link", rel="stylesheet", href=f"/static/{name}") for name in ("page.css", *styles)),
         *(tag("script", src=f"/static/{name}", defer="") for name in ("page.js", *scripts)),

@@ -9,6 +9,8 @@ from fastapi.responses import RedirectResponse
 
 from app import looking
 from app.desk import Desk, desk
+from app.guard import caller_of
+from app.keys import Caller
 from app.pages import assets
 from app.pages.frame import page
 from app.pages.login import login as login_page
@@ -16,6 +18,7 @@ from app.pages.login import login as login_page
 router = APIRouter(include_in_schema=False)
 
 At = Annotated[Desk, Depends(desk)]
+By = Annotated[Caller, Depends(caller_of)]
 Form = Annotated[dict[str, str], Depends(looking.fields)]
 After = Annotated[str, Query(max_length=100)]
 
@@ -62,3 +65,15 @@ def retry(job_id: str, at: At) -> Response:
     """Try a job again."""
     at.queue.retry(job_id)
     return RedirectResponse("/", 303)
+
+
+@router.get("/jobs/{job_id}")
+def overview(request: Request, job_id: str, at: At) -> Response:
+    """A run at a glance."""
+    return looking.overview(request, at, job_id)
+
+
+@router.post("/jobs/{job_id}/export")
+def export(job_id: str, at: At, given: Form, by: By) -> Response:
+    """Choose again from a run."""
+    return looking.export(at, job_id, given, by)

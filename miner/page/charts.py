@@ -20,8 +20,8 @@ class Bar(NamedTuple):
     kind: str = "quiet"
 
 
-def histogram(title: str, series: Mapping[str, tuple[str, Mapping[str, Any]]]) -> Html:
-    """Areas of equal weight over one axis, each with its median: {name: (class, spread)}."""
+def histogram(title: str, series: Mapping[str, tuple[str, Mapping[str, Any]]], *marks: Html) -> Html:
+    """Areas of equal weight over one axis, each with its median: {name: (class, spread)}. marks: what else is drawn, on top."""
     drawn = {name: (kind, values) for name, (kind, values) in series.items() if values["count"]}
     if not drawn:
         return tag("p", "Nothing to draw.", class_="note")
@@ -32,7 +32,9 @@ def histogram(title: str, series: Mapping[str, tuple[str, Mapping[str, Any]]]) -
     said = "; ".join(
         f"{name}: median {score(values['quantiles']['50'])}, {number(values['count'])} values" for name, (_, values) in drawn.items()
     )
-    picture = tag("svg", *_axis(low, high), *areas, viewBox=f"0 0 {WIDTH} {HEIGHT + FOOT}", role="img", aria_label=f"{title}. {said}")
+    picture = tag(
+        "svg", *_axis(low, high), *areas, *marks, viewBox=f"0 0 {WIDTH} {HEIGHT + FOOT}", role="img", aria_label=f"{title}. {said}"
+    )
     legend = [tag("li", tag("span", "", class_=f"key {kind}"), name) for name, (kind, _) in drawn.items()]
     return tag("figure", picture, tag("ul", *legend, tag("li", tag("span", "", class_="key dash"), "median"), class_="legend"))
 

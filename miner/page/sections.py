@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -20,7 +20,7 @@ Report = Mapping[str, Any]
 
 def page(report: Report, manifest: Mapping[str, Any]) -> str:
     """One self-contained HTML page. Every text is escaped; the policy in its head allows this one style sheet and nothing else."""
-    sections = [_hardness, _waterfall, _ranks, _cases, _examples]
+    sections = [_hardness, waterfall, ranks, cases, _examples]
     return document("Hard negatives: report", [_header(report, manifest), *(part(report) for part in sections), _provenance(manifest)])
 
 
@@ -44,8 +44,15 @@ def document(title: str, body: Sequence[Html]) -> str:
 
 
 def _header(report: Report, manifest: Mapping[str, Any]) -> Html:
+    when = str(manifest.get("created_at") or "").replace("T", " ").replace("+00:00", " UTC")
+    said = " · ".join(filter(None, (_model(manifest), when, f"similarity {report['setup']['similarity']}")))
+    return tag("header", tag("h1", "Hard negatives"), tag("p", said, class_="note"), tiles(report))
+
+
+def tiles(report: Report) -> Html:
+    """The few numbers that people ask for first."""
     counts, hardness = report["counts"], report["hardness"]
-    tiles = [
+    told = [
         ("queries", number(counts["queries"]), f"{number(counts['pairs'])} with a positive each"),
         ("negatives", number(counts["chosen"]), f"{number(report['hubs']['passages_used'])} different passages"),
         ("complete rows", percent(report["coverage"]["all"]), f"all {report['setup']['negatives']} negatives found"),
@@ -53,10 +60,8 @@ def _header(report: Report, manifest: Mapping[str, Any]) -> Html:
         ("above the positive", percent(hardness["triplet_error"]), "of negatives: suspect or very hard"),
         ("gradient mass", score(hardness["gradient_mass"]), "0 nothing to learn, 1 all of it"),
     ]
-    shown = [tag("div", tag("dt", name), tag("dd", tag("b", value), tag("small", note))) for name, value, note in tiles]
-    when = str(manifest.get("created_at") or "").replace("T", " ").replace("+00:00", " UTC")
-    said = " · ".join(filter(None, (_model(manifest), when, f"similarity {report['setup']['similarity']}")))
-    return tag("header", tag("h1", "Hard negatives"), tag("p", said, class_="note"), tag("dl", *shown, id="numbers", class_="tiles"))
+    shown = [tag("div", tag("dt", name), tag("dd", tag("b", value), tag("small", note))) for name, value, note in told]
+    return tag("dl", *shown, id="numbers", class_="tiles")
 
 
 def _hardness(report: Report) -> Html:
@@ -79,7 +84,8 @@ def _hardness(report: Report) -> Html:
     return section("How hard", cards, grid("Scores and margins in numbers", heads, rows))
 
 
-def _waterfall(report: Report) -> Html:
+def waterfall(report: Report) -> Html:
+    """What each filter dropped of what the ones before it left."""
     counts = report["counts"]
     left, rows = counts["judged"], [Bar("judged", counts["judged"], 0, "quiet")]
     for name, count in counts["dropped"].items():
@@ -91,21 +97,23 @@ def _waterfall(report: Report) -> Html:
     )
 
 
-def _ranks(report: Report) -> Html:
-    ranks, tiers = report["ranks"], report["counts"]["tiers"]
-    steps = [Bar(_span(step["first"], step["last"]), step["count"], 0, "neg") for step in ranks["histogram"]]
+def ranks(report: Report) -> Html:
+    """Where the negatives stood, and how far the rules were relaxed for them."""
+    told, tiers = report["ranks"], report["counts"]["tiers"]
+    steps = [Bar(_span(step["first"], step["last"]), step["count"], 0, "neg") for step in told["histogram"]]
     highest = max(step.size for step in steps)
-    middle = f"median {number(ranks['median'])}" + (f"; {number(ranks['unranked'])} were not retrieved" if ranks["unranked"] else "")
+    middle = f"median {number(told['median'])}" + (f"; {number(told['unranked'])} were not retrieved" if told["unranked"] else "")
     ladder = [Bar(f"{tier} {name}", tiers[str(tier)], 0, "neg" if tier == 0 else "drop") for tier, name in enumerate(TIERS)]
-    ranked = bars(f"Rank of the chosen among everything retrieved: {middle}", ["rank"], steps, highest, ranks["count"])
+    ranked = bars(f"Rank of the chosen among everything retrieved: {middle}", ["rank"], steps, highest, told["count"])
     climbed = bars("How far the rules were relaxed to find a negative", ["tier"], ladder, max(tiers.values()), report["counts"]["chosen"])
     return section("Where they come from", tag("div", card("Ranks", ranked), card("Tiers", climbed), class_="pair"))
 
 
-def _cases(report: Report) -> Html:
+def cases(report: Report, link: Callable[[str], str] = str) -> Html:
+    """Suspicious positives, starved queries, hubs. link: how the id of a query is shown."""
     starved, suspicious, hubs = report["starved"], report["suspicious"], report["hubs"]
-    hungry = [(case["id"], number(case["found"]), case["reason"] or "too few candidates") for case in starved["examples"]]
-    wrong = [(case["query_id"], case["positive_id"], score(case["score"]), case["reason"]) for case in suspicious["examples"]]
+    hungry = [(link(case["id"]), number(case["found"]), case["reason"] or "too few candidates") for case in starved["examples"]]
+    wrong = [(link(case["query_id"]), case["positive_id"], score(case["score"]), case["reason"]) for case in suspicious["examples"]]
     most = [(hub["id"], number(hub["uses"])) for hub in hubs["most_used"]]
     share = f"The most used 1 % fill {percent(hubs['top_percent_share'])} of the places; Gini {score(hubs['gini'])}"
     return section(

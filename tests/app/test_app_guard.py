@@ -62,7 +62,7 @@ def test_the_enumeration_finds_what_hides_from_the_document(locked):
 
 
 def test_what_is_open_is_written_down():
-    assert {"/livez", "/readyz", "/login", "/static/page.css", "/static/page.js"} == OPEN
+    assert {"/livez", "/readyz", "/login", "/static/page.css", "/static/page.js", "/static/mark.svg"} == OPEN
 
 
 @pytest.mark.parametrize("key", KEYS)

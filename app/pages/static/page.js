@@ -14,3 +14,35 @@ for (const live of document.querySelectorAll("[data-job]")) {
     if (ended && Number(event.lastEventId) > Number(live.dataset.seen)) { source.close(); location.reload(); }
   });
 }
+
+// The ceiling over the histogram of scores: a slider, or dragged in the picture itself.
+const slider = document.querySelector("#ceiling");
+if (slider) {
+  const form = slider.form, svg = document.querySelector(".plot svg");
+  const line = svg.querySelector(".ceiling"), beyond = svg.querySelector(".beyond"), width = svg.viewBox.baseVal.width;
+  const counts = (name) => slider.dataset[name].split(",").map(Number);
+  const edges = counts("edges"), kept = counts("kept"), chosen = counts("chosen"), last = edges.length - 1;
+  const total = (some) => some.reduce((sum, count) => sum + count, 0);
+  const part = (above, all) => `${above.toLocaleString("en")} of ${all.toLocaleString("en")}`;
+  const show = () => {
+    const place = Number(slider.value), x = (width * place) / last, free = place === last;
+    line.setAttribute("x1", x); line.setAttribute("x2", x);
+    beyond.setAttribute("x", x); beyond.setAttribute("width", width - x);
+    const gone = total(kept.slice(place)), all = total(kept);
+    const said = `Would drop ${part(gone, all)} kept candidates (${all ? ((100 * gone) / all).toFixed(1) : 0} %) and ` +
+      `${part(total(chosen.slice(place)), total(chosen))} chosen negatives.`;
+    document.querySelector("#beyond").textContent = free ? "Move the ceiling to see what it would drop." : said;
+    document.querySelector("#value").textContent = free ? "none" : String(edges[place]);
+    slider.setAttribute("aria-valuetext", free ? "no ceiling" : `${edges[place]}. ${said}`);
+    form.querySelector("button").disabled = free;
+  };
+  const drag = (event) => {
+    const box = svg.getBoundingClientRect();
+    slider.value = Math.round((last * (event.clientX - box.left)) / box.width);
+    show();
+  };
+  svg.addEventListener("pointerdown", (event) => { svg.setPointerCapture(event.pointerId); svg.addEventListener("pointermove", drag); drag(event); });
+  for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => svg.removeEventListener("pointermove", drag));
+  slider.addEventListener("input", show);
+  show();
+}
