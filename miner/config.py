@@ -24,6 +24,8 @@ from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, Part
 from miner.types import Filter, Sampler
 
+DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla")
+"""What sentence-transformers puts a model on."""
 ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "sources", "extra"]
 
 
@@ -276,6 +278,16 @@ class Runtime(BaseModel):
     )
     threads: Annotated[int, Field(ge=1)] | None = Field(None, description="processor threads; default: all")
     cache: Path = Field(default_factory=lambda: default_cache(os.environ), description="folder of the embedding store")
+
+    @field_validator("device", mode="after")
+    @classmethod
+    def _device(cls, name: str | None) -> str | None:
+        kind, _, number = (name or "cpu").partition(":")
+        if kind not in DEVICES or (number and not number.isdecimal()):
+            raise ConfigError(
+                f"there is no device '{name}'; there are: {', '.join(DEVICES)}, with a number where there are several: cuda:1"
+            )
+        return name
 
     @classmethod
     def of(cls, **values: Any) -> Self:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,8 @@ from miner.errors import IntegrityError
 from miner.formats.files import sha256_of
 
 VERSION = 1
+READ_FROM = ("data", "corpus", "queries", "qrels", "pairs", "verdicts", "query_vectors", "passage_vectors")
+"""Fields of the inputs that are names of files or folders."""
 PACKAGES = ("hardneg", "sentence-transformers", "transformers", "torch", "tokenizers", "faiss-cpu", "numpy", "pyarrow", "datasets")
 
 
@@ -24,6 +28,16 @@ def manifest(**parts: Any) -> dict[str, Any]:
     """The manifest of a run; `parts` are its sections (config, inputs, files, model, dataset, counts, outputs, timings …)."""
     head = {"manifest_version": VERSION, "created_at": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions()}
     return {**head, **parts}
+
+
+def sealed(made: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with the hash of everything else in it, so that a later edit shows."""
+    return {**made, "seal": _seal(made)}
+
+
+def _seal(made: Mapping[str, Any]) -> str:
+    told = json.dumps({name: value for name, value in made.items() if name != "seal"}, sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:
@@ -65,9 +79,48 @@ def load(folder: Path) -> dict[str, Any]:
     return dict(loaded)
 
 
+def seen_from(folder: Path, base: Path) -> str:
+    """`base`, where relative names of inputs start, as seen from the run folder: both may be moved together."""
+    return os.path.relpath(os.path.realpath(base), os.path.realpath(folder))
+
+
+def base(folder: Path, made: Mapping[str, Any]) -> Path:
+    """Where the relative names in the manifest of the run in `folder` start."""
+    return Path(os.path.normpath(Path(os.path.realpath(folder)) / made["seen_from"])) if "seen_from" in made else Path.cwd()
+
+
+def inputs(folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
+    """What was read, as config.Inputs has it, with names that hold from this working directory."""
+    start = base(folder, made)
+
+    def here(value: Any) -> Any:
+        if isinstance(value, list):
+            return [here(each) for each in value]
+        return value if value is None or value == "-" or value.startswith("hf:") or start == Path.cwd() else str(start / value)
+
+    return {name: here(value) if name in READ_FROM else value for name, value in made["inputs"].items()}
+
+
+def config(folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings; a model that was a folder is named as it is seen from this working directory."""
+    start, model = base(folder, made), made["config"].get("model")
+    moved = model and start != Path.cwd() and (start / model).is_dir()
+    return {**made["config"], "model": str(start / model)} if moved else dict(made["config"])
+
+
+def strangers(folder: Path) -> list[str]:
+    """Names in a run folder that no run put there. IntegrityError when it is no run folder."""
+    ours = {"manifest.json", *(Path(name).parts[0] for name in load(folder)["outputs"])}
+    return sorted(path.name for path in folder.iterdir() if path.name not in ours)
+
+
 def differences(folder: Path) -> Iterator[str]:
     """One sentence for everything that does not match the manifest: outputs first, then inputs that are still where they were."""
     made = load(folder)
+    if made.get("seal", _seal(made)) != _seal(made):
+        yield "manifest.json was edited after the run"
+    for name in strangers(folder):
+        yield f"{name} is in the folder and not in the manifest"
     for name, told in made["outputs"].items():
         path = folder / name
         if not path.exists():
@@ -75,7 +128,8 @@ def differences(folder: Path) -> Iterator[str]:
         elif sha256_of(path) != told["sha256"]:
             yield f"{name} has changed: its sha256 is not {told['sha256'][:12]}…"
     for name, told in made["files"].items():
-        if Path(name).exists() and sha256_of(name) != told["sha256"]:
+        path = base(folder, made) / name
+        if path.exists() and sha256_of(path) != told["sha256"]:
             yield f"input {name} has changed since"
 
 

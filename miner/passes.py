@@ -27,7 +27,7 @@ from miner.indexes import limit_threads
 from miner.opening import open_source
 from miner.page import page
 from miner.pipeline import BLOCK, Retrieval
-from miner.report import Tally
+from miner.report import Tally, notes
 from miner.target import Target
 from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
 from miner.verdicts import FILE as VERDICTS
@@ -132,6 +132,7 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
         if chooser.verdicts:
             report["verdicts"] = chooser.verdicts
         report["retrieval"] = known.setdefault("retrieval", work.retrieval)
+        report["notes"] = list(notes(report))
     _finish(work, target, known, report, dataset)
     return report
 
@@ -164,7 +165,7 @@ def _finish(work: Work, target: Target, known: dict[str, Any], report: dict[str,
     files = {name: folder / name for name in names}
     if target.name:
         files = {target.name: Path(target.file), **files}
-    write_json(folder / "manifest.json", {**made, "outputs": manifests.outputs(files)})
+    write_json(folder / "manifest.json", manifests.sealed({**made, "outputs": manifests.outputs(files)}))
 
 
 def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:

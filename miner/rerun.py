@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from miner import manifest as manifests
 from miner.candidates import read_blocks
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import load_encoder
@@ -57,7 +58,7 @@ def rerun(
     runtime, name = runtime or Runtime.of(), run.manifest["training_file"]
     if not name:
         raise IntegrityError(f"{run.folder} went to standard output: there is no training file to compare with")
-    data, config = _data(run, stored), run.config
+    data, config = _data(run, stored), MiningConfig.of(**manifests.config(run.folder, run.manifest))
     with tempfile.TemporaryDirectory(prefix="hardneg-") as folder:
         if fresh:
             runtime = runtime.model_copy(update={"cache": Path(folder) / "cache"})
@@ -75,11 +76,12 @@ def _data(run: Run, stored: bool) -> Inputs | Dataset:
     given, outputs = run.manifest.get("inputs"), run.manifest["outputs"]
     if given and not stored:
         for name, told in run.manifest["files"].items():
-            if not Path(name).exists():
-                raise IntegrityError(f"input {name} is no longer where it was; {STORED}")
-            if sha256_of(name) != told["sha256"]:
-                raise IntegrityError(f"input {name} has changed since; {STORED}")
-        return Inputs.of(**given)
+            path = manifests.base(run.folder, run.manifest) / name
+            if not path.exists():
+                raise IntegrityError(f"input {path} is no longer where it was; {STORED}")
+            if sha256_of(path) != told["sha256"]:
+                raise IntegrityError(f"input {path} has changed since; {STORED}")
+        return Inputs.of(**manifests.inputs(run.folder, run.manifest))
     if given and given.get("query_vectors"):
         raise IntegrityError(
             f"{run.folder} used vectors made before, which it does not keep: it is made again from its inputs only, without --stored"

@@ -135,8 +135,10 @@ def mine(
         with tempfile.TemporaryDirectory(dir=place.folder, prefix=".vectors-") as scratch, storing(place.folder):
             passes.first_pass(dataset, vectors, work, place, Path(scratch))
         given = data.model_dump(mode="json") if isinstance(data, Inputs) else None
-        files = {**dataset.inputs, **_hashes(paths)}
-        passes.second_pass(dataset, work, place, {"inputs": given, "model": passes.first_model(vectors), "files": files})
+        files = {**dataset.inputs, **_hashes({path: path for path in paths if path != "-"}), **_vector_files(vectors)}
+        seen = manifests.seen_from(place.final, Path.cwd())
+        known = {"inputs": given, "model": passes.first_model(vectors), "files": files, "seen_from": seen}
+        passes.second_pass(dataset, work, place, known)
     return _finished(place)
 
 
@@ -205,9 +207,12 @@ def export(
             if (run.folder / name).exists():
                 _link(run.folder / name, place.folder / name)
         known = {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")}
-        known["files"] = {**known["files"], **_hashes(verdicts)}
+        base = manifests.base(run.folder, run.manifest)
+        known["seen_from"] = manifests.seen_from(place.final, base)
+        named = {os.path.relpath(path, base) if not Path(path).is_absolute() else str(path): path for path in verdicts if str(path) != "-"}
+        known["files"] = {**known["files"], **_hashes(named)}
         if known["inputs"]:
-            known["inputs"] = {**known["inputs"], "verdicts": [*known["inputs"].get("verdicts", ()), *map(str, verdicts)]}
+            known["inputs"] = {**known["inputs"], "verdicts": [*known["inputs"].get("verdicts", ()), *named]}
         passes.second_pass(dataset, work, place, known)
     return _finished(place)
 
@@ -222,9 +227,14 @@ def heeding(config: MiningConfig, heard: bool) -> MiningConfig:
     return config
 
 
-def _hashes(paths: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
-    """Verdict files as the manifest tells of whatever was read."""
-    return {str(path): {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for path in paths if str(path) != "-"}
+def _hashes(named: Mapping[str, str | Path]) -> dict[str, dict[str, Any]]:
+    """Verdict files, by the name the manifest gives them, as it tells of whatever was read."""
+    return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in named.items()}
+
+
+def _vector_files(vectors: Mapping[str, Vectors]) -> dict[str, dict[str, Any]]:
+    """Vectors made before, likewise."""
+    return {name: told for each in vectors.values() for name, told in each.describe().get("files", {}).items()}
 
 
 def check_evidence(config: MiningConfig, run: Run) -> None:

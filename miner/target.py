@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from miner.errors import ConfigError, StorageError
+from miner.errors import ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
 from miner.formats.atomic import storing, sync_folder, write_json
 from miner.formats.files import KINDS, kind_of
+from miner.manifest import strangers
 
 FILE_KINDS = (*KINDS, "")
 BLOCKS, STARTED, LOCK = "candidates.parquet", "started.json", "lock"
@@ -74,6 +75,7 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
         with _temporary_folder() as folder:
             name = usual if out is None else ""
             yield Target(folder, str(folder / name) if name else "-", folder, name, temporary=True)
+            _clear(folder, names=(STARTED,))
         return
     named, file, final = _places(out, usual, force)
     with _run_part(final) as folder:
@@ -94,6 +96,8 @@ def check(out: str | Path | None, kind: str | None, force: bool, output_format: 
     if out is None or str(out) == "-":
         return None
     final = Path(os.path.realpath(_places(out, usual, force)[2]))
+    with storing(final):
+        _check_replaceable(final)
     nearest = next(folder for folder in final.parents if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise StorageError(f"cannot write {out}: {nearest} is {'not writable' if nearest.is_dir() else 'no folder'}")
@@ -134,17 +138,16 @@ def _run_part(path: Path) -> Iterator[Path]:
     final = Path(os.path.realpath(path))
     part, old = final.with_name(f".{final.name}.part"), final.with_name(f".{final.name}.old.part")
     with storing(final):
-        if final.exists() and not (final / "manifest.json").is_file() and not (final.is_dir() and not any(final.iterdir())):
-            raise FileExistsError(errno.EEXIST, "something else is there, not a run folder")
+        _check_replaceable(final)
         part.mkdir(parents=True, exist_ok=True)
     with (part / LOCK).open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise StorageError(f"cannot write {path}: another process is making a run there") from error
-        _clear(part, keep=(BLOCKS, STARTED, LOCK))
-        (part / "dataset").mkdir()
         try:
+            _clear(part, keep=(BLOCKS, STARTED, LOCK))
+            (part / "dataset").mkdir()
             yield part
             _clear(part, names=(STARTED, LOCK))
             with storing(final):
@@ -152,6 +155,18 @@ def _run_part(path: Path) -> Iterator[Path]:
         except BaseException as error:
             _give_up(part, error)
             raise
+
+
+def _check_replaceable(final: Path) -> None:
+    """FileExistsError unless nothing is there, an empty folder, or a run folder without anything of somebody else's."""
+    if not final.exists() or (final.is_dir() and not any(final.iterdir())):
+        return
+    try:
+        others = strangers(final)
+    except IntegrityError:
+        raise FileExistsError(errno.EEXIST, "something else is there, not a run folder") from None
+    if others:
+        raise FileExistsError(errno.EEXIST, f"the run folder there also holds {others[0]}, which no run made; move it away first")
 
 
 def _swap(part: Path, final: Path, old: Path) -> None:

@@ -44,7 +44,7 @@ MAY = {
     "miner.sample": LOW | {"miner.evidence.identity", "miner.read"},
     "miner.rehearsal": NOUNS | {f"miner.{name}" for name in ("config", "encode", "formats", "indexes", "sample")},
     "miner.verdicts": NOUNS | {"miner.filters", "miner.formats"},
-    "miner.target": NOUNS | {"miner.formats"},
+    "miner.target": NOUNS | {"miner.formats", "miner.manifest"},
     "miner.passes": NOUNS
     | {
         f"miner.{name}"
@@ -100,7 +100,7 @@ MAY = {
             *("passes", "report", "run", "sweep", "target"),
         )
     },
-    "miner.rerun": NOUNS | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "run", "verdicts")},
+    "miner.rerun": NOUNS | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "manifest", "run", "verdicts")},
     "miner.lint": NOUNS | {"miner.plain", "miner.formats", "miner.read"},
     "miner.mend": NOUNS | {"miner.formats", "miner.lint"},
     "miner.comparison": NOUNS | {"miner.choices", "miner.report", "miner.run"},

@@ -19,7 +19,8 @@ def folder(tmp_path):
     (tmp_path / "input").write_bytes(b"input")
     outputs = manifest.outputs({"triplets.jsonl": run / "triplets.jsonl", "set": run / "set"})
     files = manifest.outputs({str(tmp_path / "input"): tmp_path / "input"})
-    (run / "manifest.json").write_text(json.dumps(manifest.manifest(outputs=outputs, files=files, config={"seed": 1})))
+    made = manifest.sealed(manifest.manifest(outputs=outputs, files=files, config={"seed": 1}))
+    (run / "manifest.json").write_text(json.dumps(made))
     return run
 
 
@@ -41,6 +42,28 @@ def test_a_whole_run_has_no_differences(folder):
     assert list(manifest.differences(folder)) == []
 
 
+def edited(run, **changes):
+    path = run / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_relative_names_start_where_the_run_was_made(folder, tmp_path, monkeypatch):
+    """From another working directory, and after run and inputs were moved together."""
+    seen = manifest.seen_from(folder, tmp_path)
+    files = manifest.outputs({"input": tmp_path / "input"})
+    made = {"inputs": {"data": "d", "corpus": "hf:x", "split": ["dev"]}, "config": {"model": "set"}, "seen_from": seen}
+    edited(folder, files={"input": files.get("input")}, seen_from=seen)
+    moved = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-moved")) / "run"
+    monkeypatch.chdir("/")
+    (moved.parent / "input").write_bytes(b"Input")
+    assert "input input has changed since" in list(manifest.differences(moved))
+    assert manifest.inputs(moved, made) == {"data": str(moved.parent / "d"), "corpus": "hf:x", "split": ["dev"]}
+    (moved.parent / "set").mkdir()
+    assert manifest.config(moved, made) == {"model": str(moved.parent / "set")}
+    monkeypatch.chdir(moved.parent)
+    assert manifest.inputs(moved, made) == made["inputs"]
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -50,6 +73,8 @@ def test_a_whole_run_has_no_differences(folder):
         (lambda run: (run / "set" / "c").write_bytes(b""), "set has changed: its sha256 is not "),
         (lambda run: (run / "set" / "b").rename(run / "set" / "c"), "set has changed: its sha256 is not "),
         (lambda run: (run.parent / "input").write_bytes(b"Input"), "input "),
+        (lambda run: (run / "notes.txt").write_bytes(b""), "notes.txt is in the folder and not in the manifest"),
+        (lambda run: edited(run, config={"seed": 2}), "manifest.json was edited after the run"),
     ],
 )
 def test_every_difference_is_told(folder, change, told):
@@ -58,7 +83,7 @@ def test_every_difference_is_told(folder, change, told):
     found = list(manifest.differences(folder))
     assert len(found) == 1
     assert found[0].startswith(told)
-    assert found[0].endswith(("…", "missing", "since"))
+    assert found[0].endswith(("…", "missing", "since", "manifest", "run"))
 
 
 @pytest.mark.parametrize(

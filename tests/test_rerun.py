@@ -79,6 +79,15 @@ def test_vectors_made_before_are_not_kept(from_files, tmp_path):
         rerun(run)
 
 
+def test_vectors_made_before_are_inputs_like_any_other(from_files, tmp_path):
+    """A changed list of ids is found."""
+    run = mine(from_files, MiningConfig.of(similarity="dot"), out=tmp_path / "run")
+    assert run.differences() == []
+    with (tmp_path / "data" / "passage.ids").open("a") as file:
+        file.write("more\n")
+    assert run.differences() == [f"input {tmp_path / 'data' / 'passage.ids'} has changed since"]
+
+
 def test_a_model_that_has_gone_or_changed_is_refused(config, tmp_path):
     """Not the name counts but what is in it."""
     run = mine(small(tmp_path / "given"), config, out=tmp_path / "run")

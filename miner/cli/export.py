@@ -47,6 +47,8 @@ def export(
         flags.pop(name)
     if out is None:
         raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
+    if as_json and out == "-":
+        raise ConfigError("--json and --out - both want stdout: leave one of them out")
     with Shown(quiet) as shown:
         from miner.config import MiningConfig
         from miner.run import FIRST_PASS, Run

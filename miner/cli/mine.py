@@ -90,6 +90,8 @@ def mine(  # the flags are the fields of the config, one for one
         return
     if out is None:
         raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
+    if as_json and out == "-":
+        raise ConfigError("--json and --out - both want stdout: leave one of them out")
     with Shown(quiet) as shown:
         from miner.run import mine as run_it
 

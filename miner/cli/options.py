@@ -237,7 +237,10 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not a mapping of settings")
     if "manifest_version" not in loaded:
         return {str(key).replace("-", "_"): value for key, value in loaded.items()}
-    return {**{k: v for k, v in (loaded.get("inputs") or {}).items() if v}, **loaded.get("config", {})}
+    from miner import manifest
+
+    read = manifest.inputs(path.parent, loaded) if loaded.get("inputs") else {}
+    return {**{name: value for name, value in read.items() if value}, **manifest.config(path.parent, loaded)}
 
 
 def _parse(path: Path, text: str) -> Any:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import typer
@@ -80,13 +83,22 @@ def outcome(run: Run, shown: Shown, *, as_json: bool, to_stdout: bool = False) -
         for name, path in (("training file", run.file), ("report", run.folder / "report.html"), ("manifest", run.folder / "manifest.json")):
             shown.console.print(f"{name:<14} {path}", soft_wrap=True)
     rejected = run.report["reading"].get("rejected", 0)
-    if rejected:
-        shown.console.print(f"{rejected:,} rows were rejected; see {run.folder / 'dataset' / 'errors.jsonl'}", soft_wrap=True)
+    if rejected and (to_stdout or shown.quiet):  # also under --quiet: rows are missing
+        errors = kept_errors(run.folder) if to_stdout else run.folder / "dataset" / "errors.jsonl"
+        typer.echo(f"hardneg: {rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected; see {errors}", err=True)
     if as_json and not to_stdout:
         import orjson
 
         told = {"run": str(run.folder), "file": str(run.file), "counts": run.manifest["counts"], "timings": run.manifest["timings"]}
         typer.echo(orjson.dumps({**told, "report": run.report}, option=orjson.OPT_INDENT_2).decode())
+
+
+def kept_errors(folder: Path) -> Path:
+    """The error file of a run that goes with its process, where it outlives it."""
+    handle, name = tempfile.mkstemp(prefix="hardneg-errors-", suffix=".jsonl")
+    with os.fdopen(handle, "wb") as file:
+        file.write((folder / "dataset" / "errors.jsonl").read_bytes())
+    return Path(name)
 
 
 def console() -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +43,14 @@ class Precomputed:
     def describe(self) -> dict[str, Any]:
         """Which files, for the manifest."""
         shapes = {side: list(matrix.shape) for side, matrix in self._matrices.items()}
-        return {
-            "name": None,
-            "vectors": {side: str(path) for side, path in self._files.items()},
-            "shapes": shapes,
-            "similarity": self.similarity,
-        }
+        names = {side: str(path) for side, path in self._files.items()}
+        return {"name": None, "vectors": names, "shapes": shapes, "similarity": self.similarity, "files": self.files}
+
+    @cached_property
+    def files(self) -> dict[str, dict[str, Any]]:
+        """{name: {"bytes", "sha256"}} of the matrices and their ids: what was read."""
+        read = [file for path in self._files.values() for file in (path, path.with_suffix(".ids"))]
+        return {str(file): {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in read}
 
     @property
     def dim(self) -> int:
@@ -62,6 +66,11 @@ class Precomputed:
             raise InputError(f"there is no vector for {side} '{ids[int(np.flatnonzero(missing)[0])]}'", str(self._files[side]))
         found: Ints = order[at]
         return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _load(path: Path) -> Floats:

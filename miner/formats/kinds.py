@@ -14,15 +14,16 @@ INSIDE = (".tsv", ".trec")
 
 
 def kind_of(path: str | Path) -> str:
-    """One of KINDS, "-" for standard output, or "folder"; ConfigError for a name we do not write."""
+    """One of KINDS, "-" for standard output, or "folder" (also what is one already); ConfigError for a name we do not write."""
     name = str(path)
     if name == "-":
         return "-"
     for kind in KINDS:
         if name.endswith(kind):
             return kind
-    if name.endswith("/") or (name and not Path(name).suffix):
+    if name.endswith("/") or (name and not Path(name).suffix) or Path(name).is_dir():
         return "folder"
     raise ConfigError(
-        f"cannot tell what to write from the name '{name}': {', '.join(KINDS)}, a name without a suffix (a datasets folder) or -"
+        f"cannot tell what to write from the name '{name}': {', '.join(KINDS)}; a folder, which has no suffix or a slash at its end "
+        f"('{name}/'); or -"
     )

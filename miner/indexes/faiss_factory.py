@@ -23,6 +23,7 @@ class Factory:
         try:
             self._index: Any = _empty(vectors.shape[1], similarity, factory)
             if not self._index.is_trained:
+                _train_in_silence(self._index)
                 self._index.train(np.ascontiguousarray(vectors[:: max(1, len(vectors) // TRAIN_ROWS)]))
             for start in range(0, len(vectors), ADD_ROWS):
                 self._index.add(np.ascontiguousarray(vectors[start : start + ADD_ROWS]))
@@ -47,6 +48,16 @@ def check_factory(dims: int, similarity: Similarity, factory: str) -> None:
 def _empty(dims: int, similarity: Similarity, factory: str) -> Any:
     faiss = tuned_faiss(dims)
     return faiss.index_factory(dims, factory, faiss.METRIC_L2 if similarity == "euclidean" else faiss.METRIC_INNER_PRODUCT)
+
+
+def _train_in_silence(index: Any) -> None:
+    """FAISS writes its advice on the number of training vectors straight to stderr; the measured recall tells more."""
+    import faiss
+
+    clustered = (faiss.try_extract_index_ivf(index), getattr(index, "pq", None), getattr(faiss.downcast_index(index), "pq", None))
+    for each in clustered:
+        if each is not None:
+            each.cp.min_points_per_centroid = 1
 
 
 def _reason(error: RuntimeError) -> str:

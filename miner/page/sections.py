@@ -46,7 +46,7 @@ def document(title: str, body: Sequence[Html]) -> str:
 def _header(report: Report, manifest: Mapping[str, Any]) -> Html:
     when = str(manifest.get("created_at") or "").replace("T", " ").replace("+00:00", " UTC")
     said = " · ".join(filter(None, (_model(manifest), when, f"similarity {report['setup']['similarity']}")))
-    return tag("header", tag("h1", "Hard negatives"), tag("p", said, class_="note"), tiles(report))
+    return tag("header", tag("h1", "Hard negatives"), tag("p", said, class_="note"), tiles(report), *_notes(report))
 
 
 def tiles(report: Report) -> Html:
@@ -62,6 +62,11 @@ def tiles(report: Report) -> Html:
     ]
     shown = [tag("div", tag("dt", name), tag("dd", tag("b", value), tag("small", note))) for name, value, note in told]
     return tag("dl", *shown, id="numbers", class_="tiles")
+
+
+def _notes(report: Report) -> list[Html]:
+    said = report.get("notes") or []
+    return [tag("ul", *(tag("li", note) for note in said), class_="note")] if said else []
 
 
 def _hardness(report: Report) -> Html:

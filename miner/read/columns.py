@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from miner.errors import InputError
+from miner.errors import ConfigError, InputError
 from miner.read.cells import as_json
 from miner.read.rejects import Origin
 
@@ -65,6 +65,9 @@ PAIRS: Slots = {
     "positive_id": Slot("positive_id", ("positive_id", "positive_ids", "pos_id", "pos_ids", *PASSAGE_IDS, "passage_ids")),
     "grade": Slot("grade", ("label", "labels", "grade", "grades", "relevance", "rel", "score", "scores"), unless=NEGATIVES),
 }
+LISTS = {"positives", "pos", "positive_passages", "positive_ids", "pos_ids", "passage_ids"}
+"""Usual names that promise a list."""
+
 NO_COLUMN = "-"
 """Given in place of a column's name: there is none, whatever the file's columns are called."""
 
@@ -94,11 +97,16 @@ class Columns:
         """What the file calls it."""
         return self.bound.get(slot, slot)
 
+    def promises_list(self, slot: str) -> bool:
+        """Whether its column was found by a name that promises a list; a column that the user named may hold what it likes."""
+        return self.bound.get(slot) in LISTS and self._slots[slot].own not in self._fields
+
     def unknown(self, slot: str, row: Mapping[str, Any]) -> InputError:
         """What to say when no column fits."""
         field = self._slots[slot].own or slot
         return InputError(
-            f"{self._origin.name} has no column for '{field}'; its columns are {_listed(row)}; name the right one: --field {field}=COLUMN"
+            f"{self._origin.name} has no column for '{field}'; its columns are {_listed(row)}; "
+            + (_cut(row).removeprefix("; ") or f"name the right one: --field {field}=COLUMN")
         )
 
     def _bind(self, row: Mapping[str, Any]) -> None:
@@ -119,7 +127,9 @@ class Columns:
             return None
         if given is not None:
             if given not in row:
-                raise InputError(f"{self._origin.name} has no column '{given}' (for {wanted.own}); its columns are {_listed(row)}")
+                raise InputError(
+                    f"{self._origin.name} has no column '{given}' (for {wanted.own}); its columns are {_listed(row)}{_cut(row)}"
+                )
             return given
         other = self._fields.get(wanted.other)
         names = (other, *wanted.usual) if other else wanted.usual
@@ -133,7 +143,14 @@ def check_fields(fields: Fields, *kinds: Slots) -> None:
     known = sorted({name for slots in kinds for slot in slots.values() for name in (slot.own, slot.other) if name})
     for name in fields:
         if name not in known:
-            raise InputError(f"there is no field '{name}' here; there are: {', '.join(known)}")
+            raise ConfigError(f"there is no field '{name}' here; there are: {', '.join(known)}")
+
+
+def _cut(row: Mapping[str, Any]) -> str:
+    """A hint where a header was not cut into columns."""
+    name = str(next(iter(row), "")) if len(row) == 1 else ""
+    cut = next((sign for sign in (";", "\t", "|", ",") if sign in name), None)
+    return f"; this one column holds {cut!r}: a .csv is cut at commas, a .tsv at tabs" if cut else ""
 
 
 def _listed(row: Mapping[str, Any]) -> str:

@@ -47,8 +47,16 @@ def csv_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
             return
         except (BadRow, csv.Error) as wrong:
             faults.clear()
-            reason = str(wrong) if isinstance(wrong, BadRow) else f"invalid CSV: {wrong}"
-            rejects.add(Origin(given), number, reason, fields or "")
+            rejects.add(
+                Origin(given), number, str(wrong) if isinstance(wrong, BadRow) else _csv_fault(wrong, number, reader.line_num), fields or ""
+            )
+
+
+def _csv_fault(error: csv.Error, first: int, last: int) -> str:
+    if "unexpected end" in str(error):
+        return f"a quote opens here and never closes: everything to the end of the file, line {last}, is inside it"
+    lines = f", in a row that goes on to line {last}" if last > first else ""
+    return f"invalid CSV: {error}{lines}"
 
 
 def _csv_lines(given: str, inputs: Inputs, faults: list[str]) -> Iterator[str]:

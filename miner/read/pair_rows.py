@@ -16,11 +16,13 @@ from miner.read.columns import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields
 from miner.read.files import must_exist
 from miner.read.pairs import Collector, Pair, Positive
 from miner.read.rejects import BadRow, Inputs, OnError, Origin, Rejects
-from miner.read.rows import Rows, open_rows
+from miner.read.rows import Rows, kind_of, open_rows
 from miner.read.texts import Read, read_texts
 from miner.types import Dataset
 
 ITEM = ("id", "text", "positives", "positive_texts")
+FLAT = (".csv", ".tsv")
+"""Kinds of files that have no lists."""
 IDS_OF_POSITIVES = ("docid", "id", "_id", "doc_id", "passage_id", "pid")
 
 
@@ -98,9 +100,12 @@ def _in_memory(name: str, items: Iterable[Mapping[str, Any]], rejects: Rejects) 
 
 def _of_file(origin: Origin, fields: Mapping[str, str]) -> Parse:
     columns = Columns(origin, PAIRS, fields)
+    has_lists = kind_of(origin.name) not in FLAT
 
     def parse(number: int, row: dict[str, Any]) -> Pair:
         values = columns(row)
+        if has_lists:
+            _check_lists(values, columns)
         if not columns.bound.keys() & {"positive", "positive_id"}:
             raise columns.unknown("positive", row)
         query_id = values.get("query_id")
@@ -112,6 +117,13 @@ def _of_file(origin: Origin, fields: Mapping[str, str]) -> Parse:
         return Pair(number, query_id, query, positives, columns.further(row), row, grades)
 
     return parse
+
+
+def _check_lists(values: Mapping[str, Any], columns: Columns) -> None:
+    for slot in ("positive", "positive_id"):
+        if isinstance(values.get(slot), str) and columns.promises_list(slot):
+            name = columns.name(slot)
+            raise BadRow(f"'{name}' is a string; a list is needed, or say that it is one value: --field {slot}={name}")
 
 
 def _positives(texts: Any, ids: Any, columns: Columns) -> list[Positive]:

@@ -16,7 +16,16 @@ WIDTH = 32
 
 def table(report: Mapping[str, Any]) -> RenderableType:
     """A compact summary for a person: counts, the waterfall, score quantiles, ranks, coverage."""
-    return Group(*summary_lines(report)[:2], "", _waterfall(report["counts"]), "", _scores(report), "", *summary_lines(report)[3:])
+    return Group(
+        *summary_lines(report)[:2],
+        "",
+        _waterfall(report["counts"]),
+        "",
+        _scores(report),
+        "",
+        *summary_lines(report)[3:],
+        *report.get("notes", ()),
+    )
 
 
 def summary_lines(report: Mapping[str, Any]) -> list[str]:

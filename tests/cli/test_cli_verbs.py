@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,28 @@ def test_stdout_holds_rows_alone(beir, tiny_model, tmp_path):
     assert all({"anchor", "positive", "negative"} == set(json.loads(line)) for line in done.stdout.splitlines())
 
 
+def test_a_row_that_was_skipped_is_told_though_the_run_is_quiet_and_goes_to_stdout(beir, tiny_model):
+    """The error file outlives the run, which is gone when the command ends."""
+    with (beir / "corpus.jsonl").open("a") as file:
+        file.write('{"_id": "wrong"}\n')
+    done = hardneg("mine", "--data", beir, "--model", tiny_model, "--on-error", "skip", "--out", "-", "--quiet")
+    told = done.stderr.removeprefix("hardneg: 1 row was rejected; see ").strip()
+    assert (done.returncode, json.loads(Path(told).read_text())["line"]) == (0, 61)
+    Path(told).unlink()
+
+
+def test_force_replaces_runs_and_nothing_else(beir, tiny_model, tmp_path):
+    """A name with a dot is a folder with a slash at its end; a file of the user's in a run folder is not removed."""
+    words = ["mine", "--data", beir, "--model", tiny_model, "--quiet", "--force", "--out"]
+    assert [hardneg(*words, f"{tmp_path}/run.v1.2{end}").returncode for end in ("/", "")] == [0, 0]
+    (tmp_path / "run.v1.2" / "notes.txt").write_text("mine")
+    refused = hardneg(*words, tmp_path / "run.v1.2")
+    assert (refused.returncode, "holds notes.txt, which no run made" in refused.stderr) == (5, True)
+    (tmp_path / "fake").mkdir()
+    (tmp_path / "fake" / "manifest.json").write_text("{}")
+    assert hardneg(*words, tmp_path / "fake").returncode == 5
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -90,7 +113,10 @@ def test_stdout_holds_rows_alone(beir, tiny_model, tmp_path):
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--depth", "0"], 2, "depth is 0"),
         (["--data", "{beir}", "--model", "{model}", "--out", "{beir}"], 2, "exists already"),
         (["--data", "{beir}", "--model", "{model}", "--out", "{beir}", "--force"], 5, "something else is there"),
-        (["--data", "{beir}", "--model", "{model}", "--out", "x.txt"], 2, "x.txt"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x.txt"], 2, "or a slash at its end ('x.txt/')"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "-", "--json"], 2, "both want stdout"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--device", "banana"], 2, "there is no device 'banana'; there are: cpu"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--field", "word=text"], 2, "there is no field 'word'"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--kind", "csv"], 2, "--kind is one of"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--index", "NONSENSE"], 2, "FAISS cannot build"),
     ],

@@ -56,3 +56,10 @@ def test_what_faiss_cannot_build_is_refused(vectors, factory):
     with pytest.raises(ConfigError, match=f"FAISS cannot build index '{factory}' over 3000 vectors of 16 dims: .") as caught:
         Factory(vectors, "dot", factory)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("factory", ["IVF40,Flat", "PQ4x4", "IVF40,PQ4x4"])
+def test_nothing_but_us_speaks_while_an_index_is_trained(vectors, factory, capfd):
+    """FAISS's own advice goes past logging, straight to stderr."""
+    Factory(vectors[:60], "cosine", factory)
+    assert capfd.readouterr() == ("", "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from miner.errors import InputError
+from miner.errors import ConfigError, InputError
 from miner.read import read_beir, read_files, read_inline, read_pairs
 
 CORPUS = b'{"_id": "d1", "title": "", "text": "one"}\n{"_id": "d2", "text": "two"}\n'
@@ -107,6 +107,16 @@ def test_a_wrong_pair_fails_with_its_place_or_is_skipped(tmp_path: Path, row: di
     assert dataset.reading["rejected"] == 1
 
 
+def test_a_string_under_a_name_that_promises_a_list_is_wrong_unless_the_user_names_the_column(tmp_path: Path) -> None:
+    file, flat = tmp_path / "pairs.jsonl", tmp_path / "pairs.csv"
+    file.write_text('{"query": "a", "pos": ["x", "y"]}\n{"query": "b", "pos": "z"}\n')
+    with pytest.raises(InputError, match=r"pairs.jsonl:2: 'pos' is a string; a list is needed, or say .*--field positive=pos"):
+        read_pairs(file)
+    assert len(read_pairs(file, fields={"positive": "pos"}).corpus) == 3
+    flat.write_text("query,pos\na,x\n")
+    assert len(read_pairs(flat).corpus) == 1
+
+
 def test_a_query_id_with_two_texts_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "pairs.csv"
     file.write_text("qid,query,positive\n1,a,x\n2,b,y\n1,c,z\n")
@@ -138,7 +148,9 @@ FILES = [
     ("corpus.csv", b"id,text,text\n1,a,b\n", r"corpus.csv:1: two columns have the same name"),
     ("corpus.csv", b"id,text\n1,a,b\n", r"corpus.csv:2: 3 fields where the header has 2"),
     ("corpus.csv", b'id,text\n1,"a\nb"\n2,"\xff\nb"\n', r"corpus.csv:4: invalid UTF-8 at byte 4"),
-    ("corpus.csv", b'id,text\n1,"a\n', r"corpus.csv:2: invalid CSV"),
+    ("corpus.csv", b'id,text\n1,"a\n', r"corpus.csv:2: a quote opens here and never closes: everything to the end of the file, line 2"),
+    ("corpus.csv", b'id,text\n1,"a"b\n', r"corpus.csv:2: invalid CSV: ',' expected"),
+    ("corpus.csv", b"id;text\n1;a\n", r"no column for 'id'; its columns are id;text; this one column holds ';': a .csv is cut at commas"),
     ("corpus.tsv", b"id\ttext\n1\n", r"corpus.tsv:2: 1 fields where the header has 2"),
 ]
 
@@ -161,7 +173,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         read_beir(tmp_path / "in", split=("dev",))
     with pytest.raises(InputError, match=r"has no column 'body' \(for text\); its columns are _id, title, text"):
         read_beir(tmp_path / "in", fields={"text": "body"})
-    with pytest.raises(InputError, match=r"there is no field 'words' here; there are: grade, group, id"):
+    with pytest.raises(ConfigError, match=r"there is no field 'words' here; there are: grade, group, id"):
         read_beir(tmp_path / "in", fields={"words": "body"})
     with pytest.raises(InputError, match=r"no query has a positive: none of 2 judgements has a grade of 2"):
         read_beir(tmp_path / "in", min_grade=2)

@@ -1,0 +1,30 @@
+"""What a person should know beside the numbers: what reading left out, what an approximate index misses. One sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+ENOUGH_RECALL = 0.97
+"""Below this an approximate index hides so many hard candidates that the choice changes."""
+
+READING = {
+    "rejected": "wrong rows, left out (see dataset/errors.jsonl in the run folder)",
+    "queries_without_positive": "queries with judgements and no positive among them, left out",
+    "queries_not_in_split": "queries without a judgement in what was read, left out",
+    "repeated_judgements": "judgements that came more than once, of which the highest grade counts",
+    "queries_asked_elsewhere": "queries that are asked under other ids too, whose positives count as well",
+}
+
+
+def notes(report: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences about report["reading"] and report["retrieval"]; none where there is nothing to say."""
+    for name, sentence in READING.items():
+        if count := report["reading"].get(name, 0):
+            yield f"{sentence}: {count:,}"
+    found = report["retrieval"]
+    if (recall := found.get("recall")) is not None:
+        nearest = min(found["depth"], found["distinct_passages"])
+        told = f"index {found['index']} finds {100 * recall:.1f} % of the {nearest} nearest, measured on a sample"
+        low = f"; below {100 * ENOUGH_RECALL:.0f} % hard candidates are missed: a larger nprobe or another index helps, exact misses none"
+        yield told + (low if recall < ENOUGH_RECALL else "")
