@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from miner.errors import ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
@@ -139,22 +139,27 @@ def _run_part(path: Path) -> Iterator[Path]:
     part, old = final.with_name(f".{final.name}.part"), final.with_name(f".{final.name}.old.part")
     with storing(final):
         _check_replaceable(final)
-        part.mkdir(parents=True, exist_ok=True)
-    with (part / LOCK).open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StorageError(f"cannot write {path}: another process is making a run there") from error
-        try:
+    try:
+        with storing(final):
+            part.mkdir(parents=True, exist_ok=True)
+        with (part / LOCK).open("wb") as lock:
+            _hold(lock, path)
             _clear(part, keep=(BLOCKS, STARTED, LOCK))
             (part / "dataset").mkdir()
             yield part
             _clear(part, names=(STARTED, LOCK))
             with storing(final):
                 _swap(part, final, old)
-        except BaseException as error:
-            _give_up(part, error)
-            raise
+    except BaseException as error:
+        _give_up(part, error)
+        raise
+
+
+def _hold(lock: IO[bytes], path: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: another process is making a run there") from error
 
 
 def _check_replaceable(final: Path) -> None:
@@ -186,14 +191,15 @@ def _swap(part: Path, final: Path, old: Path) -> None:
 
 
 def _give_up(part: Path, error: BaseException) -> None:
-    """Remove everything, or everything but the blocks."""
-    committed = len(list((part / BLOCKS).glob("block-*"))) if (part / BLOCKS).is_dir() else 0
-    if not committed or not (part / STARTED).is_file():
-        shutil.rmtree(part, ignore_errors=True)
-        return
-    with suppress(OSError):
+    """Remove everything, or everything but the blocks; nothing where another process is at work by now."""
+    with suppress(OSError), (part / LOCK).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        committed = len(list((part / BLOCKS).glob("block-*"))) if (part / BLOCKS).is_dir() else 0
+        if not committed or not (part / STARTED).is_file():
+            shutil.rmtree(part, ignore_errors=True)
+            return
+        error.add_note(f"{committed} blocks of candidates are kept in {part}: the same command goes on from there, --fresh begins anew")
         _clear(part, keep=(BLOCKS, STARTED, LOCK))
-    error.add_note(f"{committed} blocks of candidates are kept in {part}: the same command goes on from there, --fresh begins anew")
 
 
 def _clear(folder: Path, keep: tuple[str, ...] = (), names: tuple[str, ...] | None = None) -> None:
