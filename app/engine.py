@@ -92,7 +92,8 @@ class Engine:
         for name in SERVED:
             usual, served = MiningConfig.model_fields[name].default, getattr(self.serving, name)
             if getattr(config, name) not in (usual, served):
-                raise ConfigError(f"config.{name} is set by the server, to {served!r}: leave it out")
+                told = "" if name == "model" else f", to {served!r}"  # where a model lies is nobody's business
+                raise ConfigError(f"config.{name} is set by the server{told}: leave it out")
         if FORMATS[config.output_format].layout:
             single = ", ".join(name for name, shape in FORMATS.items() if not shape.layout)
             raise ConfigError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from sqlalchemy import Connection, delete, func, select
 from app.errors import Conflict, Full, NotFound, WrongMedia
 from app.jobs.task import Output
 from app.state import State
+from app.state.folder import STALE_SECONDS
 from app.state.names import new_name, now
 from app.state.tables import files
 from miner.formats.atomic import Part
@@ -81,12 +84,20 @@ class Files:
 
     def finish(self, part: Part, name: str, suffix: str) -> File:
         """What was written to `part` becomes a file; when this returns it survives a power cut."""
-        size = part.bytes
-        with self._state.database.write() as connection:
-            return _added(connection, name, suffix, self._state.blobs.keep(part), size, None)
+        sha256, size = part.sha256, part.bytes
+        part.commit()  # waits for the disk, and nobody else has to wait for that
+        try:
+            with self._state.database.write() as connection:
+                self._state.database.alone(connection)
+                self._state.blobs.keep(part.path, sha256)
+                return _added(connection, name, suffix, sha256, size, None)
+        finally:
+            with suppress(OSError):
+                part.path.unlink(missing_ok=True)
 
     def adopt(self, connection: Connection, path: Path, output: Output, job_id: str) -> File:
         """A finished file of a job, without a copy, in the transaction that ends the job."""
+        self._state.database.alone(connection)
         self._state.blobs.adopt(path, output.sha256)
         return _added(connection, output.name, output.suffix, output.sha256, path.stat().st_size, job_id)
 
@@ -126,9 +137,23 @@ class Files:
         with self._state.database.write() as connection:
             connection.execute(delete(files).where(files.c.id.in_([file.id for file in some])))
         for sha256 in {file.sha256 for file in some}:
-            with self._state.database.write() as connection:  # nobody can add the same content meanwhile
-                if not connection.execute(select(func.count()).select_from(files).where(files.c.sha256 == sha256)).scalar_one():
-                    self._state.blobs.remove(sha256)
+            self._drop(sha256)
+
+    def sweep(self) -> int:
+        """Remove contents that no file names: what an upload or a job left that was cut off between bytes and row. How many there were."""
+        old = self._state.blobs.older(time.time() - STALE_SECONDS)
+        with self._state.database.read() as connection:
+            named = set(connection.execute(select(files.c.sha256).distinct()).scalars())
+        return sum(self._drop(sha256) for sha256 in old if sha256 not in named)
+
+    def _drop(self, sha256: str) -> bool:
+        """Remove a content unless somebody holds it; nobody can add the same one meanwhile."""
+        with self._state.database.write() as connection:
+            self._state.database.alone(connection)
+            held = connection.execute(select(func.count()).select_from(files).where(files.c.sha256 == sha256)).scalar_one()
+            if not held:
+                self._state.blobs.remove(sha256)
+            return not held
 
 
 def kind_of_upload(name: str, media: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ class Stock:
         self.settings = settings
         self.state: State = open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None)
         self.files = Files(self.state, settings.keep_free_bytes)
+        self.files.sweep()
         self.corpora = Corpora(self.state)
         self.queue = Queue(self.state, settings.max_jobs_waiting)
         self.reviews = Reviews(self.state)

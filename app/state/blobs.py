@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from miner.errors import StorageError
@@ -31,29 +32,28 @@ class Blobs:
         """A new content on its way in; `name` is ours. `keep` puts it in its place."""
         return Part(self._incoming / name)
 
-    def keep(self, part: Part) -> str:
-        """Make a finished part durable under its hash, and tell the hash. The same content is kept once."""
-        sha256 = part.sha256
-        part.commit()
-        return self._place(part.path, sha256, move=True)
+    def keep(self, path: Path, sha256: str) -> None:
+        """Move a finished file to its place, durably. The same content is kept once."""
+        self._place(sha256, path.replace)
 
-    def adopt(self, path: Path, sha256: str) -> str:
+    def adopt(self, path: Path, sha256: str) -> None:
         """Keep a finished file of the data folder as a blob too, without a copy."""
-        return self._place(path, sha256, move=False)
+        self._place(sha256, lambda target: os.utime(target) if target.exists() else os.link(path, target))
 
     def remove(self, sha256: str) -> None:
         """Forget a content."""
         with storing(self._folder, "remove"):
             self.path(sha256).unlink(missing_ok=True)
 
-    def _place(self, path: Path, sha256: str, *, move: bool) -> str:
+    def older(self, moment: float) -> list[str]:
+        """Contents that were put here before `moment`, in seconds since 1970."""
+        with storing(self._folder, "read"):
+            return [path.name for path in self._folder.glob("??/*") if path.stat().st_mtime < moment]
+
+    def _place(self, sha256: str, put: Callable[[Path], object]) -> None:
         target = self.path(sha256)
         with storing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            if move:
-                path.replace(target)
-            elif not target.exists():
-                os.link(path, target)
+            put(target)
             sync_folder(target.parent)
             sync_folder(self._folder)
-        return sha256

@@ -31,7 +31,7 @@ PRAGMAS = (
     "busy_timeout=10000",
     "trusted_schema=OFF",
 )
-MIGRATION_LOCK = 4_852_391
+MIGRATION_LOCK, CONTENTS_LOCK = 4_852_391, 4_852_392
 
 
 class Database:
@@ -58,6 +58,14 @@ class Database:
         """A transaction that is durable when it has ended."""
         with _translated(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
+
+    def alone(self, connection: Connection) -> None:
+        """From here to its end, this transaction is the only one that has asked for this: it may move bytes that rows name.
+
+        On SQLite every transaction that writes is alone by itself.
+        """
+        if self.shared:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": CONTENTS_LOCK})
 
     def changes(self) -> int | None:
         """A number that is another one once somebody else has committed something; None: this database cannot tell so cheaply."""

@@ -139,14 +139,29 @@ def postgres():
         shutil.chown(folder, "postgres")
     run = {"cwd": "/", "capture_output": True, "check": True, **user}
     subprocess.run([where / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8"], **run)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    subprocess.run([where / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start"], **run)
+    port = free_port_number()
+    guard = subprocess.Popen(["sh", "-c", GUARD, where, folder, str(port)], cwd="/", stdin=subprocess.PIPE, **user)
+    wait_for(where, port)
     yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    subprocess.run([where / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop"], **run)
-    shutil.rmtree(folder, ignore_errors=True)
+    guard.stdin.close()
+    guard.wait(30)
+
+
+GUARD = """
+"$0/postgres" -D "$1/data" -p "$2" -c listen_addresses=127.0.0.1 -c "unix_socket_directories=$1" -c fsync=off > "$1/log" 2>&1 < /dev/null &
+cat > /dev/null
+kill -QUIT $!
+wait
+rm -rf "$1"
+"""
+"""Begins a server and ends it when nobody holds the other end of its standard input any more: also when the tests are killed."""
+
+
+def wait_for(where, port):
+    deadline = time.monotonic() + 30
+    while subprocess.run([where / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False).returncode:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,17 @@
 import base64
 import gzip
 import hashlib
+import os
 import random
+import time
 
 import pytest
 import zstandard
+from sqlalchemy import delete
+
+from app.settings import Settings
+from app.state.tables import files
+from app.stock import Stock
 
 LINES = b"".join(b'{"_id": "p%d", "text": "w001 w%03d"}\n' % (i, i % 300) for i in range(20_000))
 
@@ -172,3 +179,46 @@ def test_no_room_is_507_and_the_service_lives(client_of, monkeypatch):
     client = client_of(ready=False, keep_free_bytes=2**60)
     assert client.post("/v1/files?name=a.csv", content=b"x").status_code == 507
     assert client.get("/v1/files").status_code == 200
+
+
+@pytest.fixture
+def stock(tmp_path):
+    opened = Stock(Settings.of(data_dir=tmp_path / "data"))
+    yield opened
+    opened.close()
+
+
+def kept(stock, content):
+    part = stock.files.begin()
+    part.write(content)
+    return stock.files.finish(part, "a.jsonl", ".jsonl")
+
+
+def test_contents_that_nobody_names_go_when_they_are_old(stock):
+    """A cut between bytes and row leaves a content without a name; one that has a name stays, however old, and so does a new one."""
+    named, orphan, fresh = kept(stock, b"named"), kept(stock, b"orphan"), kept(stock, b"fresh")
+    with stock.state.database.write() as connection:
+        connection.execute(delete(files).where(files.c.id.in_([orphan.id, fresh.id])))
+    for file in (named, orphan):
+        os.utime(stock.files.path(file), (1, 1))
+    assert stock.files.sweep() == 1
+    assert [stock.files.path(file).exists() for file in (named, orphan, fresh)] == [True, False, True]
+    assert list(stock.state.incoming.iterdir()) == []
+
+
+def test_a_content_that_is_adopted_is_new_again(stock, tmp_path):
+    """Or it could be swept between its adoption and its row."""
+    orphan = kept(stock, b"orphan")
+    os.utime(stock.files.path(orphan), (1, 1))
+    (tmp_path / "made").write_bytes(b"orphan")
+    stock.state.blobs.adopt(tmp_path / "made", orphan.sha256)
+    assert stock.state.blobs.older(time.time() - 60) == []
+
+
+def test_a_file_whose_row_cannot_be_written_leaves_nothing(stock, monkeypatch):
+    part = stock.files.begin()
+    part.write(b"x")
+    monkeypatch.setattr(stock.state.blobs, "keep", lambda path, sha256: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        stock.files.finish(part, "a.jsonl", ".jsonl")
+    assert list(stock.state.incoming.iterdir()) == []

@@ -235,3 +235,10 @@ def test_a_bug_is_500_and_tells_nothing(client, monkeypatch, caplog):
     assert "secret" not in str(document)
     assert document["request_id"] in caplog.text
     assert "secret" in caplog.text
+
+
+def test_where_the_model_lies_is_not_told(client, model):
+    answer = post(client, config(model="another"))
+    assert answer.status_code == 422
+    assert "config.model is set by the server" in answer.json()["detail"]
+    assert model not in answer.text
