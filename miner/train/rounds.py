@@ -27,10 +27,10 @@ import orjson
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError
 from miner.formats import FORMATS
-from miner.formats.atomic import folder_part, write_json
+from miner.formats.atomic import folder_part, sha256_of, write_json
 from miner.formats.files import open_sink
 from miner.read import read
-from miner.run import mine
+from miner.run import Run, mine
 from miner.train.config import MODEL_FIELDS, LoopConfig, TrainConfig
 from miner.train.hold_out import hidden_of, hide
 from miner.train.negatives import Anchor, Key, assemble
@@ -69,6 +69,7 @@ class Setting:
     runtime: Runtime
     progress: Progress | None
     paraphrase: Callable[[str], str] | None = None
+    verdicts: Sequence[str] = ()
 
 
 def loop(
@@ -94,14 +95,15 @@ def loop(
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
     if len(training.learning_rates) > 1 and dev is None:
         raise ConfigError("several learning rates and nothing that chooses among them: give dev data, or one rate")
-    if data.verdicts:
-        raise ConfigError("verdicts go with mine and export; rounds do not heed them yet: leave them out")
+    if "-" in data.verdicts:
+        raise ConfigError("verdicts are heard again in every round: name a file, not '-'")
     parts = {"data": data, "training": training, "mining": mining, "loop": rules}
     identity = {name: part.model_dump(mode="json") for name, part in parts.items()}
+    identity["verdicts"] = {name: sha256_of(name) for name in data.verdicts}
     _begin(folder, identity, resume=resume, force=force)
     dataset = _dataset(folder, data, mining, rules)
     judged = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, mining.min_grade)
-    setting = Setting(folder, dataset, training, mining, rules, judged, runtime or Runtime.of(), on_progress, paraphrase)
+    setting = Setting(folder, dataset, training, mining, rules, judged, runtime or Runtime.of(), on_progress, paraphrase, data.verdicts)
     told: list[dict[str, Any]] = []
     why = f"all {rules.rounds} rounds are done"
     for turn in range(1, rules.rounds + 1):
@@ -152,7 +154,7 @@ def _begin(folder: Path, identity: dict[str, Any], *, resume: bool, force: bool)
         if not resume:
             raise ConfigError(f"{folder} holds a loop already: --resume goes on, --force begins again")
         now = orjson.loads(orjson.dumps(identity))
-        changed = [f"{part}.{name}" for part in now for name in now[part] if was[part].get(name) != now[part][name]]
+        changed = [f"{part}.{name}" for part in now for name in now[part] if was.get(part, {}).get(name) != now[part][name]]
         if set(changed) - {"loop.rounds"}:
             raise ConfigError(f"{folder} was begun with another {', '.join(changed)}; --force begins again")
     if path.is_file() and force:
@@ -182,14 +184,16 @@ def _round(setting: Setting, turn: int) -> dict[str, Any]:
     current = setting.training.model if turn == 1 else str(before / "model")
     same = {name: getattr(setting.training, name) for name in MODEL_FIELDS}
     mining = setting.mining.model_copy(update={**same, "model": current, **({"revision": None} if turn > 1 else {})})
+    how: dict[str, Any]
     if not (folder / "mined" / "manifest.json").is_file():
         folder.mkdir(exist_ok=True)
-        mine(setting.dataset, mining, out=folder / "mined", runtime=setting.runtime, force=True, on_progress=setting.progress)
+        how = {"verdicts": setting.verdicts, "runtime": setting.runtime, "force": True, "on_progress": setting.progress}
+        mine(setting.dataset, mining, out=folder / "mined", **how)
     if not (folder / "anchors.json").is_file():
-        _choose(setting, turn, folder, before, mining)
+        _choose(setting, turn, folder, before, Run(folder / "mined").config)
     if not (folder / "model" / "modules.json").is_file():
         start = setting.training.model if setting.rules.start == "base" else current
-        how: dict[str, Any] = {"dev": setting.dev, "runtime": setting.runtime, "paraphrase": setting.paraphrase}
+        how = {"dev": setting.dev, "runtime": setting.runtime, "paraphrase": setting.paraphrase}
         training = setting.training.model_copy(update={"model": start})
         train(folder / "training.jsonl", training, out=folder / "model", resume=True, on_progress=setting.progress, **how)
     delta = _delta(setting, turn, folder, before)

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
+from miner.errors import ConfigError
 from miner.train.batches import HardExamples, HighLoss, TopicBatches
 from miner.train.batches.topics import clusters
+from miner.train.parts import BATCH_SAMPLERS, Given
+from miner.train.rows import Columns
 
 
 def table(count):
@@ -136,3 +139,15 @@ def test_hard_examples_plainly():
     assert set(order[4:15]) <= set(rows)
     with pytest.raises(ValueError, match="times 0"):
         HardExamples.of(losses=lambda: losses, times=0)(table(40), batch_size=4, drop_last=False)
+
+
+def test_rows_of_small_topics_come_more_often():
+    """By name, with topics: the queries are clustered with the model before training."""
+    vectors = np.repeat(np.eye(2, 4, dtype=np.float32), [36, 4], axis=0) + np.arange(40, dtype=np.float32)[:, None] * 1e-4
+    rows = Columns({"anchor": [f"q{i}" for i in range(40)], "positive": ["p"] * 40})
+    part = BATCH_SAMPLERS["hard_examples"](share=0.0, guard=0.0, topics=2)
+    given = Given(rows, lambda texts, side: vectors[[int(text[1:]) for text in texts]], lambda texts, side: vectors[: len(texts)], seed=0)
+    sampler = part(given)(table(40), batch_size=4, drop_last=False)
+    assert sampler.often(np.zeros(40)).tolist() == [1] * 36 + [2] * 4
+    with pytest.raises(ConfigError, match="two topics or more"):
+        BATCH_SAMPLERS["hard_examples"](topics=1)

@@ -95,6 +95,21 @@ def test_only_what_is_wrong_and_nothing_kept(tiny_model, tiny_folder, tmp_path):
     assert done.told["rounds"][0]["missing"] > 0
 
 
+def test_verdicts_are_heard_in_every_round(whole, tiny_model, tiny_folder, tmp_path):
+    """What is called a false negative is no round's negative; other words are another loop."""
+    (query, _), first = next((key, anchor) for key, anchor in anchors_of(whole.folder / "round-1").items() if anchor.negatives)
+    said = tmp_path / "said.jsonl"
+    said.write_text(json.dumps({"query_id": query, "passage_id": first.negatives[0], "verdict": "false_negative"}) + "\n")
+    data = inputs(tiny_folder, "train").model_copy(update={"verdicts": (str(said),)})
+    made = loop(data, *settings(tiny_model, rounds=2), out=tmp_path / "out")
+    for turn in (1, 2):
+        told = {key[0]: anchor.negatives for key, anchor in anchors_of(made.folder / f"round-{turn}").items()}
+        assert first.negatives[0] not in told[query]
+    said.write_text("")
+    with pytest.raises(ConfigError, match="begun with another verdicts"):
+        loop(data, *settings(tiny_model, rounds=2), out=tmp_path / "out", resume=True)
+
+
 def anchor(*names):
     return Anchor(names, 1, 0.1, 0.2)
 

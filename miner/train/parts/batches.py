@@ -1,0 +1,123 @@
+"""Batch samplers by name: which rows come together."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from miner.errors import ConfigError
+from miner.train.hardness import margins, row_losses
+from miner.train.parts.given import Given
+
+
+class Batches(Protocol):
+    """A batch sampler by name."""
+
+    def __call__(self, given: Given) -> Any:
+        """What goes into the trainer's `batch_sampler`; a sampler that learns from losses is put into `given.seen`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Shuffle:
+    """Rows in random order, cut into batches."""
+
+    def __call__(self, given: Given) -> Any:
+        """Sentence-transformers' own."""
+        return "batch_sampler"
+
+
+@dataclass(frozen=True)
+class NoDuplicates:
+    """Random order, but no text twice in a batch: no passage is one row's positive and another's negative."""
+
+    def __call__(self, given: Given) -> Any:
+        """Sentence-transformers' own."""
+        return "no_duplicates"
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Every batch from one topic, easy and hard margins in turn (TAS-B, arXiv 2104.06967). topics 0: rows / (4 × batch)."""
+
+    topics: int = 0
+    balanced: bool = True
+    bins: int = 10
+
+    def __call__(self, given: Given) -> Any:
+        """Clusters are made once, with the model before training."""
+        from miner.train.batches import TopicBatches
+
+        vectors = given.base(given.rows.columns["anchor"], "query")
+        known = margins(given.rows, given.base) if self.balanced else None
+        return TopicBatches.of(vectors=vectors, topics=self.topics or None, margins=known, bins=self.bins)
+
+
+@dataclass(frozen=True)
+class HighLossBatches:
+    """Fixed batches; after the first pass only the `delta` share with the highest last loss (arXiv 2304.03486)."""
+
+    delta: float = 0.5
+    decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.delta <= 1:
+            raise ConfigError(f"batch sampler 'high_loss' wants 0 < delta <= 1, got delta={self.delta}")
+
+    def __call__(self, given: Given) -> Any:
+        """Hears the loss of every batch."""
+        from miner.train.batches import HighLoss
+
+        return HighLoss.of(seen=given.seen, **asdict(self))
+
+
+@dataclass(frozen=True)
+class HardExampleBatches:
+    """Before each pass rows are scored; the hardest `share` comes `times` times, the `guard` share above them not at all.
+
+    topics > 0: queries are clustered once with the model before training, and rows of topics smaller than the mean come `times` times too.
+    """
+
+    share: float = 0.3
+    times: int = 2
+    guard: float = 0.02
+    topics: int = 0
+
+    def __post_init__(self) -> None:
+        if self.topics < 0 or self.topics == 1:
+            raise ConfigError(f"batch sampler 'hard_examples' wants two topics or more, or topics=0 for none, got topics={self.topics}")
+
+    def __call__(self, given: Given) -> Any:
+        """Scored with the model as it is then."""
+        from miner.train.batches import HardExamples
+        from miner.train.batches.topics import clusters
+
+        groups = clusters(given.base(given.rows.columns["anchor"], "query"), self.topics, given.seed)[0] if self.topics else None
+        return HardExamples.of(losses=Measured(given), share=self.share, times=self.times, guard=self.guard, groups=groups)
+
+
+class Measured:
+    """The losses of a training's rows with the model as it is when called. A trainer pickles its arguments beside every checkpoint, for
+    nobody to read: the training's rows and model stay out of that.
+    """
+
+    def __init__(self, given: Given | None) -> None:
+        self._given = given
+
+    def __call__(self) -> Any:
+        """Shape (rows,)."""
+        if self._given is None:
+            raise ConfigError("a batch sampler taken out of a checkpoint's training_args.bin knows no rows: begin a training instead")
+        return row_losses(self._given.rows, self._given.now)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Measured, (None,)
+
+
+BATCH_SAMPLERS: dict[str, type[Batches]] = {
+    "no_duplicates": NoDuplicates,
+    "shuffle": Shuffle,
+    "topics": Topics,
+    "high_loss": HighLossBatches,
+    "hard_examples": HardExampleBatches,
+}

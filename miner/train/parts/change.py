@@ -1,0 +1,102 @@
+"""Changes to a batch by name: augmentations, synthetic negatives, negatives that are replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+from miner.errors import ConfigError
+from miner.train import augment
+from miner.train.parts.given import Given
+from miner.train.replace import Replaced
+
+Look = Callable[[list[dict[str, Any]], int], list[dict[str, Any]]]
+"""Rows of a batch and its number → rows."""
+
+
+class Change(Protocol):
+    """Something that changes the rows of a batch before they are tokenised."""
+
+    def __call__(self, given: Given) -> Look:
+        """The function of (rows, number of the batch)."""
+        ...
+
+
+Where = Literal["query", "positive", "both"]
+COLUMNS: dict[str, tuple[str, ...]] = {"query": ("anchor",), "positive": ("positive",), "both": ("anchor", "positive")}
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Words of the query (or positive) left out."""
+
+    share: float = 0.1
+    of: Where = "query"
+
+    def __call__(self, given: Given) -> Look:
+        """See augment.Deleted."""
+        return augment.Deleted(self.share, COLUMNS[self.of], given.seed)
+
+
+@dataclass(frozen=True)
+class Reorder:
+    """Neighbouring words swapped."""
+
+    share: float = 0.1
+    of: Where = "query"
+
+    def __call__(self, given: Given) -> Look:
+        """See augment.Reordered."""
+        return augment.Reordered(self.share, COLUMNS[self.of], given.seed)
+
+
+@dataclass(frozen=True)
+class Paraphrase:
+    """The user's own function, in Python only: train(..., paraphrase=function)."""
+
+    share: float = 0.5
+    of: Where = "query"
+
+    def __call__(self, given: Given) -> Look:
+        """See augment.Paraphrased."""
+        if given.paraphrase is None:
+            raise ConfigError("change 'paraphrase' needs your function: train(..., paraphrase=function), in Python")
+        return augment.Paraphrased(given.paraphrase, self.share, COLUMNS[self.of], given.seed)
+
+
+@dataclass(frozen=True)
+class TfIdfNegative:
+    """Now and then one more negative: the positive with its weightiest words replaced (UNA, arXiv 2401.02594)."""
+
+    every: int = 5
+    strength: float = 0.5
+    near: int = 4000
+
+    def __call__(self, given: Given) -> Look:
+        """Word statistics are those of the positives."""
+        return augment.Una(given.rows.columns["positive"], **asdict(self), seed=given.seed)
+
+
+@dataclass(frozen=True)
+class ReplaceEasy:
+    """Negatives that became easy give way to the row's next ones, beyond use_negatives (Conan, arXiv 2408.15710)."""
+
+    drop: float = 0.15
+    score: float = 0.8
+    every: int = 10
+
+    def __call__(self, given: Given) -> Look:
+        """Scored with the model as it is."""
+        if not given.rows.reserve:
+            raise ConfigError("change 'replace' takes negatives from a reserve: set use_negatives below what the rows have")
+        return Replaced(given.rows.reserve, given.now, **asdict(self))
+
+
+CHANGES: dict[str, type[Change]] = {
+    "delete": Delete,
+    "reorder": Reorder,
+    "paraphrase": Paraphrase,
+    "una": TfIdfNegative,
+    "replace": ReplaceEasy,
+}
