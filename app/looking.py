@@ -16,11 +16,15 @@ from app.desk import Desk
 from app.errors import Conflict, TooLarge, WrongMedia
 from app.jobs.export import ExportJob
 from app.keys import Caller
+from app.lineup import Order, lineup
 from app.overlook import run_of, sampled_of, survey_of
 from app.pages import login as login_page
 from app.pages import overview as overview_page
+from app.pages import review as review_page
 from app.pages import runs as runs_page
 from app.pages.frame import page
+from app.pages.overview import review_at
+from miner.verdicts import verdict_of
 
 FORM = "application/x-www-form-urlencoded"
 MOST_FORM_BYTES = 16_384
@@ -78,6 +82,24 @@ def overview(request: Request, at: Desk, job_id: str) -> Response:
     reviewed = at.reviews.counts([job_id]).get(job_id, 0)
     named = _models(at).get(model, model.rpartition("/")[2])
     return page(request, runs_page.title(job), overview_page.overview(job, run.report, survey, sampled, reviewed, named))
+
+
+def review(request: Request, at: Desk, job_id: str, order: Order, place: int | None, query_id: str | None) -> Response:
+    """A query with its candidates."""
+    job, run = run_of(at, job_id)
+    standing = at.reviews.standing(job_id)
+    sampled = sampled_of(survey_of(run)["sample"], standing)
+    shown = lineup(run, standing, order, place, query_id)
+    return page(request, f"Review · {runs_page.title(job)}", review_page.review(job, shown, sampled), scripts=("review.js",))
+
+
+def say(at: Desk, job_id: str, given: dict[str, str], caller: Caller) -> Response:
+    """A verdict from the form, where no script sends it."""
+    said = verdict_of({name: given.get(name) for name in ("query_id", "passage_id", "verdict")}, "the form")
+    at.reviews.append(job_id, [said], caller)
+    place = given.get("at", "")
+    asked = {"order": "sample" if given.get("order") == "sample" else "suspicious", "at": place}
+    return RedirectResponse(review_at(job_id, **(asked if place.isdecimal() else {"query": said.query_id})), 303)
 
 
 def export(at: Desk, job_id: str, given: dict[str, str], caller: Caller) -> Response:

@@ -18,6 +18,7 @@ ASSETS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "page.css": (CSS, (("miner.page", "style.css"), ("app.pages.static", "page.css"))),
     "mark.svg": ("image/svg+xml", (("app.pages.static", "mark.svg"),)),
     "page.js": (JS, (("app.pages.static", "page.js"),)),
+    "review.js": (JS, (("app.pages.static", "review.js"),)),
 }
 """By name: media type, and the files that it is made of."""
 

@@ -11,6 +11,7 @@ from app import looking
 from app.desk import Desk, desk
 from app.guard import caller_of
 from app.keys import Caller
+from app.lineup import Order
 from app.pages import assets
 from app.pages.frame import page
 from app.pages.login import login as login_page
@@ -77,3 +78,22 @@ def overview(request: Request, job_id: str, at: At) -> Response:
 def export(job_id: str, at: At, given: Form, by: By) -> Response:
     """Choose again from a run."""
     return looking.export(at, job_id, given, by)
+
+
+@router.get("/jobs/{job_id}/review")
+def review(
+    request: Request,
+    job_id: str,
+    at_desk: At,
+    order: Order = "suspicious",
+    at: Annotated[int | None, Query(ge=0, le=10**9)] = None,
+    query: Annotated[str | None, Query(max_length=1000)] = None,
+) -> Response:
+    """A query with its candidates, to be spoken of."""
+    return looking.review(request, at_desk, job_id, order, at, query)
+
+
+@router.post("/jobs/{job_id}/review")
+def say(job_id: str, at: At, given: Form, by: By) -> Response:
+    """A verdict, from the form."""
+    return looking.say(at, job_id, given, by)

@@ -1,7 +1,7 @@
 // Jobs that are on their way: their progress as it happens; when one ends, the page is loaded again.
 "use strict";
 
-for (const live of document.querySelectorAll("[data-job]")) {
+for (const live of document.querySelectorAll(".live[data-job]")) {
   const source = new EventSource(`/v1/jobs/${live.dataset.job}/events`);
   const meter = live.querySelector("progress");
   source.addEventListener("progress", (event) => {
