@@ -138,10 +138,13 @@ class Corpora:
         corpus = self.get(name_or_id)
         if corpus.building:
             raise Conflict("a version of this corpus is being built: cancel its job first")
-        with self._state.database.write() as connection:
-            connection.execute(delete(corpus_versions).where(corpus_versions.c.corpus_id == corpus.id))
-            connection.execute(delete(corpora).where(corpora.c.id == corpus.id))
+        self._state.reserve.freeing(lambda: self._forget(corpus.id))
         shutil.rmtree(self._state.corpora / corpus.id, ignore_errors=True)
+
+    def _forget(self, corpus_id: str) -> None:
+        with self._state.database.write() as connection:
+            connection.execute(delete(corpus_versions).where(corpus_versions.c.corpus_id == corpus_id))
+            connection.execute(delete(corpora).where(corpora.c.id == corpus_id))
 
     def uses(self, file_id: str) -> bool:
         """Whether a version is made of this file."""

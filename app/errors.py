@@ -6,7 +6,6 @@ below 500 tells anything of the machine, and none from 500 on tells anything but
 
 from __future__ import annotations
 
-import errno
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from app.state.reserve import is_full
 from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, ModelError, StorageError
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def answer(error: Exception, name: str | None = None) -> Response:
         return problem(error.status_code, str(error.detail), dict(error.headers or {}))
     if isinstance(error, RequestValidationError):
         error = WrongFields([{"pointer": "/" + "/".join(map(str, fault["loc"])), "detail": fault["msg"]} for fault in error.errors()])
-    if isinstance(error, StorageError) and _is_full(error):
+    if isinstance(error, StorageError) and is_full(error):
         log.error("the disk is full: %s", error)
         error = Full("the disk of the server is full; nothing was kept of this request")
     kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
@@ -169,12 +169,6 @@ def _internal(error: Exception, status: int, headers: Mapping[str, str], name: s
     """What went wrong goes to the log, under the request's id."""
     log.error("request %s failed", name, exc_info=error)
     return problem(status, f"this is not your fault; the server's log has it under {name}", headers, request_id=name)
-
-
-def _is_full(error: BaseException) -> bool:
-    """Whether the disk had no room, whoever noticed: the file system, or the database in it."""
-    cause = error.__cause__
-    return "disk is full" in str(error) or (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT))
 
 
 def _shown(text: str) -> str:

@@ -134,6 +134,9 @@ class Files:
 
     def forget(self, some: list[File]) -> None:
         """Forget files first, then the contents that nobody holds any more: a cut between the two leaves bytes, never a lie."""
+        self._state.reserve.freeing(lambda: self._forget(some))
+
+    def _forget(self, some: list[File]) -> None:
         with self._state.database.write() as connection:
             connection.execute(delete(files).where(files.c.id.in_([file.id for file in some])))
         for sha256 in {file.sha256 for file in some}:

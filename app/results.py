@@ -67,7 +67,7 @@ def remove_file(at: Desk, file_id: str) -> None:
 def remove(at: Desk, job_id: str) -> None:
     """Forget a job: its row first, then its files, then its folder, so that a cut leaves bytes and never a lie."""
     files = at.files.of_job(job_id)
-    at.queue.remove(job_id)
+    at.state.reserve.freeing(lambda: at.queue.remove(job_id))
     at.files.forget(files)
     shutil.rmtree(at.state.jobs / job_id, ignore_errors=True)
 

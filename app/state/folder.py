@@ -2,6 +2,7 @@
 
 DATA/hardneg.json      {"layout": 1}
      hardneg.sqlite    what there is (unless `database` names PostgreSQL)
+     reserve           room for the database, so that something can be deleted on a disk that is full
      blobs/ab/abcd…    contents by SHA-256
      incoming/         uploads that are not complete; nothing here is worth keeping
      corpora/ID/V/     one version of a corpus: texts and vectors, memory-mapped
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from app.state.blobs import Blobs
 from app.state.database import Database
+from app.state.reserve import Reserve
 from miner.errors import StorageError
 from miner.formats.atomic import storing, write_json
 
@@ -33,6 +35,7 @@ class State:
         self.incoming, self.corpora, self.jobs = (_made(folder / name) for name in ("incoming", "corpora", "jobs"))
         self.blobs = Blobs(_made(folder / "blobs"), self.incoming)
         self.database = Database(database or folder / "hardneg.sqlite")
+        self.reserve = Reserve(folder / "reserve")
 
     def free_bytes(self) -> int:
         """Room that is left on the disk of the data folder."""

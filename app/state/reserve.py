@@ -1,0 +1,50 @@
+"""A little room on the disk that nobody may fill, given up when something is to be deleted and the database has no room to say so."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from miner.errors import StorageError
+
+RESERVED = 4 * 2**20
+
+
+class Reserve:
+    """A file of `RESERVED` bytes that hold nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.keep()
+
+    def keep(self) -> None:
+        """Take the room, where there is some and we have none."""
+        with suppress(OSError):
+            if self._path.exists() and self._path.stat().st_size == RESERVED:
+                return
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(handle, 0, RESERVED)
+            finally:
+                os.close(handle)
+
+    def freeing(self, call: Callable[[], None]) -> None:
+        """Make a call that removes something and may be made twice; again, with the room, when the disk is full."""
+        try:
+            call()
+        except StorageError as error:
+            if not is_full(error):
+                raise
+            self._path.unlink(missing_ok=True)
+            call()
+        finally:
+            self.keep()
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the disk had no room, whoever noticed: the file system, or the database in it."""
+    cause = error.__cause__
+    return "disk is full" in str(error) or (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT))
