@@ -51,7 +51,7 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None] |
         refreshing.cancel()
         await asyncio.to_thread(at.close)
 
-    # No page of docs: it would load its scripts from elsewhere. The document itself is behind the key like everything.
+    # FastAPI's page of docs would load its scripts from elsewhere; ours is in routes/pages.py, behind the key like the document itself.
     app = Service(title="hardneg", version=version("hardneg"), lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.settings, app.state.desk = settings, at
     app.add_middleware(Guard, settings=settings, keyring=at.keyring, sessions=at.sessions, metrics=at.metrics)

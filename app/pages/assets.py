@@ -14,11 +14,15 @@ from starlette.responses import Response
 from app.errors import NotFound
 
 JS, CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
+SWAGGER = "app.pages.vendor.swagger_ui"
 ASSETS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "page.css": (CSS, (("miner.page", "style.css"), ("app.pages.static", "page.css"))),
     "mark.svg": ("image/svg+xml", (("app.pages.static", "mark.svg"),)),
     "page.js": (JS, (("app.pages.static", "page.js"),)),
     "review.js": (JS, (("app.pages.static", "review.js"),)),
+    "docs.js": (JS, (("app.pages.static", "docs.js"),)),
+    "docs.css": (CSS, ((SWAGGER, "swagger-ui.css"), ("app.pages.static", "docs.css"))),
+    "swagger-ui-bundle.js": (JS, ((SWAGGER, "swagger-ui-bundle.js"),)),
 }
 """By name: media type, and the files that it is made of."""
 

@@ -13,6 +13,7 @@ from app.guard import caller_of
 from app.keys import Caller
 from app.lineup import Order
 from app.pages import assets
+from app.pages import docs as docs_page
 from app.pages.frame import page
 from app.pages.login import login as login_page
 
@@ -97,3 +98,9 @@ def review(
 def say(job_id: str, at: At, given: Form, by: By) -> Response:
     """A verdict, from the form."""
     return looking.say(at, job_id, given, by)
+
+
+@router.get("/docs")
+def docs(request: Request) -> Response:
+    """The API's document."""
+    return page(request, "API", docs_page.docs(), scripts=docs_page.SCRIPTS, styles=docs_page.STYLES)

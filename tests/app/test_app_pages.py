@@ -1,10 +1,14 @@
 """Signing in, sessions, and what a request of a browser must show to change anything."""
 
+import json
 import re
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from app import keys
+from app.pages import assets
 from app.sessions import Sessions
 
 HERE = {"Origin": "http://127.0.0.1"}
@@ -138,7 +142,7 @@ def test_refusals_are_pages_for_those_who_look(client):
 
 def test_every_page_has_the_policy_and_nothing_inline(client):
     sign_in(client)
-    for path in ("/", "/login", "/nope"):
+    for path in ("/", "/login", "/docs", "/nope"):
         answer = client.get(path, headers=SEE)
         policy = answer.headers["content-security-policy"]
         assert "unsafe" not in policy
@@ -155,3 +159,18 @@ def test_assets_are_compressed_and_known_by_their_content(client):
     sign_in(client)
     assert client.get("/static/nope.css").status_code == 404
     assert client.get("/static/..%2fpages%2fframe.py").status_code == 404
+
+
+def test_what_others_wrote_is_what_they_published(client):
+    """By the hashes that were written down when it came, each with its licence; and it is served as it is."""
+    folder = Path(assets.__file__).parent / "vendor"
+    for name, told in json.loads((folder / "vendored.json").read_text()).items():
+        there = {path.name for path in (folder / name).iterdir() if path.is_file() and path.suffix != ".py"}
+        assert there == set(told["files"])
+        assert "LICENSE" in there
+        for file, digest in told["files"].items():
+            assert sha256((folder / name / file).read_bytes()).hexdigest() == digest, file
+    sign_in(client)
+    script = client.get("/static/swagger-ui-bundle.js").content
+    assert script == (folder / "swagger_ui" / "swagger-ui-bundle.js").read_bytes()
+    assert client.get("/docs", headers=SEE).status_code == 200

@@ -165,7 +165,7 @@ def test_a_compressed_body_is_refused(client):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/nope", 404), ("GET", "/v1/mine", 405), ("POST", "/livez", 405), ("GET", "/docs", 404)]
+    ("method", "path", "status"), [("GET", "/nope", 404), ("GET", "/v1/mine", 405), ("POST", "/livez", 405), ("GET", "/redoc", 404)]
 )
 def test_wrong_paths_and_methods_are_problems_too(method, path, status, client):
     answer = client.request(method, path)
