@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from miner.cli import flags as f
 from miner.cli import options as o
 from miner.cli.show import Shown, console, score
 from miner.errors import ConfigError
 
 
+@f.takes(f.RUNTIME)
 def audit(
+    flags: f.Flags,
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
     grid: Annotated[
         list[str] | None,
@@ -20,10 +23,6 @@ def audit(
     ] = None,
     hide: Annotated[str, typer.Option("--hide", help="Share of a query's positives that is hidden, or rest: all but one.")] = "rest",
     draws: Annotated[int, typer.Option("--draws", min=1, max=100, help="How often others are hidden.")] = 5,
-    device: o.Device = None,
-    batch_size: o.BatchSize = None,
-    threads: o.Threads = None,
-    cache: o.Cache = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -34,13 +33,12 @@ def audit(
     hardneg audit my-run --hide 0.5 --grid margin:relative=0,0.05,0.1
     """
     hidden = share(hide)
-    values: dict[str, Any] = {"device": device, "batch_size": batch_size, "threads": threads, "cache": cache}
     with Shown(quiet) as shown:
         from miner.audit import audit as audit_it
         from miner.config import Runtime
         from miner.run import Run
 
-        runtime = Runtime.of(**{name: value for name, value in values.items() if value is not None})
+        runtime = Runtime.of(**{name: value for name, value in flags.items() if value is not None})
         told = audit_it(Run(run), grid or (), hidden=hidden, draws=draws, runtime=runtime, on_progress=shown)
     if as_json:
         import orjson

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from miner.cli import flags as f
 from miner.cli import options as o
 from miner.cli.show import Shown
 from miner.errors import ConfigError
@@ -16,39 +17,16 @@ if TYPE_CHECKING:
     from miner.evaluation import Evaluation
 
 
+@f.takes(f.DATA, f.TEXTS, f.SCALE, f.MEASURE, f.SEED, f.RUNTIME)
 def evaluate(
-    data: o.Data = None,
+    flags: f.Flags,
     split: Annotated[list[str] | None, o.option("split", "qrels files of the folder to measure on [test, or the only one]", o.READ)] = None,
-    corpus: o.Corpus = None,
-    queries: o.Queries = None,
-    qrels: o.Qrels = None,
-    pairs: o.Pairs = None,
-    field: o.Field = None,
-    min_grade: o.MinGrade = None,
-    on_error: o.OnError = None,
     model: o.Models = None,
-    query_prompt: o.QueryPrompt = None,
-    query_prompt_name: o.QueryPromptName = None,
-    passage_prompt: o.PassagePrompt = None,
-    passage_prompt_name: o.PassagePromptName = None,
-    max_length: o.MaxLength = None,
-    dtype: o.Dtype = None,
-    similarity: o.Similarity = None,
-    measure: o.Measures = None,
-    self_match: o.SelfMatch = None,
-    permutations: o.Permutations = None,
-    resamples: o.Resamples = None,
-    target: o.Target = None,
-    seed: o.Seed = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for evaluation.json, evaluation.html, per_query.parquet.", show_default=False)
     ] = None,
     force: o.Force = False,
     config: o.Config = None,
-    device: o.Device = None,
-    batch_size: o.BatchSize = None,
-    threads: o.Threads = None,
-    cache: o.Cache = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -56,13 +34,10 @@ def evaluate(
 
     hardneg evaluate --data scifact --model all-MiniLM-L6-v2 --model ours=run-1/model --model ours=run-2/model --out compared
     """
-    flags = dict(locals())
-    for name in ("out", "force", "config", "as_json", "quiet", "model"):
-        flags.pop(name)
     from miner.config import Inputs, MiningConfig, Runtime
     from miner.evaluation import EvaluateConfig
 
-    inputs, mining, runtime, measuring = o.gather_with(flags, config, Inputs, MiningConfig, Runtime, EvaluateConfig)
+    inputs, mining, runtime, measuring = o.gather_with({**flags, "split": split}, config, Inputs, MiningConfig, Runtime, EvaluateConfig)
     models = labelled(model or [])
     if not models:
         raise ConfigError("say which model to evaluate: --model FOLDER, once for each")

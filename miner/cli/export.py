@@ -7,27 +7,16 @@ from typing import Annotated
 
 import typer
 
+from miner.cli import flags as f
 from miner.cli import options as o
 from miner.cli.show import Shown, outcome
 from miner.errors import ConfigError
 
 
+@f.takes(f.CHOOSE, f.SHAPE, f.SEED)
 def export(
+    flags: f.Flags,
     run: Annotated[Path, typer.Argument(help="The run folder to choose from.", show_default=False)],
-    preset: o.Preset = None,
-    filter: o.Filter = None,  # noqa: A002 - the flag's name
-    anchor: o.Anchor = None,
-    judged: o.Judged = None,
-    false_negatives: o.FalseNegatives = None,
-    negatives: o.Count = None,
-    sampler: o.Sampler = None,
-    distinct: o.Distinct = None,
-    hub_cap: o.HubCap = None,
-    ladder: o.Ladder = None,
-    fill: o.Fill = None,
-    seed: o.Seed = None,
-    output_format: o.Format = None,
-    column: o.Column = None,
     verdicts: o.Verdicts = None,
     out: o.Out = None,
     kind: o.Kind = None,
@@ -42,9 +31,6 @@ def export(
 
     hardneg export scifact-run --verdicts reviewed.jsonl --out reviewed
     """
-    flags = dict(locals())
-    for name in ("run", "verdicts", "out", "kind", "force", "config", "as_json", "quiet"):
-        flags.pop(name)
     if out is None:
         raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
     if as_json and out == "-":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from miner.cli import flags as f
 from miner.cli import options as o
 from miner.cli.show import Shown
 from miner.cli.train import dev_inputs
@@ -19,79 +20,16 @@ NEGATIVES = 3
 """One positive to three negatives, the balance of the founding papers."""
 
 
-def loop(  # the flags are the fields of the configs, one for one
-    data: o.Data = None,
-    split: o.Split = None,
-    corpus: o.Corpus = None,
-    queries: o.Queries = None,
-    qrels: o.Qrels = None,
-    pairs: o.Pairs = None,
-    field: o.Field = None,
-    verdicts: o.Verdicts = None,
-    min_grade: o.MinGrade = None,
-    on_error: o.OnError = None,
-    model: o.Model = None,
-    revision: o.Revision = None,
-    query_prompt: o.QueryPrompt = None,
-    query_prompt_name: o.QueryPromptName = None,
-    passage_prompt: o.PassagePrompt = None,
-    passage_prompt_name: o.PassagePromptName = None,
-    max_length: o.MaxLength = None,
-    dtype: o.Dtype = None,
-    similarity: o.Similarity = None,
-    source: o.Source = None,
-    rrf_k: o.RrfK = None,
-    index: o.Index = None,
-    depth: o.Depth = None,
-    max_depth: o.MaxDepth = None,
-    preset: o.Preset = None,
-    filter: o.Filter = None,  # noqa: A002 - the flag's name
-    anchor: o.Anchor = None,
-    judged: o.Judged = None,
-    false_negatives: o.FalseNegatives = None,
+@f.takes(f.DATA, f.VERDICTS, f.MODEL, f.TEXTS, f.SCALE, f.RETRIEVE, f.CHOOSE, f.ROUNDS, f.TRAIN, f.SEED, f.RUNTIME)
+def loop(
+    flags: f.Flags,
     negatives: Annotated[int | None, o.option("negatives", "negatives per row [3]", o.CHOOSE)] = None,
-    sampler: o.Sampler = None,
-    distinct: o.Distinct = None,
-    hub_cap: o.HubCap = None,
-    ladder: o.Ladder = None,
-    rounds: o.Rounds = None,
-    start: o.Start = None,
-    retain: o.Retain = None,
-    only_wrong: o.OnlyWrong = None,
-    wrong: o.Wrong = None,
-    easy: o.Easy = None,
-    notebook: o.NotebookSize = None,
-    epsilon: o.Epsilon = None,
-    wait: o.Wait = None,
-    same: o.Same = None,
-    hold_out: o.HoldOut = None,
-    loss: o.Loss = None,
-    batch_sampler: o.BatchSampler = None,
-    change: o.Changes = None,
-    use_negatives: o.UseNegatives = None,
-    train_batch_size: o.TrainBatchSize = None,
-    accumulate: o.Accumulate = None,
-    steps: o.Steps = None,
-    epochs: o.Epochs = None,
-    learning_rate: o.Rates = None,
-    warmup: o.Warmup = None,
-    schedule: o.Schedule = None,
-    weight_decay: o.WeightDecay = None,
-    precision: o.Precision = None,
     dev: o.Dev = None,
     dev_split: o.DevSplit = None,
-    eval_every: o.EvalEvery = None,
-    patience: o.Patience = None,
-    dev_measure: o.DevMeasure = None,
-    seed: o.Seed = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the loop: rounds, notebook, best model.", show_default=False)] = None,
     force: o.Force = False,
     resume: o.Resume = False,
     config: o.Config = None,
-    device: o.Device = None,
-    batch_size: o.BatchSize = None,
-    threads: o.Threads = None,
-    cache: o.Cache = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -99,17 +37,13 @@ def loop(  # the flags are the fields of the configs, one for one
 
     hardneg loop --data my-beir-folder --dev my-beir-folder --model my-model --steps 200 --out my-loop
     """
-    flags = dict(locals())
-    for name in ("dev", "dev_split", "out", "force", "resume", "config", "as_json", "quiet"):
-        flags.pop(name)
     if out is None:
         raise ConfigError("say where the rounds go: --out FOLDER")
     from miner.config import Inputs, MiningConfig, Runtime
     from miner.train import LoopConfig, TrainConfig
 
     known = o.read_config(config) if config else {}
-    if negatives is None and "negatives" not in known:
-        flags["negatives"] = NEGATIVES
+    flags["negatives"] = NEGATIVES if negatives is None and "negatives" not in known else negatives
     inputs, mining, runtime, training, rules = o.gather_with(flags, config, Inputs, MiningConfig, Runtime, TrainConfig, LoopConfig)
     with Shown(quiet) as shown:
         from miner.train import loop as loop_it

@@ -7,63 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
+from miner.cli import flags as f
 from miner.cli import foresight
 from miner.cli import options as o
 from miner.cli.show import Shown, outcome
 from miner.errors import ConfigError
 
 
-def mine(  # the flags are the fields of the config, one for one
-    data: o.Data = None,
-    split: o.Split = None,
-    corpus: o.Corpus = None,
-    queries: o.Queries = None,
-    qrels: o.Qrels = None,
-    pairs: o.Pairs = None,
-    field: o.Field = None,
-    verdicts: o.Verdicts = None,
-    query_vectors: o.QueryVectors = None,
-    passage_vectors: o.PassageVectors = None,
-    min_grade: o.MinGrade = None,
-    on_error: o.OnError = None,
-    model: o.Model = None,
-    revision: o.Revision = None,
-    query_prompt: o.QueryPrompt = None,
-    query_prompt_name: o.QueryPromptName = None,
-    passage_prompt: o.PassagePrompt = None,
-    passage_prompt_name: o.PassagePromptName = None,
-    max_length: o.MaxLength = None,
-    dtype: o.Dtype = None,
-    similarity: o.Similarity = None,
-    source: o.Source = None,
-    rrf_k: o.RrfK = None,
-    index: o.Index = None,
-    depth: o.Depth = None,
-    max_depth: o.MaxDepth = None,
-    evidence: o.Evidence = None,
-    preset: o.Preset = None,
-    filter: o.Filter = None,  # noqa: A002 - the flag's name
-    anchor: o.Anchor = None,
-    judged: o.Judged = None,
-    false_negatives: o.FalseNegatives = None,
-    negatives: o.Count = None,
-    sampler: o.Sampler = None,
-    distinct: o.Distinct = None,
-    hub_cap: o.HubCap = None,
-    ladder: o.Ladder = None,
-    fill: o.Fill = None,
-    seed: o.Seed = None,
-    output_format: o.Format = None,
-    column: o.Column = None,
+@f.takes(f.DATA, f.VECTORS, f.VERDICTS, f.MODEL, f.TEXTS, f.SCALE, f.RETRIEVE, f.CHOOSE, f.SHAPE, f.SEED, f.RUNTIME)
+def mine(
+    flags: f.Flags,
     out: o.Out = None,
     kind: o.Kind = None,
     force: o.Force = False,
     resume: o.ResumeRun = None,
     config: o.Config = None,
-    device: o.Device = None,
-    batch_size: o.BatchSize = None,
-    threads: o.Threads = None,
-    cache: o.Cache = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -81,9 +39,6 @@ def mine(  # the flags are the fields of the config, one for one
 
     hardneg mine --config scifact-run/manifest.json --out again
     """
-    flags = dict(locals())
-    for name in ("out", "kind", "force", "resume", "config", "dry_run", "as_json", "quiet"):
-        flags.pop(name)
     inputs, settings, runtime = o.gather(flags, config)
     if dry_run:
         _plan(inputs, settings, runtime, {"out": out, "kind": o.suffix(kind), "force": force}, as_json)

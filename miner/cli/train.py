@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from miner.cli import flags as f
 from miner.cli import options as o
 from miner.cli.show import Shown
 from miner.errors import ConfigError
@@ -17,54 +18,19 @@ if TYPE_CHECKING:
 DATA = ("data", "split", "corpus", "queries", "qrels", "pairs", "field", "on_error")
 
 
-def train(  # the flags are the fields of the config, one for one
+@f.takes(f.DATA, f.MODEL, f.TEXTS, f.TRAIN, f.SEED, f.RUNTIME)
+def train(
+    flags: f.Flags,
     file: Annotated[str | None, typer.Argument(help="A training file or run folder; or give --data, --pairs …", show_default=False)] = None,
-    data: o.Data = None,
-    split: o.Split = None,
-    corpus: o.Corpus = None,
-    queries: o.Queries = None,
-    qrels: o.Qrels = None,
-    pairs: o.Pairs = None,
-    field: o.Field = None,
-    min_grade: o.MinGrade = None,
-    on_error: o.OnError = None,
     mine: Annotated[
         bool, typer.Option("--mine", help="Mine negatives for the pairs first [in-batch ones alone].", rich_help_panel=o.READ)
     ] = False,
-    model: o.Model = None,
-    revision: o.Revision = None,
-    query_prompt: o.QueryPrompt = None,
-    query_prompt_name: o.QueryPromptName = None,
-    passage_prompt: o.PassagePrompt = None,
-    passage_prompt_name: o.PassagePromptName = None,
-    max_length: o.MaxLength = None,
-    loss: o.Loss = None,
-    batch_sampler: o.BatchSampler = None,
-    change: o.Changes = None,
-    use_negatives: o.UseNegatives = None,
-    train_batch_size: o.TrainBatchSize = None,
-    accumulate: o.Accumulate = None,
-    steps: o.Steps = None,
-    epochs: o.Epochs = None,
-    learning_rate: o.Rates = None,
-    warmup: o.Warmup = None,
-    schedule: o.Schedule = None,
-    weight_decay: o.WeightDecay = None,
-    precision: o.Precision = None,
     dev: o.Dev = None,
     dev_split: o.DevSplit = None,
-    eval_every: o.EvalEvery = None,
-    patience: o.Patience = None,
-    dev_measure: o.DevMeasure = None,
-    seed: o.Seed = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the trained model.", show_default=False)] = None,
     force: o.Force = False,
     resume: o.Resume = False,
     config: o.Config = None,
-    device: o.Device = None,
-    batch_size: o.BatchSize = None,
-    threads: o.Threads = None,
-    cache: o.Cache = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -74,9 +40,6 @@ def train(  # the flags are the fields of the config, one for one
 
     hardneg train --pairs faq.csv --field query=question --field positive=answer --mine --model my-model --out tuned
     """
-    flags = dict(locals())
-    for name in ("file", "mine", "dev", "dev_split", "out", "force", "resume", "config", "as_json", "quiet"):
-        flags.pop(name)
     if out is None:
         raise ConfigError("say where the model goes: --out FOLDER")
     given, (settings, mining, runtime) = _gather(flags, file, config, mine=mine)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from miner.cli import flags as f
 from miner.cli import options as o
 from miner.cli.show import Shown
 from miner.errors import ConfigError
 
 
+@f.takes(f.RUNTIME)
 def verify(
+    flags: f.Flags,
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
     again: Annotated[bool, typer.Option("--rerun", help="Make the run again and compare the training files byte for byte.")] = False,
     stored: Annotated[bool, typer.Option("--stored", help="Make it again from the texts the run keeps, not from the input files.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Encode again, whatever the embedding store holds.")] = False,
-    device: o.Device = None,
-    batch_size: o.BatchSize = None,
-    threads: o.Threads = None,
-    cache: o.Cache = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Check every file of a run against its manifest, and the inputs that are still there. Exit 1 if something differs.
@@ -42,9 +41,8 @@ def verify(
     from miner.config import Runtime
     from miner.rerun import rerun
 
-    values: dict[str, Any] = {"device": device, "batch_size": batch_size, "threads": threads, "cache": cache}
     with Shown(quiet) as shown:
-        runtime = Runtime.of(**{name: value for name, value in values.items() if value is not None})
+        runtime = Runtime.of(**{name: value for name, value in flags.items() if value is not None})
         made = rerun(found, stored=stored, fresh=fresh, runtime=runtime, on_progress=shown)
     for note in made.notes:
         _say(f"{run}: {note}", quiet)

@@ -1,0 +1,123 @@
+"""Flags that several verbs take, in groups: a verb names the groups, and gets what was given of them as one mapping."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from miner.cli import options as o
+
+Flags = dict[str, Any]
+"""{flag: value, None where it was not given}."""
+Group = Mapping[str, Any]
+
+DATA: Group = {
+    "data": o.Data,
+    "split": o.Split,
+    "corpus": o.Corpus,
+    "queries": o.Queries,
+    "qrels": o.Qrels,
+    "pairs": o.Pairs,
+    "field": o.Field,
+    "min_grade": o.MinGrade,
+    "on_error": o.OnError,
+}
+VECTORS: Group = {"query_vectors": o.QueryVectors, "passage_vectors": o.PassageVectors}
+VERDICTS: Group = {"verdicts": o.Verdicts}
+MODEL: Group = {"model": o.Model, "revision": o.Revision}
+TEXTS: Group = {
+    "query_prompt": o.QueryPrompt,
+    "query_prompt_name": o.QueryPromptName,
+    "passage_prompt": o.PassagePrompt,
+    "passage_prompt_name": o.PassagePromptName,
+    "max_length": o.MaxLength,
+}
+SCALE: Group = {"dtype": o.Dtype, "similarity": o.Similarity}
+RETRIEVE: Group = {
+    "source": o.Source,
+    "rrf_k": o.RrfK,
+    "index": o.Index,
+    "depth": o.Depth,
+    "max_depth": o.MaxDepth,
+    "evidence": o.Evidence,
+}
+CHOOSE: Group = {
+    "preset": o.Preset,
+    "filter": o.Filter,
+    "anchor": o.Anchor,
+    "judged": o.Judged,
+    "false_negatives": o.FalseNegatives,
+    "negatives": o.Count,
+    "sampler": o.Sampler,
+    "distinct": o.Distinct,
+    "hub_cap": o.HubCap,
+    "ladder": o.Ladder,
+}
+SHAPE: Group = {"fill": o.Fill, "output_format": o.Format, "column": o.Column}
+TRAIN: Group = {
+    "loss": o.Loss,
+    "batch_sampler": o.BatchSampler,
+    "change": o.Changes,
+    "use_negatives": o.UseNegatives,
+    "train_batch_size": o.TrainBatchSize,
+    "accumulate": o.Accumulate,
+    "steps": o.Steps,
+    "epochs": o.Epochs,
+    "learning_rate": o.Rates,
+    "warmup": o.Warmup,
+    "schedule": o.Schedule,
+    "weight_decay": o.WeightDecay,
+    "precision": o.Precision,
+    "eval_every": o.EvalEvery,
+    "patience": o.Patience,
+    "dev_measure": o.DevMeasure,
+}
+ROUNDS: Group = {
+    "rounds": o.Rounds,
+    "start": o.Start,
+    "retain": o.Retain,
+    "only_wrong": o.OnlyWrong,
+    "wrong": o.Wrong,
+    "easy": o.Easy,
+    "notebook": o.NotebookSize,
+    "epsilon": o.Epsilon,
+    "wait": o.Wait,
+    "same": o.Same,
+    "hold_out": o.HoldOut,
+}
+MEASURE: Group = {
+    "measure": o.Measures,
+    "self_match": o.SelfMatch,
+    "permutations": o.Permutations,
+    "resamples": o.Resamples,
+    "target": o.Target,
+}
+SEED: Group = {"seed": o.Seed}
+RUNTIME: Group = {"device": o.Device, "batch_size": o.BatchSize, "threads": o.Threads, "cache": o.Cache}
+
+Verb = Callable[..., None]
+
+
+def takes(*groups: Group) -> Callable[[Verb], Verb]:
+    """Give a verb the flags of these groups beside its own; it gets them as its first argument. Its own flag of a name wins."""
+    shared = {name: annotation for group in groups for name, annotation in group.items()}
+
+    def wrap(verb: Verb) -> Verb:
+        own = list(inspect.signature(verb, eval_str=True).parameters.values())[1:]
+        named = {each.name for each in own}
+        mine = {name: annotation for name, annotation in shared.items() if name not in named}
+
+        @wraps(verb)
+        def called(**given: Any) -> None:
+            verb({name: given.pop(name) for name in mine}, **given)
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        added = [inspect.Parameter(name, keyword, default=None, annotation=annotation) for name, annotation in mine.items()]
+        parameters = [*added, *(each.replace(kind=keyword) for each in own)]
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect and typer read
+        called.__annotations__ = {each.name: each.annotation for each in parameters}
+        return called
+
+    return wrap
