@@ -92,6 +92,12 @@ class Settings(Limits):
     insecure_no_auth: bool = False
     log: Literal["text", "json"] = "text"
 
+    @field_validator("data_dir", "cache")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        """Jobs work in folders of their own: what is named from here has to be found from there."""
+        return value.absolute()
+
     @field_validator("api_key", "allowed_hosts", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
@@ -129,7 +135,8 @@ class Settings(Limits):
     @property
     def allowed_models(self) -> dict[str, str]:
         """Models that a job may name, and where each is: the served one, and the operator's list."""
-        return {**({self.model: self.model} if self.model else {}), **self.models}
+        named = {**({self.model: self.model} if self.model else {}), **self.models}
+        return {name: str(Path(model).absolute()) if Path(model).is_dir() else model for name, model in named.items()}
 
     def resolved(self, config: MiningConfig) -> MiningConfig:
         """A job's config with a model of the operator's list; of the served model also what the operator has set for it.

@@ -47,7 +47,7 @@ def home(tmp_path_factory, tiny_model):
 
 def shell(code, folder, **more):
     environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
-    done = subprocess.run(["bash", "-euc", code], cwd=folder, capture_output=True, text=True, env=environ, check=False)
+    done = subprocess.run(["bash", "-euc", code], cwd=folder, capture_output=True, text=True, env=environ, check=False, timeout=100)
     assert done.returncode == 0, f"{code}\n{done.stdout}{done.stderr}"
     return done
 
@@ -95,31 +95,50 @@ def test_fine_tuning_with_the_result(home):
     assert (home / "compared" / "evaluation.html").is_file()
 
 
-def test_serving(home):
-    """The server starts as shown, and the request as shown is answered with rows."""
+@pytest.fixture
+def served(home):
+    """The server as shown, on a port that is free: (its port, the rest of the block)."""
     (code,) = blocks("bash", "hardneg serve")
     start, request = code.split("\n", 1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port = str(free.getsockname()[1])
     environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    server = subprocess.Popen(
-        ["bash", "-c", "exec env " + start.replace("8000", str(port))], cwd=home, env=environ, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.2)
-        if shutil.which("curl") is None:
-            pytest.skip("curl is not installed")
-        words = iter(("w1 w2", "w1 w2 w3", "w2 w9 w8", "w30 w31"))  # the tiny model knows no others
-        sent = re.sub(r'"text": "[^"]*"', lambda _: f'"text": "{next(words)}"', request.replace("8000", str(port)))
-        rows = json.loads(shell(sent, home).stdout)["rows"]
-        assert [set(row) for row in rows] == [{"anchor", "positive", "negative"}]
-    finally:
-        server.terminate()
-        server.wait(30)
+    process = subprocess.Popen(["bash", "-c", "exec env " + start.replace("8000", port)], cwd=home, env=environ, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2)
+            break
+        except OSError:
+            time.sleep(0.2)
+    yield port, request
+    process.terminate()
+    process.wait(30)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_serving(home, served):
+    """The server starts as shown, and the request as shown is answered with rows."""
+    port, request = served
+    words = iter(("w1 w2", "w1 w2 w3", "w2 w9 w8", "w30 w31"))  # the tiny model knows no others
+    sent = re.sub(r'"text": "[^"]*"', lambda _: f'"text": "{next(words)}"', request.replace("8000", port))
+    rows = json.loads(shell(sent, home).stdout)["rows"]
+    assert [set(row) for row in rows] == [{"anchor", "positive", "negative"}]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_files_corpora_and_jobs(home, served):
+    """With curl and with our own commands: both end in the bytes that the command line writes."""
+    port, _ = served
+    (curl,) = blocks("bash", "Idempotency-Key")
+    told = shell(curl.replace("8000", port), home).stdout
+    assert told.count("event: state") >= 3
+    assert '"state":"succeeded"' in told
+    (ours,) = blocks("bash", "hardneg jobs submit")
+    shell(ours, home, HARDNEG_URL=f"http://127.0.0.1:{port}", HARDNEG_KEY="a-long-secret")
+    mine = "hardneg mine --corpus passages.jsonl --queries questions.csv --qrels judgements.tsv --model my-model --out right"
+    shell(f"{mine} --negatives 2 && mv right two && {mine}", home)
+    two = (home / "two" / "triplets.jsonl").read_bytes()
+    assert (home / "mined.jsonl").read_bytes() == (home / "broken.jsonl").read_bytes() == two
+    assert (home / "my-mined-run" / "triplets.jsonl").read_bytes() == (home / "right" / "triplets.jsonl").read_bytes()
