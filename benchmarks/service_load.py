@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from service import Server, bodies, open_loop, serving, told
 
 
@@ -22,6 +24,7 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--rate", type=float, default=50)
+    parser.add_argument("--out", type=Path, help="write the result there too")
     given = parser.parse_args()
     with serving(given.model) as server:
         corpus = server.upload("corpus.jsonl", (given.data / "corpus.jsonl").read_bytes())
@@ -31,14 +34,34 @@ def main() -> None:
         asked = bodies(given.data, "bench", 2000)
         for body in asked[:20]:
             assert server.ask("POST", "/v1/mine", body)[0] == 200
-        print(json.dumps(measured(server, given, asked), indent=2))
+        result = json.dumps({"cores": os.cpu_count(), "passages": made_of(server), **measured(server, given, asked)}, indent=2)
+    print(result)
+    if given.out:
+        given.out.write_text(result + "\n")
+
+
+def made_of(server: Server) -> int:
+    return int(server.ask("GET", "/v1/corpora/bench")[1]["passages"])
+
+
+def beside(server: Server, call: Any) -> dict[str, Any]:
+    """What was measured, with the load average of the machine before and after, and what a request cost the server in CPU time."""
+    process, before = psutil.Process(server.process.pid), os.getloadavg()[0]
+    begun = sum(process.cpu_times()[:2])
+    found = call()
+    spent = sum(process.cpu_times()[:2]) - begun
+    load = [round(before, 1), round(os.getloadavg()[0], 1)]
+    return {**found, "cpu_ms_per_request": round(1000 * spent / max(1, found["requests"]), 1), "load_average": load}
 
 
 def measured(server: Server, given: argparse.Namespace, asked: list[dict[str, Any]]) -> dict[str, Any]:
     def mine(number: int) -> int:
         return server.ask("POST", "/v1/mine", asked[number % len(asked)])[0]
 
-    result = {"alone": told(open_loop(mine, given.rate, given.seconds)), "closed": closed(mine, 64, given.seconds)}
+    result = {
+        "alone": beside(server, lambda: told(open_loop(mine, given.rate, given.seconds))),
+        "closed": beside(server, lambda: closed(mine, 64, given.seconds)),
+    }
     files = {
         name: server.upload(path.name, path.read_bytes())
         for name, path in (("queries", given.data / "queries.jsonl"), ("qrels", given.data / "qrels" / "train.tsv"))
@@ -47,8 +70,8 @@ def measured(server: Server, given: argparse.Namespace, asked: list[dict[str, An
     job = server.ask("POST", "/v1/jobs", {"kind": "mine", "inputs": inputs})[1]["id"]
     while server.ask("GET", f"/v1/jobs/{job}")[1]["progress"]["stage"] not in ("encode queries", "retrieve", "encode"):
         time.sleep(0.1)
-    result["with a job"] = told(open_loop(mine, given.rate, given.seconds))
-    result["readyz with a job"] = told(open_loop(lambda _: server.ask("GET", "/readyz")[0], 100, given.seconds / 2))
+    result["with a job"] = beside(server, lambda: told(open_loop(mine, given.rate, given.seconds)))
+    result["readyz with a job"] = beside(server, lambda: told(open_loop(lambda _: server.ask("GET", "/readyz")[0], 100, given.seconds / 2)))
     result["the job was"] = server.ask("GET", f"/v1/jobs/{job}")[1]["state"]
     server.ask("POST", f"/v1/jobs/{job}/cancel")
     return result

@@ -34,6 +34,8 @@ Similarity = Literal["cosine", "dot", "euclidean"]
 
 BATCH_ROWS = 8192
 """Rows of every Arrow record batch but the last: row i lies in batch i // BATCH_ROWS, so one row is read without the rest."""
+FEW_ROWS = 64
+"""So many rows are quicker read one by one."""
 
 TEXTS_SCHEMA = pa.schema(
     [("id", pa.string()), ("title", pa.string()), ("text", pa.string()), ("group", pa.string()), ("extra", pa.string())]
@@ -64,13 +66,13 @@ class Texts:
         wanted = np.asarray(rows, dtype=np.int64)
         if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
             raise IndexError(f"row {int(wanted.min())}..{int(wanted.max())} of {len(self)}")
-        if not len(wanted):
-            return []
+        if len(wanted) <= FEW_ROWS:
+            return [self._batch(row // BATCH_ROWS).column(name)[row % BATCH_ROWS].as_py() for row in wanted.tolist()]
         order = np.argsort(wanted, kind="stable")
         batches, starts = np.unique(wanted[order] // BATCH_ROWS, return_index=True)
         values: list[Any] = [None] * len(wanted)
         for batch, places in zip(batches, np.split(order, starts[1:]), strict=True):
-            array = self._file.get_batch(int(batch)).column(name)
+            array = self._batch(int(batch)).column(name)
             for place, value in zip(places.tolist(), array.take(pa.array(wanted[places] % BATCH_ROWS)).to_pylist(), strict=True):
                 values[place] = value
         return values
@@ -91,7 +93,17 @@ class Texts:
 
     def batches(self) -> Sequence[pa.RecordBatch]:
         """All record batches, in row order, still memory-mapped."""
-        return [self._file.get_batch(i) for i in range(self._file.num_record_batches)]
+        return [self._batch(i) for i in range(self._file.num_record_batches)]
+
+    def _batch(self, number: int) -> pa.RecordBatch:
+        if number not in self._opened:
+            self._opened[number] = self._file.get_batch(number)
+        return self._opened[number]
+
+    @cached_property
+    def _opened(self) -> dict[int, pa.RecordBatch]:
+        """Batches that were asked for: pointers into the file, which take longer to make than a row takes to read."""
+        return {}
 
     @cached_property
     def id_order(self) -> Rows:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import anchors_of, dataset_of, make
 
-from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Dataset, Qrels, Texts, join_title
+from miner.types import BATCH_ROWS, FEW_ROWS, TEXTS_SCHEMA, Dataset, Qrels, Texts, join_title
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,13 @@ def test_rows_come_in_the_order_asked_for(large, rows):
     last = len(large) - 1
     assert large.ids(rows) == [f"{last - row:05d}" for row in rows]
     assert large.texts(rows) == [(f"T{last - row} " if (last - row) % 3 else "") + f"text {last - row}" for row in rows]
+
+
+@pytest.mark.parametrize("count", [1, FEW_ROWS, FEW_ROWS + 1, 1000])
+def test_few_rows_and_many_are_the_same(large, count):
+    """One by one, or a batch at a time."""
+    rows = np.random.default_rng(count).integers(0, len(large), count)
+    assert large.column("text", rows) == [f"text {len(large) - 1 - row}" for row in rows.tolist()]
 
 
 def test_a_row_that_is_not_there_is_an_error(large):
