@@ -1,10 +1,12 @@
 """Time and memory of the whole job against sentence-transformers' mine_hard_negatives(use_faiss=True), in turn, in one call.
 
-    python benchmarks/compare.py --data FOLDER --model FOLDER [--runs 3] [--out results/NAME.json]
+    python benchmarks/compare.py --data FOLDER --model FOLDER [--runs 3] [--how default] [--out results/NAME.json]
 
 Each run is a process of its own: load the model and encode one text (the baseline), then from the files to the training file.
 Memory is the largest resident set above that baseline; `anonymous` leaves out pages of memory-mapped files, which the system may drop
 at any time. Our embedding store is empty at the start of every run. sentence-transformers gets its defaults, and the corpus.
+--how: `default`, our own settings, which judge 200 candidates of a query where the peer looks at a dozen; `same-rule`, its rule at its
+depth (preset st-compat); `drop-in`, its very function by our import, in memory as it works itself.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 
@@ -45,13 +48,22 @@ class Peak(threading.Thread):
         return {f"{name}_mb": round((self.peak[name] - self.base[name]) / 1024, 1) for name in self.base}
 
 
-def ours(data: str, model: str, split: str, work: Path) -> dict[str, object]:
+def settings(how: str, data: str, split: str) -> dict[str, object]:
+    """Of our own run: none, or the peer's rule and as many candidates as it retrieves: 3 and twice the most positives of a query."""
+    if how == "default":
+        return {}
+    lines = (Path(data) / "qrels" / f"{split}.tsv").read_text().splitlines()[1:]
+    depth = 3 + 2 * max(Counter(line.split("\t", 1)[0] for line in lines).values())
+    return {"preset": "st-compat", "depth": depth, "max_depth": depth}
+
+
+def ours(data: str, model: str, split: str, work: Path, how: str) -> dict[str, object]:
     from miner import Inputs, MiningConfig, Runtime, mine
     from miner.encode import load_encoder
     from miner.indexes import tune_blas
 
     tune_blas()
-    config, runtime = MiningConfig.of(model=model), Runtime.of(cache=work / "cache")
+    config, runtime = MiningConfig.of(model=model, **settings(how, data, split)), Runtime.of(cache=work / "cache")
     encoder = load_encoder(config, runtime)
     encoder.encode(["warm up"], "query")
     import faiss  # noqa: F401 - the peer's baseline holds it too
@@ -63,11 +75,15 @@ def ours(data: str, model: str, split: str, work: Path) -> dict[str, object]:
     return {"seconds": seconds, **peak.extra(), "rows": run.report["rows_written"], "stages": run.manifest["timings"]}
 
 
-def peer(data: str, model: str, split: str, work: Path) -> dict[str, object]:
+def peer(data: str, model: str, split: str, work: Path, *, drop_in: bool = False) -> dict[str, object]:
     import faiss  # noqa: F401 - loaded before the baseline, as ours
     from datasets import Dataset
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.util import mine_hard_negatives
+
+    if drop_in:
+        from miner.compat import mine_hard_negatives
+    else:
+        from sentence_transformers.util import mine_hard_negatives
 
     loaded = SentenceTransformer(model, local_files_only=True)
     loaded.encode(["warm up"])
@@ -93,12 +109,15 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--split", default="train")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--how", choices=["default", "same-rule", "drop-in"], default="default")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", choices=["ours", "peer"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.only:
         with tempfile.TemporaryDirectory() as work:
-            result = (ours if given.only == "ours" else peer)(given.data, given.model, given.split, Path(work))
+            what = (given.data, given.model, given.split, Path(work))
+            theirs = given.only == "peer" or given.how == "drop-in"
+            result = peer(*what, drop_in=given.only == "ours") if theirs else ours(*what, given.how)
         print("RESULT", json.dumps(result))
         return
     results: dict[str, list[dict[str, float]]] = {"ours": [], "peer": []}
@@ -114,7 +133,20 @@ def main() -> None:
 
 
 def _run(who: str, given: argparse.Namespace) -> dict[str, float]:
-    command = [sys.executable, __file__, "--only", who, "--data", given.data, "--model", given.model, "--split", given.split]
+    command = [
+        sys.executable,
+        __file__,
+        "--only",
+        who,
+        "--data",
+        given.data,
+        "--model",
+        given.model,
+        "--split",
+        given.split,
+        "--how",
+        given.how,
+    ]
     environ = {**os.environ, "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
@@ -130,7 +162,14 @@ def _told(results: dict[str, list[dict[str, float]]], given: argparse.Namespace)
         pairs = [a[name] / b[name] for a, b in zip(results["peer"], results["ours"], strict=True)]
         ratios[f"peer / ours, {name}"] = {"median": round(statistics.median(pairs), 2), "all": [round(value, 2) for value in pairs]}
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-    return {"data": Path(given.data).name, "model": Path(given.model).name, "machine": machine, "ratios": ratios, **results}
+    return {
+        "how": given.how,
+        "data": Path(given.data).name,
+        "model": Path(given.model).name,
+        "machine": machine,
+        "ratios": ratios,
+        **results,
+    }
 
 
 if __name__ == "__main__":
