@@ -21,7 +21,7 @@ def kind_of(path: str | Path) -> str:
     for kind in KINDS:
         if name.endswith(kind):
             return kind
-    if name.endswith("/") or (name and not Path(name).suffix) or Path(name).is_dir():
+    if name and (name.endswith("/") or not Path(name).suffix or Path(name).is_dir()):
         return "folder"
     raise ConfigError(
         f"cannot tell what to write from the name '{name}': {', '.join(KINDS)}; a folder, which has no suffix or a slash at its end "

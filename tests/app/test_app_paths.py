@@ -72,7 +72,7 @@ def test_no_string_leaves_the_data_folder(client, opened):
         body = {"kind": "mine", "inputs": {"pairs": string[:2000], "corpus": string[:2000]}}
         assert client.post("/v1/jobs", json=body).status_code in (404, 422)
         assert client.post("/v1/corpora", json={"name": string, "files": [string]}).status_code in (404, 422)
-        assert client.delete(f"/v1/files/{name}").status_code in (404, 405)
+        assert client.delete(f"/v1/files/{name}").status_code in (403, 404, 405)  # 403: `..` leads out of /v1, where the page's rules hold
     work = (folder.parents[1], Path(__file__).parents[2], Path(tempfile.gettempdir()) / "hardneg-")  # the engine warms itself up meanwhile
     ours = (*map(str, work), sys.prefix, sys.base_prefix, "/proc", "/dev", "/sys", "/usr", "/lib")
     assert not [path for path in opened if path.startswith("/") and not path.startswith(ours)]
