@@ -25,6 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "containment",
             "near_text",
             "near_positive:cosine=0.8",
+            "nearest:share=0.5",
             "duplicate_question",
             "margin:absolute=0,relative=0.1,background=0.3",
         )
@@ -41,7 +42,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "fill": "random",
     },
     "st-compat": {"filters": (*BARE, "margin:off"), "judged": "ignore", "negatives": 3, "ladder": 0},
-    "noisy-positives": {"filters": ("margin:off", "ranks:skip=10")},
+    "noisy-positives": {"filters": ("nearest:share=0.5", "margin:off", "ranks:skip=10")},
 }
 
 TOUCHED = frozenset(name for settings in PRESETS.values() for name in settings)

@@ -278,7 +278,7 @@ def angle(world: World, one: np.ndarray, other: np.ndarray) -> np.float32:
 # ---------------------------------------------------------------- what is judged
 
 
-GUESSES = {"group", "containment", "near_text", "near_positive", "duplicate_question", "margin", "percentile"}
+GUESSES = {"group", "containment", "near_text", "near_positive", "nearest", "duplicate_question", "margin", "percentile"}
 """Rules that infer relevance: what was judged non-relevant is exempt from them."""
 
 
@@ -289,6 +289,7 @@ def judge(candidates: list[Candidate], rules: dict, bar: float, config: MiningCo
     ceilings = {
         "margin": ceiling_of(rules["margin"], candidates, bar, config.depth) if "margin" in rules and candidates else math.inf,
         "percentile": among_positives(rules["percentile"], bar, known) if "percentile" in rules else math.inf,
+        "nearest": nearest_of(rules["nearest"], candidates) if "nearest" in rules else math.inf,
     }
     for candidate in candidates:
         reason = None
@@ -309,6 +310,13 @@ def ceiling_of(margin, candidates: list[Candidate], bar: float, depth: int) -> f
     return min(under_bar, bar - margin.background * height) if margin.background else under_bar
 
 
+def nearest_of(rule, candidates: list[Candidate]) -> float:
+    """The cosine to a positive from which on the nearest `share` of the first `first` candidates lie."""
+    near = sorted((c.near for c in candidates[: rule.first] if not c.known and not math.isnan(c.near)), reverse=True)
+    count = math.floor(rule.share * len(near) + 1e-9)
+    return near[count - 1] if count else math.inf
+
+
 def among_positives(rule, bar: float, known: list[float]) -> float:
     """The highest of the lowest beta * F(bar) of all positives' scores, or of the lowest `floor`; at least the lowest one."""
     share = sum(score <= bar for score in known) / len(known)
@@ -326,6 +334,7 @@ def drops(name: str, rule, candidate: Candidate, ceilings: dict[str, float], pla
         "self_match": lambda: candidate.like_query or (rule.ids and candidate.same_id),
         "same_text": lambda: candidate.like_positive or candidate.like_better,
         "near_positive": lambda: candidate.near >= np.float32(rule.cosine),
+        "nearest": lambda: candidate.near >= ceilings["nearest"],
         "partly_relevant": lambda: candidate.judged == 2,
         "group": lambda: candidate.in_group,
         "containment": lambda: candidate.contained >= np.float32(rule.overlap),

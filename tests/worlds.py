@@ -148,6 +148,7 @@ KNOBS = {
     "duplicate_question": [".", "cosine=0.5", "cosine=-1"],
     "percentile": [".", "beta=1", "beta=0.1,floor=0.5", "beta=0.01", "beta=1,floor=0"],
     "near_positive": [*["off"] * 4, "cosine=0.5", "cosine=0.99", "cosine=1", "cosine=-0.2"],
+    "nearest": [".", "share=0.5", "share=0.1,first=3", "share=0.9,first=6"],
     "margin": [
         "off",
         "absolute=0.1",
@@ -172,6 +173,7 @@ CHANCE = {
     "duplicate_question": 0.3,
     "percentile": 0.3,
     "near_positive": 0.7,
+    "nearest": 0.3,
     "margin": 0.7,
     "max_score": 0.15,
     "min_score": 0.15,

@@ -2,6 +2,7 @@
 
 from miner.filters.copies import Containment, DuplicateQuestion, Group, NearText, PartlyRelevant
 from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
+from miner.filters.nearest import Nearest
 from miner.filters.percentile import Percentile
 from miner.filters.score import Margin, MaxScore, MinScore
 from miner.filters.verdict import Verdict
@@ -18,6 +19,7 @@ FILTERS: dict[str, type[Filter]] = {
     "containment": Containment,
     "near_text": NearText,
     "near_positive": NearPositive,
+    "nearest": Nearest,
     "duplicate_question": DuplicateQuestion,
     "margin": Margin,
     "percentile": Percentile,
