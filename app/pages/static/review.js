@@ -5,7 +5,7 @@ const lineup = document.querySelector("#lineup"), list = [...document.querySelec
 const status = document.querySelector("#said"), help = document.querySelector("#help"), listening = document.querySelector("#listening");
 const at = `/v1/jobs/${lineup.dataset.job}/reviews`, kept = `words-${lineup.dataset.job}`;
 let current = Math.max(0, list.findIndex((one) => one.classList.contains("focus")));
-let busy = false;
+let work = Promise.resolve(), leaving = false;
 
 const words = () => JSON.parse(sessionStorage.getItem(kept) || "[]");
 const remember = (some) => sessionStorage.setItem(kept, JSON.stringify(some.slice(-200)));
@@ -43,16 +43,22 @@ function onward() {
   if (after.length || before.length) go([...after, ...before][0]); else if (!move("next")) tell("All chosen candidates were reviewed.");
 }
 
+function leave(address) {
+  leaving = true;
+  location.assign(address);
+}
+
+addEventListener("pageshow", () => { leaving = false; });
+
 function move(where) {
   const link = document.querySelector(`[rel="${where}"]`);
-  if (link) location.assign(link.href);
+  if (link) leave(link.href);
   return Boolean(link);
 }
 
-async function once(work) {
-  if (busy) return;
-  busy = true;
-  try { await work(); } catch (error) { tell(`Not kept: ${error.message}`); } finally { busy = false; }
+// One after the other, in the order of the keys; what is pressed while the page is being left is not for its candidates.
+function once(one) {
+  work = work.then(() => (leaving ? null : one())).catch((error) => tell(`Not kept: ${error.message}`));
 }
 
 const say = (verdict) => once(async () => {
@@ -70,7 +76,7 @@ const undo = () => once(async () => {
   await asked("DELETE", `${at}/${last.number}`);
   remember(all);
   const place = list.findIndex((one) => one.dataset.passage === last.passage);
-  if (last.page !== location.pathname + location.search || place < 0) return location.assign(last.page);
+  if (last.page !== location.pathname + location.search || place < 0) return leave(last.page);
   mark(list[place], last.was, null);
   go(place);
   tell("Taken back.");
