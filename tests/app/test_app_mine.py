@@ -1,5 +1,6 @@
 """A request gets the very rows that a run writes, as JSON and as lines, with the passages in it or over the open corpus."""
 
+import gc
 import threading
 
 import pytest
@@ -96,3 +97,8 @@ def test_many_at_once_get_what_each_gets_alone(world, client_of, corpus_file):
     for thread in threads:
         thread.join()
     assert together == alone
+
+
+def test_what_is_loaded_is_left_alone_by_the_collector(client):
+    """Or every full collection would stop all requests for as long as it takes to look at torch."""
+    assert gc.get_freeze_count() > 10_000
