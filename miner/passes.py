@@ -108,7 +108,7 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
 
     known: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval.
     """
-    config, candidates = work.config, target.blocks
+    config, candidates, stored = work.config, target.blocks, "retrieval" in known
     with work.stage("choose and write"):
         told = about(candidates)
         tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
@@ -118,10 +118,12 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
         def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
             return [chooser.choose(part) for part in read_block(file, told["depth"])]
 
+        not_deepened = set[int]()
         with open_training(target.file, shape, dataset) as sink:
             for done, parts in enumerate(in_order(chosen, blocks(candidates), min(MOST_BLOCKS, work.runtime.threads or processors())), 1):
                 for part in parts:
                     tally.add(*part)
+                    not_deepened |= _not_deepened(part[0], part[1], config)
                 sink.write(shape.write(dataset, _in_order([negatives for *_, negatives in parts], dataset), columns))
                 work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
     with work.stage("report"):
@@ -132,9 +134,18 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
         if chooser.verdicts:
             report["verdicts"] = chooser.verdicts
         report["retrieval"] = known.setdefault("retrieval", work.retrieval)
+        if stored and not_deepened and report["retrieval"]["distinct_passages"] > config.depth:
+            report["not_deepened"] = len(not_deepened)
         report["notes"] = list(notes(report))
     _finish(work, target, known, report, dataset)
     return report
+
+
+def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> set[int]:
+    """Queries that a run with these settings would have searched deeper, and whose stored list ends at `depth`."""
+    if not config.deepens or anchors.rows.shape[1] != config.depth:
+        return set()
+    return set(anchors.queries[(dropped == 0).sum(axis=1) < config.negatives].tolist())
 
 
 def _finish(work: Work, target: Target, known: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:

@@ -356,3 +356,17 @@ def test_folders_of_runs_are_given_as_paths_or_text(dataset, config, tmp_path):
     run = mine(dataset, config, out=str(tmp_path / "out"))
     assert isinstance(run.folder, Path)
     assert Run(tmp_path / "out").config == config
+
+
+def test_an_export_says_what_mining_would_search_deeper(tmp_path):
+    """Queries short within the stored list, as many as a run with these settings deepens beyond those that are deep already."""
+    data = on_disk(make(11, passages=60, queries=12, dim=4), tmp_path / "data")
+    config = MiningConfig.of(similarity="cosine", depth=8, max_depth=40, negatives=3, filters=("near_positive:off", "margin:off"))
+    first = mine(data, config, out=tmp_path / "first")
+    strict = MiningConfig.of(**{**config.model_dump(), "filters": (*config.filters, "margin:relative=0.3,background=0.3")})
+    mined, again, same = mine(data, strict), export(first, strict), export(first, config)
+    missing = mined.manifest["retrieval"]["queries_deepened"] - first.manifest["retrieval"]["queries_deepened"]
+    assert missing > 0
+    assert again.report["not_deepened"] == missing
+    assert any(f"are searched to 40 when mined: {missing}" in note for note in again.report["notes"])
+    assert not any("when mined" in note for run in (mined, same) for note in run.report["notes"])

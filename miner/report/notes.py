@@ -28,3 +28,6 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
         told = f"index {found['index']} finds {100 * recall:.1f} % of the {nearest} nearest, measured on a sample"
         low = f"; below {100 * ENOUGH_RECALL:.0f} % hard candidates are missed: a larger nprobe or another index helps, exact misses none"
         yield told + (low if recall < ENOUGH_RECALL else "")
+    if count := report.get("not_deepened", 0):
+        searched = f"the {found['depth']} candidates stored of it, and with these settings are searched to {found['max_depth']} when mined"
+        yield f"queries that ran short within {searched}: {count:,}"
