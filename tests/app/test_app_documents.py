@@ -11,6 +11,7 @@ from app.examples import EXAMPLES, PROBLEM
 from app.guard import OPEN
 from app.jobs.export import ExportJob
 from app.jobs.mine import MineJob
+from app.reviewing import ReviewRequest
 from app.schemas import CorpusAppend, CorpusRequest
 
 ACCEPTS = {
@@ -19,6 +20,7 @@ ACCEPTS = {
     "CorpusAppend": TypeAdapter(CorpusAppend),
     "MineJob": TypeAdapter(MineJob),
     "ExportJob": TypeAdapter(ExportJob),
+    "ReviewRequest": TypeAdapter(ReviewRequest),
 }
 
 
