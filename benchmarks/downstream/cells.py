@@ -47,7 +47,7 @@ def run(one: Set, cell: Cell) -> tuple[dict[str, Any], np.ndarray]:
         best, told = one.table, {"dev": float(one.dev(one.table).mean()), "history": []}
     else:
         fit, counts = (_rounds if cell.arm == "A9" else _once)(one, cell)
-        told = {"dev": max(value for step, value in fit.history if step), "history": fit.history, "rows": counts, "loss": _few(fit.losses)}
+        told = {"dev": max(value for step, value in fit.history if step), "history": fit.history, "rows": counts, "loss": few(fit.losses)}
         best = fit.best
     values = one.test(best)
     return {**told, "seconds": round(time.monotonic() - began, 1)}, values
@@ -120,6 +120,6 @@ def _mined_anew(one: Set, cell: Cell, fit: Fit, turn: int, last: Anchors) -> tup
     return told
 
 
-def _few(losses: list[float]) -> list[float]:
+def few(losses: list[float]) -> list[float]:
     """The mean of each tenth."""
     return [round(float(part.mean()), 4) for part in np.array_split(np.array(losses), 10) if len(part)]

@@ -57,7 +57,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path("downstream-work"))
     parser.add_argument("--out", type=Path, help="where the tables go, without suffix [WORK/downstream]")
     parser.add_argument("--arms", default=",".join(name for name in NAMES if name != "A10"), help="A10 needs qrels/train_full.tsv")
-    parser.add_argument("--rates", default="0.003,0.01,0.03", help="the same grid for every arm")
+    parser.add_argument("--rates", default="0.03,0.1,0.3", help="the same grid for every arm")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--every", type=int, default=50, help="steps between looks at dev")
@@ -115,7 +115,8 @@ def main() -> None:
             told, values = run(one, cell)
             keep(there, {"set": name, "arm": cell.arm, "rate": cell.plan.rate, "seed": cell.plan.seed}, told, values)
             print(name, place, f"{told['dev']:.4f}", told["seconds"], flush=True)
-    write(given.work / "cells", given.out or given.work / "downstream", vars(given))
+    settings = {name: vars(given)[name] for name in ("arms", "rates", "seeds", "steps", "every", "rounds", "batch", "negatives", "queries")}
+    write(given.work / "cells", given.out or given.work / "downstream", settings)
     print(f"{left} cells are left; the same command goes on" if left else "all cells are done")
 
 
