@@ -37,8 +37,9 @@ def lint(
     from miner.lint import lint as lint_it
     from miner.mend import mend
 
-    made = [lint_it(file, format=shape, against=against, ignore=ignore or ()) for file in files]
-    mended = None if fix is None else mend(files[0], fix, format=shape, against=against, ignore=ignore or ())
+    passed = {file: (*(ignore or ()), *meant(file)) for file in files}
+    made = [lint_it(file, format=shape, against=against, ignore=passed[file]) for file in files]
+    mended = None if fix is None else mend(files[0], fix, format=shape, against=against, ignore=passed[files[0]])
     if as_json:
         import orjson
 
@@ -47,11 +48,32 @@ def lint(
     else:
         for each in made:
             _show(each, quiet)
+            if meant(each.path) and not quiet:
+                typer.echo(
+                    f"{each.path}: score_order is not looked for: its run's ladder takes some above a weak positive, on purpose", err=True
+                )
     if mended is not None and not quiet:
         left = f"{mended['rows_left_out']:,} rows and {mended['negatives_left_out']:,} negatives"
         typer.echo(f"{fix}: {mended['rows_written']:,} rows; left out {left}", err=True)
     if any(each.counts for each in made):
         raise typer.Exit(1)
+
+
+def meant(file: str) -> tuple[str, ...]:
+    """Rules that a run of ours breaks on purpose: its ladder may take what scores above a weak positive. Of other files none."""
+    from contextlib import suppress
+
+    from miner.errors import HardnegError
+    from miner.manifest import load
+
+    path = Path(file)
+    stem = path.name.partition(".")[0]
+    for folder in (path, path.parent, path.parent / f"{stem}.run"):
+        with suppress(HardnegError, OSError):
+            told = load(folder)
+            if path.resolve() in (folder.resolve(), (folder / told["training_file"]).resolve()) and told["config"]["ladder"] > 1:
+                return ("score_order",)
+    return ()
 
 
 def _show(linted: Any, quiet: bool) -> None:
