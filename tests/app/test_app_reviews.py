@@ -7,6 +7,7 @@ import pytest
 from test_app_jobs import content, done, submit, upload
 from test_app_refusals import problem
 
+from app.jobs.export import VERDICTS, prepare
 from miner.config import MiningConfig
 from miner.run import Run, export
 from miner.verdicts import Verdict, read_verdicts
@@ -167,6 +168,9 @@ def test_an_export_heeds_them_as_the_library_does(client, job, at, pairs, tmp_pa
     assert not chosen(client, made) & set(pairs[10:20])
     assert chosen(client, made) & set(pairs[20:25])
     assert by_the_library(client, job, made, said, tmp_path) == content(client, made)
+    (tmp_path / "again").mkdir()
+    prepare(made["spec"], client.app.state.desk, tmp_path / "again")
+    assert (tmp_path / "again" / VERDICTS).read_bytes() == said
 
 
 def test_nothing_said_is_nothing_to_heed(client, inputs):

@@ -107,4 +107,4 @@ for (const [place, one] of list.entries()) {
 document.querySelector("#keys").addEventListener("click", () => help.showModal());
 listening.checked = localStorage.getItem("keys") !== "off";
 listening.addEventListener("change", () => localStorage.setItem("keys", listening.checked ? "on" : "off"));
-if (list.length) go(current);
+if (list.length) go(current, innerWidth > 820); // on a small screen the query is read first
