@@ -10,6 +10,7 @@ A8 ours                    A9 ours, in rounds, as many steps in all             
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
@@ -96,7 +97,12 @@ def oracle(one: Set, count: int) -> Chosen:
     spans = [np.sort([row_of[p] for p in one.truth[name]]) for name in dataset.queries.ids(np.arange(len(dataset.queries)))]
     indptr = np.concatenate([[0], np.cumsum([len(span) for span in spans])]).astype(np.int64)
     same = SameQuestions(np.arange(len(spans), dtype=np.int32), indptr, np.concatenate(spans).astype(np.int32))
-    return mined(one, replace(dataset, qrels=replace(dataset.qrels, same=same)), count)
+    place = one.work / "oracle"  # the miner reads the files, not the object
+    place.mkdir(exist_ok=True)
+    for name in ("queries.arrow", "corpus.arrow"):
+        shutil.copyfile(dataset.corpus.path.parent / name, place / name)
+    replace(dataset, qrels=replace(dataset.qrels, same=same)).save(place)
+    return mined(one, Dataset.open(place), count)
 
 
 def theirs(**settings: object) -> Arm:

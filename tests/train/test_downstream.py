@@ -114,3 +114,23 @@ def test_cells_are_told_and_every_arm_can_be_mined(tiny_model, tiny_folder, tmp_
         assert values.shape == (8,)
         assert told["dev"] >= 0
     np.testing.assert_array_equal(table_of(one.model, one.bags), one.table)
+
+
+def test_the_oracle_takes_no_hidden_positive(tiny_model, tiny_folder, tmp_path):
+    """train.tsv shows one positive, train_full.tsv says that four more are: ours takes some of them, the oracle none."""
+    import shutil
+
+    from arms import choose
+    from sets import Set
+
+    folder = tmp_path / "beir"
+    shutil.copytree(tiny_folder, folder)
+    lines = [f"q{i:02}\tp{(i + step) % 48}\t1\n" for i in range(24) for step in (0, 7, 14, 21, 28)]
+    (folder / "qrels" / "train_full.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+    one = Set("tiny", folder, tmp_path, str(tiny_model), dev=4)
+    text_of = dict(zip(one.train.corpus.ids(range(48)), one.train.corpus.texts(range(48)), strict=True))
+    hits = {
+        arm: sum(text in {text_of[p] for p in one.truth[name]} for name, texts in choose(arm, one, 4).items() for text in texts)
+        for arm in ("A4", "A10")
+    }
+    assert hits["A4"] > hits["A10"] == 0
