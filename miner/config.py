@@ -276,7 +276,7 @@ class Runtime(BaseModel):
     batch_size: Annotated[int, Field(ge=1)] | None = Field(
         None, description="texts per forward pass; default: 32, or 1024 for a static model"
     )
-    threads: Annotated[int, Field(ge=1)] | None = Field(None, description="processor threads; default: all")
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(None, description="processor threads; default: all")
     cache: Path = Field(default_factory=lambda: default_cache(os.environ), description="folder of the embedding store")
 
     @field_validator("device", mode="after")

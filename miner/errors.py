@@ -4,8 +4,10 @@
     ├── ConfigError              a setting is wrong, or two do not go together          exit 2
     ├── InputError               the user's data is wrong; `where` is file:line         exit 3
     ├── StorageError             the disk is full, unreadable, or holds something else  exit 5
+    │   └── BusyError            another process is at work there: try again later      exit 75
     ├── ModelError               a model cannot be loaded, or answers with nonsense     exit 6
     └── IntegrityError           a run folder does not match its manifest               exit 1
+        └── NoRunError           there is no run folder to look at                      exit 3
 
 The command line maps classes to exit codes, the service maps them to statuses; each has one table. This module imports nothing of ours.
 """
@@ -33,9 +35,17 @@ class StorageError(HardnegError):
     """The disk is full, a file cannot be read or written, or something of the user's is in the way."""
 
 
+class BusyError(StorageError):
+    """Another process is at work there; the same command may succeed later."""
+
+
 class ModelError(HardnegError):
     """A model cannot be loaded safely, or its vectors are unusable."""
 
 
 class IntegrityError(HardnegError):
     """A run folder does not match its manifest."""
+
+
+class NoRunError(IntegrityError):
+    """There is no run folder, or none of this version."""

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from miner.errors import IntegrityError
+from miner.errors import NoRunError
 from miner.formats.files import sha256_of
 
 VERSION = 1
@@ -65,17 +65,17 @@ def outputs(files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
 
 
 def load(folder: Path) -> dict[str, Any]:
-    """The manifest of a run folder. IntegrityError when there is none, or it is not one of ours."""
+    """The manifest of a run folder. NoRunError when there is none, or it is not one of ours."""
     path = folder / "manifest.json"
     if not path.is_file():
-        raise IntegrityError(f"{folder} is no run folder: it has no manifest.json")
+        raise NoRunError(f"{folder} is no run folder: it has no manifest.json")
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
         version = loaded["manifest_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{path} is not a manifest of this project") from error
+        raise NoRunError(f"{path} is not a manifest of this project") from error
     if version != VERSION:
-        raise IntegrityError(f"{path} is version {version}; this is version {VERSION}")
+        raise NoRunError(f"{path} is version {version}; this is version {VERSION}")
     return dict(loaded)
 
 
@@ -109,7 +109,7 @@ def config(folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def strangers(folder: Path) -> list[str]:
-    """Names in a run folder that no run put there. IntegrityError when it is no run folder."""
+    """Names in a run folder that no run put there. NoRunError when it is no run folder."""
     ours = {"manifest.json", *(Path(name).parts[0] for name in load(folder)["outputs"])}
     return sorted(path.name for path in folder.iterdir() if path.name not in ours)
 
@@ -123,14 +123,34 @@ def differences(folder: Path) -> Iterator[str]:
         yield f"{name} is in the folder and not in the manifest"
     for name, told in made["outputs"].items():
         path = folder / name
-        if not path.exists():
+        if not _belongs(name, made):
+            yield f"{name} lies outside the run: the manifest is not of its making"
+        elif not path.exists():
             yield f"{name} is missing"
         elif sha256_of(path) != told["sha256"]:
             yield f"{name} has changed: its sha256 is not {told['sha256'][:12]}…"
+    yield from _changed_inputs(folder, made)
+
+
+def _changed_inputs(folder: Path, made: Mapping[str, Any]) -> Iterator[str]:
     for name, told in made["files"].items():
         path = base(folder, made) / name
-        if path.exists() and sha256_of(path) != told["sha256"]:
+        if path.exists() and not is_same(path, told):
             yield f"input {name} has changed since"
+
+
+def is_same(path: Path, told: Mapping[str, Any]) -> bool:
+    """Whether an input is what it was. Only files and folders of the same size are read: a device has no end."""
+    if not path.is_dir() and not (path.is_file() and path.stat().st_size == told.get("bytes", path.stat().st_size)):
+        return False
+    return bool(sha256_of(path) == told["sha256"])
+
+
+def _belongs(name: str, made: Mapping[str, Any]) -> bool:
+    """Inside the run folder, or the training file beside it."""
+    parts = Path(name).parts
+    beside = name == made.get("training_file") and parts[:1] == ("..",) and len(parts) == 2
+    return not Path(name).is_absolute() and (".." not in parts or beside)
 
 
 def _size(path: Path) -> int:

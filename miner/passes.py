@@ -131,6 +131,7 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
         report["hubs"] |= chooser.hubs
         report["rows_written"] = sink.rows
         report["reading"] = dict(dataset.reading)
+        report["setup"]["output_format"] = config.output_format
         if chooser.verdicts:
             report["verdicts"] = chooser.verdicts
         report["retrieval"] = known.setdefault("retrieval", work.retrieval)

@@ -79,7 +79,7 @@ def _data(run: Run, stored: bool) -> Inputs | Dataset:
             path = manifests.base(run.folder, run.manifest) / name
             if not path.exists():
                 raise IntegrityError(f"input {path} is no longer where it was; {STORED}")
-            if sha256_of(path) != told["sha256"]:
+            if not manifests.is_same(path, told):
                 raise IntegrityError(f"input {path} has changed since; {STORED}")
         return Inputs.of(**manifests.inputs(run.folder, run.manifest))
     if given and given.get("query_vectors"):

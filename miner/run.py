@@ -127,6 +127,7 @@ def mine(
                 keep_verdicts(place.folder, dataset, said)
         with work.stage("load model"):
             vectors = open_vectors(data, config, work.runtime, model, work.progress)
+        _check_spared(place, [*dataset.inputs, *paths, *_vector_files(vectors)])
         if rehearsal.worth(dataset):
             with work.stage("rehearse"), storing(place.folder):
                 _rehearse(dataset, vectors, work, place)
@@ -230,6 +231,14 @@ def heeding(config: MiningConfig, heard: bool) -> MiningConfig:
 def _hashes(named: Mapping[str, str | Path]) -> dict[str, dict[str, Any]]:
     """Verdict files, by the name the manifest gives them, as it tells of whatever was read."""
     return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in named.items()}
+
+
+def _check_spared(place: Target, inputs: Sequence[str]) -> None:
+    """ConfigError where the run would take the place of something it reads."""
+    for name in inputs:
+        path = Path(os.path.realpath(name))
+        if not place.temporary and any(taken == path or taken in path.parents for taken in place.places):
+            raise ConfigError(f"{name} is read by this run, and --out would replace it: choose another --out")
 
 
 def _vector_files(vectors: Mapping[str, Vectors]) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from miner.errors import ConfigError, IntegrityError, StorageError
+from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
 from miner.formats.atomic import storing, sync_folder, write_json
 from miner.formats.files import KINDS, kind_of
@@ -40,6 +40,11 @@ class Target:
     final: Path
     name: str
     temporary: bool = False
+
+    @property
+    def places(self) -> list[Path]:
+        """What appears at the end: the run folder and the training file."""
+        return [Path(os.path.realpath(path)) for path in (self.final, self.final / self.name)]
 
     @property
     def blocks(self) -> Path:
@@ -106,6 +111,8 @@ def check(out: str | Path | None, kind: str | None, force: bool, output_format: 
 
 def _places(out: str | Path, usual: str, force: bool) -> tuple[bool, Path, Path]:
     """Whether `out` names a file; the training file; the run folder. ConfigError where either is taken."""
+    if not str(out) or not Path(os.path.realpath(out)).name:
+        raise ConfigError(f"--out is {str(out)!r}: name a folder or a file")
     named = kind_of(out) in KINDS
     file = Path(out) if named else Path(out) / usual
     final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if named else Path(out)
@@ -159,7 +166,7 @@ def _hold(lock: IO[bytes], path: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise StorageError(f"cannot write {path}: another process is making a run there") from error
+        raise BusyError(f"cannot write {path}: another process is making a run there") from error
 
 
 def _check_replaceable(final: Path) -> None:

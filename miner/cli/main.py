@@ -13,9 +13,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
-from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, ModelError, StorageError
+from miner.errors import BusyError, ConfigError, HardnegError, InputError, IntegrityError, ModelError, NoRunError, StorageError
 
-EXIT_CODES: dict[type[HardnegError], int] = {ConfigError: 2, InputError: 3, StorageError: 5, ModelError: 6, IntegrityError: 1}
+EXIT_CODES: dict[type[HardnegError], int] = {
+    BusyError: 75,
+    NoRunError: 3,
+    ConfigError: 2,
+    InputError: 3,
+    StorageError: 5,
+    ModelError: 6,
+    IntegrityError: 1,
+}
+"""The first that fits counts."""
 INTERNAL = 101
 STOPPED = {130: (signal.SIGINT, "interrupted"), 143: (signal.SIGTERM, "terminated")}
 
@@ -25,8 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Mine hard negatives for dense retrieval: judged, explained, reproducible.",
-    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 input data, 5 storage, 6 model, 101 bug, 130 interrupted, 143 terminated. "
-    "Every flag has an environment variable (HARDNEG_…) and a place in the config file; a flag wins over both.",
+    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 input data, 5 storage, 6 model, 75 busy, 101 bug, 130 interrupted, 143 terminated. "
+    "Every setting of a run has an environment variable (HARDNEG_…) and a place in the config file; a flag wins over both. Where the "
+    "result goes (--out, --kind, --force) is said on the command line.",
 )
 app.command("mine")(mine.mine)
 app.command("export")(export.export)
@@ -69,7 +79,7 @@ def run(command: Callable[[], object] = app) -> NoReturn:
         _say(str(error), error)
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
     except _Stopped as error:
-        _say(f"{STOPPED[error.code][1]}; what was encoded is kept in the embedding store", error)
+        _say(f"{STOPPED[error.code][1]}; what was encoded is kept, the same command goes on", error)
         sys.exit(error.code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes

@@ -236,7 +236,8 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path} is not a mapping of settings")
     if "manifest_version" not in loaded:
-        return {str(key).replace("-", "_"): value for key, value in loaded.items()}
+        names = {str(key).replace("-", "_"): value for key, value in loaded.items()}
+        return {ALIASES.get(name, name): value for name, value in names.items()}
     from miner import manifest
 
     read = manifest.inputs(path.parent, loaded) if loaded.get("inputs") else {}

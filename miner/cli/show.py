@@ -91,6 +91,10 @@ def outcome(run: Run, shown: Shown, *, as_json: bool, to_stdout: bool = False) -
 
         told = {"run": str(run.folder), "file": str(run.file), "counts": run.manifest["counts"], "timings": run.manifest["timings"]}
         typer.echo(orjson.dumps({**told, "report": run.report}, option=orjson.OPT_INDENT_2).decode())
+    if not run.report["rows_written"]:
+        why = next((note for note in run.report["notes"] if note.startswith("rows that")), "no query has candidates")
+        typer.echo(f"hardneg: no row was written: {why}", err=True)
+        raise typer.Exit(1)
 
 
 def kept_errors(folder: Path) -> Path:

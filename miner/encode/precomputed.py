@@ -12,6 +12,9 @@ import numpy as np
 from miner.errors import InputError
 from miner.types import Floats, Ints, Rows, Side, Similarity, Texts
 
+LARGEST = 1e15
+"""Of a component: some thousand products of two such numbers still fit into float32."""
+
 
 class Precomputed:
     """Rows of two matrices, found by id. The store is not used: nothing is encoded."""
@@ -33,6 +36,8 @@ class Precomputed:
         if not np.isfinite(chosen).all():
             bad = ids[int(np.flatnonzero(~np.isfinite(chosen).all(axis=1))[0])]
             raise InputError(f"the vector of {side} '{bad}' is not finite", str(self._files[side]))
+        if (largest := float(np.abs(chosen).max(initial=0))) > LARGEST:
+            raise InputError(f"a component is {largest:.3g}; above {LARGEST:g} products are no numbers any more", str(self._files[side]))
         return chosen
 
     def fill(self, out: Floats, texts: Texts, rows: Ints | Rows, side: Side) -> None:
@@ -78,7 +83,7 @@ def _load(path: Path) -> Floats:
         matrix: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read as a numpy matrix: {error}", str(path)) from error
-    if matrix.ndim != 2 or matrix.dtype.kind != "f" or not len(matrix):
+    if matrix.ndim != 2 or matrix.dtype.kind != "f" or not matrix.size:
         raise InputError(f"holds {matrix.dtype} of shape {matrix.shape}; a matrix of floats (n, D) is wanted", str(path))
     return matrix
 

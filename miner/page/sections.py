@@ -56,7 +56,7 @@ def tiles(report: Report) -> Html:
         ("queries", number(counts["queries"]), f"{number(counts['pairs'])} with a positive each"),
         ("negatives", number(counts["chosen"]), f"{number(report['hubs']['passages_used'])} different passages"),
         ("complete rows", percent(report["coverage"]["all"]), f"all {report['setup']['negatives']} negatives found"),
-        ("mean margin", score(hardness["gap"]), "positive less negative"),
+        ("mean margin", score(hardness["gap"]), "weakest positive less negative"),
         ("above the positive", percent(hardness["triplet_error"]), "of negatives: suspect or very hard"),
         ("gradient mass", score(hardness["gradient_mass"]), "0 nothing to learn, 1 all of it"),
     ]

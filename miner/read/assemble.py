@@ -68,7 +68,7 @@ def assemble(
     kept = useful[judged[0]]
     rows = (np.cumsum(useful) - 1)[judged[0][kept]]
     extras = None if extras is None else [extras[i] for i in np.flatnonzero(kept).tolist()]
-    qrels, repeated = ragged(int(useful.sum()), rows, judged[1][kept], judged[2][kept], corpus.id_order, extras)
+    qrels, repeated, disputed = ragged(int(useful.sum()), rows, judged[1][kept], judged[2][kept], corpus.id_order, extras)
     reading = {
         "queries": int(useful.sum()),
         "passages": len(corpus),
@@ -76,6 +76,7 @@ def assemble(
         "queries_not_in_split": int((~seen).sum()),
         "queries_without_positive": int((seen & ~useful).sum()),
         "repeated_judgements": repeated,
+        "contradictory_judgements": disputed,
         "queries_asked_elsewhere": int((same.group >= 0).sum()) if same else 0,
     }
     return Dataset(Texts(into / QUERIES), corpus, replace(qrels, min_grade=min_grade, same=same), reading)
@@ -100,15 +101,19 @@ def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: Inputs) -> Da
 
 def ragged(
     count: int, queries: Ints, passages: Ints, grades: NDArray[np.int8], id_order: Rows, extras: Sequence[str | None] | None = None
-) -> tuple[Qrels, int]:
-    """Judgements (J,) per query, ascending passage id within one; of repeated ones the highest grade stays, and how many went."""
+) -> tuple[Qrels, int, int]:
+    """Judgements (J,) per query, ascending passage id within one; of repeated ones the highest grade stays.
+
+    Also how many went, and how many of these said another grade.
+    """
     rank = np.empty(len(id_order), dtype=np.int64)
     rank[id_order] = np.arange(len(id_order))
     order = np.lexsort((-grades.astype(np.int16), rank[passages], queries))
     same = (np.diff(queries[order]) == 0) & (np.diff(passages[order]) == 0)
+    disputed = int((same & (np.diff(grades[order].astype(np.int16)) != 0)).sum())
     order = order[np.concatenate([[True], ~same])]
     indptr = np.concatenate([[0], np.cumsum(np.bincount(queries[order], minlength=count))]).astype(np.int64)
     chosen = None if extras is None else [extras[i] for i in order.tolist()]
     if chosen is not None and not any(chosen):
         chosen = None
-    return Qrels(indptr, passages[order].astype(np.int32), grades[order], extras=chosen), int(same.sum())
+    return Qrels(indptr, passages[order].astype(np.int32), grades[order], extras=chosen), int(same.sum()), disputed

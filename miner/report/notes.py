@@ -8,11 +8,15 @@ from typing import Any
 ENOUGH_RECALL = 0.97
 """Below this an approximate index hides so many hard candidates that the choice changes."""
 
+WHOLE_ROWS = ("n-tuple", "pylate")
+"""Formats that have no place for a row that ran short."""
+
 READING = {
     "rejected": "wrong rows, left out (see dataset/errors.jsonl in the run folder)",
     "queries_without_positive": "queries with judgements and no positive among them, left out",
     "queries_not_in_split": "queries without a judgement in what was read, left out",
     "repeated_judgements": "judgements that came more than once, of which the highest grade counts",
+    "contradictory_judgements": "of these, judgements with another grade",
     "queries_asked_elsewhere": "queries that are asked under other ids too, whose positives count as well",
 }
 
@@ -22,6 +26,7 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
     for name, sentence in READING.items():
         if count := report["reading"].get(name, 0):
             yield f"{sentence}: {count:,}"
+    yield from _missing(report)
     found = report["retrieval"]
     if (recall := found.get("recall")) is not None:
         nearest = min(found["depth"], found["distinct_passages"])
@@ -31,3 +36,13 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
     if count := report.get("not_deepened", 0):
         searched = f"the {found['depth']} candidates stored of it, and with these settings are searched to {found['max_depth']} when mined"
         yield f"queries that ran short within {searched}: {count:,}"
+
+
+def _missing(report: Mapping[str, Any]) -> Iterator[str]:
+    pairs, written, format_ = report["counts"]["pairs"], report["rows_written"], report["setup"]["output_format"]
+    if format_ in WHOLE_ROWS and written < pairs:
+        yield f"rows that ran short, which output format '{format_}' leaves out: {pairs - written:,} of {pairs:,}"
+    elif alone := round((report["coverage"]["none"] or 0) * pairs):
+        yield f"rows that found no negative: {alone:,} of {pairs:,}"
+    if not written:
+        yield "the training file is empty"

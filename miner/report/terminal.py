@@ -43,8 +43,8 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
         f"{full} of rows have all {wanted} negatives, {empty} have none; {short} queries ran short",
         f"{number(counts['judged'])} candidates judged: dropped by {dropped}; {number(counts['kept'])} kept",
         f"rank of a negative: median {middle}, 80 % between {low} and {high}",
-        f"mean margin {decimal(hardness['gap'])}; {percent(hardness['triplet_error'])} of negatives score above the positive"
-        + (f"; gradient mass {decimal(hardness['gradient_mass'])}" if hardness["gradient_mass"] is not None else ""),
+        f"mean margin under the bar {decimal(hardness['gap'])}; {percent(hardness['triplet_error'])} of negatives score above the positive"
+        + (f"; gradient mass of rows {decimal(hardness['gradient_mass'])}" if hardness["gradient_mass"] is not None else ""),
         f"{number(hubs['passages_used'])} passages used; the top 1 % of them fill {percent(hubs['top_percent_share'])}"
         + (f"; {number(hubs['passages_at_cap'])} reached the cap of {number(hubs['cap'])} uses" if "cap" in hubs else ""),
         f"{starved} queries starved under the strict rules, {suspicious} known positives look suspicious",

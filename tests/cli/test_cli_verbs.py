@@ -88,6 +88,24 @@ def test_a_row_that_was_skipped_is_told_though_the_run_is_quiet_and_goes_to_stdo
     Path(told).unlink()
 
 
+def test_an_empty_training_file_is_no_success(beir, tiny_model, tmp_path):
+    """The run is kept, says why, and the exit code tells a script; also when it is quiet."""
+    words = ["mine", "--data", beir, "--model", tiny_model, "--quiet", "--out"]
+    for name, flags, why in (
+        ("a", ["--filter", "min_score:score=0.999"], "found no negative: 12 of 12"),
+        ("b", ["--negatives", 500, "--output-format", "n-tuple"], "'n-tuple' leaves out: 12 of 12"),
+    ):
+        done = hardneg(*words, tmp_path / name, *flags)
+        assert (done.returncode, why in done.stderr) == (1, True), done.stderr
+        assert "the training file is empty" in json.loads((tmp_path / name / "report.json").read_text())["notes"]
+
+
+def test_what_is_no_run_is_wrong_input(tmp_path):
+    """3, as for any file that is not what it should be: 1 is for runs that have changed."""
+    for verb in (["verify"], ["report"], ["export", "--out", tmp_path / "x"]):
+        assert hardneg(verb[0], tmp_path, *verb[1:]).returncode == 3
+
+
 def test_force_replaces_runs_and_nothing_else(beir, tiny_model, tmp_path):
     """A name with a dot is a folder with a slash at its end; a file of the user's in a run folder is not removed."""
     words = ["mine", "--data", beir, "--model", tiny_model, "--quiet", "--force", "--out"]
@@ -115,6 +133,10 @@ def test_force_replaces_runs_and_nothing_else(beir, tiny_model, tmp_path):
         (["--data", "{beir}", "--model", "{model}", "--out", "{beir}", "--force"], 5, "something else is there"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x.txt"], 2, "or a slash at its end ('x.txt/')"),
         (["--data", "{beir}", "--model", "{model}", "--out", "-", "--json"], 2, "both want stdout"),
+        (["--data", "{beir}", "--model", "{model}", "--out", ""], 2, "--out is '': name a folder or a file"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "/", "--force"], 2, "--out is '/'"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "{beir}/corpus.jsonl", "--force"], 2, "corpus.jsonl is read by this run"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--threads", "100000"], 2, "threads is 100000"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--device", "banana"], 2, "there is no device 'banana'; there are: cpu"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--field", "word=text"], 2, "there is no field 'word'"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--kind", "csv"], 2, "--kind is one of"),
