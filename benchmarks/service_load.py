@@ -7,6 +7,7 @@ python benchmarks/service_load.py --data debian-en --model potion-base-8M --seco
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from service import Server, bodies, open_loop, serving, told
+from service import KEY, Server, bodies, open_loop, serving, told
 
 
 def main() -> None:
@@ -60,7 +61,7 @@ def measured(server: Server, given: argparse.Namespace, asked: list[dict[str, An
 
     result = {
         "alone": beside(server, lambda: told(open_loop(mine, given.rate, given.seconds))),
-        "closed": beside(server, lambda: closed(mine, 64, given.seconds)),
+        "closed": beside(server, lambda: closed(server, asked, 64, given.seconds)),
     }
     files = {
         name: server.upload(path.name, path.read_bytes())
@@ -77,14 +78,21 @@ def measured(server: Server, given: argparse.Namespace, asked: list[dict[str, An
     return result
 
 
-def closed(call: Any, connections: int, seconds: float) -> dict[str, Any]:
-    """So many clients, each of which asks again as soon as it was answered."""
+def closed(server: Server, asked: list[dict[str, Any]], connections: int, seconds: float) -> dict[str, Any]:
+    """So many clients, each with a connection that stays, each of which asks again as soon as it was answered."""
     found: list[tuple[int, float]] = []
+    sent = [json.dumps(body).encode() for body in asked]
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
     deadline = time.perf_counter() + seconds
 
     def client(number: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         while (begin := time.perf_counter()) < deadline:
-            found.append((call(number + len(found)), time.perf_counter() - begin))
+            number = (number + connections) % len(sent)
+            connection.request("POST", "/v1/mine", sent[number], headers)
+            answer = connection.getresponse()
+            answer.read()
+            found.append((answer.status, time.perf_counter() - begin))
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(connections)]
     for thread in threads:
