@@ -32,7 +32,7 @@ SPEED_SECONDS, PIECE_SECONDS = 1.0, 6.0
 LEAST = 64
 """Texts whose time says something."""
 
-FEWEST, MOST = 256, 20_000
+FEWEST, MOST = 96, 20_000
 """Texts of the piece."""
 
 SEARCHED = 16_384

@@ -54,9 +54,9 @@ def test_what_is_stored_costs_nothing(texts, stored):
     assert found["query"].texts == 150
 
 
-@pytest.mark.parametrize(("seconds", "size"), [(1.0, 256), (6 / 300, 300), (0.0, 450)])
+@pytest.mark.parametrize(("seconds", "size"), [(1.0, 96), (6 / 300, 300), (0.0, 450)])
 def test_a_piece_is_as_large_as_its_time(texts, seconds, size):
-    """Never less than 256 texts, never more than there are."""
+    """Never less than 96 texts, never more than there are."""
     assert pilot.size({"dense": {"passage": Speed(450, seconds)}}, texts) == size
 
 
