@@ -33,7 +33,7 @@ from miner.formats.files import sha256_of
 from miner.opening import open_vectors
 from miner.read import read
 from miner.target import Target, target
-from miner.types import Dataset, Progress, Vectors
+from miner.types import SAME, Dataset, Progress, Vectors
 from miner.verdicts import FILE as VERDICTS
 from miner.verdicts import keep_verdicts, read_verdicts
 
@@ -263,11 +263,17 @@ def _finished(place: Target) -> Run:
 
 
 def _adopt(dataset: Dataset, folder: Path) -> Dataset:
-    """The dataset's files in the run folder: hard links where the file system can, copies elsewhere."""
+    """The dataset in the run folder: hard links where the file system can, copies elsewhere; judgements changed in memory written anew."""
+    into, source = folder / "dataset", dataset.corpus.path.parent
     for name in passes.DATASET_FILES:
-        if (dataset.corpus.path.parent / name).exists():
-            _link(dataset.corpus.path.parent / name, folder / "dataset" / name)
-    return Dataset.open(folder / "dataset")
+        if (source / name).exists() and name != dataset.queries.path.name:
+            _link(source / name, into / name)
+    _link(dataset.queries.path, into / dataset.queries.path.name)
+    if not (into / "dataset.json").exists() or not Dataset.open(into).qrels.equals(dataset.qrels):
+        for name in ("qrels.arrow", SAME, "dataset.json"):
+            (into / name).unlink(missing_ok=True)  # linked: what the user's dataset lies in is not written to
+        dataset.save(into)
+    return Dataset.open(into)
 
 
 def _link(source: Path, target: Path) -> None:

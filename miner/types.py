@@ -168,6 +168,14 @@ class Qrels:
         group = int(self.same.group[query])
         return self.same.rows[int(self.same.indptr[group]) : int(self.same.indptr[group + 1])]
 
+    def equals(self, other: Qrels) -> bool:
+        """Whether both say the same of the same rows."""
+        arrays = [(getattr(self, name), getattr(other, name)) for name in ("indptr", "rows", "grades")]
+        same = [(self.same, other.same)] if self.same is not None and other.same is not None else []
+        arrays += [(getattr(a, name), getattr(b, name)) for a, b in same for name in ("group", "indptr", "rows")]
+        plain = [(each.min_grade, each.extras, each.same is None) for each in (self, other)]
+        return plain[0] == plain[1] and all(np.array_equal(a, b) for a, b in arrays)
+
     def over(self, rows: Rows) -> Qrels:
         """The same judgements in another corpus, where passage p has row `rows[p]`."""
         same = None if self.same is None else replace(self.same, rows=rows[self.same.rows])

@@ -1,5 +1,6 @@
 """A run folder is absent or complete, tells what made it, and can be chosen from again without the model."""
 
+import dataclasses
 import gc
 import json
 import tempfile
@@ -370,3 +371,16 @@ def test_an_export_says_what_mining_would_search_deeper(tmp_path):
     assert again.report["not_deepened"] == missing
     assert any(f"are searched to 40 when mined: {missing}" in note for note in again.report["notes"])
     assert not any("when mined" in note for run in (mined, same) for note in run.report["notes"])
+
+
+def test_judgements_changed_in_memory_count(tmp_path, tiny_model):
+    """A dataset with other judgements than its folder holds is mined as it is, and the folder stays as it was."""
+    dataset = small(tmp_path / "given")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "given").rglob("*") if path.is_file()}
+    rows = dataset.qrels.rows.copy()
+    rows[0] = next(row for row in range(len(dataset.corpus)) if row not in dataset.qrels.positives(0))
+    changed = dataclasses.replace(dataset, qrels=dataclasses.replace(dataset.qrels, rows=rows))
+    run = mine(changed, MiningConfig.of(model=str(tiny_model), depth=12, max_depth=12))
+    assert run.dataset.qrels.equals(changed.qrels)
+    assert not run.dataset.qrels.equals(dataset.qrels)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "given").rglob("*") if path.is_file()} == before

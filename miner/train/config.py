@@ -39,7 +39,7 @@ class TrainConfig(BaseModel):
     steps: Annotated[int, Field(ge=1)] | None = Field(None, description="optimiser steps; default: as `epochs` says")
     epochs: float = Field(1.0, gt=0, description="passes over the rows, where steps is not given")
     learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        (), description="the peak rate; several are all tried, and dev chooses; default: 2e-5, or 0.01 for a static model"
+        (), description="the peak rate; several are all tried, and dev chooses; default: 2e-5, or 0.1 for a static model"
     )
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
     schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="how the rate falls afterwards")

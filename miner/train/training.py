@@ -32,7 +32,7 @@ from miner.types import Dataset, Progress
 
 log = logging.getLogger(__name__)
 
-STATIC_RATE, TRANSFORMER_RATE = 0.01, 2e-5
+STATIC_RATE, TRANSFORMER_RATE = 0.1, 2e-5
 
 
 @dataclass(frozen=True)

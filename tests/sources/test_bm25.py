@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,8 @@ from miner.read import read, read_inline
 from miner.sources import BM25, postings
 from miner.sources.words import terms
 
-DATA = Path("/tmp/data")
+DATA = Path(os.environ.get("HARDNEG_TEST_DATA", "no-data-sets"))
+"""A folder of data sets, where one is at hand."""
 
 
 def plain(passages: list[str], query: str, k1: float, b: float) -> list[float]:
