@@ -127,7 +127,8 @@ def test_sixty_payloads_run_nowhere(tab, hostile):
     assert len(set(PAYLOADS)) >= 60
     steps = [f"/jobs/{hostile}/review?at={place}" for place in range(len(PAYLOADS))]
     for path in ["/", f"/jobs/{hostile}", *steps]:
-        assert tab.goto(path).status == 200, path
+        answer = tab.goto(path) or tab.reload()  # no answer where the browser takes it for the page that it shows
+        assert answer.status == 200, path
         assert tab.evaluate("window.seen") == [], path
     for payload in PAYLOADS[::6]:
         tab.goto(
