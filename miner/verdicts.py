@@ -54,6 +54,10 @@ def read_verdicts(paths: Iterable[str | Path]) -> list[Verdict]:
 
     JSONL, JSON, Parquet …, as any rows; other columns are left alone. InputError names file and line.
     """
+    paths = list(paths)
+    for path in paths:
+        if str(path) != "-" and not Path(path).exists():
+            raise InputError(f"there is no file {path}, which was to hold verdicts")
     return last_words(verdict_of(row.values, row.where) for path in paths for row in placed_rows(path))
 
 

@@ -84,7 +84,8 @@ MAY = {
     "miner.significance": {"miner.noise"},
     "miner.evaluation": NOUNS | {f"miner.{name}" for name in ("config", "encode", "read", "significance", "sources")},
     "miner.compat": NOUNS | {"miner.encode", "miner.filters", "miner.indexes", "miner.pipeline", "miner.sources.scoring"},
-    "miner.train": LOW | {f"miner.{name}" for name in ("choices", "config", "encode", "evaluation", "formats", "hiding", "read", "run")},
+    "miner.train": LOW
+    | {f"miner.{name}" for name in ("choices", "config", "encode", "evaluation", "formats", "hiding", "read", "run", "verdicts")},
     "miner.chance": {"miner.noise"},
     "miner.grid": NOUNS | {"miner.config", "miner.filters"},
     "miner.sweep": NOUNS

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from miner.report import Tally, summary_lines, table
+from miner.report import Tally, notes, summary_lines, table
 from miner.report.spread import spread
 from miner.types import TEXTS_SCHEMA, Candidates, Dataset, Negatives, Qrels, Texts
 
@@ -221,3 +221,20 @@ def test_the_terminal_shows_every_filter_with_its_count(dataset):
 def test_equal_scores_have_a_histogram(dataset):
     for value in (0.0, 1.0, -1e30, 1e-40):
         assert sum(spread(np.full(5, value, np.float32))["histogram"]["counts"]) == 5
+
+
+def test_notes_say_what_was_left_out_and_what_an_index_misses(dataset):
+    """Nothing where all is well; a sentence with its count for everything else, shown in the terminal."""
+    made = {**report(dataset, 1), "rows_written": 5, "reading": {"rejected": 0}, "retrieval": {"recall": None}}
+    made["setup"] = {**made["setup"], "output_format": "labeled-pair"}
+    made["coverage"] = {**made["coverage"], "none": 0.0}
+    assert list(notes(made)) == []
+    made |= {"reading": {"rejected": 3}, "retrieval": {"recall": 0.5, "index": "IVF4,Flat", "depth": 200, "distinct_passages": 40}}
+    told = list(notes(made))
+    assert told[0] == "wrong rows, left out (see dataset/errors.jsonl in the run folder): 3"
+    assert told[1].startswith("index IVF4,Flat finds 50.0 % of the 40 nearest, measured on a sample; below 97 %")
+    made["retrieval"]["recall"] = 0.99
+    assert list(notes(made))[1] == "index IVF4,Flat finds 99.0 % of the 40 nearest, measured on a sample"
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(table({**made, "notes": told}))
+    assert told[0] in console.export_text()

@@ -9,6 +9,7 @@ from test_run import COLUMNS, small
 
 from miner import pipeline
 from miner.candidates import CandidateWriter, blocks
+from miner.cli.main import EXIT_CODES
 from miner.config import MiningConfig
 from miner.errors import ConfigError, HardnegError, StorageError
 from miner.run import mine
@@ -98,7 +99,9 @@ def test_one_process_at_a_time(begin, tmp_path):
     begin(1)
     with (tmp_path / ".out.part" / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "another process is making a run there" in str(begin(99)[0])
+        refused = begin(99)[0]
+        assert "another process is making a run there" in str(refused)
+        assert next(code for kind, code in EXIT_CODES.items() if isinstance(refused, kind)) == 75
     assert begin(99)[0].differences() == []
 
 

@@ -81,12 +81,7 @@ def _block(
             array[place, : len(columns)] = source
         made.anchors[key] = seen.anchor(columns)
     rows, scores, ranks, tiers = taken
-    found = {
-        name.removeprefix("rank:"): np.where(rows >= 0, np.take_along_axis(each, np.maximum(ranks - 1, 0), axis=1), 0)
-        for name, each in choice.anchors.evidence.items()
-        if name.startswith("rank:")
-    } or {next(iter(mining.active_sources)): ranks}
-    return Negatives(negatives.queries, negatives.positives, negatives.positive_scores, rows, scores, ranks, tiers, found)
+    return Negatives(negatives.queries, negatives.positives, negatives.positive_scores, rows, scores, ranks, tiers)
 
 
 def _judge_old(seen: _Seen, key: Key, book: Notebook, last: dict[Key, Anchor], made: Round) -> list[int]:

@@ -37,6 +37,7 @@ from miner.train.negatives import Anchor, Key, assemble
 from miner.train.notebook import Notebook
 from miner.train.training import train
 from miner.types import Dataset, Progress
+from miner.verdicts import read_verdicts
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ def loop(
         raise ConfigError("verdicts are heard again in every round: name a file, not '-'")
     parts = {"data": data, "training": training, "mining": mining, "loop": rules}
     identity = {name: part.model_dump(mode="json") for name, part in parts.items()}
+    read_verdicts(data.verdicts)  # a wrong one shows now, not in the first round
     identity["verdicts"] = {name: sha256_of(name) for name in data.verdicts}
     _begin(folder, identity, resume=resume, force=force)
     dataset = _dataset(folder, data, mining, rules)

@@ -133,6 +133,7 @@ def test_force_replaces_runs_and_nothing_else(beir, tiny_model, tmp_path):
         (["--data", "{beir}", "--model", "{model}", "--out", "{beir}", "--force"], 5, "something else is there"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x.txt"], 2, "or a slash at its end ('x.txt/')"),
         (["--data", "{beir}", "--model", "{model}", "--out", "-", "--json"], 2, "both want stdout"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--verdicts", "none.jsonl"], 3, "no file none.jsonl, which was to hold"),
         (["--data", "{beir}", "--model", "{model}", "--out", ""], 2, "--out is '': name a folder or a file"),
         (["--data", "{beir}", "--model", "{model}", "--out", "/", "--force"], 2, "--out is '/'"),
         (["--data", "{beir}", "--model", "{model}", "--out", "{beir}/corpus.jsonl", "--force"], 2, "corpus.jsonl is read by this run"),

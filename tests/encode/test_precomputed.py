@@ -77,6 +77,13 @@ def test_a_vector_that_is_not_finite_is_named(tmp_path, dataset, value):
     assert vectors.vectors(dataset.corpus, [dataset.corpus.ids(range(5)).index("a")], "passage").shape == (1, 3)
 
 
+def test_vectors_whose_products_are_no_numbers_are_refused(tmp_path, dataset):
+    """Finite, and too long: their scores would be infinite."""
+    vectors = opened(tmp_path, np.full((5, 3), 1e30, dtype=np.float32))
+    with pytest.raises(InputError, match=r"a component is 1e\+30; above 1e\+15 products are no numbers any more"):
+        vectors.vectors(dataset.corpus, [dataset.corpus.ids(range(5)).index("a")], "passage")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -84,6 +91,7 @@ def test_a_vector_that_is_not_finite_is_named(tmp_path, dataset, value):
         ({"matrix": np.zeros(5, dtype=np.float32)}, r"holds float32 of shape \(5,\); a matrix of floats \(n, D\) is wanted"),
         ({"matrix": np.zeros((5, 3), dtype=np.int32)}, r"holds int32 of shape \(5, 3\)"),
         ({"matrix": np.zeros((0, 3), dtype=np.float32), "ids": []}, r"of shape \(0, 3\)"),
+        ({"matrix": np.zeros((5, 0), dtype=np.float32), "queries": np.zeros((1, 0), dtype=np.float32)}, r"of shape \(\d, 0\)"),
         ({"queries": np.zeros((1, 4), dtype=np.float32)}, "query vectors have 4 dims, passage vectors 3"),
     ],
 )
