@@ -1,4 +1,4 @@
-"""The BLAS kernel is named only where it is known to be right: an Intel processor with the flags, nothing set, FAISS not loaded."""
+"""The BLAS kernel is named only where it is known to be right: a processor with the flags, nothing set, FAISS not loaded."""
 
 import sys
 
@@ -23,19 +23,13 @@ def cpuinfo(folder, vendor, flags):
 
 
 @pytest.mark.parametrize(
-    ("vendor", "flags", "kernel"),
-    [
-        ("GenuineIntel", AVX512, "SkylakeX"),
-        ("GenuineIntel", AVX512.replace(" avx512vl", ""), "Haswell"),
-        ("GenuineIntel", AVX2, "Haswell"),
-        ("GenuineIntel", "fpu avx2", None),
-        ("AuthenticAMD", AVX512, None),
-        ("AuthenticAMD", AVX2, None),
-    ],
+    ("flags", "kernel"),
+    [(AVX512, "SkylakeX"), (AVX512.replace(" avx512vl", ""), "Haswell"), (AVX2, "Haswell"), ("fpu avx2", None)],
 )
+@pytest.mark.parametrize("vendor", ["GenuineIntel", "AuthenticAMD"])
 @pytest.mark.usefixtures("unloaded")
 def test_the_kernel_follows_the_flags(tmp_path, vendor, flags, kernel):
-    """AMD is left alone: its families are known."""
+    """Whoever made the processor."""
     environ = {}
     assert tune_blas(environ, cpuinfo(tmp_path, vendor, flags)) == kernel
     assert environ == ({"OPENBLAS_CORETYPE": kernel} if kernel else {})
