@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from miner.errors import ConfigError
-from miner.evidence import ALWAYS, EVIDENCE, FROM_VECTORS, TABLES
+from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
 from miner.filters import DEFAULTS, FILTERS
+from miner.filters.consensus import Consensus
 from miner.formats import FORMATS
 from miner.presets import expanded
 from miner.registry import Spec, build, resolved
@@ -139,6 +140,7 @@ class MiningConfig(BaseModel):
             if getattr(self, f"{side}_prompt") is not None and getattr(self, f"{side}_prompt_name") is not None:
                 raise ConfigError(f"give {side}_prompt or {side}_prompt_name, not both")
         self._check_vectors()
+        self._check_sources()
         if self.negatives > self.deepest:
             raise ConfigError(f"negatives is {self.negatives}, more than the {self.deepest} candidates that are retrieved at most")
         if self.false_negatives == "adopt" and self.anchor == "own" and self.hub_cap is not None:
@@ -180,6 +182,18 @@ class MiningConfig(BaseModel):
                     f"{who} compares vectors ({name}), and source '{next(iter(self.active_sources))}' has none: "
                     f"leave it out ({name}:off for a filter), or add the source dense"
                 )
+
+    def _check_sources(self) -> None:
+        """ConfigError when something compares sources and there is one only, or counts more of them than there are."""
+        for name, who in self.needed.items():
+            if name in FROM_SOURCES and len(self.sources) == 1:
+                raise ConfigError(
+                    f"{who} compares sources, and there is one only, {next(iter(self.active_sources))}: "
+                    "leave it out, or mine with a second one, such as bm25"
+                )
+        rule = self.active_filters.get("consensus")
+        if isinstance(rule, Consensus) and (rule.sources or 1) > len(self.sources):
+            raise ConfigError(f"filter 'consensus' wants sources from 1 to {len(self.sources)}, as many as there are, got {rule.sources}")
 
     @property
     def _encodes(self) -> bool:

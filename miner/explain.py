@@ -169,6 +169,8 @@ def _candidates(
 def _why(score: Any, evidence: Told, name: str, rule: Filter, ceilings: Told) -> str:
     """The numbers that a rule looked at: its evidence where there is any, and the ceiling it set."""
     told = [f"{need} {evidence[need]}" for need in rule.needs if evidence.get(need) and need != name]
+    by_source = [one for one in evidence if ":" in one and one.partition(":")[0] in rule.needs]
+    told += [f"{one} {evidence[one]}" for one in by_source if evidence[one] is not None]
     if name in ceilings:
         told.append(f"{score:.4f} > {ceilings[name]:.4f}")
     return ", ".join(told)

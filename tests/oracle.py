@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 import xxhash
+from oracle_sources import disagreement, elsewhere, pooled, suspected
 
 from miner.config import MiningConfig
 from miner.sources.scoring import pair_scores
@@ -37,6 +39,8 @@ class World:
     """What another split says: by query id, its text and its grades."""
     verdicts: dict[tuple[str, str], str] = field(default_factory=dict)
     """What somebody has said of a query and a passage, by their ids."""
+    sources: dict[str, Callable[[str, str], float]] = field(default_factory=dict)
+    """Where several sources search: each one's score of a query and a passage, by their ids, in the order of the config."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,9 @@ class Candidate:
     contained: float
     near_text: int
     sibling: float
+    by_first: bool
+    others: tuple[float, ...]
+    gaps: tuple[float, ...]
     verdict: str | None = None
 
 
@@ -77,13 +84,13 @@ def mine(world: World, config: MiningConfig) -> list[Row]:
     known = sorted(score(world, query, passage) for query in world.queries for passage in positives[query])
     rows, preferred = [], []
     for query in by_id(world.queries):
-        everything = ranked(world, query, relevant(world, query, config.min_grade), config.min_grade)
         groups = [[one] for one in positives[query]] if config.anchor == "own" else [positives[query]]
         bars = [min(score(world, query, one) for one in group) for group in groups]
-        seen = everything[: config.depth]
+        asked = (world, query, relevant(world, query, config.min_grade), config.min_grade)
+        seen = ranked(*asked, config.depth, config.rrf_k)
         short = any(judge(seen, config.active_filters, bar, config, known).count(None) < config.negatives for bar in bars)
         if short and config.ladder >= 1:
-            seen = everything[: max(config.depth, config.max_depth)]
+            seen = ranked(*asked, max(config.depth, config.max_depth), config.rrf_k)
         seen = [replace(candidate, verdict=said_of(world, query, candidate.id)) for candidate in seen]
         if config.false_negatives == "adopt":
             adopted = [c for c in seen if c.verdict == "false_negative" and not c.known]
@@ -148,16 +155,20 @@ def by_id(ids):
     return sorted(ids, key=lambda text: text.encode())
 
 
-def ranked(world: World, query: str, positives: list[str], min_grade: int) -> list[Candidate]:
-    """All distinct passages, best first, ties by id; of passages with the same text the one with the smallest id."""
+def ranked(world: World, query: str, positives: list[str], min_grade: int, depth: int = 10**9, k: int = 60) -> list[Candidate]:
+    """`depth` distinct passages, best first, ties by id; of passages with the same text the one with the smallest id."""
     stands_for: dict[str, str] = {}
     for passage in by_id(world.passages):
         stands_for.setdefault(world.passages[passage], passage)
-    scored = [(score(world, query, passage), passage) for passage in by_id(stands_for.values())]
+    distinct = by_id(stands_for.values())
+    pool, first = pooled(world.sources, query, distinct, depth, k) if world.sources else (distinct, distinct)
+    own = [name for name, grade in world.grades[query].items() if grade >= min_grade]
+    scored = [(score(world, query, passage), passage) for passage in by_id(pool)]
     scored.sort(key=lambda pair: -pair[0])
     found: list[Candidate] = []
     seen: set[str] = set()
-    for rank, (value, passage) in enumerate(scored, 1):
+    for rank, (value, passage) in enumerate(scored[:depth], 1):
+        others, gaps = elsewhere(world.sources, query, passage, own)
         text, plain = world.passages[passage], normalise(world.passages[passage])
         found.append(
             Candidate(
@@ -178,6 +189,9 @@ def ranked(world: World, query: str, positives: list[str], min_grade: int) -> li
                 sibling=max(
                     [closeness(world, query, other) for other in world.queries if asks(world, other, text, min_grade, query)] or [math.nan]
                 ),
+                by_first=passage in first,
+                others=others,
+                gaps=gaps,
             )
         )
         seen.add(plain)
@@ -255,7 +269,9 @@ def vector(world: World, side: str, text: str) -> np.ndarray:
 
 @lru_cache(100_000)
 def score(world: World, query: str, passage: str) -> float:
-    """One pair."""
+    """One pair, as the source that judges scores it."""
+    if world.sources:
+        return next(iter(world.sources.values()))(query, passage)
     left, right = vector(world, "query", world.queries[query]), vector(world, "passage", world.passages[passage])
     return float(pair_scores(left, right, np.array([[0]]), world.similarity)[0, 0])
 
@@ -278,7 +294,7 @@ def angle(world: World, one: np.ndarray, other: np.ndarray) -> np.float32:
 # ---------------------------------------------------------------- what is judged
 
 
-GUESSES = {"group", "containment", "near_text", "near_positive", "nearest", "duplicate_question", "margin", "percentile"}
+GUESSES = {"group", "containment", "near_text", "near_positive", "nearest", "duplicate_question", "margin", "percentile", "consensus"}
 """Rules that infer relevance: what was judged non-relevant is exempt from them."""
 
 
@@ -287,6 +303,7 @@ def judge(candidates: list[Candidate], rules: dict, bar: float, config: MiningCo
     counted = dict.fromkeys(rules, 0)
     reasons = []
     ceilings = {
+        "bar": bar,
         "margin": ceiling_of(rules["margin"], candidates, bar, config.depth) if "margin" in rules and candidates else math.inf,
         "percentile": among_positives(rules["percentile"], bar, known) if "percentile" in rules else math.inf,
         "nearest": nearest_of(rules["nearest"], candidates) if "nearest" in rules else math.inf,
@@ -306,7 +323,8 @@ def judge(candidates: list[Candidate], rules: dict, bar: float, config: MiningCo
 def ceiling_of(margin, candidates: list[Candidate], bar: float, depth: int) -> float:
     """The highest score a negative may have: under the bar, and well under it where the bar stands out from the background."""
     under_bar = bar - abs(bar) * margin.relative - margin.absolute
-    height = max(bar - candidates[:depth][-1].score, 0.0)
+    found = [candidate.score for candidate in candidates[:depth] if candidate.by_first]
+    height = max(bar - found[-1], 0.0) if found else 0.0
     return min(under_bar, bar - margin.background * height) if margin.background else under_bar
 
 
@@ -342,6 +360,7 @@ def drops(name: str, rule, candidate: Candidate, ceilings: dict[str, float], pla
         "duplicate_question": lambda: candidate.sibling >= np.float32(rule.cosine),
         "margin": lambda: candidate.score > ceilings["margin"],
         "percentile": lambda: candidate.score > ceilings["percentile"],
+        "consensus": lambda: suspected(rule, candidate.score, ceilings["bar"], candidate.gaps),
         "max_score": lambda: candidate.score > rule.score,
         "min_score": lambda: candidate.score < rule.score,
     }[name]()
@@ -385,6 +404,7 @@ def rules_of(tier: int, config: MiningConfig, corpus: int) -> dict:
     if tier >= 3:
         rules.pop("margin", None)
         rules.pop("percentile", None)
+        rules.pop("consensus", None)
     if tier == 3:
         skip = min(30, corpus // 10)
         rules = {"ranks*": Window(skip, skip + 180), **rules}
@@ -410,6 +430,8 @@ def priorities(world: World, config: MiningConfig, query: str, kept: list[Candid
         return {candidate.id: candidate.score / sampler.temperature + gumbel[candidate.id] for candidate in kept}
     if name == "ambiguous":
         return {**late, **ambiguous(sampler, first, bar, gumbel)}
+    if name == "disagreement":
+        return {**late, **disagreement(first)}
     return in_bins(sampler, kept, drawn) if name == "stratified" else {**late, **one_by_one(world, sampler, first)}
 
 

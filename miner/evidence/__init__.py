@@ -37,3 +37,6 @@ FROM_TEXTS = frozenset({"group", "containment", "near_text"})
 
 FROM_VECTORS = frozenset({"near_positive", "duplicate_question", *TABLES})
 """Evidence that compares vectors: there is none of it where no source has any."""
+
+FROM_SOURCES = frozenset({"gap", "score"})
+"""What a search by several sources tells by itself, one column for each but the first: `gap:bm25`, `score:bm25`."""

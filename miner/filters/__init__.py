@@ -1,5 +1,6 @@
 """Filters: which candidates may be negatives. They run in this order, from identity to score; the first that drops names the reason."""
 
+from miner.filters.consensus import Consensus
 from miner.filters.copies import Containment, DuplicateQuestion, Group, NearText, PartlyRelevant
 from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
 from miner.filters.nearest import Nearest
@@ -23,6 +24,7 @@ FILTERS: dict[str, type[Filter]] = {
     "duplicate_question": DuplicateQuestion,
     "margin": Margin,
     "percentile": Percentile,
+    "consensus": Consensus,
     "max_score": MaxScore,
     "min_score": MinScore,
     "ranks": Ranks,
@@ -30,5 +32,5 @@ FILTERS: dict[str, type[Filter]] = {
 
 DEFAULTS = ("known_positive", "self_match", "same_text", "group", "near_positive:cosine=0.9", "margin:relative=0.05,background=0.3")
 
-CEILINGS = (Margin, Percentile)
+CEILINGS = (Margin, Percentile, Consensus)
 """What the third rung of the ladder does without."""

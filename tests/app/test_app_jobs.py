@@ -78,6 +78,21 @@ def test_the_same_bytes_as_the_command_line(client, mined, texts, model, tmp_pat
     assert content(client, mined, "report_page").lower().startswith(b"<!doctype html>")
 
 
+def test_several_sources_are_asked(client, inputs, texts, model, tmp_path):
+    """Consensus in a job's config: the bytes of the command line; over stored evidence too; and of one source it is refused."""
+    config = {"sources": ["dense", "bm25"], "filters": ["consensus:margin=0.2"]}
+    job = done(client, submit(client, {"kind": "mine", "inputs": inputs, "config": config}).json())
+    assert job["state"] == "succeeded", job
+    command_line(tmp_path, texts, model, "--source", "dense", "--source", "bm25", "--filter", "consensus:margin=0.2", "--out", "run")
+    assert content(client, job) == (tmp_path / "run" / "triplets.jsonl").read_bytes()
+    chosen = done(client, submit(client, {"kind": "export", "job": job["id"], "config": {"filters": ["consensus:sources=2"]}}).json())
+    assert chosen["state"] == "succeeded", chosen
+    assert "consensus" in orjson.loads(content(client, chosen, "report"))["counts"]["dropped"]
+    alone = submit(client, {"kind": "mine", "inputs": inputs, "config": {"filters": ["consensus"]}})
+    assert alone.status_code == 422
+    assert "compares sources, and there is one only, dense" in alone.text
+
+
 @pytest.mark.parametrize("kind", ["jsonl.gz", "jsonl.zst", "parquet"])
 def test_exports_in_every_kind_of_file(kind, client, mined):
     """Chosen again with another config; the rows are the same whatever they are written as."""

@@ -52,6 +52,23 @@ def test_mine_export_report_verify(beir, tiny_model, tmp_path):
     assert "triplets.jsonl has changed" in spoilt.stderr
 
 
+def test_several_sources_are_asked(beir, tiny_model, tmp_path):
+    """Consensus from the command line, again over stored evidence, in words, and of a run with one source not at all."""
+    two, one = ("--source", "dense", "--source", "bm25"), tmp_path / "one"
+    data, alone = ("--data", beir, "--model", tiny_model), ("--filter", "margin:off", "--filter", "near_positive:off")
+    mined = hardneg("mine", *data, *two, *alone, "--filter", "consensus:margin=0.6", "--out", tmp_path / "run", "--json")
+    assert mined.returncode == 0, mined.stderr
+    assert (dropped := json.loads(mined.stdout)["report"]["counts"]["dropped"])["consensus"] > 0
+    again = hardneg("export", tmp_path / "run", "--filter", "consensus:sources=2", "--out", tmp_path / "again", "--json")
+    assert 0 < json.loads(again.stdout)["report"]["counts"]["dropped"]["consensus"] < dropped["consensus"]
+    told = [json.loads(hardneg("explain", tmp_path / "run", f"q{i}", "--json").stdout)["anchors"][0]["candidates"] for i in range(3)]
+    assert any("gap:bm25" in each["why"] for row in told for each in row if each["dropped_by"] == "consensus")
+    assert hardneg("mine", *data, "--out", one).returncode == 0
+    refused = hardneg("export", one, "--filter", "consensus", "--out", tmp_path / "no")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "filter 'consensus' compares sources, and there is one only, dense" in refused.stderr
+
+
 def test_a_manifest_is_a_config(beir, tiny_model, tmp_path):
     """Mining again from the manifest gives the same bytes."""
     assert (

@@ -45,14 +45,14 @@ def test_near_positive_drops_at_the_threshold():
 def test_every_filter_answers_yes_or_no_and_changes_nothing(name):
     """Shape (B, K), booleans; the candidates are as they were; the evidence it needs exists."""
     zeros = [0] * 6
-    found = candidates(**dict.fromkeys([*EVIDENCE, "verdict"], zeros))
+    found = candidates(**dict.fromkeys([*EVIDENCE, "verdict", "gap:bm25"], zeros))
     found = replace(found, shared={"population": np.array([0.1, 0.5], dtype=np.float32)})
     before = found.scores.copy()
     rule = build("filter", FILTERS, Spec.parse(f"{name}:score=0.5" if name in ("max_score", "min_score") else name))
     answer = rule(found)
     assert answer.shape == (1, 6)
     assert answer.dtype == bool
-    assert set(rule.needs) <= {*found.evidence, *found.shared}
+    assert set(rule.needs) <= {*(told.partition(":")[0] for told in found.evidence), *found.shared}
     assert isinstance(rule.guesses, bool)
     assert np.array_equal(found.scores, before)
 

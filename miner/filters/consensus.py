@@ -1,0 +1,50 @@
+"""What several sources put near the positive or above it is probably relevant: they are wrong for different reasons.
+
+Scores of two sources cannot be compared, so that each is held against its own ceiling: a share under what the query's weakest positive
+scores there. No knob has a scale, and a source whose positive scores 0 (BM25: no word in common) does not vote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from miner.errors import ConfigError
+from miner.types import Bools, Candidates, Floats
+
+GAP = "gap:"
+"""Evidence of each source but the first: (weakest positive - score) / |weakest positive| in that source's scores."""
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """Drop what at least `sources` of the sources score above their ceiling, bar - |bar| * margin; default: half of them, rounded up.
+
+    The first source goes by the anchor's bar, the others by the query's weakest known positive; equality is kept. sources=1 is the
+    strictest: one suspicion is enough, which with two sources is the default.
+    """
+
+    margin: float = 0.05
+    sources: int | None = None
+    needs: ClassVar[tuple[str, ...]] = ("gap",)
+    guesses: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.margin >= 1 or (self.sources is not None and self.sources < 1):
+            raise ConfigError(f"filter 'consensus' wants margin < 1 and sources >= 1, got margin={self.margin}, sources={self.sources}")
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        gaps = [_own(candidates), *(values for name, values in candidates.evidence.items() if name.startswith(GAP))]
+        votes = np.sum([gap < np.float32(self.margin) for gap in gaps], axis=0)
+        keep: Bools = votes < (self.sources or (len(gaps) + 1) // 2)
+        return keep
+
+
+def _own(candidates: Candidates) -> Floats:
+    """Shape (B, K): the same share in the first source's scores, NaN where the bar is unknown or 0."""
+    bar = candidates.bar.astype(np.float64)[:, None]
+    gap: Floats = ((bar - candidates.scores.astype(np.float64)) / np.where(bar == 0, np.nan, np.abs(bar))).astype(np.float32)
+    return gap
