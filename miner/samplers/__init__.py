@@ -1,6 +1,7 @@
 """Samplers: which of the candidates that were kept become negatives. Each returns a priority; the M highest kept are taken."""
 
 from miner.samplers.ambiguous import Ambiguous
+from miner.samplers.disagreement import Disagreement
 from miner.samplers.diverse import Diverse
 from miner.samplers.softmax import Softmax
 from miner.samplers.stratified import Stratified
@@ -15,4 +16,5 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "ambiguous": Ambiguous,
     "stratified": Stratified,
     "diverse": Diverse,
+    "disagreement": Disagreement,
 }
