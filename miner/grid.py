@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 from miner.config import MiningConfig
 from miner.errors import ConfigError
 from miner.filters import FILTERS
+from miner.registry import Spec
 
 DEFAULT = ("margin:relative=0,0.05,0.1", "margin:background=0,0.3,0.5", "near_positive:cosine=off,0.9,0.8")
 MOST = 256
@@ -45,7 +45,7 @@ class Setting:
 
 
 def settings(base: MiningConfig, grid: Sequence[str] = ()) -> list[Setting]:
-    """The grid's settings, the last axis fastest, and before them `base` where it is none of them. No grid: the default one.
+    """The grid's settings, the last axis fastest, each once, and before them `base` where it is none of them. No grid: the default one.
 
     ConfigError for what is no axis, and for more than 256 settings.
     """
@@ -58,10 +58,12 @@ def settings(base: MiningConfig, grid: Sequence[str] = ()) -> list[Setting]:
         count *= len(axis.values)
     if count > MOST:
         raise ConfigError(f"--grid asks for {count:,} settings; {MOST} are the most at once")
-    points = [_setting(base, axes, values) for values in product(*(axis.values for axis in axes))]
-    if any(point.config == base for point in points):
-        return points
-    return [Setting({axis.title: _value(base, axis) for axis in axes}, (), base), *points]
+    points: dict[MiningConfig, Setting] = {}
+    for values in product(*(axis.values for axis in axes)):
+        point = _setting(base, axes, values)
+        points.setdefault(point.config, point)  # a filter that is off is off whatever its other knobs are
+    own = [] if base in points else [Setting({axis.title: _value(base, axis) for axis in axes}, (), base)]
+    return [*own, *points.values()]
 
 
 def parse(text: str) -> Iterator[Axis]:
@@ -95,8 +97,12 @@ def _setting(base: MiningConfig, axes: Sequence[Axis], values: tuple[str, ...]) 
             fields[axis.name] = value
     specs = [f"{name}:{'off' if 'off' in told else ','.join(told)}" for name, told in knobs.items()]
     flags = (*(f"--filter {spec}" for spec in specs), *(f"--{name} {value}" for name, value in fields.items()))
-    changed: dict[str, Any] = {**base.model_dump(), **fields, "filters": (*base.filters, *specs)}
-    return Setting(dict(zip((axis.title for axis in axes), values, strict=True)), flags, MiningConfig.of(**changed))
+    changed = MiningConfig.of(**{**base.model_dump(), **fields, "filters": (*base.filters, *specs)})
+    named = {spec.partition(":")[0] for spec in base.filters}
+    # What is switched off here and was never on stays unnamed, as in `base`: one setting has one config.
+    kept = tuple(spec for spec in changed.filters if spec.partition(":")[0] in named or not Spec.parse(spec).off)
+    config = MiningConfig.of(**{**changed.model_dump(), "filters": kept})
+    return Setting(dict(zip((axis.title for axis in axes), values, strict=True)), flags, config)
 
 
 def _value(base: MiningConfig, axis: Axis) -> str:

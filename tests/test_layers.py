@@ -87,7 +87,7 @@ MAY = {
     "miner.train": LOW
     | {f"miner.{name}" for name in ("choices", "config", "encode", "evaluation", "formats", "hiding", "read", "run", "verdicts")},
     "miner.chance": {"miner.noise"},
-    "miner.grid": NOUNS | {"miner.config", "miner.filters"},
+    "miner.grid": NOUNS | {"miner.config", "miner.filters", "miner.registry"},
     "miner.sweep": NOUNS
     | {
         f"miner.{name}"

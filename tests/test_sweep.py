@@ -106,6 +106,20 @@ def test_a_base_outside_the_grid_comes_first():
     ]
 
 
+@pytest.mark.parametrize("given_", [{}, {"filters": ("containment:off",)}, {"preset": "safe", "filters": ("containment:off",)}])
+def test_a_filter_that_is_off_is_one_setting(given_):
+    """Off by default, by name, or against a preset: what the grid calls off is the run's own setting; with two knobs off is still one."""
+    base = MiningConfig.of(**given_)
+    points = grid.settings(base, ("containment:overlap=off,0.5",))
+    assert [(point.values, point.config == base) for point in points] == [
+        ({"containment:overlap": "off"}, True),
+        ({"containment:overlap": "0.5"}, False),
+    ]
+    assert points[0].flags == ("--filter containment:off",)
+    both = grid.settings(base, ("margin:relative=off,0", "margin:background=off,0"))
+    assert [tuple(point.values.values()) for point in both if point.config != base] == [("off", "off"), ("0", "0")]
+
+
 @pytest.mark.parametrize(
     ("axes", "said"),
     [
