@@ -14,6 +14,7 @@ from starlette.requests import Request
 from app.errors import NotJson, TooLarge, WrongFields, WrongMedia
 from app.schemas import MineRequest, check_limits
 from app.settings import Settings
+from miner.repeats import key_fault
 
 POINTER_CHARS = 100
 Shape = TypeVar("Shape")
@@ -31,9 +32,12 @@ async def json_body(request: Request) -> Any:
     """The decoded body of a request. NotJson, WrongMedia or TooLarge say what is wrong."""
     body = await _whole(request, "application/json")
     try:
-        return orjson.loads(body)
+        loaded = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise NotJson(f"the body is not JSON: {error.msg}") from None
+    if isinstance(loaded, dict) and (fault := key_fault(body, loaded)):
+        raise NotJson(f"the body is no clear JSON: {fault}")
+    return loaded
 
 
 async def lines_body(request: Request) -> bytes:

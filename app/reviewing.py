@@ -17,6 +17,7 @@ from app.errors import Moved, TooLarge, WrongFields
 from app.reviews import Review, verdict_file
 from app.schemas import STRICT, time_of
 from miner.errors import InputError
+from miner.repeats import key_fault
 from miner.verdicts import MOST_CHARS, VERDICTS, Verdict, verdict_of
 
 LINES = "application/x-ndjson"
@@ -132,4 +133,6 @@ def _row(line: bytes, place: int) -> dict[str, Any]:
         raise InputError(f"this is not JSON: {error.msg}", f"line {place}") from None
     if not isinstance(row, dict):
         raise InputError("this is not a JSON object", f"line {place}")
+    if fault := key_fault(line, row):
+        raise InputError(fault, f"line {place}")
     return row

@@ -18,17 +18,18 @@ MAY = {
     "miner.noise": set(),
     "miner.crew": set(),
     "miner.plain": set(),
+    "miner.repeats": set(),
     "miner.demo": set(),
     "miner.registry": {"miner.errors"},
     # families: the nouns and themselves
-    "miner.read": NOUNS | {"miner.plain"},
+    "miner.read": NOUNS | {"miner.plain", "miner.repeats"},
     "miner.encode": NOUNS,
     "miner.indexes": NOUNS,
     "miner.sources": NOUNS | {"miner.encode", "miner.indexes"},
     "miner.evidence": LOW | {"miner.sources.scoring"},  # one function scores a pair, whoever asks
     "miner.filters": NOUNS,
     "miner.samplers": NOUNS,
-    "miner.formats": NOUNS,
+    "miner.formats": NOUNS | {"miner.repeats"},
     "miner.report": NOUNS,
     "miner.page": NOUNS,
     # what joins them

@@ -19,6 +19,7 @@ from miner.formats import arrow
 from miner.formats.atomic import storing
 from miner.formats.cells import Fault, Row, stop
 from miner.formats.kinds import INSIDE, kind_of
+from miner.repeats import key_fault
 
 
 def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -99,6 +100,8 @@ def _object(line: bytes, where: str, names: Sequence[str]) -> dict[str, Any]:
         return _named(row, names, where)
     if not isinstance(row, dict):
         raise InputError("each line is one JSON object, with names", where)
+    if fault := key_fault(line, row):
+        raise InputError(fault, where)
     return row
 
 

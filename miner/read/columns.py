@@ -6,7 +6,7 @@ Decided on the first row; an optional column that is not there yet, on the first
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,25 +77,31 @@ class Columns:
 
     def __init__(self, origin: Origin, slots: Slots, fields: Fields) -> None:
         self.bound: dict[str, str] = {}
+        self.names = {slot: slot for slot in slots}
+        """What the file calls each of ours; our own word where it has none."""
         self._taken: set[str] = set()
         self._origin, self._slots, self._fields = origin, slots, fields
         self._missing = list(slots)
         self._first = True
+        self._seen: Collection[str] = ()
+        """The columns of the last row that was looked at: others like it have nothing new."""
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Our values of a row; what is not in it is not in the answer."""
-        if self._missing:
+        if self._missing and self._seen != row.keys():
             self._bind(row)
+            self._seen = set(row)
         return {name: row[column] for name, column in self.bound.items() if column in row}
 
     def further(self, row: Mapping[str, Any]) -> str | None:
         """The columns that are none of ours, as JSON."""
-        others = row.keys() - self._taken
-        return as_json({name: row[name] for name in others}) if others else None
+        if row.keys() <= self._taken:
+            return None
+        return as_json({name: value for name, value in row.items() if name not in self._taken})
 
     def name(self, slot: str) -> str:
         """What the file calls it."""
-        return self.bound.get(slot, slot)
+        return self.names[slot]
 
     def promises_list(self, slot: str) -> bool:
         """Whether its column was found by a name that promises a list; a column that the user named may hold what it likes."""
@@ -113,7 +119,7 @@ class Columns:
         for slot in list(self._missing):
             column = self._find(slot, row)
             if column is not None:
-                self.bound[slot] = column
+                self.bound[slot] = self.names[slot] = column
                 self._taken.add(column)
                 self._missing.remove(slot)
             elif self._slots[slot].required and self._first:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from miner.read.files import opened
@@ -41,6 +42,12 @@ def cut_lines(given: str, inputs: Inputs) -> Iterator[tuple[int, bytes, str]]:
                 _skip(stream, line)
                 line = line[:PIECE]
             yield number, line.removeprefix(BOM) if number == 1 else line, too_long
+
+
+def standing(given: str) -> Iterator[tuple[int, bytes]]:
+    """Every line once more, as it stands; none of what can be read only once, such as a pipe."""
+    if Path(given).is_file():
+        yield from ((number, line) for number, line, _ in cut_lines(given, {}))
 
 
 def decoded(line: bytes) -> str:

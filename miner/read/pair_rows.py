@@ -5,7 +5,7 @@ Imports types, errors and its neighbours only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def read_pairs(
         given = open_rows(str(corpus), rejects, inputs) if corpus else None
         known = _corpus(given, fields, folder, rejects)
         rows = open_rows(str(pairs), rejects, inputs)
-        collector = Collector(folder, known, rows.origin, rejects, min_grade)
+        collector = Collector(folder, known, rows, rejects, min_grade)
         return finish(_collected(rows, _of_file(rows.origin, fields), collector, rejects), folder, rejects, inputs)
 
 
@@ -60,11 +60,11 @@ def read_inline(
     on_error: OnError = "fail",
 ) -> Dataset:
     """Read from memory. A query is {"id", "text", "positives": passage ids, "positive_texts": texts}, a passage {"id", "text", "title"}."""
-    held = list(passages)
+    held, asked = list(passages), list(queries)
     with workplace(into, on_error) as (folder, rejects):
         known = _corpus(_in_memory("passages", held, rejects), NO_FIELDS, folder, rejects) if held else None
-        rows = _in_memory("queries", queries, rejects)
-        collector = Collector(folder, known, rows.origin, rejects)
+        rows = _in_memory("queries", asked, rejects)
+        collector = Collector(folder, known, rows, rejects)
         return finish(_collected(rows, _of_item, collector, rejects), folder, rejects, Inputs())
 
 
@@ -85,7 +85,7 @@ def _collected(rows: Rows, parse: Parse, collector: Collector, rejects: Rejects)
     return collector.dataset()
 
 
-def _in_memory(name: str, items: Iterable[Mapping[str, Any]], rejects: Rejects) -> Rows:
+def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) -> Rows:
     origin = Origin(name, "{}[{}]")
 
     def numbered() -> Iterator[tuple[int, dict[str, Any]]]:
@@ -95,7 +95,7 @@ def _in_memory(name: str, items: Iterable[Mapping[str, Any]], rejects: Rejects) 
             else:
                 rejects.add(origin, number, f"{kind(item)} where an object is needed", item)
 
-    return Rows(origin, numbered())
+    return Rows(origin, numbered(), lambda: enumerate(items))
 
 
 def _of_file(origin: Origin, fields: Mapping[str, str]) -> Parse:

@@ -20,7 +20,8 @@ from miner.errors import InputError
 from miner.read.assemble import CORPUS, READING, assemble
 from miner.read.cells import short_hash
 from miner.read.ids import Lookup, chunks, firsts, text_keys
-from miner.read.rejects import Origin, Rejects
+from miner.read.rejects import Rejects
+from miner.read.rows import Rows
 from miner.read.texts import Read, TextsWriter, rewrite
 from miner.types import Bools, Dataset, Ints, Texts, join_title
 
@@ -69,10 +70,10 @@ class Occurrences:
 class Collector:
     """Takes pairs one by one and makes a Dataset of them."""
 
-    def __init__(self, into: Path, corpus: Read | None, origin: Origin, rejects: Rejects, min_grade: int = 1) -> None:
-        """min_grade: the smallest grade that counts as relevant, and the grade of a pair that has none: it is a positive."""
+    def __init__(self, into: Path, corpus: Read | None, rows: Rows, rejects: Rejects, min_grade: int = 1) -> None:
+        """rows: those the pairs are made of. min_grade: the smallest that counts as relevant, and the grade of a pair that has none."""
         self._min_grade = min_grade
-        self._into, self._corpus, self._origin, self._rejects = into, corpus, origin, rejects
+        self._into, self._corpus, self._given, self._origin, self._rejects = into, corpus, rows, rows.origin, rejects
         self._queries, self._new = TextsWriter(into / f"queries.{READING}"), TextsWriter(into / f"new.{READING}")
         self._by_id = corpus.by_id() if corpus else None
         self._by_text = Lookup(text_keys(corpus.texts), corpus.texts.texts) if corpus else None
@@ -171,14 +172,23 @@ class Collector:
             return np.empty(0, np.int64)
         texts, numbers = Texts(writer.path), writer.numbers
         first = firsts(texts, writer.keys)
+        wrong: dict[int, int] = {}
         for rows in chunks(np.flatnonzero(first != np.arange(len(first)))):
             for row, mine, theirs in zip(rows.tolist(), texts.texts(rows), texts.texts(first[rows]), strict=True):
-                number = int(numbers[row])
-                if mine != theirs and number not in self._rejected:
-                    name, was = texts.ids([row])[0], self._origin.where(int(numbers[first[row]]))
-                    self._rejected.add(number)
-                    self._rejects.add(self._origin, number, f"{side} id '{name}' has another text at {was}", {"id": name, "text": mine})
+                if mine != theirs and int(numbers[row]) not in self._rejected:
+                    wrong.setdefault(int(numbers[row]), row)
+        self._rejected |= wrong.keys()
+        self._reject(side, wrong, texts, numbers[first])
         return first
+
+    def _reject(self, side: str, wrong: dict[int, int], texts: Texts, was: Ints) -> None:
+        """wrong: rows of `texts` by the numbers they have in the file. was: for each row of `texts` where its id had its text first."""
+        rows = list(wrong.values())
+
+        def reason(i: int) -> str:
+            return f"{side} id '{texts.ids([rows[i]])[0]}' has another text at {self._origin.where(int(was[rows[i]]))}"
+
+        self._rejects.add_read(self._origin, list(wrong), reason, self._given.again)
 
 
 def _id(positive: Positive) -> str:

@@ -28,8 +28,8 @@ from miner.types import Ints
 PLAIN = (".tsv", ".txt", ".qrels", ".trec")
 LAYOUTS = "query-id, corpus-id, score with a header, or without one 'query passage grade' or TREC's 'query 0 passage grade'"
 
-Judgement = tuple[int, str, str, int]
-"""Line, query id, passage id, grade."""
+Judgement = tuple[int, str, str, int, object]
+"""Line, query id, passage id, grade; and the row as it stands."""
 
 
 @dataclass
@@ -89,7 +89,7 @@ def _by_column(rows: Rows, fields: Fields, rejects: Rejects) -> Iterator[Judgeme
         try:
             query = clean_id(values.get("query_id"), columns.name("query_id"))
             passage = clean_id(values.get("passage_id"), columns.name("passage_id"))
-            yield number, query, passage, clean_grade(values.get("grade"))
+            yield number, query, passage, clean_grade(values.get("grade")), row
         except BadRow as wrong:
             rejects.add(rows.origin, number, str(wrong), row)
 
@@ -112,7 +112,7 @@ def _plain(given: str, fields: Fields, rejects: Rejects, inputs: Inputs) -> Iter
             if len(parts) != width:
                 raise BadRow(f"{len(parts)} fields where the first line has {width}")
             query, passage, grade = (parts[i] for i in order)
-            yield number, clean_id(query, "query-id"), clean_id(passage, "corpus-id"), clean_grade(grade)
+            yield number, clean_id(query, "query-id"), clean_id(passage, "corpus-id"), clean_grade(grade), line
         except BadRow as wrong:
             rejects.add(Origin(given), number, str(wrong), line)
 
@@ -148,9 +148,9 @@ def _chunks(judgements: Iterator[Judgement]) -> Iterator[list[Judgement]]:
 
 
 def _reject_unknown(judgement: Judgement, query: tuple[Read, int], corpus: Read, origin: Origin, rejects: Rejects) -> None:
-    number, query_id, passage_id, grade = judgement
+    number, query_id, passage_id, _, raw = judgement
     side, name, read = ("query", query_id, query[0]) if query[1] < 0 else ("passage", passage_id, corpus)
-    rejects.add(origin, number, f"unknown {side} id '{name}': it is not in {read.origin.name}", f"{query_id}\t{passage_id}\t{grade}")
+    rejects.add(origin, number, f"unknown {side} id '{name}': it is not in {read.origin.name}", raw)
 
 
 def is_qrels(path: Path) -> bool:
@@ -162,4 +162,4 @@ def query_ids(given: str) -> set[str]:
     """The ids of all queries that a file of judgements names. InputError for a line that is none."""
     must_exist(given, "qrels")
     with tempfile.TemporaryDirectory(prefix="hardneg-") as folder, Rejects(Path(folder), "fail") as rejects:
-        return {query for _, query, _, _ in _open(given, {}, rejects, {})[1]}
+        return {query for _, query, *_ in _open(given, {}, rejects, {})[1]}

@@ -6,6 +6,7 @@ Imports types and errors only.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,9 @@ from miner.errors import InputError
 
 OnError = Literal["fail", "skip"]
 Inputs = dict[str, dict[str, Any]]
+
+Again = Callable[[], Iterable[tuple[int, object]]]
+"""Reads rows once more, each with its number, as they stand: lines as bytes, what has columns as a dict."""
 
 FILE_NAME = "errors.jsonl"
 SHOWN = 200
@@ -59,6 +63,25 @@ class Rejects:
         self._file = self._file or self._path.open("wb")
         note = {"file": _utf8(origin.name), "line": number, "reason": _utf8(reason), "row": shown(row)}
         self._file.write(orjson.dumps(note) + b"\n")
+
+    def add_read(self, origin: Origin, numbers: Sequence[int], reason: Callable[[int], str], again: Again) -> None:
+        """The same for rows that were read already and turn out wrong: each as it stands, for which they are read once more.
+
+        numbers: ascending, without repeats. reason: of the i-th of them. again: nothing where what was read can be read only once.
+        """
+        if not len(numbers):
+            return
+        if not self._skip:
+            raise InputError(reason(0), origin.where(numbers[0]))
+        place = 0
+        for number, row in again():
+            if number == numbers[place]:
+                self.add(origin, number, reason(place), row)
+                place += 1
+                if place == len(numbers):
+                    return
+        for rest in range(place, len(numbers)):
+            self.add(origin, numbers[rest], reason(rest), "")
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,36 +18,43 @@ import pyarrow as pa
 from miner.errors import InputError
 from miner.read.delimited import csv_rows, tsv_rows
 from miner.read.files import PACKED, hashed, must_exist
-from miner.read.lines import Numbered, Row, decoded, lines
-from miner.read.rejects import BadRow, Inputs, Origin, Rejects
+from miner.read.lines import Numbered, Row, decoded, lines, standing
+from miner.read.rejects import Again, BadRow, Inputs, Origin, Rejects
+from miner.repeats import key_fault
 
 BATCH = 1024
+COLON = ord(":")
 READ = "JSON lines (.jsonl, .ndjson, .json), .csv, .tsv, each also with .gz or .zst, .parquet, a saved datasets folder, or hf:name"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one file, each with its number (line or row, from 1)."""
+    """Rows of one file, each with its number (line or row, from 1); again: the same once more, as they stand."""
 
     origin: Origin
     numbered: Iterable[tuple[int, Row]]
+    again: Again
 
 
 def open_rows(given: str, rejects: Rejects, inputs: Inputs) -> Rows:
     """Rows of the file, folder or hub dataset `given`; wrong lines go to `rejects`, size and hash to `inputs`."""
-    if given.startswith("hf:") or Path(given).is_dir():
-        from miner.read.hub import open_hub, open_saved
-
-        origin = Origin(given, "{}: row {}")
-        batches = open_hub(given, inputs) if given.startswith("hf:") else open_saved(given, inputs)
-        return Rows(origin, _of_batches(batches, origin, rejects))
     suffix = kind_of(given)
-    if suffix == ".parquet":
+    read = _table(given, suffix)
+    if read:
         origin = Origin(given, "{}: row {}")
-        return Rows(origin, _of_batches(_parquet(given, inputs), origin, rejects))
+        return Rows(origin, _of_batches(read(given, inputs), origin, rejects), lambda: _counted(read(given, {})))
     if suffix not in TEXT_KINDS:
         raise InputError(f"{given} is of an unknown kind '{suffix}'; read are: {READ}")
-    return Rows(Origin(given), TEXT_KINDS[suffix](given, rejects, inputs))
+    return Rows(Origin(given), TEXT_KINDS[suffix](given, rejects, inputs), partial(standing, given))
+
+
+def _table(given: str, suffix: str) -> Callable[[str, Inputs], Iterable[Any]] | None:
+    """What reads `given` as Arrow batches, where it has columns."""
+    if not given.startswith("hf:") and not Path(given).is_dir():
+        return _parquet if suffix == ".parquet" else None
+    from miner.read.hub import open_hub, open_saved
+
+    return open_hub if given.startswith("hf:") else open_saved
 
 
 def kind_of(given: str) -> str:
@@ -62,10 +70,13 @@ def _json_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
         except orjson.JSONDecodeError as error:
             rejects.add(Origin(given), number, _json_fault(line, error), line)
             continue
-        if type(row) is dict:
-            yield number, row
-        else:
+        if type(row) is not dict:
             rejects.add(Origin(given), number, f"a {type(row).__name__} where one JSON object per line is expected", line)
+        # Most lines have no more colons than keys, and then no key is there twice: to count them costs little.
+        elif line.count(COLON) != len(row) and (fault := key_fault(line, row)):
+            rejects.add(Origin(given), number, fault, line)
+        else:
+            yield number, row
 
 
 def _json_fault(line: bytes, error: orjson.JSONDecodeError) -> str:
@@ -96,6 +107,15 @@ def _parquet(given: str, inputs: Inputs) -> Iterator[pa.RecordBatch]:
 
 
 def _of_batches(batches: Iterable[Any], origin: Origin, rejects: Rejects) -> Numbered:
+    for number, row in _counted(batches):
+        if row is None:
+            rejects.add(origin, number, "invalid UTF-8", "")
+        else:
+            yield number, row
+
+
+def _counted(batches: Iterable[Any]) -> Iterator[tuple[int, Row | None]]:
+    """Every row with its number; None for one that is no UTF-8."""
     number = 0
     for batch in batches:
         try:
@@ -104,10 +124,7 @@ def _of_batches(batches: Iterable[Any], origin: Origin, rejects: Rejects) -> Num
             rows = [_one(batch, i) for i in range(batch.num_rows)]
         for row in rows:
             number += 1
-            if row is None:
-                rejects.add(origin, number, "invalid UTF-8", "")
-            else:
-                yield number, row
+            yield number, row
 
 
 def _one(batch: Any, i: int) -> Row | None:

@@ -104,7 +104,7 @@ def read_texts(rows: Rows, slots: Slots, fields: Fields, path: Path, rejects: Re
     keep = first == np.arange(len(first))
     if keep.all():
         return Read(texts, writer.keys, rows.origin)
-    _reject_repeated(texts, np.flatnonzero(~keep), writer.numbers, first, rows.origin, rejects)
+    _reject_repeated(texts, np.flatnonzero(~keep), writer.numbers, first, rows, rejects)
     rewrite([(path, keep)], path)
     return Read(Texts(path), writer.keys[keep], rows.origin)
 
@@ -138,13 +138,14 @@ def write(file: Any, table: pa.Table, path: Path) -> None:
 
 
 def _passage(columns: Columns, values: Mapping[str, Any], row: Mapping[str, Any]) -> TextRow:
-    title = clean_title(values.get("title"), columns.name("title"))
-    text = clean_text(values.get("text"), columns.name("text"))
+    names = columns.names
+    title = clean_title(values.get("title"), names["title"])
+    text = clean_text(values.get("text"), names["text"])
     if not title and (not text or text.isspace()):
-        raise BadRow("title and text are empty" if "title" in columns.bound else f"'{columns.name('text')}' is empty")
+        raise BadRow("title and text are empty" if "title" in columns.bound else f"'{names['text']}' is empty")
     group = values.get("group")
-    group = None if group is None or group == "" else clean_id(group, columns.name("group"))
-    return clean_id(values.get("id"), columns.name("id")), title, text, group, columns.further(row)
+    group = None if group is None or group == "" else clean_id(group, names["group"])
+    return clean_id(values.get("id"), names["id"]), title, text, group, columns.further(row)
 
 
 def _query(columns: Columns, values: Mapping[str, Any], row: Mapping[str, Any]) -> TextRow:
@@ -152,7 +153,8 @@ def _query(columns: Columns, values: Mapping[str, Any], row: Mapping[str, Any]) 
     return clean_id(values.get("id"), columns.name("id")), None, text, None, columns.further(row)
 
 
-def _reject_repeated(texts: Texts, later: Ints, numbers: Ints, first: Ints, origin: Origin, rejects: Rejects) -> None:
-    for row in later.tolist():
-        name, was = texts.ids([row])[0], origin.where(int(numbers[first[row]]))
-        rejects.add(origin, int(numbers[row]), f"duplicate id '{name}', first at {was}", {"id": name, "text": texts.texts([row])[0]})
+def _reject_repeated(texts: Texts, later: Ints, numbers: Ints, first: Ints, rows: Rows, rejects: Rejects) -> None:
+    def reason(i: int) -> str:
+        return f"duplicate id '{texts.ids([later[i]])[0]}', first at {rows.origin.where(int(numbers[first[later[i]]]))}"
+
+    rejects.add_read(rows.origin, numbers[later].tolist(), reason, rows.again)

@@ -121,7 +121,14 @@ WRONG = {
     "no JSON": (b"{", 400),
     "too many": (orjson.dumps({"verdicts": [word(("q-00", "p"), "unsure")] * 10_001}), 413),
 }
-WRONG_LINES = {"no line": b"\n", "no JSON": b"{", "a list": b"[]", "no verdict": b'{"query_id": "q-00"}', "NaN": b'{"query_id": NaN}'}
+WRONG_LINES = {
+    "no line": b"\n",
+    "no JSON": b"{",
+    "a list": b"[]",
+    "no verdict": b'{"query_id": "q-00"}',
+    "NaN": b'{"query_id": NaN}',
+    "a key twice": b'{"query_id": "q-00", "passage_id": "p-000\xc3\xa9", "verdict": "unsure", "verdict": "true_negative"}',
+}
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -57,6 +57,7 @@ WRONG = [
         {"query": "q", "pos": ["p"], "neg": ["n"], "pos_id": ["a"], "neg_id": [[]]},
         "'neg_id' is a list; an id is a string or a whole number",
     ),
+    ('{"query": "q", "pos": ["p"], "pos": ["n"]}', "the key 'pos' is there twice"),
     ('{"query": "q", "pos": ["p"], "neg_scores": [NaN]}', "this is not JSON: .*NaN is no JSON number"),
     ("[1, 2]", "each line is one JSON object"),
 ]

@@ -1,0 +1,51 @@
+"""A key that a JSON object has twice: decoders keep the last value and say nothing. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+KEY_ENDS = re.compile(rb'"\s*:')
+"""Where a key may end; inside a text the same is an escaped quote before a colon, which is rare."""
+NESTED = (dict, list)
+SHOWN = 60
+
+
+def key_fault(text: bytes, loaded: dict[str, Any]) -> str | None:
+    """What is wrong with the keys of `text`, valid JSON: one that an object has twice. loaded: the same, decoded.
+
+    Where `text` has no more places for a key to end than `loaded` has keys, none is there twice; only what is left is decoded again, by
+    Python.
+    """
+    ends = len(KEY_ENDS.findall(text))
+    try:
+        if ends != len(loaded) and ends != _keys(loaded):
+            json.loads(text, object_pairs_hook=_once)
+    except _Twice as found:
+        return f"the key '{str(found)[:SHOWN]}' is there twice"
+    except RecursionError:
+        return "lists or objects lie too deep in one another"
+    return None
+
+
+def _keys(loaded: dict[str, Any]) -> int:
+    """How many keys there are in all objects."""
+    count, left = 0, [loaded]
+    while left:
+        inside: Any = left.pop()
+        count += len(inside) if type(inside) is dict else 0
+        left += [value for value in (inside.values() if type(inside) is dict else inside) if type(value) in NESTED]
+    return count
+
+
+class _Twice(Exception):  # noqa: N818 - it never leaves this module
+    """The key."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _Twice(next(key for place, key in enumerate(keys) if key in keys[:place]))
+    return made
