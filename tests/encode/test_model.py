@@ -186,3 +186,15 @@ def test_similarity_is_the_models_unless_told(tiny_model):
     encoder.model.similarity_fn_name = "manhattan"
     with pytest.raises(ConfigError, match="the model compares by manhattan"):
         load_encoder(MiningConfig.of(), Runtime.of(), encoder.model)
+
+
+def test_batches_are_cut_by_tokens(tiny_bert):
+    """A batch is padded to its longest text, so texts of as many tokens go together; each vector stands at its text's place."""
+    encoder, handed = load(tiny_bert), []
+    texts = ["w1", "w2 w3 w4", "w1" + " " * 40 + "w2", "w5 w6 w7"]
+    alone = [encoder.encode([text], "passage")[0] for text in texts]
+    encoder.batch_size = 2
+    encode = encoder.model.encode_document
+    encoder.model.encode_document = lambda some, **how: handed.append(some) or encode(some, **how)
+    assert np.allclose(encoder.encode(texts, "passage"), alone, atol=1e-5)
+    assert handed == [[texts[1], texts[3]], [texts[2], texts[0]]]
