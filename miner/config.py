@@ -242,6 +242,9 @@ class Inputs(BaseModel):
 
     data: str | None = Field(None, description="BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv")
     split: tuple[str, ...] = Field((), description="qrels files of the folder to mine for; default: train, or the only one")
+    leave_out: tuple[str, ...] = Field(
+        (), description="qrels files of the folder that are not read; the positives of all others are known, and never mined"
+    )
     corpus: str | None = Field(None, description="passages: JSONL, CSV, TSV, Parquet, a saved datasets folder, or hf:name")
     queries: str | None = Field(None, description="queries, in any of the same forms")
     qrels: tuple[str, ...] = Field((), description="judgements: TSV with query-id, corpus-id, score")
@@ -266,8 +269,9 @@ class Inputs(BaseModel):
             raise ConfigError(f"corpus, queries and qrels go together; {', '.join(files)} alone is not enough")
         if self.pairs and set(files) - {"corpus"}:
             raise ConfigError("pairs go with a corpus or alone, not with queries or qrels")
-        if self.split and not self.data:
-            raise ConfigError("split goes with data (a BEIR folder)")
+        for name in ("split", "leave_out"):
+            if getattr(self, name) and not self.data:
+                raise ConfigError(f"{name} goes with data (a BEIR folder)")
         if bool(self.query_vectors) != bool(self.passage_vectors):
             raise ConfigError("query_vectors and passage_vectors go together")
         return self

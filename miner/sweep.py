@@ -36,17 +36,32 @@ def sweep(run: Run, grid: Sequence[str] = (), truth: Truth | None = None, on_pro
     axes; settings: each with the value on every axis, the flags that give it, whether it is the run's own, counts, coverage, share per
     tier, gap with quantiles, gradient mass, triplet error, ranks, hubs, and with `truth` false_negatives: negatives that are relevant
     though the run did not know, of all negatives of queries that have such passages, with both 95 % intervals.
-    random: the same rate of passages drawn blindly. ConfigError for settings that the stored evidence cannot serve.
+    random: the same rate of passages drawn blindly; known: pairs of the truth that the run knew from another split, left out here.
     """
     path, dataset, own = run.folder / "candidates.parquet", run.dataset, run.config
     points = settings(own, grid)
     for point in points:
         check_evidence(point.config, run)
-    hidden = None if truth is None else Hidden(dataset, truth)
+    hidden = None if truth is None else Hidden(dataset, untold(dataset, truth))
     measures = measure(path, dataset, [point.config for point in points], hidden, on_progress)
     rows = [_row(point, told, point.config == own) for point, told in zip(points, measures, strict=True)]
     told: Told = {"axes": list(points[0].values), "queries": len(dataset.queries), "settings": rows}
-    return told if hidden is None else told | {"hidden": hidden.describe()}
+    if hidden is None or truth is None:
+        return told
+    known = Hidden(dataset, truth).describe()["pairs"] - hidden.describe()["pairs"]
+    return told | {"hidden": hidden.describe() | {"known": known}}
+
+
+def untold(dataset: Dataset, truth: Truth) -> Truth:
+    """The truth without what the run knew from another split or the same question under another id: that is never mined, nor hidden."""
+    same = dataset.qrels.same
+    if same is None:
+        return truth
+    rows, position = distinct(dataset.corpus)
+    group = np.repeat(np.arange(len(same.indptr) - 1), np.diff(same.indptr))
+    theirs = same.group[truth.queries].astype(np.int64)
+    told = np.isin(theirs * len(rows) + position[truth.passages], group * len(rows) + position[same.rows]) & (theirs >= 0)
+    return Truth(truth.queries[~told], truth.passages[~told], truth.unknown)
 
 
 def measure(

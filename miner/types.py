@@ -29,6 +29,9 @@ Codes = NDArray[np.uint8]
 SAME = "same.arrow"
 """File of a dataset's SameQuestions, where there are any."""
 
+KNOWN_FROM = "known_from:"
+"""What a name in a dataset's `reading` begins with that counts the positives a file of another split adds to what is known."""
+
 Side = Literal["query", "passage"]
 Similarity = Literal["cosine", "dot", "euclidean"]
 

@@ -59,12 +59,12 @@ def test_every_setting_is_what_its_export_reports(tmp_path_factory, seed, axes):
 def test_false_negatives_are_those_counted_by_hand(tmp_path_factory, seed):
     """Grade 1 is hidden from a run of grade 2 and up; a copy of a hidden passage is as false as itself, one of a known positive is not."""
     folder = tmp_path_factory.mktemp("truth")
-    world, _, run = run_of(seed, folder, fill="random")
+    world, _, run = run_of(seed, folder, fill="random", ladder=0)  # stored lists are as deep as the twin searches
     told = sweep(run, ("negatives=1,3",), read_truth(folder / "data" / "qrels" / "train.tsv", run.dataset, min_grade=1))
     hidden = {}
     for query in run.dataset.queries.ids(range(len(run.dataset.queries))):
         grades = world.grades[query]
-        known = {world.passages[name] for name, grade in grades.items() if grade >= 2}
+        known = {world.passages[name] for name in oracle.relevant(world, query, 2)}
         if texts := {world.passages[name] for name, grade in grades.items() if grade == 1} - known:
             hidden[query] = texts
     assert told["hidden"]["queries"] == len(hidden)
@@ -77,6 +77,26 @@ def test_false_negatives_are_those_counted_by_hand(tmp_path_factory, seed):
         assert (rate["false"], rate["of"]) == (false.total(), len(taken))
         assert rate["queries"] == (len(false) / len(hidden) if hidden else None)
         assert (rate["wilson"] is None) == (rate["rate"] is None) == (not taken)
+
+
+def test_what_the_run_knew_from_another_split_is_not_hidden(tmp_path):
+    """It cannot come back, so that counting it would make the rate too low; left out of the run, it is hidden."""
+    world = make(4, passages=40, queries=20)
+    inputs = on_disk(world, folder := tmp_path / "data")
+    lines = (folder / "qrels" / "train.tsv").read_text().splitlines()
+    (folder / "qrels" / "full.tsv").write_text("\n".join(lines) + "\n")
+    first = {line.split("\t")[0]: line for line in reversed(lines[1:]) if line.endswith("\t2")}
+    (folder / "qrels" / "train.tsv").write_text("\n".join([lines[0], *first.values()]) + "\n")
+    config = MiningConfig.of(similarity=world.similarity, filters=("margin:off", "near_positive:off"))
+    told = []
+    for left in ((), ("full",)):
+        run = mine(inputs.model_copy(update={"leave_out": left}), config, out=tmp_path / f"{len(left)}")
+        found = sweep(run, ("negatives=4",), read_truth(folder / "qrels" / "full.tsv", run.dataset))
+        told.append((found["hidden"]["pairs"], found["hidden"]["known"], found["settings"][0]["false_negatives"]["rate"]))
+    (none, known, rate), (hidden, of_the_same_question, _) = told
+    assert (none, rate) == (0, None)
+    assert hidden > 10
+    assert known == hidden + of_the_same_question
 
 
 def test_the_default_grid_holds_the_default_setting():

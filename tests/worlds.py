@@ -233,9 +233,9 @@ def dataset_of(world: World, min_grade: int = 1, into: Path | None = None, order
     names, asked = dataset.corpus.ids(dataset.qrels.rows), dataset.queries.ids(range(len(dataset.queries)))
     owners = np.repeat(np.arange(len(asked)), np.diff(dataset.qrels.indptr))
     grades = np.array([world.grades[asked[owner]][name] for owner, name in zip(owners, names, strict=True)], dtype=np.int8)
-    good, nothing = grades >= min_grade, np.empty(0, np.int64)
+    good = grades >= min_grade
     own = (owners[good], dataset.qrels.rows[good].astype(np.int64))
-    same = same_questions(dataset.queries, np.ones(len(asked), dtype=bool), own, (nothing, nothing))
+    same = same_questions(dataset.queries, np.ones(len(asked), dtype=bool), own, {})[0]
     return replace(dataset, qrels=replace(dataset.qrels, grades=grades, min_grade=min_grade, same=same))
 
 

@@ -16,6 +16,7 @@ Group = Mapping[str, Any]
 DATA: Group = {
     "data": o.Data,
     "split": o.Split,
+    "leave_out": o.LeaveOut,
     "corpus": o.Corpus,
     "queries": o.Queries,
     "qrels": o.Qrels,

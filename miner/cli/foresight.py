@@ -10,11 +10,14 @@ from miner.cli.show import console
 def show(told: dict[str, Any]) -> None:
     """Counts, then the estimate."""
     from miner.rehearsal import gigabytes
+    from miner.report import of_reading
 
     out, guess, free = console(), told["estimate"], told["free_bytes"]
     out.print(f"{told['queries']:,} queries, {told['passages']:,} passages, {told['judgements']:,} judgements; {told['pairs']:,} positives")
     out.print(f"model          {(told['model'] or {}).get('name', 'none')}; {told['texts_to_encode']:,} texts to encode{_rates(guess)}")
     out.print(f"filters        {', '.join(told['filters'])}")
+    for note in of_reading(told["reading"]):
+        out.print(note, soft_wrap=True)
     pilot = guess["pilot"]
     out.print(f"\nfrom a pilot on {pilot['queries']:,} queries and {pilot['passages']:,} passages, a run will take about")
     stages = ", ".join(f"{name} {span(value)}" for name, value in guess["seconds"].items() if name != "all")

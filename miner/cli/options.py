@@ -39,6 +39,9 @@ def option(name: str, text: str, panel: str, **more: Any) -> Any:
 Words = list[str] | None
 Data = Annotated[str | None, option("data", "BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv", READ)]
 Split = Annotated[Words, option("split", "qrels files of the folder to mine for [train, or the only one]", READ)]
+LeaveOut = Annotated[
+    Words, option("leave-out", "qrels files of the folder that are not read; what all others call relevant is known", READ)
+]
 Corpus = Annotated[str | None, option("corpus", "passages: JSONL, CSV, TSV, Parquet (.gz, .zst too), saved datasets folder, hf:NAME", READ)]
 Queries = Annotated[str | None, option("queries", "queries, in any of the same forms", READ)]
 Qrels = Annotated[Words, option("qrels", "judgements: query-id, corpus-id, score", READ)]
@@ -219,7 +222,7 @@ def merged(flags: Mapping[str, Any], file: Mapping[str, Any], fixed: Collection[
             values[name] = [*values.get("filters", ()), *given]
         elif name == "fields":
             values[name] = dict(_pair(item) for item in given)
-        elif name in ("columns", "split", "evidence", "measures", "learning_rates"):
+        elif name in ("columns", "split", "leave_out", "evidence", "measures", "learning_rates"):
             values[name] = [part for item in given for part in item.split(",")]
         else:
             values[name] = given

@@ -83,9 +83,14 @@ def _table(told: dict[str, Any]) -> Any:
 
 def _hidden(hidden: dict[str, Any]) -> str:
     unknown = f" {hidden['unknown']:,} judgements are of other queries or passages." if hidden["unknown"] else ""
+    known = (
+        f" {hidden['known']:,} more were known, of the same question or from other files in qrels/ (see --leave-out)."
+        if hidden["known"]
+        else ""
+    )
     return (
         f"{hidden['pairs']:,} hidden positives of {hidden['queries']:,} queries, {_percent(hidden['retrieved'])} of them retrieved; "
-        f"passages drawn blindly: {_percent(hidden['random'], 3)} false.{unknown}"
+        f"passages drawn blindly: {_percent(hidden['random'], 3)} false.{known}{unknown}"
     )
 
 

@@ -15,7 +15,7 @@ from miner.errors import ConfigError
 if TYPE_CHECKING:
     from miner.train import Trained
 
-DATA = ("data", "split", "corpus", "queries", "qrels", "pairs", "field", "on_error")
+DATA = ("data", "split", "leave_out", "corpus", "queries", "qrels", "pairs", "field", "on_error")
 
 
 @f.takes(f.DATA, f.MODEL, f.TEXTS, f.TRAIN, f.SEED, f.RUNTIME)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from miner.errors import InputError, StorageError
 from miner.read.questions import same_questions
 from miner.read.rejects import Inputs, OnError, Rejects
 from miner.read.texts import rewrite
-from miner.types import Dataset, Ints, Qrels, Rows, Texts
+from miner.types import KNOWN_FROM, Dataset, Ints, Qrels, Rows, Texts
 
 QUERIES, CORPUS = "queries.arrow", "corpus.arrow"
 READING = "reading"
@@ -48,6 +49,8 @@ def workplace(into: Path | None, on_error: OnError) -> Iterator[tuple[Path, Reje
 Judgements = tuple[Ints, Ints, NDArray[np.int8]]
 """Query rows, passage rows and grades, each of shape (J,)."""
 
+NONE: Mapping[str, Judgements] = MappingProxyType({})
+
 
 def assemble(
     into: Path,
@@ -55,15 +58,19 @@ def assemble(
     judged: Judgements,
     min_grade: int,
     extras: Sequence[str | None] | None = None,
-    elsewhere: Judgements | None = None,
+    elsewhere: Mapping[str, Judgements] = NONE,
 ) -> Dataset:
-    """The Dataset of corpus.arrow, the file `queries`, and judgements as rows of both. elsewhere: those of other splits, only known of."""
+    """The Dataset of corpus.arrow, the file `queries`, and judgements as rows of both.
+
+    elsewhere: those of other splits by file, only known of.
+    """
     count, corpus = len(Texts(queries)), Texts(into / CORPUS)
     seen = np.bincount(judged[0], minlength=count) > 0
     useful = np.bincount(judged[0], weights=judged[2] >= min_grade, minlength=count) > 0
     if not useful.any():
         raise InputError(f"no query has a positive: none of {len(judged[0])} judgements has a grade of {min_grade} or more")
-    same = same_questions(Texts(queries), useful, _relevant(judged, min_grade), _relevant(elsewhere, min_grade))
+    own, others = _relevant(judged, min_grade), {name: _relevant(each, min_grade) for name, each in elsewhere.items()}
+    same, known = same_questions(Texts(queries), useful, own, others)
     rewrite([(queries, useful)], into / QUERIES)
     kept = useful[judged[0]]
     rows = (np.cumsum(useful) - 1)[judged[0][kept]]
@@ -78,13 +85,12 @@ def assemble(
         "repeated_judgements": repeated,
         "contradictory_judgements": disputed,
         "queries_asked_elsewhere": int((same.group >= 0).sum()) if same else 0,
+        **{f"{KNOWN_FROM}{Path(name).name}": count for name, count in known.items()},
     }
     return Dataset(Texts(into / QUERIES), corpus, replace(qrels, min_grade=min_grade, same=same), reading)
 
 
-def _relevant(judged: Judgements | None, min_grade: int) -> tuple[Ints, Ints]:
-    if judged is None:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
+def _relevant(judged: Judgements, min_grade: int) -> tuple[Ints, Ints]:
     good = judged[2] >= min_grade
     return judged[0][good], judged[1][good]
 

@@ -31,18 +31,20 @@ def read_beir(
     into: Path | None = None,
     *,
     split: tuple[str, ...] = (),
+    leave_out: tuple[str, ...] = (),
     fields: Mapping[str, str] = NO_FIELDS,
     on_error: OnError = "fail",
     min_grade: int = 1,
 ) -> Dataset:
     """Read corpus.jsonl, queries.jsonl and the chosen qrels/*.tsv of a folder; default: train, or the only one.
 
-    What the other qrels call relevant to the same question is known, and so never mined; it is not in the Dataset's judgements.
+    What the other qrels call relevant to the same question is known, and so never mined; it is not in the Dataset's judgements, and
+    `reading` counts it for each file. leave_out: qrels files that are not read at all.
     """
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"there is no folder {folder}; {EXPECTED}")
-    qrels, others = _chosen(root, tuple(split))
+    qrels, others = _chosen(root, tuple(split), tuple(leave_out))
     files = (_one(root, "corpus"), _one(root, "queries"), qrels)
     return read_files(*files, into, elsewhere=others, fields=fields, on_error=on_error, min_grade=min_grade)
 
@@ -70,7 +72,9 @@ def read_files(
         asked = folder / f"queries.{READING}"
         asking = read_texts(open_rows(str(queries), rejects, inputs), QUERIES, fields, asked, rejects)
         judged = read_qrels(judgements, asking, passages, fields, rejects, inputs).arrays()
-        others = read_qrels(tuple(map(str, elsewhere)), asking, passages, fields, rejects, inputs, strict=False).arrays()
+        others = {
+            str(name): read_qrels((str(name),), asking, passages, fields, rejects, inputs, strict=False).arrays() for name in elsewhere
+        }
         passages.texts.path.replace(folder / CORPUS)
         return finish(assemble(folder, asked, judged, min_grade, elsewhere=others), folder, rejects, inputs)
 
@@ -82,17 +86,25 @@ def _one(root: Path, name: str) -> Path:
     raise InputError(f"there is no file {root / name}.jsonl; {EXPECTED}")
 
 
-def _chosen(root: Path, split: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """The judgements that are asked for, and those of the other splits."""
+def _chosen(root: Path, split: tuple[str, ...], leave_out: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The judgements that are asked for, and those of the other splits that are not left out."""
     there = {path.name.split(".")[0]: path for path in sorted((root / "qrels").glob("*")) if is_qrels(path)}
     if not there:
         raise InputError(f"there is no file {root / 'qrels' / 'train.tsv'}; {EXPECTED}")
-    listed = ", ".join(sorted(there))
-    if not split:
-        if DEFAULT_SPLIT not in there and len(there) > 1:
-            raise InputError(f"{root / 'qrels'} has no train.tsv but {listed}; choose with --split")
-        split = (DEFAULT_SPLIT,) if DEFAULT_SPLIT in there else tuple(there)
-    for name in split:
+    for name in (*split, *leave_out):
         if name not in there:
-            raise InputError(f"{root / 'qrels'} has no split '{name}'; it has: {listed}")
-    return tuple(there[name] for name in split), tuple(path for name, path in there.items() if name not in split)
+            raise InputError(f"{root / 'qrels'} has no split '{name}'; it has: {', '.join(there)}")
+        if name in split and name in leave_out:
+            raise InputError(f"split '{name}' is asked for and left out: leave out another one, or none")
+    left = {name: path for name, path in there.items() if name not in leave_out}
+    split = split or _usual(root, list(left))
+    return tuple(left[name] for name in split), tuple(path for name, path in left.items() if name not in split)
+
+
+def _usual(root: Path, left: list[str]) -> tuple[str, ...]:
+    """The split that is mined for where none is named: train, or the only one."""
+    if DEFAULT_SPLIT in left or len(left) == 1:
+        return (DEFAULT_SPLIT,) if DEFAULT_SPLIT in left else tuple(left)
+    if not left:
+        raise InputError(f"every file of {root / 'qrels'} is left out, and there is nothing to mine for")
+    raise InputError(f"{root / 'qrels'} has no train.tsv but {', '.join(left)}; choose with --split")

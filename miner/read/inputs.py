@@ -24,6 +24,8 @@ class Given(Protocol):
     @property
     def split(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
+    def leave_out(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
     def corpus(self) -> str | None: ...  # noqa: D102
     @property
     def queries(self) -> str | None: ...  # noqa: D102
@@ -42,7 +44,10 @@ def read(inputs: Given, into: Path | None = None, min_grade: int = 1) -> Dataset
     if inputs.pairs:
         return read_pairs(inputs.pairs, inputs.corpus, into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
     if inputs.data:
-        return read_beir(inputs.data, into, split=inputs.split, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
+        chosen, left = inputs.split, inputs.leave_out
+        return read_beir(
+            inputs.data, into, split=chosen, leave_out=left, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade
+        )
     if inputs.corpus and inputs.queries and inputs.qrels:
         given = (inputs.corpus, inputs.queries, inputs.qrels)
         return read_files(*given, into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)

@@ -5,29 +5,46 @@ Imports types, what makes texts the same, and its neighbours only. Memory: some 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from miner.plain import plain_key
 from miner.types import Bools, Ints, SameQuestions, Texts
 
 
-def same_questions(queries: Texts, useful: Bools, own: tuple[Ints, Ints], elsewhere: tuple[Ints, Ints]) -> SameQuestions | None:
+def same_questions(
+    queries: Texts, useful: Bools, own: tuple[Ints, Ints], elsewhere: Mapping[str, tuple[Ints, Ints]]
+) -> tuple[SameQuestions | None, dict[str, int]]:
     """Groups of queries with the same normalised text where one of the `useful` (Q,) has more to know than its own positives.
 
-    own: query rows and passage rows of the useful queries' positives. elsewhere: those of other splits. None: nobody has more to know.
+    own: query rows and passage rows of the useful queries' positives. elsewhere: those of other splits, by file. None: nobody has more
+    to know. Also of each of these files how many positives it adds to what the useful queries' own splits say of the questions.
     """
     keys = np.fromiter((plain_key(text) for batch in queries.all_texts() for text in batch), dtype=np.uint64, count=len(queries))
     group = np.unique(keys, return_inverse=True)[1].astype(np.int64)
-    mine, known = _distinct(*own), _distinct(group[np.concatenate([own[0], elsewhere[0]])], np.concatenate([own[1], elsewhere[1]]))
+    mine, others = _distinct(*own), list(elsewhere.values())
+    known = _distinct(
+        group[np.concatenate([own[0], *(each[0] for each in others)])], np.concatenate([own[1], *(each[1] for each in others)])
+    )
+    asked = np.bincount(group[useful], minlength=int(group.max(initial=0)) + 1) > 0
+    added = {name: _added((group[own[0]], own[1]), (group[each[0]], each[1]), asked) for name, each in elsewhere.items()}
     there = np.bincount(known[0], minlength=int(group.max(initial=0)) + 1)
     lacking = useful & (np.bincount(mine[0], minlength=len(queries)) < there[group])
     if not lacking.any():
-        return None
+        return None, added
     told = np.zeros(len(there), dtype=bool)
     told[group[lacking]] = True
     number = np.where(told, np.cumsum(told) - 1, -1).astype(np.int32)
     indptr = np.concatenate([[0], np.cumsum(there[told])]).astype(np.int64)
-    return SameQuestions(number[group[useful]], indptr, known[1][told[known[0]]].astype(np.int32))
+    return SameQuestions(number[group[useful]], indptr, known[1][told[known[0]]].astype(np.int32)), added
+
+
+def _added(own: tuple[Ints, Ints], other: tuple[Ints, Ints], asked: Bools) -> int:
+    """How many (question, passage) of `other` are about questions that are `asked` and are not among `own`."""
+    width = 1 + max(int(own[1].max(initial=0)), int(other[1].max(initial=0)))
+    theirs = (other[0] * width + other[1])[asked[other[0]]]
+    return len(np.setdiff1d(theirs, own[0] * width + own[1]))
 
 
 def _distinct(first: Ints, second: Ints) -> tuple[Ints, Ints]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from miner.types import KNOWN_FROM
+
 ENOUGH_RECALL = 0.97
 """Below this an approximate index hides so many hard candidates that the choice changes."""
 
@@ -23,9 +25,7 @@ READING = {
 
 def notes(report: Mapping[str, Any]) -> Iterator[str]:
     """Sentences about report["reading"] and report["retrieval"]; none where there is nothing to say."""
-    for name, sentence in READING.items():
-        if count := report["reading"].get(name, 0):
-            yield f"{sentence}: {count:,}"
+    yield from of_reading(report["reading"])
     yield from _missing(report)
     found = report["retrieval"]
     if (recall := found.get("recall")) is not None:
@@ -36,6 +36,17 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
     if count := report.get("not_deepened", 0):
         searched = f"the {found['depth']} candidates stored of it, and with these settings are searched to {found['max_depth']} when mined"
         yield f"queries that ran short within {searched}: {count:,}"
+
+
+def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
+    """What was left out, and what else than the judgements asked for is known."""
+    for name, sentence in READING.items():
+        if count := reading.get(name, 0):
+            yield f"{sentence}: {count:,}"
+    for name, count in reading.items():
+        if name.startswith(KNOWN_FROM) and count:
+            file = name.removeprefix(KNOWN_FROM)
+            yield f"positives that qrels/{file} adds to what is known, never mined (--leave-out {file.split('.')[0]} reads none): {count:,}"
 
 
 def _missing(report: Mapping[str, Any]) -> Iterator[str]:

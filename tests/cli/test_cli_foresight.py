@@ -19,6 +19,7 @@ GUESS = {
 def test_every_number_is_said(capsys):
     """Counts first, then what a run will take."""
     told = {"queries": 5, "passages": 20, "judgements": 7, "pairs": 6, "texts_to_encode": 25, "filters": ["margin"], "model": None}
+    told["reading"] = {"queries": 5, "rejected": 2, "known_from:test.tsv": 1200}
     foresight.show({**told, "estimate": GUESS, "free_bytes": {"run": 10**10, "store": 10**9}})
     said = capsys.readouterr().out
     for part in (
@@ -26,6 +27,8 @@ def test_every_number_is_said(capsys):
         "2 h 5 min (read 3.0 s, encode 2 h 5 min)",
         "2.5 GB",
         "passage 1,234/s",
+        "wrong rows, left out (see dataset/errors.jsonl in the run folder): 2",
+        "positives that qrels/test.tsv adds to what is known, never mined (--leave-out test reads none): 1,200",
     ):
         assert part in said
     for part in (

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from miner.errors import InputError
 from miner.read import read_beir, read_files, read_inline
 from miner.types import Dataset
 
@@ -41,6 +42,34 @@ def test_what_is_relevant_to_the_same_question_is_known(folder: Path, tmp_path: 
     assert dataset.reading["queries_asked_elsewhere"] == 3
     assert dataset.reading["judgements"] == 4
     assert {Path(name).name for name in dataset.inputs} == {"corpus.jsonl", "queries.jsonl", "train.tsv", "dev.tsv", "test.tsv"}
+
+
+def test_each_other_file_is_counted_and_may_be_left_out(folder: Path, tmp_path: Path) -> None:
+    """What a file adds to what the split says, of questions that are mined for; a file that is left out is not opened."""
+    (folder / "qrels" / "again.tsv").write_text("query-id\tcorpus-id\tscore\nt1\ta\t1\nt1\tc\t1\nt1\tc\t1\nstranger\ta\t1\n")
+    with (folder / "queries.jsonl").open("a") as file:
+        file.write('{"_id": "stranger", "text": "nobody else asks"}\n')
+    told = {name: count for name, count in read_beir(folder).reading.items() if name.startswith("known_from:")}
+    assert told == {"known_from:again.tsv": 1, "known_from:dev.tsv": 1, "known_from:test.tsv": 1}
+    (folder / "qrels" / "test.tsv").write_text("no judgement\n")
+    dataset = read_beir(folder, tmp_path / "out", leave_out=("test", "again"))
+    assert known(dataset)["q1"] == ({"a"}, {"a", "b"})
+    assert {name for name in dataset.reading if name.startswith("known_from:")} == {"known_from:dev.tsv"}
+    assert {Path(name).name for name in dataset.inputs} == {"corpus.jsonl", "queries.jsonl", "train.tsv", "dev.tsv"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"leave_out": ("dev", "train_full")}, "has no split 'train_full'; it has: dev, test, train"),
+        ({"leave_out": ("train",)}, "has no train.tsv but dev, test; choose with --split"),
+        ({"split": ("dev",), "leave_out": ("dev",)}, "split 'dev' is asked for and left out"),
+        ({"leave_out": ("dev", "test", "train")}, r"qrels is left out, and there is nothing to mine for"),
+    ],
+)
+def test_what_cannot_be_left_out_is_one_sentence(folder: Path, given: dict, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_beir(folder, **given)
 
 
 def test_files_by_name_know_no_other_splits(folder: Path, tmp_path: Path) -> None:
