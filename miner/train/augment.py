@@ -96,6 +96,8 @@ class Una:
         self.vocabulary = sorted(greatest, key=lambda word: (greatest[word], word))
         self.place = {word: place for place, word in enumerate(self.vocabulary)}
         self.weight = np.array([greatest[word] for word in self.vocabulary])
+        shapes = np.array([_shape(word) for word in self.vocabulary], dtype=np.str_)
+        self.alike = {shape: np.flatnonzero(shapes == shape) for shape in ("number", "word")}
 
     def weights(self, words: Sequence[str]) -> dict[str, float]:
         """TF-IDF of each word of a text."""
@@ -122,12 +124,12 @@ class Una:
 
     def substitute(self, word: str, draw: Any) -> str:
         """A neighbour by weight, of the same shape."""
-        place = self.place.get(word, 0)
+        place, alike = self.place.get(word, 0), self.alike[_shape(word)]
         low = max(0, place - self.near // 2)
-        some = [
-            i for i in range(low, min(len(self.vocabulary), low + self.near)) if i != place and _shape(self.vocabulary[i]) == _shape(word)
-        ]
-        if not some:
+        begin, end = np.searchsorted(alike, [low, low + self.near])
+        some = alike[begin:end]
+        some = some[some != place]
+        if not len(some):
             return word
         weight = self.weight[some] + 1e-9
         return self.vocabulary[some[int(draw.choice(len(some), p=weight / weight.sum()))]]

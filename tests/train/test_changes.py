@@ -63,6 +63,28 @@ def test_una_replaces_what_weighs_most_and_never_the_least(step):
     assert rows[0] == {"anchor": "q", "positive": TEXTS[0]}
 
 
+def slowly(una, word, draw):
+    """The substitute of a word, candidate by candidate."""
+    digits = any(map(str.isdigit, word))
+    place = una.place.get(word, 0)
+    low = max(0, place - una.near // 2)
+    near = range(low, min(len(una.vocabulary), low + una.near))
+    some = [i for i in near if i != place and any(map(str.isdigit, una.vocabulary[i])) == digits]
+    weights = np.array([una.weight[i] + 1e-9 for i in some])
+    return una.vocabulary[some[int(draw.choice(len(some), p=weights / weights.sum()))]] if some else word
+
+
+@pytest.mark.parametrize("near", [1, 2, 5, 4000])
+def test_una_substitutes_are_those_of_the_slow_version(near):
+    """Every word of a vocabulary, numbers among them, and two strangers: the same draw, the same word."""
+    draw = np.random.default_rng(0)
+    words = [*(f"w{'x' * i}" for i in range(20)), *map(str, range(9)), "a1"]
+    una = Una([" ".join(draw.choice(words, size=6)) for _ in range(40)], near=near)
+    for seed, word in enumerate([*una.vocabulary, "stranger", "77"]):
+        wanted = slowly(una, word, np.random.default_rng(seed))
+        assert una.substitute(word, np.random.default_rng(seed)) == wanted, word
+
+
 def test_una_without_substitutes_changes_nothing():
     """One text of one word."""
     assert Una(["word"]).text("word", 0) == "word"
