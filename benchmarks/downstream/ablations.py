@@ -46,7 +46,7 @@ TECHNIQUES: Mapping[str, Mapping[str, Any]] = {
     "words deleted": {"changes": ("delete",)},
     "words reordered": {"changes": ("reorder",)},
     "TAS batches": {"batch_sampler": "topics", "loss": MASKED},
-    CONAN: {"changes": ("replace",)},
+    CONAN: {"changes": ("replace:every=1",)},  # each row comes two or three times: every look counts
     "shuffled batches": {"batch_sampler": "shuffle", "loss": MASKED},
 }
 """Ours with one thing changed; `ours` is what they are compared with, `shuffled batches` the control of the other samplers."""
@@ -86,6 +86,8 @@ def bags_of(one: Set, rows: Columns, config: TrainConfig, given: Given, plan: Pl
     made = config.active_batches(given)
     if made == "no_duplicates":
         batches = no_duplicates(numbers, plan.batch, plan.seed)
+    elif made == "batch_sampler":
+        batches = no_duplicates(np.arange(len(rows))[:, None], plan.batch, plan.seed)  # no text to look at: shuffled rows
     else:
         batches = passes(made(range(len(rows)), batch_size=plan.batch, drop_last=True, seed=plan.seed))
     if not config.changes:

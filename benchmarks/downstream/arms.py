@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 from sets import Set
-from student import Cut
 
 from miner import MiningConfig, mine
 from miner.config import Runtime
@@ -80,7 +79,7 @@ def mined(one: Set, dataset: Dataset, count: int, **settings: object) -> Chosen:
     """The negatives that our miner chooses with the set's model as it is now."""
     config = MiningConfig.of(**{"negatives": count, "columns": ("ids",), **settings})
     with tempfile.TemporaryDirectory(prefix="downstream-") as cache:
-        run = mine(dataset, config, model=Cut(one.model, one.student, one.bags), runtime=Runtime.of(cache=Path(cache)))
+        run = mine(dataset, config, model=one.encoder(), runtime=Runtime.of(cache=Path(cache)))
         made = defaultdict(list)
         for row in run.rows():
             if row["negative"] not in made[row["anchor_id"]]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from student import Bags, table_of
+from student import Bags, Cut, table_of
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.encode import load_encoder
+from miner.encode import Encoder, load_encoder
 from miner.evaluation.measures import measure
 from miner.noise import generator
 from miner.read import read
@@ -41,6 +41,10 @@ class Set:
         self.table = table_of(self.model, self.bags)
         some = generator(0, "dev").permutation(len(dev_queries.queries))[:dev]
         self.dev, self.test = Judged(dev_queries, self.bags, np.sort(some)), Judged(test, self.bags)
+
+    def encoder(self) -> Encoder:
+        """The model as it is now, for our miner."""
+        return Cut(self.model, self.student, self.bags)
 
     @cached_property
     def truth(self) -> dict[str, list[str]]:

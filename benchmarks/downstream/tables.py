@@ -35,6 +35,8 @@ MEANS = {
     "A6": "their range_min 10",
     "A7": "ranks 10-210 at random",
     "A8": "ours",
+    "A8n": "ours, margin off, near_positive .8",
+    "A8k": "ours, margin off, nearest",
     "A9": "ours in rounds",
     "A10": "ours, all positives known",
 }
