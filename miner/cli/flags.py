@@ -63,6 +63,7 @@ TRAIN: Group = {
     "change": o.Changes,
     "use_negatives": o.UseNegatives,
     "train_batch_size": o.TrainBatchSize,
+    "drop_last": o.DropLast,
     "accumulate": o.Accumulate,
     "steps": o.Steps,
     "epochs": o.Epochs,

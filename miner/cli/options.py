@@ -138,6 +138,9 @@ BatchSampler = Annotated[
 Changes = Annotated[Words, option("change", "delete, reorder, una, replace, with knobs: what is changed in a batch", TRAIN)]
 UseNegatives = Annotated[int | None, option("use-negatives", "negatives used of each row [as many as the longest has]", TRAIN)]
 TrainBatchSize = Annotated[int | None, option("train-batch-size", "rows in a batch [64]", TRAIN)]
+DropLast = Annotated[
+    bool | None, option("drop-last/--keep-last", "leave out batches with fewer rows than that, dataloader_drop_last [keep]", TRAIN)
+]
 Accumulate = Annotated[int | None, option("accumulate", "batches of one optimiser step [1]", TRAIN)]
 Steps = Annotated[int | None, option("steps", "optimiser steps [as --epochs says]", TRAIN)]
 Epochs = Annotated[float | None, option("epochs", "passes over the rows [1]", TRAIN)]

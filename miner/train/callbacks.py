@@ -18,6 +18,8 @@ EXPLODED, SETTLED = 3.0, 5
 """A loss so many times its first average, after so many looks, is worth a word."""
 CROWDED = 0.05
 """Share of rows that met their own positive as another row's passage."""
+SMALL, MANY = 0.25, 0.1
+"""A word is due when more than this many batches have less than this share of the rows that they should have."""
 
 
 class DevScore(BaseEvaluator):  # type: ignore[misc]  # the base is untyped
@@ -41,7 +43,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
         self.samplers: list[Any] = []
         self._batch = 0
         self._losses: list[float] = []
-        self._rows = self._crowded = 0
+        self._rows = self._crowded = self._begun = 0
+        self._sizes: list[int] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Progress."""
@@ -58,16 +61,25 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
             self._setting.warn(f"the loss rose to {self._losses[-1]:.3g} from {first:.3g} at first: the learning rate is too high")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Tell about crowded batches."""
+        """Tell about crowded batches, and about small ones."""
         if self._rows and self._crowded > CROWDED * self._rows:
             share = self._crowded / self._rows
             self._setting.warn(
                 f"{share:.0%} of the rows met their own positive as another row's passage in their batch: use batch sampler no_duplicates"
             )
+        if told := self._small(args.per_device_train_batch_size, state.global_step * args.gradient_accumulation_steps - self._begun):
+            self._setting.warn(f"{told}: texts that come often leave them over at the end of a pass; drop_last goes without them")
+
+    def _small(self, size: int, trained: int) -> str:
+        """How many of the trained batches were nearly empty, where they are many; a batch or two more have been looked at."""
+        sizes = self._sizes[:trained]
+        small = sum(count < SMALL * size for count in sizes)
+        many = len(self._setting.rows) >= size and small > MANY * len(sizes)
+        return f"{small} of {len(sizes)} batches had less than {SMALL:.0%} of {size} rows" if many else ""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Where a training goes on, so does what counts batches or remembers them."""
-        self._batch = state.global_step * args.gradient_accumulation_steps
+        self._batch = self._begun = state.global_step * args.gradient_accumulation_steps
         if hasattr(self.loss, "step"):
             self.loss.step = self._batch
         for sampler in self.samplers:
@@ -107,6 +119,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
             for text in {text for name, text in row.items() if name.startswith(("positive", "negative"))}:
                 met[text] = met.get(text, 0) + 1
         self._rows += len(rows)
+        self._sizes.append(len(rows))
         self._crowded += sum(met[row["positive"]] > 1 for row in rows if "positive" in row)
         return rows
 

@@ -35,6 +35,7 @@ class TrainConfig(BaseModel):
         None, description="negatives used of each row; default: as many as the longest row has"
     )
     train_batch_size: int = Field(64, ge=2, description="rows in a batch")
+    drop_last: bool = Field(False, description="leave out batches with fewer rows than that (the trainer's dataloader_drop_last)")
     accumulate: int = Field(1, ge=1, description="batches of one optimiser step")
     steps: Annotated[int, Field(ge=1)] | None = Field(None, description="optimiser steps; default: as `epochs` says")
     epochs: float = Field(1.0, gt=0, description="passes over the rows, where steps is not given")

@@ -96,6 +96,10 @@ def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, work: Path
         watch.loss, watch.samplers = loss, given.seen
         loss.register_forward_hook(watch.after_loss)
         trainer.train(resume_from_checkpoint=last)
+    if not trainer.state.global_step:
+        raise ConfigError(
+            f"no batch of {config.train_batch_size} rows holds no text twice, and drop_last wants full ones: lower train_batch_size"
+        )
     return _outcome(setting, trainer.state, before)
 
 
@@ -119,7 +123,8 @@ def replica(encoder: Encoder, model: Any) -> Encoder:
 def total_steps(setting: Setting) -> int:
     """Optimiser steps of the whole fit."""
     config = setting.config
-    batches = math.ceil(len(setting.rows) / config.train_batch_size)
+    whole, rest = divmod(len(setting.rows), config.train_batch_size)
+    batches = whole if config.drop_last else whole + bool(rest)
     return config.steps or max(1, math.ceil(config.epochs * batches / config.accumulate))
 
 
@@ -138,6 +143,7 @@ def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, work
         output_dir=str(work),
         max_steps=total,
         per_device_train_batch_size=config.train_batch_size,
+        dataloader_drop_last=config.drop_last,
         gradient_accumulation_steps=config.accumulate,
         learning_rate=rate,
         warmup_steps=round(config.warmup * total),

@@ -101,6 +101,8 @@ def train(
     rows = columns(
         _rows(data, config, work, mining, encoder, runtime, on_progress), config.use_negatives, config.active_loss.labels, config.seed
     )
+    if config.drop_last and len(rows) < config.train_batch_size:
+        raise ConfigError(f"drop_last leaves nothing of {len(rows)} rows in batches of {config.train_batch_size}: lower train_batch_size")
     judged = dev if isinstance(dev, Dataset) or dev is None else read(dev, None)
     setting = Setting(config, rows, runtime, work, judged, on_progress, paraphrase)
     _begin(setting, resume=resume, force=force)

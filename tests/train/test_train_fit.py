@@ -7,6 +7,7 @@ import pytest
 
 from miner.config import Inputs, MiningConfig
 from miner.errors import ConfigError, InputError, ModelError
+from miner.formats import TrainingRow
 from miner.train import TrainConfig, train
 from miner.train.parts import BATCH_SAMPLERS, LOSSES
 
@@ -91,6 +92,26 @@ def test_warnings_that_help(tiny_model, tiny_rows, tmp_path):
     assert any("met their own positive" in text for text in told["warnings"])
     with pytest.raises(ModelError, match="no longer a number"):
         train(tiny_rows, config(tiny_model, learning_rates=(1e38,), steps=30), out=tmp_path / "b")
+
+
+def asked(times, others):
+    """One question so many times, and others that come once."""
+    crowd = [TrainingRow("w0", (f"w{i + 1} w9 w9", f"w{i + 1} w8 w8"), (1, 0)) for i in range(times)]
+    return crowd + [TrainingRow(f"w{i + 1}", (f"w{i} w{i + 1}", f"w{i} w3 w4"), (1, 0)) for i in range(others)]
+
+
+def test_drop_last_goes_without_what_a_pass_leaves_over(tiny_model, tmp_path):
+    """Thirty rows of one question: four of seven batches hold one row, and are told; with drop_last six full ones make the pass."""
+    rows, knobs = asked(30, 21), {"train_batch_size": 8, "steps": None}
+    kept = train(rows, config(tiny_model, **knobs), out=tmp_path / "kept").told
+    assert kept["steps"] == 7
+    assert any("4 of 7 batches had less than 25% of 8 rows" in text for text in kept["warnings"])
+    full = train(rows, config(tiny_model, **knobs, drop_last=True), out=tmp_path / "full").told
+    assert (full["steps"], full["config"]["drop_last"]) == (6, True)
+    assert not any("had less than" in text for text in full["warnings"])
+    for few, said in ((asked(0, 7), "drop_last leaves nothing of 7 rows in batches of 8"), (asked(9, 2), "no batch of 8 rows holds no")):
+        with pytest.raises(ConfigError, match=said):
+            train(few, config(tiny_model, **knobs, drop_last=True), out=tmp_path / "none")
 
 
 def test_prompts_reach_the_trainer(tiny_bert, tiny_rows, tmp_path):
