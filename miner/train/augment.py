@@ -132,7 +132,7 @@ class Una:
         if not len(some):
             return word
         weight = self.weight[some] + 1e-9
-        return self.vocabulary[some[int(draw.choice(len(some), p=weight / weight.sum()))]]
+        return self.vocabulary[int(some[draw.choice(len(some), p=weight / weight.sum())])]
 
 
 def _shape(word: str) -> str:
