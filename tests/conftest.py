@@ -39,6 +39,7 @@ def tiny_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory):
     """Path of a real one-layer BERT with mean pooling, 8 dims, at most 16 tokens, prompts 'query' and 'document'."""
+    import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -46,6 +47,7 @@ def tiny_bert(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     tokens = {name: f"[{name[:-6].upper()}]" for name in ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")}
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=word_piece(), model_max_length=16, **tokens)
+    torch.manual_seed(0)  # the same weights whichever tests ran before
     sizes = {"hidden_size": DIM, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": DIM}
     BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=32, **sizes)).save_pretrained(folder / "bert")
     tokenizer.save_pretrained(folder / "bert")

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("accelerate")
 SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "downstream"
-DATA = ("--steps", "2", "--batch", "4", "--negatives", "2", "--seeds", "2", "--rates", "0.001,0.01")
+DATA = ("--steps", "2", "--batch", "2", "--negatives", "2", "--seeds", "2", "--rates", "0.001,0.01")
 
 
 @pytest.fixture(autouse=True)
