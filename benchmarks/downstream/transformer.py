@@ -100,7 +100,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path("transformer-work"))
     parser.add_argument("--out", type=Path, help="where the tables go, without suffix [WORK/downstream-transformer]")
     parser.add_argument("--arms", default="A0,A1,A4,A8,A8n,A6,A8k,A2", help="in the order in which they are trained")
-    parser.add_argument("--rates", default="5e-5,2e-4")
+    parser.add_argument("--rates", default="2e-4,5e-4")
     for name, value in {"seeds": 3, "steps": 150, "batch": 32, "negatives": 2, "length": 32, "queries": 8000, "threads": 1}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--float32", action="store_true", help="no bf16")
