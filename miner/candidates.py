@@ -92,7 +92,7 @@ def read_blocks(folder: Path) -> Iterator[list[Candidates]]:
 
 def read_block(file: Path, depth: int) -> list[Candidates]:
     """The candidates of one block; `depth` is what `about` tells."""
-    table = _open(file).read()
+    table = _read(file)
     widths = np.diff(table["rows"].combine_chunks().offsets.to_numpy())
     return [_part(table.filter(pa.array(widths == width)), int(width), depth) for width in np.unique(widths)]
 
@@ -103,7 +103,7 @@ def read_query(folder: Path, place: int) -> Candidates:
     for file in blocks(folder):
         count = _open(file).metadata.num_rows
         if start <= place < start + count:
-            row = _open(file).read().slice(place - start, 1).combine_chunks()
+            row = _read(file).slice(place - start, 1).combine_chunks()
             return _part(row, len(row["rows"][0]), about(folder)["depth"])
         start += count
     raise StorageError(f"{folder} holds candidates of {start} queries: there is no {place + 1}th")
@@ -111,19 +111,23 @@ def read_query(folder: Path, place: int) -> Candidates:
 
 def positive_scores(folder: Path) -> Floats:
     """All scores of known positives, in the order of the queries' ids."""
-    parts = [_open(file).read(columns=["positive_scores"])["positive_scores"] for file in blocks(folder)]
+    parts = [_read(file, "positive_scores") for file in blocks(folder)]
     return np.concatenate([np.empty(0, dtype=np.float32), *(part.combine_chunks().flatten().to_numpy() for part in parts)])
 
 
 def deeper_than(folder: Path, depth: int) -> int:
     """How many queries have more than `depth` candidates."""
-    offsets = (_open(file).read(columns=["rows"])["rows"].combine_chunks().offsets.to_numpy() for file in blocks(folder))
+    offsets = (_read(file, "rows").combine_chunks().offsets.to_numpy() for file in blocks(folder))
     return sum(int((np.diff(each) > depth).sum()) for each in offsets)
 
 
 def about(folder: Path) -> dict[str, Any]:
     """What the writer put into the metadata."""
-    loaded: dict[str, Any] = json.loads(_open(blocks(folder)[0]).schema_arrow.metadata[b"hardneg"])
+    first = blocks(folder)[0]
+    try:
+        loaded: dict[str, Any] = json.loads((_open(first).schema_arrow.metadata or {})[b"hardneg"])
+    except (KeyError, ValueError):
+        raise StorageError(f"{first} cannot be read as candidates: it does not say how they were made") from None
     return loaded
 
 
@@ -131,6 +135,15 @@ def _open(file: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file)
     except (OSError, pa.ArrowException) as error:
+        raise StorageError(f"{file} cannot be read as candidates: {error}") from error
+
+
+def _read(file: Path, column: str | None = None) -> Any:
+    """The table of a block, or one column of it."""
+    whole = _open(file)
+    try:
+        return whole.read() if column is None else whole.read(columns=[column])[column]
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise StorageError(f"{file} cannot be read as candidates: {error}") from error
 
 

@@ -22,9 +22,9 @@ class Choice(NamedTuple):
     negatives: Negatives
 
 
-def chooser(candidates: Path, dataset: Dataset, config: MiningConfig) -> Chooser:
-    """The chooser that made a run, or would make it with another config."""
-    tables = {**stored(candidates.parent), **stored_verdicts(candidates.parent, dataset)}
+def chooser(candidates: Path, dataset: Dataset, config: MiningConfig, verdicts: Path | None = None) -> Chooser:
+    """The chooser that made a run, or would make it with another config. verdicts: the folder that holds them, if it is not the run's."""
+    tables = {**stored(candidates.parent), **stored_verdicts(verdicts or candidates.parent, dataset)}
     made = Chooser(dataset, config, positive_scores(candidates), tables)
     made.allot(lambda: (part for parts in read_blocks(candidates) for part in parts))
     return made

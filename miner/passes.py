@@ -103,16 +103,16 @@ def _retrieve(retrieval: Retrieval, writer: CandidateWriter, work: Work) -> None
         work.progress("retrieve", min(done * BLOCK, retrieval.queries), retrieval.queries)
 
 
-def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, Any]) -> dict[str, Any]:
+def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, Any], stored: Path | None = None) -> dict[str, Any]:
     """Judge, choose, write; the report.
 
-    known: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval.
+    known: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval. stored: where that lies.
     """
-    config, candidates, stored = work.config, target.blocks, "retrieval" in known
+    config, candidates = work.config, stored or target.blocks
     with work.stage("choose and write"):
         told = about(candidates)
         tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
-        chooser, shape = chooser_of(candidates, dataset, config), FORMATS[config.output_format]
+        chooser, shape = chooser_of(candidates, dataset, config, target.folder), FORMATS[config.output_format]
         columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
 
         def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:

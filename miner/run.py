@@ -32,7 +32,7 @@ from miner.formats.atomic import storing
 from miner.formats.files import sha256_of
 from miner.opening import open_vectors
 from miner.read import read
-from miner.target import Target, target
+from miner.target import BLOCKS, Target, target
 from miner.types import SAME, Dataset, Progress, Vectors
 from miner.verdicts import FILE as VERDICTS
 from miner.verdicts import keep_verdicts, read_verdicts
@@ -104,6 +104,7 @@ def mine(
     force: bool = False,
     resume: bool | None = None,
     verdicts: Sequence[str | Path] = (),
+    spare: Sequence[str | Path] = (),
     on_progress: Progress | None = None,
 ) -> Run:
     """Mine hard negatives: both passes, from data to a run folder.
@@ -115,6 +116,7 @@ def mine(
     resume: what to do with the blocks an interrupted run left there: None goes on with them when data, model, settings and versions are
     the same, True refuses when they are not, False begins anew.
     verdicts: files of verdicts, beside those that `data` names; they do not change what is retrieved.
+    spare: further files that `out` may not replace, such as the one `config` is from; what is read is spared anyway.
     Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind but blocks that can be gone on with.
     """
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
@@ -127,7 +129,7 @@ def mine(
                 keep_verdicts(place.folder, dataset, said)
         with work.stage("load model"):
             vectors = open_vectors(data, config, work.runtime, model, work.progress)
-        _check_spared(place, [*dataset.inputs, *paths, *_vector_files(vectors)])
+        _check_spared(place, [*dataset.inputs, *paths, *_vector_files(vectors), *spare])
         if rehearsal.worth(dataset):
             with work.stage("rehearse"), storing(place.folder):
                 _rehearse(dataset, vectors, work, place)
@@ -185,11 +187,13 @@ def export(
     kind: str | None = None,
     force: bool = False,
     verdicts: Sequence[str | Path] = (),
+    spare: Sequence[str | Path] = (),
     on_progress: Progress | None = None,
 ) -> Run:
     """Choose and write again from stored candidates, without the model. The result is a run of its own that shares pass 1 (hard links).
 
     verdicts: files of verdicts, which join those the run has heard already; the last word about a pair counts.
+    spare: further files that `out` may not replace.
     ConfigError when `config` differs in something pass 1 has used up.
     """
     for name in FIRST_PASS:
@@ -201,6 +205,7 @@ def export(
     said, config = read_verdicts([*heard, *verdicts]), heeding(config, bool(heard or verdicts))
     work = passes.Work(config, Runtime.of(), on_progress)
     with target(out, kind, force, config.output_format) as place:
+        _check_spared(place, [*verdicts, *spare])
         dataset = _adopt(run.dataset, place.folder)
         if heard or verdicts:
             keep_verdicts(place.folder, dataset, said)
@@ -214,7 +219,7 @@ def export(
         known["files"] = {**known["files"], **_hashes(named)}
         if known["inputs"]:
             known["inputs"] = {**known["inputs"], "verdicts": [*known["inputs"].get("verdicts", ()), *named]}
-        passes.second_pass(dataset, work, place, known)
+        passes.second_pass(dataset, work, place, known, run.folder / BLOCKS)
     return _finished(place)
 
 
@@ -233,7 +238,7 @@ def _hashes(named: Mapping[str, str | Path]) -> dict[str, dict[str, Any]]:
     return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in named.items()}
 
 
-def _check_spared(place: Target, inputs: Sequence[str]) -> None:
+def _check_spared(place: Target, inputs: Sequence[str | Path]) -> None:
     """ConfigError where the run would take the place of something it reads."""
     for name in inputs:
         path = Path(os.path.realpath(name))

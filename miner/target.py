@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
-from miner.formats.atomic import storing, sync_folder, write_json
+from miner.formats.atomic import followed, storing, sync_folder, write_json
 from miner.formats.files import KINDS, kind_of
 from miner.manifest import strangers
 
@@ -75,6 +75,7 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
 
     On an error nothing is left, unless blocks were committed: these stay for a run that is made from the same, and the error says so.
     """
+    out = _followed(out)
     usual = _usual_name(out, kind, output_format)
     if out is None or str(out) == "-":
         with _temporary_folder() as folder:
@@ -97,6 +98,7 @@ def check(out: str | Path | None, kind: str | None, force: bool, output_format: 
 
     Raises ConfigError as `target` does, and StorageError where nothing can be written.
     """
+    out = _followed(out)
     usual = _usual_name(out, kind, output_format)
     if out is None or str(out) == "-":
         return None
@@ -109,6 +111,16 @@ def check(out: str | Path | None, kind: str | None, force: bool, output_format: 
     return nearest
 
 
+def _followed(out: str | Path | None) -> str | Path | None:
+    """`out`; of a symbolic link what it points to, as if that had been named, and of the same kind."""
+    if out is None or str(out) in ("", "-") or not Path(out).is_symlink():
+        return out
+    real, kind = followed(out), kind_of(out)
+    if kind in KINDS and not str(real).endswith(kind):
+        raise ConfigError(f"{out} is a link to {real}, which does not end in {kind}: name that file itself, or another --out")
+    return real if kind in KINDS else f"{real}/"
+
+
 def _places(out: str | Path, usual: str, force: bool) -> tuple[bool, Path, Path]:
     """Whether `out` names a file; the training file; the run folder. ConfigError where either is taken."""
     if not str(out) or not Path(os.path.realpath(out)).name:
@@ -116,6 +128,8 @@ def _places(out: str | Path, usual: str, force: bool) -> tuple[bool, Path, Path]
     named = kind_of(out) in KINDS
     file = Path(out) if named else Path(out) / usual
     final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if named else Path(out)
+    if named and final.is_symlink():
+        raise ConfigError(f"{final}, where the run of {file.name} goes, is a link to another place: choose another --out")
     for taken in (final, file):
         empty = taken.is_dir() and not any(taken.iterdir())
         if taken.exists() and not empty and not force:

@@ -384,3 +384,32 @@ def test_judgements_changed_in_memory_count(tmp_path, tiny_model):
     assert run.dataset.qrels.equals(changed.qrels)
     assert not run.dataset.qrels.equals(dataset.qrels)
     assert {path.name: path.read_bytes() for path in (tmp_path / "given").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.98])
+def test_damaged_candidates_are_named_where_they_lie(dataset, config, tmp_path, cut):
+    """The run's own file, not the place where the export is made."""
+    run = mine(dataset, MiningConfig.of(**config.model_dump(exclude={"distinct"}), distinct=0.95), out=tmp_path / "out")
+    (file,) = blocks(run.folder / "candidates.parquet")
+    whole = file.read_bytes()
+    place = int(len(whole) * cut)
+    file.write_bytes(whole[:place] + bytes(64) + whole[place + 64 :])
+    with pytest.raises(StorageError) as failed:
+        export(run, run.config, out=tmp_path / "again")
+    assert str(failed.value).startswith(f"{file} cannot be read as candidates: ")
+    file.write_bytes(whole)
+    (run.folder / "vectors.npy").write_bytes(b"no array")
+    with pytest.raises(StorageError) as failed:
+        export(run, run.config, out=tmp_path / "again")
+    assert str(failed.value).startswith(f"{run.folder / 'vectors.npy'} cannot be read as vectors: ")
+    assert not (tmp_path / "again").exists()
+
+
+def test_verdicts_are_not_replaced_by_what_is_made_of_them(dataset, config, tmp_path):
+    """Nor any other file that the caller wants to keep."""
+    run, said = mine(dataset, config, out=tmp_path / "out"), tmp_path / "said.jsonl"
+    said.write_text('{"query_id": "q0", "passage_id": "p1", "verdict": "unsure"}\n')
+    for how in ({"verdicts": [said]}, {"spare": [said]}):
+        with pytest.raises(ConfigError, match=r"said\.jsonl is read by this run, and --out would replace it"):
+            export(run, config, out=said, force=True, **how)
+    assert "unsure" in said.read_text()

@@ -118,6 +118,48 @@ def test_what_a_killed_process_left_goes(begin, tmp_path):
     assert not list(run.folder.rglob(".*"))
 
 
+def test_a_link_to_a_folder_is_followed(begin, config, tmp_path):
+    """The run lies where the link points, there already or not yet; replaced or not, the link stays."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk" / "run.v1")
+    for force in (False, True):
+        run, _ = begin(99, force=force)
+        assert (tmp_path / "out").is_symlink()
+        assert run.folder == tmp_path / "disk" / "run.v1"
+        assert run.differences() == []
+    assert left(tmp_path) == ["disk", "out"]
+
+
+def test_a_link_to_a_file_is_followed(config, tmp_path):
+    """The file lies where the link points, its run beside it; what was there is replaced only by force, the link never."""
+    (tmp_path / "disk").mkdir()
+    real, link = tmp_path / "disk" / "real.jsonl", tmp_path / "link.jsonl"
+    link.symlink_to(real)
+    data = small(tmp_path / "given")
+    for force in (False, True):
+        run = mine(data, config, out=link, force=force)
+        assert (link.readlink(), run.file, run.differences()) == (real, real, [])
+    with pytest.raises(ConfigError, match=r"real\.run exists already"):
+        mine(data, config, out=link)
+    assert left(tmp_path) == ["disk", "link.jsonl"]
+    assert left(tmp_path / "disk") == ["real.jsonl", "real.run"]
+
+
+def test_a_link_that_would_surprise_is_refused(config, tmp_path):
+    """To a file of another kind, or in the place of the run beside a file; what they point to stays."""
+    (tmp_path / "notes").write_text("mine")
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "notes")
+    (tmp_path / "a.run").symlink_to(tmp_path / "elsewhere")
+    for name, told in (
+        ("link.jsonl", r"notes, which does not end in \.jsonl"),
+        ("a.jsonl", r"a\.run, where the run of a\.jsonl goes, is a link"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            mine(small(tmp_path / f"given-{name}"), config, out=tmp_path / name, force=True)
+    assert (tmp_path / "notes").read_text() == "mine"
+    assert left(tmp_path) == ["a.run", "link.jsonl", "notes"]
+
+
 def test_kill_nine(tmp_path):
     """A sample of the long proof."""
     import kill_run

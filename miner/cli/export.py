@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -43,6 +43,6 @@ def export(
         source = Run(run)
         below = {**source.manifest["config"], **(o.read_config(config) if config else {})}
         settings = MiningConfig.of(**o.merged(flags, below, FIRST_PASS))
-        said = verdicts or ()
-        made = export_it(source, settings, out=out, kind=o.suffix(kind), force=force, verdicts=said, on_progress=shown)
+        place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
+        made = export_it(source, settings, verdicts=verdicts or (), on_progress=shown, **place)
         outcome(made, shown, as_json=as_json, to_stdout=out == "-")

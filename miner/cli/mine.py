@@ -50,7 +50,8 @@ def mine(
     with Shown(quiet) as shown:
         from miner.run import mine as run_it
 
-        run = run_it(inputs, settings, out=out, runtime=runtime, kind=o.suffix(kind), force=force, resume=resume, on_progress=shown)
+        place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
+        run = run_it(inputs, settings, runtime=runtime, resume=resume, on_progress=shown, **place)
         outcome(run, shown, as_json=as_json, to_stdout=out == "-")
 
 

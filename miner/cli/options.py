@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -198,6 +199,17 @@ def gather_with(flags: Mapping[str, Any], config_file: Path | None, *models: Any
     """The same for any config models, one of each; what two of them know, both get."""
     parts = _shared_out(merged(flags, read_config(config_file) if config_file else {}), models, config_file)
     return tuple(model.of(**part) for model, part in zip(models, parts, strict=True))
+
+
+def spared(config_file: Path | None) -> tuple[Path, ...]:
+    """What a result may not replace beside the data."""
+    return (config_file,) if config_file else ()
+
+
+def check_spared(config_file: Path | None, out: Path | None, *, force: bool) -> None:
+    """ConfigError where a folder that is replaced holds the config file."""
+    if config_file and out and force and Path(os.path.realpath(out)) in Path(os.path.realpath(config_file)).parents:
+        raise ConfigError(f"{config_file} is read by this run, and --out would replace it: choose another --out")
 
 
 def _shared_out(values: Mapping[str, Any], models: Sequence[Any], config_file: Path | None) -> list[dict[str, Any]]:

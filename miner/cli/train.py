@@ -42,6 +42,7 @@ def train(
     """
     if out is None:
         raise ConfigError("say where the model goes: --out FOLDER")
+    o.check_spared(config, out, force=force)
     given, (settings, mining, runtime) = _gather(flags, file, config, mine=mine)
     with Shown(quiet) as shown:
         from miner.train import train as train_it

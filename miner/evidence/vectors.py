@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miner.errors import StorageError
 from miner.types import Ints, Rows
 
 NAME = "vectors"
@@ -40,5 +41,10 @@ class HalfVectors:
 
 
 def stored(folder: Path) -> dict[str, NDArray[Any]]:
-    """{"vectors": float16 (N, D), memory-mapped} if the run in `folder` kept them, else nothing."""
-    return {NAME: np.load(folder / FILE, mmap_mode="r")} if (folder / FILE).exists() else {}
+    """{"vectors": float16 (N, D), memory-mapped} if the run in `folder` kept them, else nothing. StorageError where they are damaged."""
+    if not (folder / FILE).exists():
+        return {}
+    try:
+        return {NAME: np.load(folder / FILE, mmap_mode="r")}
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{folder / FILE} cannot be read as vectors: {str(error).splitlines()[0]}") from error

@@ -40,6 +40,11 @@ def storing(path: str | Path, verb: str = "write") -> Iterator[None]:
         raise StorageError(f"cannot {verb} {path}: {reason}") from error
 
 
+def followed(path: str | Path) -> Path:
+    """`path`, or where it points to if it is a symbolic link: a link is never replaced, what it points to is."""
+    return Path(os.path.realpath(path)) if Path(path).is_symlink() else Path(path)
+
+
 def beside(path: Path, suffix: str = "part") -> Path:
     """A hidden name in the same folder that nothing else uses: the same file system, so that a rename is atomic."""
     return path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.{suffix}")

@@ -27,7 +27,7 @@ import orjson
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError
 from miner.formats import FORMATS
-from miner.formats.atomic import folder_part, sha256_of, write_json
+from miner.formats.atomic import folder_part, followed, sha256_of, write_json
 from miner.formats.files import open_sink
 from miner.read import read
 from miner.run import Run, mine
@@ -91,7 +91,7 @@ def loop(
 
     Raises ConfigError, InputError, ModelError, StorageError; what was finished stays, and `resume` goes on.
     """
-    folder = Path(out)
+    folder = followed(out)
     if not training.model:
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
     if len(training.learning_rates) > 1 and dev is None:

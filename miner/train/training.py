@@ -23,7 +23,7 @@ from miner.encode import Encoder, load_encoder
 from miner.errors import ConfigError
 from miner.evaluation.compare import HISTORY
 from miner.formats import TrainingRow, read_training
-from miner.formats.atomic import folder_part, storing, write_json
+from miner.formats.atomic import folder_part, followed, storing, write_json
 from miner.read import read
 from miner.run import mine
 from miner.train.config import TrainConfig
@@ -89,7 +89,7 @@ def train(
     `mining` says how. dev: chooses the checkpoint, and stops early. model: a SentenceTransformer or Encoder in memory.
     Raises ConfigError, InputError, ModelError, StorageError.
     """
-    final, runtime = Path(out), runtime or Runtime.of()
+    final, runtime = followed(out), runtime or Runtime.of()
     work = final.with_name(f"{final.name}.checkpoints")
     if final.exists() and any(final.iterdir()) and not force:
         raise ConfigError(f"{final} exists already; choose another --out, or replace it with --force")

@@ -174,6 +174,23 @@ def test_wrong_use_is_one_sentence(beir, tiny_model, tmp_path, monkeypatch, caps
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_the_config_file_is_not_replaced(beir, tiny_model, tmp_path):
+    """By no verb: neither itself nor the folder it lies in."""
+    (tmp_path / "in").mkdir()
+    config, told = tmp_path / "in" / "config.json", "config.json is read by this run, and --out would replace it"
+    data = ["--data", beir, "--model", tiny_model]
+    config.write_text('{"negatives": 1, "output_format": "dpr"}')
+    assert hardneg("mine", *data, "--quiet", "--out", tmp_path / "run").returncode == 0
+    for words in (["mine", *data, "--out", config], ["export", tmp_path / "run", "--out", config]):
+        refused = hardneg(*words, "--config", config, "--force")
+        assert (refused.returncode, told in refused.stderr) == (2, True), refused
+    config.write_text("{}")
+    for verb in ("train", "loop", "evaluate"):
+        refused = hardneg(verb, "--config", config, "--force", "--out", tmp_path / "in")
+        assert (refused.returncode, told in refused.stderr) == (2, True), refused
+    assert config.read_text() == "{}"
+
+
 def test_dry_run_writes_nothing(beir, tiny_model, tmp_path):
     """The plan says what would be encoded, and leaves no run."""
     done = hardneg("mine", "--data", beir, "--model", tiny_model, "--out", tmp_path / "x", "--dry-run", "--json")
