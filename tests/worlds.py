@@ -163,6 +163,8 @@ KNOBS = {
     "min_score": ["score=-2", "score=-0.5", "score=0", "score=0.3"],
     "ranks": ["skip=1", "skip=2,last=6", "skip=1,last=4,of=raw", "last=9", "skip=3,of=raw"],
 }
+SEVERAL = {"consensus": [".", "margin=0", "margin=-0.5", "margin=0.5,sources=1", "sources=2", "margin=0.2,sources=2"]}
+"""Filters that want several sources."""
 CHANCE = {
     "self_match": 0.3,
     "same_text": 0.2,
@@ -190,16 +192,18 @@ SAMPLED = [
 def config_of(seed: int, *, verdicts: bool = False, **fixed) -> MiningConfig:
     """Every filter and knob, both anchors, both samplers, every rung and filling, by chance. verdicts: mostly heeds them."""
     rng = np.random.default_rng(seed)
+    several = len(fixed.get("sources", ())) > 1
+    knobs, chances = (KNOBS | SEVERAL, CHANCE | {"consensus": 0.6}) if several else (KNOBS, CHANCE)
     depth, max_depth = int(rng.integers(1, 26)), int(rng.integers(1, 61))
     values = {
         "depth": depth,
         "max_depth": max_depth,
         "negatives": int(rng.integers(1, min(7, max(depth, max_depth)) + 1)),
         "filters": tuple(
-            f"{name}:{rng.choice(KNOBS[name])}".removesuffix(":.") for name, chance in CHANCE.items() if rng.random() < chance
+            f"{name}:{rng.choice(knobs[name])}".removesuffix(":.") for name, chance in chances.items() if rng.random() < chance
         ),
         "anchor": str(rng.choice(["weakest", "own"])),
-        "sampler": str(rng.choice(SAMPLED)),
+        "sampler": str(rng.choice([*SAMPLED, *(["disagreement", "disagreement:first=4"] * 4 if several else [])])),
         "ladder": int(rng.integers(0, 4)),
         "fill": str(rng.choice(["none", "random", "repeat"])),
         "seed": int(rng.integers(0, 2**63)),
@@ -246,12 +250,12 @@ def _with_title(name: str, text: str) -> dict:
     return {"id": name, "title": title, "text": rest} if splits else {"id": name, "text": text}
 
 
-def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact", world: World | None = None) -> list[Row]:
-    """Both passes, through the candidate file, in the oracle's words."""
+def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact", world: World | None = None, source=None) -> list[Row]:
+    """Both passes, through the candidate file, in the oracle's words. source: already open, else the dense one."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "candidates.parquet"
         writer = CandidateWriter(path, dataset, {"depth": config.depth})
-        source = Dense(dataset, vectors, Path(folder), index)
+        source = source or Dense(dataset, vectors, Path(folder), index)
         if "vectors" in config.measured:
             HalfVectors(source).save(Path(folder))
         if world and world.verdicts:

@@ -1,0 +1,168 @@
+"""False negatives at equal gradient mass with and without the filter `consensus` and the sampler `disagreement`, dense and BM25 together.
+
+    python benchmarks/consensus.py [--clinc150 FOLDER --clinc150-model FOLDER] [--draws 5] [--out results/consensus.json]
+
+As in `peer_rules.py`: 4 negatives of each query, hardness is the mean gradient mass over all queries, a rule's rate at a mass lies on the
+lower hull of its settings, intervals are 95 % of 500 draws of whole queries, the same for both sides of a difference. Each family is
+compared with the same settings without its last part, over the same candidates: those of both sources, scored by the dense one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from false_negatives import positives, show_one
+from peer_rules import ALL, BACKGROUNDS, DRAWS, MASSES, Counted, Hidden, _spread, hull_at, of_ours, rates
+
+from miner import Inputs, MiningConfig, mine
+from miner.cli.demo import packaged_model
+from miner.config import Runtime
+from miner.demo import build
+from miner.encode import load_encoder
+from miner.read import read_truth
+
+Setting = dict[str, Any]
+Found = dict[str, dict[str, Counted]]
+
+BOTH = ("dense", "bm25")
+SKIPS = (0, 2, 5, 10, 20, 40, 75, 150, 300, 500, 700)
+MARGINS = (-0.3, -0.1, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+BARE = ("near_positive:off", "margin:off")
+STRICT, BOTH_SAY = "consensus:sources=1", "consensus:sources=2"
+FIRSTS = (5, 10, 20, 30, 60, 120, 200)
+
+
+def by_background(*more: str) -> dict[str, Setting]:
+    """The default with another margin:background, and more filters."""
+    return {f"{b}": {"filters": (f"margin:background={b}", *more)} for b in BACKGROUNDS}
+
+
+def by_skip(*more: str, **how: Any) -> dict[str, Setting]:
+    """A window of ranks that begins later and later."""
+    return {f"{k}": {"filters": (*more, f"ranks:skip={k}"), **how, **ALL} for k in SKIPS}
+
+
+FAMILIES: dict[str, tuple[str | None, dict[str, Setting]]] = {
+    "default": (None, by_background()),
+    "default, consensus:sources=1": ("default", by_background(STRICT)),
+    "default, consensus:sources=2": ("default", by_background(BOTH_SAY)),
+    "ceiling of the dense source alone": (None, {f"{m}": {"filters": (*BARE, f"margin:relative={m},background=0")} for m in MARGINS}),
+    "consensus:sources=1 alone": (
+        "ceiling of the dense source alone",
+        {f"{m}": {"filters": (*BARE, f"{STRICT},margin={m}")} for m in MARGINS},
+    ),
+    "consensus:sources=2 alone": (
+        "ceiling of the dense source alone",
+        {f"{m}": {"filters": (*BARE, f"{BOTH_SAY},margin={m}")} for m in MARGINS},
+    ),
+    "ranks": (None, by_skip(*BARE)),
+    "ranks, consensus:sources=1": ("ranks", by_skip(*BARE, STRICT)),
+    "ranks, consensus:sources=2": ("ranks", by_skip(*BARE, BOTH_SAY)),
+    "noisy-positives": (None, by_skip(preset="noisy-positives")),
+    "noisy-positives, consensus:sources=1": ("noisy-positives", by_skip(STRICT, preset="noisy-positives")),
+    "noisy-positives, consensus:sources=2": ("noisy-positives", by_skip(BOTH_SAY, preset="noisy-positives")),
+    "default, sampler disagreement": (
+        "default",
+        {
+            f"{b}, first={f}": {"filters": (f"margin:background={b}",), "sampler": f"disagreement:first={f}"}
+            for b in (0, 0.3, 0.6)
+            for f in FIRSTS
+        },
+    ),
+    "ranks, sampler disagreement": ("ranks", by_skip(*BARE, sampler="disagreement")),
+    "noisy-positives, sampler disagreement": ("noisy-positives", by_skip(preset="noisy-positives", sampler="disagreement")),
+}
+"""By name: what it is held against, and its settings."""
+
+
+def all_counted(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path) -> Found:
+    """Every setting on one draw of shown positives: over candidates 1,000 deep, or as deep as the default goes."""
+    deep = mine(inputs, MiningConfig(sources=BOTH, ladder=0, **ALL), model=model, runtime=runtime, out=work / "deep")
+    ours = mine(inputs, MiningConfig(sources=BOTH), model=model, runtime=runtime, out=work / "ours")
+    hidden = Hidden(deep.dataset, read_truth(truth, deep.dataset))
+    told: Found = {}
+    for family, (_, points) in FAMILIES.items():
+        told[family] = {
+            name: of_ours(deep if "depth" in given else ours, MiningConfig(sources=BOTH, **given), hidden) for name, given in points.items()
+        }
+        print(family, flush=True)
+    return told
+
+
+def compared(found: Found) -> dict[str, Any]:
+    """Every family at every mass, and its difference from what it is held against."""
+    queries = len(next(iter(next(iter(found.values())).values())).false)
+    draw = np.random.default_rng(0)
+    weights = np.concatenate([np.ones((1, queries)), draw.multinomial(queries, np.full(queries, 1 / queries), size=DRAWS)])
+    at = {family: np.array([hull_at(x, y, MASSES) for x, y in rates(points, weights.astype(float))]) for family, points in found.items()}
+    told: dict[str, Any] = {"at": list(MASSES), "families": {}}
+    for family, values in at.items():
+        against, _ = FAMILIES[family]
+        x, y = next(rates(found[family], weights[:1].astype(float)))
+        row: dict[str, Any] = {
+            "rate": [None if np.isnan(v) else round(float(v), 4) for v in values[0]],
+            "settings (mass, rate)": {name: [round(float(v), 4) for v in point] for name, *point in zip(found[family], x, y, strict=True)},
+        }
+        if against:
+            row["less"] = against
+            row["difference"] = [_spread(values[:, i] - at[against][:, i]) for i in range(len(MASSES))]
+        told["families"][family] = row
+    return told
+
+
+def demo(draws: int, runtime: Runtime) -> Found:
+    """The demo's set, counts of all draws added up."""
+    encoder, total = load_encoder(MiningConfig(model=packaged_model()), runtime), {}
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        build(data)
+        known = positives(data)
+        for seed in range(draws):
+            qrels = Path(folder) / f"shown-{seed}.tsv"
+            qrels.write_text("query-id\tcorpus-id\tscore\n" + "".join(f"{q}\t{p}\t1\n" for q, p in show_one(known, seed).items()))
+            inputs = Inputs.of(corpus=str(data / "corpus.jsonl"), queries=str(data / "queries.jsonl"), qrels=(str(qrels),))
+            (work := Path(folder) / f"{seed}").mkdir()
+            told = all_counted(inputs, data / "all.tsv", encoder, runtime, work)
+            total = {f: {n: total[f][n].added(c) if total else c for n, c in s.items()} for f, s in told.items()}
+            print("demo, draw", seed, flush=True)
+    return total
+
+
+def clinc150(data: Path, model: str, runtime: Runtime) -> Found:
+    """One positive of each query shown, 99 hidden."""
+    encoder = load_encoder(MiningConfig(model=model), runtime)
+    shown = data / "qrels" / "train.tsv"  # by itself: what lies beside it in the folder would be known
+    inputs = Inputs.of(corpus=str(data / "corpus.jsonl"), queries=str(data / "queries.jsonl"), qrels=(str(shown),))
+    with tempfile.TemporaryDirectory() as folder:
+        return all_counted(inputs, data / "qrels" / "train_full.tsv", encoder, runtime, Path(folder))
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clinc150", type=Path)
+    parser.add_argument("--clinc150-model")
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    runtime, told = Runtime.of(), {}
+    if given.draws:
+        told["demo, all-MiniLM-L6-v2"] = compared(demo(given.draws, runtime))
+    if given.clinc150:
+        told[f"clinc150, {Path(given.clinc150_model).name}"] = compared(clinc150(given.clinc150, given.clinc150_model, runtime))
+    for name, table in told.items():
+        print(f"\n{name}: false negatives at mass {', '.join(map(str, MASSES))}")
+        for family, row in table["families"].items():
+            cells = ("    –  " if rate is None else f"{100 * rate:6.2f}%" for rate in row["rate"])
+            print("  ".join(cells), family, row.get("difference", ""))
+    if given.out:
+        given.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
