@@ -9,6 +9,7 @@ from concurrent.futures import Future
 
 from fastapi import Request
 
+from app.attempts import Attempts
 from app.engine import Engine
 from app.errors import Full, NotReady
 from app.jobs.worker import Worker
@@ -32,6 +33,7 @@ class Desk(Stock):
         super().__init__(settings)
         self.keyring = Keyring(self.state, settings.digests(), closed=settings.exposed)
         self.sessions = Sessions(self.state, self.keyring)
+        self.attempts = Attempts(settings.max_wrong_keys, settings.max_wrong_keys_of_all)
         self.metrics = Metrics(self)
         self.workers = Workers(settings.at_once, settings.waiting)
         self.draining, self.watchers, self._checked = False, 0, 0.0

@@ -89,6 +89,14 @@ class Busy(Refused):
     """As many requests as may wait are waiting."""
 
 
+class TooOften(Refused):
+    """Too many wrong keys were tried. `seconds`: after which the next may be."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"too many wrong keys were tried here; again in {seconds} s, and a key in a header is answered meanwhile")
+
+
 class NotReady(Refused):
     """Model and corpus are being opened."""
 
@@ -118,6 +126,7 @@ STATUS: dict[type[Exception], int] = {
     ConfigError: 422,
     InputError: 422,
     Busy: 429,
+    TooOften: 429,
     IntegrityError: 500,
     ModelError: 500,
     StorageError: 503,
@@ -150,6 +159,8 @@ def answer(error: Exception, name: str | None = None) -> Response:
     extra = {"errors": error.faults} if isinstance(error, WrongFields) else {}
     if isinstance(error, BadRange):
         headers = {"Content-Range": f"bytes */{error.length}"}
+    if isinstance(error, TooOften):
+        headers = {"Retry-After": str(error.seconds)}
     return problem(status, str(error), headers, **extra)
 
 

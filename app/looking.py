@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from app import asking
 from app.browser import drop, keep
 from app.desk import Desk
-from app.errors import Conflict, TooLarge, WrongMedia
+from app.errors import Conflict, TooLarge, TooOften, WrongMedia
 from app.jobs.export import ExportJob
 from app.keys import Caller
 from app.lineup import Order, lineup
@@ -45,14 +45,18 @@ async def fields(request: Request) -> dict[str, str]:
 
 
 async def sign_in(request: Request, at: Desk, given: dict[str, str]) -> Response:
-    """A session for a key that opens; the form again for one that does not."""
+    """A session for a key that opens; the form again for one that does not. TooOften after many that did not."""
     onward = login_page.place(given.get("next", ""))
     if at.keyring.open:
         return RedirectResponse(onward, 303)
+    client = request.client.host if request.client else ""
+    if seconds := at.attempts.begin(client):
+        raise TooOften(seconds)
     token = await run_sync(at.sessions.open, given.get("key", "").strip())
     if token is None:
         await asyncio.sleep(WRONG_KEY_SECONDS)
         return page(request, "Sign in", login_page.login(onward, True), status=401)
+    at.attempts.right(client)
     answer = RedirectResponse(onward, 303)
     keep(answer, token, request.headers)
     return answer

@@ -39,7 +39,12 @@ class Asked(Dense):
 
     def __init__(self, source: Dense, queries: Floats, together: Together[Search, Found]) -> None:
         self.__dict__.update(source.__dict__)
-        self.queries, self._search_together = queries, together
+        self.queries, self._search_together, self._source = queries, together, source
+
+    @property
+    def lengths(self) -> Floats:
+        """Shape (U,): the lengths of the passages' vectors, measured once for all requests."""
+        return self._source.lengths
 
     def retrieve(self, queries: Ints, depth: int) -> Found:
         """Rows (B, K), scores (B, K), best first; found together with what others ask at the same time."""

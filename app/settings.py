@@ -55,6 +55,10 @@ class Limits(BaseModel):
     max_jobs_waiting: Count = Field(64, description="jobs that wait for a worker; the next one is answered 429")
     max_crashes: Count = Field(5, description="times the process of a job may die before the job has crashed")
     max_watchers: Count = Field(64, description="requests that wait for a job, or follow its events, at a time")
+    max_wrong_keys: Count = Field(
+        10, description="wrong keys that a client may give the sign-in form in a minute; the next is answered 429"
+    )
+    max_wrong_keys_of_all: Count = Field(100, description="the same for all clients together")
     at_once: Count = Field(8, description="requests that are mined at a time; they share encoder batches and searches")
     waiting: Annotated[int, Field(ge=0)] = Field(120, description="requests that wait for their turn; the next one is answered 429")
 

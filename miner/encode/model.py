@@ -97,7 +97,7 @@ def load_encoder(config: Any, runtime: Any, model: Any = None) -> Encoder:
     if model is None:
         if not config.model:
             raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
-        _inspect(config.model)
+        check_model(config.model)
         model = _load(config, runtime)
     if config.max_length is not None:
         if type(model[0]).__name__ == "StaticEmbedding":
@@ -133,8 +133,11 @@ def _load(config: Any, runtime: Any) -> Any:
         raise ModelError(f"model '{config.model}' cannot be loaded: {reason}") from error
 
 
-def _inspect(name: str) -> None:
-    """Refuse a folder that is no model, has pickled weights, or names modules that are not sentence-transformers' own."""
+def check_model(name: str) -> None:
+    """Refuse what is no model, at once and without loading it: ModelError says why.
+
+    A folder that is none, has pickled weights, or names modules that are not sentence-transformers' own; a name that nobody answers to.
+    """
     folder = Path(name)
     if not folder.is_dir():
         _inspect_name(name)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from miner.evidence.identity import hashes
-from miner.evidence.near_positive import norms
-from miner.sources.scoring import pair_scores
+from miner.sources.scoring import lengths, pair_scores
 from miner.types import Candidates, Dataset, Floats, Ints
 
 
@@ -21,7 +20,7 @@ class DuplicateQuestion:
 
     def __init__(self, dataset: Dataset, source: Any) -> None:
         self._vectors, self._position = source.queries, source.position
-        self._norms = None if source.similarity == "cosine" else norms(source.queries)
+        self._lengths = None if source.similarity == "cosine" else lengths(source.queries)
         self._texts = hashes(dataset.queries)
         qrels = dataset.qrels
         good = np.flatnonzero(qrels.grades >= qrels.min_grade)
@@ -48,7 +47,7 @@ class DuplicateQuestion:
     def _cosines(self, own: Ints, others: Ints) -> Floats:
         """Shape (B, K): NaN where there is no other query."""
         cosines = pair_scores(self._vectors[own], self._vectors, others, "cosine")
-        if self._norms is not None:
-            cosines /= np.maximum(self._norms[own][:, None] * self._norms[others], np.finfo(np.float32).tiny)
+        if self._lengths is not None:
+            cosines /= np.maximum(self._lengths[own][:, None] * self._lengths[others], np.finfo(np.float32).tiny)
         same = (self._texts[own][:, None] == self._texts[others]) & (others >= 0)
         return np.where(same, np.float32(1), cosines).astype(np.float32)

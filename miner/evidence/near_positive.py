@@ -15,8 +15,8 @@ class NearPositive:
 
     def __init__(self, dataset: Dataset, source: Any) -> None:
         self._vectors, self._position = source.passages, source.position
-        # Unit rows need no norms; for dot and euclidean models the cosine is the inner product over both lengths.
-        self._norms = None if source.similarity == "cosine" else norms(source.passages)
+        # Unit rows need no lengths; for dot and euclidean models the cosine is the inner product over both lengths.
+        self._lengths = None if source.similarity == "cosine" else source.lengths
 
     def __call__(self, candidates: Candidates) -> Floats:
         """Return shape (B, K)."""
@@ -30,14 +30,6 @@ class NearPositive:
 
     def _cosines(self, known: Any, positions: Any) -> Floats:
         cosines = pair_scores(self._vectors[known], self._vectors, positions, "cosine")
-        if self._norms is not None:
-            cosines /= np.maximum(self._norms[known][:, None] * self._norms[positions], np.finfo(np.float32).tiny)
+        if self._lengths is not None:
+            cosines /= np.maximum(self._lengths[known][:, None] * self._lengths[positions], np.finfo(np.float32).tiny)
         return cosines
-
-
-def norms(vectors: Floats) -> Floats:
-    """Shape (N,): the length of each row."""
-    parts = [
-        np.sqrt(np.einsum("nd,nd->n", v, v, dtype=np.float64)) for v in (vectors[s : s + 16_384] for s in range(0, len(vectors), 16_384))
-    ]
-    return np.concatenate(parts).astype(np.float32)

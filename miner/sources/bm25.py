@@ -30,7 +30,7 @@ class BM25:
 
     scale = "bm25"
     similarity = "bm25"
-    passages = queries = None
+    passages = queries = lengths = None
     """It has no vectors."""
 
     def __init__(self, dataset: Dataset, work: Path, k1: float = 0.9, b: float = 0.4) -> None:

@@ -7,6 +7,7 @@ is a tie-break and an input order changes nothing. A search is deepened until no
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from miner.encode.store import keys_of
 from miner.indexes import Exact, Factory, recall
-from miner.sources.scoring import order_keys, pair_scores
+from miner.sources.scoring import lengths, order_keys, pair_scores
 from miner.types import Dataset, Floats, Found, Ints, Rows, Similarity, Texts, Vectors
 
 SLACK = 16
@@ -44,6 +45,11 @@ class Dense:
         self.queries = _matrix(work / "queries.f32", vectors, dataset.queries, np.arange(len(dataset.queries)), "query")
         self.index: Index = Exact(self.passages, self.similarity) if index == "exact" else Factory(self.passages, self.similarity, index)
         self.recall: float | None = None
+
+    @cached_property
+    def lengths(self) -> Floats:
+        """Shape (U,): the length of each passage's vector. Asked for by dot and euclidean models; those of cosine models are 1."""
+        return lengths(self.passages)
 
     def measure_recall(self, depth: int) -> float | None:
         """Recall of an approximate index at `depth` on up to 200 queries, evenly spread; None for an exact one."""

@@ -46,6 +46,11 @@ class Fused:
         return self._vectors.passages
 
     @property
+    def lengths(self) -> Floats | None:
+        """Shape (U,): of those vectors, or None."""
+        return self._vectors.lengths
+
+    @property
     def queries(self) -> Floats | None:
         """Vectors (Q, D), or None."""
         return self._vectors.queries

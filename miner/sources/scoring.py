@@ -33,6 +33,14 @@ def pair_scores(queries: Floats, passages: Floats, positions: Ints, similarity: 
     return out + np.float32(0)  # -0.0 becomes 0.0: one bit pattern per score
 
 
+def lengths(vectors: Floats) -> Floats:
+    """Shape (N,): the length of each row."""
+    parts = [
+        np.sqrt(np.einsum("nd,nd->n", v, v, dtype=np.float64)) for v in (vectors[s : s + 16_384] for s in range(0, len(vectors), 16_384))
+    ]
+    return np.concatenate(parts).astype(np.float32)
+
+
 def order_keys(scores: Floats, positions: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
     """Shape (B, K): integers that sort as (score falling, position rising), padding last."""
     bits = scores.view(np.uint32)

@@ -61,7 +61,7 @@ def server(model, corpus_file, tmp_path_factory):
     process = start("--port", port, "--corpus", corpus_file, cwd=folder, **settings)
     yield process, port, folder
     process.kill()
-    process.communicate()
+    process.communicate() if process.log.exists() else process.wait()
 
 
 def free_port_number():
@@ -81,11 +81,28 @@ def free_port():
     return free_port_number()
 
 
+class Started(subprocess.Popen):
+    """A process whose output goes to a file: a pipe that nobody reads fills up, and holds up whoever writes."""
+
+    def __init__(self, command, **how):
+        handle, name = tempfile.mkstemp(suffix=".log")
+        self.log = Path(name)
+        super().__init__(command, stdout=handle, stderr=subprocess.STDOUT, **how)
+        os.close(handle)
+
+    def communicate(self, input=None, timeout=None):  # noqa: A002 - the parameter's name
+        """Wait for its end; what it said, and the file goes."""
+        self.wait(timeout)
+        said = self.log.read_text()
+        self.log.unlink()
+        return said, None
+
+
 def start(*arguments, cwd, **environ):
     """The process; its environment has no setting of ours but those given."""
     command = [sys.executable, "-c", "from app.cli import main; main()", "serve", *map(str, arguments)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HARDNEG_")}
-    return subprocess.Popen(command, cwd=cwd, env={**clean, **environ}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return Started(command, cwd=cwd, env={**clean, **environ})
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import threading
 import time
 from pathlib import Path
 
@@ -39,7 +38,6 @@ def api(model, start_server, new_port, tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("browser"), new_port()
     places = {"HARDNEG_CACHE": str(folder / "cache"), "HARDNEG_DATA_DIR": str(folder / "data")}
     process = start_server("--port", port, cwd=folder, HARDNEG_MODEL=model, HARDNEG_API_KEY="k", **places)
-    threading.Thread(target=process.stdout.read, daemon=True).start()
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=KEY, timeout=60) as client:
         wait_for(lambda: ready(client))
         yield client

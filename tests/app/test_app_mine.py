@@ -9,6 +9,7 @@ from miner.config import MiningConfig, Runtime
 from miner.formats import FORMATS
 from miner.read import read_inline
 from miner.run import mine
+from miner.sources import dense
 
 LINES = {"Accept": "application/x-ndjson"}
 CONFIGS = [
@@ -48,6 +49,16 @@ def test_the_same_bytes_as_a_run(config, world, model, client, over_corpus, tmp_
     assert answer["config"] == made.manifest["config"]
     assert answer["report"]["dropped"] == made.report["counts"]["dropped"]
     assert (answer["report"]["rows"], answer["report"]["passages"]) == (len(answer["rows"]), 200)
+
+
+def test_lengths_of_vectors_are_measured_once_for_a_corpus(world, corpus_file, client_of, monkeypatch):
+    """A model that compares by inner product: the requests after the first find them."""
+    client, measured, own = client_of(corpus=str(corpus_file), similarity="dot"), [], dense.lengths
+    monkeypatch.setattr(dense, "lengths", lambda vectors: measured.append(len(vectors)) or own(vectors))
+    answers = [client.post("/v1/mine", json={"queries": world["queries"]}, headers=LINES) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert len({answer.content for answer in answers}) == 1
+    assert len(measured) <= 1
 
 
 def test_order_of_the_request_changes_nothing(world, client):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 import urllib.error
@@ -30,7 +31,7 @@ def test_a_real_server(server, world):
     process, port, folder = server
     deadline = time.monotonic() + 60
     while ask(port, "/readyz")[0] != 200:
-        assert process.poll() is None, process.stdout.read()
+        assert process.poll() is None, process.log.read_text()
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert ask(port, "/v1/info")[0] == 401
@@ -57,10 +58,28 @@ def test_what_cannot_be_served_is_refused_at_once(given, said, monkeypatch):
         serve(given)
 
 
-def test_a_model_that_cannot_be_opened_ends_the_server(start_server, tmp_path):
-    """One sentence, the model's exit code, no traceback."""
-    process = start_server("--model", "/nowhere", "--port", "0", cwd=tmp_path, HARDNEG_CACHE=str(tmp_path))
+def served_in_vain(start_server, folder, *words):
+    places = {"HARDNEG_CACHE": str(folder / "cache"), "HARDNEG_DATA_DIR": str(folder / "data")}
+    process = start_server(*words, "--port", "0", cwd=folder, **places)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 6, output
-    assert "there is no model folder '/nowhere'" in output
     assert "Traceback" not in output
+    return process.returncode, output
+
+
+@pytest.mark.parametrize("missing", ["model", "corpus"])
+def test_what_is_not_there_is_said_before_a_port_is_opened(start_server, model, tmp_path, missing):
+    """One sentence, the exit code of every verb, nothing written."""
+    given = {"model": model, missing: "/nowhere"}
+    code, output = served_in_vain(start_server, tmp_path, *(word for name in given for word in (f"--{name}", given[name])))
+    assert (code, len(output.splitlines())) == ({"model": 6, "corpus": 3}[missing], 1), output
+    assert "/nowhere" in output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_cannot_be_opened_ends_the_server(start_server, model, tmp_path):
+    """One sentence, the model's exit code, no traceback, where only opening it shows that it is none."""
+    shutil.copytree(model, tmp_path / "model")
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"no weights")
+    code, output = served_in_vain(start_server, tmp_path, "--model", tmp_path / "model")
+    assert code == 6, output
+    assert "cannot be loaded" in output
