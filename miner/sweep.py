@@ -59,8 +59,8 @@ def untold(dataset: Dataset, truth: Truth) -> Truth:
         return truth
     rows, position = distinct(dataset.corpus)
     group = np.repeat(np.arange(len(same.indptr) - 1), np.diff(same.indptr))
-    theirs = same.group[truth.queries].astype(np.int64)
-    told = np.isin(theirs * len(rows) + position[truth.passages], group * len(rows) + position[same.rows]) & (theirs >= 0)
+    theirs = same.group[truth.queries].astype(np.int64)  # -1: none, and no key below 0 is told
+    told = np.isin(theirs * len(rows) + position[truth.passages], group * len(rows) + position[same.rows])
     return Truth(truth.queries[~told], truth.passages[~told], truth.unknown)
 
 
