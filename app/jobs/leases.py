@@ -1,5 +1,5 @@
 """The queue as workers see it: jobs are claimed under a lease. Whoever holds a job beats every second; a job that nobody beats for
-is claimed again.
+is claimed again, and at once where its worker is known to be dead.
 
 Work is idempotent (a run folder is absent or complete, vectors are committed block by block), so a second claim can only repeat,
 never spoil. `attempts` is the fence: what a worker says counts only while the attempt it was given is still the current one.
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, or_, select
+from sqlalchemy import Connection, and_, delete, or_, select, update
 
+from app.jobs.presence import Presence
 from app.jobs.rows import ACTIVE, WAITING, Commit, Job, as_job, change, end_row, get_row, tell
 from app.state import State
 from app.state.names import now
@@ -27,9 +28,11 @@ class Leases:
 
     def __init__(self, state: State, most_crashes: int = 5) -> None:
         self._database, self._most_crashes = state.database, most_crashes
+        self.presence = Presence(state.workers)
 
     def claim(self, worker: str) -> Job | None:
         """The oldest job that waits, or whose worker is gone; None: there is nothing to do."""
+        self._free()
         with self._database.write() as connection:
             clock = self._database.clock(connection)
             lapsed = and_(jobs.c.state.in_(ACTIVE), jobs.c.lease_until < clock)
@@ -44,6 +47,14 @@ class Leases:
             change(connection, job, **begun, started_at=job.started_at or now())
             tell(connection, job.id, "state", {"state": "running", "attempt": job.attempts + 1})
             return get_row(connection, job.id)
+
+    def _free(self) -> None:
+        """The leases of workers that have died on this machine lapse now."""
+        gone = self.presence.gone()
+        if gone:
+            with self._database.write() as connection:
+                connection.execute(update(jobs).where(jobs.c.state.in_(ACTIVE), jobs.c.worker.in_(gone)).values(lease_until=0.0))
+            self.presence.forget(gone)
 
     def beat(self, job: Job, stage: str | None = None, done: int = 0, total: int = 0) -> str | None:
         """Keep the lease, and note the progress where there is some. The state; None: the job is somebody else's now."""

@@ -57,7 +57,7 @@ class Worker:
             self._thread.join(1)
 
     def _work(self) -> None:
-        used = time.monotonic()
+        used, held = time.monotonic(), self._stock.leases.presence.begin(self.name)
         while not self._stopping.is_set():
             job = self._claimed()
             if job is not None:
@@ -68,6 +68,9 @@ class Worker:
                     self._let_go()
                 self._stopping.wait(LOOK_SECONDS)
         self._let_go()
+        if held:
+            self._stock.leases.presence.forget([self.name])
+            held.close()
 
     def _claimed(self) -> Job | None:
         try:

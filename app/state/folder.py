@@ -6,6 +6,7 @@ DATA/hardneg.json      {"layout": 1}
      blobs/ab/abcd…    contents by SHA-256
      incoming/         uploads that are not complete; nothing here is worth keeping
      corpora/ID/V/     one version of a corpus: texts and vectors, memory-mapped
+     workers/          a locked file for each worker that lives
      jobs/ID/          what a job works on: its inputs, its run folder
 """
 
@@ -32,7 +33,8 @@ class State:
 
     def __init__(self, folder: Path, database: str | None) -> None:
         self.folder = folder
-        self.incoming, self.corpora, self.jobs = (_made(folder / name) for name in ("incoming", "corpora", "jobs"))
+        names = ("incoming", "corpora", "jobs", "workers")
+        self.incoming, self.corpora, self.jobs, self.workers = (_made(folder / name) for name in names)
         self.blobs = Blobs(_made(folder / "blobs"), self.incoming)
         self.database = Database(database or folder / "hardneg.sqlite")
         self.reserve = Reserve(folder / "reserve")

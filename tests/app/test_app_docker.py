@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,51 @@ def test_the_image_is_for_cpu_unless_asked():
     assert SERVICES["hardneg"]["build"]["args"]["DEVICE"] == "${DEVICE:-cpu}"
     asked = set(re.findall(r"(?m)^ARG (\w+)", DOCKERFILE))
     assert set(SERVICES["hardneg"]["build"]["args"]) == asked
+
+
+PIP = """#!/bin/sh
+echo "$@" >> "$CALLS"
+case "$*" in *+cpu*) [ -n "$CPU_WHEELS" ];; esac
+"""
+
+
+def torch_step(folder, torch, **given):
+    """The build's first installation, as the shell runs it, with a pip that only notes what it is told; torch: (version, its CUDA)."""
+    (step,) = re.findall(r"(?m)^RUN --mount.*?(?<!\\)\n", DOCKERFILE.partition("COPY pyproject")[0], re.DOTALL)
+    script = re.sub(r"^RUN (--mount=\S+ *(\\\n)? *)+", "", step).replace("/opt/venv/torch-version", str(folder / "version"))
+    (folder / "pip").write_text(PIP)
+    (folder / "pip").chmod(0o755)
+    (folder / "torch.py").write_text(f"__version__ = {torch[0]!r}\nclass version:\n    cuda = {torch[1]!r}\n")
+    (folder / "python").symlink_to(sys.executable)
+    environ = {"PATH": f"{folder}:/usr/bin:/bin", "PYTHONPATH": str(folder), "CALLS": str(folder / "calls"), **given}
+    done = subprocess.run(["sh", "-c", script], env=environ, capture_output=True, text=True, check=False)
+    calls = (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
+    return done.returncode, calls, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "torch", "calls"),
+    [
+        ({"DEVICE": "cpu", "TORCH_VERSION": "2.1", "CPU_WHEELS": "1"}, ("2.1+cpu", None), ["install torch==2.1+cpu"]),
+        ({"DEVICE": "cpu", "TORCH_VERSION": "2.1"}, ("2.1", "12.6"), ["install torch==2.1+cpu", "install torch==2.1"]),
+        ({"DEVICE": "cpu", "TORCH_VERSION": ""}, ("2.1", "12.6"), ["install torch"]),
+        ({"DEVICE": "cuda", "TORCH_VERSION": "2.1"}, ("2.1+cu126", "12.6"), ["install torch==2.1"]),
+        ({"DEVICE": "cuda", "TORCH_VERSION": ""}, ("2.1", "12.6"), ["install torch"]),
+    ],
+)
+def test_the_torch_that_was_asked_for_is_installed(tmp_path, given, torch, calls):
+    """CPU wheels where they are found, else whatever there is; for cuda never a name that only CPU wheels have."""
+    assert torch_step(tmp_path, torch, **given)[:2] == (0, calls)
+    assert (tmp_path / "version").read_text().strip() == torch[0]
+
+
+def test_a_build_for_cuda_without_cuda_fails(tmp_path):
+    """As where the further index has CPU wheels, which pip takes for the newer ones; and a device nobody knows is said."""
+    code, _, said = torch_step(tmp_path, ("2.1+cpu", None), DEVICE="cuda", TORCH_VERSION="2.1")
+    assert (code, "DEVICE is cuda, and torch 2.1+cpu is for CPU: see PIP_EXTRA_INDEX_URL" in said) == (1, True), said
+    (tmp_path / "other").mkdir()
+    code, calls, said = torch_step(tmp_path / "other", ("2.1", None), DEVICE="gpu", TORCH_VERSION="2.1")
+    assert (code, calls, said) == (2, [], "DEVICE is cpu or cuda, not 'gpu'\n")
 
 
 def test_no_address_and_no_secret_is_written_down():

@@ -1,5 +1,8 @@
 """Queue and leases, the same on SQLite and on PostgreSQL: nothing is given to two, nobody who lost a job can write to it."""
 
+import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -90,6 +93,28 @@ def test_one_key_makes_one_job(queue):
     assert len({job.id for job in found}) == 1
     with pytest.raises(WrongFields):
         queue.submit(asked(2, idempotency_key="k"))
+
+
+def test_the_job_of_a_worker_that_died_is_claimed_at_once(state, queue, leases):
+    """Long before its lease lapses; that of one that lives, of one elsewhere and of one nobody knows is not."""
+    here = socket.gethostname()
+    names = {name: f"{here}:1:{name}" for name in ("dead", "alive", "unknown")} | {"elsewhere": "elsewhere:1:x"}
+    mine = {name: (queue.submit(asked(i)).id, leases.claim(worker))[0] for i, (name, worker) in enumerate(names.items())}
+    (state.workers / names["elsewhere"]).touch()
+    alive = leases.presence.begin(names["alive"])
+    code = "import sys, time; from pathlib import Path; from app.jobs.presence import Presence"
+    words = f"{code}; held = Presence(Path(sys.argv[1])).begin(sys.argv[2]); print(flush=True); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", words, state.workers, names["dead"]], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    assert leases.claim("other") is None
+    process.kill()
+    process.communicate()
+    again = leases.claim("other")
+    assert (again.id, again.attempts, queue.get(mine["dead"]).crashes) == (mine["dead"], 2, 1)
+    assert leases.claim("other") is None
+    assert sorted(path.name for path in state.workers.iterdir()) == sorted([names["alive"], names["elsewhere"]])
+    alive.close()
+    assert leases.claim("other").id == mine["alive"]
 
 
 def test_a_lapsed_lease_is_claimed_and_the_slow_one_is_fenced_off(queue, leases, monkeypatch):
