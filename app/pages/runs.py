@@ -79,7 +79,7 @@ def _more(job: Job) -> Html | None:
         return tag("div", meter, tag("small", done, class_="said"), stop, class_="live", data_job=job.id, data_seen=str(job.last_event))
     if job.state in ("failed", "crashed", "cancelled"):
         said = str(_detail(job.error)) if job.error else None
-        again = form(f"/jobs/{job.id}/retry", tag("button", "Try again", class_="plain", aria_label=f"Try {title(job)} again"))
+        again = form(f"/jobs/{job.id}/retry", tag("button", "Try again", class_="plain", aria_label=f"Try again: {title(job)}"))
         return tag("div", tag("small", said) if said else None, again)
     return None
 

@@ -33,6 +33,8 @@
     if (!ours(one)) continue;
     const named = one.getAttribute("aria-label") || one.textContent.trim() || [...(one.labels || [])].some((label) => label.textContent.trim());
     if (!named) say("no name", one);
+    const label = one.getAttribute("aria-label"), text = one.textContent.trim();
+    if (label && /\p{L}{2}/u.test(text) && !label.toLowerCase().includes(text.toLowerCase())) say("a name without its text", one);
   }
   const heads = [...document.querySelectorAll("h1, h2, h3, h4")].filter((one) => ours(one) && shown(one)).map((one) => Number(one.tagName[1]));
   if (heads.filter((level) => level === 1).length !== 1) faults.push(`${heads.filter((level) => level === 1).length} first headings`);

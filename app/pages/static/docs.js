@@ -9,7 +9,7 @@ SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger",
   validatorUrl: null,
-  deepLinking: true,
+  deepLinking: false,  // it puts links into buttons, which a screen reader cannot tell apart
   docExpansion: "list",
   defaultModelsExpandDepth: 0,
   tryItOutEnabled: false,
