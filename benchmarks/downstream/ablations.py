@@ -30,7 +30,7 @@ from miner.train.parts import Given
 from miner.train.rows import Columns, columns
 from miner.types import Floats
 
-CONAN = "Conan replacement"
+CONAN, CONTROL = "Conan replacement", "shuffled batches"
 MASKED = "hcl:beta=0,tau=0"
 """The plain loss with copies of a row's positive masked: samplers that do not look for texts that come twice need it."""
 TECHNIQUES: Mapping[str, Mapping[str, Any]] = {
@@ -47,9 +47,11 @@ TECHNIQUES: Mapping[str, Mapping[str, Any]] = {
     "words reordered": {"changes": ("reorder",)},
     "TAS batches": {"batch_sampler": "topics", "loss": MASKED},
     CONAN: {"changes": ("replace:every=1",)},  # each row comes two or three times: every look counts
-    "shuffled batches": {"batch_sampler": "shuffle", "loss": MASKED},
+    CONTROL: {"batch_sampler": "shuffle", "loss": MASKED},
 }
-"""Ours with one thing changed; `ours` is what they are compared with, `shuffled batches` the control of the other samplers."""
+"""Ours with one thing changed; `ours` is what they are compared with, CONTROL what other samplers are compared with as well."""
+SAMPLERS = ("hard examples, offline", "high-loss batches", "TAS batches")
+"""Compared with the control as well."""
 SPARE = 2
 """Conan's replacement takes from this many times as many negatives."""
 
@@ -133,8 +135,8 @@ def main() -> None:
         told, values = technique(one, name, Cell("A8", Plan(rate, seed=seed)))
         keep(there, {"set": one.name, "arm": name, "rate": rate, "seed": seed}, told, values)
         print(one.name, name, seed, f"{told['dev']:.4f}", told["seconds"], flush=True)
-    pairs = tuple((name, "ours") for name in TECHNIQUES if name != "ours")
-    write(cells, given.work / "ablations", {"rates": rates, "steps": Plan(0).steps}, pairs)
+    pairs = [(name, "ours") for name in TECHNIQUES if name != "ours"] + [(name, CONTROL) for name in SAMPLERS]
+    write(cells, given.work / "ablations", {"rates": rates, "steps": Plan(0).steps}, tuple(pairs))
 
 
 if __name__ == "__main__":
