@@ -47,7 +47,7 @@ CONSUMERS = {
     ),
     "beir": ([TORCH, "beir==2.2.0"], []),
     "colbert": ([TORCH, "transformers==4.48.3", "GitPython", "ujson", "tqdm", "numpy", "scipy", "python-dotenv"], ["colbert-ai==0.2.22"]),
-    "gpl": ([TORCH, "sentence-transformers==5.3.0", "transformers==5.3.0", "beir==2.2.0", "easy-elasticsearch"], ["gpl==0.1.4"]),
+    "gpl": ([TORCH, "sentence-transformers==5.3.0", "transformers==5.3.0", "beir==2.2.0", "easy-elasticsearch", "nltk"], ["gpl==0.1.4"]),
     "nemo": ([TORCH, "transformers", "datasets", "pillow"], ["nemo-automodel==0.7.0"]),
     "ms_swift": ([TORCH, "ms-swift==4.6.0"], []),
 }
@@ -133,7 +133,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", required=True, help="what mines")
-    parser.add_argument("--trained", required=True, help="what is trained: a small transformer")
+    parser.add_argument(
+        "--trained",
+        required=True,
+        help="what is trained: a small transformer, for PyLate one whose folder names no module of sentence-transformers 6",
+    )
     parser.add_argument("--only", choices=CONSUMERS, action="append")
     parser.add_argument("--envs", type=Path)
     parser.add_argument("--out", type=Path, default=HERE.parent / "results" / "consumers.json")
