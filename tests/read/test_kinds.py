@@ -196,3 +196,17 @@ def test_a_hub_dataset_takes_config_and_split(monkeypatch: pytest.MonkeyPatch) -
         read_pairs("hf:n:c")
     with pytest.raises(InputError, match=r"no split 'x': dev, test"):
         read_pairs("hf:n:c:x")
+
+
+def test_an_optional_column_is_found_in_the_first_row_that_has_it(tmp_path: Path) -> None:
+    """However many rows of other columns come before."""
+    lines = ['{"_id": "a", "text": "x"}', '{"_id": "b", "text": "y"}', '{"_id": "c", "title": "T", "text": "z", "group": "g"}']
+    for name, content in (
+        ("corpus", "\n".join(lines)),
+        ("queries", '{"_id": "q", "text": "?"}'),
+        ("qrels", '{"qid": "q", "pid": "a", "rel": 1}'),
+    ):
+        (tmp_path / f"{name}.jsonl").write_text(content)
+    corpus = read_files(*(tmp_path / f"{name}.jsonl" for name in ("corpus", "queries", "qrels"))).corpus
+    assert corpus.column("title", [0, 1, 2]) == [None, None, "T"]
+    assert corpus.column("group", [2]) == ["g"]
