@@ -161,7 +161,8 @@ from miner.read import read_inline
 words = "alpha beta gamma delta epsilon zeta eta theta".split() * 3
 passages = [{"id": f"p{i}", "text": f"{word} number {i}"} for i, word in enumerate(words)]
 queries = [{"id": f"q{i}", "text": f"what is {i}", "positives": [f"p{i}"]} for i in range(5)]
-given = {"sources": ("letters",), "filters": ("every:nth=3", "near_positive:off"), "sampler": "easiest", "output_format": "short"}
+bare = ("near_positive:off", "nearest:off")
+given = {"sources": ("letters",), "filters": ("every:nth=3", *bare), "sampler": "easiest", "output_format": "short"}
 run = mine(read_inline(queries, passages), MiningConfig.of(**given))
 rows = list(run.rows())
 assert rows and set(rows[0]) == {"q", "p", "n"}, rows[:1]

@@ -143,10 +143,14 @@ BACKGROUNDS = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ALL = {"depth": DEEP, "max_depth": DEEP}
 """Where a preset skips ranks most queries run short within 200, and are searched to 1,000 anyway."""
 
+SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 OURS: dict[str, list[tuple[str, dict[str, Any]]]] = {
-    "Hardneg, default with another margin:background": [(f"{b}", {"filters": (f"margin:background={b}",)}) for b in BACKGROUNDS],
-    "Hardneg, default and nearest, with another margin:background": [
-        (f"{b}", {"filters": (f"margin:background={b}", "nearest:share=0.5")}) for b in BACKGROUNDS
+    "Hardneg, default with another nearest:share": [(f"{share}", {"filters": (f"nearest:share={share}",)}) for share in SHARES],
+    "Hardneg, default, a ceiling for every positive, with another margin:background": [
+        (f"{b}", {"filters": (f"margin:background={b},below=0",)}) for b in BACKGROUNDS
+    ],
+    "Hardneg, the same with half of the nearest dropped": [
+        (f"{b}", {"filters": (f"margin:background={b},below=0", "nearest:share=0.5")}) for b in BACKGROUNDS
     ],
     "Hardneg, safe with another margin:background": [
         (f"{b}", {"preset": "safe", "filters": (f"margin:background={b}",)}) for b in BACKGROUNDS

@@ -31,7 +31,7 @@ NEAREST = "nearest"
 """The setting that judges nothing: the nearest passages that are no known positive."""
 
 BARE: dict[str, Any] = {
-    "filters": ("self_match:off", "same_text:off", "group:off", "near_positive:off", "margin:off"),
+    "filters": ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off", "margin:off"),
     "sampler": "top",
     "ladder": 0,
     "fill": "none",

@@ -176,11 +176,15 @@ class MiningConfig(BaseModel):
 
     def _check_vectors(self) -> None:
         """ConfigError when something compares vectors and no source has any."""
+        if self._encodes:
+            return
+        first = next(iter(self.active_sources))
+        wanting = [f"{name}:off" for name, part in self.active_filters.items() if not FROM_VECTORS.isdisjoint(part.needs)]
         for name, who in {**dict.fromkeys(self.evidence, "evidence"), **self.needed}.items():
-            if name in FROM_VECTORS and not self._encodes:
+            if name in FROM_VECTORS:
+                off = " (" + " ".join(f"--filter {spec}" for spec in wanting) + ")" if who.startswith("filter") else ""
                 raise ConfigError(
-                    f"{who} compares vectors ({name}), and source '{next(iter(self.active_sources))}' has none: "
-                    f"leave it out ({name}:off for a filter), or add the source dense"
+                    f"{who} compares vectors ({name}), and source '{first}' has none: leave it out{off}, or add the source dense"
                 )
 
     def _check_sources(self) -> None:
@@ -233,6 +237,10 @@ class MiningConfig(BaseModel):
             return cls(**values)
         except ValidationError as error:
             raise ConfigError(explain(error, list(cls.model_fields))) from None
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same with some values changed, checked as any other; pydantic's own would keep the parts that the old values made."""
+        return type(self).of(**{**self.model_dump(), **(update or {})})
 
 
 class Inputs(BaseModel):

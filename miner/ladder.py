@@ -1,7 +1,8 @@
 """The ladder: how a row that ran short still gets its negatives. A rung adds, marks what it added with its tier, touches nothing else.
 
     0  everything passes, within `depth`        1  the same filters, within `max_depth`
-    2  a weak positive's bar is raised to the lower quartile of all positive scores: below it a positive's own score says little
+    2  a weak positive's bar is raised to the lower quartile of all positive scores: below it a positive's own score says little;
+       the ceiling under it holds wherever the bar ranks
     3  no ceiling: ranks 31-210 (in a corpus under 300 passages the first tenth is skipped instead), every other filter kept
     4  fill=random: any retrieved passage (all of a small corpus) that passes every filter but the ceilings and `ranks`, drawn by the noise
     5  fill=repeat: the row's own negatives again
@@ -17,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from miner.filters import CEILINGS
+from miner.filters.score import Margin
 from miner.filters.window import Ranks
 from miner.types import Bools, Candidates, Codes, Filter, Floats, Ints, Negatives, Rows
 
@@ -30,7 +32,8 @@ def rung(
     if tier <= 1:
         return anchors, list(filters)
     if tier == 2:
-        return replace(anchors, bar=np.fmax(anchors.bar, np.float32(lower_quartile))), list(filters)
+        raised = replace(anchors, bar=np.fmax(anchors.bar, np.float32(lower_quartile)))
+        return raised, [replace(rule, below=0) if isinstance(rule, Margin) else rule for rule in filters]
     without_ceiling = [rule for rule in filters if not isinstance(rule, CEILINGS)]
     if tier == RANDOM:
         return anchors, [rule for rule in without_ceiling if not isinstance(rule, Ranks)]

@@ -2,7 +2,7 @@
 
 default            ours
 safe               fewer false negatives, easier negatives: for noisy or shallow judgements
-hard               closer to the positive: for judgements that are complete
+hard               no ceiling under the positive: for judgements that are complete
 percpos            NV-Retriever's rule alone (arXiv 2407.15831): 95 % of the positive's score, the four best
 bge                FlagEmbedding's hn_mine: 15 drawn from ranks 11 to 210, no ceiling, filled at random
 st-compat          sentence-transformers' defaults: the three nearest that are no known positive, by identity of text
@@ -16,7 +16,7 @@ from typing import Any
 
 from miner.errors import ConfigError
 
-BARE = ("self_match:off", "same_text:off", "group:off", "near_positive:off")
+BARE = ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off")
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -27,13 +27,18 @@ PRESETS: dict[str, dict[str, Any]] = {
             "near_positive:cosine=0.8",
             "nearest:share=0.5",
             "duplicate_question",
-            "margin:absolute=0,relative=0.1,background=0.3",
+            "margin:absolute=0,relative=0.1,background=0.3,below=0",
         )
     },
-    "hard": {"filters": ("margin:absolute=0,relative=0.02,background=0",)},
-    "percpos": {"filters": (*BARE, "margin:absolute=0,relative=0.05,background=0"), "judged": "ignore", "negatives": 4, "ladder": 0},
+    "hard": {"filters": ("nearest:off", "margin:off")},
+    "percpos": {
+        "filters": (*BARE, "margin:absolute=0,relative=0.05,background=0,below=0"),
+        "judged": "ignore",
+        "negatives": 4,
+        "ladder": 0,
+    },
     "bge": {
-        "filters": ("same_text:off", "group:off", "near_positive:off", "margin:off", "ranks:skip=10,last=210,of=raw"),
+        "filters": (*BARE[1:], "margin:off", "ranks:skip=10,last=210,of=raw"),
         "judged": "ignore",
         "depth": 210,
         "negatives": 15,
@@ -42,7 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "fill": "random",
     },
     "st-compat": {"filters": (*BARE, "margin:off"), "judged": "ignore", "negatives": 3, "ladder": 0},
-    "noisy-positives": {"filters": ("nearest:share=0.5", "margin:off", "ranks:skip=10")},
+    "noisy-positives": {"filters": ("near_positive:cosine=0.9", "nearest:share=0.5", "margin:off", "ranks:skip=10")},
 }
 
 TOUCHED = frozenset(name for settings in PRESETS.values() for name in settings)

@@ -306,7 +306,8 @@ def judge(candidates: list[Candidate], rules: dict, bar: float, config: MiningCo
         "bar": bar,
         "margin": ceiling_of(rules["margin"], candidates, bar, config.depth) if "margin" in rules and candidates else math.inf,
         "percentile": among_positives(rules["percentile"], bar, known) if "percentile" in rules else math.inf,
-        "nearest": nearest_of(rules["nearest"], candidates) if "nearest" in rules else math.inf,
+        "nearest": nearest_of(rules["nearest"].share, rules["nearest"].first, candidates) if "nearest" in rules else math.inf,
+        "near_positive": likeness_of(rules["near_positive"], candidates) if "near_positive" in rules else math.inf,
     }
     for candidate in candidates:
         reason = None
@@ -321,17 +322,31 @@ def judge(candidates: list[Candidate], rules: dict, bar: float, config: MiningCo
 
 
 def ceiling_of(margin, candidates: list[Candidate], bar: float, depth: int) -> float:
-    """The highest score a negative may have: under the bar, and well under it where the bar stands out from the background."""
+    """The highest score a negative may have: under the bar, and well under it where the bar stands out from the background.
+
+    No ceiling for a bar that fewer than `below` others outscore, and not all of them.
+    """
+    others = [candidate for candidate in candidates if not candidate.known]
+    if sum(candidate.score > bar for candidate in others) < min(margin.below, len(others)):
+        return math.inf
     under_bar = bar - abs(bar) * margin.relative - margin.absolute
     found = [candidate.score for candidate in candidates[:depth] if candidate.by_first]
     height = max(bar - found[-1], 0.0) if found else 0.0
     return min(under_bar, bar - margin.background * height) if margin.background else under_bar
 
 
-def nearest_of(rule, candidates: list[Candidate]) -> float:
+def likeness_of(rule, candidates: list[Candidate]) -> float:
+    """The cosine to a positive that is too near: the rule's own, or a higher one up to .9 where too many lie so near."""
+    own = float(np.float32(rule.cosine))
+    if rule.most == 1 or rule.cosine >= 0.9:
+        return own
+    return min(max(own, nearest_of(rule.most, 200, candidates)), float(np.float32(0.9)))
+
+
+def nearest_of(share: float, first: int, candidates: list[Candidate]) -> float:
     """The cosine to a positive from which on the nearest `share` of the first `first` candidates lie."""
-    near = sorted((c.near for c in candidates[: rule.first] if not c.known and not math.isnan(c.near)), reverse=True)
-    count = math.floor(rule.share * len(near) + 1e-9)
+    near = sorted((c.near for c in candidates[:first] if not c.known and not math.isnan(c.near)), reverse=True)
+    count = math.floor(share * len(near) + 1e-9)
     return near[count - 1] if count else math.inf
 
 
@@ -351,7 +366,7 @@ def drops(name: str, rule, candidate: Candidate, ceilings: dict[str, float], pla
         "verdict": lambda: candidate.verdict == "false_negative",
         "self_match": lambda: candidate.like_query or (rule.ids and candidate.same_id),
         "same_text": lambda: candidate.like_positive or candidate.like_better,
-        "near_positive": lambda: candidate.near >= np.float32(rule.cosine),
+        "near_positive": lambda: candidate.near >= ceilings["near_positive"],
         "nearest": lambda: candidate.near >= ceilings["nearest"],
         "partly_relevant": lambda: candidate.judged == 2,
         "group": lambda: candidate.in_group,
@@ -401,6 +416,8 @@ def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate],
 def rules_of(tier: int, config: MiningConfig, corpus: int) -> dict:
     """The rules of a rung: the third drops the ceilings and looks at ranks 31 to 210, the random one drops the window too."""
     rules = dict(config.active_filters)
+    if tier == 2 and "margin" in rules:
+        rules["margin"] = replace(rules["margin"], below=0)
     if tier >= 3:
         rules.pop("margin", None)
         rules.pop("percentile", None)

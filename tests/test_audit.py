@@ -61,7 +61,7 @@ def test_the_rate_is_that_of_mining_what_is_shown(run, share):
     own, nearest = told["settings"]
     assert (own["false"], own["of"]) == by_hand(run, run.config, 2, share)
     assert own["wilson"] == wilson(own["false"], own["of"])
-    bare = ("self_match:off", "same_text:off", "group:off", "near_positive:off", "margin:off")
+    bare = ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off", "margin:off")
     plain = MiningConfig.of(**{**run.config.model_dump(), "filters": bare, "ladder": 0})
     assert (nearest["false"], nearest["of"]) == by_hand(run, plain, 2, share)
     assert 0 < own["false"] < nearest["false"]

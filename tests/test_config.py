@@ -55,8 +55,9 @@ def test_the_default_is_valid_and_written_out():
         "self_match:ids=false",
         "same_text",
         "group",
-        "near_positive:cosine=0.9",
-        "margin:absolute=0.0,relative=0.05,background=0.3",
+        "near_positive:cosine=0.8,most=0.5",
+        "nearest:share=0.05,first=200",
+        "margin:absolute=0.0,relative=0.05,background=0.3,below=10",
     )
     assert config.sampler == "top"
     assert list(config.active_filters) == [Spec.parse(text).name for text in DEFAULTS]
@@ -73,27 +74,30 @@ def test_a_config_is_its_own_fixed_point(given):
     assert hash(config) == hash(MiningConfig.of(**given))
 
 
+NEAR = ("near_positive", "nearest")
+
+
 def test_filters_run_in_the_order_of_the_table():
     """Whatever the order they are given in; the last word on a filter counts, and off is off."""
     config = MiningConfig.of(filters=("ranks:skip=1", "min_score:score=0.1", "margin:off", "same_text:off", "same_text"))
-    assert list(config.active_filters) == ["known_positive", "self_match", "same_text", "group", "near_positive", "min_score", "ranks"]
+    assert list(config.active_filters) == ["known_positive", "self_match", "same_text", "group", *NEAR, "min_score", "ranks"]
     assert "margin:off" in config.filters
 
 
 @pytest.mark.parametrize(
     ("given", "knobs"),
     [
-        (("margin:relative=0.1",), (0.0, 0.1, 0.3)),
-        (("margin:background=0",), (0.0, 0.05, 0.0)),
-        (("margin:relative=0.1", "margin:absolute=0.2"), (0.2, 0.1, 0.3)),
-        (("margin:absolute=0,relative=0,background=0", "margin:relative=0.1"), (0.0, 0.1, 0.0)),
-        (("margin:relative=0.2", "margin:off", "margin"), (0.0, 0.05, 0.3)),
+        (("margin:relative=0.1",), (0.0, 0.1, 0.3, 10)),
+        (("margin:background=0",), (0.0, 0.05, 0.0, 10)),
+        (("margin:relative=0.1", "margin:absolute=0.2"), (0.2, 0.1, 0.3, 10)),
+        (("margin:absolute=0,relative=0,background=0,below=0", "margin:relative=0.1"), (0.0, 0.1, 0.0, 0)),
+        (("margin:relative=0.2", "margin:off", "margin"), (0.0, 0.05, 0.3, 10)),
     ],
 )
 def test_a_knob_that_is_not_named_stays_as_it_is(given, knobs):
     """A wider margin keeps the background; what is switched off and on again is the default."""
     margin = MiningConfig.of(filters=given).active_filters["margin"]
-    assert (margin.absolute, margin.relative, margin.background) == knobs
+    assert (margin.absolute, margin.relative, margin.background, margin.below) == knobs
 
 
 @pytest.mark.parametrize(
@@ -164,6 +168,16 @@ def test_where_the_cache_lies(monkeypatch, tmp_path):
 def test_what_pass_one_measures_is_what_is_asked_for():
     """The needs of filters and sampler, what `evidence` names, and what is always stored; in the order of the table, once each."""
     assert MiningConfig.of().measured == ALWAYS
-    assert set(MiningConfig.of(filters=("near_positive:off",)).measured) == set(ALWAYS)
+    assert set(MiningConfig.of(filters=("near_positive:off", "nearest:off")).measured) == set(ALWAYS)
     assert MiningConfig.of(evidence=("same_id", "same_text", "same_id")).evidence == ("same_text", "same_id")
     assert MiningConfig.of().needed["same_text"] == "filter 'self_match'"
+
+
+def test_a_copy_has_the_parts_of_its_own_values():
+    """And is checked like any other config."""
+    config = MiningConfig.of()
+    assert config.active_filters["margin"].below == 10
+    copy = config.model_copy(update={"filters": ("margin:below=3",), "negatives": 2})
+    assert (copy.active_filters["margin"].below, copy.negatives, copy.depth) == (3, 2, config.depth)
+    with pytest.raises(ConfigError, match="negatives"):
+        config.model_copy(update={"negatives": 0})

@@ -38,7 +38,7 @@ def test_equals_a_walk_by_hand(cosine):
 def test_copies_are_passed_over_and_the_row_stays_full():
     """Of passages with the same vector one is taken."""
     world = make(2, passages=60, queries=6, dim=1)
-    given = {"filters": ("near_positive:off", "margin:off"), "negatives": 4, "ladder": 0, "judged": "ignore"}
+    given = {"filters": ("near_positive:off", "nearest:off", "margin:off"), "negatives": 4, "ladder": 0, "judged": "ignore"}
     assert all(len(row.negatives) == 4 for row in mined(world, MiningConfig.of(**given)))
     for row in mined(world, MiningConfig.of(distinct=0.95, **given)):
         signs = [np.sign(world.passage_vectors[world.passages[name]][0]) for name, *_ in row.negatives]

@@ -12,7 +12,7 @@ from miner import hubs
 from miner.config import MiningConfig
 from miner.hubs import Crowd
 
-GIVEN = {"depth": 30, "max_depth": 30, "negatives": 4, "filters": ("near_positive:off", "margin:off"), "judged": "ignore"}
+GIVEN = {"depth": 30, "max_depth": 30, "negatives": 4, "filters": ("near_positive:off", "nearest:off", "margin:off"), "judged": "ignore"}
 
 
 def crowded(seed=5):

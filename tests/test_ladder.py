@@ -78,7 +78,13 @@ def test_repeat_takes_the_rows_own_in_turn():
 def test_a_higher_rung_only_adds(fill):
     """What a row got lower down stays first, with its tier."""
     world = make(11, passages=60, queries=30, dim=6, similarity="dot")
-    given = {"depth": 20, "max_depth": 60, "negatives": 14, "fill": fill, "filters": ("near_positive:cosine=0.95",)}
+    given = {
+        "depth": 20,
+        "max_depth": 60,
+        "negatives": 14,
+        "fill": fill,
+        "filters": ("near_positive:cosine=0.95", "nearest:off", "margin:below=0"),
+    }
     rows = [mined(world, MiningConfig.of(ladder=ladder, **given)) for ladder in range(4)]
     for ladder in range(3):
         for low, high in zip(rows[ladder], rows[ladder + 1], strict=True):

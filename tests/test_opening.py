@@ -25,7 +25,7 @@ def dataset(tmp_path):
 
 def test_bm25_alone_needs_no_model(dataset, tmp_path):
     """A whole run, its manifest, and an export of it."""
-    config = MiningConfig.of(sources=("bm25",), filters=("near_positive:off",), columns=("scores",))
+    config = MiningConfig.of(sources=("bm25",), filters=("near_positive:off", "nearest:off"), columns=("scores",))
     run = mine(dataset, config, out=tmp_path / "run")
     told = run.manifest["retrieval"]
     assert run.manifest["model"] is None
@@ -90,7 +90,7 @@ def test_what_is_read_back_is_what_was_judged(tmp_path, seed):
     [
         (
             ("bm25",),
-            "filter 'near_positive' compares vectors (near_positive), and source 'bm25' has none: leave it out (near_positive:off for a filter)",
+            "filter 'near_positive' compares vectors (near_positive), and source 'bm25' has none: leave it out (--filter near_positive:off --filter nearest:off), or add",
         ),
         (("bm52",), "there is no source 'bm52'; there are: dense, bm25"),
         (("dense", "dense"), "source 'dense' is given twice"),

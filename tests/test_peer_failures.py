@@ -77,7 +77,9 @@ def test_stale_cache_after_fine_tuning_in_the_drop_in(tmp_path, tiny_model):
 
 def test_a_euclidean_model_with_faiss(world, config):
     """sentence-transformers searches by inner product and scores positives by distance: a margin then drops every candidate."""
-    exact, approximate = (list(mine(world, config(similarity="euclidean", index=index)).rows()) for index in ("exact", "HNSW32"))
+    exact, approximate = (
+        list(mine(world, config(similarity="euclidean", index=index, filters=("margin:below=0",))).rows()) for index in ("exact", "HNSW32")
+    )
     assert len(exact) == 15
     assert approximate == exact
     assert all(negative <= positive <= 0 for positive, negative in (row["scores"] for row in exact))
@@ -179,7 +181,10 @@ def test_output_cut_off_by_a_crash(world, config, tmp_path, monkeypatch):
 def test_a_margin_under_a_negative_positive_score(world, config):
     """NeMo, and sentence-transformers up to 5.x, multiply: below zero a stricter margin lets more through, even above the positive."""
     rules = [
-        (f"margin:relative={share},background=0", *(f"{name}:off" for name in ("self_match", "same_text", "near_positive")))
+        (
+            f"margin:relative={share},background=0,below=0",
+            *(f"{name}:off" for name in ("self_match", "same_text", "near_positive", "nearest")),
+        )
         for share in (0.0, 0.2, 0.4)
     ]
     runs = [mine(world, config(filters=some, similarity="euclidean", negatives=20, ladder=0)) for some in rules]

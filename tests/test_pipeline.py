@@ -52,7 +52,7 @@ def test_never_exports_a_known_positive(world, config):
 @settings(slow, max_examples=60)
 @given(
     world=worlds.map(lambda world: replace(world, verdicts={})),
-    config=configs(filters=("margin:relative=0.1,absolute=0.05",), sampler="top", judged="ignore"),
+    config=configs(filters=("margin:relative=0.1,absolute=0.05,below=0",), sampler="top", judged="ignore"),
 )
 def test_the_margin_holds_and_ranks_rise(world, config):
     """Negatives of tiers 0 and 1 lie under the bar less the margin; within a tier ranks rise; scores are those of the candidates."""
@@ -83,7 +83,7 @@ def test_candidates_are_ranked(world, config):
 def test_only_queries_that_ran_short_are_searched_deeper(similarity):
     """A query with enough negatives keeps `depth` candidates, one that ran short gets `max_depth`."""
     config = MiningConfig.of(
-        depth=5, max_depth=30, negatives=3, filters=("near_positive:off", "margin:absolute=-0.3,relative=0,background=0")
+        depth=5, max_depth=30, negatives=3, filters=("near_positive:off", "margin:absolute=-0.3,relative=0,background=0,below=0")
     )
     world = make(9, passages=60, queries=20, similarity=similarity, dim=5)
     deep = min(30, len(set(world.passages.values())))

@@ -364,7 +364,7 @@ def test_an_export_says_what_mining_would_search_deeper(tmp_path):
     data = on_disk(make(11, passages=60, queries=12, dim=4), tmp_path / "data")
     config = MiningConfig.of(similarity="cosine", depth=8, max_depth=40, negatives=3, filters=("near_positive:off", "margin:off"))
     first = mine(data, config, out=tmp_path / "first")
-    strict = MiningConfig.of(**{**config.model_dump(), "filters": (*config.filters, "margin:relative=0.3,background=0.3")})
+    strict = MiningConfig.of(**{**config.model_dump(), "filters": (*config.filters, "margin:relative=0.3,background=0.3,below=0")})
     mined, again, same = mine(data, strict), export(first, strict), export(first, config)
     missing = mined.manifest["retrieval"]["queries_deepened"] - first.manifest["retrieval"]["queries_deepened"]
     assert missing > 0

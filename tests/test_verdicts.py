@@ -17,6 +17,7 @@ from miner.run import export, mine
 from miner.verdicts import FILE, Verdict, last_words, read_verdicts
 
 IDS = ("ids",)
+FILTERS = ("near_positive:off", "margin:below=0")
 
 
 def lines(path, *rows):
@@ -31,7 +32,7 @@ def run(tiny_model, tmp_path_factory):
     passages.append({"id": "twin of p5", "text": passages[5]["text"]})
     queries = [{"id": f"q{i}", "text": f"w{i} w{i + 7} w{i + 9}", "positives": [f"p{i}"]} for i in range(6)]
     folder = tmp_path_factory.mktemp("verdicts")
-    config = MiningConfig.of(model=str(tiny_model), depth=12, max_depth=12, negatives=3, columns=IDS, filters=("near_positive:off",))
+    config = MiningConfig.of(model=str(tiny_model), depth=12, max_depth=12, negatives=3, columns=IDS, filters=FILTERS)
     return mine(read_inline(queries, passages, folder / "given"), config, out=folder / "run")
 
 

@@ -147,7 +147,7 @@ KNOBS = {
     "near_text": ["."],
     "duplicate_question": [".", "cosine=0.5", "cosine=-1"],
     "percentile": [".", "beta=1", "beta=0.1,floor=0.5", "beta=0.01", "beta=1,floor=0"],
-    "near_positive": [*["off"] * 4, "cosine=0.5", "cosine=0.99", "cosine=1", "cosine=-0.2"],
+    "near_positive": [*["off"] * 4, "cosine=0.5", "cosine=0.99", "cosine=1", "cosine=-0.2", "cosine=0.2,most=0.3", "cosine=0.5,most=0.6"],
     "nearest": [".", "share=0.5", "share=0.1,first=3", "share=0.9,first=6"],
     "margin": [
         "off",
@@ -158,6 +158,8 @@ KNOBS = {
         "relative=0,background=0",
         "background=0.3",
         "background=0.5,relative=0.1",
+        "relative=0.05,background=0.3,below=3",
+        "below=1",
     ],
     "max_score": ["score=-0.5", "score=0.3", "score=0.8", "score=2"],
     "min_score": ["score=-2", "score=-0.5", "score=0", "score=0.3"],

@@ -5,6 +5,7 @@ A2 random passages         A3 BM25                   A4 sentence-transformers' d
 A5 its relative_margin 0.05, range_max 100 (rows it loses borrow random passages); A5r the same, on its rows alone
 A6 its range_min 10        A7 FlagEmbedding's ranks 10 to 210, at random
 A8 ours                    A9 ours, in rounds, as many steps in all                A10 ours, knowing the hidden positives
+A8o ours as it was before decision 21: a ceiling for every positive
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from miner.types import Dataset, SameQuestions
 
 Chosen = dict[str, list[str]]
 Arm = Callable[[Set, int], Chosen]
-PLAIN = ("self_match:off", "same_text:off", "near_positive:off", "margin:off")
-NAMES = ("A0", "A1", "A1b", "A2", "A3", "A4", "A5", "A5r", "A6", "A7", "A8", "A9", "A10")
+PLAIN = ("self_match:off", "same_text:off", "near_positive:off", "nearest:off", "margin:off")
+NAMES = ("A0", "A1", "A1b", "A2", "A3", "A4", "A5", "A5r", "A6", "A7", "A8", "A8o", "A9", "A10")
 WITHOUT_FILE = ("A0", "A1", "A1b", "A9")
 ALONE = ("A5r",)
 """Arms that train on the rows they have, and on no others."""
@@ -133,5 +134,6 @@ ARMS: dict[str, Arm] = {
     "A6": theirs(range_min=10),
     "A7": ours(filters=(*PLAIN, "ranks:skip=10,last=210,of=raw"), sampler="uniform", depth=210, ladder=0),
     "A8": ours(),
+    "A8o": ours(filters=("near_positive:cosine=0.9", "nearest:off", "margin:below=0")),
     "A10": oracle,
 }

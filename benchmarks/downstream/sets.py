@@ -27,7 +27,8 @@ BLOCK = 512
 class Set:
     """One data set in `work`: train (a Dataset), the bags of all its texts, dev and test as `Judged`, and the student's table at first.
 
-    truth: {query id: ids of all its positives} where qrels/train_full.tsv says that train.tsv shows a part; dev is then a part of train.
+    truth: {query id: ids of all its positives} where qrels/train_full.tsv says that train.tsv shows a part. Dev is
+    then a part of train, as it is where there is no dev.tsv.
     """
 
     def __init__(self, name: str, folder: Path, work: Path, student: str, *, queries: int = 8000, dev: int = 500) -> None:
@@ -58,17 +59,18 @@ class Set:
     def _train(self, queries: int, dev: int) -> tuple[Dataset, Dataset]:
         """At most so many training queries, drawn once, with every passage; and what dev is drawn from."""
         shown = (self.folder / "qrels" / FULL).is_file()
+        held = shown or not (self.folder / "qrels" / "dev.tsv").is_file()
         place, rest = self.work / "train", self.work / "dev"
         if not (self.work / "done").is_file():
             files = {name: str(self.folder / f"{name}.jsonl") for name in ("corpus", "queries")}
             hiding = Inputs.of(**files, qrels=(str(self.folder / "qrels" / "train.tsv"),))  # read as a folder, all its qrels are known
             whole = read(hiding if shown else Inputs.of(data=str(self.folder), split=("train",)), self.work / "whole")
-            sample(whole, place, min(queries, len(whole.queries) - dev * shown), len(whole.corpus))
+            sample(whole, place, min(queries, len(whole.queries) - dev * held), len(whole.corpus))
             (self.work / "done").touch()
         train = Dataset.open(place)
-        if not shown:
+        if not held:
             return train, read(Inputs.of(data=str(self.folder), split=("dev",)), None)
-        full = read(Inputs.of(data=str(self.folder), split=("train_full",)), None)
+        full = read(Inputs.of(data=str(self.folder), split=("train_full" if shown else "train",)), None)
         taken = set(train.queries.ids(np.arange(len(train.queries))))
         left = [row for row, name in enumerate(full.queries.ids(np.arange(len(full.queries)))) if name not in taken]
         return train, pick(full, np.array(left), rest)

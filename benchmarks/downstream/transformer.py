@@ -31,7 +31,10 @@ from tables import Pairs, write
 
 from miner.train import TrainConfig
 
-PAIRS: Pairs = (("A8", "A4"), ("A8", "A6"), ("A8", "A1"), ("A8", "A2"), ("A8n", "A4"), ("A8k", "A4"), ("A8n", "A8"), ("A8k", "A8"))
+PAIRS: Pairs = (
+    *(("A8", "A4"), ("A8", "A6"), ("A8", "A1"), ("A8", "A2"), ("A8", "A8o")),
+    *(("A8n", "A4"), ("A8k", "A4"), ("A8n", "A8"), ("A8k", "A8")),
+)
 ARMS |= {
     "A8n": ours(filters=("margin:off", "near_positive:cosine=0.8")),
     "A8k": ours(filters=("margin:off", "nearest")),

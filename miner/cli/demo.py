@@ -15,7 +15,7 @@ from miner.errors import ConfigError
 if TYPE_CHECKING:
     from miner.run import Run
 
-PLAIN = ("self_match:off", "same_text:off", "near_positive:off", "margin:off")
+PLAIN = ("self_match:off", "same_text:off", "near_positive:off", "nearest:off", "margin:off")
 
 
 def demo(

@@ -30,7 +30,11 @@ FILTERS: dict[str, type[Filter]] = {
     "ranks": Ranks,
 }
 
-DEFAULTS = ("known_positive", "self_match", "same_text", "group", "near_positive:cosine=0.9", "margin:relative=0.05,background=0.3")
+DEFAULTS = (
+    *("known_positive", "self_match", "same_text", "group"),
+    *("near_positive:cosine=0.8,most=0.5", "nearest:share=0.05", "margin:relative=0.05,background=0.3,below=10"),
+)
+"""Why these: docs/decisions/0021-a-ceiling-for-weak-positives.md."""
 
 CEILINGS = (Margin, Percentile, Consensus)
 """What the third rung of the ladder does without."""

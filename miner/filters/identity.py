@@ -11,7 +11,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from miner.types import Bools, Candidates
+from miner.errors import ConfigError
+from miner.filters.nearest import last_of
+from miner.types import Bools, Candidates, Floats
+
+FIRST, SURE = 200, 0.9
+"""Of how many candidates `most` is a share; the cosine from which on a passage is dropped however many there are."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,23 @@ class SameText:
 class NearPositive:
     """Drop passages whose vector lies at `cosine` or nearer to any known positive of the query: probably the same answer again.
 
-    The threshold depends on the model; lower it (0.80) for fewer false negatives, switch it off for counter-argument corpora.
+    What a cosine means depends on the model: where more than the share `most` of the first 200 candidates lie so near, the threshold
+    rises until no more do, up to 0.9. Switch it off for counter-argument corpora.
     """
 
     cosine: float = 0.9
-    needs: ClassVar[tuple[str, ...]] = ("near_positive",)
+    most: float = 1.0
+    needs: ClassVar[tuple[str, ...]] = ("near_positive", "known_positive")
     guesses: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.most <= 1:
+            raise ConfigError(f"filter 'near_positive' wants 0 < most <= 1, got most={self.most}")
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        keep: Bools = ~(candidates.evidence["near_positive"] >= np.float32(self.cosine))
+        threshold: Floats = np.array(self.cosine, dtype=np.float32)
+        if self.most < 1 and self.cosine < SURE:
+            threshold = np.clip(last_of(candidates, self.most, FIRST), threshold, np.float32(SURE))
+        keep: Bools = ~(candidates.evidence["near_positive"] >= threshold)
         return keep

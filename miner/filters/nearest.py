@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from miner.errors import ConfigError
-from miner.types import Bools, Candidates
+from miner.types import Bools, Candidates, Floats
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,16 @@ class Nearest:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        near = candidates.evidence["near_positive"]
-        counted = candidates.present & ~np.isnan(near) & (candidates.evidence["known_positive"] == 0)
-        counted[:, self.first :] = False
-        falling = -np.sort(-np.where(counted, near, -np.inf), axis=1)
-        dropped = np.floor(self.share * counted.sum(axis=1) + 1e-9).astype(np.int64)
-        last = np.take_along_axis(falling, np.maximum(dropped - 1, 0)[:, None], axis=1)
-        keep: Bools = ~(near >= np.where(dropped[:, None] > 0, last, np.inf))
+        keep: Bools = ~(candidates.evidence["near_positive"] >= last_of(candidates, self.share, self.first))
         return keep
+
+
+def last_of(candidates: Candidates, share: float, first: int) -> Floats:
+    """Shape (B, 1): how near the last of the nearest `share` of the first `first` lies to a known positive; infinity where none is."""
+    near = candidates.evidence["near_positive"]
+    counted = candidates.present & ~np.isnan(near) & (candidates.evidence["known_positive"] == 0)
+    counted[:, first:] = False
+    falling = -np.sort(-np.where(counted, near, -np.inf), axis=1)
+    nearest = np.floor(share * counted.sum(axis=1) + 1e-9).astype(np.int64)
+    last = np.take_along_axis(falling, np.maximum(nearest - 1, 0)[:, None], axis=1)
+    return np.where(nearest[:, None] > 0, last, np.inf).astype(np.float32)

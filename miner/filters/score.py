@@ -25,25 +25,41 @@ class Margin:
     background, the score of the last candidate within depth: unlike a share of the score itself, a share of the height means the same
     for a model whose scores are compressed (all of them .7 to .9) and for one whose are not, and it never empties the window.
     A bar that is unknown (NaN) drops nothing.
+
+    below: the ceilings hold only for a bar that so many candidates outscore (or all there are), known positives not counted; 0: for
+    any. Above a positive that ranks high stand the few passages the model takes for it, the best negatives there are; above one that
+    ranks low stands anything, and much of it is relevant.
     """
 
     absolute: float = 0.0
     relative: float = 0.0
     background: float = 0.0
-    needs: ClassVar[tuple[str, ...]] = ()
+    below: int = 0
+    needs: ClassVar[tuple[str, ...]] = ("known_positive",)
     guesses: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.below < 0:
+            raise ConfigError(f"filter 'margin' wants below >= 0, got below={self.below}")
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
         return ~(candidates.scores > self.ceiling(candidates)[:, None])
 
     def ceiling(self, candidates: Candidates) -> Priority:
-        """Shape (B,) float64: the highest score that is kept, NaN where the bar is unknown."""
+        """Shape (B,) float64: the highest score that is kept, NaN where the bar is unknown or outscored by fewer than `below`."""
         bar, background = candidates.bar.astype(np.float64), candidates.background.astype(np.float64)
         ceiling: Priority = bar - np.abs(bar) * self.relative - self.absolute
         if self.background:  # else a negative margin, which lifts the ceiling over the bar, would have no effect
             ceiling = np.fmin(ceiling, bar - self.background * np.fmax(bar - background, 0))
-        return ceiling
+        return np.where(self._holds(candidates), ceiling, np.nan) if self.below else ceiling
+
+    def _holds(self, candidates: Candidates) -> Bools:
+        """Shape (B,): whether `below` candidates or more that are no known positives outscore the bar, or all there are."""
+        others = candidates.present & (candidates.evidence["known_positive"] == 0)
+        above = others & (candidates.scores > candidates.bar[:, None])
+        holds: Bools = above.sum(axis=1) >= np.minimum(self.below, others.sum(axis=1))
+        return holds
 
 
 @dataclass(frozen=True)

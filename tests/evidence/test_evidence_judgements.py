@@ -68,7 +68,7 @@ def test_judged_non_relevant_is_preferred_and_exempt_from_guesses():
         "negatives": 2,
         "ladder": 0,
         "min_grade": 2,
-        "filters": ("near_positive:off", "margin:relative=0.7"),
+        "filters": ("near_positive:off", "margin:relative=0.7,below=0"),
     }
     chosen = {how: mined(world, MiningConfig.of(judged=how, **given))[0] for how in ("prefer", "trust", "ignore")}
     names = {how: [name for name, *_ in row.negatives] for how, row in chosen.items()}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from worlds import anchors_of
 
+from miner.errors import ConfigError
 from miner.evidence import EVIDENCE
 from miner.filters import DEFAULTS, FILTERS
 from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
@@ -39,6 +40,29 @@ def test_near_positive_drops_at_the_threshold():
     """Compared in float32, as the evidence is; no positive (NaN) drops nothing."""
     evidence = np.array([0.9, np.nextafter(np.float32(0.9), np.float32(0)), 0.95, -1.0, math.nan], dtype=np.float32)
     assert NearPositive(0.9)(candidates(near_positive=evidence)).tolist() == [[False, True, False, True, True]]
+
+
+@pytest.mark.parametrize(
+    ("near", "keep"),
+    [
+        ([0.85, 0.1, 0.2, 0.3], [False, True, True, True]),
+        ([0.85, 0.86, 0.82, 0.81], [False, False, True, True]),
+        ([0.85, 0.95, 0.92, 0.97], [True, False, False, False]),
+        ([0.99, 0.85, 0.84, 0.1], [False, False, True, True]),
+        ([math.nan, math.nan, math.nan, 0.85], [True, True, True, True]),
+    ],
+)
+def test_the_threshold_rises_where_too_many_lie_so_near(near, keep):
+    """To the half that lies nearest, and never above 0.9: a model may call everything alike, and a copy is a copy."""
+    found = candidates(near_positive=np.array(near, dtype=np.float32), known_positive=[0, 0, 0, 0])
+    assert NearPositive(0.8, most=0.5)(found).tolist() == [keep]
+
+
+@pytest.mark.parametrize("most", [0, 1.1, -1])
+def test_a_share_that_is_none_is_refused(most):
+    """Above 0, at most 1."""
+    with pytest.raises(ConfigError, match="filter 'near_positive' wants 0 < most <= 1, got most="):
+        NearPositive(0.8, most=most)
 
 
 @pytest.mark.parametrize("name", FILTERS)

@@ -14,9 +14,10 @@ from miner.filters.score import Margin, MaxScore, MinScore
 F = np.float32
 
 
-def candidates(scores, bar=math.nan, background=math.nan):
+def candidates(scores, bar=math.nan, background=math.nan, known=()):
     rows = [[-1 if math.isnan(score) else i for i, score in enumerate(scores)]]
-    return anchors_of(rows, [scores], bar=[bar], background=[background])
+    told = np.array([[place in known for place in range(len(scores))]], dtype=np.uint8)
+    return anchors_of(rows, [scores], bar=[bar], background=[background], evidence={"known_positive": told})
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,28 @@ def test_margin_is_plain_arithmetic_in_float64(bar, background, absolute, relati
     ceiling = min(bar - abs(bar) * relative - absolute, bar - height * max(bar - background, 0))
     assert kept == (not score > ceiling)
     assert not kept or score <= bar
+
+
+@pytest.mark.parametrize(
+    ("below", "known", "keep"),
+    [
+        (0, (), [False, False, False, False, True]),
+        (2, (), [False, False, False, False, True]),
+        (3, (), [True, True, True, True, True]),
+        (2, (0,), [True, True, True, True, True]),
+        (1, (0,), [False, False, False, False, True]),
+        (9, (2, 3, 4), [False, False, False, False, True]),
+    ],
+)
+def test_the_ceiling_holds_where_enough_others_outscore_the_bar(below, known, keep):
+    """Equality outscores nothing, and a known positive is no other."""
+    assert Margin(relative=0.5, below=below)(candidates([0.9, 0.8, 0.5, 0.4, 0.25], 0.5, known=known)).tolist() == [keep]
+
+
+def test_a_number_below_zero_is_refused():
+    """It would mean nothing."""
+    with pytest.raises(ConfigError, match="filter 'margin' wants below >= 0, got below=-1"):
+        Margin(below=-1)
 
 
 def test_margin_without_a_bar_drops_nothing():
