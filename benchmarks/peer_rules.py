@@ -182,6 +182,10 @@ class Counted:
         return Counted(*(getattr(self, name) + getattr(other, name) for name in NAMES))
 
 
+Found = dict[str, dict[str, Counted]]
+"""What was counted, by rule and setting."""
+
+
 def counted(scores: Array, wrong: Array, there: Array, bar: Array, asked: Array) -> Counted:
     """scores, wrong, there (Q, N): the negatives; bar (Q,): the one shown positive; asked (Q,): has hidden positives."""
     weights = np.where(there, np.exp((scores - bar[:, None]) / TAU), 0.0).sum(axis=1)
@@ -231,7 +235,7 @@ def runs(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path) 
     return deep, ours, Hidden(deep.dataset, read_truth(truth, deep.dataset))
 
 
-def all_counted(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path, seed: int) -> dict[str, dict[str, Counted]]:
+def all_counted(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path, seed: int) -> Found:
     """Every setting of every rule on one draw of shown positives."""
     deep, ours, hidden = runs(inputs, truth, model, runtime, work)
     pool, asked = pool_of(deep, hidden)
@@ -265,7 +269,7 @@ def rates(settings: dict[str, Counted], weights: Array) -> Iterator[tuple[Array,
         yield sums["mass"][r] / sums["asked"][r], sums["false"][r] / np.maximum(sums["every"][r], 1)
 
 
-def compared(found: dict[str, dict[str, Counted]]) -> dict[str, Any]:
+def compared(found: Found) -> dict[str, Any]:
     """Every rule at every mass; the best of ours less the best of theirs, with an interval."""
     queries = len(next(iter(next(iter(found.values())).values())).false)
     draw = np.random.default_rng(0)
@@ -301,10 +305,10 @@ def _spread(values: Array) -> list[float] | None:
     return [round(float(v), 4) for v in (values[0], *np.nanquantile(values[1:], [0.025, 0.975]))]
 
 
-def demo(draws: int, runtime: Runtime) -> dict[str, dict[str, Counted]]:
-    """The demo's set, counts of all draws added up."""
+def demo(draws: int, runtime: Runtime, count: Callable[..., Found] = all_counted) -> Found:
+    """The demo's set, what `count` counts of all draws added up."""
     encoder = load_encoder(MiningConfig(model=packaged_model()), runtime)
-    total: dict[str, dict[str, Counted]] = {}
+    total: Found = {}
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         build(data)
@@ -314,19 +318,19 @@ def demo(draws: int, runtime: Runtime) -> dict[str, dict[str, Counted]]:
             qrels.write_text("query-id\tcorpus-id\tscore\n" + "".join(f"{q}\t{p}\t1\n" for q, p in show_one(known, seed).items()))
             inputs = Inputs.of(corpus=str(data / "corpus.jsonl"), queries=str(data / "queries.jsonl"), qrels=(str(qrels),))
             (work := Path(folder) / f"{seed}").mkdir()
-            told = all_counted(inputs, data / "all.tsv", encoder, runtime, work, seed)
+            told = count(inputs, data / "all.tsv", encoder, runtime, work, seed)
             total = {f: {n: total[f][n].added(c) if total else c for n, c in s.items()} for f, s in told.items()}
             print("demo, draw", seed, flush=True)
     return total
 
 
-def clinc150(data: Path, model: str, runtime: Runtime) -> dict[str, dict[str, Counted]]:
+def clinc150(data: Path, model: str, runtime: Runtime, count: Callable[..., Found] = all_counted) -> Found:
     """One positive of each query shown, 99 hidden."""
     encoder = load_encoder(MiningConfig(model=model), runtime)
     shown = data / "qrels" / "train.tsv"  # by itself: what lies beside it in the folder would be known
     inputs = Inputs.of(corpus=str(data / "corpus.jsonl"), queries=str(data / "queries.jsonl"), qrels=(str(shown),))
     with tempfile.TemporaryDirectory() as folder:
-        return all_counted(inputs, data / "qrels" / "train_full.tsv", encoder, runtime, Path(folder), 0)
+        return count(inputs, data / "qrels" / "train_full.tsv", encoder, runtime, Path(folder), 0)
 
 
 def main() -> None:
