@@ -51,7 +51,7 @@ DEFECTS = [
     Defect("upper quartile", "pipeline.py", "astype(np.float64), 0.25)", "astype(np.float64), 0.75)", "test_run.py"),
     Defect("one skipped too few", "filters/window.py", "ranks > self.skip", "ranks >= self.skip", "filters"),
     Defect("copies among candidates kept", "filters/identity.py", '["same_text"] & (1 | 4)', '["same_text"] & 1', "filters"),
-    Defect("default not validated", "config.py", "validate_default=True", "validate_default=False", "test_config.py"),
+    Defect("default not validated", "config/mining.py", "validate_default=True", "validate_default=False", "test_config.py"),
     Defect(
         "own bar is the weakest",
         "pipeline.py",

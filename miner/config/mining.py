@@ -1,22 +1,18 @@
-"""MiningConfig: everything that changes the bytes; the same fields are flags, config file, HTTP body and manifest. Runtime: what does not.
-
-Owns validation: a wrong value is refused here, before any work, in one sentence.
-"""
+"""MiningConfig: everything that changes the bytes. A wrong value is refused here, before any work."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from miner.config.checked import Checked
+from miner.config.merging import merged
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
-from miner.filters import DEFAULTS, FILTERS
+from miner.filters import FILTERS
 from miner.filters.consensus import Consensus
 from miner.formats import FORMATS
 from miner.presets import expanded
@@ -25,12 +21,10 @@ from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, Part
 from miner.types import Filter, Sampler
 
-DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla")
-"""What sentence-transformers puts a model on."""
 ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "sources", "extra"]
 
 
-class MiningConfig(BaseModel):
+class MiningConfig(Checked):
     """Everything that changes the bytes of the training file. Frozen; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
@@ -94,7 +88,7 @@ class MiningConfig(BaseModel):
     @field_validator("filters", mode="after")
     @classmethod
     def _filters(cls, specs: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(str, _merged(specs)))
+        return tuple(map(str, merged(specs)))
 
     @field_validator("evidence", mode="after")
     @classmethod
@@ -230,142 +224,6 @@ class MiningConfig(BaseModel):
         wanted = {*ALWAYS, *self.needed, *self.evidence} - (set() if self._encodes else FROM_VECTORS)
         return tuple(name for name in (*EVIDENCE, *TABLES) if name in wanted)
 
-    @classmethod
-    def of(cls, **values: Any) -> Self:
-        """Build from loose values; ConfigError names the field, the value and what would be right."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError(explain(error, list(cls.model_fields))) from None
-
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """The same with some values changed, checked as any other; pydantic's own would keep the parts that the old values made."""
         return type(self).of(**{**self.model_dump(), **(update or {})})
-
-
-class Inputs(BaseModel):
-    """What is read: a BEIR folder, or its three files by name, or pairs with or without a corpus of their own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data: str | None = Field(None, description="BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv")
-    split: tuple[str, ...] = Field((), description="qrels files of the folder to mine for; default: train, or the only one")
-    leave_out: tuple[str, ...] = Field(
-        (), description="qrels files of the folder that are not read; the positives of all others are known, and never mined"
-    )
-    corpus: str | None = Field(None, description="passages: JSONL, CSV, TSV, Parquet, a saved datasets folder, or hf:name")
-    queries: str | None = Field(None, description="queries, in any of the same forms")
-    qrels: tuple[str, ...] = Field((), description="judgements: TSV with query-id, corpus-id, score")
-    pairs: str | None = Field(None, description="(query, positive) rows, or a query with a list of positives, in any of the same forms")
-    fields: dict[str, str] = Field(
-        default_factory=dict, description="your column names: query=question, positive=answer, id=doc_id …; grade=- : none"
-    )
-    verdicts: tuple[str, ...] = Field(
-        (), description="files of verdicts: query_id, passage_id, verdict (false_negative, true_negative, unsure); the last one counts"
-    )
-    query_vectors: str | None = Field(None, description="query vectors made before: a .npy with ids beside it (same name, .ids)")
-    passage_vectors: str | None = Field(None, description="passage vectors made before, likewise")
-    on_error: Literal["fail", "skip"] = Field("fail", description="a wrong row: fail at once, or skip it and write it to the error file")
-
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        files = [name for name in ("corpus", "queries", "qrels") if getattr(self, name)]
-        given = [name for name in ("data", "pairs") if getattr(self, name)] + (["files"] if files and not self.pairs else [])
-        if len(given) != 1:
-            raise ConfigError("give one of: data (a BEIR folder); corpus, queries and qrels; or pairs (with or without corpus)")
-        if given == ["files"] and len(files) < 3:
-            raise ConfigError(f"corpus, queries and qrels go together; {', '.join(files)} alone is not enough")
-        if self.pairs and set(files) - {"corpus"}:
-            raise ConfigError("pairs go with a corpus or alone, not with queries or qrels")
-        for name in ("split", "leave_out"):
-            if getattr(self, name) and not self.data:
-                raise ConfigError(f"{name} goes with data (a BEIR folder)")
-        if bool(self.query_vectors) != bool(self.passage_vectors):
-            raise ConfigError("query_vectors and passage_vectors go together")
-        return self
-
-    @classmethod
-    def of(cls, **values: Any) -> Self:
-        """Build from loose values; ConfigError names the field."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError(explain(error, list(cls.model_fields))) from None
-
-
-class Runtime(BaseModel):
-    """What does not change the bytes: where and how fast. Never accepted over HTTP."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    device: str | None = Field(None, description="cpu, cuda, mps …; default: the best there is")
-    batch_size: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="texts per forward pass; default: 32, or 1024 for a static model"
-    )
-    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(None, description="processor threads; default: all")
-    cache: Path = Field(default_factory=lambda: default_cache(os.environ), description="folder of the embedding store")
-
-    @field_validator("device", mode="after")
-    @classmethod
-    def _device(cls, name: str | None) -> str | None:
-        kind, _, number = (name or "cpu").partition(":")
-        if kind not in DEVICES or (number and not number.isdecimal()):
-            raise ConfigError(
-                f"there is no device '{name}'; there are: {', '.join(DEVICES)}, with a number where there are several: cuda:1"
-            )
-        return name
-
-    @classmethod
-    def of(cls, **values: Any) -> Self:
-        """Build from loose values; ConfigError names the field."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError(explain(error, list(cls.model_fields))) from None
-
-
-def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
-    """HARDNEG_CACHE, else XDG_CACHE_HOME/hardneg, else ~/.cache/hardneg."""
-    if chosen := environ.get("HARDNEG_CACHE"):
-        return Path(chosen)
-    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hardneg"
-
-
-def explain(error: ValidationError, known: list[str]) -> str:
-    """A pydantic error as one sentence: field, value, what would be right. The one place where they are translated."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"there is no setting '{field}'; there are: {', '.join(known)}"
-    if first["type"] == "value_error" and "ctx" in first:
-        return f"{field}: {first['ctx']['error']}" if field else str(first["ctx"]["error"])
-    message = first["msg"][0].lower() + first["msg"][1:]
-    return f"{field} is {first['input']!r}: {message}"
-
-
-def _merged(specs: tuple[str, ...]) -> list[Spec]:
-    """The default filters with `specs` added, changed or switched off, every knob written out, in the order of the table.
-
-    A knob that is not named stays as it is: asking for a wider margin does not take the background out of it.
-    """
-    defaults = {spec.name: spec for spec in map(Spec.parse, DEFAULTS)}
-    by_name = dict(defaults)
-    for text in specs:
-        spec = Spec.parse(text)
-        if spec.off and spec.name in FILTERS:
-            if spec.name == "known_positive":
-                raise ConfigError("filter 'known_positive' cannot be switched off: a judged positive is never a negative")
-            by_name[spec.name] = spec
-            continue
-        was = by_name.get(spec.name)
-        below = defaults.get(spec.name) if was is None or was.off else was
-        by_name[spec.name] = replace(spec, knobs=(*_unnamed(below, spec), *spec.knobs))
-        build("filter", FILTERS, by_name[spec.name])  # each is checked, though a later one may change it
-    full = {name: spec if spec.off else resolved(spec, build("filter", FILTERS, spec)) for name, spec in by_name.items()}
-    return [full[name] for name in FILTERS if name in full]
-
-
-def _unnamed(below: Spec | None, spec: Spec) -> tuple[tuple[str, str], ...]:
-    """The knobs of `below` that `spec` does not name."""
-    named = dict(spec.knobs)
-    return tuple(knob for knob in (below.knobs if below else ()) if knob[0] not in named)

@@ -1,0 +1,11 @@
+"""MiningConfig: everything that changes the bytes; the same fields are flags, config file, HTTP body and manifest. Runtime: what does not.
+
+Owns validation: a wrong value is refused here, before any work, in one sentence.
+"""
+
+from miner.config.checked import explain
+from miner.config.inputs import Inputs
+from miner.config.mining import ExtraColumn, MiningConfig
+from miner.config.runtime import Runtime, default_cache
+
+__all__ = ["ExtraColumn", "Inputs", "MiningConfig", "Runtime", "default_cache", "explain"]

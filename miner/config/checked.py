@@ -1,0 +1,35 @@
+"""What every group of settings has in common: frozen, unknown names refused, and a wrong value told in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from miner.errors import ConfigError
+
+
+class Checked(BaseModel):
+    """Settings that cannot be changed, only made anew."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Build from loose values; ConfigError names the field, the value and what would be right."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, list(cls.model_fields))) from None
+
+
+def explain(error: ValidationError, known: list[str]) -> str:
+    """A pydantic error as one sentence: field, value, what would be right. The one place where they are translated."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting '{field}'; there are: {', '.join(known)}"
+    if first["type"] == "value_error" and "ctx" in first:
+        return f"{field}: {first['ctx']['error']}" if field else str(first["ctx"]["error"])
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{field} is {first['input']!r}: {message}"

@@ -1,0 +1,50 @@
+"""Inputs: what is read."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from miner.config.checked import Checked
+from miner.errors import ConfigError
+
+
+class Inputs(Checked):
+    """What is read: a BEIR folder, or its three files by name, or pairs with or without a corpus of their own."""
+
+    data: str | None = Field(None, description="BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv")
+    split: tuple[str, ...] = Field((), description="qrels files of the folder to mine for; default: train, or the only one")
+    leave_out: tuple[str, ...] = Field(
+        (), description="qrels files of the folder that are not read; the positives of all others are known, and never mined"
+    )
+    corpus: str | None = Field(None, description="passages: JSONL, CSV, TSV, Parquet, a saved datasets folder, or hf:name")
+    queries: str | None = Field(None, description="queries, in any of the same forms")
+    qrels: tuple[str, ...] = Field((), description="judgements: TSV with query-id, corpus-id, score")
+    pairs: str | None = Field(None, description="(query, positive) rows, or a query with a list of positives, in any of the same forms")
+    fields: dict[str, str] = Field(
+        default_factory=dict, description="your column names: query=question, positive=answer, id=doc_id …; grade=- : none"
+    )
+    verdicts: tuple[str, ...] = Field(
+        (), description="files of verdicts: query_id, passage_id, verdict (false_negative, true_negative, unsure); the last one counts"
+    )
+    query_vectors: str | None = Field(None, description="query vectors made before: a .npy with ids beside it (same name, .ids)")
+    passage_vectors: str | None = Field(None, description="passage vectors made before, likewise")
+    on_error: Literal["fail", "skip"] = Field("fail", description="a wrong row: fail at once, or skip it and write it to the error file")
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        files = [name for name in ("corpus", "queries", "qrels") if getattr(self, name)]
+        given = [name for name in ("data", "pairs") if getattr(self, name)] + (["files"] if files and not self.pairs else [])
+        if len(given) != 1:
+            raise ConfigError("give one of: data (a BEIR folder); corpus, queries and qrels; or pairs (with or without corpus)")
+        if given == ["files"] and len(files) < 3:
+            raise ConfigError(f"corpus, queries and qrels go together; {', '.join(files)} alone is not enough")
+        if self.pairs and set(files) - {"corpus"}:
+            raise ConfigError("pairs go with a corpus or alone, not with queries or qrels")
+        for name in ("split", "leave_out"):
+            if getattr(self, name) and not self.data:
+                raise ConfigError(f"{name} goes with data (a BEIR folder)")
+        if bool(self.query_vectors) != bool(self.passage_vectors):
+            raise ConfigError("query_vectors and passage_vectors go together")
+        return self

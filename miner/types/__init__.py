@@ -1,0 +1,45 @@
+"""The nouns, with their shapes. Q queries, N passages, D dims, K candidates, P positives, M negatives, B a batch of anchors.
+
+An *anchor* is what gets negatives of its own: a query, or a (query, positive) pair when each positive sets its own ceiling.
+*Row* is a position, *id* the user's string; a score is higher when closer, always; a rank starts at 1.
+Nothing here imports anything else of ours.
+"""
+
+from miner.types.arrays import Bools, Codes, Floats, Ints, Priority, Rows, Side, Similarity
+from miner.types.candidates import Candidates, Negatives
+from miner.types.dataset import KNOWN_FROM, SAME, Dataset
+from miner.types.parts import Evidence, Filter, Found, Noise, Progress, Sampler, Source, Vectors
+from miner.types.qrels import Qrels, SameQuestions
+from miner.types.texts import BATCH_ROWS, FEW_ROWS, TEXTS_SCHEMA, Texts, join_title
+
+# fmt: off
+__all__ = [
+    "BATCH_ROWS",
+    "FEW_ROWS",
+    "KNOWN_FROM",
+    "SAME",
+    "TEXTS_SCHEMA",
+    "Bools",
+    "Candidates",
+    "Codes",
+    "Dataset",
+    "Evidence",
+    "Filter",
+    "Floats",
+    "Found",
+    "Ints",
+    "Negatives",
+    "Noise",
+    "Priority",
+    "Progress",
+    "Qrels",
+    "Rows",
+    "SameQuestions",
+    "Sampler",
+    "Side",
+    "Similarity",
+    "Source",
+    "Texts",
+    "Vectors",
+    "join_title",
+]

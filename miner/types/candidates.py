@@ -1,0 +1,88 @@
+"""What was found, and what was chosen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from miner.types.arrays import Bools, Codes, Floats, Ints, Rows
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a source found for B anchors, and everything a filter may see. Best first: by score, then by passage id.
+
+    queries int64 (B,); rows int32 (B, K), -1 where there are fewer; scores float32 (B, K), NaN there.
+    positives int32 (B, P), -1 padded; positive_scores float32 (B, P), NaN padded, on the same scale as `scores`.
+    bar float32 (B,): the positive score a negative must stay below: the weakest positive's, or the anchor's own.
+    background float32 (B,): the score of the last candidate within `depth`: what any passage of the neighbourhood scores.
+    evidence: {name: (B, K)}. kept bool (B, K): what the filters before this one left, set while judging.
+    shared: what is the same for every anchor of the run, by name: `population` float32 (S,), the scores of all known positives, rising;
+    `vectors` float16 (N, D) of length one, by passage row, if somebody needs them.
+    """
+
+    queries: Ints
+    rows: Rows
+    scores: Floats
+    positives: Rows
+    positive_scores: Floats
+    bar: Floats
+    background: Floats
+    evidence: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    kept: Bools | None = None
+    shared: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    @property
+    def present(self) -> Bools:
+        """Shape (B, K): True where there is a candidate, False in the padding."""
+        there: Bools = self.rows >= 0
+        return there
+
+    def take(self, anchors: Ints, width: int | None = None) -> Candidates:
+        """The candidates of some anchors, at most `width` of each."""
+        cut = slice(None, width)
+        return Candidates(
+            self.queries[anchors],
+            self.rows[anchors, cut],
+            self.scores[anchors, cut],
+            self.positives[anchors],
+            self.positive_scores[anchors],
+            self.bar[anchors],
+            self.background[anchors],
+            {name: values[anchors, cut] for name, values in self.evidence.items()},
+            shared=self.shared,
+        )
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """What was chosen for B anchors, best first; -1 (scores NaN, rank and tier 0) where an anchor ran short, never padded silently.
+
+    queries int64 (B,); positives int32 (B, P), positive_scores float32 (B, P): what each anchor's rows are exported with, -1 / NaN padded.
+    rows int32 (B, M), scores float32 (B, M), ranks int32 (B, M) 1-based among everything retrieved, tiers uint8 (B, M).
+    sources: {name: (B, M)}, the rank at which each source found it, 0 where it did not.
+    """
+
+    queries: Ints
+    positives: Rows
+    positive_scores: Floats
+    rows: Rows
+    scores: Floats
+    ranks: Rows
+    tiers: Codes
+    sources: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    @property
+    def found(self) -> Ints:
+        """Shape (B,): how many negatives each anchor got."""
+        counts: Ints = (self.rows >= 0).sum(axis=1)
+        return counts

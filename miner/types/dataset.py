@@ -1,0 +1,95 @@
+"""Queries, corpus and qrels together, and how they lie in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from miner.types.qrels import Qrels, SameQuestions
+from miner.types.texts import Texts
+
+SAME = "same.arrow"
+"""File of a dataset's SameQuestions, where there are any."""
+
+KNOWN_FROM = "known_from:"
+"""What a name in a dataset's `reading` begins with that counts the positives a file of another split adds to what is known."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Queries to mine for, the corpus to mine from, and what is known to be relevant.
+
+    reading: what the reader saw, dropped and merged, by name. inputs: {path: {"bytes", "sha256"}} of every file read.
+    """
+
+    queries: Texts
+    corpus: Texts
+    qrels: Qrels
+    reading: Mapping[str, int] = field(default_factory=dict)
+    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write qrels and the reading notes beside `queries.arrow` and `corpus.arrow`, which the reader put there."""
+        table = pa.table(
+            {
+                "query": np.repeat(np.arange(len(self.queries), dtype=np.int32), np.diff(self.qrels.indptr)),
+                "passage": self.qrels.rows,
+                "grade": self.qrels.grades,
+                "extra": pa.array(self.qrels.extras or [None] * len(self.qrels.rows), type=pa.string()),
+            }
+        )
+        _write(folder / "qrels.arrow", table)
+        if self.qrels.same is not None:
+            _write(folder / SAME, _groups(self.qrels.same))
+        notes = {"reading": dict(self.reading), "inputs": dict(self.inputs), "min_grade": self.qrels.min_grade}
+        (folder / "dataset.json").write_text(json.dumps(notes, indent=1), encoding="utf-8")
+
+    @classmethod
+    def open(cls, folder: Path) -> Dataset:
+        """Open what `save` wrote: Arrow files memory-mapped, nothing re-read from the user's files."""
+        notes = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        queries, corpus = Texts(folder / "queries.arrow"), Texts(folder / "corpus.arrow")
+        table = _read(folder / "qrels.arrow")
+        counts = np.bincount(table["query"].to_numpy(), minlength=len(queries))
+        extras = table["extra"].to_pylist() if table["extra"].null_count < len(table) else None
+        qrels = Qrels(
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            table["passage"].to_numpy().astype(np.int32),
+            table["grade"].to_numpy().astype(np.int8),
+            notes["min_grade"],
+            extras,
+            _same(_read(folder / SAME), len(queries)) if (folder / SAME).exists() else None,
+        )
+        return cls(queries, corpus, qrels, notes["reading"], notes["inputs"])
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _read(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def _groups(same: SameQuestions) -> pa.Table:
+    """One row for each group: its queries and what is relevant to them."""
+    asked = np.flatnonzero(same.group >= 0)
+    order = asked[np.argsort(same.group[asked], kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(same.group[asked], minlength=len(same.indptr) - 1))])
+    lists = {"queries": (starts, order.astype(np.int32)), "passages": (same.indptr, same.rows)}
+    return pa.table({name: pa.LargeListArray.from_arrays(pa.array(at), pa.array(values)) for name, (at, values) in lists.items()})
+
+
+def _same(table: pa.Table, queries: int) -> SameQuestions:
+    asked, known = (table[name].combine_chunks() for name in ("queries", "passages"))
+    group = np.full(queries, -1, dtype=np.int32)
+    group[asked.values.to_numpy()] = np.repeat(np.arange(len(table), dtype=np.int32), np.diff(asked.offsets.to_numpy()))
+    return SameQuestions(group, known.offsets.to_numpy().astype(np.int64), known.values.to_numpy().astype(np.int32))

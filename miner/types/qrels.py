@@ -1,0 +1,66 @@
+"""What is known to be relevant, ragged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miner.types.arrays import Ints, Rows
+
+
+@dataclass(frozen=True)
+class SameQuestions:
+    """Queries that ask the same under several ids or in several splits, and all that is relevant to any of them.
+
+    group int32 (Q,), -1 where a query's own positives are all there is; rows of group g, int32: `rows[indptr[g]:indptr[g + 1]]`.
+    """
+
+    group: Rows
+    indptr: Ints
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class Qrels:
+    """What is known to be relevant, ragged: judgements of query q are `rows[indptr[q]:indptr[q + 1]]`.
+
+    indptr int64 (Q+1,); rows int32 (J,): corpus rows, ascending id within a query; grades int8 (J,): below
+    `min_grade` means judged non-relevant.
+    extras: one JSON object per judgement, or None: the other columns of the user's pair.
+    same: what is known of the same questions elsewhere; never exported with a query, never its bar, and never its negative.
+    """
+
+    indptr: Ints
+    rows: Rows
+    grades: NDArray[np.int8]
+    min_grade: int = 1
+    extras: list[str | None] | None = None
+    same: SameQuestions | None = None
+
+    def positives(self, query: int) -> Rows:
+        """Corpus rows that are relevant to `query`."""
+        span = slice(int(self.indptr[query]), int(self.indptr[query + 1]))
+        found: Rows = self.rows[span][self.grades[span] >= self.min_grade]
+        return found
+
+    def known(self, query: int) -> Rows:
+        """Corpus rows that are relevant to what `query` asks, whichever id or split said so: its positives are among them."""
+        if self.same is None or self.same.group[query] < 0:
+            return self.positives(query)
+        group = int(self.same.group[query])
+        return self.same.rows[int(self.same.indptr[group]) : int(self.same.indptr[group + 1])]
+
+    def equals(self, other: Qrels) -> bool:
+        """Whether both say the same of the same rows."""
+        arrays = [(getattr(self, name), getattr(other, name)) for name in ("indptr", "rows", "grades")]
+        same = [(self.same, other.same)] if self.same is not None and other.same is not None else []
+        arrays += [(getattr(a, name), getattr(b, name)) for a, b in same for name in ("group", "indptr", "rows")]
+        plain = [(each.min_grade, each.extras, each.same is None) for each in (self, other)]
+        return plain[0] == plain[1] and all(np.array_equal(a, b) for a, b in arrays)
+
+    def over(self, rows: Rows) -> Qrels:
+        """The same judgements in another corpus, where passage p has row `rows[p]`."""
+        same = None if self.same is None else replace(self.same, rows=rows[self.same.rows])
+        return replace(self, rows=rows[self.rows], same=same)
