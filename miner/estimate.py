@@ -108,7 +108,7 @@ def _seconds(piece: Piece, dataset: Dataset, known: Speeds, search: float, candi
         "choose and write": chosen * more,
         "report": rest + written / HASHED,
     }
-    if rehearsal.worth(dataset):
+    if rehearsal.worth(dataset, sum(speed.texts for sides in known.values() for speed in sides.values())):
         few = rehearsal.QUERIES + min(rehearsal.MOST, max(rehearsal.FEWEST, texts // 100))
         seconds = {"rehearse": encoder / texts * few + rest, **seconds}
     return seconds

@@ -35,6 +35,11 @@ def sealed(made: Mapping[str, Any]) -> dict[str, Any]:
     return {**made, "seal": _seal(made)}
 
 
+def is_sealed(made: Mapping[str, Any]) -> bool:
+    """Whether the manifest is as the run left it; one without a seal, of an earlier version, is taken at its word."""
+    return bool(made.get("seal", _seal(made)) == _seal(made))
+
+
 def _seal(made: Mapping[str, Any]) -> str:
     told = json.dumps({name: value for name, value in made.items() if name != "seal"}, sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
@@ -117,7 +122,7 @@ def strangers(folder: Path) -> list[str]:
 def differences(folder: Path) -> Iterator[str]:
     """One sentence for everything that does not match the manifest: outputs first, then inputs that are still where they were."""
     made = load(folder)
-    if made.get("seal", _seal(made)) != _seal(made):
+    if not is_sealed(made):
         yield "manifest.json was edited after the run"
     for name in strangers(folder):
         yield f"{name} is in the folder and not in the manifest"

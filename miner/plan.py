@@ -14,7 +14,6 @@ from typing import Any
 
 from miner import passes, rehearsal
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.encode import StoredVectors
 from miner.estimate import estimate
 from miner.opening import open_vectors
 from miner.read import read
@@ -63,7 +62,7 @@ def _counted(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vecto
         "passages": len(dataset.corpus),
         "judgements": len(dataset.qrels.rows),
         "pairs": int((dataset.qrels.grades >= config.min_grade).sum()),
-        "texts_to_encode": sum(each.missing(dataset) for each in vectors.values() if isinstance(each, StoredVectors)),
+        "texts_to_encode": rehearsal.unknown(dataset, vectors),
         "candidates_at_least": len(dataset.queries) * depth,
         "store_bytes": room["store"],
         "scratch_bytes": room["scratch"],

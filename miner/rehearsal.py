@@ -1,7 +1,7 @@
 """Before a long run: every stage on ten queries, so that what would fail in the last one fails in the first seconds.
 
 The run's own code does it, in a folder beside the run that is removed again; vectors are read from the store or encoded and forgotten.
-Left out below `SMALL` texts, where the run itself is short, and sized so that it encodes about a hundredth of what the run does.
+Left out where the run itself is short, and sized so that it encodes about a hundredth of what the run does.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from miner.indexes import check_factory
 from miner.sample import sample
 from miner.types import Dataset, Vectors
 
-SMALL = 2_000
-"""Texts, of both sides, below which nothing is rehearsed."""
+SMALL, LARGE = 2_000, 50_000
+"""Texts, of both sides: so many to encode, or so many in all, make a run long enough to be rehearsed."""
 
 QUERIES = 10
 FEWEST, MOST = 20, 256
@@ -31,9 +31,14 @@ CANDIDATE_BYTES = 18
 KEY_BYTES = 16
 
 
-def worth(dataset: Dataset) -> bool:
-    """Whether a run is so long that ten queries first are nothing beside it."""
-    return len(dataset.queries) + len(dataset.corpus) >= SMALL
+def unknown(dataset: Dataset, vectors: Mapping[str, Vectors]) -> int:
+    """Texts that must be encoded, once for each encoder."""
+    return sum(each.missing(dataset) for each in vectors.values() if isinstance(each, StoredVectors))
+
+
+def worth(dataset: Dataset, new: int) -> bool:
+    """Whether a run is so long that ten queries first are nothing beside it. new: texts that must be encoded."""
+    return new >= SMALL or len(dataset.queries) + len(dataset.corpus) >= LARGE
 
 
 def room(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig) -> dict[str, int]:

@@ -11,6 +11,8 @@ A run folder is absent or complete: it is built under a hidden name and renamed.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import shutil
@@ -32,8 +34,9 @@ from miner.formats.atomic import storing
 from miner.formats.files import sha256_of
 from miner.opening import open_vectors
 from miner.read import read
+from miner.takeover import first_pass_of, take_dataset, take_first_pass
 from miner.target import BLOCKS, Target, target
-from miner.types import SAME, Dataset, Progress, Vectors
+from miner.types import Dataset, Progress, Vectors
 from miner.verdicts import FILE as VERDICTS
 from miner.verdicts import keep_verdicts, read_verdicts
 
@@ -47,6 +50,9 @@ FIRST_PASS = (
 
 SHORTNESS = ("filters", "anchor", "negatives", "ladder")
 """Further settings that decide which queries are searched deeper."""
+
+PASSED_DOWN: tuple[str, ...] = ("inputs", "model", "files", "retrieval", "made_from")
+"""What the manifest of an export says as that of its run does."""
 
 
 @dataclass(frozen=True)
@@ -124,25 +130,40 @@ def mine(
     work = passes.Work(config, runtime or Runtime.of(), on_progress)
     with target(out, kind, force, config.output_format) as place:
         with work.stage("read"), storing(place.folder):
-            dataset = _adopt(data, place.folder) if isinstance(data, Dataset) else read(data, place.folder / "dataset", config.min_grade)
+            folder = place.folder / "dataset"
+            dataset = take_dataset(data, folder) if isinstance(data, Dataset) else read(data, folder, config.min_grade)
             if paths:
                 keep_verdicts(place.folder, dataset, said)
         with work.stage("load model"):
             vectors = open_vectors(data, config, work.runtime, model, work.progress)
         _check_spared(place, [*dataset.inputs, *paths, *_vector_files(vectors), *spare])
-        if rehearsal.worth(dataset):
-            with work.stage("rehearse"), storing(place.folder):
-                _rehearse(dataset, vectors, work, place)
-        if place.begin(_made_from(dataset, vectors, config), resume):
-            log.info("going on with the blocks of an interrupted run")
-        with tempfile.TemporaryDirectory(dir=place.folder, prefix=".vectors-") as scratch, storing(place.folder):
-            passes.first_pass(dataset, vectors, work, place, Path(scratch))
+        made_from = _first_pass(dataset, vectors, work, place, resume)
         given = data.model_dump(mode="json") if isinstance(data, Inputs) else None
         files = {**dataset.inputs, **_hashes({path: path for path in paths if path != "-"}), **_vector_files(vectors)}
         seen = manifests.seen_from(place.final, Path.cwd())
-        known = {"inputs": given, "model": passes.first_model(vectors), "files": files, "seen_from": seen}
+        known = {"inputs": given, "model": passes.first_model(vectors), "files": files, "seen_from": seen, "made_from": made_from}
         passes.second_pass(dataset, work, place, known)
     return _finished(place)
+
+
+def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Work, place: Target, resume: bool | None) -> str:
+    """Taken over from the run that is replaced, gone on with, or made; returns a hash of everything it follows from."""
+    made_from = _made_from(dataset, vectors, work.config)
+    digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+    stored = None if resume is False else first_pass_of(place.final, digest)
+    if stored is None and rehearsal.worth(dataset, rehearsal.unknown(dataset, vectors)):
+        with work.stage("rehearse"), storing(place.folder):
+            _rehearse(dataset, vectors, work, place)
+    if place.begin(made_from, resume):
+        log.info("going on with the blocks of an interrupted run")
+    if stored is not None:
+        log.info("nothing that candidates follow from has changed: those of the run in %s are taken over", place.final)
+        take_first_pass(place.final, place.folder)
+        work.retrieval = stored
+        return digest
+    with tempfile.TemporaryDirectory(dir=place.folder, prefix=".vectors-") as scratch, storing(place.folder):
+        passes.first_pass(dataset, vectors, work, place, Path(scratch))
+    return digest
 
 
 def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig) -> dict[str, Any]:
@@ -206,13 +227,11 @@ def export(
     work = passes.Work(config, Runtime.of(), on_progress)
     with target(out, kind, force, config.output_format) as place:
         _check_spared(place, [*verdicts, *spare])
-        dataset = _adopt(run.dataset, place.folder)
+        dataset = take_dataset(run.dataset, place.folder / "dataset")
         if heard or verdicts:
             keep_verdicts(place.folder, dataset, said)
-        for name in passes.PASSED_ON:
-            if (run.folder / name).exists():
-                _link(run.folder / name, place.folder / name)
-        known = {name: run.manifest[name] for name in ("inputs", "model", "files", "retrieval")}
+        take_first_pass(run.folder, place.folder)
+        known = {name: run.manifest[name] for name in PASSED_DOWN if name in run.manifest}
         base = manifests.base(run.folder, run.manifest)
         known["seen_from"] = manifests.seen_from(place.final, base)
         named = {os.path.relpath(path, base) if not Path(path).is_absolute() else str(path): path for path in verdicts if str(path) != "-"}
@@ -265,31 +284,3 @@ def _finished(place: Target) -> Run:
     if place.temporary:
         weakref.finalize(run, shutil.rmtree, place.final, ignore_errors=True)
     return run
-
-
-def _adopt(dataset: Dataset, folder: Path) -> Dataset:
-    """The dataset in the run folder: hard links where the file system can, copies elsewhere; judgements changed in memory written anew."""
-    into, source = folder / "dataset", dataset.corpus.path.parent
-    for name in passes.DATASET_FILES:
-        if (source / name).exists() and name != dataset.queries.path.name:
-            _link(source / name, into / name)
-    _link(dataset.queries.path, into / dataset.queries.path.name)
-    if not (into / "dataset.json").exists() or not Dataset.open(into).qrels.equals(dataset.qrels):
-        for name in ("qrels.arrow", SAME, "dataset.json"):
-            (into / name).unlink(missing_ok=True)  # linked: what the user's dataset lies in is not written to
-        dataset.save(into)
-    return Dataset.open(into)
-
-
-def _link(source: Path, target: Path) -> None:
-    """A hard link where the file system can, a copy elsewhere; of a folder, of each of its files."""
-    with storing(target):
-        if source.is_dir():
-            target.mkdir()
-            for file in source.iterdir():
-                _link(file, target / file.name)
-            return
-        try:
-            os.link(source, target)
-        except OSError:
-            shutil.copyfile(source, target)

@@ -57,8 +57,21 @@ MAY = {
     "miner.run": LOW
     | {
         f"miner.{name}"
-        for name in ("config", "evidence", "formats", "manifest", "opening", "passes", "read", "rehearsal", "target", "verdicts")
+        for name in (
+            "config",
+            "evidence",
+            "formats",
+            "manifest",
+            "opening",
+            "passes",
+            "read",
+            "rehearsal",
+            "takeover",
+            "target",
+            "verdicts",
+        )
     },
+    "miner.takeover": NOUNS | {"miner.formats", "miner.manifest", "miner.passes"},
     "miner.pilot": NOUNS
     | {
         f"miner.{name}"

@@ -51,12 +51,14 @@ def test_a_rehearsal_passes_where_the_run_does(tmp_path_factory, seed, name):
     assert sorted(path.name for path in run.folder.iterdir()) == sorted(path.name for path in plain.folder.iterdir())
 
 
-def test_small_runs_are_not_rehearsed(texts, tiny_model, monkeypatch):
-    """Below 2,000 texts the run itself is short."""
-    config = MiningConfig.of(model=str(tiny_model))
-    assert "rehearse" not in mine(texts, config).manifest["timings"]
+def test_short_runs_are_not_rehearsed(texts, tiny_model, tmp_path, monkeypatch):
+    """What makes one long is what must be encoded, or very many texts."""
+    config, runtime = MiningConfig.of(model=str(tiny_model)), Runtime.of(cache=tmp_path / "cache")
     monkeypatch.setattr(rehearsal, "SMALL", 440)
-    assert "rehearse" in mine(texts, config).manifest["timings"]
+    assert "rehearse" in mine(texts, config, runtime=runtime).manifest["timings"]
+    assert "rehearse" not in mine(texts, config, runtime=runtime).manifest["timings"]
+    monkeypatch.setattr(rehearsal, "LARGE", 440)
+    assert "rehearse" in mine(texts, config, runtime=runtime).manifest["timings"]
 
 
 def test_the_store_is_read_and_left_as_it_is(texts, tiny_model, tmp_path, every_run):

@@ -188,7 +188,7 @@ def test_a_failure_leaves_nothing_behind(dataset, config, tmp_path, monkeypatch,
     """Wherever it strikes, and an earlier run under the same name stands; only blocks of candidates stay, for the next to go on with."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
-    before = out and mine(dataset, config, out=tmp_path / out)
+    before = out and mine(dataset, config.model_copy(update={"depth": 7}), out=tmp_path / out)
     names = {path.name for path in tmp_path.iterdir()}
 
     def fail(*_given):

@@ -1,0 +1,71 @@
+"""What a run takes over from another folder instead of making it again: a dataset, the candidates of the run it replaces.
+
+By hard links where the file system can, copies elsewhere. What is linked is never written to.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from miner import manifest as manifests
+from miner.errors import NoRunError
+from miner.formats.atomic import storing
+from miner.formats.files import sha256_of
+from miner.passes import DATASET_FILES, PASSED_ON
+from miner.types import SAME, Dataset
+
+
+def take_dataset(dataset: Dataset, into: Path) -> Dataset:
+    """The dataset in a folder of the run's; judgements changed in memory are written anew."""
+    source = dataset.corpus.path.parent
+    for name in DATASET_FILES:
+        if (source / name).exists() and name != dataset.queries.path.name:
+            link(source / name, into / name)
+    link(dataset.queries.path, into / dataset.queries.path.name)
+    if not (into / "dataset.json").exists() or not Dataset.open(into).qrels.equals(dataset.qrels):
+        for name in ("qrels.arrow", SAME, "dataset.json"):
+            (into / name).unlink(missing_ok=True)  # linked: what the user's dataset lies in is not written to
+        dataset.save(into)
+    return Dataset.open(into)
+
+
+def first_pass_of(folder: Path, made_from: str) -> dict[str, Any] | None:
+    """What the manifest of the run in `folder` tells of its pass 1, if that was made from the very same and is whole; else None."""
+    with suppress(NoRunError):
+        told = manifests.load(folder)
+        same = told.get("made_from") == made_from and manifests.is_sealed(told)
+        if same and all(_whole(folder / name, told["outputs"].get(name)) for name in PASSED_ON):
+            return dict(told["retrieval"])
+    return None
+
+
+def _whole(path: Path, made: Mapping[str, Any] | None) -> bool:
+    """Whether a file or folder is as the manifest says; or not there, as it says."""
+    return path.exists() and sha256_of(path) == made["sha256"] if made else not path.exists()
+
+
+def take_first_pass(folder: Path, into: Path) -> None:
+    """Everything that pass 1 left in the run `folder`; what `into` has of it goes first."""
+    for name in PASSED_ON:
+        shutil.rmtree(into / name, ignore_errors=True)
+        if (folder / name).exists():
+            link(folder / name, into / name)
+
+
+def link(source: Path, target: Path) -> None:
+    """A hard link where the file system can, a copy elsewhere; of a folder, of each of its files."""
+    with storing(target):
+        if source.is_dir():
+            target.mkdir()
+            for file in source.iterdir():
+                link(file, target / file.name)
+            return
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)

@@ -1,0 +1,110 @@
+"""A run that replaces one made from the same takes its candidates over: nothing is searched twice, and no byte differs."""
+
+import json
+
+import numpy as np
+import pytest
+
+from miner import passes
+from miner.config import MiningConfig, Runtime
+from miner.read import read_inline
+from miner.run import export, mine
+
+
+@pytest.fixture
+def at(tmp_path, tiny_model):
+    """What `mine` takes, and a way to call it again with other settings."""
+    rng = np.random.default_rng(2)
+    passages = [{"id": f"p{i}", "text": " ".join(f"w{j}" for j in rng.integers(0, 60, 6))} for i in range(60)]
+    queries = [{"id": f"q{i}", "text": f"w{i} w{i + 7}", "positives": [f"p{i}"]} for i in range(20)]
+    given, runtime = read_inline(queries, passages, tmp_path / "given"), Runtime.of(cache=tmp_path / "cache")
+
+    def again(resume=None, **settings):
+        config = MiningConfig.of(**{"model": str(tiny_model), "negatives": 2, **settings})
+        return mine(given, config, out=tmp_path / "out", runtime=runtime, force=True, resume=resume)
+
+    return again
+
+
+@pytest.fixture
+def searched(monkeypatch):
+    """How often pass 1 was made."""
+    made, real = [], passes.first_pass
+    monkeypatch.setattr(passes, "first_pass", lambda *given: (made.append(1), real(*given)))
+    return made
+
+
+def told(run):
+    """The manifest without times, and without the page that shows them."""
+    outputs = {name: made for name, made in run.manifest["outputs"].items() if name != "report.html"}
+    return {name: value for name, value in run.manifest.items() if name not in ("timings", "created_at", "seal")} | {"outputs": outputs}
+
+
+@pytest.mark.parametrize("more", [{}, {"distinct": 0.9}])
+def test_the_same_again_takes_the_candidates_over(at, searched, more):
+    """The manifest says the same, and the outputs are whole."""
+    first = told(at(**more))
+    second = at(**more)
+    assert len(searched) == 1
+    assert told(second) == first
+    assert second.differences() == []
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"sampler": "uniform"}, {"output_format": "n-tuple"}])
+def test_what_only_chooses_takes_them_over_too(at, searched, other):
+    """And gives what a run of its own gives."""
+    at()
+    second = at(**other)
+    assert len(searched) == 1
+    assert told(second)["outputs"] == told(at(resume=False, **other))["outputs"]
+    assert len(searched) == 2
+
+
+@pytest.mark.parametrize("other", [{"depth": 30}, {"filters": ("near_text",)}, {"negatives": 3}])
+def test_other_candidates_are_searched_anew(at, searched, other):
+    """Whatever could make another candidate, or another depth."""
+    at()
+    at(**other)
+    assert len(searched) == 2
+
+
+def damage(run):
+    """One byte of a block."""
+    block = next((run.folder / "candidates.parquet").iterdir())
+    block.write_bytes(block.read_bytes()[:-1] + b"?")
+
+
+def edit(run):
+    """The manifest says another thing of its candidates."""
+    file = run.folder / "manifest.json"
+    file.write_text(json.dumps({**run.manifest, "retrieval": {}}))
+
+
+def lose(run):
+    """No candidates."""
+    for block in (run.folder / "candidates.parquet").iterdir():
+        block.unlink()
+
+
+@pytest.mark.parametrize("harm", [damage, edit, lose])
+def test_a_run_that_is_not_whole_is_no_source(at, searched, harm):
+    """It is made anew, whole."""
+    first = at()
+    outputs = first.manifest["outputs"]
+    harm(first)
+    second = at()
+    assert len(searched) == 2
+    assert second.differences() == []
+    assert second.manifest["outputs"].keys() == outputs.keys()
+    assert second.manifest["outputs"]["triplets.jsonl"] == outputs["triplets.jsonl"]
+
+
+def test_an_export_is_a_source_as_well(at, searched, tmp_path):
+    """Its candidates are the run's, whatever it chose of them."""
+    run = at()
+    export(run, MiningConfig.of(**{**run.config.model_dump(), "negatives": 1}), out=tmp_path / "out2")
+    (tmp_path / "out2").rename(tmp_path / "moved")
+    run.folder.rename(tmp_path / "gone")
+    (tmp_path / "moved").rename(tmp_path / "out")
+    assert at().report["counts"]
+    assert len(searched) == 1
