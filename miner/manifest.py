@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -64,9 +64,9 @@ def _installed() -> dict[str, str]:
     return found
 
 
-def outputs(files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+def outputs(files: Mapping[str, Path], sha256: Callable[[Path], str] = sha256_of) -> dict[str, dict[str, Any]]:
     """{name as seen from the run folder: {"bytes", "sha256"}} of files and folders that are where they are now."""
-    return {name: {"bytes": _size(path), "sha256": sha256_of(path)} for name, path in files.items()}
+    return {name: {"bytes": _size(path), "sha256": sha256(path)} for name, path in files.items()}
 
 
 def load(folder: Path) -> dict[str, Any]:

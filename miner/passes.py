@@ -22,7 +22,7 @@ from miner.config import MiningConfig, Runtime
 from miner.crew import in_order, processors
 from miner.evidence.vectors import HalfVectors
 from miner.formats import FORMATS, open_training
-from miner.formats.files import write_bytes, write_json
+from miner.formats.files import sha256_of, write_bytes, write_json
 from miner.indexes import limit_threads
 from miner.opening import open_source
 from miner.page import page
@@ -51,6 +51,13 @@ class Work:
         self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
         self.progress: Progress = on_progress or silent
         self.retrieval: dict[str, Any] = {}
+        self._hashes: dict[Path, str] = {}
+
+    def sha256_of(self, path: Path) -> str:
+        """Of a file or folder that the run is done with: read once."""
+        if path not in self._hashes:
+            self._hashes[path] = sha256_of(path)
+        return self._hashes[path]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -177,7 +184,7 @@ def _finish(work: Work, target: Target, known: dict[str, Any], report: dict[str,
     files = {name: folder / name for name in names}
     if target.name:
         files = {target.name: Path(target.file), **files}
-    write_json(folder / "manifest.json", manifests.sealed({**made, "outputs": manifests.outputs(files)}))
+    write_json(folder / "manifest.json", manifests.sealed({**made, "outputs": manifests.outputs(files, work.sha256_of)}))
 
 
 def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:

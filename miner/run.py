@@ -148,7 +148,7 @@ def mine(
 
 def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Work, place: Target, resume: bool | None) -> str:
     """Taken over from the run that is replaced, gone on with, or made; returns a hash of everything it follows from."""
-    made_from = _made_from(dataset, vectors, work.config)
+    made_from = _made_from(dataset, vectors, work)
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     stored = None if resume is False else first_pass_of(place.final, digest)
     if stored is None and rehearsal.worth(dataset, rehearsal.unknown(dataset, vectors)):
@@ -166,13 +166,13 @@ def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.W
     return digest
 
 
-def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig) -> dict[str, Any]:
+def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Work) -> dict[str, Any]:
     """Everything the candidates follow from: a block of another run may be used only where all of it is the same."""
-    folder = dataset.corpus.path.parent
+    folder, config = dataset.corpus.path.parent, work.config
     return {
         "settings": {name: getattr(config, name) for name in (*FIRST_PASS, *SHORTNESS)},
         "evidence": list(config.measured),
-        "data": {name: sha256_of(folder / name) for name in passes.DATA_FILES if (folder / name).exists()},
+        "data": {name: work.sha256_of(folder / name) for name in passes.DATA_FILES if (folder / name).exists()},
         "models": {name: each.describe() for name, each in vectors.items()},
         "versions": {name: version for name, version in manifests.versions().items() if name != "faiss-simd"},
     }

@@ -173,7 +173,8 @@ ResumeRun = Annotated[
     bool | None,
     typer.Option(
         "--resume/--fresh",
-        help="Go on with the blocks an interrupted run left (refuse if they do not fit), or begin anew [go on if they fit]",
+        help="Go on with the blocks an interrupted run left (refuse if they do not fit), or begin anew, taking nothing over from a "
+        "run that is replaced [go on if they fit]",
         rich_help_panel=RUN,
         show_default=False,
     ),

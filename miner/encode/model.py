@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ import orjson
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
 from miner.types import Floats, Ints, Side, Similarity
+
+PIECE = 1 << 23
+"""Bytes of a tensor that are hashed at a time, by one thread."""
 
 PICKLES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 
@@ -236,10 +240,13 @@ def _similarity(model: Any, wanted: str) -> Similarity:
 def content_hash(model: Any) -> str:
     """sha256 over every tensor, the tokenizer and the settings of every module, as they are in memory."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        array = tensor.detach().cpu().contiguous()
+    arrays = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
+    pieces = [memoryview(array.view(-1).view(_byte()).numpy()) for array in arrays.values()]
+    with ThreadPoolExecutor() as crew:  # hashing lets other threads run: a model of 2 GB takes more than a second on one processor
+        hashed = crew.map(_hashed, (piece[at : at + PIECE] for piece in pieces for at in range(0, len(piece), PIECE)))
+        digest.update(b"".join(hashed))
+    for name, array in arrays.items():
         digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
-        digest.update(memoryview(array.view(-1).view(_byte()).numpy()))
     for module in model.modules():
         config: Any = getattr(module, "config", None)
         if hasattr(config, "to_dict"):
@@ -251,6 +258,10 @@ def content_hash(model: Any) -> str:
     digest.update(_tokenizer(model).encode())
     digest.update(f"{getattr(model, 'max_seq_length', None)} {getattr(model, 'truncate_dim', None)} {model!r}".encode())
     return digest.hexdigest()
+
+
+def _hashed(piece: memoryview) -> bytes:
+    return hashlib.sha256(piece).digest()
 
 
 def _byte() -> Any:
