@@ -29,7 +29,7 @@ PLANNED: Pairs = (
 MEANS = {
     "A0": "no training",
     "A1": "in-batch alone",
-    "A1b": "in-batch alone, batch × 5",
+    "A1b": "in-batch alone, as many passages a step",
     "A2": "random",
     "A3": "BM25",
     "A4": "their defaults",
