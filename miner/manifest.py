@@ -21,7 +21,10 @@ from miner.formats.files import sha256_of
 VERSION = 1
 READ_FROM = ("data", "corpus", "queries", "qrels", "pairs", "verdicts", "query_vectors", "passage_vectors")
 """Fields of the inputs that are names of files or folders."""
-PACKAGES = ("hardneg", "sentence-transformers", "transformers", "torch", "tokenizers", "faiss-cpu", "numpy", "pyarrow", "datasets")
+PACKAGES = (
+    *("hardneg", "sentence-transformers", "transformers", "torch", "tokenizers", "faiss-cpu", "numpy", "scipy", "pyarrow", "datasets"),
+    *("bm25s", "regex"),
+)
 
 
 def manifest(**parts: Any) -> dict[str, Any]:
@@ -62,6 +65,14 @@ def _installed() -> dict[str, str]:
         with suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     return found
+
+
+@cache
+def code() -> str:
+    """A hash of this package's source: what is installed from a working copy changes without another version."""
+    folder = Path(__file__).parent
+    listing = (f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}" for file in sorted(folder.rglob("*.py")))
+    return hashlib.sha256("\n".join(listing).encode()).hexdigest()
 
 
 def outputs(files: Mapping[str, Path], sha256: Callable[[Path], str] = sha256_of) -> dict[str, dict[str, Any]]:

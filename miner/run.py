@@ -175,6 +175,7 @@ def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Wo
         "data": {name: work.sha256_of(folder / name) for name in passes.DATA_FILES if (folder / name).exists()},
         "models": {name: each.describe() for name, each in vectors.items()},
         "versions": {name: version for name, version in manifests.versions().items() if name != "faiss-simd"},
+        "code": manifests.code(),
     }
 
 

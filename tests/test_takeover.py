@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from miner import passes
+from miner import manifest, passes
 from miner.config import MiningConfig, Runtime
 from miner.read import read_inline
 from miner.run import export, mine
@@ -65,6 +65,14 @@ def test_other_candidates_are_searched_anew(at, searched, other):
     """Whatever could make another candidate, or another depth."""
     at()
     at(**other)
+    assert len(searched) == 2
+
+
+def test_other_code_searches_anew(at, searched, monkeypatch):
+    """A working copy changes without another version."""
+    at()
+    monkeypatch.setattr(manifest, "code", lambda: "other")
+    at()
     assert len(searched) == 2
 
 
