@@ -48,7 +48,7 @@ FIRST_PASS = (
 )
 """Settings that pass 1 has used up: an export cannot change them."""
 
-SHORTNESS = ("filters", "anchor", "negatives", "ladder")
+SHORTNESS = ("filters", "anchor", "negatives", "ladder", "judged")
 """Further settings that decide which queries are searched deeper."""
 
 PASSED_DOWN: tuple[str, ...] = ("inputs", "model", "files", "retrieval", "made_from")

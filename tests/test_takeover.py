@@ -4,6 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from disk import on_disk
+from hypothesis import given as drawn_from
+from hypothesis import settings
+from hypothesis import strategies as st
+from worlds import config_of, make
 
 from miner import manifest, passes
 from miner.config import MiningConfig, Runtime
@@ -60,7 +65,7 @@ def test_what_only_chooses_takes_them_over_too(at, searched, other):
     assert len(searched) == 2
 
 
-@pytest.mark.parametrize("other", [{"depth": 30}, {"filters": ("near_text",)}, {"negatives": 3}])
+@pytest.mark.parametrize("other", [{"depth": 30}, {"filters": ("near_text",)}, {"negatives": 3}, {"judged": "ignore"}])
 def test_other_candidates_are_searched_anew(at, searched, other):
     """Whatever could make another candidate, or another depth."""
     at()
@@ -116,3 +121,16 @@ def test_an_export_is_a_source_as_well(at, searched, tmp_path):
     (tmp_path / "moved").rename(tmp_path / "out")
     assert at().report["counts"]
     assert len(searched) == 1
+
+
+@settings(max_examples=40)
+@drawn_from(seed=st.integers(0, 2**32), other=st.integers(0, 2**32), share=st.sampled_from([0.1, 0.3]))
+def test_any_run_over_any_other_is_what_it_is_alone(tmp_path_factory, seed, other, share):
+    """Some settings changed between the two: whatever is taken over, no byte differs."""
+    folder, rng = tmp_path_factory.mktemp("over"), np.random.default_rng([seed, other])
+    inputs, first, drawn = on_disk(make(seed, passages=40), folder / "data"), config_of(seed), config_of(other)
+    changed = {name: getattr(drawn, name) for name in type(drawn).model_fields if rng.random() < share}
+    second = MiningConfig.of(**{**first.model_dump(), **changed, "max_depth": max(first.max_depth, first.negatives, drawn.negatives)})
+    mine(inputs, first.model_copy(update={"max_depth": second.max_depth}), out=folder / "out")
+    over, alone = mine(inputs, second, out=folder / "out", force=True), mine(inputs, second, out=folder / "alone")
+    assert told(over) == told(alone)
