@@ -51,13 +51,13 @@ class Work:
         self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
         self.progress: Progress = on_progress or silent
         self.retrieval: dict[str, Any] = {}
-        self._hashes: dict[Path, str] = {}
+        self.hashes: dict[Path, str] = {}
 
     def sha256_of(self, path: Path) -> str:
         """Of a file or folder that the run is done with: read once."""
-        if path not in self._hashes:
-            self._hashes[path] = sha256_of(path)
-        return self._hashes[path]
+        if path not in self.hashes:
+            self.hashes[path] = sha256_of(path)
+        return self.hashes[path]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -133,6 +133,7 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
                     not_deepened |= _not_deepened(part[0], part[1], config)
                 sink.write(shape.write(dataset, _in_order([negatives for *_, negatives in parts], dataset), columns))
                 work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
+    work.hashes[Path(target.file)] = sink.sha256
     with work.stage("report"):
         report = tally.result(dataset)
         report["hubs"] |= chooser.hubs

@@ -23,7 +23,7 @@ MAY = {
     "miner.registry": {"miner.errors"},
     # families: the nouns and themselves
     "miner.read": NOUNS | {"miner.plain", "miner.repeats"},
-    "miner.encode": NOUNS,
+    "miner.encode": NOUNS | {"miner.crew"},
     "miner.indexes": NOUNS,
     "miner.sources": NOUNS | {"miner.encode", "miner.indexes"},
     "miner.evidence": LOW | {"miner.sources.scoring"},  # one function scores a pair, whoever asks

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from miner.crew import processors
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
 from miner.types import Floats, Ints, Side, Similarity
@@ -239,25 +240,24 @@ def _similarity(model: Any, wanted: str) -> Similarity:
 
 def content_hash(model: Any) -> str:
     """sha256 over every tensor, the tokenizer and the settings of every module, as they are in memory."""
-    digest = hashlib.sha256()
     arrays = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
     pieces = [memoryview(array.view(-1).view(_byte()).numpy()) for array in arrays.values()]
-    with ThreadPoolExecutor() as crew:  # hashing lets other threads run: a model of 2 GB takes more than a second on one processor
-        hashed = crew.map(_hashed, (piece[at : at + PIECE] for piece in pieces for at in range(0, len(piece), PIECE)))
-        digest.update(b"".join(hashed))
-    for name, array in arrays.items():
-        digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
+    with ThreadPoolExecutor(processors()) as crew:  # hashing lets other threads run, and a model of 2 GB takes more than a second alone
+        hashed = crew.map(_hashed, [piece[at : at + PIECE] for piece in pieces for at in range(0, len(piece), PIECE)])
+        shapes = [f"{name} {array.dtype} {tuple(array.shape)}" for name, array in arrays.items()]
+        told = "\n".join([*shapes, *_settings(model), _tokenizer(model)])
+        return hashlib.sha256(b"".join([*hashed, told.encode()])).hexdigest()
+
+
+def _settings(model: Any) -> Iterator[str]:
+    """Of every module, and of the model as a whole."""
     for module in model.modules():
         config: Any = getattr(module, "config", None)
         if hasattr(config, "to_dict"):
-            digest.update(
-                json.dumps({k: v for k, v in config.to_dict().items() if not k.startswith("_")}, sort_keys=True, default=str).encode()
-            )
+            yield json.dumps({k: v for k, v in config.to_dict().items() if not k.startswith("_")}, sort_keys=True, default=str)
         if hasattr(module, "get_config_dict"):
-            digest.update(json.dumps(module.get_config_dict(), sort_keys=True, default=str).encode())
-    digest.update(_tokenizer(model).encode())
-    digest.update(f"{getattr(model, 'max_seq_length', None)} {getattr(model, 'truncate_dim', None)} {model!r}".encode())
-    return digest.hexdigest()
+            yield json.dumps(module.get_config_dict(), sort_keys=True, default=str)
+    yield f"{getattr(model, 'max_seq_length', None)} {getattr(model, 'truncate_dim', None)} {model!r}"
 
 
 def _hashed(piece: memoryview) -> bytes:
