@@ -151,6 +151,8 @@ def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.W
     made_from = _made_from(dataset, vectors, work)
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     stored = None if resume is False else first_pass_of(place.final, digest)
+    if stored is None:
+        rehearsal.check_room(rehearsal.room(dataset, vectors, work.config), place.folder, work.runtime.cache)
     if stored is None and rehearsal.worth(dataset, rehearsal.unknown(dataset, vectors)):
         with work.stage("rehearse"), storing(place.folder):
             _rehearse(dataset, vectors, work, place)
@@ -172,6 +174,7 @@ def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Wo
     return {
         "settings": {name: getattr(config, name) for name in (*FIRST_PASS, *SHORTNESS)},
         "evidence": list(config.measured),
+        "min_grade": dataset.qrels.min_grade,
         "data": {name: work.sha256_of(folder / name) for name in passes.DATA_FILES if (folder / name).exists()},
         "models": {name: each.describe() for name, each in vectors.items()},
         "versions": {name: version for name, version in manifests.versions().items() if name != "faiss-simd"},
@@ -180,8 +183,7 @@ def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Wo
 
 
 def _rehearse(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Work, place: Target) -> None:
-    """Room on the disk, then every stage of this run on ten queries, beside it."""
-    rehearsal.check_room(rehearsal.room(dataset, vectors, work.config), place.folder, work.runtime.cache)
+    """Every stage of this run on ten queries, beside it."""
     tried = passes.Work(rehearsal.settings(work.config, vectors), work.runtime, None)
 
     def both(small: Dataset) -> tuple[Path, str, int]:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from miner import manifest as manifests
-from miner.errors import NoRunError
+from miner.errors import NoRunError, StorageError
 from miner.formats.atomic import storing
 from miner.formats.files import sha256_of
 from miner.passes import DATASET_FILES, PASSED_ON
+from miner.target import BLOCKS, STARTED
 from miner.types import SAME, Dataset
 
 
@@ -36,12 +37,17 @@ def take_dataset(dataset: Dataset, into: Path) -> Dataset:
 
 def first_pass_of(folder: Path, made_from: str) -> dict[str, Any] | None:
     """What the manifest of the run in `folder` tells of its pass 1, if that was made from the very same and is whole; else None."""
-    with suppress(NoRunError):
+    with suppress(NoRunError, StorageError):
         told = manifests.load(folder)
-        same = told.get("made_from") == made_from and manifests.is_sealed(told)
-        if same and all(_whole(folder / name, told["outputs"].get(name)) for name in PASSED_ON):
+        same = told.get("made_from") == made_from and "seal" in told and manifests.is_sealed(told) and BLOCKS in told["outputs"]
+        if same and _plain(folder / BLOCKS) and all(_whole(folder / name, told["outputs"].get(name)) for name in PASSED_ON):
             return dict(told["retrieval"])
     return None
+
+
+def _plain(folder: Path) -> bool:
+    """Whether there is nothing but files in it: no links, pipes, folders."""
+    return folder.is_dir() and all(path.is_file() and not path.is_symlink() for path in folder.iterdir())
 
 
 def _whole(path: Path, made: Mapping[str, Any] | None) -> bool:
@@ -50,9 +56,16 @@ def _whole(path: Path, made: Mapping[str, Any] | None) -> bool:
 
 
 def take_first_pass(folder: Path, into: Path) -> None:
-    """Everything that pass 1 left in the run `folder`; what `into` has of it goes first."""
+    """Everything that pass 1 left in the run `folder`; what `into` has of it goes first.
+
+    So does the note of what `into` is made from: until this run is finished nobody may go on with blocks that are half there, or those of
+    another run.
+    """
+    (into / STARTED).unlink(missing_ok=True)
     for name in PASSED_ON:
-        shutil.rmtree(into / name, ignore_errors=True)
+        if (into / name).is_dir():
+            shutil.rmtree(into / name)
+        (into / name).unlink(missing_ok=True)
         if (folder / name).exists():
             link(folder / name, into / name)
 

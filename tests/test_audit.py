@@ -43,13 +43,13 @@ def by_hand(run, config, draws, share=None):
 
 
 def _saved(dataset, folder):
-    from miner.run import _link
+    from miner.takeover import link
     from miner.types import Dataset
 
     folder.mkdir(exist_ok=True)
     for name in ("queries.arrow", "corpus.arrow"):
         if not (folder / name).exists():
-            _link(dataset.corpus.path.parent / name, folder / name)
+            link(dataset.corpus.path.parent / name, folder / name)
     dataset.save(folder)
     return Dataset.open(folder)
 

@@ -71,7 +71,7 @@ MAY = {
             "verdicts",
         )
     },
-    "miner.takeover": NOUNS | {"miner.formats", "miner.manifest", "miner.passes"},
+    "miner.takeover": NOUNS | {"miner.formats", "miner.manifest", "miner.passes", "miner.target"},
     "miner.pilot": NOUNS
     | {
         f"miner.{name}"

@@ -1,6 +1,8 @@
 """A run that replaces one made from the same takes its candidates over: nothing is searched twice, and no byte differs."""
 
+import errno
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from worlds import config_of, make
 
-from miner import manifest, passes
+from miner import manifest, passes, takeover
 from miner.config import MiningConfig, Runtime
+from miner.errors import StorageError
 from miner.read import read_inline
 from miner.run import export, mine
 
@@ -99,7 +102,20 @@ def lose(run):
         block.unlink()
 
 
-@pytest.mark.parametrize("harm", [damage, edit, lose])
+def unseal(run):
+    """An edited manifest without its seal."""
+    told = {name: value for name, value in run.manifest.items() if name != "seal"}
+    (run.folder / "manifest.json").write_text(json.dumps({**told, "retrieval": None}))
+
+
+def point(run):
+    """A block that lies elsewhere."""
+    block = next((run.folder / "candidates.parquet").iterdir())
+    moved = block.rename(run.folder.parent / "elsewhere")
+    block.symlink_to(moved)
+
+
+@pytest.mark.parametrize("harm", [damage, edit, lose, unseal, point])
 def test_a_run_that_is_not_whole_is_no_source(at, searched, harm):
     """It is made anew, whole."""
     first = at()
@@ -121,6 +137,53 @@ def test_an_export_is_a_source_as_well(at, searched, tmp_path):
     (tmp_path / "moved").rename(tmp_path / "out")
     assert at().report["counts"]
     assert len(searched) == 1
+
+
+def test_a_dataset_with_other_positives_is_searched_anew(tmp_path, tiny_model, searched):
+    """The smallest grade that counts may be the dataset's own."""
+    passages = [{"id": f"p{i}", "text": f"w{i} w{i + 1}"} for i in range(30)]
+    queries = [{"id": f"q{i}", "text": f"w{i}", "positives": [f"p{i}", f"p{i + 1}"]} for i in range(5)]
+    plain = read_inline(queries, passages, tmp_path / "given")
+    stricter = replace(plain, qrels=replace(plain.qrels, min_grade=2))
+    config, place = MiningConfig.of(model=str(tiny_model)), {"out": tmp_path / "out", "force": True}
+    for data in (plain, stricter):
+        mine(data, config, runtime=Runtime.of(cache=tmp_path / "cache"), **place)
+    assert len(searched) == 2
+
+
+def test_an_export_that_dies_leaves_no_blocks_to_an_interrupted_run(at, tmp_path, monkeypatch):
+    """Over what an interrupted run left: those blocks are gone, and nobody goes on with the export's."""
+    run = at()
+    real, part = passes.second_pass, tmp_path / ".other.part"
+
+    def die(*_given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(passes, "second_pass", die)
+    with pytest.raises(KeyboardInterrupt):
+        mine(run.dataset, run.config.model_copy(update={"depth": 20}), out=tmp_path / "other", runtime=Runtime.of(cache=tmp_path / "cache"))
+    assert list(part.glob("candidates.parquet/block-*"))
+    with pytest.raises(KeyboardInterrupt):
+        export(run, run.config, out=tmp_path / "other")
+    assert not part.exists()
+    monkeypatch.setattr(passes, "second_pass", real)
+
+
+def test_a_copy_that_breaks_off_is_not_gone_on_with(at, searched, tmp_path, monkeypatch):
+    """Where the file system has no hard links and the disk is full."""
+    at()
+
+    def full(_source, target):
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(takeover.os, "link", lambda *_: full(*_))
+        patch.setattr(takeover.shutil, "copyfile", full)
+        with pytest.raises(StorageError):
+            at()
+    assert not (tmp_path / ".out.part").exists()
+    assert at().differences() == []
 
 
 @settings(max_examples=40)

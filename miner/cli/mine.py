@@ -53,6 +53,10 @@ def mine(
         place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
         run = run_it(inputs, settings, runtime=runtime, resume=resume, on_progress=shown, **place)
         outcome(run, shown, as_json=as_json, to_stdout=out == "-")
+        if "retrieve" not in run.manifest["timings"] and not quiet:
+            typer.echo(
+                "candidates are those of the run that was replaced: nothing they follow from has changed (--fresh searches again)", err=True
+            )
 
 
 def _plan(inputs: Any, settings: Any, runtime: Any, place: Mapping[str, Any], as_json: bool) -> None:

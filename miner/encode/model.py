@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from miner.crew import processors
+from miner.crew import in_order, processors
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
 from miner.types import Floats, Ints, Side, Similarity
@@ -240,13 +239,17 @@ def _similarity(model: Any, wanted: str) -> Similarity:
 
 def content_hash(model: Any) -> str:
     """sha256 over every tensor, the tokenizer and the settings of every module, as they are in memory."""
-    arrays = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
-    pieces = [memoryview(array.view(-1).view(_byte()).numpy()) for array in arrays.values()]
-    with ThreadPoolExecutor(processors()) as crew:  # hashing lets other threads run, and a model of 2 GB takes more than a second alone
-        hashed = crew.map(_hashed, [piece[at : at + PIECE] for piece in pieces for at in range(0, len(piece), PIECE)])
-        shapes = [f"{name} {array.dtype} {tuple(array.shape)}" for name, array in arrays.items()]
-        told = "\n".join([*shapes, *_settings(model), _tokenizer(model)])
-        return hashlib.sha256(b"".join([*hashed, told.encode()])).hexdigest()
+    hashed = b"".join(in_order(_hashed, _pieces(model), processors()))  # a model of 2 GB takes more than a second on one of them
+    shapes = [f"{name} {tensor.dtype} {tuple(tensor.shape)}" for name, tensor in sorted(model.state_dict().items())]
+    told = "\n".join([*shapes, *_settings(model), _tokenizer(model)])
+    return hashlib.sha256(hashed + told.encode()).hexdigest()
+
+
+def _pieces(model: Any) -> Iterator[memoryview]:
+    """The bytes of every tensor, in the order of their names; of a model on another device, few of them here at a time."""
+    for _, tensor in sorted(model.state_dict().items()):
+        whole = memoryview(tensor.detach().cpu().contiguous().view(-1).view(_byte()).numpy())
+        yield from (whole[at : at + PIECE] for at in range(0, len(whole), PIECE))
 
 
 def _settings(model: Any) -> Iterator[str]:
