@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -239,10 +240,11 @@ def _similarity(model: Any, wanted: str) -> Similarity:
 
 def content_hash(model: Any) -> str:
     """sha256 over every tensor, the tokenizer and the settings of every module, as they are in memory."""
-    hashed = b"".join(in_order(_hashed, _pieces(model), processors()))  # a model of 2 GB takes more than a second on one of them
-    shapes = [f"{name} {tensor.dtype} {tuple(tensor.shape)}" for name, tensor in sorted(model.state_dict().items())]
-    told = "\n".join([*shapes, *_settings(model), _tokenizer(model)])
-    return hashlib.sha256(hashed + told.encode()).hexdigest()
+    with ThreadPoolExecutor(1) as aside:  # hashing 2 GB takes more than a second on one processor
+        hashed = aside.submit(lambda: b"".join(in_order(_hashed, _pieces(model), processors())))
+        shapes = [f"{name} {tensor.dtype} {tuple(tensor.shape)}" for name, tensor in sorted(model.state_dict().items())]
+        told = "\n".join([*shapes, *_settings(model), _tokenizer(model)])
+        return hashlib.sha256(hashed.result() + told.encode()).hexdigest()
 
 
 def _pieces(model: Any) -> Iterator[memoryview]:
