@@ -3,9 +3,9 @@
 Owns validation: a wrong value is refused here, before any work, in one sentence.
 """
 
-from miner.config.checked import explain
+from miner.config.checked import Checked, explain
 from miner.config.inputs import Inputs
 from miner.config.mining import ExtraColumn, MiningConfig
 from miner.config.runtime import Runtime, default_cache
 
-__all__ = ["ExtraColumn", "Inputs", "MiningConfig", "Runtime", "default_cache", "explain"]
+__all__ = ["Checked", "ExtraColumn", "Inputs", "MiningConfig", "Runtime", "default_cache", "explain"]

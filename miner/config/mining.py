@@ -27,7 +27,7 @@ ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "sources", "extra"]
 class MiningConfig(Checked):
     """Everything that changes the bytes of the training file. Frozen; unknown fields are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(allow_inf_nan=False, validate_default=True)
 
     model: str | None = Field(None, description="sentence-transformers model: a folder, or a hub name where a hub is reachable")
     revision: str | None = Field(None, description="the model's revision on the hub")

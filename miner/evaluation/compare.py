@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from miner import significance
-from miner.config import Inputs, MiningConfig, Runtime, explain
+from miner.config import Checked, Inputs, MiningConfig, Runtime
 from miner.encode import Encoder, StoredVectors, load_encoder
 from miner.errors import ConfigError
 from miner.evaluation.measures import DEFAULT, deepest, measure, parse
@@ -30,10 +30,10 @@ HISTORY = "training.json"
 Values = NDArray[np.float64]
 
 
-class EvaluateConfig(BaseModel):
+class EvaluateConfig(Checked):
     """What is measured and how it is compared. Model settings (prompts, length, similarity), min_grade and seed are MiningConfig's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(allow_inf_nan=False, validate_default=True)
 
     measures: tuple[str, ...] = Field(DEFAULT, description="ndcg, mrr, map, recall, precision, f1, judged, each with a cut: ndcg@10")
     self_match: SelfMatch = Field(
@@ -49,14 +49,6 @@ class EvaluateConfig(BaseModel):
         if not names:
             raise ConfigError("measures is empty: give at least one, such as ndcg@10")
         return tuple(dict.fromkeys(f"{name}@{cut}" for name, cut in map(parse, names)))
-
-    @classmethod
-    def of(cls, **values: Any) -> Self:
-        """Build from loose values; ConfigError names the field."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError(explain(error, list(cls.model_fields))) from None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from miner.config import MiningConfig, explain
+from miner.config import Checked, MiningConfig
 from miner.errors import ConfigError
 from miner.evaluation.measures import parse
 from miner.registry import Spec, build, resolved
@@ -16,10 +16,10 @@ MODEL_FIELDS = ("model", "revision", "query_prompt", "query_prompt_name", "passa
 """Settings of the model that mining knows by the same names."""
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(Checked):
     """How a model is trained. Frozen; unknown fields are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, protected_namespaces=())
+    model_config = ConfigDict(allow_inf_nan=False, validate_default=True, protected_namespaces=())
 
     model: str | None = Field(None, description="the model to start from: a folder, or a hub name where a hub is reachable")
     revision: str | None = Field(None, description="the model's revision on the hub")
@@ -93,19 +93,11 @@ class TrainConfig(BaseModel):
         """The same model settings, as the encoder reads them."""
         return MiningConfig.of(**{name: getattr(self, name) for name in MODEL_FIELDS})
 
-    @classmethod
-    def of(cls, **values: Any) -> Self:
-        """Build from loose values; ConfigError names the field, the value and what would be right."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError(explain(error, list(cls.model_fields))) from None
 
-
-class LoopConfig(BaseModel):
+class LoopConfig(Checked):
     """How rounds of mining and training follow each other. Heights are shares of (bar - background), as in the filter `margin`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(allow_inf_nan=False, validate_default=True)
 
     rounds: int = Field(3, ge=1, le=100, description="rounds at most")
     start: Literal["base", "last"] = Field("base", description="what each round trains: the base model anew, or the last round's on")
@@ -124,11 +116,3 @@ class LoopConfig(BaseModel):
         if self.easy <= self.wrong:
             raise ConfigError(f"easy is {self.easy} and wrong {self.wrong}: what is easy lies further below the bar than what is wrong")
         return self
-
-    @classmethod
-    def of(cls, **values: Any) -> Self:
-        """Build from loose values; ConfigError names the field."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError(explain(error, list(cls.model_fields))) from None
