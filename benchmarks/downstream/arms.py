@@ -5,7 +5,7 @@ A2 random passages         A3 BM25                   A4 sentence-transformers' d
 A5 its relative_margin 0.05, range_max 100 (rows it loses borrow random passages); A5r the same, on its rows alone
 A6 its range_min 10        A7 FlagEmbedding's ranks 10 to 210, at random
 A8 ours                    A9 ours, in rounds, as many steps in all                A10 ours, knowing the hidden positives
-A8o ours as it was before decision 21: a ceiling for every positive
+A8o ours as it was before decision 21: a ceiling for every positive              A8h ours with --preset hard
 """
 
 from __future__ import annotations
@@ -135,5 +135,6 @@ ARMS: dict[str, Arm] = {
     "A7": ours(filters=(*PLAIN, "ranks:skip=10,last=210,of=raw"), sampler="uniform", depth=210, ladder=0),
     "A8": ours(),
     "A8o": ours(filters=("near_positive:cosine=0.9", "nearest:off", "margin:below=0")),
+    "A8h": ours(preset="hard"),
     "A10": oracle,
 }

@@ -39,6 +39,7 @@ MEANS = {
     "A7": "ranks 10-210 at random",
     "A8": "ours",
     "A8o": "ours, a ceiling for every positive",
+    "A8h": "ours, preset hard",
     "A8n": "ours, margin off, near_positive .8",
     "A8k": "ours, margin off, nearest",
     "A9": "ours in rounds",
