@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
-from miner.formats.atomic import followed, storing, sync_folder, write_json
+from miner.formats.atomic import followed, storing, sync_folder, sync_tree, write_json
 from miner.formats.files import KINDS, kind_of
 from miner.manifest import strangers
 
@@ -198,7 +198,7 @@ def _check_replaceable(final: Path) -> None:
 def _swap(part: Path, final: Path, old: Path) -> None:
     """Put the finished folder in its place; what was there goes last."""
     shutil.rmtree(old, ignore_errors=True)  # of a process that was killed between the two renames below
-    sync_folder(part)
+    sync_tree(part)
     if final.exists():
         final.rename(old)
     try:

@@ -3,6 +3,8 @@
 import dataclasses
 import gc
 import json
+import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -117,6 +119,23 @@ def test_every_format_is_exported_whole_and_verified(dataset, config, tmp_path, 
     broken = next(file for file in [made.file, *made.file.rglob("*")] if file.is_file())
     broken.write_bytes(broken.read_bytes() + b" ")
     assert made.differences()[0].startswith(f"{made.file.name} has changed")
+
+
+@pytest.mark.parametrize("shape", [{}, {"kind": ""}, {"kind": ".parquet"}, {"output_format": "beir"}])
+def test_a_run_is_on_the_disk_before_it_is_seen(dataset, config, tmp_path, monkeypatch, shape):
+    """Every file and folder of it was synced as it stands, and the folder it appears in after that: a power cut leaves it whole or absent."""
+    config = config.model_copy(update={"columns": (), "output_format": shape.get("output_format", config.output_format)})
+    synced, real = {}, os.fsync
+
+    def fsync(handle):
+        told = os.fstat(handle)
+        synced[told.st_ino] = told.st_size if stat.S_ISREG(told.st_mode) else None
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    run = mine(dataset, config, out=tmp_path / "deep" / "out", kind=shape.get("kind"))
+    for path in [tmp_path / "deep", run.folder, *run.folder.rglob("*")]:
+        assert synced.get(path.stat().st_ino, "never") == (path.stat().st_size if path.is_file() else None), path
 
 
 def test_a_format_of_several_files_wants_a_folder(dataset, config, tmp_path):

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import orjson
 
-from miner.crew import in_order, processors
+from miner.crew import processors
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
 from miner.types import Floats, Ints, Side, Similarity
@@ -240,11 +241,25 @@ def _similarity(model: Any, wanted: str) -> Similarity:
 
 def content_hash(model: Any) -> str:
     """sha256 over every tensor, the tokenizer and the settings of every module, as they are in memory."""
-    with ThreadPoolExecutor(1) as aside:  # hashing 2 GB takes more than a second on one processor
-        hashed = aside.submit(lambda: b"".join(in_order(_hashed, _pieces(model), processors())))
+    turns, turn, hashed = enumerate(_pieces(model)), Lock(), dict[int, bytes]()
+
+    def hash_pieces() -> None:
+        while True:
+            with turn:
+                place, piece = next(turns, (0, None))
+            if piece is None:
+                return
+            hashed[place] = hashlib.sha256(piece).digest()
+
+    # 2 GB take more than a second on one processor. This thread joins in: one that is new may wait for a processor.
+    with ThreadPoolExecutor(max(1, processors() - 1)) as crew:
+        others = [crew.submit(hash_pieces) for _ in range(max(1, processors() - 1))]
         shapes = [f"{name} {tensor.dtype} {tuple(tensor.shape)}" for name, tensor in sorted(model.state_dict().items())]
         told = "\n".join([*shapes, *_settings(model), _tokenizer(model)])
-        return hashlib.sha256(hashed.result() + told.encode()).hexdigest()
+        hash_pieces()
+        for other in others:
+            other.result()
+    return hashlib.sha256(b"".join(digest for _, digest in sorted(hashed.items())) + told.encode()).hexdigest()
 
 
 def _pieces(model: Any) -> Iterator[memoryview]:
@@ -263,10 +278,6 @@ def _settings(model: Any) -> Iterator[str]:
         if hasattr(module, "get_config_dict"):
             yield json.dumps(module.get_config_dict(), sort_keys=True, default=str)
     yield f"{getattr(model, 'max_seq_length', None)} {getattr(model, 'truncate_dim', None)} {model!r}"
-
-
-def _hashed(piece: memoryview) -> bytes:
-    return hashlib.sha256(piece).digest()
 
 
 def _byte() -> Any:
