@@ -35,6 +35,8 @@ format: $(VENV)/ready  ## put the style right
 
 long: $(VENV)/ready  ## the long proofs: kill rounds, deliberate defects
 	$(BIN)/python tests/long/kill_store.py --rounds 50
+	$(BIN)/python tests/long/kill_run.py --rounds 50
+	$(BIN)/python tests/long/kill_run.py --rounds 50 --over
 	$(BIN)/python benchmarks/defects.py
 
 docker-test: $(VENV)/ready  ## build the image and use the compose file for real, with the running engine or one by hand

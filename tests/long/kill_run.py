@@ -1,7 +1,8 @@
 """Kill -9 a run at a random moment, many times, and go on: python tests/long/kill_run.py --rounds 50
 
 Each round starts the same run anew, kills it once or more, then lets the same command finish. Training file and candidates must be those
-of a run that was never interrupted, byte for byte. The suite runs a few rounds.
+of a run that was never interrupted, byte for byte. With --over another run lies there, and is replaced with --force: after a kill it is whole,
+or the new one is. The suite runs a few rounds.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from miner.run import Run
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,10 +38,10 @@ def write_data(folder: Path, queries: int, passages: int, dim: int = 32) -> None
     (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged, encoding="utf-8")
 
 
-def start(data: Path, out: Path) -> subprocess.Popen[bytes]:
+def start(data: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
     """The run, in a process of its own."""
     vectors = [f"--{side}-vectors={data / side}.npy" for side in ("query", "passage")]
-    command = [sys.executable, "-m", "app.cli", "mine", f"--data={data}", *vectors, f"--out={out}", "--quiet", "--column=ids"]
+    command = [sys.executable, "-m", "app.cli", "mine", f"--data={data}", *vectors, f"--out={out}", "--quiet", "--column=ids", *more]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
@@ -51,32 +54,53 @@ def contents(out: Path) -> str:
     return digest.hexdigest()
 
 
-def rounds(count: int, folder: Path, seed: int = 0, queries: int = 12_000, passages: int = 4_000) -> list[str]:
+def one_round(folder: Path, out: Path, more: list[str], waits: list[float], allowed: list[str]) -> tuple[list[str], int]:
+    """What went wrong in one round, killed after each wait and then left to finish, and how many committed blocks the kills left to go on from.
+    The first of `allowed` is right; after a kill the others are too."""
+    faults, blocks = [], 0
+    for wait in waits:
+        process = start(folder / "data", out, *more)
+        time.sleep(wait)
+        process.kill()
+        process.wait()
+        blocks += len(list(folder.glob(f".{out.name}.part/candidates.parquet/block-*")))
+        if out.exists() and (contents(out) not in allowed or Run(out).differences()):
+            faults.append("what is there after a kill is no whole run")
+        if out.exists() and not more:
+            break
+    last = start(folder / "data", out, *more) if more or not out.exists() else None
+    if last and last.wait():
+        faults.append(f"going on failed: {last.stderr.read().decode()[-300:]}")
+    elif contents(out) != allowed[0]:
+        faults.append("the output differs from an uninterrupted run's")
+    if left := [path.name for path in folder.glob(f".{out.name}*")]:
+        faults.append(f"left behind: {left}")
+    return faults, blocks
+
+
+def rounds(count: int, folder: Path, seed: int = 0, queries: int = 12_000, passages: int = 4_000, over: bool = False) -> list[str]:
     """What went wrong; empty is good."""
-    draw, faults, resumed = random.Random(seed), [], 0
+    draw, faults, found, more = random.Random(seed), [], 0, ["--force"] if over else []
     write_data(folder / "data", queries, passages)
     began = time.perf_counter()
     assert start(folder / "data", folder / "whole").wait() == 0
-    seconds, right = time.perf_counter() - began, contents(folder / "whole")
+    seconds, allowed = time.perf_counter() - began, [contents(folder / "whole")]
+    if over:
+        assert start(folder / "data", folder / "old", "--sampler=uniform").wait() == 0
+        allowed.append(contents(folder / "old"))
+        shutil.copytree(folder / "old", folder / "taken")
+        began = time.perf_counter()
+        assert start(folder / "data", folder / "taken", *more).wait() == 0
+        seconds = time.perf_counter() - began
     for turn in range(count):
         out = folder / f"killed-{turn}"
-        for _ in range(draw.choice([1, 1, 2])):
-            process = start(folder / "data", out)
-            time.sleep(seconds * draw.uniform(0.2, 1.0))
-            process.kill()
-            process.wait()
-            resumed += len(list(folder.glob(f".{out.name}.part/candidates.parquet/block-*")))
-            if out.exists():
-                break
-        last = start(folder / "data", out) if not out.exists() else None
-        if last and last.wait():
-            faults.append(f"round {turn}: going on failed: {last.stderr.read().decode()[-300:]}")
-        elif contents(out) != right:
-            faults.append(f"round {turn}: the output differs from an uninterrupted run's")
-        if left := [path.name for path in folder.glob(f".{out.name}*")]:
-            faults.append(f"round {turn}: left behind: {left}")
+        if over:
+            shutil.copytree(folder / "old", out)
+        waits = [seconds * draw.uniform(0.2, 1.0) for _ in range(draw.choice([1, 1, 2]))]
+        wrong, blocks = one_round(folder, out, more, waits, allowed)
+        faults, found = faults + [f"round {turn}: {fault}" for fault in wrong], found + blocks
         shutil.rmtree(out, ignore_errors=True)
-    print(f"{count} rounds of about {seconds:.1f} s; {resumed} committed blocks were found again")
+    print(f"{count} rounds of about {seconds:.1f} s; {found} committed blocks were found again")
     return faults
 
 
@@ -85,9 +109,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--over", action="store_true", help="replace another run, whose candidates are taken over")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        faults = rounds(given.rounds, Path(folder), given.seed)
+        faults = rounds(given.rounds, Path(folder), given.seed, over=given.over)
     print(*(faults or ["every run went on to the same bytes, and nothing was left behind"]), sep="\n")
     sys.exit(bool(faults))
 
