@@ -75,6 +75,26 @@ def test_stale_cache_after_fine_tuning_in_the_drop_in(tmp_path, tiny_model):
     assert mined[1] == mined[2] != mined[0]
 
 
+def test_stale_cache_of_an_own_kind_of_model(tmp_path, tiny_model):
+    """A subclass may do anything, so a sample is encoded; its weights are hashed too: one word's may be in no text of the sample."""
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformer
+
+    from miner.compat import mine_hard_negatives
+
+    class Own(SentenceTransformer):
+        pass
+
+    pairs = Dataset.from_dict({"query": [f"w{place % 20}" for place in range(60)], "answer": [f"w{place % 58}" for place in range(60)]})
+    model = Own(str(tiny_model), device="cpu")
+    mined = []
+    for folder, word in ((tmp_path / "a", None), (tmp_path / "a", "w31"), (tmp_path / "b", None)):
+        if word:
+            model[0].embedding.weight.data[model[0].tokenizer.token_to_id(word)] += 9
+        mined.append(mine_hard_negatives(pairs, model, output_scores=True, verbose=False, cache_folder=folder)["scores"])
+    assert mined[1] == mined[2] != mined[0]
+
+
 def test_a_euclidean_model_with_faiss(world, config):
     """sentence-transformers searches by inner product and scores positives by distance: a margin then drops every candidate."""
     exact, approximate = (

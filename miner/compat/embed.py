@@ -34,8 +34,10 @@ def is_plain(model: Any) -> bool:
 
 def embed(model: Any, pairs: Pairs, asked: Asked) -> tuple[Any, Any]:
     """Vectors of the queries (Q, D) and of the corpus (N, D), as the model gives them for unit length."""
+    from sentence_transformers import SentenceTransformer
+
     folder = asked.values["cache_folder"]
-    content = content_hash(model) if folder and is_plain(model) else None
+    content = content_hash(model) if folder and isinstance(model, SentenceTransformer) else None
     texts: dict[Part, list[str]] = {"query": pairs.queries, "corpus": pairs.corpus}
     sides = {part: _Side(model, part, some, asked, content) for part, some in texts.items()}
     stored = {part: _Stored(side, Path(folder)) for part, side in sides.items()} if folder else {}
@@ -68,7 +70,7 @@ def pool_of(model: Any, devices: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class _Side:
-    """The texts of one side and how the model encodes them; content: its hash, where it is a plain model's."""
+    """The texts of one side and how the model encodes them; content: its hash, where it is sentence-transformers' or a kind of it."""
 
     model: Any
     part: Part
@@ -99,13 +101,14 @@ class _Side:
     def identity(self, keys: Keys) -> tuple[str, int]:
         """64 hex digits that say which vectors these would be, and how many dims they have.
 
-        Of a plain model: its weights, tokenizer, settings and prompts. Nothing is known of any other object, so a sample of the very
-        texts is encoded: an object that has changed shows other vectors, and the store belongs to this list of texts alone.
+        Of a plain model: its weights, tokenizer, settings and prompts. What any other object does is not known, so a sample of the very
+        texts is encoded too: an object that has changed shows other vectors, and the store belongs to this list of texts alone.
         """
         told = [self.part, *self.prompt, f"{type(self.model).__module__}.{type(self.model).__qualname__}"]
         if self.content:
-            dim = int(self.model.get_embedding_dimension())
             told += [self.content, self.model.prompts, self.model.default_prompt_name]
+        if self.content and is_plain(self.model):
+            dim = int(self.model.get_embedding_dimension())
         else:
             some = {*np.linspace(0, len(self.texts) - 1, SAMPLE).astype(int).tolist(), int(np.argmax([len(str(t)) for t in self.texts]))}
             vectors = np.asarray(self.encode([self.texts[row] for row in sorted(some)], bar=False))

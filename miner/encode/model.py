@@ -240,7 +240,10 @@ def _similarity(model: Any, wanted: str) -> Similarity:
 
 
 def content_hash(model: Any) -> str:
-    """sha256 over every tensor, the tokenizer and the settings of every module, as they are in memory."""
+    """sha256 over every tensor, the tokenizers, and the settings of every module, as they are in memory.
+
+    Of a forward hook only its name: what one of the same name does is not seen.
+    """
     turns, turn, hashed = enumerate(_pieces(model)), Lock(), dict[int, bytes]()
 
     def hash_pieces() -> None:
@@ -255,7 +258,7 @@ def content_hash(model: Any) -> str:
     with ThreadPoolExecutor(max(1, processors() - 1)) as crew:
         others = [crew.submit(hash_pieces) for _ in range(max(1, processors() - 1))]
         shapes = [f"{name} {tensor.dtype} {tuple(tensor.shape)}" for name, tensor in sorted(model.state_dict().items())]
-        told = "\n".join([*shapes, *_settings(model), _tokenizer(model)])
+        told = "\n".join([*shapes, *_settings(model), *_tokenizers(model)])
         hash_pieces()
         for other in others:
             other.result()
@@ -277,6 +280,8 @@ def _settings(model: Any) -> Iterator[str]:
             yield json.dumps({k: v for k, v in config.to_dict().items() if not k.startswith("_")}, sort_keys=True, default=str)
         if hasattr(module, "get_config_dict"):
             yield json.dumps(module.get_config_dict(), sort_keys=True, default=str)
+        for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):
+            yield f"{getattr(hook, '__module__', '')}.{getattr(hook, '__qualname__', type(hook).__qualname__)}"
     yield f"{getattr(model, 'max_seq_length', None)} {getattr(model, 'truncate_dim', None)} {model!r}"
 
 
@@ -286,15 +291,18 @@ def _byte() -> Any:
     return torch.uint8
 
 
-def _tokenizer(model: Any) -> str:
-    tokenizer = getattr(model, "tokenizer", None)
-    inner: Any = getattr(tokenizer, "backend_tokenizer", None) or tokenizer
-    # Padding and truncation are set as a side effect of encoding; max_seq_length is hashed by itself.
-    text = inner.to_str() if hasattr(inner, "to_str") else repr(tokenizer)
-    with suppress(ValueError):
-        loaded = orjson.loads(text)  # a vocabulary is a megabyte: every run pays for this
-        return orjson.dumps({**loaded, "padding": None, "truncation": None}, option=orjson.OPT_SORT_KEYS).decode()
-    return str(text)
+def _tokenizers(model: Any) -> Iterator[str]:
+    """Each of them once: a model with several routes may have several."""
+    found = {id(some): some for module in model.modules() if (some := getattr(module, "tokenizer", None)) is not None}
+    for tokenizer in found.values():
+        inner: Any = getattr(tokenizer, "backend_tokenizer", None) or tokenizer
+        text = str(inner.to_str() if hasattr(inner, "to_str") else repr(tokenizer))
+        with suppress(ValueError):
+            loaded = orjson.loads(text)  # a vocabulary is a megabyte: every run pays for this
+            # A transformer's are set as a side effect of encoding, and its max_seq_length is hashed by itself; a static model's stay.
+            passing = {} if inner is tokenizer else {"padding": None, "truncation": None}
+            text = orjson.dumps({**loaded, **passing}, option=orjson.OPT_SORT_KEYS).decode()
+        yield text
 
 
 def _finite(value: Any) -> int | None:

@@ -40,6 +40,39 @@ def test_another_weight_is_another_model(tiny_model):
     assert not set(prints(encoder)) & set(prints(other))
 
 
+def test_where_a_static_model_cuts_and_pads_is_its_own(tiny_model):
+    """No length is told of it: only its tokenizer says so."""
+    whole = load(tiny_model)
+    for change in (lambda made: made.enable_truncation(2), lambda made: made.enable_padding(pad_id=3, length=9)):
+        changed = load(tiny_model).model
+        change(changed[0].tokenizer)
+        other = load_encoder(MiningConfig.of(), Runtime.of(), changed)
+        assert not np.array_equal(whole.encode(["w1 w2 w3"], "query"), other.encode(["w1 w2 w3"], "query"))
+        assert not set(prints(whole)) & set(prints(other))
+
+
+def test_every_route_has_its_tokenizer(tiny_model):
+    """A model that sends queries and passages different ways is another when either way's words are."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Router
+
+    def routed(length):
+        ways = [SentenceTransformer(str(tiny_model), device="cpu")[0] for _ in range(2)]
+        ways[1].tokenizer.enable_truncation(length)
+        model = SentenceTransformer(modules=[Router.for_query_document([ways[0]], [ways[1]])], device="cpu")
+        return load_encoder(MiningConfig.of(), Runtime.of(), model)
+
+    assert not set(prints(routed(2))) & set(prints(routed(3)))
+
+
+def test_a_hook_is_part_of_the_model(tiny_bert):
+    """It may give any vectors."""
+    hooked = load(tiny_bert).model
+    hooked[1].register_forward_hook(lambda module, given, features: {**features, "sentence_embedding": features["sentence_embedding"] + 1})
+    other = load_encoder(MiningConfig.of(), Runtime.of(), hooked)
+    assert not set(prints(load(tiny_bert))) & set(prints(other))
+
+
 @pytest.mark.parametrize(
     "given",
     [{"query_prompt": "w9 "}, {"query_prompt": ""}, {"query_prompt_name": "document"}, {"passage_prompt": "w9 "}, {"passage_prompt": ""}],
