@@ -60,8 +60,8 @@ class Target:
         noted, told = _load(self.folder / STARTED), json.loads(json.dumps(made_from))
         different = next((name for name in {**told, **noted} if noted.get(name) != told.get(name)), None)
         if left and different and resume:
-            was, now = (json.dumps(each.get(different))[:200] for each in (noted, told))
-            raise ConfigError(f"cannot resume {self.final}: the interrupted run was made with {different} {was}, this one has {now}")
+            name, was, now = _difference(different, noted.get(different), told.get(different))
+            raise ConfigError(f"cannot resume {self.final}: the interrupted run was made with {name} {was}, this one has {now}")
         if different or resume is False:
             shutil.rmtree(self.blocks, ignore_errors=True)
             left = []
@@ -231,6 +231,14 @@ def _clear(folder: Path, keep: tuple[str, ...] = (), names: tuple[str, ...] | No
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for half in folder.glob(f"{BLOCKS}/.block-*"):
         half.unlink()
+
+
+def _difference(name: str, was: Any, now: Any) -> tuple[str, str, str]:
+    """The first thing in which two values differ, by its name, and what it is in each, at most 200 characters."""
+    while isinstance(was, dict) and isinstance(now, dict):
+        key = next(key for key in {**now, **was} if (key in was, was.get(key)) != (key in now, now.get(key)))
+        name, was, now = f"{name} {key}", was.get(key), now.get(key)
+    return name, json.dumps(was)[:200], json.dumps(now)[:200]
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -49,7 +49,8 @@ class Margin:
     def ceiling(self, candidates: Candidates) -> Priority:
         """Shape (B,) float64: the highest score that is kept, NaN where the bar is unknown or outscored by fewer than `below`."""
         bar, background = candidates.bar.astype(np.float64), candidates.background.astype(np.float64)
-        ceiling: Priority = bar - np.abs(bar) * self.relative - self.absolute
+        with np.errstate(invalid="ignore"):  # below a bar of -inf there is nothing, whatever the margin
+            ceiling: Priority = np.where(np.isneginf(bar), -np.inf, bar - np.abs(bar) * self.relative - self.absolute)
         if self.background:  # else a negative margin, which lifts the ceiling over the bar, would have no effect
             ceiling = np.fmin(ceiling, bar - self.background * np.fmax(bar - background, 0))
         return np.where(self._holds(candidates), ceiling, np.nan) if self.below else ceiling

@@ -109,3 +109,9 @@ def test_bounds_need_a_number(part, name):
     """There is no default that makes sense."""
     with pytest.raises(ConfigError, match=f"filter '{name}' needs a score: write score=0.7"):
         part()
+
+
+@pytest.mark.parametrize("background", [0.0, 0.3])
+def test_nothing_is_below_a_bar_of_minus_infinity(background):
+    """Such as a cross-encoder may give: no margin of it is a number, and no candidate is kept for that."""
+    assert Margin(relative=0.05, background=background)(candidates([0.5, -9.0], -math.inf)).tolist() == [[False, False]]
