@@ -89,7 +89,7 @@ def _table(out: Any, candidates: list[dict[str, Any]], limit: int) -> None:
         rows.add_column(name, justify="right", no_wrap=True)
     rows.add_column("verdict", max_width=60)
     rows.add_column("evidence", max_width=34)
-    rows.add_column("passage", no_wrap=True, overflow="ellipsis")
+    rows.add_column("passage", no_wrap=True, overflow="ellipsis", max_width=max(24, out.width // 3))  # else it takes the others' room
     for one in candidates[:limit]:
         style = {"chosen": "bold cyan", "dropped": "dim"}.get(one["status"])
         told = (str(one["rank"]), score(one["score"]), score(one["margin"]), _verdict(one), _evidence(one["evidence"]))
