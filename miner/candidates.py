@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from miner.errors import StorageError
+from miner.errors import IntegrityError, StorageError
 from miner.pipeline import Block, background, weakest
 from miner.types import Candidates, Dataset, Floats
 
@@ -82,6 +83,17 @@ def blocks(folder: Path) -> list[Path]:
     if not files:
         raise StorageError(f"{folder} cannot be read as candidates: it holds no block")
     return files
+
+
+def check_belongs(folder: Path, dataset: Dataset) -> None:
+    """IntegrityError unless the blocks together hold every query of `dataset`, in the order of ids, and no other."""
+    there = list(chain.from_iterable(_read(file, "query_id").to_pylist() for file in blocks(folder)))
+    wanted = dataset.queries.ids(dataset.queries.id_order)
+    if there != wanted:
+        told = (
+            "its queries are others" if len(there) == len(wanted) else f"it has candidates of {len(there):,} queries, not {len(wanted):,}"
+        )
+        raise IntegrityError(f"{folder} does not belong to the texts beside it: {told}")
 
 
 def read_blocks(folder: Path) -> Iterator[list[Candidates]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from miner.candidates import positive_scores, read_blocks
+from miner.candidates import check_belongs, positive_scores, read_blocks
 from miner.config import MiningConfig
 from miner.evidence.vectors import stored
 from miner.pipeline import Chooser
@@ -32,6 +32,7 @@ def chooser(candidates: Path, dataset: Dataset, config: MiningConfig, verdicts: 
 
 def choices(candidates: Path, dataset: Dataset, config: MiningConfig) -> Iterator[Choice]:
     """Every anchor of a run, block by block."""
+    check_belongs(candidates, dataset)
     choose = chooser(candidates, dataset, config).choose
     for parts in read_blocks(candidates):
         for part in parts:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from miner import manifest as manifests
-from miner.candidates import CandidateWriter, about, blocks, deeper_than, read_block
+from miner.candidates import CandidateWriter, about, blocks, check_belongs, deeper_than, read_block
 from miner.choices import chooser as chooser_of
 from miner.config import MiningConfig, Runtime
 from miner.crew import in_order, processors
@@ -117,6 +117,8 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
     """
     config, candidates = work.config, stored or target.blocks
     with work.stage("choose and write"):
+        if stored:
+            check_belongs(stored, dataset)
         told = about(candidates)
         tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
         chooser, shape = chooser_of(candidates, dataset, config, target.folder), FORMATS[config.output_format]

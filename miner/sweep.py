@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from miner.candidates import about, read_blocks
+from miner.candidates import about, check_belongs, read_blocks
 from miner.chance import clustered, wilson
 from miner.choices import chooser as chooser_of
 from miner.config import MiningConfig
@@ -76,6 +76,7 @@ def measure(
 
     wrong: one for each config, to go on counting in; with them no rate is told.
     """
+    check_belongs(path, dataset)
     similarity = about(path)["similarity"]
     choosers = [chooser_of(path, dataset, config) for config in configs]
     tallies = [Tally(list(config.active_filters), config.negatives, config.depth, similarity) for config in configs]
