@@ -13,10 +13,12 @@ from worlds import config_of, make
 
 from miner import candidates as stored
 from miner.candidates import read_blocks, read_query
+from miner.choices import choices
 from miner.errors import InputError, IntegrityError, StorageError
 from miner.explain import explain
 from miner.pipeline import BLOCK
-from miner.run import mine
+from miner.run import export, mine
+from miner.sweep import sweep
 
 
 def run_of(seed, folder, **fixed):
@@ -134,3 +136,20 @@ def test_candidates_of_another_run_are_refused(tmp_path):
         pq.write_table(table.take(list(reversed(range(len(table))))).replace_schema_metadata(table.schema.metadata), file)
     with pytest.raises(IntegrityError, match="does not belong to the texts beside it"):
         explain(run, run.dataset.queries.ids(run.dataset.queries.id_order[:1])[0])
+
+
+def test_a_run_that_lost_a_block_is_not_a_smaller_run(tmp_path, monkeypatch):
+    """Exported, swept or compared it would be short of queries and say nothing of it."""
+    monkeypatch.setattr("miner.pipeline.BLOCK", 2)
+    _, _, run = run_of(3, tmp_path)
+    files = sorted((run.folder / "candidates.parquet").glob("*.parquet"))
+    assert len(files) > 1
+    files[-1].unlink()
+    missing = "it has candidates of [0-9]+ queries, not "
+    with pytest.raises(IntegrityError, match=missing):
+        export(run, run.config, out=tmp_path / "short")
+    with pytest.raises(IntegrityError, match=missing):
+        sweep(run)
+    with pytest.raises(IntegrityError, match=missing):
+        list(choices(run.folder / "candidates.parquet", run.dataset, run.config))
+    assert not (tmp_path / "short").exists()

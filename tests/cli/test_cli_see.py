@@ -130,3 +130,28 @@ def test_wrong_use_is_one_sentence(call, words, code, said):
     left, _, told = call(*words)
     assert (left, "Traceback" in told) == (code, False), told
     assert said in told
+
+
+def test_a_long_passage_takes_nothing_from_the_other_columns(monkeypatch):
+    """Score, margin, verdict and evidence are what one looks for; the text is cut."""
+    import io
+
+    from rich.console import Console
+
+    from miner.cli.explain import _table
+
+    one = {
+        "rank": 1,
+        "score": 0.4656,
+        "margin": -0.111,
+        "status": "dropped",
+        "dropped_by": "margin",
+        "why": "",
+        "id": "p1",
+        "text": "word " * 2000,
+    }
+    for width in (80, 120):
+        shown = io.StringIO()
+        _table(Console(file=shown, width=width), [{**one, "tier": 0, "evidence": {"near_positive": 0.4046}}], 1)
+        for part in ("rank", "0.4656", "-0.1110", "dropped", "margin", "near_positive", "p1: word", "…"):
+            assert part in shown.getvalue(), (width, part, shown.getvalue())
