@@ -19,6 +19,8 @@ from miner.errors import NoRunError
 from miner.formats.files import sha256_of
 
 VERSION = 1
+NEEDED = ("config", "retrieval", "outputs")
+"""Sections that a run cannot be read without."""
 READ_FROM = ("data", "corpus", "queries", "qrels", "pairs", "verdicts", "query_vectors", "passage_vectors")
 """Fields of the inputs that are names of files or folders."""
 PACKAGES = (
@@ -95,6 +97,14 @@ def load(folder: Path) -> dict[str, Any]:
     return dict(loaded)
 
 
+def load_whole(folder: Path) -> dict[str, Any]:
+    """The same, and NoRunError when a section is missing without which a run cannot be read."""
+    loaded = load(folder)
+    if missing := [name for name in NEEDED if not isinstance(loaded.get(name), dict)]:
+        raise NoRunError(f"{folder / 'manifest.json'} is damaged: it has no {missing[0]}")
+    return loaded
+
+
 def seen_from(folder: Path, base: Path) -> str:
     """`base`, where relative names of inputs start, as seen from the run folder: both may be moved together."""
     return os.path.relpath(os.path.realpath(base), os.path.realpath(folder))
@@ -126,13 +136,13 @@ def config(folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
 
 def strangers(folder: Path) -> list[str]:
     """Names in a run folder that no run put there. NoRunError when it is no run folder."""
-    ours = {"manifest.json", *(Path(name).parts[0] for name in load(folder)["outputs"])}
+    ours = {"manifest.json", *(Path(name).parts[0] for name in load(folder).get("outputs") or {})}
     return sorted(path.name for path in folder.iterdir() if path.name not in ours)
 
 
 def differences(folder: Path) -> Iterator[str]:
     """One sentence for everything that does not match the manifest: outputs first, then inputs that are still where they were."""
-    made = load(folder)
+    made = load_whole(folder)
     if not is_sealed(made):
         yield "manifest.json was edited after the run"
     for name in strangers(folder):

@@ -19,6 +19,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any
 from miner import manifest as manifests
 from miner import passes, rehearsal
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.errors import ConfigError
+from miner.errors import ConfigError, StorageError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
 from miner.formats import file_rows
 from miner.formats.atomic import storing
@@ -64,15 +65,21 @@ class Run:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """What made it."""
-        return manifests.load(self.folder)
+        return manifests.load_whole(self.folder)
 
     @cached_property
     def report(self) -> dict[str, Any]:
         """The numbers beside the training file."""
         import orjson
 
-        loaded: dict[str, Any] = orjson.loads((self.folder / "report.json").read_bytes())
-        return loaded
+        path = self.folder / "report.json"
+        with storing(path, "read"):
+            text = path.read_bytes()
+        with suppress(ValueError):
+            loaded = orjson.loads(text)
+            if isinstance(loaded, dict) and "counts" in loaded:
+                return loaded
+        raise StorageError(f"{path} is damaged: it is not the report of a run")
 
     @property
     def config(self) -> MiningConfig:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from miner import manifest
-from miner.errors import IntegrityError
+from miner.errors import IntegrityError, NoRunError
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def folder(tmp_path):
     (tmp_path / "input").write_bytes(b"input")
     outputs = manifest.outputs({"triplets.jsonl": run / "triplets.jsonl", "set": run / "set"})
     files = manifest.outputs({str(tmp_path / "input"): tmp_path / "input"})
-    made = manifest.sealed(manifest.manifest(outputs=outputs, files=files, config={"seed": 1}))
+    made = manifest.sealed(manifest.manifest(outputs=outputs, files=files, config={"seed": 1}, retrieval={}))
     (run / "manifest.json").write_text(json.dumps(made))
     return run
 
@@ -111,3 +111,11 @@ def test_a_manifest_from_elsewhere_opens_nothing_outside(folder, name):
     """A name that leads out is told and not read: a device would have no end."""
     edited(folder, outputs={**manifest.load(folder)["outputs"], name: {"bytes": 1, "sha256": "0"}})
     assert f"{name} lies outside the run: the manifest is not of its making" in list(manifest.differences(folder))
+
+
+@pytest.mark.parametrize("gone", manifest.NEEDED)
+def test_a_manifest_without_one_of_its_sections(folder, gone):
+    """It is damaged, in one sentence, wherever it is read."""
+    edited(folder, **{gone: None})
+    with pytest.raises(NoRunError, match=f"is damaged: it has no {gone}"):
+        list(manifest.differences(folder))

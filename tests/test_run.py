@@ -432,3 +432,11 @@ def test_verdicts_are_not_replaced_by_what_is_made_of_them(dataset, config, tmp_
         with pytest.raises(ConfigError, match=r"said\.jsonl is read by this run, and --out would replace it"):
             export(run, config, out=said, force=True, **how)
     assert "unsure" in said.read_text()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "\xff"])
+def test_a_damaged_report_is_said_in_one_sentence(tmp_path, text):
+    run = mine(on_disk(make(3), tmp_path / "data"), config_of(3), out=tmp_path / "out")
+    (run.folder / "report.json").write_text(text, encoding="latin-1")
+    with pytest.raises(StorageError, match=r"report\.json is damaged: it is not the report of a run"):
+        Run(run.folder).report  # noqa: B018 - reading it is the test

@@ -12,7 +12,7 @@ from typing import Any
 
 import ijson
 import orjson
-import zstandard
+import pyarrow as pa
 
 from miner.errors import InputError, StorageError
 from miner.formats import arrow
@@ -59,8 +59,10 @@ def _lines(path: str | Path, kind: str, on_fault: Fault, names: Sequence[str]) -
                         on_fault(fault)
                         continue
                     yield row
-        except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-            raise StorageError(f"cannot read {path}: the compressed data is broken") from error
+        except (EOFError, zlib.error, OSError) as error:
+            if isinstance(error, OSError) and error.strerror:  # the disk's, not what is packed
+                raise
+            raise StorageError(f"cannot read {path}: the compressed data is broken, or ends too early") from error
 
 
 def _json_items(path: Path, inside: str) -> Iterator[dict[str, Any]]:
@@ -85,8 +87,8 @@ def _open(path: str | Path, kind: str) -> io.BufferedIOBase:
     if kind.endswith(".gz"):
         return gzip.open(path)
     if kind.endswith(".zst"):
-        file = Path(path).open("rb")  # noqa: SIM115 – closed with the reader
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=True))
+        # Not zstandard's reader, which takes a stream that was cut off for a whole one.
+        return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
     return Path(path).open("rb")
 
 

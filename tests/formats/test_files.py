@@ -169,12 +169,27 @@ def test_standard_output_that_is_full_or_closed(target, error):
     assert error in done.stderr
 
 
+def flushed(content, end=True):
+    """A zstd stream of blocks that each end with a row: cut between two, it looks like a shorter file."""
+    packer = zstandard.ZstdCompressor().compressobj()
+    for line in content.splitlines(keepends=True):
+        yield packer.compress(line) + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    if end:
+        yield packer.flush()
+
+
+def test_a_stream_of_several_frames_is_read_whole(tmp_path):
+    (tmp_path / "a.jsonl.zst").write_bytes(b"".join(flushed(b'{"a":1}\n' * 9)) * 2)
+    assert len(list(read_rows(tmp_path / "a.jsonl.zst"))) == 18
+
+
 @pytest.mark.parametrize(
     ("name", "content", "error", "message"),
     [
         ("a.jsonl", b'{"a":1}\n\n{"a":\n', InputError, r"a\.jsonl:3: this is not JSON"),
         ("a.jsonl", b"[1]\n", InputError, r"a\.jsonl:1: each line is one JSON object"),
         ("a.jsonl.gz", gzip.compress(b'{"a":1}\n' * 999, mtime=0)[:-20], StorageError, "compressed data is broken"),
+        ("a.jsonl.zst", b"".join(flushed(b'{"a":1}\n' * 9, end=False)), StorageError, "compressed data is broken, or ends too early"),
         ("a.jsonl.zst", b"not zstandard", StorageError, "compressed data is broken"),
         ("a.parquet", b"PAR1", StorageError, "cannot read"),
         ("b.jsonl", None, StorageError, "cannot read .*no such file"),
