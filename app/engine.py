@@ -40,7 +40,7 @@ from miner.read.rows import open_rows
 from miner.read.texts import read_texts
 from miner.report import Tally
 from miner.sources import Dense
-from miner.sources.dense import to_unit
+from miner.sources.scoring import to_unit
 from miner.types import Candidates, Dataset, Floats, Ints, Texts
 
 

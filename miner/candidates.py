@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,8 @@ class CandidateWriter:
         folder.mkdir(exist_ok=True)
 
     def missing(self, blocks: int) -> list[int]:
-        """Numbers of the blocks that are not there yet, of so many."""
-        return [number for number in range(blocks) if not self._file(number).exists()]
+        """Numbers of the blocks that are not there yet, of so many; one that a disk has cut short is not."""
+        return [number for number in range(blocks) if not _is_whole(self._file(number))]
 
     def write(self, number: int, block: Block) -> None:
         """Put one block on disk, its queries in id order."""
@@ -148,6 +149,13 @@ def _open(file: Path) -> pq.ParquetFile:
         return pq.ParquetFile(file)
     except (OSError, pa.ArrowException) as error:
         raise StorageError(f"{file} cannot be read as candidates: {error}") from error
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether it is there and has its end, where Parquet keeps what is in it."""
+    with suppress(StorageError):
+        return file.exists() and bool(_open(file).metadata)
+    return False
 
 
 def _read(file: Path, column: str | None = None) -> Any:

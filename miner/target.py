@@ -128,6 +128,8 @@ def _places(out: str | Path, usual: str, force: bool) -> tuple[bool, Path, Path]
     named = kind_of(out) in KINDS
     file = Path(out) if named else Path(out) / usual
     final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if named else Path(out)
+    if named and file.is_dir():
+        raise ConfigError(f"{file} is a folder, and --out names a file of that kind: choose another --out, or move the folder away")
     if named and final.is_symlink():
         raise ConfigError(f"{final}, where the run of {file.name} goes, is a link to another place: choose another --out")
     for taken in (final, file):

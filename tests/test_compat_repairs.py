@@ -203,3 +203,21 @@ def test_more_scores_than_torch_takes_a_quantile_of(pairs, monkeypatch, capsys):
     mined(pairs, toy(), verbose=True)
     first, _, second = capsys.readouterr().out.partition("Setting range_max")[2].partition("Setting range_max")
     assert first == second
+
+
+@pytest.mark.parametrize("use_faiss", [False, True])
+@pytest.mark.parametrize("number", ["float16", "bfloat16"])
+def test_scores_of_a_model_in_half_precision_are_cosines(tiny_model, number, use_faiss):
+    """Its unit rows are not of length one; with FAISS the original takes them for such."""
+    import torch
+
+    model = SentenceTransformer(str(tiny_model), device="cpu").to(getattr(torch, number))
+    texts = [f"w{i} w{i + 1}" for i in range(30)]
+    pairs = Dataset.from_dict({"query": texts[:10], "answer": texts[10:20]})
+    rows = mined(pairs, model, corpus=texts, use_faiss=use_faiss, num_negatives=3, output_scores=True, output_format="n-tuple")
+    vectors = model.encode(texts, normalize_embeddings=True).astype(np.float64)
+    found = {text: vector / np.linalg.norm(vector) for text, vector in zip(texts, vectors, strict=True)}
+    assert len(rows) == 10
+    for row in rows:
+        told = [found[row["query"]] @ found[row[name]] for name in ("answer", "negative_1", "negative_2", "negative_3")]
+        assert row["scores"] == pytest.approx(told, abs=1e-6)

@@ -82,6 +82,26 @@ def test_blocks_of_another_run_are_never_used(begin, config, change):
     assert len(begin(99, config=other)[1]) == 2
 
 
+def test_a_block_that_the_disk_cut_short_is_made_again(begin, config, tmp_path):
+    """The whole one beside it is kept."""
+    begin(2)
+    cut = sorted((tmp_path / ".out.part" / "candidates.parquet").glob("block-*"))[0]
+    cut.write_bytes(cut.read_bytes()[:-20])
+    run, written = begin(99)
+    assert sorted(written) == [0, 2]
+    assert run.file.read_bytes() == mine(small(tmp_path / "given"), config, out=tmp_path / "whole").file.read_bytes()
+    assert run.differences() == []
+
+
+def test_a_folder_of_a_file_s_name_is_told_at_once(tmp_path, config):
+    """Not after the work, with a run left over that stands in its own way."""
+    (tmp_path / "a.jsonl").mkdir()
+    for force in (False, True):
+        with pytest.raises(ConfigError, match=r"a\.jsonl is a folder, and --out names a file of that kind"):
+            mine(small(tmp_path / "given"), config, out=tmp_path / "a.jsonl", force=force)
+    assert left(tmp_path) == ["a.jsonl"]
+
+
 def test_fresh_begins_anew(begin):
     """Even where everything fits."""
     begin(2)

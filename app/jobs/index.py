@@ -111,7 +111,8 @@ def _passage(row: dict[str, Any]) -> dict[str, Any]:
 
 def _lay_out(texts: Texts, vectors: Vectors, folder: Path) -> None:
     """What a search needs: vectors of the distinct texts, and which row each of them is."""
-    from miner.sources.dense import distinct, to_unit
+    from miner.sources.dense import distinct
+    from miner.sources.scoring import to_unit
 
     rows, position = distinct(texts)
     out = np.memmap(folder / "passages.f32", dtype=np.float32, mode="w+", shape=(len(rows), vectors.dim))

@@ -67,7 +67,8 @@ def _show(told: dict[str, Any]) -> None:
     for kind in ("problems", "advice"):
         for finding in told[kind]:
             out.print(f"{'problem' if kind == 'problems' else kind}: {finding}")
-    out.print("no problem found" if not told["problems"] else f"{len(told['problems'])} problems")
+    found = len(told["problems"])
+    out.print(f"{found or 'no'} problem{'s' * (found > 1)}{'' if found else ' found'}")
 
 
 def _size(count: float | None) -> str:

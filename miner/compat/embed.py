@@ -14,7 +14,7 @@ import numpy as np
 
 from miner.compat.asked import Asked
 from miner.compat.pairs import Pairs
-from miner.encode.model import content_hash
+from miner.encode.content import content_hash
 from miner.encode.store import Keys, Store, text_keys
 
 Part = Literal["query", "corpus"]

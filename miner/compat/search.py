@@ -14,7 +14,7 @@ from miner.compat.embed import is_plain
 from miner.compat.pairs import Pairs
 from miner.errors import ModelError
 from miner.indexes import Exact
-from miner.sources.scoring import order_keys, pair_scores
+from miner.sources.scoring import order_keys, pair_scores, to_unit
 from miner.types import Floats, Ints, Similarity
 
 CELLS = 2**25
@@ -59,6 +59,9 @@ class Indexed:
         self._similarity: Similarity = similarity
         _refuse_nan(self._queries, "query")
         _refuse_nan(self._corpus, "passage")
+        if similarity == "cosine":  # in half precision a model's unit rows are not of length one
+            to_unit(self._queries)
+            to_unit(self._corpus)
         self._index = Exact(self._corpus, similarity)
 
     def nearest(self, start: int, stop: int, depth: int) -> tuple[Ints, Floats]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from miner.encode.store import keys_of
 from miner.indexes import Exact, Factory, recall
-from miner.sources.scoring import lengths, order_keys, pair_scores
+from miner.sources.scoring import lengths, order_keys, pair_scores, to_unit
 from miner.types import Dataset, Floats, Found, Ints, Rows, Similarity, Texts, Vectors
 
 SLACK = 16
@@ -123,15 +123,6 @@ def _matrix(path: Path, vectors: Vectors, texts: Texts, rows: Ints | Rows, side:
     if vectors.similarity == "cosine":
         to_unit(out)
     return out
-
-
-def to_unit(vectors: Floats) -> None:
-    """Make every row (N, D) of length one, in place. A zero vector stays zero."""
-    for start in range(0, len(vectors), 16_384):
-        part = vectors[start : start + 16_384]
-        # In float64, so that a row's length does not depend on how numpy sums it.
-        norms = np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64))
-        part /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
 
 
 def _reserve(path: Path, size: int) -> None:

@@ -33,6 +33,15 @@ def pair_scores(queries: Floats, passages: Floats, positions: Ints, similarity: 
     return out + np.float32(0)  # -0.0 becomes 0.0: one bit pattern per score
 
 
+def to_unit(vectors: Floats) -> None:
+    """Make every row (N, D) of length one, in place. A zero vector stays zero."""
+    for start in range(0, len(vectors), 16_384):
+        part = vectors[start : start + 16_384]
+        # In float64, so that a row's length does not depend on how numpy sums it.
+        norms = np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64))
+        part /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
+
+
 def lengths(vectors: Floats) -> Floats:
     """Shape (N,): the length of each row."""
     parts = [

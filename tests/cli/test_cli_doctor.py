@@ -35,5 +35,6 @@ def test_a_folder_that_is_none_is_a_problem(call, tmp_path):
     """Exit 1, in words and as JSON."""
     code, said = call("--no-check", "--data", tmp_path / "nothing")
     assert (code, f"problem: {tmp_path / 'nothing'} is no folder" in said.replace("\n", "")) == (1, True)
+    assert said.endswith("\n1 problem\n")
     code, said = call("--no-check", "--data", tmp_path / "nothing", "--json")
     assert (code, json.loads(said)["problems"]) == (1, [f"{tmp_path / 'nothing'} is no folder"])

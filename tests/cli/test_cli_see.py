@@ -132,7 +132,7 @@ def test_wrong_use_is_one_sentence(call, words, code, said):
     assert said in told
 
 
-def test_a_long_passage_takes_nothing_from_the_other_columns(monkeypatch):
+def test_a_long_passage_takes_nothing_from_the_other_columns():
     """Score, margin, verdict and evidence are what one looks for; the text is cut."""
     import io
 

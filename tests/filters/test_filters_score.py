@@ -111,7 +111,7 @@ def test_bounds_need_a_number(part, name):
         part()
 
 
-@pytest.mark.parametrize("background", [0.0, 0.3])
-def test_nothing_is_below_a_bar_of_minus_infinity(background):
-    """Such as a cross-encoder may give: no margin of it is a number, and no candidate is kept for that."""
-    assert Margin(relative=0.05, background=background)(candidates([0.5, -9.0], -math.inf)).tolist() == [[False, False]]
+@pytest.mark.parametrize("knobs", [{}, {"relative": 0.05}, {"absolute": 0.1}, {"background": 0.3}])
+def test_nothing_is_below_a_bar_of_minus_infinity(knobs):
+    """Such as a cross-encoder may give: no share of it is a number, and no candidate is kept for that."""
+    assert Margin(**knobs)(candidates([0.5, -9.0], -math.inf)).tolist() == [[False, False]]
