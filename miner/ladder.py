@@ -1,11 +1,13 @@
-"""The ladder: how a row that ran short still gets its negatives. A rung adds, marks what it added with its tier, touches nothing else.
+"""The ladder: how a row that ran short still gets its negatives. A level adds, marks what it added with its tier, touches nothing else.
 
-    0  everything passes, within `depth`        1  the same filters, within `max_depth`
+    0  every filter, within `depth`             1  the same filters, within `max_depth`
     2  a weak positive's bar is raised to the lower quartile of all positive scores: below it a positive's own score says little;
        the ceiling under it holds wherever the bar ranks
     3  no ceiling: ranks 31-210 (in a corpus under 300 passages the first tenth is skipped instead), every other filter kept
     4  fill=random: any retrieved passage (all of a small corpus) that passes every filter but the ceilings and `ranks`, drawn by the noise
     5  fill=repeat: the row's own negatives again
+
+Levels 2 to 4 relax only a filter that says it may be (`relax`), such as those of the default; every other one holds on all levels.
 
 Owns the order of choosing; must not know how candidates are found or judged.
 """
@@ -13,7 +15,8 @@ Owns the order of choosing; must not know how candidates are found or judged.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,12 +36,34 @@ def rung(
         return anchors, list(filters)
     if tier == 2:
         raised = replace(anchors, bar=np.fmax(anchors.bar, np.float32(lower_quartile)))
-        return raised, [replace(rule, below=0) if isinstance(rule, Margin) else rule for rule in filters]
-    without_ceiling = [rule for rule in filters if not isinstance(rule, CEILINGS)]
+        return raised, [_at_raised_bar(rule, anchors.bar) for rule in filters]
+    without_ceiling = [rule for rule in filters if not (rule.relax and isinstance(rule, CEILINGS))]
     if tier == RANDOM:
-        return anchors, [rule for rule in without_ceiling if not isinstance(rule, Ranks)]
+        return anchors, [rule for rule in without_ceiling if not (rule.relax and isinstance(rule, Ranks))]
     skip = min(30, corpus // 10)
     return anchors, [Ranks(skip=skip, last=skip + 180, of="raw"), *without_ceiling]
+
+
+def _at_raised_bar(rule: Filter, bar: Floats) -> Filter:
+    """A ceiling that must hold goes by the bars as they were; `below` says nothing about a raised one."""
+    if isinstance(rule, CEILINGS) and not rule.relax:
+        return AtBar(rule, bar)
+    return replace(rule, below=0) if isinstance(rule, Margin) else rule
+
+
+@dataclass(frozen=True)
+class AtBar:
+    """A ceiling that goes by the bars (B,) it is given, whatever those of the anchors are."""
+
+    rule: Filter
+    bar: Floats
+    needs: ClassVar[tuple[str, ...]] = ()
+    guesses: ClassVar[bool] = True
+    relax: ClassVar[bool] = False
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        return self.rule(replace(candidates, bar=self.bar))
 
 
 class Picked:

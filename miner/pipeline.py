@@ -174,13 +174,15 @@ def _padded(rows: list[Rows]) -> Rows:
 def judge(candidates: Candidates, filters: Sequence[Filter], *, trust: bool = True) -> Codes:
     """dropped_by, shape (B, K): 0 kept, 255 padding, else the 1-based place of the first filter that dropped it.
 
-    trust: a filter that guesses does not drop what was judged non-relevant; what a verdict calls a true negative it never drops.
+    A filter that guesses does not drop what a verdict calls a true negative. trust: one that may be relaxed besides does not drop what
+    was judged non-relevant.
     """
     dropped = np.where(candidates.present, 0, PADDING).astype(np.uint8)
-    exempt = non_relevant(candidates, trust=trust)
+    by_verdict, by_judgement = non_relevant(candidates, trust=False), non_relevant(candidates, trust=trust)
     for place, rule in enumerate(filters, 1):
         kept = dropped == 0
         keep = rule(replace(candidates, kept=kept))
+        exempt = by_judgement if rule.relax else by_verdict
         if exempt is not None and rule.guesses:
             keep = keep | exempt
         dropped[kept & ~keep] = place

@@ -35,7 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "filters": (*BARE, "margin:absolute=0,relative=0.05,background=0,below=0"),
         "judged": "ignore",
         "negatives": 4,
-        "ladder": 0,
+        "ladder": 1,
     },
     "bge": {
         "filters": (*BARE[1:], "margin:off", "ranks:skip=10,last=210,of=raw"),

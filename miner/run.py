@@ -84,7 +84,7 @@ class Run:
     @property
     def config(self) -> MiningConfig:
         """The resolved config."""
-        return MiningConfig.of(**self.manifest["config"])
+        return MiningConfig.of_stored(self.manifest["config"])
 
     @property
     def file(self) -> Path:

@@ -14,7 +14,7 @@ from app.reviews import verdict_file
 from app.schemas import STRICT
 from app.stock import Stock
 from miner.cli.options import merged
-from miner.config import MiningConfig, Runtime
+from miner.config import MiningConfig, Runtime, in_todays_words
 from miner.errors import ConfigError
 from miner.formats.files import write_bytes
 from miner.types import Progress
@@ -39,7 +39,7 @@ def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
     source = stock.queue.get(asked.job)
     if source.kind not in ("mine", "export") or source.state != "succeeded":
         raise Conflict(f"there is nothing to choose from: that job is {source.state}, of kind {source.kind}")
-    below = {name: value for name, value in source.spec["config"].items() if value is not None}
+    below = {name: value for name, value in in_todays_words(source.spec["config"]).items() if value is not None}
     for name in ("model", "revision"):
         if asked.config.get(name, below.get(name)) != below.get(name):
             raise ConfigError(f"{name} was used up by that job, and cannot change without mining again")

@@ -41,7 +41,7 @@ def export(
         from miner.run import export as export_it
 
         source = Run(run)
-        below = {**source.manifest["config"], **(o.read_config(config) if config else {})}
+        below = {**source.config.model_dump(mode="json"), **(o.read_config(config) if config else {})}
         settings = MiningConfig.of(**o.merged(flags, below, FIRST_PASS))
         place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
         made = export_it(source, settings, verdicts=verdicts or (), on_progress=shown, **place)

@@ -258,9 +258,10 @@ def read_config(path: Path) -> dict[str, Any]:
         names = {str(key).replace("-", "_"): value for key, value in loaded.items()}
         return {ALIASES.get(name, name): value for name, value in names.items()}
     from miner import manifest
+    from miner.config import in_todays_words
 
     read = manifest.inputs(path.parent, loaded) if loaded.get("inputs") else {}
-    return {**{name: value for name, value in read.items() if value}, **manifest.config(path.parent, loaded)}
+    return {**{name: value for name, value in read.items() if value}, **in_todays_words(manifest.config(path.parent, loaded))}
 
 
 def _parse(path: Path, text: str) -> Any:

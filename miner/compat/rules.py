@@ -26,6 +26,7 @@ class AbsoluteMargin:
     margin: float
     needs: ClassVar[tuple[str, ...]] = ()
     guesses: ClassVar[bool] = True
+    relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -41,6 +42,7 @@ class RelativeMargin:
     number: Any = None
     needs: ClassVar[tuple[str, ...]] = ()
     guesses: ClassVar[bool] = True
+    relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from miner.config.checked import Checked
-from miner.config.merging import merged
+from miner.config.merging import merged, stored
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
 from miner.filters import FILTERS
@@ -20,6 +20,12 @@ from miner.registry import Spec, build, resolved
 from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, Part
 from miner.types import Filter, Sampler
+
+
+def in_todays_words(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored config, every knob of its filters written out, as today's version would have stored it."""
+    return {**values, "filters": stored(values["filters"])} if "filters" in values else dict(values)
+
 
 ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "sources", "extra"]
 
@@ -148,6 +154,11 @@ class MiningConfig(Checked):
         if self.fill != "none" and "tiers" not in room:
             raise ConfigError(f"output format '{self.output_format}' cannot say which negatives were filled in: leave --fill out")
         return self
+
+    @classmethod
+    def of_stored(cls, values: Mapping[str, Any]) -> Self:
+        """The config of a manifest, whatever version wrote it: a run made before rules could be firm means what it meant then."""
+        return cls.of(**in_todays_words(values))
 
     @property
     def deepest(self) -> int:

@@ -31,10 +31,11 @@ FILTERS: dict[str, type[Filter]] = {
 }
 
 DEFAULTS = (
-    *("known_positive", "self_match", "same_text", "group"),
-    *("near_positive:cosine=0.8,most=0.5", "nearest:share=0.05", "margin:relative=0.05,background=0.3,below=10"),
+    *("known_positive", "self_match", "same_text", "group:relax=true"),
+    *("near_positive:cosine=0.8,most=0.5,relax=true", "nearest:share=0.05,relax=true"),
+    "margin:relative=0.05,background=0.3,below=10,relax=true",
 )
-"""Why these: docs/decisions/0021-a-ceiling-for-weak-positives.md."""
+"""Why these: docs/decisions/0021-a-ceiling-for-weak-positives.md. Why only these may be relaxed: 0022-a-rule-that-is-given-holds.md."""
 
 CEILINGS = (Margin, Percentile, Consensus)
-"""What the third rung of the ladder does without."""
+"""What the third fallback level does without, where it may be relaxed."""

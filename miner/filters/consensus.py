@@ -28,6 +28,7 @@ class Consensus:
 
     margin: float = 0.05
     sources: int | None = None
+    relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("gap",)
     guesses: ClassVar[bool] = True
 

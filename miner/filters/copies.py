@@ -23,6 +23,7 @@ class PartlyRelevant:
 
     needs: ClassVar[tuple[str, ...]] = ("judged",)
     guesses: ClassVar[bool] = False
+    relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -34,6 +35,7 @@ class PartlyRelevant:
 class Group:
     """Drop passages of the same group (document, thread, product) as a known positive; without groups nothing is dropped."""
 
+    relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("group",)
     guesses: ClassVar[bool] = True
 
@@ -47,6 +49,7 @@ class Containment:
     """Drop passages that share `overlap` of the word 5-grams of the shorter text with a known positive: excerpts and truncated copies."""
 
     overlap: float = 0.8
+    relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("containment",)
     guesses: ClassVar[bool] = True
 
@@ -64,6 +67,7 @@ class Containment:
 class NearText:
     """Drop passages whose text is nearly (Jaccard 0.8 of word 5-grams) a known positive's, or that of a better-ranked candidate."""
 
+    relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("near_text",)
     guesses: ClassVar[bool] = True
 
@@ -78,6 +82,7 @@ class DuplicateQuestion:
     """Drop positives of another query that asks the same: its cosine to this query is `cosine` or more, or its text is the same."""
 
     cosine: float = 0.9
+    relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("duplicate_question",)
     guesses: ClassVar[bool] = True
 

@@ -25,6 +25,7 @@ class KnownPositive:
 
     needs: ClassVar[tuple[str, ...]] = ("known_positive",)
     guesses: ClassVar[bool] = False
+    relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -41,6 +42,7 @@ class SelfMatch:
     ids: bool = False
     needs: ClassVar[tuple[str, ...]] = ("same_text", "same_id")
     guesses: ClassVar[bool] = False
+    relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -54,6 +56,7 @@ class SameText:
 
     needs: ClassVar[tuple[str, ...]] = ("same_text",)
     guesses: ClassVar[bool] = False
+    relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -71,6 +74,7 @@ class NearPositive:
 
     cosine: float = 0.9
     most: float = 1.0
+    relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("near_positive", "known_positive")
     guesses: ClassVar[bool] = True
 

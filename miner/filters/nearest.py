@@ -25,6 +25,7 @@ class Nearest:
 
     share: float = 0.5
     first: int = 200
+    relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("near_positive", "known_positive")
     guesses: ClassVar[bool] = True
 

@@ -24,6 +24,7 @@ class Percentile:
 
     beta: float = 0.7
     floor: float = 0.005
+    relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("population",)
     guesses: ClassVar[bool] = True
 

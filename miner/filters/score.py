@@ -35,6 +35,7 @@ class Margin:
     relative: float = 0.0
     background: float = 0.0
     below: int = 0
+    relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("known_positive",)
     guesses: ClassVar[bool] = True
 
@@ -70,6 +71,7 @@ class MaxScore:
     score: float = math.nan
     needs: ClassVar[tuple[str, ...]] = ()
     guesses: ClassVar[bool] = False
+    relax: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _require(self, self.score)
@@ -86,6 +88,7 @@ class MinScore:
     score: float = math.nan
     needs: ClassVar[tuple[str, ...]] = ()
     guesses: ClassVar[bool] = False
+    relax: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _require(self, self.score)

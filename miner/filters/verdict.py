@@ -16,6 +16,7 @@ class Verdict:
 
     needs: ClassVar[tuple[str, ...]] = ("verdict",)
     guesses: ClassVar[bool] = False
+    relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""

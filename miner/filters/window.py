@@ -25,6 +25,7 @@ class Ranks:
     skip: int = 0
     last: int | None = None
     of: Literal["survivors", "raw"] = "survivors"
+    relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ()
     guesses: ClassVar[bool] = False
 

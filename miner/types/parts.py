@@ -70,11 +70,22 @@ class Source(Protocol):
 class Filter(Protocol):
     """Which candidates may be negatives. `needs` names evidence, or something shared.
 
-    `guesses`: it infers relevance, and so has nothing to say of a passage that was judged non-relevant.
+    guesses: it infers relevance, so a verdict on the very pair outweighs it.
+    relax: it may be relaxed: fallback levels raise or drop it where it is a ceiling or a window of ranks, and passages judged
+    non-relevant are exempt from it where it guesses. Otherwise every negative that is written satisfies it.
     """
 
     needs: ClassVar[tuple[str, ...]]
-    guesses: ClassVar[bool]
+
+    @property
+    def guesses(self) -> bool:
+        """Whether the rule infers relevance."""
+        ...
+
+    @property
+    def relax(self) -> bool:
+        """Whether the rule may be relaxed."""
+        ...
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
