@@ -163,7 +163,7 @@ def _mined(dataset: Dataset, source: Dense, config: MiningConfig) -> Mined:
         tally.add(anchors, dropped, negatives)
         rows += map(orjson.dumps, FORMATS[config.output_format].write(dataset, negatives, columns))
     counts = tally.counts(dataset)
-    report = {name: counts[name] for name in ("queries", "anchors", "judged", "kept", "dropped", "tiers", "ran_short")}
+    report = {name: counts[name] for name in ("queries", "anchors", "judged", "kept", "dropped", "tiers", "relaxed", "ran_short")}
     return Mined(rows, {"rows": len(rows), "passages": len(dataset.corpus), **report}, config)
 
 

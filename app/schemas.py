@@ -69,7 +69,8 @@ class Report(BaseModel):
     judged: int = Field(description="candidates that were judged")
     kept: int = Field(description="candidates that no filter dropped")
     dropped: dict[str, int] = Field(description="candidates dropped, by the first filter that did")
-    tiers: dict[str, int] = Field(description="negatives by tier: 0 strict, above: after climbing the ladder")
+    tiers: dict[str, int] = Field(description="negatives by fallback level: 0 strict, above: after climbing the ladder")
+    relaxed: dict[str, int] = Field(description="negatives that break a filter which may be relaxed, by filter")
     ran_short: dict[str, Any] = Field(description="queries with fewer negatives than asked for: how many, and the first ids")
 
 

@@ -27,7 +27,7 @@ from miner.indexes import limit_threads
 from miner.opening import open_source
 from miner.page import page
 from miner.pipeline import BLOCK, Retrieval
-from miner.report import Tally, notes
+from miner.report import LEFT_OUT, LeftOut, Tally, notes
 from miner.target import Target
 from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
 from miner.verdicts import FILE as VERDICTS
@@ -128,11 +128,13 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
             return [chooser.choose(part) for part in read_block(file, told["depth"])]
 
         not_deepened = set[int]()
-        with open_training(target.file, shape, dataset) as sink:
+        left_out = LeftOut(target.folder / LEFT_OUT, dataset, [*config.active_filters], config.negatives, shape.least(config.negatives))
+        with open_training(target.file, shape, dataset) as sink, left_out:
             for done, parts in enumerate(in_order(chosen, blocks(candidates), min(MOST_BLOCKS, work.runtime.threads or processors())), 1):
                 for part in parts:
                     tally.add(*part)
                     not_deepened |= _not_deepened(part[0], part[1], config)
+                left_out.add(parts)
                 sink.write(shape.write(dataset, _in_order([negatives for *_, negatives in parts], dataset), columns))
                 work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
     work.hashes[Path(target.file)] = sink.sha256
@@ -141,7 +143,8 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
         report["hubs"] |= chooser.hubs
         report["rows_written"] = sink.rows
         report["reading"] = dict(dataset.reading)
-        report["setup"]["output_format"] = config.output_format
+        report["left_out"] = {"pairs": left_out.pairs}
+        report["setup"] |= {"output_format": config.output_format, "max_depth": config.deepest, **config.relaxation}
         if chooser.verdicts:
             report["verdicts"] = chooser.verdicts
         report["retrieval"] = known.setdefault("retrieval", work.retrieval)
@@ -179,7 +182,7 @@ def _finish(work: Work, target: Target, known: dict[str, Any], report: dict[str,
     write_json(folder / "report.json", report)
     write_bytes(folder / "report.html", page(report, made).encode())
     names = [
-        *(name for name in (*PASSED_ON, VERDICTS) if (folder / name).exists()),
+        *(name for name in (*PASSED_ON, VERDICTS, LEFT_OUT) if (folder / name).exists()),
         "report.json",
         "report.html",
         *(f"dataset/{f}" for f in DATASET_FILES if (folder / "dataset" / f).exists()),

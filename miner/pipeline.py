@@ -238,6 +238,7 @@ class Chooser:
         self._shared: dict[str, Any] = {"population": known, **(tables or {})}
         self._evidence: dict[str, Evidence] = {}
         self._filters = list(config.active_filters.values())
+        self._firm = np.isin(np.arange(256), [place for place, rule in enumerate(self._filters, 1) if not rule.relax])
         self._keys = (id_keys(dataset.queries), id_keys(dataset.corpus))
         self._crowd = Crowd(dataset, config) if config.hub_cap is not None else None
 
@@ -276,7 +277,7 @@ class Chooser:
         return anchors, dropped, replace(negatives, sources=negatives.sources or alone)
 
     def _climb(self, anchors: Candidates, dropped: Codes, width: int) -> Picked:
-        """The `width` candidates each anchor prefers, rung by rung. A shorter list is the beginning of a longer one."""
+        """The `width` candidates each anchor prefers, level by level. A shorter list is the beginning of a longer one."""
         picked = Picked(anchors, width)
         within = np.arange(anchors.rows.shape[1]) < self._config.depth
         self._pick(picked, np.arange(len(anchors)), anchors, (dropped == 0) & within, tier=0)
@@ -284,7 +285,8 @@ class Chooser:
             short = picked.short()
             if len(short):
                 seen, rules = rung(anchors.take(short), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1]))
-                self._pick(picked, short, seen, self._judge(seen, rules) == 0, tier)
+                # What a firm rule drops stays dropped: `ranks` counts what other filters leave, which a relaxed one changes.
+                self._pick(picked, short, seen, (self._judge(seen, rules) == 0) & ~self._firm[dropped[short]], tier)
         return picked
 
     def _anchors(self, candidates: Candidates) -> Candidates:

@@ -298,14 +298,17 @@ GUESSES = {"group", "containment", "near_text", "near_positive", "nearest", "dup
 """Rules that infer relevance: what was judged non-relevant is exempt from them."""
 
 
-def judge(candidates: list[Candidate], rules: dict, bar: float, config: MiningConfig, known: list[float]) -> list[str | None]:
-    """The name of the first rule that drops each candidate, None where all keep it."""
+def judge(
+    candidates: list[Candidate], rules: dict, bar: float, config: MiningConfig, known: list[float], raised: float | None = None
+) -> list[str | None]:
+    """The name of the first rule that drops each candidate, None where all keep it. raised: the bar of rules that may be relaxed."""
     counted = dict.fromkeys(rules, 0)
     reasons = []
+    bars = {name: bar if raised is None or not rule.relax else raised for name, rule in rules.items()}
     ceilings = {
-        "bar": bar,
-        "margin": ceiling_of(rules["margin"], candidates, bar, config.depth) if "margin" in rules and candidates else math.inf,
-        "percentile": among_positives(rules["percentile"], bar, known) if "percentile" in rules else math.inf,
+        "bar": bars.get("consensus", bar),
+        "margin": ceiling_of(rules["margin"], candidates, bars["margin"], config.depth) if "margin" in rules and candidates else math.inf,
+        "percentile": among_positives(rules["percentile"], bars["percentile"], known) if "percentile" in rules else math.inf,
         "nearest": nearest_of(rules["nearest"].share, rules["nearest"].first, candidates) if "nearest" in rules else math.inf,
         "near_positive": likeness_of(rules["near_positive"], candidates) if "near_positive" in rules else math.inf,
     }
@@ -313,8 +316,8 @@ def judge(candidates: list[Candidate], rules: dict, bar: float, config: MiningCo
         reason = None
         for name, rule in rules.items():
             counted[name] += reason is None or getattr(rule, "of", None) == "raw"
-            trusted = candidate.verdict == "true_negative" or (config.judged != "ignore" and candidate.judged == 1)
-            exempt = trusted and name in GUESSES
+            trusted = rule.relax and config.judged != "ignore" and candidate.judged == 1
+            exempt = (trusted or candidate.verdict == "true_negative") and name in GUESSES
             if reason is None and not exempt and drops(name.removesuffix("*"), rule, candidate, ceilings, counted[name]):
                 reason = name
         reasons.append(reason)
@@ -391,16 +394,24 @@ class Window:
     skip: int
     last: int
     of: str = "raw"
+    relax: bool = False
 
 
 def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate], bar: float, known: list[float], wanted: int) -> list:
     """(candidate, tier) for the first `wanted` preferences of one row, rung by rung."""
     quartile = float(np.float32(lower_quartile(known)))
     taken: list[tuple[Candidate, int]] = []
+    strict = judge(seen, config.active_filters, bar, config, known)
+    firm = {c.id for c, why in zip(seen, strict, strict=True) if why is not None and not config.active_filters[why].relax}
     for tier in [*range(config.ladder + 1), *([RANDOM] if config.fill == "random" else [])]:
-        reasons = judge(seen, rules_of(tier, config, len(world.passages)), max(bar, quartile) if tier == 2 else bar, config, known)
+        rules = rules_of(tier, config, len(world.passages))
+        reasons = judge(seen, rules, bar, config, known, max(bar, quartile) if tier == 2 else None)
         chosen = [candidate for candidate, _ in taken]
-        kept = [candidate for candidate, reason in zip(seen, reasons, strict=True) if reason is None and candidate not in chosen]
+        kept = [
+            candidate
+            for candidate, reason in zip(seen, reasons, strict=True)
+            if reason is None and candidate not in chosen and candidate.id not in firm
+        ]
         if tier == 0:
             kept = [candidate for candidate in kept if candidate.rank <= config.depth]
         value = priorities(world, config, query, kept, max(bar, quartile) if tier == 2 else bar, tier)
@@ -414,19 +425,20 @@ def climb(world: World, config: MiningConfig, query: str, seen: list[Candidate],
 
 
 def rules_of(tier: int, config: MiningConfig, corpus: int) -> dict:
-    """The rules of a rung: the third drops the ceilings and looks at ranks 31 to 210, the random one drops the window too."""
+    """The rules of a level: the third drops the ceilings and looks at ranks 31 to 210, the random one drops the window too.
+
+    Only of those that may be relaxed.
+    """
     rules = dict(config.active_filters)
-    if tier == 2 and "margin" in rules:
+    if tier == 2 and "margin" in rules and rules["margin"].relax:
         rules["margin"] = replace(rules["margin"], below=0)
-    if tier >= 3:
-        rules.pop("margin", None)
-        rules.pop("percentile", None)
-        rules.pop("consensus", None)
+    dropped = ["margin", "percentile", "consensus"] if tier >= 3 else []
+    rules = {name: rule for name, rule in rules.items() if not (name in dropped and rule.relax)}
     if tier == 3:
         skip = min(30, corpus // 10)
         rules = {"ranks*": Window(skip, skip + 180), **rules}
-    if tier == RANDOM:
-        rules.pop("ranks", None)
+    if tier == RANDOM and "ranks" in rules and rules["ranks"].relax:
+        rules.pop("ranks")
     return rules
 
 

@@ -7,6 +7,8 @@ from miner.config import Inputs, MiningConfig, Runtime, default_cache
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS
 from miner.filters import DEFAULTS
+from miner.filters.score import Margin
+from miner.presets import PRESETS
 from miner.registry import Spec
 
 
@@ -54,10 +56,10 @@ def test_the_default_is_valid_and_written_out():
         "known_positive",
         "self_match:ids=false",
         "same_text",
-        "group",
-        "near_positive:cosine=0.8,most=0.5",
-        "nearest:share=0.05,first=200",
-        "margin:absolute=0.0,relative=0.05,background=0.3,below=10",
+        "group:relax=true",
+        "near_positive:cosine=0.8,most=0.5,relax=true",
+        "nearest:share=0.05,first=200,relax=true",
+        "margin:absolute=0.0,relative=0.05,background=0.3,below=10,relax=true",
     )
     assert config.sampler == "top"
     assert list(config.active_filters) == [Spec.parse(text).name for text in DEFAULTS]
@@ -87,17 +89,44 @@ def test_filters_run_in_the_order_of_the_table():
 @pytest.mark.parametrize(
     ("given", "knobs"),
     [
-        (("margin:relative=0.1",), (0.0, 0.1, 0.3, 10)),
-        (("margin:background=0",), (0.0, 0.05, 0.0, 10)),
-        (("margin:relative=0.1", "margin:absolute=0.2"), (0.2, 0.1, 0.3, 10)),
-        (("margin:absolute=0,relative=0,background=0,below=0", "margin:relative=0.1"), (0.0, 0.1, 0.0, 0)),
-        (("margin:relative=0.2", "margin:off", "margin"), (0.0, 0.05, 0.3, 10)),
+        ((), (0.0, 0.05, 0.3, 10, True)),
+        (("margin:relative=0.1",), (0.0, 0.1, 0.0, 0, False)),
+        (("margin",), (0.0, 0.0, 0.0, 0, False)),
+        (("margin:relax=false",), (0.0, 0.05, 0.3, 10, False)),
+        (("margin:relative=0.1,relax=true",), (0.0, 0.1, 0.0, 0, True)),
+        (("margin:relative=0.1", "margin:absolute=0.2"), (0.2, 0.1, 0.0, 0, False)),
+        (("margin:relative=0.1,relax=true", "margin:absolute=0.2"), (0.2, 0.0, 0.0, 0, False)),
+        (("margin:relative=0.1", "margin:relax=true"), (0.0, 0.1, 0.0, 0, True)),
+        (("margin:relative=0.2", "margin:off", "margin"), (0.0, 0.0, 0.0, 0, False)),
+        (("margin:relative=0.05,background=0.3,below=10,relax=true", "margin:relative=0.1"), (0.0, 0.1, 0.0, 0, False)),
     ],
 )
-def test_a_knob_that_is_not_named_stays_as_it_is(given, knobs):
-    """A wider margin keeps the background; what is switched off and on again is the default."""
+def test_a_rule_that_is_given_takes_the_place_of_one_that_may_be_relaxed(given, knobs):
+    """None of the default's knobs weakens it; knobs of an earlier rule of the user's stay; `relax` alone changes nothing else."""
     margin = MiningConfig.of(filters=given).active_filters["margin"]
-    assert (margin.absolute, margin.relative, margin.background, margin.below) == knobs
+    assert (margin.absolute, margin.relative, margin.background, margin.below, margin.relax) == knobs
+
+
+def test_only_rules_of_the_default_may_be_relaxed():
+    """A preset that is named is a promise as well, and what cannot be relaxed has no such knob."""
+    for preset, settings in PRESETS.items():
+        named = {spec.partition(":")[0] for spec in settings.get("filters", ())}
+        rules = MiningConfig.of(preset=preset).active_filters
+        assert not any(rules[name].relax for name in named & {*rules})
+    with pytest.raises(ConfigError, match="filter 'max_score' has no knob 'relax'"):
+        MiningConfig.of(filters=("max_score:score=1,relax=true",))
+
+
+def test_a_stored_config_without_relax_means_what_it_meant():
+    """Before there was `relax` every rule could be relaxed; what says so already, and what is off, stays."""
+    before = ("known_positive", "group", "margin:absolute=0.0,relative=0.1,background=0.3,below=10", "ranks:skip=1,of=raw", "nearest:off")
+    config = MiningConfig.of_stored({"filters": before})
+    assert config.active_filters["margin"] == Margin(relative=0.1, background=0.3, below=10, relax=True)
+    assert config.active_filters["ranks"].relax
+    assert config.active_filters["group"].relax
+    assert "nearest" not in config.active_filters
+    assert MiningConfig.of_stored(config.model_dump(mode="json")) == config
+    assert MiningConfig.of_stored({"filters": ("margin:relative=0.1,relax=false",)}).active_filters["margin"].relax is False
 
 
 @pytest.mark.parametrize(

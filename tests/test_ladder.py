@@ -9,14 +9,25 @@ from worlds import anchors_of, make, mined
 from miner.config import MiningConfig
 from miner.filters.score import Margin, MaxScore
 from miner.filters.window import Ranks
-from miner.ladder import RANDOM, REPEATED, Picked, rung
+from miner.ladder import RANDOM, REPEATED, AtBar, Picked, rung
 
-RULES = [Margin(relative=0.05), MaxScore(0.9), Ranks(skip=1)]
+RULES = [Margin(relative=0.05, relax=True), MaxScore(0.9), Ranks(skip=1, relax=True)]
+FIRM = [Margin(relative=0.05, below=3), MaxScore(0.9), Ranks(skip=1)]
 
 
-def climbed(tier, corpus=1000, quartile=0.5):
+def climbed(tier, corpus=1000, quartile=0.5, rules=RULES):
     anchors = anchors_of([[1, 2], [3, 4], [5, 6]], bar=[0.2, 0.8, math.nan])
-    return rung(anchors, RULES, tier, lower_quartile=quartile, corpus=corpus)
+    return rung(anchors, rules, tier, lower_quartile=quartile, corpus=corpus)
+
+
+def test_a_rule_that_must_hold_holds_on_every_level():
+    """At its own bar where the bar is raised, and neither dropped nor replaced anywhere."""
+    anchors, rules = climbed(2, rules=FIRM)
+    assert anchors.bar.tolist() == pytest.approx([0.5, 0.8, 0.5])
+    assert rules == [AtBar(FIRM[0], rules[0].bar), *FIRM[1:]]
+    assert rules[0].bar.tolist() == pytest.approx([0.2, 0.8, math.nan], nan_ok=True)
+    assert climbed(3, rules=FIRM)[1] == [Ranks(30, 210, of="raw"), *FIRM]
+    assert climbed(RANDOM, rules=FIRM)[1] == FIRM
 
 
 @pytest.mark.parametrize("tier", [0, 1])
@@ -83,7 +94,7 @@ def test_a_higher_rung_only_adds(fill):
         "max_depth": 60,
         "negatives": 14,
         "fill": fill,
-        "filters": ("near_positive:cosine=0.95", "nearest:off", "margin:below=0"),
+        "filters": ("near_positive:cosine=0.95", "nearest:off", "margin:relative=0.05,background=0.3,relax=true"),
     }
     rows = [mined(world, MiningConfig.of(ladder=ladder, **given)) for ladder in range(4)]
     for ladder in range(3):

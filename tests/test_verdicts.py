@@ -17,7 +17,7 @@ from miner.run import export, mine
 from miner.verdicts import FILE, Verdict, last_words, read_verdicts
 
 IDS = ("ids",)
-FILTERS = ("near_positive:off", "margin:below=0")
+FILTERS = ("near_positive:off", "margin:relative=0.05,background=0.3,relax=true")
 
 
 def lines(path, *rows):

@@ -167,6 +167,9 @@ KNOBS = {
 }
 SEVERAL = {"consensus": [".", "margin=0", "margin=-0.5", "margin=0.5,sources=1", "sources=2", "margin=0.2,sources=2"]}
 """Filters that want several sources."""
+RELAXABLE = {
+    *("group", "containment", "near_text", "duplicate_question", "near_positive", "nearest", "margin", "percentile", "consensus", "ranks"),
+}
 CHANCE = {
     "self_match": 0.3,
     "same_text": 0.2,
@@ -201,9 +204,7 @@ def config_of(seed: int, *, verdicts: bool = False, **fixed) -> MiningConfig:
         "depth": depth,
         "max_depth": max_depth,
         "negatives": int(rng.integers(1, min(7, max(depth, max_depth)) + 1)),
-        "filters": tuple(
-            f"{name}:{rng.choice(knobs[name])}".removesuffix(":.") for name, chance in chances.items() if rng.random() < chance
-        ),
+        "filters": tuple(_filter(rng, name, knobs[name]) for name, chance in chances.items() if rng.random() < chance),
         "anchor": str(rng.choice(["weakest", "own"])),
         "sampler": str(rng.choice([*SAMPLED, *(["disagreement", "disagreement:first=4"] * 4 if several else [])])),
         "ladder": int(rng.integers(0, 4)),
@@ -219,6 +220,13 @@ def config_of(seed: int, *, verdicts: bool = False, **fixed) -> MiningConfig:
         values["filters"] = (*values["filters"], "verdict")
         values["false_negatives"] = "adopt" if seed % 2 and not (values["anchor"] == "own" and values["hub_cap"]) else "drop"
     return MiningConfig.of(**values)
+
+
+def _filter(rng, name: str, knobs: list[str]) -> str:
+    """One of a filter's settings; half of those that may be relaxed say so."""
+    told = str(rng.choice(knobs))
+    parts = [*([] if told == "." else [told]), *(["relax=true"] if name in RELAXABLE and told != "off" and rng.random() < 0.5 else [])]
+    return f"{name}:{','.join(parts)}".removesuffix(":")
 
 
 def configs(**fixed) -> st.SearchStrategy[MiningConfig]:

@@ -12,8 +12,9 @@ from miner.config.checked import Checked
 from miner.config.merging import merged, stored
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
-from miner.filters import FILTERS
+from miner.filters import CEILINGS, FILTERS
 from miner.filters.consensus import Consensus
+from miner.filters.window import Ranks
 from miner.formats import FORMATS
 from miner.presets import expanded
 from miner.registry import Spec, build, resolved
@@ -214,6 +215,13 @@ class MiningConfig(Checked):
         """The filters that run, by name, in the order they run."""
         specs = (Spec.parse(text) for text in self.filters)
         return {spec.name: build("filter", FILTERS, spec) for spec in specs if not spec.off}
+
+    @property
+    def relaxation(self) -> dict[str, Any]:
+        """Which ceilings and windows hold on every fallback level, which may be relaxed, and up to which level rows are filled."""
+        rules = {name: rule for name, rule in self.active_filters.items() if isinstance(rule, (*CEILINGS, Ranks))}
+        firm, loose = ([name for name, rule in rules.items() if rule.relax is relax] for relax in (False, True))
+        return {"firm": firm, "relaxable": loose, "ladder": self.ladder, "fill": self.fill}
 
     @cached_property
     def active_sampler(self) -> Sampler:

@@ -56,4 +56,5 @@ PYLATE = Format(
         beside,
         {"queries": Table(QUERIES, ("query_id",), ("text",)), "passages": Table(DOCUMENTS, ("document_id",), ("text",))},
     ),
+    whole_rows=True,
 )

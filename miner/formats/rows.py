@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,6 +91,7 @@ class Format:
     read: one row of the (main) file as a TrainingRow; InputError says what is wrong with it. Of a folder: with the texts beside it.
     knows: whether a row, by its columns, is of this shape. runs: rows of one query that follow each other are one TrainingRow.
     kind: the suffix of a file nobody named. room: which COLUMNS it can carry. layout: the files of a folder, where it takes several.
+    whole_rows: it has no place for a row with fewer negatives than asked for, which is then left out.
     """
 
     write: Callable[[Dataset, Negatives, Collection[str]], Iterator[Any]]
@@ -100,6 +101,11 @@ class Format:
     kind: str = ".jsonl"
     room: frozenset[str] = COLUMNS
     layout: Layout | None = None
+    whole_rows: bool = False
+
+    def least(self, negatives: int) -> int:
+        """How many negatives a row needs to be written, where `negatives` are asked for."""
+        return negatives if self.whole_rows else 1
 
 
 class Query(NamedTuple):
@@ -141,8 +147,9 @@ class Anchor(NamedTuple):
 
 
 def anchors(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[Anchor]:
-    """The block's anchors in their order, padding left out. Ids and extras are fetched only if `columns` asks for them."""
+    """The block's anchors that have a negative, in their order, padding left out. Ids and extras are fetched only if `columns` asks."""
     with_ids = "ids" in columns
+    negatives = _with_some(negatives)
     queries = _fetch(dataset.queries, negatives.queries, with_ids)
     passages = _fetch(dataset.corpus, np.concatenate([negatives.positives.ravel(), negatives.rows.ravel()]), with_ids)
     extras = _extras(dataset, negatives.queries) if "extra" in columns else {}
@@ -167,6 +174,15 @@ def anchors(dataset: Dataset, negatives: Negatives, columns: Collection[str]) ->
             ],
             [Passage(row, *passages[row], *rest) for row, *rest in zip(rows, scores, *more, strict=True) if row >= 0],
         )
+
+
+def _with_some(negatives: Negatives) -> Negatives:
+    """Without the anchors that have no negative: they are no training rows."""
+    some = negatives.found > 0
+    if some.all():
+        return negatives
+    arrays = {each.name: getattr(negatives, each.name)[some] for each in fields(negatives) if each.name != "sources"}
+    return Negatives(**arrays, sources={name: ranks[some] for name, ranks in negatives.sources.items()})
 
 
 def _sources(negatives: Negatives) -> list[list[tuple[str, ...]]]:

@@ -1,7 +1,9 @@
 """The numbers beside every export: counted while mining, measured at the end, shown in a terminal. The page is in `page`."""
 
+from miner.report.left_out import FILE as LEFT_OUT
+from miner.report.left_out import LeftOut
 from miner.report.notes import notes, of_reading
 from miner.report.tally import Tally
 from miner.report.terminal import summary_lines, table
 
-__all__ = ["Tally", "notes", "of_reading", "summary_lines", "table"]
+__all__ = ["LEFT_OUT", "LeftOut", "Tally", "notes", "of_reading", "summary_lines", "table"]

@@ -33,6 +33,7 @@ def counts_of(chosen: Chosen, setup: Mapping[str, Any], codes: Ints) -> dict[str
         "dropped": dropped,
         "kept": int(codes[0]),
         "chosen": int(chosen.counts.sum()),
+        "above_positive": int((chosen.margins < 0).sum()),
         "tiers": {str(tier): int(count) for tier, count in enumerate(tiers)},
         "rows": {name: int(where.sum()) for name, where in rows.items()},
     }

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from miner.report.left_out import FILE
 from miner.types import KNOWN_FROM
 
 ENOUGH_RECALL = 0.97
 """Below this an approximate index hides so many hard candidates that the choice changes."""
-
-WHOLE_ROWS = ("n-tuple", "pylate")
-"""Formats that have no place for a row that ran short."""
 
 READING = {
     "rejected": "wrong rows, left out (see dataset/errors.jsonl in the run folder)",
@@ -27,6 +25,8 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
     """Sentences about report["reading"] and report["retrieval"]; none where there is nothing to say."""
     yield from of_reading(report["reading"])
     yield from _missing(report)
+    yield from _short(report)
+    yield from _relaxed(report)
     found = report["retrieval"]
     if (recall := found.get("recall")) is not None:
         nearest = min(found["depth"], found["distinct_passages"])
@@ -51,9 +51,38 @@ def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
 
 def _missing(report: Mapping[str, Any]) -> Iterator[str]:
     pairs, written, format_ = report["counts"]["pairs"], report["rows_written"], report["setup"]["output_format"]
-    if format_ in WHOLE_ROWS and written < pairs:
-        yield f"rows that ran short, which output format '{format_}' leaves out: {pairs - written:,} of {pairs:,}"
-    elif alone := round((report["coverage"]["none"] or 0) * pairs):
-        yield f"rows that found no negative: {alone:,} of {pairs:,}"
+    alone, left_out = report["counts"]["rows"]["none"], report.get("left_out", {}).get("pairs", 0)
+    if left_out > alone:
+        yield f"rows that ran short, which output format '{format_}' leaves out (see {FILE} in the run folder): {left_out:,} of {pairs:,}"
+    elif alone:
+        yield f"rows that found no negative and are left out (see {FILE} in the run folder): {alone:,} of {pairs:,}"
     if not written:
         yield "the training file is empty"
+
+
+def _short(report: Mapping[str, Any]) -> Iterator[str]:
+    """Rows that stay short because the rules hold, and the flags that would fill them."""
+    setup, short = report["setup"], report["counts"]["ran_short"]["total"]
+    if not short or not setup.get("firm"):
+        return
+    flags = " ".join(f"--filter {name}:relax=true" for name in setup["firm"])
+    yield (
+        f"queries with fewer than {setup['negatives']} negatives, since {' and '.join(setup['firm'])} must hold in every row: {short:,}; "
+        f"a --max-depth over {setup['max_depth']:,} searches them deeper, {flags} fills them with passages that break the rule"
+    )
+
+
+def _relaxed(report: Mapping[str, Any]) -> Iterator[str]:
+    """Which rules the negatives break, how many do, and why that is allowed."""
+    counts, setup = report["counts"], report["setup"]
+    for name, count in counts.get("relaxed", {}).items():
+        yield (
+            f"negatives that break filter '{name}', which may be relaxed so that rows are full: {count:,} of {counts['chosen']:,}; "
+            f"--filter {name}:relax=false leaves them out"
+        )
+    if "margin" in setup.get("relaxable", ()) and (above := counts.get("above_positive", 0)):
+        yield (
+            f"negatives that score above their positive: {above:,} of {counts['chosen']:,}; the default margin lets them in where few "
+            "candidates outscore the positive or a row would be short: models trained better so (docs/decisions/0021); "
+            "--filter margin:relative=0.05 lets none in"
+        )

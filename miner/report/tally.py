@@ -29,12 +29,14 @@ class Tally:
     def __init__(self, filters: Sequence[str], negatives: int, depth: int, similarity: str) -> None:
         self.setup: dict[str, Any] = {"filters": list(filters), "negatives": negatives, "depth": depth, "similarity": similarity}
         self.codes = np.zeros(256, np.int64)
+        self.relaxed = np.zeros(256, np.int64)
         self._parts: dict[str, list[NDArray[Any]]] = {}
         self._anchors = 0
 
     def add(self, candidates: Candidates, dropped_by: Codes, negatives: Negatives) -> None:
         """Count one block: the candidates (B, K), why each was dropped (B, K; 0 kept, 255 padding) and what was chosen (B, M)."""
         self.codes += np.bincount(dropped_by.ravel(), minlength=256)
+        self.relaxed += _codes_of(negatives, dropped_by)
         anchors, places = np.nonzero(negatives.positives >= 0)
         self._keep(
             queries=negatives.queries.astype(np.int32),
@@ -81,7 +83,8 @@ class Tally:
     def counts(self, dataset: Dataset) -> dict[str, Any]:
         """How much of everything there was: the part of `result` that takes no time."""
         chosen = self.chosen()
-        return counts_of(chosen, self.setup, self.codes) | {"ran_short": chosen.ran_short(dataset)}
+        relaxed = {name: int(self.relaxed[code]) for code, name in enumerate(self.setup["filters"], start=1) if self.relaxed[code]}
+        return counts_of(chosen, self.setup, self.codes) | {"relaxed": relaxed, "ran_short": chosen.ran_short(dataset)}
 
     def _beyond(self, candidates: Candidates, negatives: Negatives) -> NDArray[np.bool_]:
         """Shape (B, P): True for a positive that scores below the candidate at rank `depth`."""
@@ -100,3 +103,10 @@ class Tally:
         """Everything that was added so far."""
         parts = {name: np.concatenate(arrays) for name, arrays in self._parts.items()}
         return Chosen(self.setup["negatives"], **parts) if parts else Chosen.nothing(self.setup["negatives"], len(self.setup["filters"]))
+
+
+def _codes_of(negatives: Negatives, dropped_by: Codes) -> NDArray[np.int64]:
+    """Shape (256,): how many of the negatives each filter drops where no rule is relaxed; 0: those that satisfy all."""
+    found = negatives.ranks > 0
+    codes = np.take_along_axis(dropped_by, np.maximum(negatives.ranks.astype(np.int64) - 1, 0), axis=1)
+    return np.bincount(codes[found], minlength=256)

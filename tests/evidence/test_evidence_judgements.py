@@ -60,7 +60,7 @@ def test_duplicate_question_is_the_nearest_other_question_with_that_positive(tmp
 
 
 def test_judged_non_relevant_is_preferred_and_exempt_from_guesses():
-    """prefer: first and exempt from the margin; trust: exempt only; ignore: like any other."""
+    """prefer: first and exempt from a margin that may be relaxed; trust: exempt only; ignore: like any other."""
     world = replace(WORLD, queries={**WORLD.queries, "q3": "the weather"})  # or c were known to be an answer to q1, too
     given = {
         "depth": 5,
@@ -68,11 +68,13 @@ def test_judged_non_relevant_is_preferred_and_exempt_from_guesses():
         "negatives": 2,
         "ladder": 0,
         "min_grade": 2,
-        "filters": ("near_positive:off", "margin:relative=0.7,below=0"),
+        "filters": ("near_positive:off", "margin:relative=0.7,relax=true"),
     }
     chosen = {how: mined(world, MiningConfig.of(judged=how, **given))[0] for how in ("prefer", "trust", "ignore")}
     names = {how: [name for name, *_ in row.negatives] for how, row in chosen.items()}
     assert names == {"prefer": ["b", "e"], "trust": ["b", "e"], "ignore": ["e"]}
+    firm = {**given, "filters": ("near_positive:off", "margin:relative=0.7")}
+    assert [name for name, *_ in mined(world, MiningConfig.of(**firm))[0].negatives] == ["e"]  # it must hold in every row
     lenient = {**given, "filters": ("near_positive:off", "margin:off"), "negatives": 3}
     order = {how: [name for name, *_ in mined(world, MiningConfig.of(judged=how, **lenient))[0].negatives] for how in ("prefer", "trust")}
     assert order == {"prefer": ["b", "e", "c"], "trust": ["b", "c", "e"]}
