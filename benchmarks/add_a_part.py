@@ -32,6 +32,7 @@ class Every:
     nth: int = 2
     needs: ClassVar[tuple[str, ...]] = ()
     guesses: ClassVar[bool] = False
+    relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""

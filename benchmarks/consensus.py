@@ -27,7 +27,7 @@ BOTH = ("dense", "bm25")
 SKIPS = (0, 2, 5, 10, 20, 40, 75, 150, 300, 500, 700)
 MARGINS = (-0.3, -0.1, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 BARE = ("near_positive:off", "nearest:off", "margin:off")
-CEILING = ("near_positive:cosine=0.9,most=1", "nearest:off", "margin:below=0")
+CEILING = ("near_positive:cosine=0.9,most=1", "nearest:off", "margin:relative=0.05,background=0.3,relax=true")
 """The default with a ceiling for every positive, as it was when decision 20 was taken."""
 STRICT, BOTH_SAY = "consensus:sources=1", "consensus:sources=2"
 FIRSTS = (5, 10, 20, 30, 60, 120, 200)
@@ -35,7 +35,7 @@ FIRSTS = (5, 10, 20, 30, 60, 120, 200)
 
 def by_background(*more: str) -> dict[str, Setting]:
     """That default with another margin:background, and more filters."""
-    return {f"{b}": {"filters": (*CEILING, f"margin:background={b}", *more)} for b in BACKGROUNDS}
+    return {f"{b}": {"filters": (*CEILING, f"margin:relative=0.05,background={b},relax=true", *more)} for b in BACKGROUNDS}
 
 
 def by_skip(*more: str, **how: Any) -> dict[str, Setting]:
@@ -68,7 +68,7 @@ FAMILIES: dict[str, tuple[str | None, dict[str, Setting]]] = {
     "default, sampler disagreement": (
         "default",
         {
-            f"{b}, first={f}": {"filters": (*CEILING, f"margin:background={b}"), "sampler": f"disagreement:first={f}"}
+            f"{b}, first={f}": {"filters": (*CEILING, f"margin:relative=0.05,background={b},relax=true"), "sampler": f"disagreement:first={f}"}
             for b in (0, 0.3, 0.6)
             for f in FIRSTS
         },

@@ -147,13 +147,13 @@ SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 OURS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "Hardneg, default with another nearest:share": [(f"{share}", {"filters": (f"nearest:share={share}",)}) for share in SHARES],
     "Hardneg, default, a ceiling for every positive, with another margin:background": [
-        (f"{b}", {"filters": (f"margin:background={b},below=0",)}) for b in BACKGROUNDS
+        (f"{b}", {"filters": (f"margin:relative=0.05,background={b},relax=true",)}) for b in BACKGROUNDS
     ],
     "Hardneg, the same with half of the nearest dropped": [
-        (f"{b}", {"filters": (f"margin:background={b},below=0", "nearest:share=0.5")}) for b in BACKGROUNDS
+        (f"{b}", {"filters": (f"margin:relative=0.05,background={b},relax=true", "nearest:share=0.5")}) for b in BACKGROUNDS
     ],
     "Hardneg, safe with another margin:background": [
-        (f"{b}", {"preset": "safe", "filters": (f"margin:background={b}",)}) for b in BACKGROUNDS
+        (f"{b}", {"preset": "safe", "filters": (f"margin:background={b},relax=true",)}) for b in BACKGROUNDS
     ],
     "Hardneg, noisy-positives with another ranks:skip": [
         (f"{k}", {"preset": "noisy-positives", "filters": (f"ranks:skip={k}",), **ALL}) for k in SKIPS

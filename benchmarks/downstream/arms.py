@@ -134,7 +134,7 @@ ARMS: dict[str, Arm] = {
     "A6": theirs(range_min=10),
     "A7": ours(filters=(*PLAIN, "ranks:skip=10,last=210,of=raw"), sampler="uniform", depth=210, ladder=0),
     "A8": ours(),
-    "A8o": ours(filters=("near_positive:cosine=0.9", "nearest:off", "margin:below=0")),
+    "A8o": ours(filters=("near_positive:cosine=0.9", "nearest:off", "margin:relative=0.05,background=0.3,relax=true")),
     "A8h": ours(preset="hard"),
     "A10": oracle,
 }
