@@ -138,7 +138,7 @@ def check_same(doors):
     return expected
 
 
-@settings(max_examples=25, phases=[Phase.generate])
+@settings(max_examples=15, phases=[Phase.generate])
 @given(data=st.data(), which=st.integers(0, 1), config=st.sampled_from(CONFIGS))
 def test_every_door_gives_the_rows_of_the_command_line(data, which, config, worlds):
     world = worlds[which]

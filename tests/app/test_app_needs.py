@@ -21,7 +21,7 @@ from app.jobs.kinds import KINDS
 from app.jobs.mine import MineJob
 from app.jobs.needs import NEEDS, missing
 from app.jobs.rows import ACTIVE, WAITING
-from app.jobs.task import Output
+from app.jobs.task import Output, link
 from app.keys import ANYBODY
 from app.schemas import CorpusAppend, CorpusRequest
 from app.settings import Settings
@@ -285,6 +285,11 @@ def test_kill_9_in_a_storm_of_jobs_and_deletions(stock):
     said = [process.communicate()[1] for process in both]
     assert stock.queue.ls(None, None, "", 1), said
     assert list(torn(stock)) == []
+
+
+def test_a_dry_run_whose_file_is_deleted_meanwhile_says_so(tmp_path):
+    with pytest.raises(NotFound, match="queries.jsonl was deleted"):
+        link(tmp_path / "gone", tmp_path / "queries.jsonl")
 
 
 def test_every_kind_says_what_it_needs():
