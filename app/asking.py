@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -59,25 +60,32 @@ def resolve(wanted: Any, stock: Stock) -> dict[str, Any]:
 
 def submit(wanted: Any, stock: Stock, caller: Caller, key: str | None) -> Job:
     """A job as the client wants it."""
-    return stock.queue.submit(Asked(wanted.kind, resolve(wanted, stock), _hash(wanted), caller.id, key))
+    asked = Asked(wanted.kind, {}, _hash(wanted), caller.id, key)
+    return stock.queue.earlier(asked) or stock.queue.submit(replace(asked, spec=resolve(wanted, stock)))
 
 
 def create_corpus(wanted: CorpusRequest, stock: Stock, caller: Caller, key: str | None) -> Job:
     """A corpus, and the job that builds its first version: both or neither."""
+    asked = Asked("index", {}, _hash(wanted), caller.id, key)
+    if earlier := stock.queue.earlier(asked):
+        return earlier
     corpus_id, model = new_name("corpus"), wanted.model or stock.settings.model or ""
     row = {"id": corpus_id, "name": wanted.name, "model": model, "fields": wanted.fields}
     spec = _index_spec(stock, corpus_id, 1, wanted.files, model, wanted.fields)
-    asked = Asked("index", spec, _hash(wanted), caller.id, key)
-    return stock.queue.submit(asked, lambda connection, job: stock.corpora.create(connection, row, wanted.files, job.id))
+    return stock.queue.submit(
+        replace(asked, spec=spec), lambda connection, job: stock.corpora.create(connection, row, wanted.files, job.id)
+    )
 
 
 def append_to_corpus(name: str, wanted: CorpusAppend, stock: Stock, caller: Caller, key: str | None) -> Job:
     """A further version of a corpus, and the job that builds it: both or neither."""
+    asked = Asked("index", {}, _hash(wanted, name), caller.id, key)
+    if earlier := stock.queue.earlier(asked):
+        return earlier
     corpus = stock.corpora.growing(name)
     files = [*(corpus.ready.files if corpus.ready else []), *wanted.files]
     spec = _index_spec(stock, corpus.id, corpus.next, files, corpus.model, corpus.fields)
-    asked = Asked("index", spec, _hash(wanted, name), caller.id, key)
-    return stock.queue.submit(asked, lambda connection, job: stock.corpora.append(connection, corpus, files, job.id))
+    return stock.queue.submit(replace(asked, spec=spec), lambda connection, job: stock.corpora.append(connection, corpus, files, job.id))
 
 
 def _index_spec(stock: Stock, corpus_id: str, version: int, files: Any, model: str, fields: dict[str, str]) -> dict[str, Any]:

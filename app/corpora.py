@@ -18,8 +18,10 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.errors import Conflict, NotFound
+from app.jobs.needs import check_free
 from app.jobs.rows import ACTIVE, WAITING
 from app.state import State
+from app.state.database import NEEDS_LOCK
 from app.state.names import now
 from app.state.tables import corpora, corpus_versions, jobs
 
@@ -131,24 +133,23 @@ class Corpora:
         return path
 
     def remove(self, name_or_id: str) -> None:
-        """Forget a corpus with its versions, then what only they used.
+        """Forget a corpus with its versions, then what only they used. Held while a job that has not ended builds or reads one of them.
 
         The vectors of its texts stay in the embedding store, which others share.
         """
         corpus = self.get(name_or_id)
-        if corpus.building:
-            raise Conflict("a version of this corpus is being built: cancel its job first")
         self._state.reserve.freeing(lambda: self._forget(corpus.id))
         shutil.rmtree(self._state.corpora / corpus.id, ignore_errors=True)
 
     def _forget(self, corpus_id: str) -> None:
+        """With it go the Idempotency-Keys that made it: the same request makes a new one, as of a job that was deleted."""
         with self._state.database.write() as connection:
+            self._state.database.alone(connection, NEEDS_LOCK)
+            check_free(connection, "this corpus", corpus=corpus_id)
+            built_by = select(corpus_versions.c.job_id).where(corpus_versions.c.corpus_id == corpus_id)
+            connection.execute(update(jobs).where(jobs.c.id.in_(built_by)).values(idempotency_key=None))
             connection.execute(delete(corpus_versions).where(corpus_versions.c.corpus_id == corpus_id))
             connection.execute(delete(corpora).where(corpora.c.id == corpus_id))
-
-    def uses(self, file_id: str) -> bool:
-        """Whether a version is made of this file."""
-        return any(file_id in version.files for corpus in self.ls() for version in corpus.versions if version.state != "failed")
 
 
 def _one(corpus_id: str, version: int) -> Any:
@@ -161,7 +162,8 @@ def _add_version(connection: Connection, corpus_id: str, version: int, files: Se
 
 
 def _get(connection: Connection, name_or_id: str) -> Corpus:
-    row = connection.execute(select(corpora).where((corpora.c.id == name_or_id) | (corpora.c.name == name_or_id))).mappings().first()
+    wanted = select(corpora).where((corpora.c.id == name_or_id) | (corpora.c.name == name_or_id))
+    row = connection.execute(wanted.order_by((corpora.c.id == name_or_id).desc())).mappings().first()  # a name may look like an id
     if row is None:
         raise NotFound("there is no such corpus")
     joined = corpus_versions.outerjoin(jobs, jobs.c.id == corpus_versions.c.job_id)

@@ -25,6 +25,7 @@ SHAPE: dict[str, Any] = {
         **dict.fromkeys(("type", "title", "detail"), TEXT),
         "status": NUMBER,
         "errors": {"type": "array", "items": FAULT},
+        "jobs": {"type": "array", "items": TEXT, "description": "jobs that have not ended and need what was to be deleted"},
         "request_id": {**TEXT, "description": "what the server's log has it under"},
     },
     "required": ["type", "title", "status", "detail"],

@@ -116,13 +116,13 @@ class Engine:
         """The queries over the open corpus: read with their positives as a small corpus, whose rows are then the large one's."""
         if any(query["positive_texts"] for query in queries):
             raise InputError("positive_texts go with passages; positives in the open corpus are named by id, in positives")
-        ids = sorted({name for query in queries for name in query["positives"]})
+        ids = sorted({name for query in queries for name in (*query["positives"], *query["non_relevant"])})
         rows = corpus.by_id.rows(ids)
         known = rows[rows >= 0]
         columns = (corpus.texts.column(name, known) for name in ("id", "title", "text"))
         passages = [dict(zip(("id", "title", "text"), values, strict=True)) for values in zip(*columns, strict=True)]
         if not passages:
-            raise InputError("none of the positives is in the open corpus")
+            raise InputError("none of the positives is in the corpus")
         small = read_inline(queries, passages, folder)
         over = replace(small, corpus=corpus.texts, qrels=small.qrels.over(known))
         return over, corpus.asked(self._unit(over.queries))

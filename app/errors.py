@@ -61,6 +61,14 @@ class Conflict(Refused):
     """It does not go with the state that things are in."""
 
 
+class Held(Conflict):
+    """A job that has not ended needs it. `jobs`: the ids of all that do."""
+
+    def __init__(self, detail: str, jobs: Sequence[str]) -> None:
+        self.jobs = list(jobs)
+        super().__init__(detail)
+
+
 class Moved(Refused):
     """It has changed since the client looked (If-Match)."""
 
@@ -156,7 +164,9 @@ def answer(error: Exception, name: str | None = None) -> Response:
     status, headers = STATUS[kind], HEADERS.get(kind, {})
     if status >= 500 and not isinstance(error, Refused):
         return _internal(error, status, headers, name or uuid.uuid4().hex[:12])
-    extra = {"errors": error.faults} if isinstance(error, WrongFields) else {}
+    extra: dict[str, Any] = {"errors": error.faults} if isinstance(error, WrongFields) else {}
+    if isinstance(error, Held):
+        extra = {"jobs": error.jobs}
     if isinstance(error, BadRange):
         headers = {"Content-Range": f"bytes */{error.length}"}
     if isinstance(error, TooOften):

@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from app.opened import OpenCorpus
-from app.schemas import Query
+from app.schemas import RELEVANT, Query
+from miner.read.assemble import settle
 from miner.read.cells import clean_id, full_text, short_hash
 from miner.read.rejects import BadRow
-from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Dataset, Qrels, Texts
+from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Dataset, Texts
 
 
 class FewTexts(Texts):
@@ -37,11 +38,14 @@ def plain_dataset(queries: Sequence[Query], corpus: OpenCorpus) -> Dataset | Non
         texts = [full_text(query.text, "text") for query in queries]
     except BadRow:
         return None
-    known = [sorted(set(query.positives), key=str.encode) for query in queries]
-    if len(set(ids)) < len(ids) or not all(known) or any(query.positive_texts for query in queries):
+    if len(set(ids)) < len(ids) or not all(query.positives for query in queries) or any(query.positive_texts for query in queries):
         return None
-    rows = corpus.by_id.rows([name for names in known for name in names])
+    told = [(at, name, grade) for at, query in enumerate(queries) for name, grade in query.judgements]
+    judged, names, grades = zip(*told, strict=True)
+    rows = corpus.by_id.rows(names)
     if (rows < 0).any():
         return None
-    indptr = np.concatenate([[0], np.cumsum([len(names) for names in known])]).astype(np.int64)
-    return Dataset(FewTexts(ids, texts), corpus.texts, Qrels(indptr, rows, np.ones(len(rows), dtype=np.int8)))
+    asked = FewTexts(ids, texts)
+    judgements = (np.array(judged, dtype=np.int64), rows.astype(np.int64), np.array(grades, dtype=np.int8))
+    _, qrels, reading = settle(asked, corpus.texts, judgements, RELEVANT)
+    return Dataset(asked, corpus.texts, qrels, reading)

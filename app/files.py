@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
 from app.errors import Conflict, Full, NotFound, WrongMedia
+from app.jobs.needs import check_free
 from app.jobs.task import Output
 from app.state import State
+from app.state.database import NEEDS_LOCK
 from app.state.folder import STALE_SECONDS
 from app.state.names import new_name, now
 from app.state.tables import files
@@ -126,21 +130,29 @@ class Files:
         return self._state.blobs.path(file.sha256)
 
     def remove(self, file_id: str) -> None:
-        """Forget a file, and its content when nobody else holds it. A job's own files go with the job."""
+        """Forget a file, and its content when nobody else holds it. A job's own files go with the job.
+
+        Held, Conflict while a job that has not ended needs it, or a corpus is made of it: its next version would miss it.
+        """
         file = self.get(file_id)
         if file.job_id:
             raise Conflict("this file belongs to a job, and goes with it: delete the job")
-        self.forget([file])
+        self._state.reserve.freeing(lambda: self._forget(file))
+        self.drop([file.sha256])
 
-    def forget(self, some: list[File]) -> None:
-        """Forget files first, then the contents that nobody holds any more: a cut between the two leaves bytes, never a lie."""
-        self._state.reserve.freeing(lambda: self._forget(some))
+    def drop(self, contents: Iterable[str]) -> None:
+        """Remove those of the contents (SHA-256) that nobody holds any more.
 
-    def _forget(self, some: list[File]) -> None:
+        Their rows have gone before: a cut between the two leaves bytes, never a lie.
+        """
+        for sha256 in set(contents):
+            self._state.reserve.freeing(partial(self._drop, sha256))
+
+    def _forget(self, file: File) -> None:
         with self._state.database.write() as connection:
-            connection.execute(delete(files).where(files.c.id.in_([file.id for file in some])))
-        for sha256 in {file.sha256 for file in some}:
-            self._drop(sha256)
+            self._state.database.alone(connection, NEEDS_LOCK)
+            check_free(connection, "this file", of=[file.id])
+            connection.execute(delete(files).where(files.c.id == file.id))
 
     def sweep(self) -> int:
         """Remove contents that no file names: what an upload or a job left that was cut off between bytes and row. How many there were."""

@@ -57,18 +57,9 @@ def plan(wanted: Any, at: Desk) -> JobPlan:
     return JobPlan(kind=wanted.kind, spec=spec, counts=counts, free_bytes=at.state.free_bytes())
 
 
-def remove_file(at: Desk, file_id: str) -> None:
-    """Forget a file. Conflict while a corpus is made of it: its next version would miss it."""
-    if at.corpora.uses(file_id):
-        raise Conflict("a corpus is made of this file: delete the corpus first")
-    at.files.remove(file_id)
-
-
 def remove(at: Desk, job_id: str) -> None:
-    """Forget a job: its row first, then its files, then its folder, so that a cut leaves bytes and never a lie."""
-    files = at.files.of_job(job_id)
-    at.state.reserve.freeing(lambda: at.queue.remove(job_id))
-    at.files.forget(files)
+    """Forget a job: its row and those of its files, then their contents, then its folder, so that a cut leaves bytes and never a lie."""
+    at.files.drop(at.state.reserve.freeing(lambda: at.queue.remove(job_id)))
     shutil.rmtree(at.state.jobs / job_id, ignore_errors=True)
 
 

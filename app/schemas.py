@@ -1,4 +1,4 @@
-"""What a request may hold and what an answer looks like. Contains MiningConfig, does not copy it. Imports miner.config only.
+"""What a request may hold and what an answer looks like. Contains MiningConfig, does not copy it.
 
 Limits are the operator's and are checked apart, in `check_limits`.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, overload
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from app.corpora import Corpus
 from app.errors import TooLarge
@@ -17,8 +17,20 @@ from app.files import File
 from app.jobs.rows import Job
 from app.settings import Limits
 from miner.config import MiningConfig
+from miner.read.cells import MAX_INT
 
 STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+RELEVANT, NON_RELEVANT = 1, 0
+"""Grades of the passages that a query names."""
+WHOLE_NUMBER = {"type": "integer", "minimum": 1 - MAX_INT, "maximum": MAX_INT - 1}
+
+
+def _written_out(value: Any) -> Any:
+    """An id as files may have it: a whole number below 2**53 is its digits."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_INT else value
+
+
+Id = Annotated[str, BeforeValidator(_written_out), WithJsonSchema({"anyOf": [{"type": "string"}, WHOLE_NUMBER]})]
 
 
 class Passage(BaseModel):
@@ -26,9 +38,10 @@ class Passage(BaseModel):
 
     model_config = STRICT
 
-    id: str = Field(description="your name for it")
+    id: Id = Field(description="your name for it")
     text: str
     title: str | None = None
+    group: Id | None = Field(None, description="what it is a piece of: for filter `group`")
 
 
 class Query(BaseModel):
@@ -37,9 +50,15 @@ class Query(BaseModel):
     model_config = STRICT
 
     text: str
-    id: str | None = Field(None, description="your name for it; default: made from the text")
-    positives: list[str] = Field(default_factory=list, description="ids of passages")
+    id: Id | None = Field(None, description="your name for it; default: made from the text")
+    positives: list[Id] = Field(default_factory=list, description="ids of passages")
     positive_texts: list[str] = Field(default_factory=list, description="texts that join the passages the request brings")
+    non_relevant: list[Id] = Field(default_factory=list, description="ids of passages that were judged non-relevant")
+
+    @property
+    def judgements(self) -> list[tuple[str, int]]:
+        """Id and grade of each passage that it names."""
+        return [*((name, RELEVANT) for name in self.positives), *((name, NON_RELEVANT) for name in self.non_relevant)]
 
 
 class MineRequest(BaseModel):
@@ -273,11 +292,13 @@ def _sizes(request: MineRequest, limits: Limits) -> Iterator[tuple[str, int, int
     yield "config.depth", request.config.depth, limits.max_depth
     yield "config.max_depth", request.config.max_depth, limits.max_depth
     for at, query in enumerate(request.queries):
-        names, texts = [query.id or "", *query.positives], [query.text, *query.positive_texts]
-        yield f"the number of positives of queries[{at}]", len(names) + len(texts) - 2, limits.max_positives
+        judged, texts = [name for name, _ in query.judgements], [query.text, *query.positive_texts]
+        yield f"the number of positives and judged passages of queries[{at}]", len(judged) + len(texts) - 1, limits.max_positives
         yield f"the length of a text in queries[{at}], in characters,", max(map(len, texts)), limits.max_text_chars
-        yield f"the length of an id in queries[{at}], in bytes,", max(len(name.encode()) for name in names), limits.max_id_bytes
+        longest = max(len(name.encode()) for name in (query.id or "", *judged))
+        yield f"the length of an id in queries[{at}], in bytes,", longest, limits.max_id_bytes
     for at, passage in enumerate(passages):
         length = len(passage.text) + len(passage.title or "")
         yield f"the length of passages[{at}], in characters,", length, limits.max_text_chars
-        yield f"the length of the id of passages[{at}], in bytes,", len(passage.id.encode()), limits.max_id_bytes
+        longest = max(len(name.encode()) for name in (passage.id, passage.group or ""))
+        yield f"the length of an id of passages[{at}], in bytes,", longest, limits.max_id_bytes

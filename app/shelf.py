@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
+from pathlib import Path
 
 from app.corpora import Corpora
-from app.errors import Conflict
+from app.errors import Conflict, NotFound
 from app.opened import OpenCorpus, open_laid
 from app.warm import WarmVectors
 
@@ -50,6 +51,12 @@ class Shelf:
 
     def _opened(self, name: str, corpus_id: str, version: int) -> OpenCorpus:
         folder = self._corpora.folder(corpus_id, version)
+        try:
+            return self._laid(name, folder)
+        except FileNotFoundError:  # it was looked up, and then deleted
+            raise NotFound("there is no such corpus") from None
+
+    def _laid(self, name: str, folder: Path) -> OpenCorpus:
         made_by = json.loads((folder / "about.json").read_text(encoding="utf-8"))["model"]
         model = self._vectors.describe()
         if made_by["fingerprints"]["passage"] != model["fingerprints"]["passage"]:

@@ -104,9 +104,9 @@ def _write_passages(texts: Texts, path: Path) -> None:
 
 
 def _passage(row: dict[str, Any]) -> dict[str, Any]:
+    """Title and group in every row, null where there is none: or a further column of such a name would be taken for them."""
     extra = orjson.loads(row["extra"]) if row["extra"] else {}
-    kept = {name: row[name] for name in ("title", "group") if row[name] is not None}
-    return {**extra, "_id": row["id"], **kept, "text": row["text"]}
+    return {**extra, "_id": row["id"], "title": row["title"], "group": row["group"], "text": row["text"]}
 
 
 def _lay_out(texts: Texts, vectors: Vectors, folder: Path) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, select, text
 
-from app.errors import Busy, Conflict, WrongFields
+from app.errors import Busy, Conflict, NotFound, WrongFields
+from app.jobs.needs import check_free, missing
 from app.jobs.rows import STATES, WAITING, Commit, Event, Job, as_job, change, end_row, get_row, tell
 from app.state import State
+from app.state.database import NEEDS_LOCK
 from app.state.names import new_name, now
-from app.state.tables import job_events, jobs
+from app.state.tables import files, job_events, jobs
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ class Queue:
     def submit(self, asked: Asked, also: Commit | None = None) -> Job:
         """A new job, durable when this returns; with a key that was seen before, the job it made. Busy when too many wait.
 
-        also: what is written in the same transaction, once the job is.
+        also: what is written in the same transaction, once the job is. NotFound when what the job needs has gone meanwhile.
         """
         with self._database.write() as connection:
+            self._database.alone(connection, NEEDS_LOCK)
             if self._database.shared:
                 connection.execute(text("LOCK TABLE jobs IN SHARE ROW EXCLUSIVE MODE"))  # or two submitters could both be the last one
             if earlier := self._earlier(connection, asked):
@@ -53,7 +56,14 @@ class Queue:
             job = get_row(connection, name)
             if also:
                 also(connection, job)
+            if gone := missing(connection, job):
+                raise NotFound(f"what this job needs is gone: {', '.join(gone)}")
             return job
+
+    def earlier(self, asked: Asked) -> Job | None:
+        """The job that this key made before; None: there is none. `asked` needs no spec."""
+        with self._database.read() as connection:
+            return self._earlier(connection, asked)
 
     def get(self, job_id: str) -> Job:
         """NotFound when there is none."""
@@ -96,21 +106,32 @@ class Queue:
     def retry(self, job_id: str) -> Job:
         """Put a job that has failed, crashed or was cancelled back into the queue; what it has done already is not done again."""
         with self._database.write() as connection:
+            self._database.alone(connection, NEEDS_LOCK)
             job = get_row(connection, job_id, lock=True)
             if job.state not in ("failed", "crashed", "cancelled"):
                 raise Conflict(f"a job that is {job.state} cannot be tried again: only one that failed, crashed or was cancelled")
+            if gone := missing(connection, job):
+                raise Conflict(f"this job cannot be tried again: what it needs is gone, {', '.join(gone)}")
             change(connection, job, state="queued", crashes=0, error=None, finished_at=None)
             tell(connection, job.id, "state", {"state": "queued"})
             return get_row(connection, job_id)
 
-    def remove(self, job_id: str) -> None:
-        """Forget a job that has ended."""
+    def remove(self, job_id: str) -> list[str]:
+        """Forget a job that has ended, and its files; their contents (SHA-256), which are for the caller to drop.
+
+        Held, Conflict while another job needs its run or a file of it, or a corpus is made of one.
+        """
         with self._database.write() as connection:
+            self._database.alone(connection, NEEDS_LOCK)
             job = get_row(connection, job_id, lock=True)
             if not job.final:
                 raise Conflict(f"a job that is {job.state} cannot be deleted: cancel it first")
+            own = {row.id: row.sha256 for row in connection.execute(select(files.c.id, files.c.sha256).where(files.c.job_id == job_id))}
+            check_free(connection, "this job", of=own, job=job_id)
+            connection.execute(delete(files).where(files.c.job_id == job_id))
             connection.execute(delete(job_events).where(job_events.c.job_id == job_id))
             connection.execute(delete(jobs).where(jobs.c.id == job_id))
+            return list(own.values())
 
     def _earlier(self, connection: Connection, asked: Asked) -> Job | None:
         if asked.idempotency_key is None:

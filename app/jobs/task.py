@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.errors import NotFound
 from miner.config import Runtime
 from miner.formats.atomic import storing
 from miner.types import Progress
@@ -55,5 +56,7 @@ def link(source: Path, target: Path) -> None:
         if not target.exists():
             try:
                 os.link(source, target)
+            except FileNotFoundError:  # of a dry run, which holds nothing
+                raise NotFound(f"{target.name} was deleted meanwhile") from None
             except OSError:
                 shutil.copyfile(source, target)

@@ -61,5 +61,5 @@ def append_to_corpus(
 
 @router.delete("/{name}", status_code=204, operation_id="delete_corpus")
 def delete_corpus(name: str, at: At) -> None:
-    """Forget a corpus with all its versions; the files it was made of stay."""
+    """Forget a corpus with all its versions; the files it was made of stay. 409 while a job that has not ended needs it."""
     at.corpora.remove(name)

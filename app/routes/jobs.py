@@ -88,11 +88,11 @@ def cancel_job(job_id: str, at: At) -> JobOut:
 
 @router.post("/{job_id}/retry", status_code=202, response_model=JobOut, operation_id="retry_job")
 def retry_job(job_id: str, at: At) -> JobOut:
-    """Try a job again that failed, crashed or was cancelled; what it has done is not done again."""
+    """Try a job again that failed, crashed or was cancelled; what it has done is not done again. 409 when what it needs is gone."""
     return JobOut.of(at.queue.retry(job_id))
 
 
 @router.delete("/{job_id}", status_code=204, operation_id="delete_job")
 def delete_job(job_id: str, at: At) -> None:
-    """Forget a job that has ended, with its files."""
+    """Forget a job that has ended, with its files; 409 while another job needs its run or one of its files."""
     results.remove(at, job_id)

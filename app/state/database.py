@@ -31,7 +31,8 @@ PRAGMAS = (
     "busy_timeout=10000",
     "trusted_schema=OFF",
 )
-MIGRATION_LOCK, CONTENTS_LOCK = 4_852_391, 4_852_392
+MIGRATION_LOCK, CONTENTS_LOCK, NEEDS_LOCK = 4_852_391, 4_852_392, 4_852_393
+"""Of PostgreSQL. A transaction that takes the last takes it first, and no worker waits for it while it holds a job's row."""
 
 
 class Database:
@@ -59,13 +60,14 @@ class Database:
         with _translated(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
-    def alone(self, connection: Connection) -> None:
-        """From here to its end, this transaction is the only one that has asked for this: it may move bytes that rows name.
+    def alone(self, connection: Connection, lock: int = CONTENTS_LOCK) -> None:
+        """From here to its end, this transaction is the only one that has asked for this lock.
 
+        CONTENTS_LOCK: it may move bytes that rows name. NEEDS_LOCK: what jobs need neither goes nor is promised to another.
         On SQLite every transaction that writes is alone by itself.
         """
         if self.shared:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": CONTENTS_LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
     def changes(self) -> int | None:
         """A number that is another one once somebody else has committed something; None: this database cannot tell so cheaply."""

@@ -7,9 +7,11 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from miner.errors import StorageError
 
+Answer = TypeVar("Answer")
 RESERVED = 4 * 2**20
 
 
@@ -31,15 +33,15 @@ class Reserve:
             finally:
                 os.close(handle)
 
-    def freeing(self, call: Callable[[], None]) -> None:
+    def freeing(self, call: Callable[[], Answer]) -> Answer:
         """Make a call that removes something and may be made twice; again, with the room, when the disk is full."""
         try:
-            call()
+            return call()
         except StorageError as error:
             if not is_full(error):
                 raise
             self._path.unlink(missing_ok=True)
-            call()
+            return call()
         finally:
             self.keep()
 

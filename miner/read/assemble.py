@@ -21,7 +21,7 @@ from miner.errors import InputError, StorageError
 from miner.read.questions import same_questions
 from miner.read.rejects import Inputs, OnError, Rejects
 from miner.read.texts import rewrite
-from miner.types import KNOWN_FROM, Dataset, Ints, Qrels, Rows, Texts
+from miner.types import KNOWN_FROM, Bools, Dataset, Ints, Qrels, Rows, Texts
 
 QUERIES, CORPUS = "queries.arrow", "corpus.arrow"
 READING = "reading"
@@ -64,18 +64,35 @@ def assemble(
 
     elsewhere: those of other splits by file, only known of.
     """
-    count, corpus = len(Texts(queries)), Texts(into / CORPUS)
+    corpus = Texts(into / CORPUS)
+    useful, qrels, reading = settle(Texts(queries), corpus, judged, min_grade, extras, elsewhere)
+    rewrite([(queries, useful)], into / QUERIES)
+    return Dataset(Texts(into / QUERIES), corpus, qrels, reading)
+
+
+def settle(
+    queries: Texts,
+    corpus: Texts,
+    judged: Judgements,
+    min_grade: int,
+    extras: Sequence[str | None] | None = None,
+    elsewhere: Mapping[str, Judgements] = NONE,
+) -> tuple[Bools, Qrels, dict[str, int]]:
+    """What judgements make of queries and a corpus, whoever read them and wherever they lie; writes nothing.
+
+    Returns which queries have a positive (Q,), the judgements of those, and the counts of the reading.
+    """
+    count = len(queries)
     seen = np.bincount(judged[0], minlength=count) > 0
     useful = np.bincount(judged[0], weights=judged[2] >= min_grade, minlength=count) > 0
     if not useful.any():
         raise InputError(f"no query has a positive: none of {len(judged[0])} judgements has a grade of {min_grade} or more")
     own, others = _relevant(judged, min_grade), {name: _relevant(each, min_grade) for name, each in elsewhere.items()}
-    same, known = same_questions(Texts(queries), useful, own, others)
-    rewrite([(queries, useful)], into / QUERIES)
+    same, known = same_questions(queries, useful, own, others)
     kept = useful[judged[0]]
     rows = (np.cumsum(useful) - 1)[judged[0][kept]]
     extras = None if extras is None else [extras[i] for i in np.flatnonzero(kept).tolist()]
-    qrels, repeated, disputed = ragged(int(useful.sum()), rows, judged[1][kept], judged[2][kept], corpus.id_order, extras)
+    qrels, repeated, disputed = ragged(int(useful.sum()), rows, judged[1][kept], judged[2][kept], corpus.id_rank, extras)
     reading = {
         "queries": int(useful.sum()),
         "passages": len(corpus),
@@ -87,7 +104,7 @@ def assemble(
         "queries_asked_elsewhere": int((same.group >= 0).sum()) if same else 0,
         **{f"{KNOWN_FROM}{Path(name).name}": count for name, count in known.items()},
     }
-    return Dataset(Texts(into / QUERIES), corpus, replace(qrels, min_grade=min_grade, same=same), reading)
+    return useful, replace(qrels, min_grade=min_grade, same=same), reading
 
 
 def _relevant(judged: Judgements, min_grade: int) -> tuple[Ints, Ints]:
@@ -106,15 +123,13 @@ def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: Inputs) -> Da
 
 
 def ragged(
-    count: int, queries: Ints, passages: Ints, grades: NDArray[np.int8], id_order: Rows, extras: Sequence[str | None] | None = None
+    count: int, queries: Ints, passages: Ints, grades: NDArray[np.int8], id_rank: Rows, extras: Sequence[str | None] | None = None
 ) -> tuple[Qrels, int, int]:
     """Judgements (J,) per query, ascending passage id within one; of repeated ones the highest grade stays.
 
-    Also how many went, and how many of these said another grade.
+    id_rank: the place of each passage (N,) by id. Also how many went, and how many of these said another grade.
     """
-    rank = np.empty(len(id_order), dtype=np.int64)
-    rank[id_order] = np.arange(len(id_order))
-    order = np.lexsort((-grades.astype(np.int16), rank[passages], queries))
+    order = np.lexsort((-grades.astype(np.int16), id_rank[passages], queries))
     same = (np.diff(queries[order]) == 0) & (np.diff(passages[order]) == 0)
     disputed = int((same & (np.diff(grades[order].astype(np.int16)) != 0)).sum())
     order = order[np.concatenate([[True], ~same])]

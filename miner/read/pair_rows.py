@@ -20,7 +20,9 @@ from miner.read.rows import Rows, kind_of, open_rows
 from miner.read.texts import Read, read_texts
 from miner.types import Dataset
 
-ITEM = ("id", "text", "positives", "positive_texts")
+ITEM = ("id", "text", "positives", "positive_texts", "non_relevant")
+NON_RELEVANT = 0
+"""The grade of what an item calls so."""
 FLAT = (".csv", ".tsv")
 """Kinds of files that have no lists."""
 IDS_OF_POSITIVES = ("docid", "id", "_id", "doc_id", "passage_id", "pid")
@@ -59,7 +61,11 @@ def read_inline(
     *,
     on_error: OnError = "fail",
 ) -> Dataset:
-    """Read from memory. A query is {"id", "text", "positives": passage ids, "positive_texts": texts}, a passage {"id", "text", "title"}."""
+    """Read from memory.
+
+    A query is {"id", "text", "positives": passage ids, "positive_texts": texts, "non_relevant": ids of passages judged so}, a passage
+    {"id", "text", "title", "group"}.
+    """
     held, asked = list(passages), list(queries)
     with workplace(into, on_error) as (folder, rejects):
         known = _corpus(_in_memory("passages", held, rejects), NO_FIELDS, folder, rejects) if held else None
@@ -173,13 +179,15 @@ def _some(values: list[Any], name: str) -> list[Any]:
 
 
 def _of_item(number: int, item: dict[str, Any]) -> Pair:
-    ids, texts = (_listed(item.get(name), name) for name in ("positives", "positive_texts"))
+    ids, texts, judged = (_listed(item.get(name), name) for name in ("positives", "positive_texts", "non_relevant"))
     if not ids and not texts:
         raise BadRow("missing 'positives': passage ids, or 'positive_texts'")
-    positives = [Positive(clean_id(value, "positives"), None, None) for value in ids]
-    positives += [Positive(None, None, full_text(value, "positive_texts")) for value in texts]
+    found = [Positive(clean_id(value, "positives"), None, None) for value in ids]
+    found += [Positive(None, None, full_text(value, "positive_texts")) for value in texts]
+    grades = [1] * len(found) + [NON_RELEVANT] * len(judged) if judged else None
+    found += [Positive(clean_id(value, "non_relevant"), None, None) for value in judged]
     text, extra = full_text(item.get("text"), "text"), as_json({name: value for name, value in item.items() if name not in ITEM})
-    return Pair(number, None if item.get("id") is None else clean_id(item["id"], "id"), text, positives, extra, item)
+    return Pair(number, None if item.get("id") is None else clean_id(item["id"], "id"), text, found, extra, item, grades)
 
 
 def _listed(value: Any, name: str) -> list[Any]:
