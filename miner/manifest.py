@@ -17,6 +17,7 @@ from typing import Any
 
 from miner.errors import NoRunError
 from miner.formats.files import sha256_of
+from miner.scratch import LOCK
 
 VERSION = 1
 NEEDED = ("config", "retrieval", "outputs")
@@ -135,8 +136,8 @@ def config(folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def strangers(folder: Path) -> list[str]:
-    """Names in a run folder that no run put there. NoRunError when it is no run folder."""
-    ours = {"manifest.json", *(Path(name).parts[0] for name in load(folder).get("outputs") or {})}
+    """Names in a run folder that no run put there; the lock of one killed in its last moment is. NoRunError when it is no run folder."""
+    ours = {"manifest.json", LOCK, *(Path(name).parts[0] for name in load(folder).get("outputs") or {})}
     return sorted(path.name for path in folder.iterdir() if path.name not in ours)
 
 

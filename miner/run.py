@@ -15,7 +15,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,8 +34,9 @@ from miner.formats.atomic import storing
 from miner.formats.files import sha256_of
 from miner.opening import open_vectors
 from miner.read import read
+from miner.scratch import remove_scratch, sweep
 from miner.takeover import first_pass_of, take_dataset, take_first_pass
-from miner.target import BLOCKS, Target, target
+from miner.target import BLOCKS, Target, homes, target
 from miner.types import Dataset, Progress, Vectors
 from miner.verdicts import FILE as VERDICTS
 from miner.verdicts import keep_verdicts, read_verdicts
@@ -135,6 +135,7 @@ def mine(
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
     said, config = read_verdicts(paths), heeding(config, bool(paths))
     work = passes.Work(config, runtime or Runtime.of(), on_progress)
+    sweep(homes(out))
     with target(out, kind, force, config.output_format) as place:
         with work.stage("read"), storing(place.folder):
             folder = place.folder / "dataset"
@@ -235,6 +236,7 @@ def export(
     heard = [path for path in (run.folder / VERDICTS,) if path.exists()]
     said, config = read_verdicts([*heard, *verdicts]), heeding(config, bool(heard or verdicts))
     work = passes.Work(config, Runtime.of(), on_progress)
+    sweep(homes(out))
     with target(out, kind, force, config.output_format) as place:
         _check_spared(place, [*verdicts, *spare])
         dataset = take_dataset(run.dataset, place.folder / "dataset")
@@ -292,5 +294,5 @@ def _finished(place: Target) -> Run:
     """The run; a temporary one goes with the object."""
     run = Run(place.final)
     if place.temporary:
-        weakref.finalize(run, shutil.rmtree, place.final, ignore_errors=True)
+        weakref.finalize(run, remove_scratch, place.final.parent)
     return run
