@@ -3,6 +3,7 @@
     .NAME.part/             the run in the making; held for as long as its process lives, and recorded as scratch (miner.scratch)
         started.json        what it is made from: only a run made from the very same goes on with its blocks
         candidates.parquet  the blocks committed so far
+        blocks.sha256       the hash of each
 
 Owns names, locks and leftovers; must not know what a run holds.
 """
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from miner.candidates import SUMS
 from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
 from miner.formats.atomic import followed, storing, sync_folder, sync_tree, write_json
@@ -28,6 +30,8 @@ from miner.scratch import LOCK, forget, hold, make_scratch, record, remove_scrat
 
 FILE_KINDS = (*KINDS, "")
 BLOCKS, STARTED = "candidates.parquet", "started.json"
+KEPT = (BLOCKS, STARTED, SUMS)
+"""What a run can be gone on with."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
             (folder / "dataset").mkdir(parents=True)
             name = usual if out is None else ""
             yield Target(folder, str(folder / name) if name else "-", folder, name, temporary=True)
-            _clear(folder, names=(STARTED,))
+            _clear(folder, names=(STARTED, SUMS))
         except BaseException:
             remove_scratch(folder.parent)
             raise
@@ -174,12 +178,12 @@ def _run_part(path: Path) -> Iterator[Path]:
     with _held(part, path) as lock:
         try:
             with storing(final):
-                _clear(part, keep=(BLOCKS, STARTED, LOCK))
+                _clear(part, keep=(*KEPT, LOCK))
                 (part / "dataset").mkdir()
             yield part
             with storing(final):
                 sync_tree(part)  # takes the longest: a run that is killed meanwhile is gone on with
-                _clear(part, names=(STARTED,))
+                _clear(part, names=(STARTED, SUMS))
                 os.ftruncate(lock, 0)  # from here on it is no scratch of ours
                 _swap(part, final, old)
         except BaseException as error:
@@ -192,7 +196,7 @@ def _held(part: Path, path: Path) -> Iterator[int]:
     """The folder is ours alone, and on the list of what a kill would leave. BusyError where another process makes a run there."""
     with storing(path):
         try:
-            lock = hold(part, (BLOCKS, STARTED))
+            lock = hold(part, KEPT)
         except BlockingIOError as error:
             raise BusyError(f"cannot write {path}: another process is making a run there") from error
     record(part)
@@ -242,7 +246,7 @@ def _give_up(part: Path, error: BaseException) -> None:
         shutil.rmtree(part, ignore_errors=True)
         return
     with suppress(OSError):
-        _clear(part, keep=(BLOCKS, STARTED, LOCK))
+        _clear(part, keep=(*KEPT, LOCK))
     error.add_note(f"{committed} blocks of candidates are kept in {part}: the same command goes on from there, --fresh begins anew")
 
 

@@ -27,7 +27,11 @@ _held: dict[Path, int] = {}
 
 @dataclass(frozen=True)
 class Owner:
-    """Who holds a folder. keep: names in it that are worth keeping when the process is killed, the first one a folder of finished files."""
+    """Who holds a folder.
+
+    keep: names in it that stay when the process is killed: a folder of finished files, the file without which these are worth nothing,
+    and what else goes with them.
+    """
 
     host: str
     boot: str

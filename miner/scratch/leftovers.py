@@ -155,8 +155,8 @@ def _free(folder: Path) -> Iterator[Owner | None]:
 
 
 def _finished(folder: Path, owner: Owner) -> list[Path]:
-    """Files that a run can go on from: those of the first name, while all the others are there."""
-    if not owner.keep or not all((folder / name).exists() for name in owner.keep):
+    """Files that a run can go on from: those of the first name, while the second is there."""
+    if not owner.keep or not all((folder / name).exists() for name in owner.keep[:2]):
         return []
     first = folder / owner.keep[0]
     return [path for path in sorted(first.iterdir()) if not path.name.startswith(".")] if first.is_dir() else []
