@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from miner import passes, rehearsal
+from miner import opening, passes, rehearsal
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.estimate import estimate
 from miner.opening import open_vectors
@@ -38,6 +38,7 @@ def plan(
     """Counts, settings, disk, and with `foresee` an estimate from a pilot; JSON-safe. Raises what `mine` would raise up to there."""
     place = check(out, kind, force, config.output_format)
     said, config = read_verdicts(inputs.verdicts), heeding(config, bool(inputs.verdicts))
+    opening.check(inputs, config)
     with scratch() as folder:
         began = time.perf_counter()
         dataset = read(inputs, folder / "dataset", config.min_grade)

@@ -35,7 +35,7 @@ MAY = {
     "miner.page": NOUNS,
     # what joins them
     "miner.config": LOW | {f"miner.{name}" for name in ("evidence", "filters", "formats", "presets", "samplers", "sources")},
-    "miner.opening": LOW | {"miner.config", "miner.encode", "miner.sources"},
+    "miner.opening": LOW | {"miner.config", "miner.encode", "miner.indexes", "miner.sources"},
     "miner.distinct": NOUNS,
     "miner.hubs": LOW | {"miner.config", "miner.evidence.identity"},
     "miner.presets": NOUNS,
@@ -46,7 +46,7 @@ MAY = {
     "miner.sample": LOW | {"miner.evidence.identity", "miner.read"},
     "miner.rehearsal": NOUNS | {f"miner.{name}" for name in ("config", "encode", "formats", "indexes", "sample")},
     "miner.verdicts": NOUNS | {"miner.filters", "miner.formats"},
-    "miner.target": NOUNS | {"miner.formats", "miner.manifest"},
+    "miner.target": NOUNS | {"miner.candidates", "miner.formats", "miner.manifest"},
     "miner.passes": NOUNS
     | {
         f"miner.{name}"
