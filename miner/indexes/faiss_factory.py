@@ -48,10 +48,11 @@ def check_factory(dims: int, similarity: Similarity, factory: str) -> None:
 
 
 def check_name(factory: str) -> None:
-    """ConfigError for a text that FAISS cannot read as an index of any size. How many dims it fits shows when the model is loaded."""
-    for dims in LIKELY_DIMS:
+    """ConfigError for a text that FAISS cannot read as an index of any size. What dims and similarity it fits shows when the model is loaded."""
+    likely: list[tuple[int, Similarity]] = [(dims, similarity) for dims in LIKELY_DIMS for similarity in ("euclidean", "dot")]
+    for dims, similarity in likely:
         try:
-            _empty(dims, "dot", factory)
+            _empty(dims, similarity, factory)
         except RuntimeError as error:
             reason = _reason(error)
         else:
