@@ -48,7 +48,7 @@ def check_factory(dims: int, similarity: Similarity, factory: str) -> None:
 
 
 def check_name(factory: str) -> None:
-    """ConfigError for a text that FAISS cannot read as an index of any size. What dims and similarity it fits shows when the model is loaded."""
+    """ConfigError for a text that FAISS cannot read as an index of any size. Whether it fits the model shows when that is loaded."""
     likely: list[tuple[int, Similarity]] = [(dims, similarity) for dims in LIKELY_DIMS for similarity in ("euclidean", "dot")]
     for dims, similarity in likely:
         try:
