@@ -6,7 +6,6 @@ torch and faiss are imported when a model is opened, not before.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -39,6 +38,7 @@ from miner.read.columns import CORPUS
 from miner.read.rows import open_rows
 from miner.read.texts import read_texts
 from miner.report import Tally
+from miner.scratch import scratch
 from miner.sources import Dense
 from miner.sources.scoring import to_unit
 from miner.types import Candidates, Dataset, Floats, Ints, Texts
@@ -78,8 +78,8 @@ class Engine:
         corpus = self.shelf.get(request.corpus) if request.corpus else self.corpus if request.passages is None else None
         if corpus and (dataset := plain_dataset(request.queries, corpus)):
             return _mined(dataset, corpus.asked(self._unit(dataset.queries)), config)
-        with tempfile.TemporaryDirectory(prefix="hardneg-") as folder, storing(folder):
-            dataset, source = self._inputs(request, corpus, Path(folder), config)
+        with scratch() as folder, storing(folder):
+            dataset, source = self._inputs(request, corpus, folder, config)
             return _mined(dataset, source, config)
 
     def close(self) -> None:
@@ -138,7 +138,7 @@ class Engine:
         """A file of passages that the operator has named."""
         with storing(cache):
             cache.mkdir(parents=True, exist_ok=True)
-            folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="serving-", dir=cache)))
+            folder = self._closing.enter_context(scratch(cache, ".serving-"))
         file = next((found for found in sorted(Path(name).glob("corpus.*"))), Path(name)) if Path(name).is_dir() else name
         with workplace(folder, "fail") as (into, rejects):
             texts = read_texts(open_rows(str(file), rejects, {}), CORPUS, {}, into / "corpus.arrow", rejects).texts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from app.jobs.rows import Job
 from app.schemas import JobPlan
 from miner.config import Inputs
 from miner.formats.files import read_rows
+from miner.scratch import scratch
 
 LINES = "application/x-ndjson"
 BATCH = 256
@@ -46,14 +46,14 @@ def plan(wanted: Any, at: Desk) -> JobPlan:
     if wanted.kind == "mine":
         from miner.read import read
 
-        with tempfile.TemporaryDirectory(dir=at.state.incoming, prefix="plan-") as folder:
-            paths = KINDS["mine"].prepare(spec, at, Path(folder))["inputs"]
+        with scratch(at.state.incoming, ".plan-") as folder:
+            paths = KINDS["mine"].prepare(spec, at, folder)["inputs"]
             inputs = {name: value for name, value in paths.items() if name != "qrels"}
             inputs = {
                 name: f"{folder}/{value}" if name in ("corpus", "queries", "pairs") and value else value for name, value in inputs.items()
             }
             inputs["qrels"] = tuple(f"{folder}/{name}" for name in paths["qrels"])
-            counts = dict(read(Inputs.of(**inputs), Path(folder) / "dataset", spec["config"]["min_grade"]).reading)
+            counts = dict(read(Inputs.of(**inputs), folder / "dataset", spec["config"]["min_grade"]).reading)
     return JobPlan(kind=wanted.kind, spec=spec, counts=counts, free_bytes=at.state.free_bytes())
 
 

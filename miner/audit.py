@@ -7,7 +7,6 @@ Pass 1 runs once for each draw of the hidden ones; vectors come from the store.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from miner.hiding import FEWEST, hide
 from miner.opening import open_vectors
 from miner.report.spread import share as share_of
 from miner.run import Run
+from miner.scratch import scratch
 from miner.sweep import Hidden, Wrong, measure
 from miner.target import Target
 from miner.types import Dataset, Ints, Progress, Vectors
@@ -67,10 +67,10 @@ def audit(
     wrong, found = [Wrong(len(run.dataset.queries)) for _ in points], list[Told]()
     numbers: list[list[Told]] = []
     for draw in range(draws):
-        with tempfile.TemporaryDirectory(prefix="hardneg-") as folder:
+        with scratch() as folder:
             shown, truth = hide(run.dataset, run.config.seed + draw, hidden, fewest)
             kept = Hidden(shown, truth)
-            path = _first_pass(shown, vectors, _measuring(points), runtime, Path(folder), on_progress)
+            path = _first_pass(shown, vectors, _measuring(points), runtime, folder, on_progress)
             numbers.append(measure(path, shown, [point.config for point in points], kept, on_progress, wrong))
             found.append(kept.describe())
     rows = [_row(point, counted, each) for point, counted, each in zip(points, wrong, zip(*numbers, strict=True), strict=True)]

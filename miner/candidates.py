@@ -2,15 +2,18 @@
 
 Columns: query_id; query, positives, rows as row numbers into the run's own dataset; scores float32; one list per evidence.
 A query searched deeper has longer lists. Read it with anything that reads Parquet (`pandas.read_parquet(folder)`). A file is absent or
-complete, so a run that was interrupted goes on with the blocks that are missing.
+complete, so a run that was interrupted goes on with the blocks that are missing. While a run is in the making, `blocks.sha256` lies
+beside the folder: a block whose bytes are not those that were written is missing too.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import os
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,8 @@ from miner.pipeline import Block, background, weakest
 from miner.types import Candidates, Dataset, Floats
 
 VERSION = 1
+SUMS = "blocks.sha256"
+log = logging.getLogger(__name__)
 LISTS = {"positives": pa.int32(), "positive_scores": pa.float32(), "rows": pa.int32(), "scores": pa.float32()}
 
 
@@ -34,10 +39,12 @@ class CandidateWriter:
         self._folder, self._dataset = folder, dataset
         self._about = {"hardneg": json.dumps({"version": VERSION, **about})}
         folder.mkdir(exist_ok=True)
+        self._sums, self._alone = folder.with_name(SUMS), threading.Lock()
 
     def missing(self, blocks: int) -> list[int]:
-        """Numbers of the blocks that are not there yet, of so many; one that a disk has cut short is not."""
-        return [number for number in range(blocks) if not _is_whole(self._file(number))]
+        """Numbers of the blocks that are not there yet, of so many, or not as they were written: a disk changed them or cut them short."""
+        written = _sums(self._sums)
+        return [number for number in range(blocks) if not _is_whole(self._file(number), written)]
 
     def write(self, number: int, block: Block) -> None:
         """Put one block on disk, its queries in id order."""
@@ -59,7 +66,11 @@ class CandidateWriter:
             )
             sink.flush()
             os.fsync(sink.fileno())
+        digest = _sha256(half)
         half.replace(file)
+        with self._alone, self._sums.open("ab", buffering=0) as sums:
+            sums.write(f"{digest}  {file.name}\n".encode())
+            os.fsync(sums.fileno())
 
     def _file(self, number: int) -> Path:
         return self._folder / f"block-{number:06d}.parquet"
@@ -151,11 +162,25 @@ def _open(file: Path) -> pq.ParquetFile:
         raise StorageError(f"{file} cannot be read as candidates: {error}") from error
 
 
-def _is_whole(file: Path) -> bool:
-    """Whether it is there and has its end, where Parquet keeps what is in it."""
-    with suppress(StorageError):
-        return file.exists() and bool(_open(file).metadata)
+def _sums(path: Path) -> dict[str, str]:
+    """The hash of each block by the name of its file, as it was written; of one written twice, the last."""
+    lines = path.read_text(encoding="ascii", errors="replace").splitlines() if path.exists() else []
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _is_whole(file: Path, written: Mapping[str, str]) -> bool:
+    """Whether a block is there with the bytes that were written; of one that is not, the log says so."""
+    if not file.exists() or file.name not in written:  # or killed before its hash was noted
+        return False
+    if whole := _sha256(file) == written[file.name]:
+        return whole
+    log.warning("%s is damaged: its bytes are not those that were written; it is made again", file)
     return False
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def _read(file: Path, column: str | None = None) -> Any:

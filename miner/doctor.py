@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from miner.errors import HardnegError
 from miner.indexes.blas import VARIABLE, tuned_faiss
 from miner.manifest import versions
 from miner.run import Run
+from miner.scratch import is_held, leftovers
 from miner.selfcheck import selfcheck
 
 LEAST_DISK, LEAST_MEMORY = 1_000_000_000, 1_000_000_000
@@ -49,9 +51,16 @@ def doctor(cache: Path, out: Path, data: Path | None = None, *, check: bool = Tr
     }
     if data is not None:
         told["data"] = state(data)
+    left = leftovers([cache, out, *_service(data)])
+    told["scratch"] = [{**asdict(each), "path": str(each.path), "advice": each.advice} for each in left]
     if check:
         told["check"] = selfcheck()._asdict()
     return told | {"problems": [*_problems(told)], "advice": [*_advice(told)]}
+
+
+def _service(data: Path | None) -> list[Path]:
+    """The folders of a service's data in which something may be in the making."""
+    return [] if data is None else [data, data / "incoming", *sorted(data.glob("jobs/*")), *sorted(data.glob("corpora/*"))]
 
 
 def state(folder: Path) -> Told:
@@ -69,7 +78,7 @@ def state(folder: Path) -> Told:
     databases = sorted(folder.glob("*.sqlite*")) + sorted(folder.glob("*.db"))
     databases = [path for path in databases if not path.name.endswith(("-wal", "-shm"))]
     faults += [fault for path in databases for fault in _database(path)]
-    left = [str(path) for path in sorted(folder.glob(".*.part"))]
+    left = [str(path) for path in sorted(folder.glob(".*.part")) if not is_held(path)]
     return {"path": str(folder), "runs": len(runs), "databases": len(databases), "faults": faults, "interrupted": left}
 
 
@@ -165,5 +174,15 @@ def _advice(told: Told) -> Iterator[str]:
     quota = processor["quota"]
     if quota is not None and quota < processor["usable"]:
         yield f"{processor['usable']} cores are seen and {quota:g} granted: give --threads {max(1, int(quota))}"
-    for path in told.get("data", {}).get("interrupted", ()):
-        yield f"{path} was left by a run that did not end: the same command goes on with it, --fresh begins anew"
+    yield from (each["advice"] for each in told["scratch"])
+    known = {each["path"] for each in told["scratch"]}
+    yield from (_unfinished(Path(path)) for path in told.get("data", {}).get("interrupted", ()) if os.path.realpath(path) not in known)
+
+
+def _unfinished(path: Path) -> str:
+    """What to do about something that does not say who left it."""
+    if path.name.endswith(".old.part"):
+        return f"{path} is what a killed process was replacing: move it to {path.name[1:-9]}, or remove it"
+    if path.is_file():
+        return f"{path} is a half-written file of {path.stat().st_size / 1e6:,.1f} MB that a killed process left: remove it"
+    return f"{path} was left by a run that did not end: the same command goes on with it, --fresh begins anew"

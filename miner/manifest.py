@@ -8,15 +8,17 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from miner.errors import NoRunError
+from miner.errors import IntegrityError, NoRunError
+from miner.formats.atomic import storing
 from miner.formats.files import sha256_of
+from miner.scratch import LOCK
 
 VERSION = 1
 NEEDED = ("config", "retrieval", "outputs")
@@ -134,9 +136,34 @@ def config(folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
     return {**made["config"], "model": str(start / model)} if moved else dict(made["config"])
 
 
+def check(folder: Path, made: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """The hashes of these outputs of a run, all as the manifest tells them. IntegrityError names the first that is not."""
+    told = {name: made["outputs"][name]["sha256"] for name in names if name in made["outputs"]}
+    for name, sha256 in told.items():
+        path = folder / name
+        if not path.exists() or not _has(path, _marks(path), sha256):
+            gone = "is gone" if not path.exists() else f"has changed since the run was made: its sha256 is not {sha256[:12]}…"
+            raise IntegrityError(f"{path} {gone}; `hardneg verify` names all that has, mine again or put back what was there")
+    return told
+
+
+@lru_cache(maxsize=1024)
+def _has(path: Path, marks: tuple[tuple[str, int, int, int], ...], sha256: str) -> bool:
+    """Whether a file or folder has that hash; looked at again only where its marks are others."""
+    return sha256_of(path) == sha256
+
+
+def _marks(path: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """Of every file: name, inode, size and time of the last change of it."""
+    with storing(path, "read"):
+        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        told = [(str(file), file.stat()) for file in files]
+    return tuple((name, one.st_ino, one.st_size, one.st_mtime_ns) for name, one in told)
+
+
 def strangers(folder: Path) -> list[str]:
-    """Names in a run folder that no run put there. NoRunError when it is no run folder."""
-    ours = {"manifest.json", *(Path(name).parts[0] for name in load(folder).get("outputs") or {})}
+    """Names in a run folder that no run put there; the lock of one killed in its last moment is. NoRunError when it is no run folder."""
+    ours = {"manifest.json", LOCK, *(Path(name).parts[0] for name in load(folder).get("outputs") or {})}
     return sorted(path.name for path in folder.iterdir() if path.name not in ours)
 
 

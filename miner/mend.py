@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,6 +15,7 @@ from miner.errors import ConfigError
 from miner.formats import FORMATS, TrainingRow, recognise
 from miner.formats.files import open_sink
 from miner.lint import Finding, examine
+from miner.scratch import scratch
 from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Dataset, Negatives, Qrels, Texts
 
 BLOCK = 4096
@@ -44,8 +44,8 @@ def mend(
     with open_sink(str(out)) as sink:
         rows = _mended(examine(path, name, against, ignore), counts)
         while block := list(islice(rows, BLOCK)):
-            with tempfile.TemporaryDirectory(prefix="hardneg-") as folder:
-                sink.write(FORMATS[name].write(*_block(block, Path(folder), columns), columns))
+            with scratch() as folder:
+                sink.write(FORMATS[name].write(*_block(block, folder, columns), columns))
         counts["rows_written"] = sink.rows
     return counts
 

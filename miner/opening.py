@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.encode import Precomputed, StoredVectors, load_encoder
+from miner.encode import Precomputed, StoredVectors, check_model, check_vectors, load_encoder
 from miner.encode.model import Encoder
+from miner.indexes import check_name
 from miner.sources import BM25, Dense, Fused
 from miner.types import Dataset, Progress, Vectors
 
@@ -38,6 +39,20 @@ def open_vectors(
             encoder = given if isinstance(given, Encoder) else load_encoder(settings, runtime, given)
             opened[name] = StoredVectors(encoder, runtime.cache, on_progress)
     return opened
+
+
+def check(data: Inputs | Dataset, config: MiningConfig, model: Any = None) -> None:
+    """What `open_vectors` and `open_source` would refuse and can be seen without loading or reading: before anything is read."""
+    for part in config.active_sources.values():
+        if not part.encodes:
+            continue
+        own, settings = not part.settings(), config.model_copy(update=part.settings())
+        if own and isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
+            check_vectors(data.query_vectors, data.passage_vectors)
+        elif settings.model and not (own and model is not None):
+            check_model(settings.model)
+        if config.index != "exact":
+            check_name(config.index)
 
 
 def open_source(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vectors], work: Path, stage: Stage) -> Dense | BM25 | Fused:

@@ -6,18 +6,18 @@ The data are read and the model is loaded as for a run; nothing stays on disk.
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from miner import passes, rehearsal
+from miner import opening, passes, rehearsal
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.estimate import estimate
 from miner.opening import open_vectors
 from miner.read import read
 from miner.run import heeding
+from miner.scratch import scratch
 from miner.target import check
 from miner.types import Dataset, Vectors
 from miner.verdicts import keep_verdicts, read_verdicts
@@ -38,18 +38,19 @@ def plan(
     """Counts, settings, disk, and with `foresee` an estimate from a pilot; JSON-safe. Raises what `mine` would raise up to there."""
     place = check(out, kind, force, config.output_format)
     said, config = read_verdicts(inputs.verdicts), heeding(config, bool(inputs.verdicts))
-    with tempfile.TemporaryDirectory(prefix="hardneg-") as folder:
+    opening.check(inputs, config)
+    with scratch() as folder:
         began = time.perf_counter()
-        dataset = read(inputs, Path(folder) / "dataset", config.min_grade)
+        dataset = read(inputs, folder / "dataset", config.min_grade)
         if inputs.verdicts:
-            keep_verdicts(Path(folder), dataset, said)
+            keep_verdicts(folder, dataset, said)
         read_in = time.perf_counter()
         vectors = open_vectors(inputs, config, runtime, None, None)
         spent = {"read": read_in - began, "load model": time.perf_counter() - read_in}
         told = _counted(dataset, config, vectors)
         if foresee:
-            told["estimate"] = estimate(dataset, vectors, config, runtime, spent=spent, work=Path(folder) / "pilot", kind=kind)
-        told["free_bytes"] = _free(place or Path(folder), runtime.cache)
+            told["estimate"] = estimate(dataset, vectors, config, runtime, spent=spent, work=folder / "pilot", kind=kind)
+        told["free_bytes"] = _free(place or folder, runtime.cache)
         return told
 
 

@@ -6,7 +6,6 @@ run is repeated that was made from a dataset in Python.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -24,6 +23,7 @@ from miner.errors import IntegrityError, ModelError
 from miner.formats import FORMATS
 from miner.formats.files import kind_of, sha256_of
 from miner.run import Run, mine
+from miner.scratch import scratch
 from miner.types import Dataset, Progress
 from miner.verdicts import FILE as VERDICTS
 
@@ -59,11 +59,11 @@ def rerun(
     if not name:
         raise IntegrityError(f"{run.folder} went to standard output: there is no training file to compare with")
     data, config = _data(run, stored), MiningConfig.of(**manifests.config(run.folder, run.manifest))
-    with tempfile.TemporaryDirectory(prefix="hardneg-") as folder:
+    with scratch() as folder:
         if fresh:
-            runtime = runtime.model_copy(update={"cache": Path(folder) / "cache"})
+            runtime = runtime.model_copy(update={"cache": folder / "cache"})
         encoder = _encoder(run, data, config, runtime, model)
-        told = {"out": Path(folder) / "again", "model": encoder, "runtime": runtime, "kind": _kind(name, config)}
+        told = {"out": folder / "again", "model": encoder, "runtime": runtime, "kind": _kind(name, config)}
         again = mine(data, config, verdicts=_verdicts(run, data), on_progress=on_progress, **told)
         made = again.manifest["outputs"][again.manifest["training_file"]]
         same = made["sha256"] == run.manifest["outputs"][name]["sha256"]

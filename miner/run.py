@@ -15,7 +15,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from miner import manifest as manifests
-from miner import passes, rehearsal
+from miner import opening, passes, rehearsal
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError, StorageError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
@@ -35,8 +34,9 @@ from miner.formats.atomic import storing
 from miner.formats.files import sha256_of
 from miner.opening import open_vectors
 from miner.read import read
+from miner.scratch import remove_scratch, sweep
 from miner.takeover import first_pass_of, take_dataset, take_first_pass
-from miner.target import BLOCKS, Target, target
+from miner.target import BLOCKS, Target, homes, target
 from miner.types import Dataset, Progress, Vectors
 from miner.verdicts import FILE as VERDICTS
 from miner.verdicts import keep_verdicts, read_verdicts
@@ -92,6 +92,17 @@ class Run:
         return Path(os.path.normpath(self.folder / self.manifest["training_file"]))
 
     @property
+    def hashes(self) -> dict[str, str]:
+        """Of what pass 1 and reading left, which choosing again starts from. IntegrityError where any of it is not as the run left it."""
+        return manifests.check(self.folder, self.manifest, (*passes.PASSED_ON, *(f"dataset/{name}" for name in passes.DATA_FILES)))
+
+    @property
+    def candidates(self) -> Path:
+        """The folder of stored candidates, checked as `hashes` says."""
+        _ = self.hashes
+        return self.folder / BLOCKS
+
+    @property
     def dataset(self) -> Dataset:
         """The texts and judgements the run was made from."""
         return Dataset.open(self.folder / "dataset")
@@ -135,6 +146,8 @@ def mine(
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
     said, config = read_verdicts(paths), heeding(config, bool(paths))
     work = passes.Work(config, runtime or Runtime.of(), on_progress)
+    opening.check(data, config, model)
+    sweep(homes(out))
     with target(out, kind, force, config.output_format) as place:
         with work.stage("read"), storing(place.folder):
             folder = place.folder / "dataset"
@@ -235,6 +248,8 @@ def export(
     heard = [path for path in (run.folder / VERDICTS,) if path.exists()]
     said, config = read_verdicts([*heard, *verdicts]), heeding(config, bool(heard or verdicts))
     work = passes.Work(config, Runtime.of(), on_progress)
+    _ = run.hashes
+    sweep(homes(out))
     with target(out, kind, force, config.output_format) as place:
         _check_spared(place, [*verdicts, *spare])
         dataset = take_dataset(run.dataset, place.folder / "dataset")
@@ -248,8 +263,17 @@ def export(
         known["files"] = {**known["files"], **_hashes(named)}
         if known["inputs"]:
             known["inputs"] = {**known["inputs"], "verdicts": [*known["inputs"].get("verdicts", ()), *named]}
-        passes.second_pass(dataset, work, place, known, run.folder / BLOCKS)
+        work.hashes |= {
+            place.folder / name: sha256 for name, sha256 in run.hashes.items() if _is_link(run.folder / name, place.folder / name)
+        }
+        passes.second_pass(dataset, work, place, known, run.candidates)
     return _finished(place)
+
+
+def _is_link(source: Path, target: Path) -> bool:
+    """Whether a file, or each file of a folder, is the very same one: what is known of its bytes holds for both."""
+    pairs = [(file, target / file.name) for file in source.iterdir()] if source.is_dir() else [(source, target)]
+    return all(one.is_file() and other.is_file() and one.samefile(other) for one, other in pairs)
 
 
 def heeding(config: MiningConfig, heard: bool) -> MiningConfig:
@@ -292,5 +316,5 @@ def _finished(place: Target) -> Run:
     """The run; a temporary one goes with the object."""
     run = Run(place.final)
     if place.temporary:
-        weakref.finalize(run, shutil.rmtree, place.final, ignore_errors=True)
+        weakref.finalize(run, remove_scratch, place.final.parent)
     return run

@@ -5,7 +5,6 @@ Its vectors are small whole numbers and compared by dot product, so that every s
 
 from __future__ import annotations
 
-import tempfile
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.run import mine
+from miner.scratch import scratch
 
 QUERIES, PASSAGES, DIM = 40, 300, 16
 SHA256 = "8a8147b3c806a2c31a25ead34fdf7de83affe0dd2c406317a9261119425cf77c"
@@ -42,10 +42,10 @@ class Checked(NamedTuple):
 def selfcheck() -> Checked:
     """Mine the tiny data in a temporary folder."""
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="hardneg-") as folder:
-        inputs = write(Path(folder) / "data")
-        runtime = Runtime.of(cache=Path(folder) / "cache")
-        run = mine(inputs, MiningConfig.of(**SETTINGS), out=Path(folder) / "run", runtime=runtime)
+    with scratch() as folder:
+        inputs = write(folder / "data")
+        runtime = Runtime.of(cache=folder / "cache")
+        run = mine(inputs, MiningConfig.of(**SETTINGS), out=folder / "run", runtime=runtime)
         found = sha256(run.file.read_bytes()).hexdigest()
     return Checked(found == SHA256, found, round(time.perf_counter() - began, 3))
 

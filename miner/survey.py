@@ -33,7 +33,7 @@ def survey(run: Run) -> dict[str, Any]:
     kept counts all candidates that no filter dropped, chosen those of them that were written. suspicious: queries, that with the smallest
     margin first, each with its most suspicious negative. sample: (query, negative) pairs in an order drawn by chance.
     """
-    path, dataset = run.folder / "candidates.parquet", run.dataset
+    path, dataset = run.candidates, run.dataset
     bins = _Bins(*_range(path))
     found: list[tuple[Ints, Rows, Floats]] = []
     for choice in choices(path, dataset, run.config):

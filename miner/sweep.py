@@ -38,7 +38,7 @@ def sweep(run: Run, grid: Sequence[str] = (), truth: Truth | None = None, on_pro
     though the run did not know, of all negatives of queries that have such passages, with both 95 % intervals.
     random: the same rate of passages drawn blindly; known: pairs of the truth that the run knew from another split, left out here.
     """
-    path, dataset, own = run.folder / "candidates.parquet", run.dataset, run.config
+    path, dataset, own = run.candidates, run.dataset, run.config
     points = settings(own, grid)
     for point in points:
         check_evidence(point.config, run)

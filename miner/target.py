@@ -1,8 +1,9 @@
 """Where a run goes: built under a hidden name, renamed when it is complete; what an interrupted one committed is there for the next.
 
-    .NAME.part/             the run in the making; locked for as long as its process lives
+    .NAME.part/             the run in the making; held for as long as its process lives, and recorded as scratch (miner.scratch)
         started.json        what it is made from: only a run made from the very same goes on with its blocks
         candidates.parquet  the blocks committed so far
+        blocks.sha256       the hash of each
 
 Owns names, locks and leftovers; must not know what a run holds.
 """
@@ -10,25 +11,27 @@ Owns names, locks and leftovers; must not know what a run holds.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from miner.candidates import SUMS
 from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
 from miner.formats.atomic import followed, storing, sync_folder, sync_tree, write_json
 from miner.formats.files import KINDS, kind_of
 from miner.manifest import strangers
+from miner.scratch import LOCK, forget, hold, make_scratch, record, remove_scratch
 
 FILE_KINDS = (*KINDS, "")
-BLOCKS, STARTED, LOCK = "candidates.parquet", "started.json", "lock"
+BLOCKS, STARTED = "candidates.parquet", "started.json"
+KEPT = (BLOCKS, STARTED, SUMS)
+"""What a run can be gone on with."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,15 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
     out = _followed(out)
     usual = _usual_name(out, kind, output_format)
     if out is None or str(out) == "-":
-        with _temporary_folder() as folder:
+        folder = make_scratch() / "run"
+        try:
+            (folder / "dataset").mkdir(parents=True)
             name = usual if out is None else ""
             yield Target(folder, str(folder / name) if name else "-", folder, name, temporary=True)
-            _clear(folder, names=(STARTED,))
+            _clear(folder, names=(STARTED, SUMS))
+        except BaseException:
+            remove_scratch(folder.parent)
+            raise
         return
     named, file, final = _places(out, usual, force)
     with _run_part(final) as folder:
@@ -109,6 +117,11 @@ def check(out: str | Path | None, kind: str | None, force: bool, output_format: 
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise StorageError(f"cannot write {out}: {nearest} is {'not writable' if nearest.is_dir() else 'no folder'}")
     return nearest
+
+
+def homes(out: str | Path | None) -> list[Path]:
+    """The folders that hold what is written to `out` while it is in the making."""
+    return [] if out is None or str(out) in ("", "-") else [Path(os.path.realpath(out)).parent]
 
 
 def _followed(out: str | Path | None) -> str | Path | None:
@@ -162,27 +175,37 @@ def _run_part(path: Path) -> Iterator[Path]:
     part, old = final.with_name(f".{final.name}.part"), final.with_name(f".{final.name}.old.part")
     with storing(final):
         _check_replaceable(final)
-    try:
-        with storing(final):
-            part.mkdir(parents=True, exist_ok=True)
-        with (part / LOCK).open("wb") as lock:
-            _hold(lock, path)
-            _clear(part, keep=(BLOCKS, STARTED, LOCK))
-            (part / "dataset").mkdir()
-            yield part
-            _clear(part, names=(STARTED, LOCK))
+    with _held(part, path) as lock:
+        try:
             with storing(final):
+                _clear(part, keep=(*KEPT, LOCK))
+                (part / "dataset").mkdir()
+            yield part
+            with storing(final):
+                sync_tree(part)  # takes the longest: a run that is killed meanwhile is gone on with
+                _clear(part, names=(STARTED, SUMS))
+                os.ftruncate(lock, 0)  # from here on it is no scratch of ours
                 _swap(part, final, old)
-    except BaseException as error:
-        _give_up(part, error)
-        raise
+        except BaseException as error:
+            _give_up(part, error)
+            raise
 
 
-def _hold(lock: IO[bytes], path: Path) -> None:
+@contextmanager
+def _held(part: Path, path: Path) -> Iterator[int]:
+    """The folder is ours alone, and on the list of what a kill would leave. BusyError where another process makes a run there."""
+    with storing(path):
+        try:
+            lock = hold(part, KEPT)
+        except BlockingIOError as error:
+            raise BusyError(f"cannot write {path}: another process is making a run there") from error
+    record(part)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise BusyError(f"cannot write {path}: another process is making a run there") from error
+        yield lock
+    finally:
+        os.close(lock)
+        if not part.exists():
+            forget(part)
 
 
 def _check_replaceable(final: Path) -> None:
@@ -198,10 +221,10 @@ def _check_replaceable(final: Path) -> None:
 
 
 def _swap(part: Path, final: Path, old: Path) -> None:
-    """Put the finished folder in its place; what was there goes last."""
+    """Put the finished folder in its place; what was there goes last. The lock moves with it: nobody begins there meanwhile."""
     shutil.rmtree(old, ignore_errors=True)  # of a process that was killed between the two renames below
-    sync_tree(part)
     if final.exists():
+        record(old)
         final.rename(old)
     try:
         part.rename(final)
@@ -209,20 +232,22 @@ def _swap(part: Path, final: Path, old: Path) -> None:
         if old.exists():
             old.rename(final)
         raise
+    (final / LOCK).unlink()
+    sync_folder(final)
     sync_folder(final.parent)
     shutil.rmtree(old, ignore_errors=True)
+    forget(old)
 
 
 def _give_up(part: Path, error: BaseException) -> None:
-    """Remove everything, or everything but the blocks; nothing where another process is at work by now."""
-    with suppress(OSError), (part / LOCK).open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        committed = len(list((part / BLOCKS).glob("block-*"))) if (part / BLOCKS).is_dir() else 0
-        if not committed or not (part / STARTED).is_file():
-            shutil.rmtree(part, ignore_errors=True)
-            return
-        error.add_note(f"{committed} blocks of candidates are kept in {part}: the same command goes on from there, --fresh begins anew")
-        _clear(part, keep=(BLOCKS, STARTED, LOCK))
+    """Remove everything, or everything but the blocks."""
+    committed = len(list((part / BLOCKS).glob("block-*"))) if (part / BLOCKS).is_dir() else 0
+    if not committed or not (part / STARTED).is_file():
+        shutil.rmtree(part, ignore_errors=True)
+        return
+    with suppress(OSError):
+        _clear(part, keep=(*KEPT, LOCK))
+    error.add_note(f"{committed} blocks of candidates are kept in {part}: the same command goes on from there, --fresh begins anew")
 
 
 def _clear(folder: Path, keep: tuple[str, ...] = (), names: tuple[str, ...] | None = None) -> None:
@@ -248,14 +273,3 @@ def _load(path: Path) -> dict[str, Any]:
         loaded = json.loads(path.read_text(encoding="utf-8"))
         return loaded if isinstance(loaded, dict) else {}
     return {}
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="hardneg-"))
-    (folder / "dataset").mkdir()
-    try:
-        yield folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise

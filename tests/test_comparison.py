@@ -14,6 +14,7 @@ from rich.console import Console
 from worlds import config_of, make
 
 from miner.comparison import compare, table
+from miner.comparison.terminal import lines
 from miner.config import MiningConfig
 from miner.explain import explain
 from miner.page import runs
@@ -129,6 +130,9 @@ def test_a_run_is_like_itself(pair):
     assert (told["overlap"]["same"], told["overlap"]["jaccard"]["mean"], told["config"], told["examples"]) == (1.0, 1.0, {}, [])
     assert told["gained"]["pairs"] == told["lost"]["pairs"] == 0
     assert (told["scores"]["positives"]["min"], told["scores"]["positives"]["max"]) == (0, 0)
+    assert sum("are the same in both" in line for line in lines(told)) == 2
+    assert "Score drift" not in runs(told, ("a", "b"))
+    assert "the same in both" in runs(told, ("a", "b"))
 
 
 def test_what_differs_is_told_setting_by_setting(pair):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOUNS = {"miner.types", "miner.errors"}
+NOUNS = {"miner.types", "miner.errors", "miner.scratch"}
 LOW = NOUNS | {"miner.noise", "miner.plain", "miner.registry"}
 
 MAY = {
@@ -18,6 +18,7 @@ MAY = {
     "miner.noise": set(),
     "miner.crew": set(),
     "miner.plain": set(),
+    "miner.scratch": set(),
     "miner.repeats": set(),
     "miner.demo": set(),
     "miner.registry": {"miner.errors"},
@@ -34,7 +35,7 @@ MAY = {
     "miner.page": NOUNS,
     # what joins them
     "miner.config": LOW | {f"miner.{name}" for name in ("evidence", "filters", "formats", "presets", "samplers", "sources")},
-    "miner.opening": LOW | {"miner.config", "miner.encode", "miner.sources"},
+    "miner.opening": LOW | {"miner.config", "miner.encode", "miner.indexes", "miner.sources"},
     "miner.distinct": NOUNS,
     "miner.hubs": LOW | {"miner.config", "miner.evidence.identity"},
     "miner.presets": NOUNS,
@@ -45,7 +46,7 @@ MAY = {
     "miner.sample": LOW | {"miner.evidence.identity", "miner.read"},
     "miner.rehearsal": NOUNS | {f"miner.{name}" for name in ("config", "encode", "formats", "indexes", "sample")},
     "miner.verdicts": NOUNS | {"miner.filters", "miner.formats"},
-    "miner.target": NOUNS | {"miner.formats", "miner.manifest"},
+    "miner.target": NOUNS | {"miner.candidates", "miner.formats", "miner.manifest"},
     "miner.passes": NOUNS
     | {
         f"miner.{name}"
@@ -88,7 +89,7 @@ MAY = {
         for name in (*("config", "encode", "estimate", "opening", "passes", "read"), *("rehearsal", "run", "target", "verdicts"))
     },
     "miner.machine": {"miner.crew"},
-    "miner.selfcheck": {"miner.config", "miner.run"},
+    "miner.selfcheck": {"miner.config", "miner.run", "miner.scratch"},
     "miner.doctor": NOUNS | {f"miner.{name}" for name in ("encode", "indexes", "machine", "manifest", "run", "selfcheck")},
     "miner.hiding": LOW | {"miner.evidence.identity", "miner.read"},
     # what looks back at runs

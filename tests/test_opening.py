@@ -7,10 +7,12 @@ import pytest
 from worlds import Prescribed, dataset_of, make
 
 from miner.candidates import CandidateWriter, read_blocks
-from miner.config import MiningConfig, Runtime
-from miner.errors import ConfigError
+from miner.config import Inputs, MiningConfig, Runtime
+from miner.errors import ConfigError, HardnegError
+from miner.indexes.faiss_factory import check_name
 from miner.opening import open_source
 from miner.pipeline import retrieve
+from miner.plan import plan
 from miner.read import read_inline
 from miner.run import export, mine
 
@@ -117,3 +119,28 @@ def test_the_settings_of_a_further_encoder():
     assert parts["dense"].settings() == {}
     other = config.model_copy(update=parts["dense-2"].settings())
     assert (other.model, other.query_prompt, other.passage_prompt, other.dtype) == ("second", None, "passage: ", "float32")
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "message"),
+    [
+        ({}, {"model": "./nowhere"}, r"there is no model folder '\./nowhere'"),
+        ({}, {"sources": ("bm25", "dense:model=./nowhere")}, r"there is no model folder '\./nowhere'"),
+        ({"query_vectors": "q.npy", "passage_vectors": "p.npy"}, {}, r"q\.npy: cannot be read as a numpy matrix"),
+        ({}, {"index": "IVX1024,Flat"}, "FAISS knows no index 'IVX1024,Flat'"),
+    ],
+)
+@pytest.mark.parametrize("verb", [lambda data, config: mine(data, config), lambda data, config: plan(data, config, Runtime.of())])
+def test_what_cannot_be_opened_is_refused_before_anything_is_read(tiny_model, monkeypatch, given, settings, message, verb):
+    """A million passages take seconds to read, and a wrong name none."""
+    monkeypatch.setattr("miner.run.read", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr("miner.plan.read", lambda *_: pytest.fail("it was read"))
+    config = MiningConfig.of(**{"model": str(tiny_model), **settings})
+    with pytest.raises(HardnegError, match=message):
+        verb(Inputs.of(pairs="pairs.jsonl", **given), config)
+
+
+def test_indexes_that_faiss_knows_are_not_refused():
+    """Of whatever dims."""
+    for name in ("IVF1024,Flat", "HNSW32", "PQ96", "IVF256,PQ48x4fs,RFlat", "OPQ16_64,IVF32,PQ16", "SQ8", "LSH"):
+        check_name(name)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import oracle
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from disk import on_disk
 from hypothesis import given, settings
@@ -19,11 +21,15 @@ from worlds import config_of, make
 from miner import passes, pipeline
 from miner import run as module
 from miner.candidates import blocks
+from miner.comparison import compare
 from miner.config import MiningConfig, Runtime
 from miner.errors import ConfigError, HardnegError, IntegrityError, StorageError
+from miner.explain import explain
 from miner.formats import FORMATS, read_training, recognise
 from miner.read import read_inline
 from miner.run import Run, export, mine
+from miner.survey import survey
+from miner.sweep import sweep
 
 COLUMNS = ("ids", "scores", "ranks", "tiers")
 FILES = {"candidates.parquet", "dataset", "manifest.json", "report.html", "report.json", "triplets.jsonl"}
@@ -219,7 +225,7 @@ def test_a_failure_leaves_nothing_behind(dataset, config, tmp_path, monkeypatch,
     after_blocks = out and where not in ("first_pass", "open_vectors", "open_source")
     part = tmp_path / ".out.part" if out == "out" else tmp_path / ".out.run.part"
     assert {path.name for path in tmp_path.iterdir()} == names | ({part.name} if after_blocks else set())
-    assert not after_blocks or {path.name for path in part.iterdir()} == {"candidates.parquet", "started.json", "lock"}
+    assert not after_blocks or {path.name for path in part.iterdir()} == {"candidates.parquet", "started.json", "blocks.sha256", "lock"}
     assert list((tmp_path / "temporary").iterdir()) == []
     assert not before or Run(before.folder).differences() == []
 
@@ -413,15 +419,34 @@ def test_damaged_candidates_are_named_where_they_lie(dataset, config, tmp_path, 
     whole = file.read_bytes()
     place = int(len(whole) * cut)
     file.write_bytes(whole[:place] + bytes(64) + whole[place + 64 :])
-    with pytest.raises(StorageError) as failed:
+    with pytest.raises(IntegrityError) as failed:
         export(run, run.config, out=tmp_path / "again")
-    assert str(failed.value).startswith(f"{file} cannot be read as candidates: ")
+    assert str(failed.value).startswith(f"{file.parent} has changed since the run was made: ")
     file.write_bytes(whole)
     (run.folder / "vectors.npy").write_bytes(b"no array")
-    with pytest.raises(StorageError) as failed:
+    with pytest.raises(IntegrityError) as failed:
         export(run, run.config, out=tmp_path / "again")
-    assert str(failed.value).startswith(f"{run.folder / 'vectors.npy'} cannot be read as vectors: ")
+    assert str(failed.value).startswith(f"{run.folder / 'vectors.npy'} has changed since the run was made: ")
     assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("name", ["candidates.parquet", "dataset/corpus.arrow"])
+def test_nothing_is_chosen_from_what_was_edited(dataset, config, tmp_path, name):
+    """A score in a readable block, a letter in a text: every verb that reads them refuses, and export seals nothing."""
+    run = mine(dataset, config, out=tmp_path / "out")
+    file = next(iter(blocks(run.folder / name))) if name == "candidates.parquet" else run.folder / name
+    if name == "candidates.parquet":
+        table = pq.read_table(file)
+        scores = pa.array([[0.5] * len(each) for each in table["scores"].to_pylist()], table.schema.field("scores").type)
+        pq.write_table(table.set_column(table.schema.get_field_index("scores"), "scores", scores), file)
+    else:
+        file.write_bytes(file.read_bytes().replace(b"w1", b"w2", 1))
+    asked = run.dataset.queries.ids([0])[0]
+    verbs = (lambda: export(run, config, out=tmp_path / "a"), lambda: explain(run, asked), lambda: sweep(run), lambda: survey(run))
+    for verb in (*verbs, lambda: compare(run, run)):
+        with pytest.raises(IntegrityError, match=f"{name} has changed since the run was made"):
+            verb()
+    assert not (tmp_path / "a").exists()
 
 
 def test_verdicts_are_not_replaced_by_what_is_made_of_them(dataset, config, tmp_path):

@@ -82,15 +82,26 @@ def test_blocks_of_another_run_are_never_used(begin, config, change):
     assert len(begin(99, config=other)[1]) == 2
 
 
-def test_a_block_that_the_disk_cut_short_is_made_again(begin, config, tmp_path):
-    """The whole one beside it is kept."""
+def cut(data):
+    return data[:-20]
+
+
+def flipped(data):
+    return data[:200] + bytes([data[200] ^ 1]) + data[201:]
+
+
+@pytest.mark.parametrize("damage", [cut, flipped, lambda data: b"", lambda data: bytes(len(data))])
+def test_a_block_that_the_disk_damaged_is_made_again(begin, config, tmp_path, damage, caplog):
+    """Cut short or with other bytes; it is named, and the whole one beside it is kept."""
     begin(2)
-    cut = sorted((tmp_path / ".out.part" / "candidates.parquet").glob("block-*"))[0]
-    cut.write_bytes(cut.read_bytes()[:-20])
+    block = sorted((tmp_path / ".out.part" / "candidates.parquet").glob("block-*"))[0]
+    block.write_bytes(damage(block.read_bytes()))
     run, written = begin(99)
     assert sorted(written) == [0, 2]
+    assert f"{block} is damaged: its bytes are not those that were written" in caplog.text
     assert run.file.read_bytes() == mine(small(tmp_path / "given"), config, out=tmp_path / "whole").file.read_bytes()
     assert run.differences() == []
+    assert not list(run.folder.glob("*.sha256"))
 
 
 def test_a_folder_of_a_file_s_name_is_told_at_once(tmp_path, config):

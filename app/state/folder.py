@@ -22,6 +22,7 @@ from app.state.database import Database
 from app.state.reserve import Reserve
 from miner.errors import StorageError
 from miner.formats.atomic import storing, write_json
+from miner.scratch import sweep
 
 LAYOUT = 1
 MARK = "hardneg.json"
@@ -45,8 +46,9 @@ class State:
             return shutil.disk_usage(self.folder).free
 
     def sweep(self) -> None:
-        """Remove what an upload that was cut off long ago has left."""
+        """Remove what an upload that was cut off long ago has left, and scratch of processes that are gone."""
         oldest = time.time() - STALE_SECONDS
+        sweep([self.incoming])
         with storing(self.incoming, "clear"):
             for path in self.incoming.iterdir():
                 if path.is_file() and path.stat().st_mtime < oldest:

@@ -1,37 +1,43 @@
-"""`hardneg cache`: where the embedding store lies, how big it is, and how to make it smaller."""
+"""`hardneg cache`: where the embedding store lies, how big it is, what killed runs left, and how to make both smaller."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from miner.cli import options as o
+from miner.cli.words import counted
 from miner.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="The embedding store: list it, prune it.")
+app = typer.Typer(no_args_is_help=True, help="The embedding store, and what killed runs left: list it, prune it.")
 
 
 @app.command()
 def ls(cache: o.Cache = None, as_json: o.Json = False) -> None:
-    """List the stored models: texts, bytes, last use."""
+    """List the stored models (texts, bytes, last use) and the scratch folders of runs that were killed."""
     from miner.config import default_cache
     from miner.encode.store import stores
+    from miner.scratch import leftovers
 
     folder = cache or default_cache()
-    found = list(stores(folder))
+    found, left = list(stores(folder)), leftovers([folder, Path()])
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps({"folder": str(folder), "stores": found}, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(
+            orjson.dumps({"folder": str(folder), "stores": found, "scratch": left}, default=str, option=orjson.OPT_INDENT_2).decode()
+        )
         return
-    typer.echo(f"{folder}: {len(found)} models, {_size(sum(store['bytes'] for store in found))}")
+    typer.echo(f"{folder}: {counted(len(found), 'model')}, {_size(sum(store['bytes'] for store in found))}")
     for store in found:
         used = datetime.fromtimestamp(store["used"]).astimezone()
-        typer.echo(
-            f"{store['fingerprint'][:12]}  {store['texts']:>10,} texts  {_size(store['bytes']):>9}  {used:%Y-%m-%d %H:%M}  {store['model']}"
-        )
+        texts = f"{store['texts']:>10,} {'text ' if store['texts'] == 1 else 'texts'}"
+        typer.echo(f"{store['fingerprint'][:12]}  {texts}  {_size(store['bytes']):>9}  {used:%Y-%m-%d %H:%M}  {store['model']}")
+    for each in left:
+        typer.echo(each.advice)
 
 
 @app.command()
@@ -40,17 +46,37 @@ def prune(
         float | None, typer.Option("--older-than", help="Remove what was not used for so many days.", show_default=False)
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Remove one, by the start of its fingerprint.", show_default=False)] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Remove all.")] = False,
+    scratch: Annotated[bool, typer.Option("--scratch", help="Remove what killed runs left: scratch folders without a process.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all stored vectors, and what killed runs left.")] = False,
     cache: o.Cache = None,
 ) -> None:
-    """Remove stored vectors; they are made again when needed."""
+    """Remove stored vectors, which are made again when needed, or what killed runs left; `hardneg cache ls` lists both."""
     from miner.config import default_cache
     from miner.encode.store import prune as prune_stores
 
-    if sum([older_than is not None, model is not None, everything]) != 1:
-        raise ConfigError("say what to remove: --older-than DAYS, --model FINGERPRINT (as `hardneg cache ls` shows it), or --all")
-    removed = prune_stores(cache or default_cache(), older_than_days=older_than or 0.0, fingerprint=model)
-    typer.echo(f"removed {len(removed)} models, {_size(sum(store['bytes'] for store in removed))}")
+    if sum([older_than is not None, model is not None, scratch, everything]) != 1:
+        raise ConfigError(
+            "say what to remove: --older-than DAYS, --model FINGERPRINT (as `hardneg cache ls` shows it), --scratch (what killed runs "
+            "left), or --all"
+        )
+    folder = cache or default_cache()
+    if not scratch:
+        removed = prune_stores(folder, older_than_days=older_than or 0.0, fingerprint=model)
+        typer.echo(f"removed {counted(len(removed), 'model')}, {_size(sum(store['bytes'] for store in removed))}")
+    if scratch or everything:
+        _prune_scratch(folder)
+
+
+def _prune_scratch(folder: Path) -> None:
+    """Remove what can be removed, and say what stays and why."""
+    from miner.scratch import leftovers, sweep
+
+    removed = sweep([folder, Path()])
+    for each in removed:
+        typer.echo(f"{each.path}: {_size(each.bytes)}")
+    typer.echo(f"removed what killed runs left in {counted(len(removed), 'folder')}, {_size(sum(each.bytes for each in removed))}")
+    for each in leftovers([folder, Path()]):
+        typer.echo(each.advice)
 
 
 def _size(count: float) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from miner.cli import options as o
 from miner.cli.show import console
+from miner.cli.words import counted
 
 FINDINGS = 1
 
@@ -55,20 +56,19 @@ def _show(told: dict[str, Any]) -> None:
     for name, disk in told["disks"].items():
         out.print(f"{name:<10} {disk['path']}: {_size(disk['free'])} free of {_size(disk['total'])}")
     store = told["store"]
-    out.print(f"vectors    {store['models']} models, {store['texts']:,} texts, {_size(store['bytes'])}")
+    out.print(f"vectors    {counted(store['models'], 'model')}, {counted(store['texts'], 'text')}, {_size(store['bytes'])}")
     out.print("extras     " + ", ".join(f"{name} {'missing' if missing else 'present'}" for name, missing in told["extras"].items()))
     if "data" in told:
         data = told["data"]
-        out.print(
-            f"data       {data['path']}: {data.get('runs', 0)} runs, {data.get('databases', 0)} databases, {len(data['faults'])} faults"
-        )
+        counts = [counted(data.get(f"{noun}s", 0), noun) for noun in ("run", "database")]
+        out.print(f"data       {data['path']}: {', '.join(counts)}, {counted(len(data['faults']), 'fault')}")
     if "check" in told:
         out.print(f"check      {'right' if told['check']['right'] else 'WRONG'}, in {told['check']['seconds']:.1f} s")
     for kind in ("problems", "advice"):
         for finding in told[kind]:
             out.print(f"{'problem' if kind == 'problems' else kind}: {finding}")
     found = len(told["problems"])
-    out.print(f"{found or 'no'} problem{'s' * (found > 1)}{'' if found else ' found'}")
+    out.print(counted(found, "problem") if found else "no problem found")
 
 
 def _size(count: float | None) -> str:

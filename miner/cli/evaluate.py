@@ -42,6 +42,8 @@ def evaluate(
     models = labelled(model or [])
     if not models:
         raise ConfigError("say which model to evaluate: --model FOLDER, once for each")
+    if out is not None:
+        check(out, force=force)
     with Shown(quiet) as shown:
         from miner import evaluation
 
@@ -67,14 +69,22 @@ def labelled(given: Sequence[str]) -> dict[str, list[str]]:
     return models
 
 
+def check(out: Path, *, force: bool) -> None:
+    """ConfigError where `write` could not put anything: before the models are measured, and after."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file, and --out names a folder: choose another --out")
+    if out.exists() and any(out.iterdir()) and not (force and (out / "evaluation.json").is_file()):
+        advice = "choose another --out" if force else "choose another --out, or replace it with --force"
+        raise ConfigError(f"{out} exists already{' and holds something else' if force else ''}; {advice}")
+
+
 def write(found: Evaluation, out: Path, *, force: bool) -> None:
     """evaluation.json, evaluation.html and the values of every query, in a folder that is complete or absent."""
     from miner.formats.atomic import folder_part
     from miner.formats.files import open_sink, write_bytes, write_json
     from miner.page import comparison
 
-    if out.exists() and any(out.iterdir()) and not force:
-        raise ConfigError(f"{out} exists already; choose another --out, or replace it with --force")
+    check(out, force=force)
     with folder_part(out, "evaluation.json") as folder:
         with open_sink(folder / "per_query.parquet") as sink:
             sink.write(found.rows())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from miner.cli.show import console
+from miner.cli.words import counted
 
 
 def show(told: dict[str, Any]) -> None:
@@ -13,13 +14,15 @@ def show(told: dict[str, Any]) -> None:
     from miner.report import of_reading
 
     out, guess, free = console(), told["estimate"], told["free_bytes"]
-    out.print(f"{told['queries']:,} queries, {told['passages']:,} passages, {told['judgements']:,} judgements; {told['pairs']:,} positives")
-    out.print(f"model          {(told['model'] or {}).get('name', 'none')}; {told['texts_to_encode']:,} texts to encode{_rates(guess)}")
+    out.print(f"{_counts(told)}, {counted(told['judgements'], 'judgement')}; {counted(told['pairs'], 'positive')}")
+    out.print(
+        f"model          {(told['model'] or {}).get('name', 'none')}; {counted(told['texts_to_encode'], 'text')} to encode{_rates(guess)}"
+    )
     out.print(f"filters        {', '.join(told['filters'])}")
     for note in of_reading(told["reading"]):
         out.print(note, soft_wrap=True)
     pilot = guess["pilot"]
-    out.print(f"\nfrom a pilot on {pilot['queries']:,} queries and {pilot['passages']:,} passages, a run will take about")
+    out.print(f"\nfrom a pilot on {_counts(pilot, ' and ')}, a run will take about")
     stages = ", ".join(f"{name} {span(value)}" for name, value in guess["seconds"].items() if name != "all")
     out.print(f"time           {span(guess['seconds']['all'])} ({stages})")
     out.print(f"memory         {gigabytes(guess['memory_bytes'])}")
@@ -27,11 +30,14 @@ def show(told: dict[str, Any]) -> None:
     lasting, passing = gigabytes(disk["run"]), gigabytes(disk["scratch"])
     out.print(f"disk           {lasting} for the run, {passing} more while it lasts; {gigabytes(free['run'])} are free")
     out.print(f"store          {gigabytes(disk['store'])} of new vectors; {gigabytes(free['store'])} are free")
-    out.print(
-        f"candidates     {guess['candidates']:,}; at least {guess['queries_deepened_at_least']:,} queries run short and are searched deeper"
-    )
+    deeper = counted(guess["queries_deepened_at_least"], "query")
+    out.print(f"candidates     {guess['candidates']:,}; searched deeper for too few negatives: at least {deeper}")
     full = "" if guess["full_rows_share"] is None else f"; {100 * guess['full_rows_share']:.1f} % of the positives get all negatives"
-    out.print(f"training file  {guess['rows']:,} rows{full}")
+    out.print(f"training file  {counted(guess['rows'], 'row')}{full}")
+
+
+def _counts(told: dict[str, Any], between: str = ", ") -> str:
+    return f"{counted(told['queries'], 'query')}{between}{counted(told['passages'], 'passage')}"
 
 
 def span(seconds: float) -> str:

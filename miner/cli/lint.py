@@ -9,6 +9,7 @@ import typer
 
 from miner.cli import options as o
 from miner.cli.show import flat
+from miner.cli.words import counted
 from miner.errors import ConfigError
 
 FEW = 10
@@ -53,8 +54,8 @@ def lint(
                     f"{each.path}: score_order is not looked for: its run's ladder takes some above a weak positive, on purpose", err=True
                 )
     if mended is not None and not quiet:
-        left = f"{mended['rows_left_out']:,} rows and {mended['negatives_left_out']:,} negatives"
-        typer.echo(f"{fix}: {mended['rows_written']:,} rows; left out {left}", err=True)
+        left = f"{counted(mended['rows_left_out'], 'row')} and {counted(mended['negatives_left_out'], 'negative')}"
+        typer.echo(f"{fix}: {counted(mended['rows_written'], 'row')}; left out {left}", err=True)
     if any(each.counts for each in made):
         raise typer.Exit(1)
 
@@ -86,4 +87,4 @@ def _show(linted: Any, quiet: bool) -> None:
             typer.echo(f"{linted.path}: {rule}: and {count - len(some):,} more")
     if not quiet:
         told = ", ".join(f"{rule} {count:,}" for rule, count in linted.counts.items()) or "nothing to complain about"
-        typer.echo(f"{linted.path} ({linted.format}): {linted.rows:,} rows: {told}", err=True)
+        typer.echo(f"{linted.path} ({linted.format}): {counted(linted.rows, 'row')}: {told}", err=True)

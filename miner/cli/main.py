@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
+from miner.cli.encoding import degrade
 from miner.errors import BusyError, ConfigError, HardnegError, InputError, IntegrityError, ModelError, NoRunError, StorageError
 
 EXIT_CODES: dict[type[HardnegError], int] = {
@@ -25,7 +26,7 @@ EXIT_CODES: dict[type[HardnegError], int] = {
     IntegrityError: 1,
 }
 """The first that fits counts."""
-INTERNAL = 101
+INTERNAL, UNREAD = 101, 141
 STOPPED = {130: (signal.SIGINT, "interrupted"), 143: (signal.SIGTERM, "terminated")}
 
 app = typer.Typer(
@@ -34,7 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Mine hard negatives for dense retrieval: judged, explained, reproducible.",
-    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 input data, 5 storage, 6 model, 75 busy, 101 bug, 130 interrupted, 143 terminated. "
+    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 input data, 5 storage, 6 model, 75 busy, 101 bug, 130 interrupted, 141 nobody reads "
+    "the output, 143 terminated. "
     "Every setting of a run has an environment variable (HARDNEG_…) and a place in the config file; a flag wins over both. Where the "
     "result goes (--out, --kind, --force) is said on the command line.",
 )
@@ -71,28 +73,43 @@ def _root(
 
 def run(command: Callable[[], object] = app) -> NoReturn:
     """Run the command line; every error is one sentence on stderr and its exit code."""
+    degrade()
     for number, _ in STOPPED.values():
         signal.signal(number, _stop)
     try:
         command()
-    except HardnegError as error:
-        _say(str(error), error)
-        sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
-    except _Stopped as error:
-        _say(f"{STOPPED[error.code][1]}; what was encoded is kept, the same command goes on", error)
-        sys.exit(error.code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes
-        sys.exit(0)
-    except OSError as error:
-        _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", error)
-        sys.exit(EXIT_CODES[StorageError])
-    except Exception as error:  # noqa: BLE001 - the last line of defence
-        _say(f"a bug: {type(error).__name__}: {error}; HARDNEG_DEBUG=1 shows where", error)
-        if os.environ.get("HARDNEG_DEBUG"):
-            traceback.print_exc()
-        sys.exit(INTERNAL)
+    except SystemExit:
+        if "PacifyFlush" in type(sys.stdout).__name__:  # click met a closed pipe, and calls it 1: a finding
+            _unread()
+        raise
+    except BaseException as error:  # noqa: BLE001 - the last line of defence
+        sys.exit(_code(error))
     sys.exit(0)
+
+
+def _code(error: BaseException) -> int:
+    """Say what went wrong; its exit code."""
+    if isinstance(error, HardnegError):
+        _say(str(error), error)
+        return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
+    if isinstance(error, _Stopped):
+        _say(f"{STOPPED[error.code][1]}; what was encoded is kept, the same command goes on", error)
+        return error.code
+    if isinstance(error, BrokenPipeError):
+        _unread()
+    if isinstance(error, OSError):
+        _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", error)
+        return EXIT_CODES[StorageError]
+    _say(f"a bug: {type(error).__name__}: {error}; HARDNEG_DEBUG=1 shows where", error)
+    if os.environ.get("HARDNEG_DEBUG"):
+        traceback.print_exception(error)
+    return INTERNAL
+
+
+def _unread() -> NoReturn:
+    """Whoever read our output went away: what a shell makes of SIGPIPE, with nothing left half-written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)  # or the interpreter complains at its end
+    sys.exit(UNREAD)
 
 
 def _say(message: str, error: BaseException) -> None:

@@ -31,10 +31,9 @@ ALIASES = {
 
 
 def option(name: str, text: str, panel: str, **more: Any) -> Any:
-    """A typer option with its environment variable."""
-    return typer.Option(
-        f"--{name}", help=text, rich_help_panel=panel, envvar=f"HARDNEG_{name.replace('-', '_').upper()}", show_default=False, **more
-    )
+    """A typer option with its environment variable; of a flag with two sides, `on/--off`, that of the first."""
+    variable = f"HARDNEG_{name.partition('/')[0].replace('-', '_').upper()}"
+    return typer.Option(f"--{name}", help=text, rich_help_panel=panel, envvar=variable, show_default=False, **more)
 
 
 Words = list[str] | None

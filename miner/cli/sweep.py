@@ -9,6 +9,7 @@ import typer
 
 from miner.cli import options as o
 from miner.cli.show import Shown, console, score
+from miner.cli.words import counted
 
 LEGEND = "* the run's own setting. Gap: weakest positive less negative; mass: 0 nothing to learn, 1 all of it."
 SHORT = {"near_positive": "near", "background": "backgr."}
@@ -53,7 +54,8 @@ def sweep(
     out = console()
     out.print(_table(told))
     out.print(
-        f"{told['queries']:,} queries. * the run's own setting. Gap: weakest positive less negative; mass: 0 nothing to learn, 1 all of it."
+        f"{counted(told['queries'], 'query')}. * the run's own setting. "
+        f"Gap: weakest positive less negative; mass: 0 nothing to learn, 1 all of it."
     )
     if "hidden" in told:
         out.print(_hidden(told["hidden"]))
@@ -89,7 +91,8 @@ def _hidden(hidden: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f"{hidden['pairs']:,} hidden positives of {hidden['queries']:,} queries, {_percent(hidden['retrieved'])} of them retrieved; "
+        f"{counted(hidden['pairs'], 'hidden positive')} of {counted(hidden['queries'], 'query')}, "
+        f"{_percent(hidden['retrieved'])} of them retrieved; "
         f"passages drawn blindly: {_percent(hidden['random'], 3)} false.{known}{unknown}"
     )
 

@@ -10,6 +10,7 @@ import typer
 from miner.cli import flags as f
 from miner.cli import options as o
 from miner.cli.show import Shown
+from miner.cli.words import counted
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ def _say(done: Trained, shown: Shown, *, as_json: bool) -> None:
     for step, score in told["history"]:
         mark = "  kept" if step == told["steps"] else ""
         shown.console.print(f"step {step:>7,}   dev {told['dev_measure']} {score:.4f}{mark}")
-    shown.console.print(f"{told['steps']:,} steps on {told['rows']['rows']:,} rows, learning rate {told['learning_rate']:g}")
+    shown.console.print(
+        f"{counted(told['steps'], 'step')} on {counted(told['rows']['rows'], 'row')}, learning rate {told['learning_rate']:g}"
+    )
     for message in told["warnings"]:
         shown.console.print(f"note: {message}", soft_wrap=True)
     shown.console.print(f"model          {done.folder}", soft_wrap=True)

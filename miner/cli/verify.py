@@ -10,6 +10,7 @@ import typer
 from miner.cli import flags as f
 from miner.cli import options as o
 from miner.cli.show import Shown
+from miner.cli.words import counted
 from miner.errors import ConfigError
 
 
@@ -36,7 +37,8 @@ def verify(
     differences = [told for told in found.differences() if not (again and told.startswith("input "))]
     _end(run, differences)
     if not again:
-        _say(f"{run}: {len(found.manifest['outputs'])} files match the manifest", quiet)
+        count = len(found.manifest["outputs"])
+        _say(f"{run}: {counted(count, 'file')} match{'es' * (count == 1)} the manifest", quiet)
         return
     from miner.config import Runtime
     from miner.rerun import rerun
@@ -47,7 +49,7 @@ def verify(
     for note in made.notes:
         _say(f"{run}: {note}", quiet)
     _end(run, made.differences)
-    _say(f"{run}: made again, the same {made.rows:,} rows byte for byte", quiet)
+    _say(f"{run}: made again, the same {counted(made.rows, 'row')} byte for byte", quiet)
 
 
 def _end(run: Path, differences: list[str]) -> None:

@@ -20,7 +20,7 @@ def side_of(run: Run, space: Space, side: int, on_progress: Progress | None) -> 
     """The chosen negatives of a run, and its known positives with their ranks by score among what was retrieved."""
     parts: dict[str, list[Any]] = {name: [np.empty(0)] for name in ("nk", "ns", "nr", "np", "pk", "ps", "pr")}
     done = 0
-    for anchors, _, chosen in choices(run.folder / "candidates.parquet", run.dataset, run.config):
+    for anchors, _, chosen in choices(run.candidates, run.dataset, run.config):
         there, known = chosen.rows >= 0, anchors.positives >= 0
         parts["nk"].append(space.keys(side, chosen.queries[:, None], chosen.rows)[there])
         parts["ns"].append(chosen.scores[there])
@@ -47,7 +47,7 @@ class Fates:
         self.codes = np.full(len(wanted), ABSENT, dtype=np.int64)
         self.scores = np.full(len(wanted), np.nan)
         done = 0
-        for anchors, dropped, _ in choices(run.folder / "candidates.parquet", run.dataset, run.config) if len(wanted) else ():
+        for anchors, dropped, _ in choices(run.candidates, run.dataset, run.config) if len(wanted) else ():
             keys = space.keys(side, anchors.queries[:, None], anchors.rows)
             at = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
             hit = (wanted[at] == keys) & anchors.present

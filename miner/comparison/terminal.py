@@ -33,6 +33,9 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} {number(told[name]['pairs'])}" + (f"; in the {other}: {there}" if there else "")
     for name in ("negatives", "positives"):
         moved = scores[name]
+        if moved["min"] == moved["max"] == 0:
+            yield f"scores of {number(moved['count'])} {name} are the same in both"
+            continue
         yield (
             f"scores of {number(moved['count'])} {name} moved by {decimal(moved['mean'])} on average, 80 % of them by "
             f"{decimal(moved['quantiles']['10'])} to {decimal(moved['quantiles']['90'])}; correlation {decimal(moved['correlation'])}"

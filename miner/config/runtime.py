@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from pydantic import Field, field_validator
 
 from miner.config.checked import Checked
 from miner.errors import ConfigError
+from miner.scratch import default_cache
 
 DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla")
 """What sentence-transformers puts a model on."""
@@ -35,10 +35,3 @@ class Runtime(Checked):
                 f"there is no device '{name}'; there are: {', '.join(DEVICES)}, with a number where there are several: cuda:1"
             )
         return name
-
-
-def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
-    """HARDNEG_CACHE, else XDG_CACHE_HOME/hardneg, else ~/.cache/hardneg."""
-    if chosen := environ.get("HARDNEG_CACHE"):
-        return Path(chosen)
-    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hardneg"

@@ -4,9 +4,20 @@ Must not import the families. torch is imported inside functions only.
 """
 
 from miner.encode.model import Encoder, check_model, load_encoder
-from miner.encode.precomputed import Precomputed
+from miner.encode.precomputed import Precomputed, check_vectors
 from miner.encode.store import Store, prune, stores
 from miner.encode.stored import StoredVectors
 from miner.encode.trial import TrialVectors
 
-__all__ = ["Encoder", "Precomputed", "Store", "StoredVectors", "TrialVectors", "check_model", "load_encoder", "prune", "stores"]
+__all__ = [
+    "Encoder",
+    "Precomputed",
+    "Store",
+    "StoredVectors",
+    "TrialVectors",
+    "check_model",
+    "check_vectors",
+    "load_encoder",
+    "prune",
+    "stores",
+]

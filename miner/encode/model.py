@@ -21,6 +21,9 @@ from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
 from miner.types import Floats, Ints, Side, Similarity
 
+HUB_SECONDS = 5.0
+"""How long the hub may take to answer a first connection."""
+
 PICKLES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 
 
@@ -185,20 +188,25 @@ def _inspect_name(name: str) -> None:
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "on", "yes") and not _cached(name):
         raise ModelError(f"there is no folder '{name}', and the hub is switched off (HF_HUB_OFFLINE); give a model folder")
     if not _cached(name) and not _hub_answers():
-        raise ModelError(f"there is no folder '{name}', and the hub cannot be reached; give a model folder")
+        raise ModelError(f"there is no folder '{name}', and the hub does not answer; give a model folder, or try again")
 
 
 def _hub_answers() -> bool:
-    """Whether the hub's name resolves: the hub's own client tries for minutes before it says no."""
+    """Whether anybody answers at the hub's address: its own client tries for minutes before it says no. A proxy is taken at its word."""
     import socket
     from urllib.parse import urlparse
+    from urllib.request import getproxies
 
     from huggingface_hub.constants import ENDPOINT
 
+    hub = urlparse(ENDPOINT)
+    if {"all", hub.scheme} & getproxies().keys():
+        return True
     try:
-        return bool(socket.getaddrinfo(urlparse(ENDPOINT).hostname, 443))
+        socket.create_connection((hub.hostname, hub.port or (80 if hub.scheme == "http" else 443)), timeout=HUB_SECONDS).close()
     except OSError:
         return False
+    return True
 
 
 def _cached(name: str) -> bool:

@@ -73,6 +73,13 @@ class Precomputed:
         return found
 
 
+def check_vectors(query_file: str, passage_file: str) -> None:
+    """Refuse files that are not there or no matrices, at once: InputError as from `Precomputed`, which reads their ids too."""
+    for path in map(Path, (query_file, passage_file)):
+        _load(path)
+        _ids_file(path)
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
@@ -88,11 +95,16 @@ def _load(path: Path) -> Floats:
     return matrix
 
 
-def _ids(path: Path, count: int) -> tuple[Any, Ints]:
-    """The ids sorted, and the row of each."""
+def _ids_file(path: Path) -> Path:
     file = path.with_suffix(".ids")
     if not file.is_file():
         raise InputError(f"there is no {file.name} beside it: the ids of its rows, one a line", str(path))
+    return file
+
+
+def _ids(path: Path, count: int) -> tuple[Any, Ints]:
+    """The ids sorted, and the row of each."""
+    file = _ids_file(path)
     names = np.array(file.read_bytes().splitlines() or [b""])
     if len(names) != count:
         raise InputError(f"holds {len(names)} ids, {path.name} holds {count} vectors", str(file))

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from miner import significance
 from miner.config import Checked, Inputs, MiningConfig, Runtime
-from miner.encode import Encoder, StoredVectors, load_encoder
+from miner.encode import Encoder, StoredVectors, check_model, load_encoder
 from miner.errors import ConfigError
 from miner.evaluation.measures import DEFAULT, deepest, measure, parse
 from miner.evaluation.ranking import SelfMatch, rank
@@ -85,6 +85,10 @@ def evaluate(
     config, settings, runtime = config or EvaluateConfig.of(), settings or MiningConfig.of(), runtime or Runtime.of()
     if not models:
         raise ConfigError("no model to evaluate: give --model FOLDER, once for each")
+    for one in models.values():
+        for each in one if isinstance(one, list | tuple) else (one,):
+            if isinstance(each, str | Path):
+                check_model(str(each))
     dataset = data if isinstance(data, Dataset) else read(test_split(data), into, settings.min_grade)
     values = {}
     for label, given in models.items():

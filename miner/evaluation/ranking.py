@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from miner.scratch import scratch
 from miner.sources import Dense
 from miner.types import Dataset, Floats, Ints, Rows, Vectors
 
@@ -33,8 +32,8 @@ def rank(dataset: Dataset, vectors: Vectors, depth: int, self_match: SelfMatch =
     self_match: where the queries are passages themselves, a query finds itself; "id" takes the passage with the query's id out of
     its ranking, "text" every passage with the query's text.
     """
-    with tempfile.TemporaryDirectory(prefix="hardneg-") as work:
-        source = Dense(dataset, vectors, Path(work))
+    with scratch() as work:
+        source = Dense(dataset, vectors, work)
         expand = _Copies(dataset, source)
         own = _own(dataset, self_match)
         rows = np.full((len(dataset.queries), depth), -1, dtype=np.int32)

@@ -6,18 +6,29 @@ Owns the translation of what the operating system says into StorageError.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
+import platform
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
 from miner.errors import StorageError
+from miner.scratch import forget, is_held, make_scratch, record, remove_scratch, sweep
+
+NEW_SECONDS = 60
+"""A half-written file that is younger may belong to a process that has not locked it yet."""
+
+HALF = re.compile(r"[0-9a-f]{4}\.part")
 
 REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -47,7 +58,23 @@ def followed(path: str | Path) -> Path:
 
 def beside(path: Path, suffix: str = "part") -> Path:
     """A hidden name in the same folder that nothing else uses: the same file system, so that a rename is atomic."""
-    return path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.{suffix}")
+    return path.with_name(f".{path.name[:50]}.{_machine()}{secrets.token_hex(2)}.{suffix}")
+
+
+@cache
+def _machine() -> str:
+    """Four signs for this machine: a lock says nothing certain about what another one writes."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:4]
+
+
+def _clear_halves(path: Path) -> None:
+    """Remove what killed processes of this machine left half-written of the same file; what is being written is locked, or very new."""
+    start = f".{path.name[:50]}.{_machine()}"
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            half = entry.name.startswith(start) and HALF.fullmatch(entry.name, len(start)) and entry.is_file(follow_symlinks=False)
+            if half and time.time() - entry.stat().st_mtime > NEW_SECONDS and not is_held(Path(entry.path)):
+                Path(entry.path).unlink(missing_ok=True)
 
 
 class Part:
@@ -63,7 +90,10 @@ class Part:
             if self.path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "it is a folder")
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            _clear_halves(self.path)
             self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            with suppress(OSError):  # where there are no locks, nobody takes it for left over
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @property
     def sha256(self) -> str:
@@ -142,16 +172,21 @@ def sync_tree(folder: Path) -> None:
 def folder_part(path: Path, ours: str) -> Iterator[Path]:
     """A temporary folder that takes the place of `path` on a clean exit; a folder there is replaced only if it holds the file `ours`."""
     final = Path(os.path.realpath(path))
-    temporary, old = beside(final), beside(final, "old.part")
+    old = beside(final, "old.part")
     with storing(final):
         if final.exists() and not (final / ours).is_file() and not (final.is_dir() and not any(final.iterdir())):
             raise FileExistsError(errno.EEXIST, f"something else is there, not a folder with {ours}")
-        temporary.mkdir(parents=True)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        sweep([final.parent])
+        work = make_scratch(final.parent, f".{final.name[:50]}.", ".part")
+        temporary = work / "new"
+        temporary.mkdir()
     try:
         yield temporary
         with storing(final):
             sync_tree(temporary)
             if final.exists():
+                record(old)
                 final.rename(old)
             temporary.rename(final)
             sync_folder(final.parent)
@@ -160,8 +195,9 @@ def folder_part(path: Path, ours: str) -> Iterator[Path]:
             old.rename(final)
         raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove_scratch(work)
         shutil.rmtree(old, ignore_errors=True)
+        forget(old)
 
 
 def write_bytes(path: str | Path, data: bytes) -> str:

@@ -2,6 +2,6 @@
 
 from miner.indexes.blas import limit_threads, tune_blas
 from miner.indexes.exact import Exact
-from miner.indexes.faiss_factory import Factory, check_factory, recall
+from miner.indexes.faiss_factory import Factory, check_factory, check_name, recall
 
-__all__ = ["Exact", "Factory", "check_factory", "limit_threads", "recall", "tune_blas"]
+__all__ = ["Exact", "Factory", "check_factory", "check_name", "limit_threads", "recall", "tune_blas"]

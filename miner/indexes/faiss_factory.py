@@ -14,6 +14,8 @@ from miner.types import Floats, Ints, Similarity
 
 ADD_ROWS = 65_536
 TRAIN_ROWS = 262_144
+LIKELY_DIMS = (7680, 1024, 1000)
+"""Multiples of most numbers that dims are cut into."""
 
 
 class Factory:
@@ -43,6 +45,19 @@ def check_factory(dims: int, similarity: Similarity, factory: str) -> None:
         _empty(dims, similarity, factory)
     except RuntimeError as error:
         raise ConfigError(f"FAISS cannot build index '{factory}' over vectors of {dims} dims: {_reason(error)}") from error
+
+
+def check_name(factory: str) -> None:
+    """ConfigError for a text that FAISS cannot read as an index of any size. Whether it fits the model shows when that is loaded."""
+    likely: list[tuple[int, Similarity]] = [(dims, similarity) for dims in LIKELY_DIMS for similarity in ("euclidean", "dot")]
+    for dims, similarity in likely:
+        try:
+            _empty(dims, similarity, factory)
+        except RuntimeError as error:
+            reason = _reason(error)
+        else:
+            return
+    raise ConfigError(f"FAISS knows no index '{factory}': {reason}; exact, or a factory string such as IVF1024,Flat or HNSW32, is")
 
 
 def _empty(dims: int, similarity: Similarity, factory: str) -> Any:

@@ -52,6 +52,8 @@ def _moved(told: Mapping[str, Any]) -> Html:
         card("Positives", listed(f"Ranks of {number(positives['pairs'])} known positives", ["rank", "#positives"], ranks)),
         class_="pair",
     )
+    if all(each["min"] == each["max"] == 0 for _, each in series.values() if each["count"]):
+        return section("What moved", tag("p", "No score: those of all common pairs are the same in both.", class_="note"), cards)
     return section("What moved", card("Score in the second less score in the first", histogram("Score drift", series)), cards)
 
 

@@ -6,8 +6,6 @@ Imports types, errors and its neighbours only.
 from __future__ import annotations
 
 import atexit
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +19,7 @@ from miner.errors import InputError, StorageError
 from miner.read.questions import same_questions
 from miner.read.rejects import Inputs, OnError, Rejects
 from miner.read.texts import rewrite
+from miner.scratch import make_scratch, remove_scratch
 from miner.types import KNOWN_FROM, Bools, Dataset, Ints, Qrels, Rows, Texts
 
 QUERIES, CORPUS = "queries.arrow", "corpus.arrow"
@@ -31,9 +30,9 @@ READING = "reading"
 @contextmanager
 def workplace(into: Path | None, on_error: OnError) -> Iterator[tuple[Path, Rejects]]:
     """The folder that gets the Arrow files (a temporary one, gone when the interpreter is, where none is given), and its rejects."""
-    folder = into or Path(tempfile.mkdtemp(prefix="hardneg-"))
+    folder = into or make_scratch()
     if into is None:
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        atexit.register(remove_scratch, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -5,7 +5,6 @@ Ids become rows chunk by chunk; what is unknown is rejected with its line. Impor
 
 from __future__ import annotations
 
-import tempfile
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from miner.read.lines import decoded, lines
 from miner.read.rejects import BadRow, Inputs, Origin, Rejects
 from miner.read.rows import Rows, kind_of, open_rows
 from miner.read.texts import Read
+from miner.scratch import scratch
 from miner.types import Ints
 
 PLAIN = (".tsv", ".txt", ".qrels", ".trec")
@@ -161,5 +161,5 @@ def is_qrels(path: Path) -> bool:
 def query_ids(given: str) -> set[str]:
     """The ids of all queries that a file of judgements names. InputError for a line that is none."""
     must_exist(given, "qrels")
-    with tempfile.TemporaryDirectory(prefix="hardneg-") as folder, Rejects(Path(folder), "fail") as rejects:
+    with scratch() as folder, Rejects(folder, "fail") as rejects:
         return {query for _, query, *_ in _open(given, {}, rejects, {})[1]}

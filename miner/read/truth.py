@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from miner.read.ids import keys_of
 from miner.read.qrels import read_qrels
 from miner.read.rejects import Inputs, Origin, Rejects
 from miner.read.texts import Read
+from miner.scratch import scratch
 from miner.types import Dataset, Ints, Texts
 
 
@@ -29,7 +29,7 @@ class Truth:
 def read_truth(path: Path | str, dataset: Dataset, min_grade: int = 1) -> Truth:
     """All relevant pairs of a qrels file, in any of the forms that are read. InputError when none is about the dataset."""
     must_exist(str(path), "truth")
-    with tempfile.TemporaryDirectory(prefix="hardneg-") as folder, Rejects(Path(folder), "skip") as rejects:
+    with scratch() as folder, Rejects(folder, "skip") as rejects:
         judged = read_qrels((str(path),), _read(dataset.queries, "queries"), _read(dataset.corpus, "corpus"), {}, rejects, Inputs())
         queries, passages, grades = judged.arrays()
     relevant = grades >= min_grade

@@ -6,7 +6,6 @@ import copy
 import logging
 import math
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig
 from miner.evaluation.compare import score_queries
 from miner.formats.atomic import write_json
+from miner.scratch import scratch
 from miner.train.hardness import unit
 from miner.train.parts import Given
 from miner.train.training import Setting
@@ -173,7 +173,7 @@ def _dev(setting: Setting, encoder: Encoder, model: Any) -> float | None:
     if setting.dev is None:
         return None
     measuring = EvaluateConfig.of(measures=(setting.config.dev_measure,))
-    with tempfile.TemporaryDirectory(prefix="hardneg-") as cache:
+    with scratch() as cache:
         runtime = Runtime.of(**{**setting.runtime.model_dump(), "cache": cache})
         return float(score_queries(setting.dev, replica(encoder, model), measuring, setting.config.encoding(), runtime).mean())
 

@@ -208,7 +208,7 @@ def _choose(setting: Setting, turn: int, folder: Path, before: Path, mining: Min
     book = Notebook.load(before / "notebook.parquet") if turn > 1 else Notebook()
     last = anchors_of(before) if turn > 1 else {}
     dataset = Dataset.open(folder / "mined" / "dataset")
-    made = assemble(folder / "mined" / "candidates.parquet", dataset, mining, setting.rules, turn, book, last)
+    made = assemble(Run(folder / "mined").candidates, dataset, mining, setting.rules, turn, book, last)
     made.counts["forgotten"] = book.cap(setting.rules.notebook)
     with open_sink(folder / "training.jsonl") as sink:
         for block in made.blocks:

@@ -3,9 +3,9 @@
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -89,6 +89,29 @@ def test_environment_is_below_flags(tmp_path):
     """HARDNEG_MODEL stands in for --model."""
     environ = {**os.environ, "HARDNEG_MODEL": str(tmp_path / "nowhere"), "HARDNEG_DATA": str(tmp_path)}
     done = subprocess.run([sys.executable, "-m", "app.cli", "mine", "--out", "-"], capture_output=True, text=True, env=environ, check=False)
-    assert done.returncode == 3
-    assert "corpus.jsonl" in done.stderr
-    assert Path(environ["HARDNEG_MODEL"]).name not in done.stderr
+    assert done.returncode == 6
+    assert f"there is no model folder '{environ['HARDNEG_MODEL']}'" in done.stderr
+
+
+def every_option():
+    """(verb, option) of the whole command line, the service's verbs too."""
+    import typer
+
+    from app.cli import app
+
+    def inside(command, words):
+        for name, each in getattr(command, "commands", {}).items():
+            yield from inside(each, (*words, name))
+        yield from (pytest.param(command, each, id=" ".join((*words, each.name))) for each in command.params if each.envvar)
+
+    return [*inside(typer.main.get_command(app), ())]
+
+
+@pytest.mark.parametrize(("verb", "option"), every_option())
+def test_every_variable_can_be_set_and_is_heard(verb, option, monkeypatch):
+    """Its name is one that a shell takes, and its value arrives."""
+    assert re.fullmatch("[A-Z][A-Z0-9_]*", option.envvar)
+    monkeypatch.setenv(option.envvar, "true" if option.is_bool_flag else "3")
+    value = verb.make_context("verb", [], resilient_parsing=True).params[option.name]
+    heard = value[0] if option.multiple else value
+    assert (heard is True) if option.is_bool_flag else (str(heard) in ("3", "3.0"))

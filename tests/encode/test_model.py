@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from miner.config import MiningConfig, Runtime
-from miner.encode import load_encoder
+from miner.encode import check_model, load_encoder
 from miner.errors import ConfigError, ModelError
 
 SIDES = ("query", "passage")
@@ -231,3 +231,24 @@ def test_batches_are_cut_by_tokens(tiny_bert):
     encoder.model.encode_document = lambda some, **how: handed.append(some) or encode(some, **how)
     assert np.allclose(encoder.encode(texts, "passage"), alone, atol=1e-5)
     assert handed == [[texts[1], texts[3]], [texts[2], texts[0]]]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_hub_that_does_not_answer_is_told_at_once(monkeypatch, answers):
+    """Its client would try for a minute and more; where a proxy is set, or somebody answers, it is asked."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not answers:
+            server.close()
+        for name in ("HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{port}")
+        if answers:
+            check_model("nobody/nothing-of-the-kind")
+            return
+        with pytest.raises(ModelError, match="there is no folder 'nobody/nothing-of-the-kind', and the hub does not answer"):
+            check_model("nobody/nothing-of-the-kind")
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        check_model("nobody/nothing-of-the-kind")
