@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from miner.cli import options as o
+from miner.cli.command import Verbs
 from miner.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="The embedding store: list it, prune it.")
+app = Verbs(no_args_is_help=True, help="The embedding store: list it, prune it.")
 
 
 @app.command()

@@ -26,13 +26,13 @@ class Given(Protocol):
     @property
     def leave_out(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
-    def corpus(self) -> str | None: ...  # noqa: D102
+    def corpus(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
-    def queries(self) -> str | None: ...  # noqa: D102
+    def queries(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def qrels(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
-    def pairs(self) -> str | None: ...  # noqa: D102
+    def pairs(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def fields(self) -> Mapping[str, str]: ...  # noqa: D102
     @property
@@ -50,5 +50,5 @@ def read(inputs: Given, into: Path | None = None, min_grade: int = 1) -> Dataset
         )
     if inputs.corpus and inputs.queries and inputs.qrels:
         given = (inputs.corpus, inputs.queries, inputs.qrels)
-        return read_files(*given, into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
+        return read_files(*given, into=into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
     raise InputError("nothing to read: give a BEIR folder, or corpus, queries and qrels, or pairs")
