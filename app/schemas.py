@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, overload
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.corpora import Corpus
 from app.errors import TooLarge
@@ -17,8 +17,17 @@ from app.files import File
 from app.jobs.rows import Job
 from app.settings import Limits
 from miner.config import MiningConfig
+from miner.read.cells import MAX_INT
 
 STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _id(value: Any) -> Any:
+    """A whole number is written out, as in files."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_INT else value
+
+
+Id = Annotated[str, BeforeValidator(_id, json_schema_input_type=str | int)]
 
 
 class Passage(BaseModel):
@@ -26,7 +35,7 @@ class Passage(BaseModel):
 
     model_config = STRICT
 
-    id: str = Field(description="your name for it")
+    id: Id = Field(description="your name for it")
     text: str
     title: str | None = None
 
@@ -37,8 +46,8 @@ class Query(BaseModel):
     model_config = STRICT
 
     text: str
-    id: str | None = Field(None, description="your name for it; default: made from the text")
-    positives: list[str] = Field(default_factory=list, description="ids of passages")
+    id: Id | None = Field(None, description="your name for it; default: made from the text")
+    positives: list[Id] = Field(default_factory=list, description="ids of passages")
     positive_texts: list[str] = Field(default_factory=list, description="texts that join the passages the request brings")
 
 

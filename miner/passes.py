@@ -141,6 +141,7 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
         report["hubs"] |= chooser.hubs
         report["rows_written"] = sink.rows
         report["reading"] = dict(dataset.reading)
+        report["columns"] = dict(dataset.columns)
         report["setup"]["output_format"] = config.output_format
         if chooser.verdicts:
             report["verdicts"] = chooser.verdicts

@@ -16,6 +16,7 @@ from miner.errors import ConfigError, InputError
 from miner.read.cells import as_json
 from miner.read.layouts import FIRST, SELECTED, SELECTED_TEXT, TOP_RANK
 from miner.read.rejects import Origin
+from miner.types import OTHER
 
 Fields = Mapping[str, str]
 Roles = Mapping[str, Mapping[str, str]]
@@ -109,9 +110,6 @@ LISTS = {"positives", "pos", "positive_passages", "positive_ctxs", "positive_ids
 
 NO_COLUMN = "-"
 """Given in place of a column's name: there is none, whatever the file's columns are called."""
-
-OTHER = "other"
-"""What a column is read as that is none of ours."""
 
 
 class Columns:

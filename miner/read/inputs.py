@@ -5,6 +5,7 @@ Takes anything with the attributes of `Given`, and so does not import the config
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,9 @@ from miner.errors import InputError
 from miner.read.beir import read_beir, read_files
 from miner.read.pair_rows import read_pairs
 from miner.read.rejects import OnError
-from miner.types import Dataset
+from miner.types import Dataset, columns_line, unread_judgements
+
+log = logging.getLogger(__name__)
 
 
 class Given(Protocol):
@@ -40,7 +43,18 @@ class Given(Protocol):
 
 
 def read(inputs: Given, into: Path | None = None, min_grade: int = 1) -> Dataset:
-    """Read a BEIR folder, three files, or pairs. min_grade: the smallest grade that counts as relevant; a pair without one is relevant."""
+    """Read a BEIR folder, three files, or pairs, and say as what each column was read.
+
+    min_grade: the smallest grade that counts as relevant; a pair without one is relevant.
+    """
+    dataset = _read(inputs, into, min_grade)
+    log.info("read: %s", columns_line(dataset.columns))
+    for sentence in unread_judgements(dataset.columns):
+        log.info("%s", sentence)
+    return dataset
+
+
+def _read(inputs: Given, into: Path | None, min_grade: int) -> Dataset:
     if inputs.pairs:
         return read_pairs(inputs.pairs, inputs.corpus, into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
     if inputs.data:
