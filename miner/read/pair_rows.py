@@ -18,6 +18,7 @@ from miner.read.pairs import Collector, Pair, Positive
 from miner.read.rejects import BadRow, Inputs, OnError, Origin, Rejects
 from miner.read.rows import Rows, kind_of, open_rows
 from miner.read.texts import Read, read_texts
+from miner.read.trainers import open_folder
 from miner.types import Dataset
 
 ITEM = ("id", "text", "positives", "positive_texts")
@@ -46,7 +47,7 @@ def read_pairs(
     with workplace(into, on_error) as (folder, rejects):
         given = open_rows(passages, rejects, inputs, BARE_PASSAGE) if passages else None
         known = _corpus(given, fields, folder, rejects)
-        rows = open_rows(files, rejects, inputs)
+        rows = open_rows(files, rejects, inputs, folder=open_folder)
         parts = [(part.numbered, FileRows(part.origin, fields)) for part in rows.files]
         collector = Collector(folder, known, rows, rejects, min_grade)
         dataset = _collected(rows, parts, collector, rejects)

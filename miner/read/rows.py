@@ -46,13 +46,20 @@ class Rows:
         return self.parts or (self,)
 
 
-def open_rows(given: str | Sequence[str], rejects: Rejects, inputs: Inputs, bare: Sequence[str] = ()) -> Rows:
+OpenFolder = Callable[[str, Inputs], Rows | None]
+
+
+def open_rows(
+    given: str | Sequence[str], rejects: Rejects, inputs: Inputs, bare: Sequence[str] = (), folder: OpenFolder = lambda given, inputs: None
+) -> Rows:
     """Rows of the files, folders or hub datasets `given`, as if they were one; wrong lines go to `rejects`, size and hash to `inputs`.
 
-    bare: what the cells of a .tsv are whose first line is no header but an id and a text.
+    bare: what the cells of a .tsv are whose first line is no header but an id and a text. folder: opens folders of a kind of their own.
     """
-    names = [name for each in ([given] if isinstance(given, str) else given) for name in shards(each)]
-    opened = [_open_one(name, rejects, inputs, bare) for name in names]
+    opened: list[Rows] = []
+    for each in [given] if isinstance(given, str) else given:
+        whole = folder(each, inputs)
+        opened += [whole] if whole else [_open_one(name, rejects, inputs, bare) for name in shards(each)]
     return opened[0] if len(opened) == 1 else _joined(opened)
 
 
