@@ -240,6 +240,7 @@ def merged(flags: Mapping[str, Any], file: Mapping[str, Any], fixed: Collection[
         if given is None or given == []:
             continue
         if name == "filters":
+            _check_filters(given)
             values[name] = [*values.get("filters", ()), *given]
         elif name == "fields":
             values[name] = _once("--field", map(_pair, given))
@@ -265,6 +266,17 @@ def read_config(path: Path) -> dict[str, Any]:
 
     read = manifest.inputs(path.parent, loaded) if loaded.get("inputs") else {}
     return {**{name: value for name, value in read.items() if value}, **manifest.config(path.parent, loaded)}
+
+
+def _check_filters(given: Sequence[str]) -> None:
+    """ConfigError where two flags of one command say different things of one filter."""
+    from miner.registry import Spec
+
+    specs = [Spec.parse(text) for text in given]
+    knobs = _once("--filter", ((f"{spec.name}:{knob}", value) for spec in specs for knob, value in spec.knobs))
+    for spec in specs:
+        if spec.off and any(name.startswith(f"{spec.name}:") for name in knobs):
+            raise ConfigError(f"--filter {spec.name}:off and another --filter {spec.name} contradict each other: leave one")
 
 
 def _setting(key: str) -> str:
