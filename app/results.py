@@ -53,7 +53,8 @@ def plan(wanted: Any, at: Desk) -> JobPlan:
                 name: f"{folder}/{value}" if name in ("corpus", "queries", "pairs") and value else value for name, value in inputs.items()
             }
             inputs["qrels"] = tuple(f"{folder}/{name}" for name in paths["qrels"])
-            counts = dict(read(Inputs.of(**inputs), folder / "dataset", spec["config"]["min_grade"]).reading)
+            found = read(Inputs.of(**inputs), folder / "dataset", spec["config"]["min_grade"])
+            counts = {**found.reading, "columns": {name.removeprefix(f"{folder}/"): roles for name, roles in found.columns.items()}}
     return JobPlan(kind=wanted.kind, spec=spec, counts=counts, free_bytes=at.state.free_bytes())
 
 

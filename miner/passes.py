@@ -145,6 +145,7 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
         report["reading"] = dict(dataset.reading)
         report["left_out"] = {"pairs": left_out.pairs}
         report["setup"] |= {"output_format": config.output_format, "max_depth": config.deepest, **config.relaxation}
+        report["columns"] = dict(dataset.columns)
         if chooser.verdicts:
             report["verdicts"] = chooser.verdicts
         report["retrieval"] = known.setdefault("retrieval", work.retrieval)

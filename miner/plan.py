@@ -69,6 +69,7 @@ def _counted(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vecto
         "scratch_bytes": room["scratch"],
         "filters": list(config.active_filters),
         "reading": dict(dataset.reading),
+        "columns": dict(dataset.columns),
         "model": passes.first_model(vectors),
     }
 

@@ -169,14 +169,22 @@ def test_inputs_that_do_not_go_together(given, message):
     [
         {"data": "x"},
         {"data": "x", "split": ("dev",)},
-        {"pairs": "x"},
-        {"pairs": "x", "corpus": "y"},
-        {"corpus": "x", "queries": "y", "qrels": ("z",)},
+        {"pairs": ("x",)},
+        {"pairs": ("x", "x2"), "corpus": ("y",)},
+        {"corpus": ("x",), "queries": ("y",), "qrels": ("z",)},
     ],
 )
 def test_inputs_that_do(given):
     """A folder, three files, or pairs."""
     assert Inputs.of(**given).model_dump(exclude_defaults=True) == given
+
+
+def test_one_name_is_a_list_of_one_and_none_comes_twice():
+    """Shards of a corpus, several files of pairs: all are read, each once."""
+    assert Inputs.of(pairs="x", corpus=["a", "b"]).corpus == ("a", "b")
+    assert Inputs.of(**{**Inputs.of(pairs="x").model_dump(), "corpus": None}) == Inputs.of(pairs=("x",))
+    with pytest.raises(ConfigError, match="a is named twice"):
+        Inputs.of(pairs="x", corpus=["a", "b", "a"])
 
 
 def test_runtime_refuses_nonsense():

@@ -24,6 +24,7 @@ MAY = {
     "miner.registry": {"miner.errors"},
     # families: the nouns and themselves
     "miner.read": NOUNS | {"miner.plain", "miner.repeats"},
+    "miner.read.trainers": NOUNS | {"miner.formats", "miner.read"},  # a trainer's folder is read by the reader of its format
     "miner.encode": NOUNS | {"miner.crew"},
     "miner.indexes": NOUNS,
     "miner.sources": NOUNS | {"miner.encode", "miner.indexes"},

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, client, follow, quoted, show
+from miner.cli.command import Verbs
 
-app = typer.Typer(no_args_is_help=True, help="Corpora of a service: build, grow, list, remove.")
+app = Verbs(no_args_is_help=True, help="Corpora of a service: build, grow, list, remove.")
 
 
 @app.command("create")

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, client, quoted, show
+from miner.cli.command import Verbs
 
 Paths = Annotated[list[Path], typer.Argument(show_default=False)]
 
-app = typer.Typer(no_args_is_help=True, help="Files of a service: send, list, get, remove.")
+app = Verbs(no_args_is_help=True, help="Files of a service: send, list, get, remove.")
 
 
 @app.command("upload")

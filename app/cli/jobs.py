@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, client, follow, quoted, sent, show
+from miner.cli.command import Verbs
 from miner.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="Jobs of a service: submit, follow, cancel, try again, get what they made.")
+app = Verbs(no_args_is_help=True, help="Jobs of a service: submit, follow, cancel, try again, get what they made.")
 
 
 @app.command("submit")

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from app.cli import options as o
+from miner.cli.command import Verbs
 
-app = typer.Typer(no_args_is_help=True, help="Keys of the service: make, list, revoke.")
+app = Verbs(no_args_is_help=True, help="Keys of the service: make, list, revoke.")
 
 
 @app.command()

@@ -105,7 +105,8 @@ def told(run: Any) -> Outcome:
     named = {name.replace("/", ".", 1): name for name in several} if run.file.is_dir() else {"training_file": run.file.name}
     named |= {"report": "report.json", "report_page": "report.html", "manifest": "manifest.json"}
     outputs = [_output(role, name, hashes) for role, name in named.items()]
-    return Outcome({"counts": run.manifest["counts"], "mining": run.report["counts"]}, outputs)
+    told = {"counts": run.manifest["counts"], "mining": run.report["counts"], "columns": run.report.get("columns", {})}
+    return Outcome(told, outputs)
 
 
 def _output(role: str, name: str, hashes: dict[str, str]) -> Output:

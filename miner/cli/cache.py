@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from miner.cli import options as o
+from miner.cli.command import Verbs
 from miner.cli.words import counted
 from miner.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="The embedding store, and what killed runs left: list it, prune it.")
+app = Verbs(no_args_is_help=True, help="The embedding store, and what killed runs left: list it, prune it.")
 
 
 @app.command()

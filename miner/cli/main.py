@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
+from miner.cli.command import Verbs
 from miner.cli.encoding import degrade
 from miner.errors import BusyError, ConfigError, HardnegError, InputError, IntegrityError, ModelError, NoRunError, StorageError
 
@@ -29,7 +30,7 @@ EXIT_CODES: dict[type[HardnegError], int] = {
 INTERNAL, UNREAD = 101, 141
 STOPPED = {130: (signal.SIGINT, "interrupted"), 143: (signal.SIGTERM, "terminated")}
 
-app = typer.Typer(
+app = Verbs(
     name="hardneg",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -47,7 +47,7 @@ def mine(
         raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
     if as_json and out == "-":
         raise ConfigError("--json and --out - both want stdout: leave one of them out")
-    with Shown(quiet) as shown:
+    with Shown(quiet, reading=False) as shown:
         from miner.run import mine as run_it
 
         place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}

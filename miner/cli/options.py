@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,11 +42,16 @@ Split = Annotated[Words, option("split", "qrels files of the folder to mine for 
 LeaveOut = Annotated[
     Words, option("leave-out", "qrels files of the folder that are not read; what all others call relevant is known", READ)
 ]
-Corpus = Annotated[str | None, option("corpus", "passages: JSONL, CSV, TSV, Parquet (.gz, .zst too), saved datasets folder, hf:NAME", READ)]
-Queries = Annotated[str | None, option("queries", "queries, in any of the same forms", READ)]
+Corpus = Annotated[
+    Words,
+    option("corpus", "passages: JSONL, CSV, TSV, Parquet (.gz, .zst too), a folder of such files, saved datasets folder, hf:NAME", READ),
+]
+Queries = Annotated[Words, option("queries", "queries, in any of the same forms", READ)]
 Qrels = Annotated[Words, option("qrels", "judgements: query-id, corpus-id, score", READ)]
-Pairs = Annotated[str | None, option("pairs", "rows of query and positive(s), in any of the same forms", READ)]
-Field = Annotated[Words, option("field", "your column names: query=question, positive=answer …; grade=-: there is none", READ)]
+Pairs = Annotated[Words, option("pairs", "rows of query and positive(s), in any of the same forms, or a trainer's format", READ)]
+Field = Annotated[
+    Words, option("field", "your column names: query=question, positive=answer, grade=score …; negative=-: there is none", READ)
+]
 Verdicts = Annotated[
     Words,
     option("verdicts", "what was said of pairs: rows of query_id, passage_id, verdict (false_negative, true_negative, unsure)", READ),
@@ -234,9 +239,10 @@ def merged(flags: Mapping[str, Any], file: Mapping[str, Any], fixed: Collection[
         if given is None or given == []:
             continue
         if name == "filters":
+            _check_filters(given)
             values[name] = [*values.get("filters", ()), *given]
         elif name == "fields":
-            values[name] = dict(_pair(item) for item in given)
+            values[name] = _once("--field", map(_pair, given))
         elif name in ("columns", "split", "leave_out", "evidence", "measures", "learning_rates"):
             values[name] = [part for item in given for part in item.split(",")]
         else:
@@ -254,8 +260,7 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path} is not a mapping of settings")
     if "manifest_version" not in loaded:
-        names = {str(key).replace("-", "_"): value for key, value in loaded.items()}
-        return {ALIASES.get(name, name): value for name, value in names.items()}
+        return _once(f"{path}: the setting", ((_setting(str(key)), value) for key, value in loaded.items()))
     from miner import manifest
     from miner.config import in_todays_words
 
@@ -263,24 +268,66 @@ def read_config(path: Path) -> dict[str, Any]:
     return {**{name: value for name, value in read.items() if value}, **in_todays_words(manifest.config(path.parent, loaded))}
 
 
+def _check_filters(given: Sequence[str]) -> None:
+    """ConfigError where two flags of one command say different things of one filter."""
+    from miner.registry import Spec
+
+    specs = [Spec.parse(text) for text in given]
+    knobs = _once("--filter", ((f"{spec.name}:{knob}", value) for spec in specs for knob, value in spec.knobs))
+    for spec in specs:
+        if spec.off and any(name.startswith(f"{spec.name}:") for name in knobs):
+            raise ConfigError(f"--filter {spec.name}:off and another --filter {spec.name} contradict each other: leave one")
+
+
+def _setting(key: str) -> str:
+    """The name of a setting in a file, which may be that of its flag."""
+    name = key.replace("-", "_")
+    return ALIASES.get(name, name)
+
+
+def _once(what: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A dict of pairs; ConfigError for a name that comes with two values."""
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise ConfigError(f"{what} '{name}' is given twice, as {values[name]!r} and as {value!r}: leave one")
+        values[name] = value
+    return values
+
+
 def _parse(path: Path, text: str) -> Any:
     import json
     import tomllib
+
+    def keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return _once(f"{path}: the key", pairs)
 
     try:
         if path.suffix == ".toml":
             return tomllib.loads(text)
         if path.suffix == ".json":
-            return json.loads(text)
-        import yaml
-
-        return yaml.safe_load(text)
+            return json.loads(text, object_pairs_hook=keys)
+        return _yaml(text, keys)
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
     except Exception as error:
         if type(error).__module__.startswith("yaml"):
             raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
         raise
+
+
+def _yaml(text: str, keys: Callable[[list[tuple[str, Any]]], object]) -> Any:
+    """YAML whose mappings have every key once: PyYAML alone keeps the last."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+        """Safe, and strict about keys."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys([(str(key.value), getattr(value, "value", "")) for key, value in node.value])
+            return super().construct_mapping(node, deep)
+
+    return yaml.load(text, Loader)  # noqa: S506 - it is a SafeLoader
 
 
 def _pair(item: str) -> tuple[str, str]:

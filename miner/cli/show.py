@@ -25,7 +25,8 @@ TIERS = ("strict rules", "found deeper", "bar of a weak positive", "no ceiling",
 class Shown:
     """Progress of a run: call it with a stage's name, how much is done and how much there is."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, reading: bool = True) -> None:
+        """reading: say at once as what the columns of the input were read; `mine` does so in its summary."""
         from rich.console import Console
 
         self.quiet = quiet
@@ -34,6 +35,8 @@ class Shown:
         self._tasks: dict[str, Any] = {}
         self._said = 0.0
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+        if reading and not quiet:
+            logging.getLogger("miner.read.inputs").setLevel(logging.INFO)
 
     def _make_bar(self) -> Any:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections import Counter
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from miner.config.checked import Checked
 from miner.errors import ConfigError
+
+
+def _names(value: Any) -> Any:
+    """One name is a list of one; ConfigError for one that comes twice."""
+    names = () if value is None else (value,) if isinstance(value, str) else value
+    twice = [name for name, count in Counter(map(str, names)).items() if count > 1] if isinstance(names, list | tuple) else []
+    if twice:
+        raise ConfigError(f"{twice[0]} is named twice among the inputs: every file is read once")
+    return names
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+"""Files that are read one after the other, as if they were one."""
 
 
 class Inputs(Checked):
@@ -18,12 +32,17 @@ class Inputs(Checked):
     leave_out: tuple[str, ...] = Field(
         (), description="qrels files of the folder that are not read; the positives of all others are known, and never mined"
     )
-    corpus: str | None = Field(None, description="passages: JSONL, CSV, TSV, Parquet, a saved datasets folder, or hf:name")
-    queries: str | None = Field(None, description="queries, in any of the same forms")
-    qrels: tuple[str, ...] = Field((), description="judgements: TSV with query-id, corpus-id, score")
-    pairs: str | None = Field(None, description="(query, positive) rows, or a query with a list of positives, in any of the same forms")
+    corpus: Names = Field(
+        (),
+        description="passages: JSONL, CSV, TSV, Parquet, a folder of such files, a saved datasets folder, or hf:name",
+    )
+    queries: Names = Field((), description="queries, in any of the same forms")
+    qrels: Names = Field((), description="judgements: TSV with query-id, corpus-id, score")
+    pairs: Names = Field(
+        (), description="(query, positive) rows, a query with a list of positives, or a trainer's format, in any of the same forms"
+    )
     fields: dict[str, str] = Field(
-        default_factory=dict, description="your column names: query=question, positive=answer, id=doc_id …; grade=- : none"
+        default_factory=dict, description="your column names: query=question, positive=answer, grade=score, id=doc_id …; negative=-: none"
     )
     verdicts: tuple[str, ...] = Field(
         (), description="files of verdicts: query_id, passage_id, verdict (false_negative, true_negative, unsure); the last one counts"

@@ -21,6 +21,8 @@ from miner.formats.cells import Fault, Row, stop
 from miner.formats.kinds import INSIDE, kind_of
 from miner.repeats import key_fault
 
+BOM = b"\xef\xbb\xbf"
+
 
 def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
     """The rows of any kind of file we write; "-" is standard input. InputError names file and line."""
@@ -50,6 +52,8 @@ def _lines(path: str | Path, kind: str, on_fault: Fault, names: Sequence[str]) -
     with storing(path, "read"), _open(path, kind) as lines:
         try:
             for number, line in enumerate(lines, start=1):
+                if number == 1:
+                    line = line.removeprefix(BOM)  # noqa: PLW2901 - what an editor puts before the first line
                 if kind == ".tsv" and not names:
                     names = _text(line, f"{path}:{number}").split("\t")
                 elif line.strip():
@@ -67,6 +71,8 @@ def _lines(path: str | Path, kind: str, on_fault: Fault, names: Sequence[str]) -
 
 def _json_items(path: Path, inside: str) -> Iterator[dict[str, Any]]:
     with storing(path, "read"), path.open("rb") as file:
+        if file.read(len(BOM)) != BOM:
+            file.seek(0)
         try:
             for number, row in enumerate(ijson.items(file, inside, use_float=True), start=1):
                 if not isinstance(row, dict):
@@ -78,7 +84,7 @@ def _json_items(path: Path, inside: str) -> Iterator[dict[str, Any]]:
 
 def _begins(path: str | Path) -> bytes:
     with storing(path, "read"), Path(path).open("rb") as file:
-        return file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        return file.read(1024).removeprefix(BOM).lstrip()[:1]
 
 
 def _open(path: str | Path, kind: str) -> io.BufferedIOBase:

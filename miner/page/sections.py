@@ -10,6 +10,7 @@ from typing import Any
 
 from miner.page.charts import Bar, bars, histogram
 from miner.page.html import DASH, Html, grid, join, number, percent, score, tag
+from miner.types import columns_line
 
 TIERS = ("strict rules", "found deeper", "bar of a weak positive", "no ceiling", "random passage", "repeated")
 MOST_FACTS = 200
@@ -65,7 +66,8 @@ def tiles(report: Report) -> Html:
 
 
 def _notes(report: Report) -> list[Html]:
-    said = report.get("notes") or []
+    columns = columns_line(report.get("columns") or {})
+    said = [*([f"read: {columns}"] if columns else []), *(report.get("notes") or [])]
     return [tag("ul", *(tag("li", note) for note in said), class_="note")] if said else []
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import InputError, StorageError
+from miner.read.columns import Roles
 from miner.read.questions import same_questions
 from miner.read.rejects import Inputs, OnError, Rejects
 from miner.read.texts import rewrite
@@ -49,6 +50,7 @@ Judgements = tuple[Ints, Ints, NDArray[np.int8]]
 """Query rows, passage rows and grades, each of shape (J,)."""
 
 NONE: Mapping[str, Judgements] = MappingProxyType({})
+NO_ROLES: Roles = MappingProxyType({})
 
 
 def assemble(
@@ -111,9 +113,9 @@ def _relevant(judged: Judgements, min_grade: int) -> tuple[Ints, Ints]:
     return judged[0][good], judged[1][good]
 
 
-def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: Inputs) -> Dataset:
+def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: Inputs, columns: Roles = NO_ROLES) -> Dataset:
     """Add what the readers noted, and save."""
-    done = replace(dataset, reading={**dataset.reading, "rejected": rejects.count}, inputs=inputs)
+    done = replace(dataset, reading={**dataset.reading, "rejected": rejects.count}, inputs=inputs, columns=columns)
     try:
         done.save(into)
     except OSError as error:

@@ -20,6 +20,10 @@ from miner.read.rows import open_rows
 from miner.read.texts import read_texts
 from miner.types import Dataset
 
+Names = Path | str | tuple[Path | str, ...] | list[Path | str]
+"""One file, or several that are read as one."""
+BARE_PASSAGE, BARE_QUERY = ("id", "text", "title"), ("id", "text")
+"""The cells of MS MARCO's and ColBERT's files, which have no header."""
 NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 EXPECTED = "a BEIR folder holds corpus.jsonl, queries.jsonl and qrels/*.tsv"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".csv", ".tsv")
@@ -50,9 +54,9 @@ def read_beir(
 
 
 def read_files(
-    corpus: Path | str,
-    queries: Path | str,
-    qrels: Path | str | tuple[Path | str, ...] | list[Path | str],
+    corpus: Names,
+    queries: Names,
+    qrels: Names,
     into: Path | None = None,
     *,
     elsewhere: Iterable[Path | str] = (),
@@ -60,27 +64,38 @@ def read_files(
     on_error: OnError = "fail",
     min_grade: int = 1,
 ) -> Dataset:
-    """Read three kinds of files, each in any form. elsewhere: judgements of other splits, whose ids need not be in the texts."""
+    """Read three kinds of files, each one or several, in any form.
+
+    elsewhere: judgements of other splits, whose ids need not be in the texts.
+    """
     check_fields(fields, CORPUS_SLOTS, QUERIES, QRELS)
-    judgements = tuple(map(str, qrels if isinstance(qrels, tuple | list) else (qrels,)))
-    for role, name in [("corpus", str(corpus)), ("queries", str(queries)), *(("qrels", name) for name in judgements)]:
-        if not name.startswith("hf:"):
-            must_exist(name, role)
+    files = {role: named(names, role) for role, names in (("corpus", corpus), ("queries", queries), ("qrels", qrels))}
     inputs = Inputs()
     with workplace(into, on_error) as (folder, rejects):
-        passages = read_texts(open_rows(str(corpus), rejects, inputs), CORPUS_SLOTS, fields, folder / f"corpus.{READING}", rejects)
+        rows = open_rows(files["corpus"], rejects, inputs, BARE_PASSAGE)
+        passages = read_texts(rows, CORPUS_SLOTS, fields, folder / f"corpus.{READING}", rejects)
         asked = folder / f"queries.{READING}"
-        asking = read_texts(open_rows(str(queries), rejects, inputs), QUERIES, fields, asked, rejects)
-        judged = read_qrels(judgements, asking, passages, fields, rejects, inputs).arrays()
+        asking = read_texts(open_rows(files["queries"], rejects, inputs, BARE_QUERY), QUERIES, fields, asked, rejects)
+        judged = read_qrels(files["qrels"], asking, passages, fields, rejects, inputs)
         others = {
             str(name): read_qrels((str(name),), asking, passages, fields, rejects, inputs, strict=False).arrays() for name in elsewhere
         }
         passages.texts.path.replace(folder / CORPUS)
-        return finish(assemble(folder, asked, judged, min_grade, elsewhere=others), folder, rejects, inputs)
+        columns = {**passages.columns, **asking.columns, **judged.columns}
+        return finish(assemble(folder, asked, judged.arrays(), min_grade, elsewhere=others), folder, rejects, inputs, columns)
+
+
+def named(names: Names, role: str) -> list[str]:
+    """The files as strings, one or several; InputError for one that is not there."""
+    files = [str(name) for name in (names if isinstance(names, tuple | list) else (names,))]
+    for name in files:
+        if not name.startswith("hf:"):
+            must_exist(name, role)
+    return files
 
 
 def _one(root: Path, name: str) -> Path:
-    for suffix in SUFFIXES:
+    for suffix in (*SUFFIXES, ""):
         if (root / f"{name}{suffix}").exists():
             return root / f"{name}{suffix}"
     raise InputError(f"there is no file {root / name}.jsonl; {EXPECTED}")

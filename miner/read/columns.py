@@ -1,71 +1,111 @@
-"""Which column of a file is which of ours: named by the user (`fields`), or found by its usual names, the first of the list first.
+"""Which column of a file is which of ours: named by the user (`fields`), or found by its usual names.
 
-Decided on the first row; an optional column that is not there yet, on the first row that has it. Imports its neighbours only.
+Usual names come in tiers: a name of an earlier tier says what it holds (`positive`) and wins; two of one tier (`answer` and `context`) are
+refused, never chosen between. Decided on the first row; an optional column that is not there yet, on the first row that has it.
+Imports its neighbours only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from miner.errors import ConfigError, InputError
 from miner.read.cells import as_json
+from miner.read.layouts import FIRST, SELECTED, SELECTED_TEXT, TOP_RANK
 from miner.read.rejects import Origin
+from miner.types import OTHER
 
 Fields = Mapping[str, str]
+Roles = Mapping[str, Mapping[str, str]]
+"""{file: {column: what it was read as}}."""
 
 PASSAGE_IDS = ("passage_id", "passage-id", "doc_id", "docid", "pid", "document_id", "corpus_id", "corpus-id", "did", "docno")
 QUERY_IDS = ("query_id", "query-id", "qid", "question_id", "anchor_id")
 QUERIES_TEXT = ("query", "question", "anchor", "search_query", "query_text", "sentence1")
-NEGATIVES = re.compile(r"(hard_)?neg(ative)?s?(_[0-9]+|_passages)?")
+NEGATIVES = re.compile(r"(hard_)?neg(ative)?s?(_([0-9]+|passages|ctxs|messages))?")
 GRADES = ("score", "grade", "relevance", "rel", "label")
 PASSAGES_TEXT = ("passage", "document", "content", "contents", "body", "passage_text", "doc")
+POSITIVES = ("positive", "positives", "pos", "positive_passages", "positive_ctxs", "positive_messages", SELECTED_TEXT)
+ANSWERS = ("answer", "answers", "response", "responses", "sentence2")
+CONTEXTS = ("passages", "documents", "context", "contexts", "text")
+LABELS = ("labels", "label", "grades", "grade", "relevance", "rel")
+"""Names of grades that are taken for them where they are lists beside a list of passages."""
 
 
 @dataclass(frozen=True)
 class Slot:
     """One value we look for. own: the field that names its column, which must then exist; else: a field that may name it.
 
-    unless: in a row with a column of such a name, the usual names mean something else (scores of a positive and its negatives).
+    usual: tiers of names. pick: instead of them, the names in a row. several: all that are picked, not one.
     """
 
     own: str
-    usual: tuple[str, ...]
+    usual: tuple[tuple[str, ...], ...] = ()
     required: bool = False
     other: str = ""
-    unless: re.Pattern[str] | None = None
+    pick: Callable[[Mapping[str, Any]], list[str]] | None = None
+    several: bool = False
+
+    def found(self, row: Mapping[str, Any], taken: Collection[str], other: str | None) -> list[str]:
+        """The columns of a row that could be it: those of the first tier that has any."""
+        if other and other in row:
+            return [other]
+        if self.pick:
+            return [name for name in self.pick(row) if name not in taken]
+        tiers = ([name for name in tier if name in row and name not in taken] for tier in self.usual)
+        return next((tier for tier in tiers if tier), [])
+
+
+def negatives_of(row: Mapping[str, Any]) -> list[str]:
+    """Columns of negatives, in the order of their numbers."""
+    names = [str(name) for name in row if NEGATIVES.fullmatch(str(name))]
+    return sorted(names, key=lambda name: int(name.rpartition("_")[2]) if name[-1].isdigit() else 0)
+
+
+def labels_of(row: Mapping[str, Any]) -> list[str]:
+    """The column of judgements, only where the layout says that it is one: a trainer's format, or a list beside a list of passages."""
+    if negatives_of(row):
+        return []
+    if made := [name for name in (SELECTED, FIRST, TOP_RANK) if name in row]:
+        return made
+    if any(isinstance(row.get(name), list) for name in (*POSITIVES, *ANSWERS, *CONTEXTS, *PASSAGES_TEXT)):
+        return [name for name in LABELS if isinstance(row.get(name, ""), list | None)]
+    return ["label"] if {"anchor", "positive", "label"} <= row.keys() else []
 
 
 Slots = Mapping[str, Slot]
 
 CORPUS: Slots = {
-    "id": Slot("id", ("_id", "id", *PASSAGE_IDS), required=True),
-    "title": Slot("title", ("title", "doc_title")),
-    "text": Slot("text", ("text", *PASSAGES_TEXT), required=True),
-    "group": Slot("group", ("group", "group_id", "parent", "parent_id", "doc_group")),
+    "id": Slot("id", (("_id",), ("id",), PASSAGE_IDS), required=True),
+    "title": Slot("title", (("title",), ("doc_title",))),
+    "text": Slot("text", (("text",), PASSAGES_TEXT), required=True),
+    "group": Slot("group", (("group",), ("group_id",), ("parent",), ("parent_id",), ("doc_group",))),
 }
 QUERIES: Slots = {
-    "id": Slot("", ("_id", "id", *QUERY_IDS), required=True, other="id"),
-    "text": Slot("query", ("text", *QUERIES_TEXT), required=True, other="text"),
+    "id": Slot("", (("_id",), ("id",), QUERY_IDS), required=True, other="id"),
+    "text": Slot("query", (("text", *QUERIES_TEXT),), required=True, other="text"),
 }
 QRELS: Slots = {
-    "query_id": Slot("query_id", ("query-id", *QUERY_IDS, "query"), required=True),
-    "passage_id": Slot("positive_id", ("corpus-id", *PASSAGE_IDS, "passage", "document"), required=True),
-    "grade": Slot("grade", GRADES, required=True),
+    "query_id": Slot("query_id", (QUERY_IDS, ("query",)), required=True),
+    "passage_id": Slot("positive_id", (("corpus-id",), PASSAGE_IDS, ("passage", "document")), required=True),
+    "grade": Slot("grade", (GRADES,), required=True),
 }
 PAIRS: Slots = {
-    "query": Slot("query", QUERIES_TEXT, required=True),
-    "query_id": Slot("query_id", QUERY_IDS),
-    "positive": Slot(
-        "positive",
-        ("positive", "positives", "pos", "positive_passages", "answer", "answers", "passage", "document", "sentence2", "response"),
+    "query": Slot("query", ((*QUERIES_TEXT, "messages"),), required=True),
+    "query_id": Slot("query_id", (QUERY_IDS,)),
+    "positive": Slot("positive", (POSITIVES, (*ANSWERS, *CONTEXTS, *PASSAGES_TEXT))),
+    "positive_id": Slot(
+        "positive_id",
+        (("positive_id", "positive_ids", "pos_id", "pos_ids", "positive_document_ids"), (*PASSAGE_IDS, "passage_ids")),
     ),
-    "positive_id": Slot("positive_id", ("positive_id", "positive_ids", "pos_id", "pos_ids", *PASSAGE_IDS, "passage_ids")),
-    "grade": Slot("grade", ("label", "labels", "grade", "grades", "relevance", "rel", "score", "scores"), unless=NEGATIVES),
+    "negative": Slot("negative", pick=negatives_of, several=True),
+    "negative_id": Slot("negative_id", (("negative_id", "negative_ids", "neg_id", "neg_ids", "negative_document_ids"),)),
+    "grade": Slot("grade", pick=labels_of),
 }
-LISTS = {"positives", "pos", "positive_passages", "positive_ids", "pos_ids", "passage_ids"}
+LISTS = {"positives", "pos", "positive_passages", "positive_ctxs", "positive_ids", "pos_ids", "passage_ids"}
 """Usual names that promise a list."""
 
 NO_COLUMN = "-"
@@ -77,31 +117,45 @@ class Columns:
 
     def __init__(self, origin: Origin, slots: Slots, fields: Fields) -> None:
         self.bound: dict[str, str] = {}
+        """The column of each of ours that has one; of several, the first."""
         self.names = {slot: slot for slot in slots}
         """What the file calls each of ours; our own word where it has none."""
-        self._taken: set[str] = set()
+        self._taken: dict[str, str] = {}
+        self._all: dict[str, None] = {}
         self._origin, self._slots, self._fields = origin, slots, fields
-        self._missing = list(slots)
+        own = {slot.own for slot in slots.values()}
+        self._named = {column: field for field, column in fields.items() if field in own and column != NO_COLUMN}
         self._first = True
-        self._seen: Collection[str] = ()
-        """The columns of the last row that was looked at: others like it have nothing new."""
+        self._last: Any = None
+        self._seen: set[frozenset[str]] = set()
+        """The columns of the rows that were looked at: others like them have nothing new."""
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Our values of a row; what is not in it is not in the answer."""
-        if self._missing and self._seen != row.keys():
-            self._bind(row)
-            self._seen = set(row)
+        if self._last != row.keys():
+            self._last = frozenset(row)
+            if self._last not in self._seen:
+                self._seen.add(self._last)
+                self._bind(row)
         return {name: row[column] for name, column in self.bound.items() if column in row}
+
+    def values(self, slot: str, row: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        """Every column of a slot that may have several, with its value; those without one are left out."""
+        return [(name, row[name]) for name, ours in self._taken.items() if ours == slot and row.get(name) not in (None, "")]
 
     def further(self, row: Mapping[str, Any]) -> str | None:
         """The columns that are none of ours, as JSON."""
-        if row.keys() <= self._taken:
+        if row.keys() <= self._taken.keys():
             return None
         return as_json({name: value for name, value in row.items() if name not in self._taken})
 
     def name(self, slot: str) -> str:
         """What the file calls it."""
         return self.names[slot]
+
+    def roles(self) -> dict[str, str]:
+        """What each column was read as."""
+        return {name: self._taken.get(name, OTHER) for name in self._all}
 
     def promises_list(self, slot: str) -> bool:
         """Whether its column was found by a name that promises a list; a column that the user named may hold what it likes."""
@@ -116,32 +170,55 @@ class Columns:
         )
 
     def _bind(self, row: Mapping[str, Any]) -> None:
-        for slot in list(self._missing):
-            column = self._find(slot, row)
-            if column is not None:
-                self.bound[slot] = self.names[slot] = column
-                self._taken.add(column)
-                self._missing.remove(slot)
-            elif self._slots[slot].required and self._first:
+        self._all |= dict.fromkeys(row)
+        for slot, wanted in self._slots.items():
+            if slot in self.bound and (not wanted.several or wanted.own in self._fields):
+                self._check_rivals(slot, row)
+                continue
+            columns = self._find(slot, row)
+            if columns:
+                self.bound.setdefault(slot, columns[0])
+                self.names[slot] = self.bound[slot]
+                self._taken |= dict.fromkeys(columns, slot)
+            elif wanted.required and self._first:
                 raise self.unknown(slot, row)
         self._first = False
 
-    def _find(self, slot: str, row: Mapping[str, Any]) -> str | None:
+    def _find(self, slot: str, row: Mapping[str, Any]) -> list[str]:
         wanted = self._slots[slot]
         given = self._fields.get(wanted.own)
         if given == NO_COLUMN and not wanted.required:
-            return None
+            return []
         if given is not None:
             if given not in row:
                 raise InputError(
                     f"{self._origin.name} has no column '{given}' (for {wanted.own}); its columns are {_listed(row)}{_cut(row)}"
                 )
-            return given
-        other = self._fields.get(wanted.other)
-        names = (other, *wanted.usual) if other else wanted.usual
-        if wanted.unless and any(wanted.unless.fullmatch(str(name)) for name in row):
-            return None
-        return next((name for name in names if name in row and name not in self._taken), None)
+            return [given]
+        found = wanted.found(row, self._unfree(wanted, ""), self._fields.get(wanted.other))
+        if len(found) > 1 and not wanted.several:
+            raise self._torn(slot, found)
+        return found
+
+    def _check_rivals(self, slot: str, row: Mapping[str, Any]) -> None:
+        """InputError where a later row has a column that would have been chosen, or could have been, in place of the bound one."""
+        wanted, column = self._slots[slot], self.bound[slot]
+        if wanted.own in self._fields or wanted.pick or column not in row:
+            return
+        found = wanted.found(row, self._unfree(wanted, column), self._fields.get(wanted.other))
+        if found != [column]:
+            raise self._torn(slot, list(dict.fromkeys([column, *found])))
+
+    def _unfree(self, wanted: Slot, column: str) -> set[str]:
+        """Columns that are something else already, or that the user named for something else."""
+        return self._taken.keys() - {column} | {name for name, field in self._named.items() if field != wanted.own}
+
+    def _torn(self, slot: str, found: list[str]) -> InputError:
+        """What to say where more than one column could be it."""
+        field = self._slots[slot].own or slot
+        flags = " or ".join(f"--field {field}={name}" for name in found)
+        names = " and ".join(f"'{name}'" for name in found)
+        return InputError(f"{self._origin.name}: {names} could each be the {field.replace('_', ' ')}; say which it is: {flags}")
 
 
 def check_fields(fields: Fields, *kinds: Slots) -> None:

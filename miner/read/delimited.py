@@ -6,20 +6,33 @@ Imports its neighbours only.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from miner.errors import InputError
 from miner.read.lines import MAX_LINE_BYTES, Numbered, Row, cut_lines, decoded, lines
 from miner.read.rejects import BadRow, Inputs, Origin, Rejects
 
+DELIMITERS = ";\t|"
+"""What a .csv is cut at whose header has no comma."""
+DIRECTIVE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+"""A first line that Excel writes and reads: what the cells are cut at."""
 
-def tsv_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
-    """Fields are split by tabs and nothing else: quotes are part of the text."""
+
+def tsv_rows(given: str, rejects: Rejects, inputs: Inputs, bare: Sequence[str] = ()) -> Numbered:
+    """Fields are split by tabs and nothing else: quotes are part of the text.
+
+    bare: names of the cells of a file whose first line is no header, as in MS MARCO: its first cell is a whole number.
+    """
     header: list[str] = []
     for number, line in lines(given, rejects, inputs):
         try:
             fields = decoded(line).split("\t")
             if header:
+                yield number, _named(header, fields)
+            elif 1 < len(fields) <= len(bare) and fields[0].isdecimal():
+                header = list(bare[: len(fields)])
                 yield number, _named(header, fields)
             else:
                 header = _header(given, fields)
@@ -31,10 +44,11 @@ def csv_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
     """As the csv module reads it: a quoted field may span lines; the row's number is its first line."""
     csv.field_size_limit(MAX_LINE_BYTES)
     faults: list[str] = []
-    reader = csv.reader(_csv_lines(given, inputs, faults), strict=True)
+    before, delimiter, text = _opening(_csv_lines(given, inputs, faults))
+    reader = csv.reader(text, strict=True, delimiter=delimiter)
     header: list[str] = []
     while True:
-        number, fields = reader.line_num + 1, None
+        number, fields = before + reader.line_num + 1, None
         try:
             fields = next(reader)
             if faults:
@@ -47,9 +61,17 @@ def csv_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
             return
         except (BadRow, csv.Error) as wrong:
             faults.clear()
-            rejects.add(
-                Origin(given), number, str(wrong) if isinstance(wrong, BadRow) else _csv_fault(wrong, number, reader.line_num), fields or ""
-            )
+            reason = str(wrong) if isinstance(wrong, BadRow) else _csv_fault(wrong, number, before + reader.line_num)
+            rejects.add(Origin(given), number, reason, fields or "")
+
+
+def _opening(text: Iterator[str]) -> tuple[int, str, Iterator[str]]:
+    """How many lines stand before the header, what the cells are cut at, and the lines from the header on."""
+    first = next(text, "")
+    if directive := DIRECTIVE.fullmatch(first):
+        return 1, directive[1], text
+    other = next((sign for sign in DELIMITERS if sign in first), ",")
+    return 0, "," if "," in first else other, chain([first] if first else [], text)
 
 
 def _csv_fault(error: csv.Error, first: int, last: int) -> str:

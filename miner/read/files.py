@@ -19,6 +19,7 @@ from miner.read.rejects import Inputs
 
 PACKED = {".gz": "gzip", ".zst": "zstd"}
 CHUNK = 1 << 20
+PEEKED = 1 << 12
 
 
 class Hashed(io.RawIOBase):
@@ -63,6 +64,19 @@ def opened(given: str, inputs: Inputs) -> Iterator[io.BufferedReader]:
             stream = pa.CompressedInputStream(raw, packed) if packed else raw
             yield io.BufferedReader(stream, CHUNK)
             inputs[given] = raw.note()
+    except OSError as error:
+        raise InputError(_fault(error, packed), given) from None
+
+
+def start(given: str) -> bytes:
+    """The first unpacked bytes of a file; none of what can be read only once, such as a pipe."""
+    path = must_exist(given)
+    packed = PACKED.get(path.suffix.lower())
+    if not path.is_file():
+        return b""
+    try:
+        with path.open("rb") as raw:
+            return bytes((pa.CompressedInputStream(raw, packed) if packed else raw).read(PEEKED))
     except OSError as error:
         raise InputError(_fault(error, packed), given) from None
 

@@ -5,6 +5,7 @@ Takes anything with the attributes of `Given`, and so does not import the config
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,9 @@ from miner.errors import InputError
 from miner.read.beir import read_beir, read_files
 from miner.read.pair_rows import read_pairs
 from miner.read.rejects import OnError
-from miner.types import Dataset
+from miner.types import Dataset, columns_line, unread_judgements
+
+log = logging.getLogger(__name__)
 
 
 class Given(Protocol):
@@ -26,13 +29,13 @@ class Given(Protocol):
     @property
     def leave_out(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
-    def corpus(self) -> str | None: ...  # noqa: D102
+    def corpus(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
-    def queries(self) -> str | None: ...  # noqa: D102
+    def queries(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def qrels(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
-    def pairs(self) -> str | None: ...  # noqa: D102
+    def pairs(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def fields(self) -> Mapping[str, str]: ...  # noqa: D102
     @property
@@ -40,7 +43,18 @@ class Given(Protocol):
 
 
 def read(inputs: Given, into: Path | None = None, min_grade: int = 1) -> Dataset:
-    """Read a BEIR folder, three files, or pairs. min_grade: the smallest grade that counts as relevant; a pair without one is relevant."""
+    """Read a BEIR folder, three files, or pairs, and say as what each column was read.
+
+    min_grade: the smallest grade that counts as relevant; a pair without one is relevant.
+    """
+    dataset = _read(inputs, into, min_grade)
+    log.info("read: %s", columns_line(dataset.columns))
+    for sentence in unread_judgements(dataset.columns):
+        log.info("%s", sentence)
+    return dataset
+
+
+def _read(inputs: Given, into: Path | None, min_grade: int) -> Dataset:
     if inputs.pairs:
         return read_pairs(inputs.pairs, inputs.corpus, into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
     if inputs.data:
@@ -50,5 +64,5 @@ def read(inputs: Given, into: Path | None = None, min_grade: int = 1) -> Dataset
         )
     if inputs.corpus and inputs.queries and inputs.qrels:
         given = (inputs.corpus, inputs.queries, inputs.qrels)
-        return read_files(*given, into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
+        return read_files(*given, into=into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
     raise InputError("nothing to read: give a BEIR folder, or corpus, queries and qrels, or pairs")

@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from miner.errors import InputError
 from miner.read.files import opened
 from miner.read.rejects import BadRow, Inputs, Origin, Rejects
 
 MAX_LINE_BYTES = 4 << 20
 BOM = b"\xef\xbb\xbf"
+WIDE = {b"\xff\xfe\x00\x00": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+"""Byte order marks of what is no UTF-8."""
 PIECE = 1 << 16
 
 Row = dict[str, Any]
@@ -36,6 +39,8 @@ def cut_lines(given: str, inputs: Inputs) -> Iterator[tuple[int, bytes, str]]:
         number = 0
         while line := stream.readline(MAX_LINE_BYTES + 1):
             number += 1
+            if number == 1:
+                _check_first(line, given)
             too_long = ""
             if len(line) > MAX_LINE_BYTES:
                 too_long = f"the line is longer than {MAX_LINE_BYTES} bytes"
@@ -56,6 +61,14 @@ def decoded(line: bytes) -> str:
         return line.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise BadRow(f"invalid UTF-8 at byte {error.start + 1}") from None
+
+
+def _check_first(line: bytes, given: str) -> None:
+    """InputError for a file in another encoding, or whose lines have other ends."""
+    if wide := next((name for mark, name in WIDE.items() if line.startswith(mark)), None):
+        raise InputError(f"the file is {wide}; save it as UTF-8 (in Excel: 'CSV UTF-8')", given)
+    if not line.endswith(b"\n") and b"\r" in line.rstrip(b"\r"):
+        raise InputError("its lines end in CR alone (carriage returns); save it with LF or CRLF line ends", given)
 
 
 def _skip(stream: io.BufferedReader, line: bytes) -> None:

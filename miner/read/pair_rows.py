@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from miner.read.assemble import READING, finish, workplace
-from miner.read.beir import NO_FIELDS
+from miner.read.beir import BARE_PASSAGE, NO_FIELDS, Names, named
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text, kind
 from miner.read.columns import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields
-from miner.read.files import must_exist
+from miner.read.layouts import unfolded
 from miner.read.pairs import Collector, Pair, Positive
 from miner.read.rejects import BadRow, Inputs, OnError, Origin, Rejects
 from miner.read.rows import Rows, kind_of, open_rows
 from miner.read.texts import Read, read_texts
+from miner.read.trainers import open_folder
 from miner.types import Dataset
 
 ITEM = ("id", "text", "positives", "positive_texts", "non_relevant")
@@ -25,33 +26,35 @@ NON_RELEVANT = 0
 """The grade of what an item calls so."""
 FLAT = (".csv", ".tsv")
 """Kinds of files that have no lists."""
-IDS_OF_POSITIVES = ("docid", "id", "_id", "doc_id", "passage_id", "pid")
+IDS_OF_POSITIVES = ("docid", "id", "_id", "doc_id", "passage_id", "psg_id", "pid")
 
 
 def read_pairs(
-    pairs: Path | str,
-    corpus: Path | str | None = None,
+    pairs: Names,
+    corpus: Names | None = None,
     into: Path | None = None,
     *,
     fields: Mapping[str, str] = NO_FIELDS,
     on_error: OnError = "fail",
     min_grade: int = 1,
 ) -> Dataset:
-    """Read (query, positive) rows; the positives join the corpus, where one is given.
+    """Read (query, positive) rows, or a trainer's format; the positives join the corpus, where one is given, and so do its negatives.
 
-    A column of grades (label, grade, relevance, score …) makes a row a judgement: below `min_grade` the passage is judged non-relevant.
+    A negative of a row is judged non-relevant. So is the passage of a row whose grade is below `min_grade`, where fields["grade"] names
+    such a column, or the format is one of labels.
     """
     check_fields(fields, PAIRS, CORPUS)
-    for role, name in (("pairs", str(pairs)), ("corpus", str(corpus or pairs))):
-        if not name.startswith("hf:"):
-            must_exist(name, role)
+    files, passages = named(pairs, "pairs"), named(corpus, "corpus") if corpus else []
     inputs = Inputs()
     with workplace(into, on_error) as (folder, rejects):
-        given = open_rows(str(corpus), rejects, inputs) if corpus else None
+        given = open_rows(passages, rejects, inputs, BARE_PASSAGE) if passages else None
         known = _corpus(given, fields, folder, rejects)
-        rows = open_rows(str(pairs), rejects, inputs)
+        rows = open_rows(files, rejects, inputs, folder=open_folder)
+        parts = [(part.numbered, FileRows(part.origin, fields)) for part in rows.files]
         collector = Collector(folder, known, rows, rejects, min_grade)
-        return finish(_collected(rows, _of_file(rows.origin, fields), collector, rejects), folder, rejects, inputs)
+        dataset = _collected(rows, parts, collector, rejects)
+        columns = {**(known.columns if known else {}), **{each.name: each.columns.roles() for _, each in parts}}
+        return finish(dataset, folder, rejects, inputs, columns)
 
 
 def read_inline(
@@ -71,7 +74,7 @@ def read_inline(
         known = _corpus(_in_memory("passages", held, rejects), NO_FIELDS, folder, rejects) if held else None
         rows = _in_memory("queries", asked, rejects)
         collector = Collector(folder, known, rows, rejects)
-        return finish(_collected(rows, _of_item, collector, rejects), folder, rejects, Inputs())
+        return finish(_collected(rows, [(rows.numbered, _of_item)], collector, rejects), folder, rejects, Inputs())
 
 
 Parse = Callable[[int, dict[str, Any]], Pair]
@@ -81,13 +84,16 @@ def _corpus(rows: Rows | None, fields: Mapping[str, str], folder: Path, rejects:
     return read_texts(rows, CORPUS, fields, folder / f"corpus.{READING}", rejects) if rows else None
 
 
-def _collected(rows: Rows, parse: Parse, collector: Collector, rejects: Rejects) -> Dataset:
+def _collected(
+    rows: Rows, parts: Iterable[tuple[Iterable[tuple[int, dict[str, Any]]], Parse]], collector: Collector, rejects: Rejects
+) -> Dataset:
     with collector:
-        for number, row in rows.numbered:
-            try:
-                collector.add(parse(number, row))
-            except BadRow as wrong:
-                rejects.add(rows.origin, number, str(wrong), row)
+        for numbered, parse in parts:
+            for number, row in numbered:
+                try:
+                    collector.add(parse(number, row))
+                except BadRow as wrong:
+                    rejects.add(rows.origin, number, str(wrong), row)
     return collector.dataset()
 
 
@@ -104,13 +110,20 @@ def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) 
     return Rows(origin, numbered(), lambda: enumerate(items))
 
 
-def _of_file(origin: Origin, fields: Mapping[str, str]) -> Parse:
-    columns = Columns(origin, PAIRS, fields)
-    has_lists = kind_of(origin.name) not in FLAT
+class FileRows:
+    """Rows of one file as pairs; `columns` says which column is what."""
 
-    def parse(number: int, row: dict[str, Any]) -> Pair:
+    def __init__(self, origin: Origin, fields: Mapping[str, str]) -> None:
+        self.name = origin.name
+        self.columns = Columns(origin, PAIRS, fields)
+        self._fields = fields
+        self._has_lists = kind_of(origin.name) not in FLAT
+
+    def __call__(self, number: int, raw: dict[str, Any]) -> Pair:
+        """One row. BadRow with the reason, InputError where no column fits or more than one does."""
+        columns, row = self.columns, unfolded(raw, self._fields)
         values = columns(row)
-        if has_lists:
+        if self._has_lists:
             _check_lists(values, columns)
         if not columns.bound.keys() & {"positive", "positive_id"}:
             raise columns.unknown("positive", row)
@@ -120,9 +133,8 @@ def _of_file(origin: Origin, fields: Mapping[str, str]) -> Parse:
         query = full_text(values.get("query"), columns.name("query"))
         positives = _positives(values.get("positive"), values.get("positive_id"), columns)
         grades = _grades(values.get("grade"), len(positives), columns.name("grade")) if "grade" in columns.bound else None
-        return Pair(number, query_id, query, positives, columns.further(row), row, grades)
-
-    return parse
+        negatives = _negatives(columns.values("negative", row), values.get("negative_id"), columns)
+        return Pair(number, query_id, query, positives, columns.further(row), raw, grades, negatives)
 
 
 def _check_lists(values: Mapping[str, Any], columns: Columns) -> None:
@@ -145,6 +157,24 @@ def _positives(texts: Any, ids: Any, columns: Columns) -> list[Positive]:
     if len(named) != len(found):
         raise BadRow(f"'{name}' has {len(found)} values and '{id_name}' has {len(named)}")
     return [Positive(value, one.title, one.text) for value, one in zip(named, found, strict=True)]
+
+
+def _negatives(found: list[tuple[str, Any]], ids: Any, columns: Columns) -> list[Positive]:
+    """What the row calls non-relevant, of all its columns of negatives; an empty list is none."""
+    id_name = columns.name("negative_id")
+    named = [clean_id(value, id_name) for value in (ids if isinstance(ids, list) else [ids])] if ids not in (None, "") else []
+    texts = [(name, one) for name, value in found for one in (value if isinstance(value, list) else [value])]
+    try:
+        passages = [_positive(one, name) for name, one in texts]
+    except BadRow as wrong:
+        raise BadRow(f"{wrong}; if there are no negatives, say so: --field negative={NO_COLUMN}") from None
+    if not named:
+        return passages
+    if not found:
+        return [Positive(value, None, None) for value in named]
+    if len(named) != len(passages):
+        raise BadRow(f"{' and '.join(name for name, _ in found)} hold {len(passages)} negatives and '{id_name}' {len(named)} ids")
+    return [Positive(value, one.title, one.text) for value, one in zip(named, passages, strict=True)]
 
 
 def _grades(value: Any, count: int, name: str) -> list[int]:

@@ -45,7 +45,10 @@ class Positive:
 
 @dataclass(frozen=True)
 class Pair:
-    """One row: a query and its positives, or passages judged with `grades`. The number is its line; raw is shown if it is wrong."""
+    """One row: a query and its positives, or passages judged with `grades`. The number is its line; raw is shown if it is wrong.
+
+    negatives: passages that the row calls non-relevant.
+    """
 
     number: int
     id: str | None
@@ -54,6 +57,12 @@ class Pair:
     extra: str | None
     raw: object
     grades: Sequence[int] | None = None
+    negatives: Sequence[Positive] = ()
+
+    @property
+    def passages(self) -> list[Positive]:
+        """All of them, the positives first."""
+        return [*self.positives, *self.negatives]
 
 
 @dataclass
@@ -125,11 +134,11 @@ class Collector:
 
     def _resolve(self) -> None:
         """Look up what waits: by id, else by text, else it is new."""
-        wanted = [positive for pair in self._waiting for positive in pair.positives]
+        wanted = [passage for pair in self._waiting for passage in pair.passages]
         rows = iter(self._rows(wanted))
         for pair in self._waiting:
-            found = [next(rows) for _ in pair.positives]
-            reason = next((reason for reason in map(self._fault, pair.positives, found) if reason), None)
+            found = [next(rows) for _ in pair.passages]
+            reason = next((reason for reason in map(self._fault, pair.passages, found) if reason), None)
             if reason:
                 self._rejects.add(self._origin, pair.number, reason, pair.raw)
             else:
@@ -148,7 +157,7 @@ class Collector:
     def _fault(self, positive: Positive, row: int) -> str | None:
         if positive.text is None:
             if self._corpus is None:
-                return f"positive '{positive.id}' has an id but no text, and there is no corpus to find it in"
+                return f"passage '{positive.id}' has an id but no text, and there is no corpus to find it in"
             return f"unknown passage id '{positive.id}': it is not in {self._corpus.origin.name}" if row < 0 else None
         if row >= 0 and self._corpus and self._corpus.texts.texts([row])[0] != positive.joined:
             return f"passage id '{_id(positive)}' has another text in {self._corpus.origin.name}"
@@ -156,15 +165,15 @@ class Collector:
 
     def _take(self, pair: Pair, found: list[int]) -> None:
         self._queries.add((pair.id or f"q-{short_hash(pair.query)}", None, pair.query, None, None), pair.number)
-        grades = pair.grades or [self._min_grade] * len(found)
-        for positive, row, grade in zip(pair.positives, found, grades, strict=True):
+        grades = [*(pair.grades or [self._min_grade] * len(pair.positives)), *[min(0, self._min_grade - 1)] * len(pair.negatives)]
+        for place, (positive, row, grade) in enumerate(zip(pair.passages, found, grades, strict=True)):
             if row < 0:
                 self._new.add((_id(positive), positive.title, positive.text or "", None, None), pair.number)
             self._found.queries.append(len(self._queries) - 1)
             self._found.passages.append(row if row >= 0 else -len(self._new))
             self._found.numbers.append(pair.number)
             self._found.grades.append(grade)
-            self._found.extras.append(pair.extra)
+            self._found.extras.append(pair.extra if place < len(pair.positives) else None)
 
     def _merged(self, writer: TextsWriter, side: str) -> Ints:
         """Shape (N,): the first occurrence of each id; a row that gives the id another text is rejected."""

@@ -6,7 +6,7 @@ Ids become rows chunk by chunk; what is unknown is rejected with its line. Impor
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from miner.types import Ints
 PLAIN = (".tsv", ".txt", ".qrels", ".trec")
 LAYOUTS = "query-id, corpus-id, score with a header, or without one 'query passage grade' or TREC's 'query 0 passage grade'"
 
+NoteRoles = dict[str, Mapping[str, str]]
 Judgement = tuple[int, str, str, int, object]
 """Line, query id, passage id, grade; and the row as it stands."""
 
@@ -39,6 +40,7 @@ class Judged:
     queries: array[int] = field(default_factory=lambda: array("q"))
     passages: array[int] = field(default_factory=lambda: array("q"))
     grades: array[int] = field(default_factory=lambda: array("b"))
+    columns: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def arrays(self) -> tuple[Ints, Ints, NDArray[np.int8]]:
         """The same as numpy arrays, all of shape (J,)."""
@@ -50,12 +52,12 @@ class Judged:
 
 
 def read_qrels(
-    given: tuple[str, ...], queries: Read, corpus: Read, fields: Fields, rejects: Rejects, inputs: Inputs, *, strict: bool = True
+    given: Sequence[str], queries: Read, corpus: Read, fields: Fields, rejects: Rejects, inputs: Inputs, *, strict: bool = True
 ) -> Judged:
     """All judgements of some files, in file order; repeated ones are still in. strict: an unknown id, or no row, is an error."""
     judged, by_query, by_passage = Judged(), queries.by_id(), corpus.by_id()
     for name in given:
-        origin, found = _open(name, fields, rejects, inputs)
+        origin, found = _open(name, fields, rejects, inputs, judged.columns)
         before = rejects.count
         empty = True
         for chunk in _chunks(found):
@@ -75,26 +77,29 @@ def read_qrels(
     return judged
 
 
-def _open(given: str, fields: Fields, rejects: Rejects, inputs: Inputs) -> tuple[Origin, Iterator[Judgement]]:
+def _open(given: str, fields: Fields, rejects: Rejects, inputs: Inputs, roles: NoteRoles) -> tuple[Origin, Iterator[Judgement]]:
+    """The judgements of a file; what its columns were read as goes into `roles`."""
     if not Path(given).is_dir() and not given.startswith("hf:") and kind_of(given) in PLAIN:
-        return Origin(given), _plain(given, fields, rejects, inputs)
+        return Origin(given), _plain(given, fields, rejects, inputs, roles)
     rows = open_rows(given, rejects, inputs)
-    return rows.origin, _by_column(rows, fields, rejects)
+    return rows.origin, _by_column(rows, fields, rejects, roles)
 
 
-def _by_column(rows: Rows, fields: Fields, rejects: Rejects) -> Iterator[Judgement]:
-    columns = Columns(rows.origin, QRELS, fields)
-    for number, row in rows.numbered:
-        values = columns(row)
-        try:
-            query = clean_id(values.get("query_id"), columns.name("query_id"))
-            passage = clean_id(values.get("passage_id"), columns.name("passage_id"))
-            yield number, query, passage, clean_grade(values.get("grade")), row
-        except BadRow as wrong:
-            rejects.add(rows.origin, number, str(wrong), row)
+def _by_column(rows: Rows, fields: Fields, rejects: Rejects, roles: NoteRoles) -> Iterator[Judgement]:
+    for part in rows.files:
+        columns = Columns(part.origin, QRELS, fields)
+        for number, row in part.numbered:
+            values = columns(row)
+            try:
+                query = clean_id(values.get("query_id"), columns.name("query_id"))
+                passage = clean_id(values.get("passage_id"), columns.name("passage_id"))
+                yield number, query, passage, clean_grade(values.get("grade")), row
+            except BadRow as wrong:
+                rejects.add(rows.origin, number, str(wrong), row)
+        roles[part.origin.name] = columns.roles()
 
 
-def _plain(given: str, fields: Fields, rejects: Rejects, inputs: Inputs) -> Iterator[Judgement]:
+def _plain(given: str, fields: Fields, rejects: Rejects, inputs: Inputs, roles: NoteRoles) -> Iterator[Judgement]:
     """Lines of fields, split by tabs, or by any white space where the first line has no tab."""
     order: tuple[int, ...] = ()
     tab: str | None = None
@@ -105,7 +110,7 @@ def _plain(given: str, fields: Fields, rejects: Rejects, inputs: Inputs) -> Iter
             if not order:
                 tab = "\t" if "\t" in text else None
                 width = len(text.split(tab))
-                order, header = _layout(given, text.split(tab), fields)
+                order, header, roles[given] = _layout(given, text.split(tab), fields)
                 if header:
                     continue
             parts = text.split(tab)
@@ -117,15 +122,16 @@ def _plain(given: str, fields: Fields, rejects: Rejects, inputs: Inputs) -> Iter
             rejects.add(Origin(given), number, str(wrong), line)
 
 
-def _layout(given: str, first: list[str], fields: Fields) -> tuple[tuple[int, ...], bool]:
-    """Where query, passage and grade stand, and whether the first line is a header."""
+def _layout(given: str, first: list[str], fields: Fields) -> tuple[tuple[int, ...], bool, Mapping[str, str]]:
+    """Where query, passage and grade stand, whether the first line is a header, and what each column is read as."""
     if _is_number(first[-1]):
         if len(first) not in (3, 4):
             raise InputError(f"{len(first)} fields; judgements are {LAYOUTS}", f"{given}:1")
-        return ((0, 2, 3) if len(first) == 4 else (0, 1, 2)), False
+        order = (0, 2, 3) if len(first) == 4 else (0, 1, 2)
+        return order, False, {f"column {place + 1}": slot for place, slot in zip(order, QRELS, strict=True)}
     columns = Columns(Origin(given), QRELS, fields)
     columns(dict.fromkeys(first, ""))
-    return tuple(first.index(columns.bound[slot]) for slot in ("query_id", "passage_id", "grade")), True
+    return tuple(first.index(columns.bound[slot]) for slot in QRELS), True, columns.roles()
 
 
 def _is_number(text: str) -> bool:
@@ -162,4 +168,4 @@ def query_ids(given: str) -> set[str]:
     """The ids of all queries that a file of judgements names. InputError for a line that is none."""
     must_exist(given, "qrels")
     with scratch() as folder, Rejects(folder, "fail") as rejects:
-        return {query for _, query, *_ in _open(given, {}, rejects, {})[1]}
+        return {query for _, query, *_ in _open(given, {}, rejects, {}, {})[1]}

@@ -23,6 +23,8 @@ Again = Callable[[], Iterable[tuple[int, object]]]
 """Reads rows once more, each with its number, as they stand: lines as bytes, what has columns as a dict."""
 
 FILE_NAME = "errors.jsonl"
+EACH = 1 << 40
+"""More rows than a file has."""
 SHOWN = 200
 """Characters of a wrong row that go into the error file."""
 
@@ -39,10 +41,18 @@ class Origin:
 
     name: str
     spot: str = "{}:{}"
+    parts: tuple[Origin, ...] = ()
+    """Of several files that are read as one: theirs; a number is then the file's place, times EACH, and the number in it."""
 
     def where(self, number: int) -> str:
         """`corpus.jsonl:3`, `corpus.parquet: row 3`, `queries[3]`."""
-        return self.spot.format(self.name, number)
+        origin, own = self.at(number)
+        return origin.spot.format(origin.name, own)
+
+    def at(self, number: int) -> tuple[Origin, int]:
+        """The file that holds a row, and the row's number in it."""
+        place, own = divmod(number, EACH)
+        return (self.parts[place] if self.parts else self), own
 
 
 class Rejects:
@@ -61,6 +71,7 @@ class Rejects:
             raise InputError(reason, origin.where(number))
         self.count += 1
         self._file = self._file or self._path.open("wb")
+        origin, number = origin.at(number)
         note = {"file": _utf8(origin.name), "line": number, "reason": _utf8(reason), "row": shown(row)}
         self._file.write(orjson.dumps(note) + b"\n")
 

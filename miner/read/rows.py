@@ -6,11 +6,12 @@ Streams: memory does not depend on the size of the file. Owns how a row is found
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import pyarrow as pa
@@ -19,9 +20,12 @@ from miner.errors import InputError
 from miner.read.delimited import csv_rows, tsv_rows
 from miner.read.files import PACKED, hashed, must_exist
 from miner.read.lines import Numbered, Row, decoded, lines, standing
-from miner.read.rejects import Again, BadRow, Inputs, Origin, Rejects
+from miner.read.lists import is_list, items, list_rows
+from miner.read.rejects import EACH, Again, BadRow, Inputs, Origin, Rejects
+from miner.read.shards import shards
 from miner.repeats import key_fault
 
+T = TypeVar("T")
 BATCH = 1024
 COLON = ord(":")
 READ = "JSON lines (.jsonl, .ndjson, .json), .csv, .tsv, each also with .gz or .zst, .parquet, a saved datasets folder, or hf:name"
@@ -34,10 +38,48 @@ class Rows:
     origin: Origin
     numbered: Iterable[tuple[int, Row]]
     again: Again
+    parts: tuple[Rows, ...] = ()
+
+    @property
+    def files(self) -> tuple[Rows, ...]:
+        """Each file by itself, where there are several; their numbers are those of the whole."""
+        return self.parts or (self,)
 
 
-def open_rows(given: str, rejects: Rejects, inputs: Inputs) -> Rows:
-    """Rows of the file, folder or hub dataset `given`; wrong lines go to `rejects`, size and hash to `inputs`."""
+OpenFolder = Callable[[str, Inputs], Rows | None]
+
+
+def open_rows(
+    given: str | Sequence[str], rejects: Rejects, inputs: Inputs, bare: Sequence[str] = (), folder: OpenFolder = lambda given, inputs: None
+) -> Rows:
+    """Rows of the files, folders or hub datasets `given`, as if they were one; wrong lines go to `rejects`, size and hash to `inputs`.
+
+    bare: what the cells of a .tsv are whose first line is no header but an id and a text. folder: opens folders of a kind of their own.
+    """
+    opened: list[Rows] = []
+    for each in [given] if isinstance(given, str) else given:
+        whole = folder(each, inputs)
+        opened += [whole] if whole else [_open_one(name, rejects, inputs, bare) for name in shards(each)]
+    return opened[0] if len(opened) == 1 else _joined(opened)
+
+
+def _joined(opened: Sequence[Rows]) -> Rows:
+    """Several files as one: the numbers of each begin at its place times EACH."""
+    parts = tuple(Rows(rows.origin, _moved(place, rows.numbered), rows.again) for place, rows in enumerate(opened))
+    first, more = opened[0].origin.name, len(opened) - 1
+    origin = Origin(f"{first} and {more} more file{'s'[: more > 1]}", parts=tuple(rows.origin for rows in opened))
+
+    def again() -> Iterator[tuple[int, object]]:
+        return chain.from_iterable(_moved(place, rows.again()) for place, rows in enumerate(opened))
+
+    return Rows(origin, chain.from_iterable(rows.numbered for rows in parts), again, parts)
+
+
+def _moved(place: int, numbered: Iterable[tuple[int, T]]) -> Iterator[tuple[int, T]]:
+    return ((place * EACH + number, row) for number, row in numbered)
+
+
+def _open_one(given: str, rejects: Rejects, inputs: Inputs, bare: Sequence[str]) -> Rows:
     suffix = kind_of(given)
     read = _table(given, suffix)
     if read:
@@ -45,6 +87,10 @@ def open_rows(given: str, rejects: Rejects, inputs: Inputs) -> Rows:
         return Rows(origin, _of_batches(read(given, inputs), origin, rejects), lambda: _counted(read(given, {})))
     if suffix not in TEXT_KINDS:
         raise InputError(f"{given} is of an unknown kind '{suffix}'; read are: {READ}")
+    if suffix == ".json" and is_list(given):
+        return Rows(Origin(given, "{}: row {}"), list_rows(given, rejects, inputs), partial(items, given))
+    if suffix == ".tsv":
+        return Rows(Origin(given), tsv_rows(given, rejects, inputs, bare), partial(standing, given))
     return Rows(Origin(given), TEXT_KINDS[suffix](given, rejects, inputs), partial(standing, given))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from miner.errors import InputError, StorageError
 from miner.read.cells import clean_id, clean_text, clean_title, full_text
-from miner.read.columns import Columns, Fields, Slots
+from miner.read.columns import Columns, Fields, Roles, Slots
 from miner.read.ids import Keys, Lookup, as_keys, firsts, key
 from miner.read.rejects import BadRow, Origin, Rejects
 from miner.read.rows import Rows
@@ -82,6 +82,7 @@ class Read:
     texts: Texts
     keys: Keys
     origin: Origin
+    columns: Roles = field(default_factory=dict)
 
     def by_id(self) -> Lookup:
         """Rows by id."""
@@ -89,24 +90,27 @@ class Read:
 
 
 def read_texts(rows: Rows, slots: Slots, fields: Fields, path: Path, rejects: Rejects) -> Read:
-    """Every usable row of a corpus or of queries, ids unique."""
-    columns = Columns(rows.origin, slots, fields)
+    """Every usable row of a corpus or of queries, ids unique. Each file has its own columns."""
     parse = _passage if "title" in slots else _query
+    roles: dict[str, Mapping[str, str]] = {}
     with TextsWriter(path) as writer:
-        for number, row in rows.numbered:
-            try:
-                writer.add(parse(columns, columns(row), row), number)
-            except BadRow as wrong:
-                rejects.add(rows.origin, number, str(wrong), row)
+        for part in rows.files:
+            columns = Columns(part.origin, slots, fields)
+            for number, row in part.numbered:
+                try:
+                    writer.add(parse(columns, columns(row), row), number)
+                except BadRow as wrong:
+                    rejects.add(rows.origin, number, str(wrong), row)
+            roles[part.origin.name] = columns.roles()
     if not len(writer):
         raise InputError(f"{rows.origin.name} holds no rows" + (" that can be used" if rejects.count else ""))
     texts, first = Texts(path), firsts(Texts(path), writer.keys)
     keep = first == np.arange(len(first))
     if keep.all():
-        return Read(texts, writer.keys, rows.origin)
+        return Read(texts, writer.keys, rows.origin, roles)
     _reject_repeated(texts, np.flatnonzero(~keep), writer.numbers, first, rows, rejects)
     rewrite([(path, keep)], path)
-    return Read(Texts(path), writer.keys[keep], rows.origin)
+    return Read(Texts(path), writer.keys[keep], rows.origin, roles)
 
 
 def rewrite(parts: Sequence[tuple[Path, Bools | None]], target: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from miner.report.left_out import FILE
-from miner.types import KNOWN_FROM
+from miner.types import KNOWN_FROM, unread_judgements
 
 ENOUGH_RECALL = 0.97
 """Below this an approximate index hides so many hard candidates that the choice changes."""
@@ -24,6 +24,7 @@ READING = {
 def notes(report: Mapping[str, Any]) -> Iterator[str]:
     """Sentences about report["reading"] and report["retrieval"]; none where there is nothing to say."""
     yield from of_reading(report["reading"])
+    yield from unread_judgements(report.get("columns", {}))
     yield from _missing(report)
     yield from _short(report)
     yield from _relaxed(report)

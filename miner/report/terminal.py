@@ -10,13 +10,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from miner.report.spread import QUANTILES
+from miner.types import columns_line
 
 WIDTH = 32
 
 
 def table(report: Mapping[str, Any]) -> RenderableType:
     """A compact summary for a person: counts, the waterfall, score quantiles, ranks, coverage."""
+    columns = columns_line(report.get("columns", {}))
     return Group(
+        *([f"read: {columns}"] if columns else []),
         *summary_lines(report)[:2],
         "",
         _waterfall(report["counts"]),

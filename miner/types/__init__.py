@@ -7,6 +7,7 @@ Nothing here imports anything else of ours.
 
 from miner.types.arrays import Bools, Codes, Floats, Ints, Priority, Rows, Side, Similarity
 from miner.types.candidates import Candidates, Negatives
+from miner.types.columns import OTHER, columns_line, unread_judgements
 from miner.types.dataset import KNOWN_FROM, SAME, Dataset
 from miner.types.parts import Evidence, Filter, Found, Noise, Progress, Sampler, Source, Vectors
 from miner.types.qrels import Qrels, SameQuestions
@@ -17,6 +18,7 @@ __all__ = [
     "BATCH_ROWS",
     "FEW_ROWS",
     "KNOWN_FROM",
+    "OTHER",
     "SAME",
     "TEXTS_SCHEMA",
     "Bools",
@@ -41,5 +43,7 @@ __all__ = [
     "Source",
     "Texts",
     "Vectors",
+    "columns_line",
     "join_title",
+    "unread_judgements",
 ]

@@ -25,7 +25,8 @@ KNOWN_FROM = "known_from:"
 class Dataset:
     """Queries to mine for, the corpus to mine from, and what is known to be relevant.
 
-    reading: what the reader saw, dropped and merged, by name. inputs: {path: {"bytes", "sha256"}} of every file read.
+    reading: what the reader saw, dropped and merged, by name. inputs: {path: {"bytes", "sha256"}} of every file read. columns: {path:
+    {column: what it was read as}}.
     """
 
     queries: Texts
@@ -33,6 +34,7 @@ class Dataset:
     qrels: Qrels
     reading: Mapping[str, int] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write qrels and the reading notes beside `queries.arrow` and `corpus.arrow`, which the reader put there."""
@@ -47,7 +49,8 @@ class Dataset:
         _write(folder / "qrels.arrow", table)
         if self.qrels.same is not None:
             _write(folder / SAME, _groups(self.qrels.same))
-        notes = {"reading": dict(self.reading), "inputs": dict(self.inputs), "min_grade": self.qrels.min_grade}
+        notes = {"reading": dict(self.reading), "inputs": dict(self.inputs), "columns": dict(self.columns)}
+        notes |= {"min_grade": self.qrels.min_grade}
         (folder / "dataset.json").write_text(json.dumps(notes, indent=1), encoding="utf-8")
 
     @classmethod
@@ -66,7 +69,7 @@ class Dataset:
             extras,
             _same(_read(folder / SAME), len(queries)) if (folder / SAME).exists() else None,
         )
-        return cls(queries, corpus, qrels, notes["reading"], notes["inputs"])
+        return cls(queries, corpus, qrels, notes["reading"], notes["inputs"], notes.get("columns", {}))
 
 
 def _write(path: Path, table: pa.Table) -> None:

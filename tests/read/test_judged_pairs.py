@@ -25,14 +25,14 @@ def judged(dataset: Dataset) -> dict[str, dict[str, int]]:
 
 
 @pytest.mark.parametrize("column", ["label", "score", "grade", "relevance", "rel"])
-def test_a_grade_makes_a_pair_a_judgement(tmp_path: Path, column: str) -> None:
+def test_a_grade_that_is_asked_for_makes_a_pair_a_judgement(tmp_path: Path, column: str) -> None:
     file = tmp_path / "pairs.csv"
     file.write_text(f"query,answer,{column}\na,yes,1\na,no,0\na,very,3\nb,nothing,0\n")
-    dataset = read_pairs(file)
+    dataset = read_pairs(file, fields={"grade": column})
     assert judged(dataset) == {"a": {"yes": 1, "no": 0, "very": 3}}
     assert sorted(dataset.corpus.texts(range(len(dataset.corpus)))) == ["no", "nothing", "very", "yes"]
     assert dataset.reading["queries_without_positive"] == 1
-    strict = read(Inputs(pairs=str(file)), min_grade=2)
+    strict = read(Inputs(pairs=str(file), fields={"grade": column}), min_grade=2)
     assert strict.corpus.texts(strict.qrels.positives(0)) == ["very"]
 
 
@@ -58,11 +58,21 @@ def test_our_own_labelled_files_are_read_back_as_they_were_meant(tmp_path: Path,
     assert (again.queries.ids([0]) == ["q"]) == ("ids" in columns)
 
 
+@pytest.mark.parametrize("column", ["label", "score", "grade", "relevance", "rel"])
+def test_a_column_that_nobody_asked_for_is_no_judgement(tmp_path: Path, column: str) -> None:
+    file = tmp_path / "pairs.csv"
+    file.write_text(f"query,answer,{column}\na,yes,1\na,no,0\nb,nothing,0.5\n")
+    dataset = read_pairs(file)
+    assert judged(dataset) == {"a": {"yes": 1, "no": 1}, "b": {"nothing": 1}}
+    assert dataset.columns == {str(file): {"query": "query", "answer": "positive", column: "other"}}
+
+
 ROWS = [
-    ({"query": "a", "positive": "x", "score": 0.83}, "grade 0.83 is no whole number; if 'score' is no judgement, say so: --field grade=-"),
-    ({"query": "a", "positive": "x", "label": None}, "missing 'label'"),
+    ({"anchor": "a", "positive": "x", "label": 0.83}, "grade 0.83 is no whole number; if 'label' is no judgement, say so: --field grade=-"),
+    ({"anchor": "a", "positive": "x", "label": None}, "missing 'label'"),
     ({"query": "a", "positive": ["x", "y"], "labels": [1]}, "'labels' has 1 values for 2 passages"),
-    ({"query": "a", "positive": "x", "label": "good"}, "grade 'good' is no whole number"),
+    ({"query": "a", "positive": ["x", "y"], "labels": None}, "missing 'labels'"),
+    ({"anchor": "a", "positive": "x", "label": "good"}, "grade 'good' is no whole number"),
 ]
 
 
@@ -88,4 +98,5 @@ def test_a_column_that_only_looks_like_grades_may_be_named_as_none(tmp_path: Pat
 def test_scores_beside_negatives_are_no_grades(tmp_path: Path) -> None:
     file = tmp_path / "triplets.jsonl"
     file.write_text('{"anchor": "a", "positive": "x", "negative": "y", "scores": [0.9, 0.5]}\n')
-    assert judged(read_pairs(file)) == {"a": {"x": 1}}
+    assert judged(read_pairs(file)) == {"a": {"x": 1, "y": 0}}
+    assert judged(read_pairs(file, fields={"negative": "-"})) == {"a": {"x": 1}}

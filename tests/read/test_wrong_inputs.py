@@ -153,7 +153,9 @@ FILES = [
     ("corpus.csv", b'id,text\n1,"a\nb"\n2,"\xff\nb"\n', r"corpus.csv:4: invalid UTF-8 at byte 4"),
     ("corpus.csv", b'id,text\n1,"a\n', r"corpus.csv:2: a quote opens here and never closes: everything to the end of the file, line 2"),
     ("corpus.csv", b'id,text\n1,"a"b\n', r"corpus.csv:2: invalid CSV: ',' expected"),
-    ("corpus.csv", b"id;text\n1;a\n", r"no column for 'id'; its columns are id;text; this one column holds ';': a .csv is cut at commas"),
+    ("corpus.tsv", b"id;text\n1;a\n", r"no column for 'id'; its columns are id;text; this one column holds ';': a .csv is cut at commas"),
+    ("corpus.csv", "id,text\n1,a\n".encode("utf-16"), r"corpus.csv: the file is UTF-16; save it as UTF-8"),
+    ("corpus.jsonl", b'{"_id": 1, "text": "a"}\r{"_id": 2, "text": "b"}\r', r"corpus.jsonl: its lines end in CR alone"),
     ("corpus.tsv", b"id\ttext\n1\n", r"corpus.tsv:2: 1 fields where the header has 2"),
 ]
 

@@ -1,0 +1,70 @@
+"""The class of every verb: an option that takes one value is refused where it is given twice, instead of the last one counting.
+
+Options that may be repeated are lists; their environment variable, where they name files, holds one name a line.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from miner.errors import ConfigError
+
+FILES = ("corpus", "queries", "qrels", "pairs", "verdicts")
+"""Options whose values may hold blanks: their environment variables are cut at line ends only."""
+
+
+class Command(TyperCommand):
+    """A verb that drops no option."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        options: list[Any] = list(self.params)
+        for param in options:
+            if param.name in FILES and getattr(param, "multiple", False):
+                param.value_from_envvar = partial(_lines, param)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As typer does. ConfigError for an option that is given twice and takes one value."""
+        if not ctx.resilient_parsing:
+            order = self.make_parser(ctx).parse_args(args=list(args))[2]
+            for param, count in Counter(order).items():
+                if count > 1 and not getattr(param, "multiple", True):
+                    _refuse(param, self._values(ctx, args, param))
+        return super().parse_args(ctx, args)
+
+    def _values(self, ctx: Any, args: list[str], option: Any) -> list[Any]:
+        """All values of one option, in their order."""
+        several, probe = copy.copy(option), copy.copy(self)
+        several.multiple = True
+        probe.params = [several if param is option else param for param in self.params]
+        values: list[Any] = probe.make_parser(ctx).parse_args(args=list(args))[0][option.name]
+        return values
+
+
+def _lines(option: Any, ctx: Any) -> list[str] | None:
+    """The names in an option's environment variable, one a line."""
+    value = option.resolve_envvar_value(ctx)
+    return [line for line in value.split("\n") if line] if value else None
+
+
+def _refuse(option: Any, values: list[Any]) -> None:
+    """ConfigError with every value; a switch may be repeated as long as it says the same."""
+    if not option.is_flag:
+        raise ConfigError(f"{option.opts[0]} takes one value and is given {len(values)}: {', '.join(map(repr, values))}; leave one")
+    if len(set(values)) > 1:
+        raise ConfigError(f"{option.opts[0]} and {option.secondary_opts[0]} contradict each other: give one of them")
+
+
+class Verbs(typer.Typer):
+    """A Typer whose verbs are all of that class."""
+
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **more: Any) -> Callable[[Any], Any]:
+        """As typer's."""
+        return super().command(name, cls=cls or Command, **more)

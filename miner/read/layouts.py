@@ -1,0 +1,82 @@
+"""Rows of trainers' formats whose texts do not lie in columns of their own: the same row with a column for each thing.
+
+MS MARCO's question answering (`passages` with `is_selected`), ms-swift's conversations, and our own labelled formats where scores took
+the place of labels. A row of any other shape stays as it is. Imports its neighbours only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from miner.errors import InputError
+from miner.read.cells import kind
+from miner.read.rejects import BadRow
+
+Row = dict[str, Any]
+
+SELECTED, SELECTED_TEXT = "passages.is_selected", "passages.passage_text"
+FIRST, TOP_RANK = "place in 'positive'", "rank 0"
+"""Columns that are made here: labels that follow from the order of the passages, or from their ranks."""
+LABELLED = ("label", "labels", "grade", "grades")
+OURS = {"anchor", "positive"}
+
+
+def unfolded(row: Row, fields: Mapping[str, str]) -> Row:
+    """The row with a column for each thing. fields: what the user named; a layout that it contradicts is not looked for."""
+    if isinstance(row.get("passages"), dict | list):
+        return _selected(row)
+    if "messages" in row and "positive_messages" in row:
+        return _conversations(row)
+    if row.keys() >= OURS and not fields.keys() & {"query", "positive", "grade"}:
+        return _scored(row)
+    return row
+
+
+def _selected(row: Row) -> Row:
+    """`passages`: {is_selected: [...], passage_text: [...]}, or a list of such objects."""
+    passages = row["passages"]
+    if isinstance(passages, list):
+        if not passages or not all(isinstance(one, dict) and {"is_selected", "passage_text"} <= one.keys() for one in passages):
+            return row
+        passages = {name: [one.get(name) for one in passages] for name in passages[0]}
+    if not {"is_selected", "passage_text"} <= passages.keys():
+        return row
+    others = {name: value for name, value in row.items() if name != "passages"}
+    return {**others, **{f"passages.{name}": value for name, value in passages.items()}}
+
+
+def _conversations(row: Row) -> Row:
+    """Of every conversation what its messages say, joined by line ends."""
+    said = {"messages": _said(row["messages"], "messages")}
+    for name in ("positive_messages", "negative_messages"):
+        if row.get(name) is not None:
+            if not isinstance(row[name], list):
+                raise BadRow(f"'{name}' is {kind(row[name])}; a list of conversations is needed")
+            said[name] = [_said(one, name) for one in row[name]]
+    return {**row, **said}
+
+
+def _said(messages: Any, name: str) -> Any:
+    if not isinstance(messages, list) or not all(isinstance(one, dict) and isinstance(one.get("content"), str) for one in messages):
+        raise BadRow(f"'{name}' holds {kind(messages)}; messages with 'role' and 'content' are needed")
+    return "\n".join(one["content"] for one in messages)
+
+
+def _scored(row: Row) -> Row:
+    """labeled-list and labeled-pair with scores: the first passage of a list is the positive, and the passage of rank 0."""
+    if any(name in row for name in LABELLED) or any("neg" in str(name) for name in row):
+        return row
+    if isinstance(row["positive"], list) and isinstance(row.get("scores"), list):
+        return {**row, FIRST: [int(not place) for place in range(len(row["positive"]))]}
+    if "score" not in row:
+        return row
+    if "rank" not in row:
+        raise InputError(
+            "anchor, positive and score are labeled-pair, whose scores do not say which passages are positives: "
+            "--field grade=- if all are, --field grade=score if it is a judgement, or export with labels or ranks"
+        )
+    return {**row, TOP_RANK: int(str(row["rank"]) == "0" and str(row.get("tier") or 0) == "0")}
+
+
+__all__ = ["FIRST", "SELECTED", "SELECTED_TEXT", "TOP_RANK", "unfolded"]

@@ -1,0 +1,61 @@
+"""A .json file that is one list of rows, however it is laid out: one row in memory at a time. Imports its neighbours only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import ijson
+
+from miner.errors import InputError
+from miner.read.cells import kind
+from miner.read.files import opened, start
+from miner.read.lines import BOM, Numbered
+from miner.read.rejects import Inputs, Origin, Rejects
+
+
+class Twice(Exception):  # noqa: N818 - it never leaves this module
+    """A key that an object has twice."""
+
+
+class Once(dict[str, Any]):
+    """An object whose keys are all different."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key in self:
+            raise Twice(key)
+        super().__setitem__(key, value)
+
+
+def is_list(given: str) -> bool:
+    """Whether the file begins as a JSON list."""
+    return start(given).removeprefix(BOM).lstrip()[:1] == b"["
+
+
+def list_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
+    """The rows of the list; one that is no object goes to `rejects`. InputError where the file is no JSON: what follows is not readable."""
+    origin = Origin(given, "{}: row {}")
+    for number, row in _items(given, inputs):
+        if isinstance(row, dict):
+            yield number, dict(row)
+        else:
+            rejects.add(origin, number, f"{kind(row)} where a JSON object is expected", row)
+
+
+def items(given: str) -> Iterator[tuple[int, object]]:
+    """Every row once more, as it stands."""
+    return _items(given, {})
+
+
+def _items(given: str, inputs: Inputs) -> Iterator[tuple[int, Any]]:
+    number = 0
+    with opened(given, inputs) as stream:
+        if stream.peek(len(BOM))[: len(BOM)] == BOM:
+            stream.read(len(BOM))
+        try:
+            for number, row in enumerate(ijson.items(stream, "item", use_float=True, map_type=Once), 1):
+                yield number, row
+        except ijson.JSONError as error:
+            raise InputError(f"this is not JSON, after row {number}: {str(error).splitlines()[0]}", given) from None
+        except Twice as key:
+            raise InputError(f"the key '{key}' is there twice", f"{given}: row {number + 1}") from None

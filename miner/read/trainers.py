@@ -1,0 +1,48 @@
+"""A folder in a trainer's format (ColBERT's, PyLate's, Tevatron's …), read by the reader of that format and shaped like a file of pairs.
+
+Imports the formats, types, errors and its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from miner.errors import HardnegError, InputError
+from miner.formats import read_training, recognise
+from miner.read.files import hashed
+from miner.read.hub import SAVED
+from miner.read.lines import Row
+from miner.read.rejects import Inputs, Origin
+from miner.read.rows import Rows
+
+BEIR = "beir"
+
+
+def open_folder(given: str, inputs: Inputs) -> Rows | None:
+    """The rows of such a folder; None for anything else. InputError for a folder that is read in another way."""
+    folder = Path(given)
+    if not folder.is_dir() or any((folder / name).exists() for name in SAVED):
+        return None
+    if (folder / "manifest.json").exists():
+        raise InputError(f"{given} is a run folder: name the training file in it")
+    try:
+        name = recognise(folder)
+    except HardnegError:
+        return None
+    if name == BEIR:
+        raise InputError(f"{given} is a BEIR folder: give it with --data")
+    inputs |= {str(path): hashed(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return Rows(Origin(given, "{}: row {}"), _rows(given, name), partial(_rows, given, name))
+
+
+def _rows(given: str, name: str) -> Iterator[tuple[int, Row]]:
+    """One row for each of the format's, its passages parted into positives and negatives."""
+    for number, row in enumerate(read_training(given, name), 1):
+        named: Row = {"query": row.query} | ({} if row.query_id is None else {"query_id": row.query_id})
+        for label, side in ((1, "positive"), (0, "negative")):
+            places = [place for place, own in enumerate(row.labels) if own == label]
+            named |= {f"{side}s": [row.passages[place] for place in places]}
+            named |= {f"{side}_ids": [row.ids[place] for place in places]} if row.ids else {}
+        yield number, {**row.extra, **named}

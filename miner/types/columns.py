@@ -1,0 +1,50 @@
+"""What the columns of the files were read as, in words: {file: {column: role}}, a role being query, positive, negative, id, grade …"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+
+Columns = Mapping[str, Mapping[str, str]]
+
+OTHER = "other"
+"""The role of a column that is none of ours: it is kept, and nothing more."""
+JUDGING = ("score", "scores", "grade", "grades", "label", "labels", "relevance", "rel")
+"""Names that a column of judgements may have, or one of anything else."""
+SHOWN = 6
+"""Columns of one role that are named."""
+
+
+def columns_line(columns: Columns) -> str:
+    """`faq.csv (question → query, answer → positive; other: date)`: files that were read alike are named together."""
+    alike: dict[str, list[str]] = {}
+    for file, roles in columns.items():
+        alike.setdefault(_roles(roles), []).append(PurePath(file).name)
+    told = (f"{files[0]}{f' and {len(files) - 1} more' if files[1:] else ''} ({roles})" for roles, files in alike.items())
+    return ", ".join(told)
+
+
+def unread_judgements(columns: Columns) -> Iterator[str]:
+    """A sentence for every column of a file of pairs that looks like judgements and was not taken for them."""
+    for file, roles in columns.items():
+        if "positive" in roles.values() and not {"negative", "grade"} & set(roles.values()):
+            for column in JUDGING:
+                if roles.get(column) == OTHER:
+                    yield (
+                        f"{PurePath(file).name} has a column '{column}', which is not read as a judgement; "
+                        f"if it is one: --field grade={column} (rows below --min-grade are then non-relevant)"
+                    )
+
+
+def _roles(roles: Mapping[str, str]) -> str:
+    by_role: dict[str, list[str]] = {}
+    for column, role in roles.items():
+        by_role.setdefault(role, []).append(column)
+    others = by_role.pop(OTHER, [])
+    told = ", ".join(_listed(names) + ("" if names == [role] else f" → {role.replace('_', ' ')}") for role, names in by_role.items())
+    return told + (f"; other: {_listed(others)}" if others else "")
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
