@@ -67,4 +67,4 @@ def _heard(row: Row, messages: Sequence[Any], name: str) -> str:
     return "\n".join(Row(message, row.where).text("content") for message in messages)
 
 
-MS_SWIFT = Format(write, read, knows=lambda row: "messages" in row and "positive_messages" in row)
+MS_SWIFT = Format(write, read, knows=lambda row: "messages" in row and "positive_messages" in row, unit="pair")

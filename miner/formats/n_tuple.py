@@ -52,4 +52,4 @@ def read(row: Row) -> TrainingRow:
     )
 
 
-N_TUPLE = Format(write, read, knows=lambda row: "negative_1" in row)
+N_TUPLE = Format(write, read, knows=lambda row: "negative_1" in row, unit="pair", full=True)

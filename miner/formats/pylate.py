@@ -51,6 +51,8 @@ PYLATE = Format(
     write,
     read,
     room=frozenset({"ids", "scores"}),
+    unit="pair",
+    full=True,
     layout=Layout(
         MAIN,
         beside,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import orjson
@@ -83,6 +83,11 @@ class Layout:
     ends: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
 
+Unit = Literal["triplet", "pair", "anchor", "passage", "judgement"]
+"""What a row holds beside its query: one positive and one negative; one positive and all negatives; all of both; one passage; one
+passage by ids, which is a row of its own for every query id."""
+
+
 @dataclass(frozen=True)
 class Format:
     """One shape of training file.
@@ -90,6 +95,7 @@ class Format:
     write: rows of one block of anchors, in their order; the third argument names what is added to each. Of a folder: (file, row).
     read: one row of the (main) file as a TrainingRow; InputError says what is wrong with it. Of a folder: with the texts beside it.
     knows: whether a row, by its columns, is of this shape. runs: rows of one query that follow each other are one TrainingRow.
+    unit: what one row holds. full: rows that ran short have no place.
     kind: the suffix of a file nobody named. room: which COLUMNS it can carry. layout: the files of a folder, where it takes several.
     """
 
@@ -100,6 +106,8 @@ class Format:
     kind: str = ".jsonl"
     room: frozenset[str] = COLUMNS
     layout: Layout | None = None
+    unit: Unit = "anchor"
+    full: bool = False
 
 
 class Query(NamedTuple):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import InputError, StorageError
-from miner.read.questions import same_questions
+from miner.read.questions import asked_in, same_questions
 from miner.read.rejects import Inputs, OnError, Rejects
 from miner.read.texts import rewrite
 from miner.types import KNOWN_FROM, Dataset, Ints, Qrels, Rows, Texts
@@ -71,6 +71,7 @@ def assemble(
         raise InputError(f"no query has a positive: none of {len(judged[0])} judgements has a grade of {min_grade} or more")
     own, others = _relevant(judged, min_grade), {name: _relevant(each, min_grade) for name, each in elsewhere.items()}
     same, known = same_questions(Texts(queries), useful, own, others)
+    asked = {Path(name).name: told for name, told in asked_in(Texts(queries), useful, others).items()}
     rewrite([(queries, useful)], into / QUERIES)
     kept = useful[judged[0]]
     rows = (np.cumsum(useful) - 1)[judged[0][kept]]
@@ -87,7 +88,7 @@ def assemble(
         "queries_asked_elsewhere": int((same.group >= 0).sum()) if same else 0,
         **{f"{KNOWN_FROM}{Path(name).name}": count for name, count in known.items()},
     }
-    return Dataset(Texts(into / QUERIES), corpus, replace(qrels, min_grade=min_grade, same=same), reading)
+    return Dataset(Texts(into / QUERIES), corpus, replace(qrels, min_grade=min_grade, same=same), reading, asked_in=asked)
 
 
 def _relevant(judged: Judgements, min_grade: int) -> tuple[Ints, Ints]:

@@ -10,6 +10,9 @@ from miner.types import KNOWN_FROM
 ENOUGH_RECALL = 0.97
 """Below this an approximate index hides so many hard candidates that the choice changes."""
 
+TEST = "test"
+"""The split that the linter compares with."""
+
 WHOLE_ROWS = ("n-tuple", "pylate")
 """Formats that have no place for a row that ran short."""
 
@@ -26,7 +29,11 @@ READING = {
 def notes(report: Mapping[str, Any]) -> Iterator[str]:
     """Sentences about report["reading"] and report["retrieval"]; none where there is nothing to say."""
     yield from of_reading(report["reading"])
+    for file, asked in report.get("asked_in", {}).items():
+        yield _asked_in(file, asked)
     yield from _missing(report)
+    if repeated := report.get("rows_repeated", 0):
+        yield f"rows whose texts stood in an earlier row (a question under two ids, a positive there twice), left out: {repeated:,}"
     found = report["retrieval"]
     if (recall := found.get("recall")) is not None:
         nearest = min(found["depth"], found["distinct_passages"])
@@ -49,8 +56,15 @@ def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
             yield f"positives that qrels/{file} adds to what is known, never mined (--leave-out {file.split('.')[0]} reads none): {count:,}"
 
 
+def _asked_in(file: str, asked: Mapping[str, Any]) -> str:
+    """A model that trains on these queries has seen them when it is tested."""
+    cure = "; lint --against FOLDER names their rows, --fix leaves them out" if file.split(".")[0] == TEST else ""
+    return f"queries that are asked in qrels/{file} too (such as {', '.join(asked['ids'])}){cure}: {asked['queries']:,}"
+
+
 def _missing(report: Mapping[str, Any]) -> Iterator[str]:
     pairs, written, format_ = report["counts"]["pairs"], report["rows_written"], report["setup"]["output_format"]
+    pairs -= report.get("rows_repeated", 0) if format_ in WHOLE_ROWS else 0
     if format_ in WHOLE_ROWS and written < pairs:
         yield f"rows that ran short, which output format '{format_}' leaves out: {pairs - written:,} of {pairs:,}"
     elif alone := round((report["coverage"]["none"] or 0) * pairs):

@@ -26,6 +26,7 @@ class Dataset:
     """Queries to mine for, the corpus to mine from, and what is known to be relevant.
 
     reading: what the reader saw, dropped and merged, by name. inputs: {path: {"bytes", "sha256"}} of every file read.
+    asked_in: {file of other judgements: {"queries", "ids"}}: how many queries are asked there too, and the first of them.
     """
 
     queries: Texts
@@ -33,6 +34,7 @@ class Dataset:
     qrels: Qrels
     reading: Mapping[str, int] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    asked_in: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write qrels and the reading notes beside `queries.arrow` and `corpus.arrow`, which the reader put there."""
@@ -48,6 +50,8 @@ class Dataset:
         if self.qrels.same is not None:
             _write(folder / SAME, _groups(self.qrels.same))
         notes = {"reading": dict(self.reading), "inputs": dict(self.inputs), "min_grade": self.qrels.min_grade}
+        if self.asked_in:
+            notes["asked_in"] = dict(self.asked_in)
         (folder / "dataset.json").write_text(json.dumps(notes, indent=1), encoding="utf-8")
 
     @classmethod
@@ -66,7 +70,7 @@ class Dataset:
             extras,
             _same(_read(folder / SAME), len(queries)) if (folder / SAME).exists() else None,
         )
-        return cls(queries, corpus, qrels, notes["reading"], notes["inputs"])
+        return cls(queries, corpus, qrels, notes["reading"], notes["inputs"], notes.get("asked_in", {}))
 
 
 def _write(path: Path, table: pa.Table) -> None:
