@@ -54,4 +54,4 @@ def knows(row: Mapping[str, Any]) -> bool:
     return ("labels" in row or "scores" in row) and isinstance(row.get(pair_columns(row)[1]), list)
 
 
-LABELED_LIST = Format(write, read, knows, unit="pair")
+LABELED_LIST = Format(write, read, knows, unit="pair", by_position=True)

@@ -73,4 +73,4 @@ def knows(row: Mapping[str, Any]) -> bool:
     return ("label" in row or "score" in row) and not ("negative" in row or "negative_1" in row)
 
 
-LABELED_PAIR = Format(write, read, knows, runs=True, unit="passage")
+LABELED_PAIR = Format(write, read, knows, runs=True, unit="passage", by_position=True)

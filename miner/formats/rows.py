@@ -20,12 +20,21 @@ RESERVED = re.compile(r"(anchor|positive)(_id)?|negative(_[0-9]+|_ids?)?|passage
 """Column names that are ours in every format, written or not: a trainer reads `label` or `score` whoever put it there."""
 
 
+class Repair(NamedTuple):
+    """A wrong value that can mean one thing only, and was read as that: which rule of the linter's it breaks, where, and how."""
+
+    rule: str
+    where: str
+    message: str
+
+
 @dataclass(frozen=True)
 class TrainingRow:
     """One query with passages, as any of the formats states it; `labels`, `ids`, `scores`, `ranks`, `tiers` go with `passages`.
 
     labels: 1 positive, 0 negative, None where a file of scored pairs does not say. ids, scores, ranks, tiers: empty where the file
-    has none; rank and tier of a positive are 0. extra: the user's own columns. where: the row's place in its file.
+    has none; rank and tier of a positive are 0. extra: the user's own columns. where: the row's place in its file. columns: the names of
+    all its columns, in their order. repairs: what was wrong and is read as it was meant.
     """
 
     query: str
@@ -38,6 +47,8 @@ class TrainingRow:
     tiers: tuple[int, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     where: str = ""
+    columns: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
 
     @property
     def positives(self) -> tuple[str, ...]:
@@ -95,7 +106,7 @@ class Format:
     write: rows of one block of anchors, in their order; the third argument names what is added to each. Of a folder: (file, row).
     read: one row of the (main) file as a TrainingRow; InputError says what is wrong with it. Of a folder: with the texts beside it.
     knows: whether a row, by its columns, is of this shape. runs: rows of one query that follow each other are one TrainingRow.
-    unit: what one row holds. full: rows that ran short have no place.
+    unit: what one row holds. full: rows that ran short have no place. by_position: a trainer takes the columns by their order.
     kind: the suffix of a file nobody named. room: which COLUMNS it can carry. layout: the files of a folder, where it takes several.
     """
 
@@ -108,6 +119,7 @@ class Format:
     layout: Layout | None = None
     unit: Unit = "anchor"
     full: bool = False
+    by_position: bool = False
 
 
 class Query(NamedTuple):

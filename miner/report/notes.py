@@ -58,7 +58,7 @@ def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
 
 def _asked_in(file: str, asked: Mapping[str, Any]) -> str:
     """A model that trains on these queries has seen them when it is tested."""
-    cure = "; lint --against FOLDER names their rows, --fix leaves them out" if file.split(".")[0] == TEST else ""
+    cure = "; lint --against FOLDER names their rows, --fix leaves them out" if file.split(".", maxsplit=1)[0] == TEST else ""
     return f"queries that are asked in qrels/{file} too (such as {', '.join(asked['ids'])}){cure}: {asked['queries']:,}"
 
 
