@@ -63,7 +63,7 @@ def _plan(path: str | Path, name: str, against: str | Path | None, ignore: Colle
     every = {"ids", "scores", "ranks", "tiers", "extra"} & FORMATS[name].room
     widths: Counter[int] = Counter()
     for found, row in examine(path, name, against, ignore):
-        if row is not None and None in row.labels:
+        if row is not None and None in [row.labels[place] for place in _kept(found, row, name)]:
             raise ConfigError(f"{row.where} does not say which passages are positives: it can be linted, not mended")
         every -= {"ids", "ranks", "tiers", "extra"} if any(each.rule == "extra_column" for each in found) else set()
         if row is not None and (kept := _kept(found, row, name)):

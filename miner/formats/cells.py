@@ -115,6 +115,13 @@ class Row:
             self.fail(f"'{name}' holds {item}; a finite number is needed")
         return item
 
+    def number(self, name: str) -> float:
+        """One number that must be there."""
+        found = self.numbers(name)
+        if len(found) != 1 or found[0] is None or isinstance(self.values[name], list | tuple):
+            self.fail(f"'{name}' is {kind(self.values[name])}; a number is needed")
+        return found[0]
+
     def counts(self, *names: str) -> tuple[int, ...]:
         """The same, of whole numbers: ranks, tiers, labels."""
         found = self.numbers(*names)

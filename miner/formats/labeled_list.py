@@ -36,6 +36,8 @@ def read(row: Row) -> TrainingRow:
     """Without labels the first passage is the positive, as `write` puts it."""
     query, positive = pair_columns(row.values)
     passages = row.texts(positive)
+    if not ("labels" in row or "scores" in row):
+        row.repair("no_label", "there are neither labels nor scores; the first passage is taken for the positive")
     return row.training(
         row.text(query),
         passages,

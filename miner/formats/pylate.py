@@ -53,6 +53,7 @@ PYLATE = Format(
     room=frozenset({"ids", "scores"}),
     unit="pair",
     full=True,
+    only=("query_id", "document_ids", "scores"),
     layout=Layout(
         MAIN,
         beside,

@@ -94,7 +94,7 @@ def _table(path: str | Path, on_fault: Fault) -> Iterator[Row]:
                     continue
                 yield Row({name: _cell(name, cell) for name, cell in cells.items()}, where)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"this is not CSV: {error}", f"{path}:{lines.line_num + 1}") from None
+            raise InputError(f"this is not CSV in UTF-8: {error}, after line {lines.line_num}", str(path)) from None
 
 
 def _cell(name: str, cell: str | None) -> Any:

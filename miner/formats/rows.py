@@ -107,6 +107,7 @@ class Format:
     read: one row of the (main) file as a TrainingRow; InputError says what is wrong with it. Of a folder: with the texts beside it.
     knows: whether a row, by its columns, is of this shape. runs: rows of one query that follow each other are one TrainingRow.
     unit: what one row holds. full: rows that ran short have no place. by_position: a trainer takes the columns by their order.
+    only: the columns there may be, where a trainer takes every other for a text.
     kind: the suffix of a file nobody named. room: which COLUMNS it can carry. layout: the files of a folder, where it takes several.
     """
 
@@ -120,6 +121,7 @@ class Format:
     unit: Unit = "anchor"
     full: bool = False
     by_position: bool = False
+    only: tuple[str, ...] = ()
 
 
 class Query(NamedTuple):

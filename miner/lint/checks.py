@@ -27,7 +27,7 @@ class Checks:
     def __call__(self, row: TrainingRow) -> Iterator[Finding]:
         """What is wrong with a row."""
         keys = [key(text) for text in row.passages]
-        yield from (Finding(*repair, rewritten=True) for repair in row.repairs)
+        yield from (Finding(*repair, rewritten=repair.rule != "no_label") for repair in row.repairs)
         yield from self._texts(row)
         yield from self._sides(row)
         yield from self._identities(row, keys)
@@ -52,6 +52,9 @@ class Checks:
     def _sides(self, row: TrainingRow) -> Iterator[Finding]:
         """Whether there are positives and negatives, and as many as there must be."""
         if None in row.labels:
+            if not row.scores:
+                bare = tuple(place for place, label in enumerate(row.labels) if label is None)
+                yield Finding("no_label", row.where, f"{_places(bare, row)} without a label or a score", bare)
             return
         if 1 not in row.labels:
             yield Finding("no_positive", row.where, "there is no positive")

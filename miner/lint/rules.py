@@ -9,6 +9,7 @@ RULES = {
     "empty": "a query or a passage without text",
     "no_positive": "a row without a positive",
     "no_negative": "a row without a negative, where each row needs one",
+    "no_label": "a passage, or a list of them, with neither labels nor scores",
     "positive_is_query": "a positive that is the query itself",
     "negative_is_query": "a negative that is the query itself",
     "negative_is_positive": "a negative that is a positive of the same query, in this row or another",

@@ -67,6 +67,9 @@ class Survey:
             yield Finding("byte_order_mark", f"{file}:1", "the file begins with a byte order mark", rewritten=True)
         if self.shape.by_position and self._columns:
             yield from self._positions()
+        more = [name for name in self._columns if name not in self.shape.only] if self.shape.only else []
+        if more:
+            yield self._extra(more)
 
     def _positions(self) -> Iterator[Finding]:
         label = next((name for name in LABELS if name in self._columns), None)
@@ -79,7 +82,10 @@ class Survey:
             said = f"the columns are {', '.join(texts)}; a trainer takes them for query, positive and negatives in that order"
             yield Finding("column_order", self._first, said, rewritten=True)
         if more := [name for name in inputs if name not in ours]:
-            yield Finding("extra_column", self._first, f"a trainer takes {', '.join(more)} for further texts", rewritten=True)
+            yield self._extra(more)
+
+    def _extra(self, names: list[str]) -> Finding:
+        return Finding("extra_column", self._first, f"a trainer takes {', '.join(names)} for further texts", rewritten=True)
 
 
 def _numbered(names: list[str]) -> list[str]:
