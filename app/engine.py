@@ -29,7 +29,7 @@ from miner.config import MiningConfig
 from miner.encode import StoredVectors, load_encoder
 from miner.errors import ConfigError, InputError
 from miner.evidence.vectors import HalfVectors
-from miner.formats import FORMATS
+from miner.formats import FORMATS, RowWriter
 from miner.formats.atomic import storing
 from miner.pipeline import Chooser, retrieve
 from miner.read import read_inline
@@ -157,14 +157,15 @@ def _mined(dataset: Dataset, source: Dense, config: MiningConfig) -> Mined:
     chooser.allot(lambda: parts)
     tally = Tally(list(config.active_filters), config.negatives, config.depth, source.similarity)
     columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
+    written = RowWriter(FORMATS[config.output_format], dataset, columns)
     rows: list[bytes] = []
     for part in _by_id(parts, dataset):
         anchors, dropped, negatives = chooser.choose(part)
         tally.add(anchors, dropped, negatives)
-        rows += map(orjson.dumps, FORMATS[config.output_format].write(dataset, negatives, columns))
+        rows += map(orjson.dumps, written(negatives))
     counts = tally.counts(dataset)
     report = {name: counts[name] for name in ("queries", "anchors", "judged", "kept", "dropped", "tiers", "relaxed", "ran_short")}
-    return Mined(rows, {"rows": len(rows), "passages": len(dataset.corpus), **report}, config)
+    return Mined(rows, {"rows": len(rows), "rows_repeated": written.repeated, "passages": len(dataset.corpus), **report}, config)
 
 
 def _by_id(parts: list[Candidates], dataset: Dataset) -> Iterator[Candidates]:

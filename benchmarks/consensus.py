@@ -68,7 +68,10 @@ FAMILIES: dict[str, tuple[str | None, dict[str, Setting]]] = {
     "default, sampler disagreement": (
         "default",
         {
-            f"{b}, first={f}": {"filters": (*CEILING, f"margin:relative=0.05,background={b},relax=true"), "sampler": f"disagreement:first={f}"}
+            f"{b}, first={f}": {
+                "filters": (*CEILING, f"margin:relative=0.05,background={b},relax=true"),
+                "sampler": f"disagreement:first={f}",
+            }
             for b in (0, 0.3, 0.6)
             for f in FIRSTS
         },

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -14,7 +15,8 @@ import pyarrow as pa
 from miner.errors import ConfigError
 from miner.formats import FORMATS, TrainingRow, recognise
 from miner.formats.files import open_sink
-from miner.lint import Finding, examine
+from miner.formats.training import shape_named
+from miner.lint import Examined, Finding, examine
 from miner.scratch import scratch
 from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Dataset, Negatives, Qrels, Texts
 
@@ -35,43 +37,63 @@ def mend(
     passages are positives, and where `out` is there already.
     """
     name = format or recognise(path)
-    if FORMATS[name].layout:
+    if shape_named(name).layout:
         raise ConfigError(f"{path} is a folder of several files ({name}); it can be linted, not mended")
     if Path(out).exists():
         raise ConfigError(f"{out} exists already; choose another --fix")
-    counts = {"rows_read": 0, "rows_written": 0, "rows_left_out": 0, "negatives_left_out": 0}
-    columns = _columns(path, name, against, ignore)
+    counts = {"rows_read": 0, "rows_written": 0, "rows_left_out": 0, "rows_repaired": 0, "negatives_left_out": 0}
+    plan = _plan(path, name, against, ignore)
     with open_sink(str(out)) as sink:
-        rows = _mended(examine(path, name, against, ignore), counts)
+        rows = _mended(examine(path, name, against, ignore), name, plan, counts)
         while block := list(islice(rows, BLOCK)):
             with scratch() as folder:
-                sink.write(FORMATS[name].write(*_block(block, folder, columns), columns))
+                sink.write(FORMATS[name].write(*_block(block, folder, plan.columns), plan.columns))
         counts["rows_written"] = sink.rows
     return counts
 
 
-def _columns(path: str | Path, name: str, against: str | Path | None, ignore: Collection[str]) -> set[str]:
-    """What every usable row carries beside its texts."""
+class Plan(NamedTuple):
+    """What every row that stays carries beside its texts, and how many negatives; width None: any number."""
+
+    columns: set[str]
+    width: int | None
+
+
+def _plan(path: str | Path, name: str, against: str | Path | None, ignore: Collection[str]) -> Plan:
     every = {"ids", "scores", "ranks", "tiers", "extra"} & FORMATS[name].room
-    for _, row in examine(path, name, against, ignore):
-        if row is not None:
-            if None in row.labels:
-                raise ConfigError(f"{row.where} does not say which passages are positives: it can be linted, not mended")
-            every -= {column for column in every - {"ids", "extra"} if not getattr(row, column)}
+    widths: Counter[int] = Counter()
+    for found, row in examine(path, name, against, ignore):
+        if row is not None and None in [row.labels[place] for place in _kept(found, row, name)]:
+            raise ConfigError(f"{row.where} does not say which passages are positives: it can be linted, not mended")
+        every -= {"ids", "ranks", "tiers", "extra"} if any(each.rule == "extra_column" for each in found) else set()
+        if row is not None and (kept := _kept(found, row, name)):
+            some = _cut(row, kept)
+            widths[some.labels.count(0)] += 1
+            every -= {column for column in every - {"ids", "extra"} if None in (getattr(some, column) or (None,))}
             every -= set() if row.ids and row.query_id is not None else {"ids"}
-    return every
+    return Plan(every, max(widths, key=lambda width: (widths[width], width), default=None) if FORMATS[name].full else None)
 
 
-def _mended(examined: Iterator[tuple[list[Finding], TrainingRow | None]], counts: dict[str, int]) -> Iterator[TrainingRow]:
+def _kept(findings: Sequence[Finding], row: TrainingRow, name: str, width: int | None = None) -> list[int]:
+    """The places of the passages that stay; none where the row leaves: it is wrong as a whole, or lacks a positive or negatives then."""
+    if any(not found.passages and not found.rewritten for found in findings):
+        return []
+    wrong = {place for found in findings for place in found.passages}
+    kept = [place for place in range(len(row.passages)) if place not in wrong]
+    labels = [row.labels[place] for place in kept]
+    whole = FORMATS[name].unit == "passage" or {1, 0} <= set(labels)
+    return kept if whole and width in (None, labels.count(0)) else []
+
+
+def _mended(examined: Iterator[Examined], name: str, plan: Plan, counts: dict[str, int]) -> Iterator[TrainingRow]:
     for findings, row in examined:
         counts["rows_read"] += 1
-        wrong = {place for found in findings for place in found.passages}
-        whole = row is None or any(not found.passages for found in findings)
-        kept = [] if row is None or whole else [place for place in range(len(row.passages)) if place not in wrong]
-        if row is None or not {1, 0} <= {row.labels[place] for place in kept}:
+        kept = [] if row is None else _kept(findings, row, name, plan.width)
+        if row is None or not kept:
             counts["rows_left_out"] += 1
             continue
-        counts["negatives_left_out"] += sum(row.labels[place] == 0 for place in wrong)
+        counts["negatives_left_out"] += row.labels.count(0) - sum(row.labels[place] == 0 for place in kept)
+        counts["rows_repaired"] += any(found.rewritten for found in findings)
         yield _cut(row, kept)
 
 

@@ -21,7 +21,7 @@ from miner.choices import chooser as chooser_of
 from miner.config import MiningConfig, Runtime
 from miner.crew import in_order, processors
 from miner.evidence.vectors import HalfVectors
-from miner.formats import FORMATS, open_training
+from miner.formats import FORMATS, RowWriter, open_training
 from miner.formats.files import sha256_of, write_bytes, write_json
 from miner.indexes import limit_threads
 from miner.opening import open_source
@@ -123,6 +123,7 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
         tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
         chooser, shape = chooser_of(candidates, dataset, config, target.folder), FORMATS[config.output_format]
         columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
+        written = RowWriter(shape, dataset, columns)
 
         def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
             return [chooser.choose(part) for part in read_block(file, told["depth"])]
@@ -135,17 +136,19 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
                     tally.add(*part)
                     not_deepened |= _not_deepened(part[0], part[1], config)
                 left_out.add(parts)
-                sink.write(shape.write(dataset, _in_order([negatives for *_, negatives in parts], dataset), columns))
+                sink.write(written(_in_order([negatives for *_, negatives in parts], dataset)))
                 work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
     work.hashes[Path(target.file)] = sink.sha256
     with work.stage("report"):
         report = tally.result(dataset)
         report["hubs"] |= chooser.hubs
-        report["rows_written"] = sink.rows
+        report["rows_written"], report["rows_repeated"] = sink.rows, written.repeated
         report["reading"] = dict(dataset.reading)
         report["left_out"] = {"pairs": left_out.pairs}
         report["setup"] |= {"output_format": config.output_format, "max_depth": config.deepest, **config.relaxation}
         report["columns"] = dict(dataset.columns)
+        if dataset.asked_in:
+            report["asked_in"] = dict(dataset.asked_in)
         if chooser.verdicts:
             report["verdicts"] = chooser.verdicts
         report["retrieval"] = known.setdefault("retrieval", work.retrieval)
@@ -171,6 +174,7 @@ def _finish(work: Work, target: Target, known: dict[str, Any], report: dict[str,
         "passages": len(dataset.corpus),
         "judgements": len(dataset.qrels.rows),
         "rows": report["rows_written"],
+        "rows_repeated": report["rows_repeated"],
     }
     made = manifests.manifest(
         config=work.config.model_dump(mode="json"),

@@ -31,7 +31,7 @@ MAY = {
     "miner.evidence": LOW | {"miner.sources.scoring"},  # one function scores a pair, whoever asks
     "miner.filters": NOUNS,
     "miner.samplers": NOUNS,
-    "miner.formats": NOUNS | {"miner.repeats"},
+    "miner.formats": NOUNS | {"miner.plain", "miner.repeats"},
     "miner.report": NOUNS,
     "miner.page": NOUNS,
     # what joins them

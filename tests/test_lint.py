@@ -13,6 +13,9 @@ from miner.lint import RULES, lint
 from miner.mend import mend
 from miner.run import export, mine
 
+BARE = {"query": "else", "pos": ["x"], "neg": ["y"]}
+PAIR = {"anchor": "q", "positive": "p", "negative": "n"}
+TUPLE = {"anchor": "q", "positive": "p", "negative_1": "a", "negative_2": "b"}
 CLEAN = {"query": "what is a", "pos": ["a letter", "the first one"], "neg": ["b", "c"], "pos_scores": [0.9, 0.8], "neg_scores": [0.5, 0.4]}
 
 
@@ -31,8 +34,11 @@ def found(path, **more):
     [
         ([CLEAN], []),
         ([CLEAN | {"neg": ["A  LETTER!", "c"]}], [("negative_is_positive", "1", (2,))]),
-        ([CLEAN, {"query": "What is A?", "pos": ["x"], "neg": ["The first one."]}], [("negative_is_positive", "2", (1,))]),
-        ([CLEAN, {"query": "what is b", "pos": ["x"], "neg": ["the first one"]}], []),
+        (
+            [CLEAN, {"query": "What is A?", "pos": ["x"], "neg": ["The first one."], "pos_scores": [2], "neg_scores": [1]}],
+            [("negative_is_positive", "2", (1,))],
+        ),
+        ([BARE, {"query": "what is b", "pos": ["x"], "neg": ["the first one"]}], []),
         ([CLEAN | {"neg": ["b", "B."]}], [("duplicate_negative", "1", (3,))]),
         ([CLEAN | {"neg": ["what is A", "c"]}], [("negative_is_query", "1", (2,))]),
         ([CLEAN | {"pos": ["what is a", "x"]}], [("positive_is_query", "1", (0,))]),
@@ -41,7 +47,22 @@ def found(path, **more):
         ([CLEAN | {"query": " "}], [("empty", "1", ())]),
         ([CLEAN | {"pos": [], "pos_scores": []}], [("no_positive", "1", ())]),
         ([CLEAN, CLEAN], [("repeated_row", "2", ())]),
-        ([CLEAN, CLEAN | {"query": "else", "pos": "a string"}], [("unusable", "2", ())]),
+        ([BARE, BARE | {"query": "what", "pos": "a string"}], [("string_for_list", "2", ())]),
+        ([CLEAN, CLEAN | {"query": "else", "neg_scores": ["0.5", 0.4]}], [("string_for_number", "2", ())]),
+        ([CLEAN, CLEAN | {"query": "else", "neg_scores": ["low", 0.4]}], [("unusable", "2", ())]),
+        ([CLEAN, CLEAN | {"query": "else", "neg": [], "neg_scores": []}], [("no_negative", "2", ())]),
+        ([BARE, {"query": "what", "pos": ["x"]}], [("no_negative", "2", ())]),
+        ([CLEAN, CLEAN | {"query": "else", "neg_scores": [0.5, None]}], [("part_scores", "2", (3,))]),
+        ([CLEAN, CLEAN | {"query": "why"}, BARE], [("part_scores", "3", ())]),
+        ([BARE, BARE | {"query": "why"}, CLEAN], [("part_scores", "3", ())]),
+        ([BARE, BARE | {"query": "what", "pos_scores": [1]}], [("part_scores", "2", ())]),
+        (["\ufeff" + json.dumps(CLEAN)], [("byte_order_mark", "1", ())]),
+        ([PAIR, PAIR | {"anchor": "r"}], []),
+        ([{name: PAIR[name] for name in ("anchor", "negative", "positive")}], [("column_order", "1", ())]),
+        ([PAIR | {"source": "faq"}], [("extra_column", "1", ())]),
+        ([PAIR | {"score": 1}], []),
+        ([TUPLE, TUPLE | {"anchor": "r"}, {"anchor": "s", "positive": "p", "negative_1": "a"}], [("uneven", "3", ())]),
+        ([TUPLE | {"negative_3": "c"}, TUPLE | {"anchor": "r"}, TUPLE | {"anchor": "s"}], [("uneven", "1", (3,))]),
         ([CLEAN, CLEAN | {"query": "else", "pos": [None]}], [("unusable", "2", ())]),
         ([CLEAN, '{"query": "else", "pos": ["x"], "neg": ["y"], "neg_scores": [-Infinity], "pos_scores": [1]}'], [("unusable", "2", ())]),
         ([CLEAN, CLEAN | {"query": "else", "neg_scores": [1]}], [("unusable", "2", ())]),
@@ -54,7 +75,10 @@ def test_every_fault_is_found_where_it_is(tmp_path, rows, wanted):
 
 def test_a_string_in_place_of_a_list_says_so(tmp_path):
     """Its single characters would be positives."""
-    (fault,) = lint(written(tmp_path, CLEAN, CLEAN | {"query": "else", "pos": "a string"})).findings
+    path = written(tmp_path, BARE, BARE | {"query": "what", "pos": "a string"})
+    (fault,) = lint(path).findings
+    with pytest.raises(InputError, match="'pos' is a string; a list of strings is needed"):
+        list(read_training(path))
     assert fault.message == "'pos' is a string; a list of strings is needed"
 
 
@@ -135,6 +159,7 @@ def test_all_are_counted_and_a_hundred_are_kept(tmp_path):
     [
         (lambda path: lint(path, ignore=("leaks",)), f"there is no rule 'leaks'; there are: {', '.join(RULES)}"),
         (lambda path: lint(path, format="beri"), "there is no format 'beri'"),
+        (lambda path: mend(path, path.parent / "x.jsonl", format="beri"), "there is no format 'beri'"),
         (lambda path: mend(path, path), "exists already; choose another --fix"),
         (lambda path: lint(path.parent / "none.jsonl"), "none.jsonl"),
     ],
@@ -144,3 +169,25 @@ def test_wrong_use_is_one_sentence(tmp_path, call, said):
     path = written(tmp_path, CLEAN)
     with pytest.raises(Exception, match=said):
         call(path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted", "counts"),
+    [
+        ([BARE, BARE | {"query": "why", "pos": "a text"}], [BARE, BARE | {"query": "why", "pos": ["a text"]}], (0, 1)),
+        (["\ufeff" + json.dumps(BARE)], [BARE], (0, 1)),
+        ([{name: PAIR[name] for name in ("negative", "positive", "anchor")}], [PAIR], (0, 1)),
+        ([PAIR | {"positive_id": "1", "note": "x"}], [PAIR], (0, 1)),
+        ([CLEAN, CLEAN | {"query": "why", "neg_scores": ["0.5", "0.4"]}], [CLEAN, CLEAN | {"query": "why"}], (0, 1)),
+        ([CLEAN, CLEAN | {"query": "why"}, BARE], [CLEAN, CLEAN | {"query": "why"}], (1, 0)),
+        ([BARE, BARE | {"query": "why"}, {**CLEAN}], [BARE, BARE | {"query": "why"}, {k: CLEAN[k] for k in BARE}], (0, 1)),
+        ([CLEAN | {"neg_scores": [0.5, None]}], [CLEAN | {"neg": ["b"], "neg_scores": [0.5]}], (0, 0)),
+        ([TUPLE, TUPLE | {"anchor": "r"}, TUPLE | {"anchor": "s", "negative_2": "a"}], [TUPLE, TUPLE | {"anchor": "r"}], (1, 0)),
+    ],
+)
+def test_what_can_mean_one_thing_only_is_mended(tmp_path, rows, wanted, counts):
+    """The row stays and says what was meant; a row that most rows contradict leaves."""
+    told = mend(written(tmp_path, *rows), tmp_path / "good.jsonl")
+    assert [json.loads(line) for line in (tmp_path / "good.jsonl").read_text().splitlines()] == wanted
+    assert (told["rows_left_out"], told["rows_repaired"]) == counts
+    assert lint(tmp_path / "good.jsonl").counts == {}

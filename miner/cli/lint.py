@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +28,7 @@ def lint(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Look for negatives that are positives, duplicates, empty texts, rows no trainer understands, test queries. Exit 1 if there are any.
+    """Look for negatives that are positives, duplicates, rows that end a trainer or mislead it, test queries. Exit 1 if there are any.
 
     hardneg lint train.jsonl --against scifact
 
@@ -49,19 +50,26 @@ def lint(
     else:
         for each in made:
             _show(each, quiet)
-            if meant(each.path) and not quiet:
-                typer.echo(
-                    f"{each.path}: score_order is not looked for: its run's ladder takes some above a weak positive, on purpose", err=True
-                )
+            for rule in meant(each.path) if not quiet else ():
+                typer.echo(f"{each.path}: {rule} is not looked for: {MEANT[rule]}", err=True)
     if mended is not None and not quiet:
         left = f"{counted(mended['rows_left_out'], 'row')} and {counted(mended['negatives_left_out'], 'negative')}"
-        typer.echo(f"{fix}: {counted(mended['rows_written'], 'row')}; left out {left}", err=True)
+        repaired = f", {mended['rows_repaired']:,} of them repaired" if mended["rows_repaired"] else ""
+        typer.echo(f"{fix}: {counted(mended['rows_written'], 'row')}{repaired}; left out {left}", err=True)
     if any(each.counts for each in made):
         raise typer.Exit(1)
 
 
-def meant(file: str) -> tuple[str, ...]:
-    """Rules that a run of ours breaks on purpose: its ladder may take what scores above a weak positive. Of other files none."""
+MEANT = {
+    "score_order": "its run's ladder takes some above a weak positive, on purpose",
+    "extra_column": "its run was asked for further columns",
+    "duplicate_negative": "its run was asked to repeat negatives",
+    "repeated_row": "its run was asked to repeat negatives",
+}
+
+
+def meant(file: str) -> list[str]:
+    """Rules that a run of ours breaks on purpose: its settings say so. Of other files none."""
     from contextlib import suppress
 
     from miner.errors import HardnegError
@@ -72,9 +80,18 @@ def meant(file: str) -> tuple[str, ...]:
     for folder in (path, path.parent, path.parent / f"{stem}.run"):
         with suppress(HardnegError, OSError):
             told = load(folder)
-            if path.resolve() in (folder.resolve(), (folder / told["training_file"]).resolve()) and told["config"]["ladder"] > 1:
-                return ("score_order",)
-    return ()
+            if path.resolve() in (folder.resolve(), (folder / told["training_file"]).resolve()):
+                return list(_meant(told["config"]))
+    return []
+
+
+def _meant(config: dict[str, Any]) -> Iterator[str]:
+    if config["ladder"] > 1:
+        yield "score_order"
+    if set(config["columns"]) - {"scores"} or config["fill"] != "none":
+        yield "extra_column"
+    if config["fill"] == "repeat":
+        yield from ("duplicate_negative", "repeated_row")
 
 
 def _show(linted: Any, quiet: bool) -> None:

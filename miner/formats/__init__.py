@@ -4,5 +4,6 @@ from miner.formats.folder import open_training
 from miner.formats.rows import Format, TrainingRow
 from miner.formats.table import FORMATS
 from miner.formats.training import file_rows, read_training, recognise
+from miner.formats.writer import RowWriter
 
-__all__ = ["FORMATS", "Format", "TrainingRow", "file_rows", "open_training", "read_training", "recognise"]
+__all__ = ["FORMATS", "Format", "RowWriter", "TrainingRow", "file_rows", "open_training", "read_training", "recognise"]

@@ -20,6 +20,7 @@ from miner.errors import InputError, StorageError
 from miner.formats.atomic import Part, folder_part, sha256_of, storing, write_bytes, write_json
 
 BATCH = 10_000
+SPLITS = "dataset_dict.json"
 DATA, STATE, INFO = "data-00000-of-00001.arrow", "state.json", "dataset_info.json"
 
 
@@ -124,6 +125,11 @@ def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
 
 def read_folder(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of a folder that `datasets` saved, in the order of its files."""
+    if (path / SPLITS).is_file():
+        names = ", ".join(sorted(entry.name for entry in path.iterdir() if (entry / STATE).is_file()))
+        raise InputError(f"this folder holds a dataset for each of its splits ({names}); choose one, as {path}/SPLIT", str(path))
+    if path.is_dir() and not (path / STATE).is_file():
+        raise InputError("this folder is neither a training set that `datasets` saved nor a run", str(path))
     with storing(path, "read"), _sound(path):
         state = orjson.loads((path / STATE).read_bytes())
         for entry in state["_data_files"]:

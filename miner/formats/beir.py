@@ -95,6 +95,7 @@ BEIR = Format(
     write_beir,
     read,
     runs=True,
+    unit="judgement",
     room=frozenset({"ids"}),
     layout=Layout(QRELS, beside_beir, {"queries": Table(QUERIES, ("_id",), ("text",)), "passages": PASSAGES}, ends={QRELS: (HEAD, b"")}),
 )
@@ -102,6 +103,7 @@ TREC = Format(
     write_trec,
     read,
     runs=True,
+    unit="judgement",
     room=frozenset({"ids", "scores"}),
     layout=Layout(
         JUDGED,

@@ -57,6 +57,7 @@ COLBERT = Format(
     write,
     read,
     room=frozenset({"ids"}),
+    unit="triplet",
     layout=Layout(
         MAIN,
         beside,

@@ -48,4 +48,4 @@ def objects(row: Row, name: str) -> Iterator[Row]:
     for item in row.items(name, "objects"):
         if not isinstance(item, dict):
             row.fail(f"'{name}' holds {kind(item)}; objects are needed")
-        yield Row(item, row.where)
+        yield row.within(item)

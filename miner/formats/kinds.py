@@ -12,6 +12,21 @@ KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".parquet")
 INSIDE = (".tsv", ".trec")
 """What folders of several files also hold: cells between tabs, or between blanks."""
 
+READ = (*KINDS, ".csv", ".tsv")
+"""Training files that are read, whoever wrote them."""
+
+
+def kind_read(path: str | Path) -> str:
+    """How a file is read: as `kind_of` says, or one of INSIDE, or ".csv"; ConfigError for a name we do not read."""
+    suffix = Path(path).suffix
+    if suffix in (*INSIDE, ".csv"):
+        return suffix
+    try:
+        return kind_of(path)
+    except ConfigError:
+        wanted = f"a training file ends in {', '.join(READ)}, or is a folder that `datasets` saved"
+        raise ConfigError(f"'{path}' is not read: {wanted}") from None
+
 
 def kind_of(path: str | Path) -> str:
     """One of KINDS, "-" for standard output, or "folder" (also what is one already); ConfigError for a name we do not write."""

@@ -36,6 +36,8 @@ def read(row: Row) -> TrainingRow:
     """Without labels the first passage is the positive, as `write` puts it."""
     query, positive = pair_columns(row.values)
     passages = row.texts(positive)
+    if not ("labels" in row or "scores" in row):
+        row.repair("no_label", "there are neither labels nor scores; the first passage is taken for the positive")
     return row.training(
         row.text(query),
         passages,
@@ -54,4 +56,4 @@ def knows(row: Mapping[str, Any]) -> bool:
     return ("labels" in row or "scores" in row) and isinstance(row.get(pair_columns(row)[1]), list)
 
 
-LABELED_LIST = Format(write, read, knows)
+LABELED_LIST = Format(write, read, knows, unit="pair", by_position=True)

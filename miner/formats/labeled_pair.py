@@ -63,7 +63,7 @@ def read(row: Row) -> TrainingRow:
 def _label(row: Row) -> int | None:
     """1 or 0; None where neither a label nor a rank says it, or where the label is a degree."""
     if "label" in row:
-        label = row.numbers("label")[0]
+        label = row.number("label")
         return int(label) if label in (0, 1) else None
     return int(row.values["rank"] == 0 and not row.values.get("tier")) if "rank" in row else None
 
@@ -73,4 +73,4 @@ def knows(row: Mapping[str, Any]) -> bool:
     return ("label" in row or "score" in row) and not ("negative" in row or "negative_1" in row)
 
 
-LABELED_PAIR = Format(write, read, knows, runs=True)
+LABELED_PAIR = Format(write, read, knows, runs=True, unit="passage", by_position=True)

@@ -64,7 +64,7 @@ def _said(text: str) -> list[dict[str, str]]:
 def _heard(row: Row, messages: Sequence[Any], name: str) -> str:
     if not isinstance(messages, list | tuple) or not all(isinstance(message, dict) for message in messages):
         row.fail(f"'{name}' holds {kind(messages)}; messages with 'role' and 'content' are needed")
-    return "\n".join(Row(message, row.where).text("content") for message in messages)
+    return "\n".join(row.within(message).text("content") for message in messages)
 
 
-MS_SWIFT = Format(write, read, knows=lambda row: "messages" in row and "positive_messages" in row)
+MS_SWIFT = Format(write, read, knows=lambda row: "messages" in row and "positive_messages" in row, unit="pair")

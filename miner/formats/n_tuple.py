@@ -5,14 +5,16 @@ A trainer wants the same columns in every row: rows that ran short are left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
-from itertools import count, takewhile
 from typing import Any
 
 from miner.formats.cells import Row
 from miner.formats.pair import pair_columns
 from miner.formats.rows import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
+
+NEGATIVE = re.compile(r"negative_[0-9]+")
 
 
 def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -38,7 +40,7 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
 def read(row: Row) -> TrainingRow:
     """The positive, then the negatives in the order of their columns."""
     query, positive = pair_columns(row.values)
-    found = [row.text(name) for name in takewhile(row.__contains__, (f"negative_{place}" for place in count(1)))]
+    found = [row.text(name) for name in sorted(filter(NEGATIVE.fullmatch, row.values), key=_number) if name in row]
     return row.training(
         row.text(query),
         (row.text(positive), *found),
@@ -52,4 +54,8 @@ def read(row: Row) -> TrainingRow:
     )
 
 
-N_TUPLE = Format(write, read, knows=lambda row: "negative_1" in row, whole_rows=True)
+def _number(name: str) -> int:
+    return int(name.removeprefix("negative_"))
+
+
+N_TUPLE = Format(write, read, knows=lambda row: "negative_1" in row, unit="pair", full=True, by_position=True)

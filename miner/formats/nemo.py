@@ -71,7 +71,7 @@ def _document(passage: Passage, columns: Collection[str]) -> dict[str, Any]:
 
 def _documents(row: Row, name: str) -> list[Row]:
     documents = row.items(name, "documents")
-    return list(objects(Row({name: [{"id": item} if isinstance(item, str | int) else item for item in documents]}, row.where), name))
+    return list(objects(row.within({name: [{"id": item} if isinstance(item, str | int) else item for item in documents]}), name))
 
 
 NEMO = Format(

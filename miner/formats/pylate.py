@@ -51,10 +51,12 @@ PYLATE = Format(
     write,
     read,
     room=frozenset({"ids", "scores"}),
+    unit="pair",
+    full=True,
+    only=("query_id", "document_ids", "scores"),
     layout=Layout(
         MAIN,
         beside,
         {"queries": Table(QUERIES, ("query_id",), ("text",)), "passages": Table(DOCUMENTS, ("document_id",), ("text",))},
     ),
-    whole_rows=True,
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,17 @@ from miner.errors import InputError, StorageError
 from miner.formats import arrow
 from miner.formats.atomic import storing
 from miner.formats.cells import Fault, Row, stop
-from miner.formats.kinds import INSIDE, kind_of
+from miner.formats.kinds import kind_read
 from miner.repeats import key_fault
 
-BOM = b"\xef\xbb\xbf"
+MARK = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8, which some programs put before a text."""
+
+NUMBERS = ("label", "score", "rank", "tier")
+"""Columns of a table that hold numbers."""
+
+REST, LONGEST = "\0", (1 << 31) - 1
+"""Where cells beyond the columns go; the longest cell."""
 
 
 def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -35,11 +44,14 @@ def placed_rows(path: str | Path, on_fault: Fault = stop, *, names: Sequence[str
     names: the columns of rows that are bare lists or cells; without, the first line of a .tsv names them.
     inside: where the rows of a .json file are, in the words of ijson: "item" of a list, or "data.item".
     """
-    kind = Path(path).suffix if Path(path).suffix in INSIDE else kind_of(path)
+    kind = kind_read(path)
     if kind == ".parquet" or kind == "folder":
         rows = arrow.read_parquet(Path(path)) if kind == ".parquet" else arrow.read_folder(Path(path))
     elif kind == ".json" and (inside != "item" or _begins(path) == b"["):
         rows = _json_items(Path(path), inside)
+    elif kind == ".csv":
+        yield from _table(path, on_fault)
+        return
     else:
         yield from _lines(path, kind, on_fault, names)
         return
@@ -51,9 +63,8 @@ def _lines(path: str | Path, kind: str, on_fault: Fault, names: Sequence[str]) -
     parse = {".tsv": _cells, ".trec": _words}.get(kind, _object)
     with storing(path, "read"), _open(path, kind) as lines:
         try:
-            for number, line in enumerate(lines, start=1):
-                if number == 1:
-                    line = line.removeprefix(BOM)  # noqa: PLW2901 - what an editor puts before the first line
+            for number, text in enumerate(lines, start=1):
+                line = text.removeprefix(MARK) if number == 1 else text
                 if kind == ".tsv" and not names:
                     names = _text(line, f"{path}:{number}").split("\t")
                 elif line.strip():
@@ -69,9 +80,42 @@ def _lines(path: str | Path, kind: str, on_fault: Fault, names: Sequence[str]) -
             raise StorageError(f"cannot read {path}: the compressed data is broken, or ends too early") from error
 
 
+def _table(path: str | Path, on_fault: Fault) -> Iterator[Row]:
+    """A table with its columns named in its first line, as spreadsheets quote it. Scores and labels are numbers where they look so."""
+    csv.field_size_limit(LONGEST)
+    with storing(path, "read"), Path(path).open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.DictReader(file, restkey=REST, strict=True)
+        try:
+            for cells in lines:
+                where = f"{path}:{lines.line_num}"
+                if more := cells.pop(REST, None):
+                    width = len(lines.fieldnames or ())
+                    on_fault(InputError(f"{width + len(more)} values where there are {width} columns", where))
+                    continue
+                yield Row({name: _cell(name, cell) for name, cell in cells.items()}, where)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(f"this is not CSV in UTF-8: {error}, after line {lines.line_num}", str(path)) from None
+
+
+def _cell(name: str, cell: str | None) -> Any:
+    if name in NUMBERS and cell:
+        with suppress(ValueError):
+            return int(cell) if cell.isdecimal() else float(cell)
+    return cell
+
+
+def is_marked(path: str | Path) -> bool:
+    """Whether a file of text begins with a byte order mark."""
+    kind = kind_read(path)
+    if kind in (".parquet", "folder", "-"):
+        return False
+    with storing(path, "read"), _open(path, kind) as file:
+        return file.read(len(MARK)) == MARK
+
+
 def _json_items(path: Path, inside: str) -> Iterator[dict[str, Any]]:
     with storing(path, "read"), path.open("rb") as file:
-        if file.read(len(BOM)) != BOM:
+        if file.read(len(MARK)) != MARK:
             file.seek(0)
         try:
             for number, row in enumerate(ijson.items(file, inside, use_float=True), start=1):
@@ -84,7 +128,7 @@ def _json_items(path: Path, inside: str) -> Iterator[dict[str, Any]]:
 
 def _begins(path: str | Path) -> bytes:
     with storing(path, "read"), Path(path).open("rb") as file:
-        return file.read(1024).removeprefix(BOM).lstrip()[:1]
+        return file.read(1024).removeprefix(MARK).lstrip()[:1]
 
 
 def _open(path: str | Path, kind: str) -> io.BufferedIOBase:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import orjson
@@ -20,12 +20,21 @@ RESERVED = re.compile(r"(anchor|positive)(_id)?|negative(_[0-9]+|_ids?)?|passage
 """Column names that are ours in every format, written or not: a trainer reads `label` or `score` whoever put it there."""
 
 
+class Repair(NamedTuple):
+    """A wrong value that can mean one thing only, and was read as that: which rule of the linter's it breaks, where, and how."""
+
+    rule: str
+    where: str
+    message: str
+
+
 @dataclass(frozen=True)
 class TrainingRow:
     """One query with passages, as any of the formats states it; `labels`, `ids`, `scores`, `ranks`, `tiers` go with `passages`.
 
     labels: 1 positive, 0 negative, None where a file of scored pairs does not say. ids, scores, ranks, tiers: empty where the file
-    has none; rank and tier of a positive are 0. extra: the user's own columns. where: the row's place in its file.
+    has none; rank and tier of a positive are 0. extra: the user's own columns. where: the row's place in its file. columns: the names of
+    all its columns, in their order. repairs: what was wrong and is read as it was meant.
     """
 
     query: str
@@ -38,6 +47,8 @@ class TrainingRow:
     tiers: tuple[int, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     where: str = ""
+    columns: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
 
     @property
     def positives(self) -> tuple[str, ...]:
@@ -83,6 +94,11 @@ class Layout:
     ends: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
 
+Unit = Literal["triplet", "pair", "anchor", "passage", "judgement"]
+"""What a row holds beside its query: one positive and one negative; one positive and all negatives; all of both; one passage; one
+passage by ids, which is a row of its own for every query id."""
+
+
 @dataclass(frozen=True)
 class Format:
     """One shape of training file.
@@ -90,8 +106,9 @@ class Format:
     write: rows of one block of anchors, in their order; the third argument names what is added to each. Of a folder: (file, row).
     read: one row of the (main) file as a TrainingRow; InputError says what is wrong with it. Of a folder: with the texts beside it.
     knows: whether a row, by its columns, is of this shape. runs: rows of one query that follow each other are one TrainingRow.
+    unit: what one row holds. full: rows that ran short have no place. by_position: a trainer takes the columns by their order.
+    only: the columns there may be, where a trainer takes every other for a text.
     kind: the suffix of a file nobody named. room: which COLUMNS it can carry. layout: the files of a folder, where it takes several.
-    whole_rows: it has no place for a row with fewer negatives than asked for, which is then left out.
     """
 
     write: Callable[[Dataset, Negatives, Collection[str]], Iterator[Any]]
@@ -101,11 +118,14 @@ class Format:
     kind: str = ".jsonl"
     room: frozenset[str] = COLUMNS
     layout: Layout | None = None
-    whole_rows: bool = False
+    unit: Unit = "anchor"
+    full: bool = False
+    by_position: bool = False
+    only: tuple[str, ...] = ()
 
     def least(self, negatives: int) -> int:
         """How many negatives a row needs to be written, where `negatives` are asked for."""
-        return negatives if self.whole_rows else 1
+        return negatives if self.full else 1
 
 
 class Query(NamedTuple):
@@ -147,9 +167,8 @@ class Anchor(NamedTuple):
 
 
 def anchors(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[Anchor]:
-    """The block's anchors that have a negative, in their order, padding left out. Ids and extras are fetched only if `columns` asks."""
+    """The block's anchors in their order, padding left out. Ids and extras are fetched only if `columns` asks for them."""
     with_ids = "ids" in columns
-    negatives = _with_some(negatives)
     queries = _fetch(dataset.queries, negatives.queries, with_ids)
     passages = _fetch(dataset.corpus, np.concatenate([negatives.positives.ravel(), negatives.rows.ravel()]), with_ids)
     extras = _extras(dataset, negatives.queries) if "extra" in columns else {}
@@ -174,15 +193,6 @@ def anchors(dataset: Dataset, negatives: Negatives, columns: Collection[str]) ->
             ],
             [Passage(row, *passages[row], *rest) for row, *rest in zip(rows, scores, *more, strict=True) if row >= 0],
         )
-
-
-def _with_some(negatives: Negatives) -> Negatives:
-    """Without the anchors that have no negative: they are no training rows."""
-    some = negatives.found > 0
-    if some.all():
-        return negatives
-    arrays = {each.name: getattr(negatives, each.name)[some] for each in fields(negatives) if each.name != "sources"}
-    return Negatives(**arrays, sources={name: ranks[some] for name, ranks in negatives.sources.items()})
 
 
 def _sources(negatives: Negatives) -> list[list[tuple[str, ...]]]:

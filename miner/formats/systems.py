@@ -65,7 +65,7 @@ def read(row: Row, beside: Beside) -> TrainingRow:
     if not isinstance(systems, dict):
         row.fail(f"'neg' is {kind(systems)}; an object of lists of ids, by system, is needed")
     positives = [_id(row, item) for item in row.items("pos", "ids")]
-    found = list(dict.fromkeys(_id(row, item) for name in systems for item in Row(systems, row.where).items(name, "ids")))
+    found = list(dict.fromkeys(_id(row, item) for name in systems for item in row.within(systems).items(name, "ids")))
     return row.training(
         beside.find(row, "queries", query),
         (beside.find(row, "passages", name) for name in (*positives, *found)),

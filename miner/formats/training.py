@@ -17,34 +17,46 @@ from miner.errors import ConfigError, InputError
 from miner.formats.atomic import storing
 from miner.formats.cells import Fault, Row, stop
 from miner.formats.collection import Beside
-from miner.formats.readers import placed_rows
+from miner.formats.readers import is_marked, placed_rows
 from miner.formats.rows import Format, Layout, TrainingRow
 from miner.formats.table import FORMATS
 
 LISTS = ("ids", "scores", "ranks", "tiers")
 
 
-def read_training(path: str | Path, format: str | None = None, *, on_fault: Fault = stop) -> Iterator[TrainingRow]:  # noqa: A002 - the word
+def read_training(
+    path: str | Path,
+    format: str | None = None,  # noqa: A002 - the word
+    *,
+    on_fault: Fault = stop,
+    repair: bool = False,
+) -> Iterator[TrainingRow]:
     """The rows of a training file, a format's folder, or a run folder, in their order; memory holds one at a time.
 
     format: one of FORMATS; default: recognised from the files of the folder, or the columns of the first row. on_fault: called with the
-    InputError of a row that cannot be used, which is then left out; default: raise it. ConfigError for an unknown format, InputError
-    where no format is recognised, StorageError for an unreadable file.
+    InputError of a row that cannot be used, which is then left out; default: raise it. repair: a wrong value that can mean one thing
+    only is read as that, and noted in the row. ConfigError for an unknown format, InputError where no format is recognised,
+    StorageError for an unreadable file.
     """
     place, made_as = _place_of(path)
     name = format or made_as or _folder_shape(place)
-    if name is not None and name not in FORMATS:
-        raise ConfigError(f"there is no format '{name}'; there are: {', '.join(FORMATS)}")
-    layout = FORMATS[name].layout if name else None
+    layout = shape_named(name).layout if name else None
     if name and layout:
-        yield from _from_folder(_folder(place, layout), FORMATS[name], layout, on_fault)
+        yield from _from_folder(_folder(place, layout), FORMATS[name], layout, on_fault, repair)
         return
     rows = placed_rows(place if str(path) != "-" else "-", on_fault)
     first = next(rows, None)
     if first is not None:
         shape = FORMATS[name or _shape_of(first)]
-        read = _each(shape.read, chain([first], rows), on_fault)
+        read = _each(shape.read, chain([first], rows), on_fault, repair)
         yield from _runs(read) if shape.runs else read
+
+
+def shape_named(name: str) -> Format:
+    """The format of that name; ConfigError when there is none."""
+    if name not in FORMATS:
+        raise ConfigError(f"there is no format '{name}'; there are: {', '.join(FORMATS)}")
+    return FORMATS[name]
 
 
 def file_rows(path: Path, format: str) -> Iterator[dict[str, Any]]:  # noqa: A002 - the word
@@ -63,6 +75,15 @@ def recognise(path: str | Path) -> str:
     if first is None:
         raise InputError("it holds no rows, so there is no telling what format it has", str(path))
     return _shape_of(first)
+
+
+def marked_files(path: str | Path, format: str) -> Iterator[str]:  # noqa: A002 - the word
+    """The files of a training file, or of a format's folder, that begin with a byte order mark."""
+    place, _ = _place_of(path)
+    layout = FORMATS[format].layout
+    names = (layout.main, *(table.file for table in layout.tables.values())) if layout else ()
+    files = [_folder(place, layout) / name for name in names] if layout else [place]
+    yield from (str(file) for file in files if (file.exists() or not layout) and is_marked(file))
 
 
 def _place_of(path: str | Path) -> tuple[Path, str | None]:
@@ -94,10 +115,10 @@ def _folder(place: Path, layout: Layout) -> Path:
     return place.parents[len(main.parts) - 1] if place.parts[-len(main.parts) :] == main.parts else place
 
 
-def _from_folder(folder: Path, shape: Format, layout: Layout, on_fault: Fault) -> Iterator[TrainingRow]:
+def _from_folder(folder: Path, shape: Format, layout: Layout, on_fault: Fault, repair: bool) -> Iterator[TrainingRow]:
     rows = placed_rows(folder / layout.main, on_fault, names=layout.names, inside=layout.inside)
     with Beside(folder, layout) as beside:
-        read = _each(lambda row: shape.read(row, beside), rows, on_fault)
+        read = _each(lambda row: shape.read(row, beside), rows, on_fault, repair)
         yield from _runs(read) if shape.runs else read
 
 
@@ -108,10 +129,10 @@ def _shape_of(row: Row) -> str:
     return known[-1]
 
 
-def _each(read: Any, rows: Iterable[Row], on_fault: Fault) -> Iterator[TrainingRow]:
+def _each(read: Any, rows: Iterable[Row], on_fault: Fault, repair: bool) -> Iterator[TrainingRow]:
     for row in rows:
         try:
-            found: TrainingRow = read(row)
+            found: TrainingRow = read(replace(row, repairs=[]) if repair else row)
         except InputError as fault:
             on_fault(fault)
             continue
@@ -137,4 +158,5 @@ def _one(block: list[TrainingRow]) -> TrainingRow:
     lists = {name: joined(name) for name in LISTS}
     complete: dict[str, Any] = {name: values for name, values in lists.items() if len(values) == len(block)}
     missing: dict[str, Any] = dict.fromkeys(lists.keys() - complete.keys(), ())
-    return replace(block[0], passages=joined("passages"), labels=joined("labels"), **complete, **missing)
+    texts: dict[str, Any] = {name: joined(name) for name in ("passages", "labels", "repairs")}
+    return replace(block[0], **texts, columns=tuple(dict.fromkeys(joined("columns"))), **complete, **missing)

@@ -50,4 +50,4 @@ def read(row: Row) -> TrainingRow:
     )
 
 
-TRIPLET = Format(write, read, knows=lambda row: isinstance(row.get("negative"), str))
+TRIPLET = Format(write, read, knows=lambda row: isinstance(row.get("negative"), str), unit="triplet", by_position=True)

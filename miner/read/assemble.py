@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from miner.errors import InputError, StorageError
 from miner.read.columns import Roles
-from miner.read.questions import same_questions
+from miner.read.questions import asked_in, same_questions
 from miner.read.rejects import Inputs, OnError, Rejects
 from miner.read.texts import rewrite
 from miner.scratch import make_scratch, remove_scratch
@@ -67,8 +67,9 @@ def assemble(
     """
     corpus = Texts(into / CORPUS)
     useful, qrels, reading = settle(Texts(queries), corpus, judged, min_grade, extras, elsewhere)
+    asked = asked_in(Texts(queries), useful, {Path(name).name: _relevant(each, min_grade) for name, each in elsewhere.items()})
     rewrite([(queries, useful)], into / QUERIES)
-    return Dataset(Texts(into / QUERIES), corpus, qrels, reading)
+    return Dataset(Texts(into / QUERIES), corpus, qrels, reading, asked_in=asked)
 
 
 def settle(

@@ -6,11 +6,15 @@ Imports types, what makes texts the same, and its neighbours only. Memory: some 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from miner.plain import plain_key
 from miner.types import Bools, Ints, SameQuestions, Texts
+
+SHOWN = 3
+"""Queries that are named."""
 
 
 def same_questions(
@@ -21,8 +25,7 @@ def same_questions(
     own: query rows and passage rows of the useful queries' positives. elsewhere: those of other splits, by file. None: nobody has more
     to know. Also of each of these files how many positives it adds to what the useful queries' own splits say of the questions.
     """
-    keys = np.fromiter((plain_key(text) for batch in queries.all_texts() for text in batch), dtype=np.uint64, count=len(queries))
-    group = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+    group = _groups(queries)
     mine, others = _distinct(*own), list(elsewhere.values())
     known = _distinct(
         group[np.concatenate([own[0], *(each[0] for each in others)])], np.concatenate([own[1], *(each[1] for each in others)])
@@ -38,6 +41,27 @@ def same_questions(
     number = np.where(told, np.cumsum(told) - 1, -1).astype(np.int32)
     indptr = np.concatenate([[0], np.cumsum(there[told])]).astype(np.int64)
     return SameQuestions(number[group[useful]], indptr, known[1][told[known[0]]].astype(np.int32)), added
+
+
+def asked_in(queries: Texts, useful: Bools, elsewhere: Mapping[str, tuple[Ints, Ints]]) -> dict[str, dict[str, Any]]:
+    """Of each file of other judgements, how many of the `useful` (Q,) queries are asked there too, by normalised text; the first by id."""
+    if not elsewhere:
+        return {}
+    group = _groups(queries)
+    rank = np.empty(len(queries), dtype=np.int64)
+    rank[queries.id_order] = np.arange(len(queries))
+    told = {}
+    for name, (rows, _) in elsewhere.items():
+        asked = np.flatnonzero(useful & np.isin(group, group[rows]))
+        first = asked[np.argsort(rank[asked])][:SHOWN]
+        told[name] = {"queries": len(asked), "ids": queries.ids(first)}
+    return {name: each for name, each in told.items() if each["queries"]}
+
+
+def _groups(queries: Texts) -> Ints:
+    """Shape (Q,): a number for every normalised text."""
+    keys = np.fromiter((plain_key(text) for batch in queries.all_texts() for text in batch), dtype=np.uint64, count=len(queries))
+    return np.unique(keys, return_inverse=True)[1].astype(np.int64)
 
 
 def _added(own: tuple[Ints, Ints], other: tuple[Ints, Ints], asked: Bools) -> int:

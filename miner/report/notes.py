@@ -11,6 +11,9 @@ from miner.types import KNOWN_FROM, unread_judgements
 ENOUGH_RECALL = 0.97
 """Below this an approximate index hides so many hard candidates that the choice changes."""
 
+TEST = "test"
+"""The split that the linter compares with."""
+
 READING = {
     "rejected": "wrong rows, left out (see dataset/errors.jsonl in the run folder)",
     "queries_without_positive": "queries with judgements and no positive among them, left out",
@@ -25,7 +28,11 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
     """Sentences about report["reading"] and report["retrieval"]; none where there is nothing to say."""
     yield from of_reading(report["reading"])
     yield from unread_judgements(report.get("columns", {}))
+    for file, asked in report.get("asked_in", {}).items():
+        yield _asked_in(file, asked)
     yield from _missing(report)
+    if repeated := report.get("rows_repeated", 0):
+        yield f"rows whose texts stood in an earlier row (a question under two ids, a positive there twice), left out: {repeated:,}"
     yield from _short(report)
     yield from _relaxed(report)
     found = report["retrieval"]
@@ -48,6 +55,12 @@ def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
         if name.startswith(KNOWN_FROM) and count:
             file = name.removeprefix(KNOWN_FROM)
             yield f"positives that qrels/{file} adds to what is known, never mined (--leave-out {file.split('.')[0]} reads none): {count:,}"
+
+
+def _asked_in(file: str, asked: Mapping[str, Any]) -> str:
+    """A model that trains on these queries has seen them when it is tested."""
+    cure = "; lint --against FOLDER names their rows, --fix leaves them out" if file.split(".", maxsplit=1)[0] == TEST else ""
+    return f"queries that are asked in qrels/{file} too (such as {', '.join(asked['ids'])}){cure}: {asked['queries']:,}"
 
 
 def _missing(report: Mapping[str, Any]) -> Iterator[str]:

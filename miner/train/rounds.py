@@ -26,7 +26,7 @@ import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError
-from miner.formats import FORMATS
+from miner.formats import FORMATS, RowWriter
 from miner.formats.atomic import folder_part, followed, sha256_of, write_json
 from miner.formats.files import open_sink
 from miner.read import read
@@ -210,10 +210,11 @@ def _choose(setting: Setting, turn: int, folder: Path, before: Path, mining: Min
     dataset = Dataset.open(folder / "mined" / "dataset")
     made = assemble(Run(folder / "mined").candidates, dataset, mining, setting.rules, turn, book, last)
     made.counts["forgotten"] = book.cap(setting.rules.notebook)
+    written = RowWriter(FORMATS["triplet"], dataset, COLUMNS)
     with open_sink(folder / "training.jsonl") as sink:
         for block in made.blocks:
-            sink.write(FORMATS["triplet"].write(dataset, block, COLUMNS))
-    made.counts["training_rows"] = sink.rows
+            sink.write(written(block))
+    made.counts["training_rows"], made.counts["rows_repeated"] = sink.rows, written.repeated
     book.save(folder / "notebook.parquet")
     told = [[*key, *anchor] for key, anchor in sorted(made.anchors.items())]
     write_json(folder / "anchors.json", {"counts": made.counts, "anchors": told})

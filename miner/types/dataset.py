@@ -27,6 +27,7 @@ class Dataset:
 
     reading: what the reader saw, dropped and merged, by name. inputs: {path: {"bytes", "sha256"}} of every file read. columns: {path:
     {column: what it was read as}}.
+    asked_in: {file of other judgements: {"queries", "ids"}}: how many queries are asked there too, and the first of them.
     """
 
     queries: Texts
@@ -35,6 +36,7 @@ class Dataset:
     reading: Mapping[str, int] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    asked_in: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write qrels and the reading notes beside `queries.arrow` and `corpus.arrow`, which the reader put there."""
@@ -51,6 +53,8 @@ class Dataset:
             _write(folder / SAME, _groups(self.qrels.same))
         notes = {"reading": dict(self.reading), "inputs": dict(self.inputs), "columns": dict(self.columns)}
         notes |= {"min_grade": self.qrels.min_grade}
+        if self.asked_in:
+            notes["asked_in"] = dict(self.asked_in)
         (folder / "dataset.json").write_text(json.dumps(notes, indent=1), encoding="utf-8")
 
     @classmethod
@@ -69,7 +73,8 @@ class Dataset:
             extras,
             _same(_read(folder / SAME), len(queries)) if (folder / SAME).exists() else None,
         )
-        return cls(queries, corpus, qrels, notes["reading"], notes["inputs"], notes.get("columns", {}))
+        more = (notes.get("columns", {}), notes.get("asked_in", {}))
+        return cls(queries, corpus, qrels, notes["reading"], notes["inputs"], *more)
 
 
 def _write(path: Path, table: pa.Table) -> None:

@@ -1,0 +1,135 @@
+"""What is wrong with each row. Texts are compared normalised (case, white space, width and sentence marks aside), as 64-bit keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from miner.errors import ConfigError
+from miner.formats import TrainingRow
+from miner.lint.rules import Finding
+from miner.lint.survey import Survey, is_scored, key
+from miner.read import read_beir
+from miner.read.files import must_exist
+from miner.read.qrels import query_ids
+
+CHUNK = 8192
+
+
+class Checks:
+    """All rules, and what they must know of the whole file."""
+
+    def __init__(self, path: str | Path, format: str, against: str | Path | None) -> None:  # noqa: A002 - the word
+        self.survey = Survey(path, format)
+        self._seen: set[int] = set()
+        self._leaks = _leaks(against, self.survey.with_ids)
+
+    def __call__(self, row: TrainingRow) -> Iterator[Finding]:
+        """What is wrong with a row."""
+        keys = [key(text) for text in row.passages]
+        yield from (Finding(*repair, rewritten=repair.rule != "no_label") for repair in row.repairs)
+        yield from self._texts(row)
+        yield from self._sides(row)
+        yield from self._identities(row, keys)
+        yield from _repeated(row, keys)
+        yield from self._scores(row)
+        yield from _order(row)
+        asked = row.query_id if self.survey.shape.unit == "judgement" else key(row.query)
+        whole = hash((asked, tuple(keys), row.labels))
+        if whole in self._seen:
+            yield Finding("repeated_row", row.where, "the same query, passages and labels stood in an earlier row")
+        self._seen.add(whole)
+        if self._leaks(row):
+            yield Finding("leak", row.where, f"query {_short(row.query)} is in the test set")
+
+    def _texts(self, row: TrainingRow) -> Iterator[Finding]:
+        if not row.query.strip():
+            yield Finding("empty", row.where, "the query is empty")
+        bare = tuple(place for place, text in enumerate(row.passages) if not text.strip())
+        if bare:
+            yield Finding("empty", row.where, f"{_places(bare, row)} without text", bare)
+
+    def _sides(self, row: TrainingRow) -> Iterator[Finding]:
+        """Whether there are positives and negatives, and as many as there must be."""
+        if None in row.labels:
+            if not row.scores:
+                bare = tuple(place for place, label in enumerate(row.labels) if label is None)
+                yield Finding("no_label", row.where, f"{_places(bare, row)} without a label or a score", bare)
+            return
+        if 1 not in row.labels:
+            yield Finding("no_positive", row.where, "there is no positive")
+        width, count = self.survey.width, row.labels.count(0)
+        if not count and self.survey.shape.unit not in ("passage", "judgement"):
+            yield Finding("no_negative", row.where, "there is no negative")
+        elif width is not None and count != width:
+            more = tuple(place for place, label in enumerate(row.labels) if label == 0)[width:] if width else ()
+            yield Finding("uneven", row.where, f"{count} negatives, where most rows have {width}", more)
+
+    def _scores(self, row: TrainingRow) -> Iterator[Finding]:
+        """Whether the row has scores as most rows do, and of every passage."""
+        survey, scored = self.survey, is_scored(row)
+        if survey.partly_scored and scored != survey.mostly_scored:
+            said = f"there are {'scores' if scored else 'no scores'} here; {survey.partly_scored}"
+            yield Finding("part_scores", row.where, said, rewritten=scored)
+        elif scored and (bare := tuple(place for place, score in enumerate(row.scores) if score is None)):
+            yield Finding("part_scores", row.where, f"{_places(bare, row)} without a score", bare)
+
+    def _identities(self, row: TrainingRow, keys: Sequence[int]) -> Iterator[Finding]:
+        query = key(row.query)
+        known = self.survey.known.get(query, {})
+        for place, (each, label) in enumerate(zip(keys, row.labels, strict=True)):
+            if not row.passages[place].strip():
+                continue
+            if each == query and label is not None:
+                kind = "positive" if label == 1 else "negative"
+                yield Finding(f"{kind}_is_query", row.where, f"{_places((place,), row)} is the query itself", (place,))
+            elif label == 0 and each in known:
+                where = "of its own row" if known[each] == row.where else f"of the same query at {known[each]}"
+                said = f"{_places((place,), row)}, {_short(row.passages[place])}, is a positive {where}"
+                yield Finding("negative_is_positive", row.where, said, (place,))
+
+
+def _repeated(row: TrainingRow, keys: Sequence[int]) -> Iterator[Finding]:
+    first: dict[int, int] = {}
+    for place, (each, label) in enumerate(zip(keys, row.labels, strict=True)):
+        if label == 0 and first.setdefault(each, place) != place:
+            yield Finding("duplicate_negative", row.where, f"{_places((place,), row)} repeats {_places((first[each],), row)}", (place,))
+
+
+def _order(row: TrainingRow) -> Iterator[Finding]:
+    known = [score for score, label in zip(row.scores, row.labels, strict=False) if label == 1 and score is not None]
+    for place, (score, label) in enumerate(zip(row.scores, row.labels, strict=False)):
+        if known and label == 0 and score is not None and score >= min(known):
+            said = f"{_places((place,), row)} scores {score:.4g}, its positive {min(known):.4g}"
+            yield Finding("score_order", row.where, said, (place,))
+
+
+def _leaks(against: str | Path | None, with_ids: bool) -> Callable[[TrainingRow], bool]:
+    """Whether a row's query is in the test set: by text where there are texts, by id where there are only judgements."""
+    if against is None:
+        return lambda row: False
+    must_exist(str(against), "test set")
+    if Path(against).is_dir():
+        test = read_beir(against, split=("test",))
+        starts = range(0, len(test.queries), CHUNK)
+        texts = {key(text) for start in starts for text in test.queries.texts(range(start, min(start + CHUNK, len(test.queries))))}
+        return lambda row: key(row.query) in texts
+    if not with_ids:
+        raise ConfigError(f"{against} knows queries by id, and the training file has no query ids; give a BEIR folder with their texts")
+    ids = query_ids(str(against))
+    return lambda row: row.query_id in ids
+
+
+def _places(places: tuple[int, ...], row: TrainingRow) -> str:
+    """`negative 2`: the kind and its number among its kind, from 1."""
+    told = []
+    for place in places:
+        label = row.labels[place]
+        name = {1: "positive", 0: "negative", None: "passage"}[label]
+        told.append(f"{name} {sum(other == label for other in row.labels[: place + 1])}")
+    return ", ".join(told)
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return f"'{flat if len(flat) <= 60 else flat[:59] + '…'}'"
