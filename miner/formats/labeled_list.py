@@ -53,7 +53,7 @@ def read(row: Row) -> TrainingRow:
 
 def knows(row: Mapping[str, Any]) -> bool:
     """A list of passages, with labels or scores."""
-    return ("labels" in row or "scores" in row) and isinstance(row.get(pair_columns(row)[1]), list)
+    return ("labels" in row or "scores" in row) and isinstance(row.get(pair_columns(row, sure=False)[1]), list)
 
 
 LABELED_LIST = Format(write, read, knows, unit="pair", by_position=True)

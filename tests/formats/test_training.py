@@ -126,3 +126,13 @@ def test_a_run_folder_is_read_through_its_manifest(tmp_path):
     write(tmp_path / "manifest.json", {"name": "a web page"})
     with pytest.raises(InputError, match="this is not the manifest of a run"):
         list(read_training(tmp_path))
+
+
+def test_two_columns_that_could_each_be_the_positive_are_refused(tmp_path):
+    """A trainer would take one by position, we another by name: the file has to say which."""
+    path = tmp_path / "torn.jsonl"
+    path.write_text('{"question": "q", "answer": "a", "context": "c", "negative": "n"}\n')
+    with pytest.raises(InputError, match="'answer' and 'context' could each be the positive"):
+        list(read_training(path))
+    path.write_text('{"query": "q", "pos": ["p"], "neg": ["n"], "answer": "a", "context": "c", "scores": [1]}\n')
+    assert next(iter(read_training(path))).positives == ("p",)
