@@ -13,6 +13,7 @@ import pytest
 
 from miner.formats.atomic import Part, folder_part
 from miner.scratch import LOCK, hold, leftovers, make_scratch, record, scratch, sweep
+from miner.scratch.folders import taken
 
 PROCESS = """
 import sys, time
@@ -105,6 +106,10 @@ def test_a_folder_that_is_removed_cannot_be_held(tmp_path):
     """Who begins there meanwhile gets a new one, and holds it."""
     part = tmp_path / ".out.part"
     first = hold(part)
+    (part / LOCK).unlink()
+    assert not taken(first, part / LOCK)
+    (part / LOCK).write_text("another's")
+    assert not taken(first, part / LOCK)
     (part / LOCK).unlink()
     part.rmdir()
     second = hold(part)
