@@ -148,12 +148,14 @@ def hold_of(folder):
 
 def test_what_was_replaced_goes_only_when_the_new_one_is_there(tmp_path):
     """A kill between the two renames leaves the earlier folder, which is nobody's to remove."""
+    (tmp_path / ("c" * 50)).mkdir()
+    (tmp_path / f".{'c' * 50}.12345678.old.part").mkdir()  # of a longer name, cut
     for name, old in (("a", ".a.old.part"), ("b", ".b.12345678.old.part")):
         (tmp_path / old).mkdir()
         record(tmp_path / old)
         assert sweep([tmp_path]) == []
         (tmp_path / name).mkdir()
-        assert [each.path.name for each in sweep()] == [old]
+        assert [each.path.name for each in sweep([tmp_path])] == [old]
 
 
 def test_a_cache_that_cannot_be_written_stops_nobody(tmp_path, monkeypatch):
