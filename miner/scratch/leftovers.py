@@ -20,7 +20,8 @@ from miner.scratch.records import forget, recorded
 
 log = logging.getLogger(__name__)
 
-REPLACED, RANDOM = ".old.part", re.compile(r"\.[0-9a-f]{8}$")
+REPLACED, RANDOM, CUT = ".old.part", re.compile(r"\.[0-9a-f]{8}$"), 50
+"""How the name of a folder ends that was being replaced; with a random part, a long name is cut, and then tells no target."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,8 @@ def _is_replaced(path: Path) -> bool:
     if not path.name.endswith(REPLACED) or not path.is_dir() or (path / LOCK).exists():
         return False
     name = path.name.removeprefix(".").removesuffix(REPLACED)
-    return any(path.with_name(each).is_dir() for each in (name, RANDOM.sub("", name)))
+    target = RANDOM.sub("", name)
+    return path.with_name(name).is_dir() or (len(target) < CUT and path.with_name(target).is_dir())
 
 
 @contextmanager

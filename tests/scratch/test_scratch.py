@@ -13,6 +13,7 @@ import pytest
 
 from miner.formats.atomic import Part, folder_part
 from miner.scratch import LOCK, hold, leftovers, make_scratch, record, scratch, sweep
+from miner.scratch.folders import taken
 
 PROCESS = """
 import sys, time
@@ -106,6 +107,10 @@ def test_a_folder_that_is_removed_cannot_be_held(tmp_path):
     part = tmp_path / ".out.part"
     first = hold(part)
     (part / LOCK).unlink()
+    assert not taken(first, part / LOCK)
+    (part / LOCK).write_text("another's")
+    assert not taken(first, part / LOCK)
+    (part / LOCK).unlink()
     part.rmdir()
     second = hold(part)
     assert os.path.samestat(os.fstat(second), (part / LOCK).stat())
@@ -143,12 +148,14 @@ def hold_of(folder):
 
 def test_what_was_replaced_goes_only_when_the_new_one_is_there(tmp_path):
     """A kill between the two renames leaves the earlier folder, which is nobody's to remove."""
+    (tmp_path / ("c" * 50)).mkdir()
+    (tmp_path / f".{'c' * 50}.12345678.old.part").mkdir()  # of a longer name, cut
     for name, old in (("a", ".a.old.part"), ("b", ".b.12345678.old.part")):
         (tmp_path / old).mkdir()
         record(tmp_path / old)
         assert sweep([tmp_path]) == []
         (tmp_path / name).mkdir()
-        assert [each.path.name for each in sweep()] == [old]
+        assert [each.path.name for each in sweep([tmp_path])] == [old]
 
 
 def test_a_cache_that_cannot_be_written_stops_nobody(tmp_path, monkeypatch):
