@@ -301,6 +301,7 @@ STRICTER = {
         "duplicate_negative": "nor for a negative that is there twice in a row",
         "score_order": "nor for a negative whose teacher's score is above its positive's",
         "string_for_number": "some loaders drop or cast quoted numbers; whoever reads the scores gets strings",
+        "unusable_id": "who needs no ids does not look at them",
         "true_number": "torch casts true to 1, which is no teacher's score",
     },
     "sentence_transformers": {"byte_order_mark": "datasets skips it"},
@@ -310,11 +311,17 @@ STRICTER = {
     },
     "pylate": {"byte_order_mark": "datasets skips it"},
     "tevatron": {"byte_order_mark": "datasets skips it"},
-    "ms_swift": {"byte_order_mark": "datasets skips it"},
+    "ms_swift": {"byte_order_mark": "datasets skips it", "key_twice": "its reader keeps one of them and says nothing"},
 }
-"""{consumer: {rule of the linter, or way a file was spoilt: why the linter finds what the loader lets pass}}."""
+"""{consumer: {rule of the linter, or kind of unusable row: why the linter finds what the loader lets pass}}."""
+
+KINDS = {"an id is a string": "unusable_id", "is there twice": "key_twice", "holds true or false": "true_number"}
+"""Kinds of unusable rows, by what the linter says of them."""
 
 LENIENT = {
     ("sentence_transformers", "number_in_list"): "labels of a list may be grades, which are no fault",
+    ("sentence_transformers", "number"): "the label of a pair may be a degree, which is no fault",
+    ("sentence_transformers", "true_number"): "true is a label as good as 1: that the passage is none, no file can tell",
+    ("nemo", "number"): "numbers are ids as good as strings; NeMo's loader stops where a file has both",
 }
 """{(consumer, way): why the loader stops at what the linter passes}."""

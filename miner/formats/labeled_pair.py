@@ -47,6 +47,8 @@ def _row(query: Query, passage: Passage, label: int, columns: Collection[str]) -
 def read(row: Row) -> TrainingRow:
     """One passage. A score without a rank does not say whether it is a positive: the label is None."""
     query, positive = pair_columns(row.values)
+    if not ("label" in row or "score" in row):
+        row.repair("no_label", "there is neither a label nor a score")
     return row.training(
         row.text(query),
         (row.text(positive),),

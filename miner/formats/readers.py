@@ -81,7 +81,7 @@ def _lines(path: str | Path, kind: str, on_fault: Fault, names: Sequence[str]) -
 
 
 def _table(path: str | Path, on_fault: Fault) -> Iterator[Row]:
-    """A table with its columns named in its first line, as spreadsheets quote it. Scores and labels are numbers where they look so."""
+    """A table with its columns named in its first line, as spreadsheets quote it."""
     csv.field_size_limit(LONGEST)
     with storing(path, "read"), Path(path).open(encoding="utf-8-sig", newline="") as file:
         lines = csv.DictReader(file, restkey=REST, strict=True)
@@ -92,9 +92,14 @@ def _table(path: str | Path, on_fault: Fault) -> Iterator[Row]:
                     width = len(lines.fieldnames or ())
                     on_fault(InputError(f"{width + len(more)} values where there are {width} columns", where))
                     continue
-                yield Row({name: _cell(name, cell) for name, cell in cells.items()}, where)
+                yield in_numbers(Row(cells, where))
         except (csv.Error, UnicodeDecodeError) as error:
             raise InputError(f"this is not CSV in UTF-8: {error}, after line {lines.line_num}", str(path)) from None
+
+
+def in_numbers(row: Row) -> Row:
+    """A row of a table, with scores and labels as numbers where they look so."""
+    return Row({name: _cell(name, cell) for name, cell in row.values.items()}, row.where)
 
 
 def _cell(name: str, cell: str | None) -> Any:

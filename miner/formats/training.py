@@ -17,7 +17,7 @@ from miner.errors import ConfigError, InputError
 from miner.formats.atomic import storing
 from miner.formats.cells import Fault, Row, stop
 from miner.formats.collection import Beside
-from miner.formats.readers import is_marked, placed_rows
+from miner.formats.readers import in_numbers, is_marked, placed_rows
 from miner.formats.rows import Format, Layout, TrainingRow
 from miner.formats.table import FORMATS
 
@@ -45,6 +45,7 @@ def read_training(
         yield from _from_folder(_folder(place, layout), FORMATS[name], layout, on_fault, repair)
         return
     rows = placed_rows(place if str(path) != "-" else "-", on_fault)
+    rows = map(in_numbers, rows) if place.suffix == ".tsv" else rows
     first = next(rows, None)
     if first is not None:
         shape = FORMATS[name or _shape_of(first)]

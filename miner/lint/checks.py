@@ -52,11 +52,9 @@ class Checks:
     def _sides(self, row: TrainingRow) -> Iterator[Finding]:
         """Whether there are positives and negatives, and as many as there must be."""
         if None in row.labels:
-            if not row.scores:
-                bare = tuple(place for place, label in enumerate(row.labels) if label is None)
-                yield Finding("no_label", row.where, f"{_places(bare, row)} without a label or a score", bare)
             return
-        if 1 not in row.labels:
+        elsewhere = self.survey.shape.unit == "passage" and self.survey.known.get(key(row.query))
+        if 1 not in row.labels and not elsewhere:
             yield Finding("no_positive", row.where, "there is no positive")
         width, count = self.survey.width, row.labels.count(0)
         if not count and self.survey.shape.unit not in ("passage", "judgement"):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from miner.errors import ConfigError, InputError, StorageError
+from miner.errors import ConfigError, HardnegError, InputError, StorageError
 from miner.formats import FORMATS, read_training, recognise
 from miner.formats.files import KINDS, open_sink
 
@@ -136,3 +136,52 @@ def test_two_columns_that_could_each_be_the_positive_are_refused(tmp_path):
         list(read_training(path))
     path.write_text('{"query": "q", "pos": ["p"], "neg": ["n"], "answer": "a", "context": "c", "scores": [1]}\n')
     assert next(iter(read_training(path))).positives == ("p",)
+
+
+MARK = "\ufeff"
+TABLE = 'anchor,positive,label\n"q, so",p,1\n"q, so",n,0\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", TABLE),
+        ("a.csv", MARK + TABLE),
+        ("a.tsv", MARK + "anchor\tpositive\tlabel\nq, so\tp\t1\nq, so\tn\t0\n"),
+        ("a.jsonl", MARK + '{"anchor":"q, so","positive":["p","n"],"labels":[1,0]}\n'),
+        ("a.json", MARK + '[{"anchor":"q, so","positive":["p","n"],"labels":[1,0]}]'),
+    ],
+)
+def test_tables_and_marks_are_read(tmp_path, name, text):
+    """What spreadsheets and Windows write: cells in quotes, a byte order mark."""
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    (row,) = read_training(tmp_path / name)
+    assert (row.query, row.positives, row.negatives) == ("q, so", ("p",), ("n",))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "anchor,positive,label\nq,p,1,2\n", "a.csv:2: 4 values where there are 3 columns"),
+        ("a.csv", 'anchor,positive,label\nq,"p,1\n', "a.csv: this is not CSV in UTF-8"),
+        ("a.xlsx", "x", "'.*a.xlsx' is not read: a training file ends in .jsonl"),
+        ("a.jsonl", '{"anchor":"q","positive":"p","label":[]}\n', "a.jsonl:1: 'label' is a list; a number is needed"),
+    ],
+)
+def test_what_cannot_be_read_says_so(tmp_path, name, text, said):
+    """The place, and what would be right."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(HardnegError, match=said):
+        list(read_training(tmp_path / name))
+
+
+def test_a_folder_of_splits_names_them(tmp_path):
+    """One of them is a training set; all of them are none."""
+    for split in ("test", "train"):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "state.json").write_text("{}")
+    (tmp_path / "dataset_dict.json").write_text("{}")
+    with pytest.raises(InputError, match=r"each of its splits \(test, train\); choose one"):
+        list(read_training(tmp_path))
+    with pytest.raises(InputError, match="neither a training set that `datasets` saved nor a run"):
+        list(read_training(tmp_path.parent))

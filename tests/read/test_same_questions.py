@@ -7,7 +7,17 @@ import pytest
 
 from miner.errors import InputError
 from miner.read import read_beir, read_files, read_inline
+from miner.report import notes
 from miner.types import Dataset
+
+REPORT = {
+    "reading": {},
+    "counts": {"pairs": 1},
+    "rows_written": 1,
+    "setup": {"output_format": "triplet"},
+    "coverage": {"none": 0},
+    "retrieval": {},
+}
 
 
 def known(dataset: Dataset) -> dict[str, tuple[set[str], set[str]]]:
@@ -42,6 +52,16 @@ def test_what_is_relevant_to_the_same_question_is_known(folder: Path, tmp_path: 
     assert dataset.reading["queries_asked_elsewhere"] == 3
     assert dataset.reading["judgements"] == 4
     assert {Path(name).name for name in dataset.inputs} == {"corpus.jsonl", "queries.jsonl", "train.tsv", "dev.tsv", "test.tsv"}
+
+
+def test_questions_of_another_split_are_named(folder: Path, tmp_path: Path) -> None:
+    """A model that trains on them has seen them when it is tested; the first ids, whatever their order in the files."""
+    dataset = read_beir(folder, tmp_path / "out")
+    told = {"dev.tsv": {"queries": 1, "ids": ["q3"]}, "test.tsv": {"queries": 2, "ids": ["q1", "q2"]}}
+    assert dataset.asked_in == Dataset.open(tmp_path / "out").asked_in == told
+    assert read_beir(folder, leave_out=("dev", "test")).asked_in == {}
+    said = "queries that are asked in qrels/test.tsv too (such as q1, q2); lint --against FOLDER names their rows, --fix leaves them out: 2"
+    assert said in list(notes(REPORT | {"asked_in": dataset.asked_in}))
 
 
 def test_each_other_file_is_counted_and_may_be_left_out(folder: Path, tmp_path: Path) -> None:
