@@ -11,12 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.encode import Precomputed, StoredVectors, load_encoder
+from miner.encode import Precomputed, StoredVectors, check_encoder, load_encoder
 from miner.encode.model import Encoder
 from miner.sources import BM25, Dense, Fused
 from miner.types import Dataset, Progress, Vectors
 
 Stage = Callable[[str], AbstractContextManager[None]]
+
+
+def check_models(data: Inputs | Dataset, config: MiningConfig, model: Any) -> None:
+    """Refuse a model that cannot be searched with before anything is read; what is loaded or made before is looked at later."""
+    for part in config.active_sources.values():
+        made = not part.settings() and (model is not None or (isinstance(data, Inputs) and data.query_vectors and data.passage_vectors))
+        if part.encodes and not made:
+            check_encoder(config.model_copy(update=part.settings()))
 
 
 def open_vectors(

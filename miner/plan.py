@@ -15,7 +15,7 @@ from typing import Any
 from miner import passes, rehearsal
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.estimate import estimate
-from miner.opening import open_vectors
+from miner.opening import check_models, open_vectors
 from miner.read import read
 from miner.run import heeding
 from miner.target import check
@@ -38,6 +38,7 @@ def plan(
     """Counts, settings, disk, and with `foresee` an estimate from a pilot; JSON-safe. Raises what `mine` would raise up to there."""
     place = check(out, kind, force, config.output_format)
     said, config = read_verdicts(inputs.verdicts), heeding(config, bool(inputs.verdicts))
+    check_models(inputs, config, None)
     with tempfile.TemporaryDirectory(prefix="hardneg-") as folder:
         began = time.perf_counter()
         dataset = read(inputs, Path(folder) / "dataset", config.min_grade)

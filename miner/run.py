@@ -33,7 +33,7 @@ from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
 from miner.formats import file_rows
 from miner.formats.atomic import storing
 from miner.formats.files import sha256_of
-from miner.opening import open_vectors
+from miner.opening import check_models, open_vectors
 from miner.read import read
 from miner.takeover import first_pass_of, take_dataset, take_first_pass
 from miner.target import BLOCKS, Target, target
@@ -44,7 +44,7 @@ from miner.verdicts import keep_verdicts, read_verdicts
 log = logging.getLogger(__name__)
 
 FIRST_PASS = (
-    *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "dtype"),
+    *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "pooling", "dtype"),
     *("similarity", "sources", "rrf_k", "index", "depth", "max_depth", "evidence", "min_grade"),
 )
 """Settings that pass 1 has used up: an export cannot change them."""
@@ -134,6 +134,7 @@ def mine(
     """
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
     said, config = read_verdicts(paths), heeding(config, bool(paths))
+    check_models(data, config, model)
     work = passes.Work(config, runtime or Runtime.of(), on_progress)
     with target(out, kind, force, config.output_format) as place:
         with work.stage("read"), storing(place.folder):

@@ -5,7 +5,7 @@ Owns validation: a wrong value is refused here, before any work, in one sentence
 
 from miner.config.checked import Checked, explain
 from miner.config.inputs import Inputs
-from miner.config.mining import ExtraColumn, MiningConfig
+from miner.config.mining import ExtraColumn, MiningConfig, Pooling
 from miner.config.runtime import Runtime, default_cache
 
-__all__ = ["Checked", "ExtraColumn", "Inputs", "MiningConfig", "Runtime", "default_cache", "explain"]
+__all__ = ["Checked", "ExtraColumn", "Inputs", "MiningConfig", "Pooling", "Runtime", "default_cache", "explain"]

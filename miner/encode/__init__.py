@@ -3,10 +3,21 @@
 Must not import the families. torch is imported inside functions only.
 """
 
-from miner.encode.model import Encoder, check_model, load_encoder
+from miner.encode.model import Encoder, check_encoder, check_model, load_encoder
 from miner.encode.precomputed import Precomputed
 from miner.encode.store import Store, prune, stores
 from miner.encode.stored import StoredVectors
 from miner.encode.trial import TrialVectors
 
-__all__ = ["Encoder", "Precomputed", "Store", "StoredVectors", "TrialVectors", "check_model", "load_encoder", "prune", "stores"]
+__all__ = [
+    "Encoder",
+    "Precomputed",
+    "Store",
+    "StoredVectors",
+    "TrialVectors",
+    "check_encoder",
+    "check_model",
+    "load_encoder",
+    "prune",
+    "stores",
+]

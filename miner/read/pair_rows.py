@@ -34,10 +34,12 @@ def read_pairs(
     fields: Mapping[str, str] = NO_FIELDS,
     on_error: OnError = "fail",
     min_grade: int = 1,
+    complete: bool = False,
 ) -> Dataset:
     """Read (query, positive) rows; the positives join the corpus, where one is given.
 
     A column of grades (label, grade, relevance, score …) makes a row a judgement: below `min_grade` the passage is judged non-relevant.
+    complete: as for `read`.
     """
     check_fields(fields, PAIRS, CORPUS)
     for role, name in (("pairs", str(pairs)), ("corpus", str(corpus or pairs))):
@@ -48,7 +50,7 @@ def read_pairs(
         given = open_rows(str(corpus), rejects, inputs) if corpus else None
         known = _corpus(given, fields, folder, rejects)
         rows = open_rows(str(pairs), rejects, inputs)
-        collector = Collector(folder, known, rows, rejects, min_grade)
+        collector = Collector(folder, known, rows, rejects, min_grade, complete=complete)
         return finish(_collected(rows, _of_file(rows.origin, fields), collector, rejects), folder, rejects, inputs)
 
 

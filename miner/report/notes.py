@@ -27,6 +27,7 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
     """Sentences about report["reading"] and report["retrieval"]; none where there is nothing to say."""
     yield from of_reading(report["reading"])
     yield from _missing(report)
+    yield from _above(report)
     found = report["retrieval"]
     if (recall := found.get("recall")) is not None:
         nearest = min(found["depth"], found["distinct_passages"])
@@ -47,6 +48,17 @@ def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
         if name.startswith(KNOWN_FROM) and count:
             file = name.removeprefix(KNOWN_FROM)
             yield f"positives that qrels/{file} adds to what is known, never mined (--leave-out {file.split('.')[0]} reads none): {count:,}"
+
+
+def _above(report: Mapping[str, Any]) -> Iterator[str]:
+    """Negatives that a model places above the positives, on average: it is no retriever for this data, or they are no negatives."""
+    gap, scores = report["hardness"]["gap"], report["scores"]
+    if gap is not None and gap < 0:
+        means = f"mean {scores['negative']['mean']:.4f}, of positives {scores['positive']['mean']:.4f}, mean margin {gap:.4f}"
+        yield (
+            f"negatives score above their positives on average ({means}): check that the model is a retriever for this data, its prompts, "
+            "and that each positive is its query's; otherwise many of these negatives are unlabelled positives: see hardneg explain, audit"
+        )
 
 
 def _missing(report: Mapping[str, Any]) -> Iterator[str]:
