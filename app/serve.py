@@ -13,7 +13,7 @@ import uvicorn
 from app.logs import begin_logs
 from app.main import create_app
 from app.settings import Settings, from_environ
-from miner.encode import check_model
+from miner.encode import check_encoder
 from miner.read.files import must_exist
 
 GRACE_SECONDS = 10
@@ -25,7 +25,7 @@ def serve(given: Mapping[str, Any]) -> None:
     """Serve until told to stop. ConfigError, ModelError … when it cannot: at once for what is not there, later for what cannot be used."""
     settings = Settings.of(**{**from_environ(os.environ), **given})
     settings.check_exposure(_keys(settings) if settings.exposed else 0)
-    check_model(settings.serving.model or "")
+    check_encoder(settings.serving)
     if settings.corpus and not settings.corpus.startswith("hf:"):
         must_exist(settings.corpus, "corpus")
     begin_logs(settings)

@@ -21,7 +21,7 @@ PREFIX = "HARDNEG_"
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 SERVED = (
     *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name"),
-    *("max_length", "dtype", "similarity", "index"),
+    *("max_length", "pooling", "dtype", "similarity", "index"),
 )
 """Fields of the mining config that the operator sets for everybody: they decide which vectors and which index are kept warm."""
 
@@ -75,6 +75,7 @@ class Settings(Limits):
     passage_prompt: str | None = None
     passage_prompt_name: str | None = None
     max_length: int | None = None
+    pooling: str | None = None
     dtype: str = "float32"
     similarity: str = "auto"
     index: str = "exact"

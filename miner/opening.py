@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.encode import Precomputed, StoredVectors, check_model, check_vectors, load_encoder
+from miner.encode import Precomputed, StoredVectors, check_encoder, check_vectors, load_encoder
 from miner.encode.model import Encoder
 from miner.indexes import check_name
 from miner.sources import BM25, Dense, Fused
@@ -49,8 +49,8 @@ def check(data: Inputs | Dataset, config: MiningConfig, model: Any = None) -> No
         own, settings = not part.settings(), config.model_copy(update=part.settings())
         if own and isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
             check_vectors(data.query_vectors, data.passage_vectors)
-        elif settings.model and not (own and model is not None):
-            check_model(settings.model)
+        elif not (own and model is not None):
+            check_encoder(settings)
         if config.index != "exact":
             check_name(config.index)
 

@@ -106,7 +106,7 @@ def _encoder(run: Run, data: Inputs | Dataset, config: MiningConfig, runtime: Ru
         return model
     if config.model is None and model is None:
         raise ModelError(f"{run.folder} was made with a model that was handed over in memory; hand it over again: rerun(run, model=…)")
-    encoder = model if isinstance(model, Encoder) else load_encoder(config, runtime, model)
+    encoder = model if isinstance(model, Encoder) else load_encoder(config, runtime, model, untrained=True)
     if encoder.describe()["content"] != told["content"]:
         raise ModelError(
             f"model '{told.get('name')}' is not the one that made {run.folder}: weights, tokenizer or settings have changed since"

@@ -44,7 +44,7 @@ from miner.verdicts import keep_verdicts, read_verdicts
 log = logging.getLogger(__name__)
 
 FIRST_PASS = (
-    *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "dtype"),
+    *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "pooling", "dtype"),
     *("similarity", "sources", "rrf_k", "index", "depth", "max_depth", "evidence", "min_grade"),
 )
 """Settings that pass 1 has used up: an export cannot change them."""

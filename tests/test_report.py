@@ -223,11 +223,21 @@ def test_equal_scores_have_a_histogram(dataset):
         assert sum(spread(np.full(5, value, np.float32))["histogram"]["counts"]) == 5
 
 
+def test_negatives_above_their_positives_are_said_in_words(dataset):
+    """On average: below a mean margin of 0, with both means."""
+    made = {**report(dataset, 1), "rows_written": 5, "reading": {}, "retrieval": {"recall": None}}
+    made["setup"] = {**made["setup"], "output_format": "labeled-pair"}
+    said = [note for note in notes({**made, "hardness": {**made["hardness"], "gap": -0.0086}}) if "on average" in note]
+    assert said[0].startswith("negatives score above their positives on average (mean 0.5098, of positives -0.1521, mean margin -0.0086)")
+    assert not [note for note in notes({**made, "hardness": {**made["hardness"], "gap": None}}) if "on average" in note]
+
+
 def test_notes_say_what_was_left_out_and_what_an_index_misses(dataset):
     """Nothing where all is well; a sentence with its count for everything else, shown in the terminal."""
     made = {**report(dataset, 1), "rows_written": 5, "reading": {"rejected": 0}, "retrieval": {"recall": None}}
     made["setup"] = {**made["setup"], "output_format": "labeled-pair"}
     made["counts"] = {**made["counts"], "rows": {"none": 0}, "relaxed": {}}
+    made["hardness"] = {**made["hardness"], "gap": 0.0}
     assert list(notes(made)) == []
     made |= {"reading": {"rejected": 3}, "retrieval": {"recall": 0.5, "index": "IVF4,Flat", "depth": 200, "distinct_passages": 40}}
     told = list(notes(made))

@@ -20,3 +20,24 @@ def word_piece():
     signs = [chr(code) for code in range(33, 127)]
     vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *signs, *(f"##{sign}" for sign in signs), "the", "##ing"]
     return BertWordPieceTokenizer({word: i for i, word in enumerate(dict.fromkeys(vocab))}, lowercase=True)._tokenizer
+
+
+def bare_model(folder, kind="BertModel", **config):
+    """Path of a one-layer model of transformers, without modules.json: a class of Bert, GPT2, T5 or DPR by name."""
+    import torch
+    import transformers
+
+    tokens = {name: f"[{name[:-6].upper()}]" for name in ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")}
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=word_piece(), model_max_length=16, **tokens)
+    bert = {"hidden_size": DIM, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": DIM, "max_position_embeddings": 32}
+    ends = {"bos_token_id": 2, "eos_token_id": 3}
+    sizes = {
+        "GPT2": {"n_embd": DIM, "n_layer": 1, "n_head": 1, "n_positions": 32, **ends},
+        "T5": {"d_model": DIM, "d_kv": DIM, "d_ff": DIM, "num_layers": 1, "num_heads": 1},
+    }
+    made = getattr(transformers, kind)
+    torch.manual_seed(0)
+    known = sizes.get(next((name for name in sizes if kind.startswith(name)), ""), bert)
+    made(made.config_class(vocab_size=len(tokenizer), **known, **config)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

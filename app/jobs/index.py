@@ -25,6 +25,7 @@ INDEXED = (
         "passage_prompt",
         "passage_prompt_name",
         "max_length",
+        "pooling",
         "dtype",
         "similarity",
     ),
@@ -44,10 +45,11 @@ def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
 
 def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outcome:
     """In the child: read, encode, lay out. The version's folder is absent or complete."""
-    from miner.encode import StoredVectors, load_encoder
+    from miner.encode import StoredVectors, check_encoder, load_encoder
     from miner.formats.atomic import folder_part, sha256_of, write_json
 
     config = MiningConfig.of(**spec["config"])
+    check_encoder(config)
     target = Path(spec["target"])
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(f".{target.name}.*.part"):  # an attempt that was killed; nobody else builds this version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 from miner.cli import flags as f
 from miner.cli import options as o
-from miner.cli.show import Shown
+from miner.cli.show import Shown, kept_errors
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def write(found: Evaluation, out: Path, *, force: bool) -> None:
 
     check(out, force=force)
     with folder_part(out, "evaluation.json") as folder:
+        if found.errors:
+            shutil.copyfile(found.errors, folder / "errors.jsonl")
         with open_sink(folder / "per_query.parquet") as sink:
             sink.write(found.rows())
         write_bytes(folder / "evaluation.html", comparison(found.told).encode())
@@ -93,25 +96,34 @@ def write(found: Evaluation, out: Path, *, force: bool) -> None:
 
 
 def _say(found: Evaluation, shown: Shown, *, as_json: bool, out: Path | None) -> None:
-    from rich.table import Table
-
-    models, differences = found.told["models"], found.told["differences"]
-    table = Table("", *models, box=None)
-    for name in found.told["measures"]:
-        table.add_row(name, *(f"{about[name]['mean']:.4f}" for about in models.values()))
-        if differences:
-            table.add_row("", "", *(_difference(about[name]) for about in differences.values()), style="dim")
-    shown.console.print(table)
+    shown.console.print(_table(found.told))
+    for sentence in (found.told["data"]["rule"], *found.told["data"]["notes"]):
+        shown.console.print(sentence, soft_wrap=True, markup=False)
     for label, about in found.told["models"].items():
         if "steps_to_target" in about:
             told = ", ".join("not reached" if steps is None else f"{steps:,}" for steps in about["steps_to_target"])
             shown.console.print(f"{label}: steps to target {told}")
     if out is not None:
         shown.console.print(f"{out / 'evaluation.html'}", soft_wrap=True)
+    if found.errors:  # also under --quiet: rows are missing
+        there = out / "errors.jsonl" if out is not None else kept_errors(found.errors)
+        typer.echo(f"hardneg: {found.told['data']['rows_rejected']:,} rows were rejected; see {there}", err=True)
     if as_json:
         import orjson
 
         typer.echo(orjson.dumps(found.told, option=orjson.OPT_INDENT_2).decode())
+
+
+def _table(told: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    models, differences = told["models"], told["differences"]
+    table = Table("", *models, box=None)
+    for name in told["measures"]:
+        table.add_row(name, *(f"{about[name]['mean']:.4f}" for about in models.values()))
+        if differences:
+            table.add_row("", "", *(_difference(about[name]) for about in differences.values()), style="dim")
+    return table
 
 
 def _difference(about: dict[str, Any]) -> str:

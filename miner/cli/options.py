@@ -68,6 +68,10 @@ QueryPromptName = Annotated[str | None, option("query-prompt-name", "one of the 
 PassagePrompt = Annotated[str | None, option("passage-prompt", "text put before every passage", MODEL)]
 PassagePromptName = Annotated[str | None, option("passage-prompt-name", "one of the model's own prompts, for passages", MODEL)]
 MaxLength = Annotated[int | None, option("max-length", "tokens read of each text [the model's own]", MODEL)]
+Pooling = Annotated[
+    str | None,
+    option("pooling", "vectors of a model that names no pooling, such as a language model: mean, cls or lasttoken [refused]", MODEL),
+]
 Dtype = Annotated[str | None, option("dtype", "float32, float16 or bfloat16 [float32]", MODEL)]
 Similarity = Annotated[str | None, option("similarity", "cosine, dot or euclidean [the model's own]", MODEL)]
 
@@ -122,7 +126,9 @@ Force = Annotated[bool, option("force", "replace an earlier run", WRITE)]
 MEASURE = "Measuring"
 Models = Annotated[Words, option("model", "model folder, or LABEL=FOLDER; one label several times: the seeds of one method", MODEL)]
 Measures = Annotated[Words, option("measure", "ndcg, mrr, map, recall, precision, f1, judged, each with a cut: ndcg@10", MEASURE)]
-SelfMatch = Annotated[str | None, option("self-match", "queries that are passages: keep, or take out by id or text [keep]", MEASURE)]
+SelfMatch = Annotated[
+    str | None, option("self-match", "passages that are the query: left out by id (as BEIR does) or by text, or keep [id]", MEASURE)
+]
 Permutations = Annotated[int | None, option("permutations", "sign vectors of the randomisation test [10000]", MEASURE)]
 Resamples = Annotated[int | None, option("resamples", "draws of the bootstrap [2000]", MEASURE)]
 Target = Annotated[float | None, option("target", "a dev score: how many training steps each model needed for it", MEASURE)]

@@ -87,7 +87,7 @@ def outcome(run: Run, shown: Shown, *, as_json: bool, to_stdout: bool = False) -
             shown.console.print(f"{name:<14} {path}", soft_wrap=True)
     rejected = run.report["reading"].get("rejected", 0)
     if rejected and (to_stdout or shown.quiet):  # also under --quiet: rows are missing
-        errors = _kept_errors(run.folder) if to_stdout else run.folder / "dataset" / "errors.jsonl"
+        errors = kept_errors(run.folder / "dataset" / "errors.jsonl") if to_stdout else run.folder / "dataset" / "errors.jsonl"
         typer.echo(f"hardneg: {rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected; see {errors}", err=True)
     if as_json and not to_stdout:
         import orjson
@@ -100,11 +100,11 @@ def outcome(run: Run, shown: Shown, *, as_json: bool, to_stdout: bool = False) -
         raise typer.Exit(1)
 
 
-def _kept_errors(folder: Path) -> Path:
-    """The error file of a run that goes with its process, where it outlives it."""
+def kept_errors(errors: Path) -> Path:
+    """The error file of what goes with its process, where it outlives it."""
     handle, name = tempfile.mkstemp(prefix="hardneg-errors-", suffix=".jsonl")
     with os.fdopen(handle, "wb") as file:
-        file.write((folder / "dataset" / "errors.jsonl").read_bytes())
+        file.write(errors.read_bytes())
     return Path(name)
 
 

@@ -5,8 +5,8 @@ Owns validation: a wrong value is refused here, before any work, in one sentence
 
 from miner.config.checked import Checked, explain
 from miner.config.inputs import Inputs
-from miner.config.mining import ExtraColumn, MiningConfig, in_todays_words
+from miner.config.mining import ExtraColumn, MiningConfig, Pooling, in_todays_words
 from miner.config.runtime import Runtime
 from miner.scratch import default_cache
 
-__all__ = ["Checked", "ExtraColumn", "Inputs", "MiningConfig", "Runtime", "default_cache", "explain", "in_todays_words"]
+__all__ = ["Checked", "ExtraColumn", "Inputs", "MiningConfig", "Pooling", "Runtime", "default_cache", "explain", "in_todays_words"]

@@ -31,6 +31,10 @@ def in_todays_words(values: Mapping[str, Any]) -> dict[str, Any]:
 ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "sources", "extra"]
 
 
+Pooling = Literal["mean", "cls", "lasttoken"]
+"""sentence-transformers' names of what becomes of the token vectors."""
+
+
 class MiningConfig(Checked):
     """Everything that changes the bytes of the training file. Frozen; unknown fields are refused."""
 
@@ -43,6 +47,9 @@ class MiningConfig(Checked):
     passage_prompt: str | None = Field(None, description="text put before every passage")
     passage_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for passages")
     max_length: Annotated[int, Field(ge=1)] | None = Field(None, description="tokens read of each text; default: the model's own")
+    pooling: Pooling | None = Field(
+        None, description="how the vectors of a model that names no pooling are made, and that this is meant: mean, cls, lasttoken"
+    )
     dtype: Literal["float32", "float16", "bfloat16"] = Field("float32", description="the model's number type while encoding")
     similarity: Literal["auto", "cosine", "dot", "euclidean"] = Field("auto", description="auto: the model's own")
     sources: tuple[str, ...] = Field(

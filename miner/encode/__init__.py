@@ -3,7 +3,7 @@
 Must not import the families. torch is imported inside functions only.
 """
 
-from miner.encode.model import Encoder, check_model, load_encoder
+from miner.encode.model import Encoder, check_encoder, check_model, load_encoder
 from miner.encode.precomputed import Precomputed, check_vectors
 from miner.encode.store import Store, prune, stores
 from miner.encode.stored import StoredVectors
@@ -15,6 +15,7 @@ __all__ = [
     "Store",
     "StoredVectors",
     "TrialVectors",
+    "check_encoder",
     "check_model",
     "check_vectors",
     "load_encoder",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,10 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from miner.encode import kind
 from miner.encode.content import content_hash
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
 from miner.types import Floats, Ints, Side, Similarity
+
+log = logging.getLogger(__name__)
 
 HUB_SECONDS = 5.0
 """How long the hub may take to answer a first connection."""
@@ -92,16 +96,20 @@ class Encoder:
         }
 
 
-def load_encoder(config: Any, runtime: Any, model: Any = None) -> Encoder:
+def load_encoder(config: Any, runtime: Any, model: Any = None, *, untrained: bool = False) -> Encoder:
     """The model `config` names on the device `runtime` names, or a loaded `model` as it is.
 
-    ModelError says why it cannot be loaded; ConfigError when none is named.
+    ModelError says why it cannot be loaded, or that it is no retriever; ConfigError when none is named. untrained: to be trained, or made
+    by hand: a model whose token vectors nobody has trained to be compared is taken too.
     """
+    ours = model is None
     if model is None:
-        if not config.model:
-            raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
-        check_model(config.model)
+        check_encoder(config, untrained=untrained)
         model = _load(config, runtime)
+    what = kind.loaded(model)
+    if what and (getattr(model, "model_type", "") in kind.FAMILIES or not (untrained or config.pooling)):
+        raise ModelError(refusal(config.model or "in memory", what))
+    _pool(model, config, ours=ours)
     if config.max_length is not None:
         if type(model[0]).__name__ == "StaticEmbedding":
             raise ConfigError("max_length does not go with a static model, which reads whole texts")
@@ -111,6 +119,49 @@ def load_encoder(config: Any, runtime: Any, model: Any = None) -> Encoder:
         "passage": _prompt(model, config.passage_prompt, config.passage_prompt_name, ("document", "passage", "corpus")),
     }
     return Encoder(model, config.model or "in memory", prompts=prompts, batch_size=runtime.batch_size, similarity=config.similarity)
+
+
+def check_encoder(config: Any, *, untrained: bool = False) -> None:
+    """Refuse the model that `config` names, at once and without loading it: as `check_model`, and where it is no retriever."""
+    if not config.model:
+        raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
+    what = None if untrained or config.pooling else kind.named(config.model, config.revision)
+    if what:
+        raise ModelError(refusal(config.model, what))
+    check_model(config.model)
+
+
+def refusal(name: str, what: str) -> str:
+    """Why a model is not searched with."""
+    return (
+        f"model '{name}' is {what}, and no retriever: its token vectors were not trained to be compared. Give a sentence-transformers "
+        "bi-encoder, train one from it (hardneg train), or say with --pooling mean, cls or lasttoken that these vectors are meant"
+    )
+
+
+def _pool(model: Any, config: Any, *, ours: bool) -> None:
+    """Pool as `config` says where the model does not; ModelError where no vector comes out. ours: loaded here, and so may be changed."""
+    place = next((place for place, module in enumerate(model) if type(module).__name__ == "Pooling"), None)
+    name, mode = config.model or "in memory", None if place is None else model[place].pooling_mode
+    if config.pooling and mode is None:
+        raise ConfigError(f"pooling does not go with model '{name}', which has no token vectors to pool")
+    if config.pooling and mode != config.pooling and not (ours and kind.plain(model)):
+        raise ConfigError(f"model '{name}' has a pooling of its own, {mode}: leave pooling out")
+    if config.pooling and mode != config.pooling:
+        from sentence_transformers.sentence_transformer.modules import Pooling
+
+        model[place] = Pooling(model[place].get_embedding_dimension(), config.pooling)
+    elif ours and mode and kind.plain(model) and not config.pooling:
+        log.warning("model '%s' names no pooling: the %s of its token vectors is taken, as sentence-transformers does", name, mode)
+    if mode is None and type(model[0]).__name__ == "Transformer":
+        _check_vectors(model, name)
+
+
+def _check_vectors(model: Any, name: str) -> None:
+    try:
+        model.encode(["a"], show_progress_bar=False)
+    except Exception as error:
+        raise ModelError(f"model '{name}' gives no vector of a text: its modules have no pooling that does ({error})") from error
 
 
 def _load(config: Any, runtime: Any) -> Any:
@@ -152,9 +203,9 @@ def check_model(name: str) -> None:
         safe = any((file.parent / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json"))
         if file.suffix in PICKLES and file.name.startswith(("pytorch_model", "model")) and not safe:
             raise ModelError(f"'{file}' holds pickled weights, which can run code; save the model as safetensors")
-    for kind in _module_types(folder / "modules.json"):
-        if not kind.startswith("sentence_transformers."):
-            raise ModelError(f"'{name}' wants to run module '{kind}', which is not part of sentence-transformers")
+    for module in _module_types(folder / "modules.json"):
+        if not module.startswith("sentence_transformers."):
+            raise ModelError(f"'{name}' wants to run module '{module}', which is not part of sentence-transformers")
     _inspect_activations(folder)
 
 

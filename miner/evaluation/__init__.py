@@ -4,7 +4,8 @@ Finds with the same encoder, store and exact search as mining; there is no secon
 """
 
 from miner.evaluation.compare import EvaluateConfig, Evaluation, evaluate
+from miner.evaluation.counts import Counts, count
 from miner.evaluation.measures import MEASURES, measure
 from miner.evaluation.ranking import Ranking, rank
 
-__all__ = ["MEASURES", "EvaluateConfig", "Evaluation", "Ranking", "evaluate", "measure", "rank"]
+__all__ = ["MEASURES", "Counts", "EvaluateConfig", "Evaluation", "Ranking", "count", "evaluate", "measure", "rank"]

@@ -17,11 +17,13 @@ from pydantic import ConfigDict, Field, field_validator
 
 from miner import significance
 from miner.config import Checked, Inputs, MiningConfig, Runtime
-from miner.encode import Encoder, StoredVectors, check_model, load_encoder
+from miner.encode import Encoder, StoredVectors, check_encoder, load_encoder
 from miner.errors import ConfigError
+from miner.evaluation.counts import count
 from miner.evaluation.measures import DEFAULT, deepest, measure, parse
 from miner.evaluation.ranking import SelfMatch, rank
 from miner.read import read
+from miner.read.rejects import FILE_NAME as REJECTED
 from miner.types import Dataset, Progress
 
 HISTORY = "training.json"
@@ -37,7 +39,9 @@ class EvaluateConfig(Checked):
 
     measures: tuple[str, ...] = Field(DEFAULT, description="ndcg, mrr, map, recall, precision, f1, judged, each with a cut: ndcg@10")
     self_match: SelfMatch = Field(
-        "keep", description="where queries are passages: take out the passage with the query's id, or all with its text"
+        "id",
+        description="leave out of a ranking the passage with the query's id (as BEIR does), those with its text, or keep all; what is "
+        "judged relevant stays",
     )
     permutations: int = Field(10_000, ge=100, le=10_000_000, description="sign vectors of the randomisation test")
     resamples: int = Field(2000, ge=100, le=1_000_000, description="draws of the bootstrap")
@@ -53,11 +57,15 @@ class EvaluateConfig(Checked):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The outcome: `told` is what --json prints; values {label: (S, Q, M)} per seed, query and measure; query_ids (Q,)."""
+    """The outcome: `told` is what --json prints; values {label: (S, Q, M)} per seed, query and measure; query_ids (Q,).
+
+    errors: the file of rows that reading skipped, None where it skipped none.
+    """
 
     told: dict[str, Any]
     values: Mapping[str, Values]
     query_ids: Sequence[str]
+    errors: Path | None = None
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One row for every model and query, for a file."""
@@ -77,7 +85,7 @@ def evaluate(
     into: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Evaluation:
-    """Rank the corpus with each model and measure.
+    """Rank the corpus with each model and measure. Every judged query counts, as with trec_eval -c: `told["data"]` says what did.
 
     models: {label: a model folder, an Encoder or a SentenceTransformer, or several of them: the seeds of one method}. The first label is
     what the others are compared with. into: where read data is put (default: a temporary folder).
@@ -85,23 +93,23 @@ def evaluate(
     config, settings, runtime = config or EvaluateConfig.of(), settings or MiningConfig.of(), runtime or Runtime.of()
     if not models:
         raise ConfigError("no model to evaluate: give --model FOLDER, once for each")
-    for one in models.values():
-        for each in one if isinstance(one, list | tuple) else (one,):
-            if isinstance(each, str | Path):
-                check_model(str(each))
-    dataset = data if isinstance(data, Dataset) else read(test_split(data), into, settings.min_grade)
+    for model in (one for given in models.values() for one in (given if isinstance(given, list | tuple) else [given])):
+        if isinstance(model, str | Path):
+            check_encoder(settings.model_copy(update={"model": str(model)}))
+    dataset = data if isinstance(data, Dataset) else read(test_split(data), into, settings.min_grade, complete=True)
     values = {}
     for label, given in models.items():
         seeds = list(given) if isinstance(given, list | tuple) else [given]
         values[label] = np.stack([score_queries(dataset, one, config, settings, runtime, on_progress) for one in seeds])
     told: dict[str, Any] = {
-        "data": {"queries": len(dataset.queries), "passages": len(dataset.corpus), "judgements": len(dataset.qrels.rows)},
+        "data": count(dataset, config.self_match).describe(),
         "measures": list(config.measures),
         "baseline": next(iter(models)),
         "models": {label: _about(models[label], values[label], config, settings.seed) for label in models},
     }
     told["differences"] = _differences(values, config, settings.seed)
-    return Evaluation(told, values, dataset.queries.ids(np.arange(len(dataset.queries))))
+    errors = dataset.corpus.path.parent / REJECTED
+    return Evaluation(told, values, query_ids(dataset), errors if told["data"]["rows_rejected"] and errors.is_file() else None)
 
 
 def test_split(inputs: Inputs) -> Inputs:
@@ -113,12 +121,18 @@ def test_split(inputs: Inputs) -> Inputs:
 def score_queries(
     dataset: Dataset, model: Any, config: EvaluateConfig, settings: MiningConfig, runtime: Runtime, on_progress: Progress | None = None
 ) -> Values:
-    """Shape (Q, M): every measure of every query, with one model."""
+    """Shape (Q, M): every measure of every judged query, with one model; 0 for those that are not among the queries, the last ones."""
     encoder = model if isinstance(model, Encoder) else _load(model, settings, runtime)
     vectors = StoredVectors(encoder, runtime.cache, on_progress)
     ranking = rank(dataset, vectors, deepest(config.measures), config.self_match)
     measured = measure(dataset.qrels, ranking.rows, config.measures)
-    return np.stack([measured[name] for name in config.measures], axis=1)
+    missing = len(query_ids(dataset)) - len(dataset.queries)
+    return np.pad(np.stack([measured[name] for name in config.measures], axis=1), ((0, missing), (0, 0)))
+
+
+def query_ids(dataset: Dataset) -> list[str]:
+    """Ids of all judged queries; those that are not among the queries come last."""
+    return [*dataset.queries.ids(np.arange(len(dataset.queries))), *(dataset.qrels.lost.queries if dataset.qrels.lost else ())]
 
 
 def _load(model: Any, settings: MiningConfig, runtime: Runtime) -> Encoder:

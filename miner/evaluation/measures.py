@@ -47,7 +47,8 @@ def deepest(names: Sequence[str]) -> int:
 def measure(qrels: Qrels, rows: Rows, names: Sequence[str] = DEFAULT) -> dict[str, Values]:
     """Each measure of every query, float64 (Q,). rows int32 (Q, k): the ranking, -1 padded, at least as deep as the measures look.
 
-    Grades below qrels.min_grade count as not relevant. A query without a positive gives 0.
+    Grades below qrels.min_grade count as not relevant. A query without a positive gives 0. A positive that is not in the corpus
+    (`qrels.lost`) counts among the relevant ones, which no ranking can hold.
     """
     import ir_measures
 
@@ -55,10 +56,11 @@ def measure(qrels: Qrels, rows: Rows, names: Sequence[str] = DEFAULT) -> dict[st
     library = {f"{name}@{cut}": _library(name, cut) for name, cut in _needed(wanted)}
     back = {measured: name for name, measured in library.items()}
     values = {name: np.zeros(len(rows)) for name in library}
+    lost = _lost(qrels)
     for start in range(0, len(rows), BLOCK):
         queries = range(start, min(start + BLOCK, len(rows)))
         run = {str(query): {str(row): -float(place) for place, row in enumerate(rows[query].tolist()) if row >= 0} for query in queries}
-        known = {str(query): _grades(qrels, query) for query in queries}
+        known = {str(query): _grades(qrels, query) | lost.get(query, {}) for query in queries}
         for found in ir_measures.iter_calc(list(library.values()), known, {query: ranked for query, ranked in run.items() if ranked}):
             values[back[found.measure]][int(found.query_id)] = found.value
     for name, cut in wanted:
@@ -82,6 +84,15 @@ def _grades(qrels: Qrels, query: int) -> dict[str, int]:
     span = slice(int(qrels.indptr[query]), int(qrels.indptr[query + 1]))
     told = zip(qrels.rows[span].tolist(), qrels.grades[span].tolist(), strict=True)
     return {str(row): grade if grade >= qrels.min_grade else 0 for row, grade in told}
+
+
+def _lost(qrels: Qrels) -> dict[int, dict[str, int]]:
+    """{query: {a name that no row has: grade}}."""
+    found: dict[int, dict[str, int]] = {}
+    if qrels.lost is not None:
+        for place, (query, grade) in enumerate(zip(qrels.lost.rows.tolist(), qrels.lost.grades.tolist(), strict=True)):
+            found.setdefault(query, {})[f"lost {place}"] = grade if grade >= qrels.min_grade else 0
+    return found
 
 
 def _f1(precision: Values, recall: Values) -> Values:

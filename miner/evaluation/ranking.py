@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,23 +27,34 @@ class Ranking:
     scores: Floats
 
 
-def rank(dataset: Dataset, vectors: Vectors, depth: int, self_match: SelfMatch = "keep") -> Ranking:
+@dataclass(frozen=True)
+class SelfMatches:
+    """Passages that are the query itself. rows: {query row: corpus rows (S,) taken out of its ranking}.
+
+    judged: queries with a passage that stays though it has the query's id or text, because it is judged relevant.
+    """
+
+    rows: Mapping[int, Rows]
+    judged: int
+
+
+def rank(dataset: Dataset, vectors: Vectors, depth: int, self_match: SelfMatch = "id") -> Ranking:
     """Rank the corpus down to `depth`.
 
     self_match: where the queries are passages themselves, a query finds itself; "id" takes the passage with the query's id out of
-    its ranking, "text" every passage with the query's text.
+    its ranking, as BEIR does, "text" every passage with the query's text, "keep" none; a passage that is judged relevant stays.
     """
     with scratch() as work:
         source = Dense(dataset, vectors, work)
         expand = _Copies(dataset, source)
-        own = _own(dataset, self_match)
+        own = self_matches(dataset, self_match).rows
         rows = np.full((len(dataset.queries), depth), -1, dtype=np.int32)
         scores = np.full(rows.shape, np.nan, dtype=np.float32)
         for start in range(0, len(rows), BLOCK):
             block = np.arange(start, min(start + BLOCK, len(rows)))
             found, told, _ = source.retrieve(block, depth + 1)
             for place, query in enumerate(block.tolist()):
-                kept, values = expand(found[place], told[place], own.get(query), by_text=self_match == "text")
+                kept, values = expand(found[place], told[place], own.get(query))
                 rows[query, : len(kept[:depth])], scores[query, : len(kept[:depth])] = kept[:depth], values[:depth]
     return Ranking(rows, scores)
 
@@ -62,7 +74,7 @@ class _Copies:
         self._starts = np.searchsorted(self._position[self._by_text], np.arange(len(source.passage_rows) + 1))
         self._unique = len(source.passage_rows) == len(order)
 
-    def __call__(self, rows: Rows, scores: Floats, own: int | None, *, by_text: bool) -> tuple[Rows, Floats]:
+    def __call__(self, rows: Rows, scores: Floats, own: Rows | None) -> tuple[Rows, Floats]:
         rows, scores = rows[rows >= 0], scores[rows >= 0]
         if not self._unique:
             positions = self._position[rows]
@@ -72,21 +84,34 @@ class _Copies:
             order = np.lexsort((self._id_rank[rows], -scores))
             rows, scores = rows[order], scores[order]
         if own is not None:
-            kept = self._position[rows] != self._position[own] if by_text else rows != own
+            kept = ~np.isin(rows, own)
             rows, scores = rows[kept], scores[kept]
         return rows, scores
 
 
-def _own(dataset: Dataset, self_match: SelfMatch) -> dict[int, int]:
-    """{query row: the row of a passage that is the query itself}."""
+def self_matches(dataset: Dataset, self_match: SelfMatch) -> SelfMatches:
+    """Passages with the query's id, or its text, but for those that are judged relevant to it: a judgement says more than a name."""
     if self_match == "keep":
-        return {}
+        return SelfMatches({}, 0)
     every: Ints = np.arange(len(dataset.queries))
-    told = dataset.queries.ids(every) if self_match == "id" else dataset.queries.texts(every)
-    wanted = set(told)
-    known: dict[str, int] = {}
+    names = dataset.queries.ids(every) if self_match == "id" else dataset.queries.texts(every)
+    own, judged = _named(dataset, self_match, set(names)), 0
+    out: dict[int, Rows] = {}
+    for query, name in enumerate(names):
+        if name in own:
+            rows = np.array(own[name], dtype=np.int32)
+            out[query] = rows[~np.isin(rows, dataset.qrels.positives(query))]
+            judged += len(out[query]) < len(rows)
+    return SelfMatches({query: rows for query, rows in out.items() if len(rows)}, judged)
+
+
+def _named(dataset: Dataset, self_match: SelfMatch, wanted: set[str]) -> dict[str, list[int]]:
+    """{id or text: rows of the passages that have it}."""
+    found: dict[str, list[int]] = {}
     for start in range(0, len(dataset.corpus), BLOCK):
         some = np.arange(start, min(start + BLOCK, len(dataset.corpus)))
         names = dataset.corpus.ids(some) if self_match == "id" else dataset.corpus.texts(some)
-        known.update((name, row) for name, row in zip(names, some.tolist(), strict=True) if name in wanted)
-    return {query: known[name] for query, name in enumerate(told) if name in known}
+        for name, row in zip(names, some.tolist(), strict=True):
+            if name in wanted:
+                found.setdefault(name, []).append(row)
+    return found

@@ -19,7 +19,8 @@ def comparison(told: Told) -> str:
     """One self-contained HTML page of what `evaluate` found."""
     data, first = told["data"], told["measures"][0]
     said = f"{number(data['queries'])} queries, {number(data['passages'])} passages, {number(data['judgements'])} judgements"
-    parts = [tag("header", tag("h1", "Models compared"), tag("p", said, class_="note")), tag("section", _table(told), id="numbers")]
+    rules = [tag("p", sentence, class_="note") for sentence in (said, data["rule"], *data["notes"])]
+    parts = [tag("header", tag("h1", "Models compared"), *rules), tag("section", _table(told), id="numbers")]
     means = {label: (model[first]["mean"], *model[first]["interval"]) for label, model in told["models"].items()}
     parts.append(_card(f"{first}: mean and 95 % interval", intervals(means)))
     if told["differences"]:

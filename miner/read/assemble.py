@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from miner.errors import InputError, StorageError
 from miner.read.columns import Roles
+from miner.read.qrels import Missing
 from miner.read.questions import asked_in, same_questions
 from miner.read.rejects import Inputs, OnError, Rejects
 from miner.read.texts import rewrite
 from miner.scratch import make_scratch, remove_scratch
-from miner.types import KNOWN_FROM, Bools, Dataset, Ints, Qrels, Rows, Texts
+from miner.types import KNOWN_FROM, Bools, Dataset, Ints, Lost, Qrels, Rows, Texts
 
 QUERIES, CORPUS = "queries.arrow", "corpus.arrow"
 READING = "reading"
@@ -60,13 +61,15 @@ def assemble(
     min_grade: int,
     extras: Sequence[str | None] | None = None,
     elsewhere: Mapping[str, Judgements] = NONE,
+    lost: Missing | None = None,
 ) -> Dataset:
     """The Dataset of corpus.arrow, the file `queries`, and judgements as rows of both.
 
-    elsewhere: those of other splits by file, only known of.
+    elsewhere: those of other splits by file, only known of. lost: judgements of texts that are not there; where they are named, even if
+    there are none, every judged query stays, as an evaluation wants it.
     """
     corpus = Texts(into / CORPUS)
-    useful, qrels, reading = settle(Texts(queries), corpus, judged, min_grade, extras, elsewhere)
+    useful, qrels, reading = settle(Texts(queries), corpus, judged, min_grade, extras, elsewhere, lost)
     asked = asked_in(Texts(queries), useful, {Path(name).name: _relevant(each, min_grade) for name, each in elsewhere.items()})
     rewrite([(queries, useful)], into / QUERIES)
     return Dataset(Texts(into / QUERIES), corpus, qrels, reading, asked_in=asked)
@@ -79,16 +82,18 @@ def settle(
     min_grade: int,
     extras: Sequence[str | None] | None = None,
     elsewhere: Mapping[str, Judgements] = NONE,
+    lost: Missing | None = None,
 ) -> tuple[Bools, Qrels, dict[str, int]]:
     """What judgements make of queries and a corpus, whoever read them and wherever they lie; writes nothing.
 
-    Returns which queries have a positive (Q,), the judgements of those, and the counts of the reading.
+    Returns which queries stay (Q,), those with a positive, the judgements of those, and the counts of the reading. lost: as for `assemble`.
     """
     count = len(queries)
     seen = np.bincount(judged[0], minlength=count) > 0
-    useful = np.bincount(judged[0], weights=judged[2] >= min_grade, minlength=count) > 0
-    if not useful.any():
+    relevant = np.bincount(judged[0], weights=judged[2] >= min_grade, minlength=count) > 0
+    if not relevant.any():
         raise InputError(f"no query has a positive: none of {len(judged[0])} judgements has a grade of {min_grade} or more")
+    useful = relevant if lost is None else seen | _named(lost, count)
     own, others = _relevant(judged, min_grade), {name: _relevant(each, min_grade) for name, each in elsewhere.items()}
     same, known = same_questions(queries, useful, own, others)
     kept = useful[judged[0]]
@@ -99,14 +104,30 @@ def settle(
         "queries": int(useful.sum()),
         "passages": len(corpus),
         "judgements": len(qrels.rows),
-        "queries_not_in_split": int((~seen).sum()),
-        "queries_without_positive": int((seen & ~useful).sum()),
+        "queries_not_in_split": int((~(seen | useful)).sum()),
+        "queries_without_positive": int((seen & ~relevant).sum()),
         "repeated_judgements": repeated,
         "contradictory_judgements": disputed,
         "queries_asked_elsewhere": int((same.group >= 0).sum()) if same else 0,
         **{f"{KNOWN_FROM}{Path(name).name}": count for name, count in known.items()},
     }
-    return useful, replace(qrels, min_grade=min_grade, same=same), reading
+    missing = None if lost is None else _lost(lost, np.cumsum(useful) - 1)
+    return useful, replace(qrels, min_grade=min_grade, same=same, lost=missing), reading
+
+
+def _named(lost: Missing, count: int) -> Bools:
+    """Shape (count,): True for queries with a judgement of a passage that is not there."""
+    rows = [query for query, _ in lost if isinstance(query, int)]
+    named: Bools = np.bincount(np.array(rows, dtype=np.int64), minlength=count) > 0
+    return named
+
+
+def _lost(lost: Missing, place: Ints) -> Lost:
+    """What is lost, by row. place (count,): the row that each of the queries has got."""
+    told = sorted((int(place[query]), grade) for (query, _), grade in lost.items() if isinstance(query, int))
+    rows, grades = zip(*told, strict=True) if told else ((), ())
+    absent = sorted({query for query, _ in lost if isinstance(query, str)})
+    return Lost(np.array(rows, dtype=np.int32), np.array(grades, dtype=np.int8), tuple(absent))
 
 
 def _relevant(judged: Judgements, min_grade: int) -> tuple[Ints, Ints]:

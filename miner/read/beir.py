@@ -14,7 +14,7 @@ from miner.read.assemble import CORPUS, READING, assemble, finish, workplace
 from miner.read.columns import CORPUS as CORPUS_SLOTS
 from miner.read.columns import QRELS, QUERIES, check_fields
 from miner.read.files import must_exist
-from miner.read.qrels import is_qrels, read_qrels
+from miner.read.qrels import Missing, is_qrels, read_qrels
 from miner.read.rejects import Inputs, OnError
 from miner.read.rows import open_rows
 from miner.read.texts import read_texts
@@ -39,18 +39,19 @@ def read_beir(
     fields: Mapping[str, str] = NO_FIELDS,
     on_error: OnError = "fail",
     min_grade: int = 1,
+    complete: bool = False,
 ) -> Dataset:
     """Read corpus.jsonl, queries.jsonl and the chosen qrels/*.tsv of a folder; default: train, or the only one.
 
     What the other qrels call relevant to the same question is known, and so never mined; it is not in the Dataset's judgements, and
-    `reading` counts it for each file. leave_out: qrels files that are not read at all.
+    `reading` counts it for each file. leave_out: qrels files that are not read at all. complete: as for `read`.
     """
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"there is no folder {folder}; {EXPECTED}")
     qrels, others = _chosen(root, tuple(split), tuple(leave_out))
     files = (_one(root, "corpus"), _one(root, "queries"), qrels)
-    return read_files(*files, into, elsewhere=others, fields=fields, on_error=on_error, min_grade=min_grade)
+    return read_files(*files, into, elsewhere=others, fields=fields, on_error=on_error, min_grade=min_grade, complete=complete)
 
 
 def read_files(
@@ -63,26 +64,27 @@ def read_files(
     fields: Mapping[str, str] = NO_FIELDS,
     on_error: OnError = "fail",
     min_grade: int = 1,
+    complete: bool = False,
 ) -> Dataset:
     """Read three kinds of files, each one or several, in any form.
 
-    elsewhere: judgements of other splits, whose ids need not be in the texts.
+    elsewhere: judgements of other splits, whose ids need not be in the texts. complete: as for `read`.
     """
     check_fields(fields, CORPUS_SLOTS, QUERIES, QRELS)
     files = {role: named(names, role) for role, names in (("corpus", corpus), ("queries", queries), ("qrels", qrels))}
-    inputs = Inputs()
+    inputs, lost = Inputs(), Missing() if complete else None
     with workplace(into, on_error) as (folder, rejects):
         rows = open_rows(files["corpus"], rejects, inputs, BARE_PASSAGE)
         passages = read_texts(rows, CORPUS_SLOTS, fields, folder / f"corpus.{READING}", rejects)
         asked = folder / f"queries.{READING}"
         asking = read_texts(open_rows(files["queries"], rejects, inputs, BARE_QUERY), QUERIES, fields, asked, rejects)
-        judged = read_qrels(files["qrels"], asking, passages, fields, rejects, inputs)
+        judged = read_qrels(files["qrels"], asking, passages, fields, rejects, inputs, lost=lost)
         others = {
             str(name): read_qrels((str(name),), asking, passages, fields, rejects, inputs, strict=False).arrays() for name in elsewhere
         }
         passages.texts.path.replace(folder / CORPUS)
         columns = {**passages.columns, **asking.columns, **judged.columns}
-        return finish(assemble(folder, asked, judged.arrays(), min_grade, elsewhere=others), folder, rejects, inputs, columns)
+        return finish(assemble(folder, asked, judged.arrays(), min_grade, elsewhere=others, lost=lost), folder, rejects, inputs, columns)
 
 
 def named(names: Names, role: str) -> list[str]:

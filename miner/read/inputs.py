@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from miner.errors import InputError
 from miner.read.beir import read_beir, read_files
@@ -42,27 +42,26 @@ class Given(Protocol):
     def on_error(self) -> OnError: ...  # noqa: D102
 
 
-def read(inputs: Given, into: Path | None = None, min_grade: int = 1) -> Dataset:
+def read(inputs: Given, into: Path | None = None, min_grade: int = 1, *, complete: bool = False) -> Dataset:
     """Read a BEIR folder, three files, or pairs, and say as what each column was read.
 
     min_grade: the smallest grade that counts as relevant; a pair without one is relevant.
+    complete: to be evaluated on, not mined from. Every judged query stays, with or without a positive, and judgements of texts that are
+    not there stay in `qrels.lost`.
     """
-    dataset = _read(inputs, into, min_grade)
+    dataset = _read(inputs, into, min_grade, complete)
     log.info("read: %s", columns_line(dataset.columns))
     for sentence in unread_judgements(dataset.columns):
         log.info("%s", sentence)
     return dataset
 
 
-def _read(inputs: Given, into: Path | None, min_grade: int) -> Dataset:
+def _read(inputs: Given, into: Path | None, min_grade: int, complete: bool) -> Dataset:
+    how: dict[str, Any] = {"fields": inputs.fields, "on_error": inputs.on_error, "min_grade": min_grade, "complete": complete}
     if inputs.pairs:
-        return read_pairs(inputs.pairs, inputs.corpus, into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
+        return read_pairs(inputs.pairs, inputs.corpus, into, **how)
     if inputs.data:
-        chosen, left = inputs.split, inputs.leave_out
-        return read_beir(
-            inputs.data, into, split=chosen, leave_out=left, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade
-        )
+        return read_beir(inputs.data, into, split=inputs.split, leave_out=inputs.leave_out, **how)
     if inputs.corpus and inputs.queries and inputs.qrels:
-        given = (inputs.corpus, inputs.queries, inputs.qrels)
-        return read_files(*given, into=into, fields=inputs.fields, on_error=inputs.on_error, min_grade=min_grade)
+        return read_files(inputs.corpus, inputs.queries, inputs.qrels, into, **how)
     raise InputError("nothing to read: give a BEIR folder, or corpus, queries and qrels, or pairs")

@@ -37,11 +37,13 @@ def read_pairs(
     fields: Mapping[str, str] = NO_FIELDS,
     on_error: OnError = "fail",
     min_grade: int = 1,
+    complete: bool = False,
 ) -> Dataset:
     """Read (query, positive) rows, or a trainer's format; the positives join the corpus, where one is given, and so do its negatives.
 
     A negative of a row is judged non-relevant. So is the passage of a row whose grade is below `min_grade`, where fields["grade"] names
     such a column, or the format is one of labels.
+    complete: as for `read`.
     """
     check_fields(fields, PAIRS, CORPUS)
     files, passages = named(pairs, "pairs"), named(corpus, "corpus") if corpus else []
@@ -51,7 +53,7 @@ def read_pairs(
         known = _corpus(given, fields, folder, rejects)
         rows = open_rows(files, rejects, inputs, folder=open_folder)
         parts = [(part.numbered, FileRows(part.origin, fields)) for part in rows.files]
-        collector = Collector(folder, known, rows, rejects, min_grade)
+        collector = Collector(folder, known, rows, rejects, min_grade, complete=complete)
         dataset = _collected(rows, parts, collector, rejects)
         columns = {**(known.columns if known else {}), **{each.name: each.columns.roles() for _, each in parts}}
         return finish(dataset, folder, rejects, inputs, columns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +20,7 @@ from miner.errors import InputError
 from miner.read.assemble import CORPUS, READING, assemble
 from miner.read.cells import short_hash
 from miner.read.ids import Lookup, chunks, firsts, text_keys
+from miner.read.qrels import Missing, add_lost
 from miner.read.rejects import Rejects
 from miner.read.rows import Rows
 from miner.read.texts import Read, TextsWriter, rewrite
@@ -79,9 +80,15 @@ class Occurrences:
 class Collector:
     """Takes pairs one by one and makes a Dataset of them."""
 
-    def __init__(self, into: Path, corpus: Read | None, rows: Rows, rejects: Rejects, min_grade: int = 1) -> None:
-        """rows: those the pairs are made of. min_grade: the smallest that counts as relevant, and the grade of a pair that has none."""
+    def __init__(
+        self, into: Path, corpus: Read | None, rows: Rows, rejects: Rejects, min_grade: int = 1, *, complete: bool = False
+    ) -> None:
+        """rows: those the pairs are made of. min_grade: the smallest that counts as relevant, and the grade of a pair that has none.
+
+        complete: as for `read`.
+        """
         self._min_grade = min_grade
+        self._lost: list[tuple[int, int, str, int]] | None = [] if complete else None
         self._into, self._corpus, self._given, self._origin, self._rejects = into, corpus, rows, rows.origin, rejects
         self._queries, self._new = TextsWriter(into / f"queries.{READING}"), TextsWriter(into / f"new.{READING}")
         self._by_id = corpus.by_id() if corpus else None
@@ -123,14 +130,21 @@ class Collector:
         parts: list[tuple[Path, Bools | None]] = [(self._corpus.texts.path, None)] if self._corpus else []
         rewrite([*parts, (self._new.path, new)] if new.any() else parts, self._into / CORPUS)
         extras = [extra for extra, keep in zip(self._found.extras, kept, strict=True) if keep]
-        return self._assembled(queries, passages, np.array(self._found.grades, dtype=np.int8)[kept], extras)
+        lost = [(int(first_query[query]), name, grade) for number, query, name, grade in self._lost or () if number not in self._rejected]
+        return self._assembled((queries, passages, np.array(self._found.grades, dtype=np.int8)[kept]), extras, lost)
 
-    def _assembled(self, queries: Ints, passages: Ints, grades: NDArray[np.int8], extras: list[str | None]) -> Dataset:
+    def _assembled(
+        self, judged: tuple[Ints, Ints, NDArray[np.int8]], extras: list[str | None], missing: list[tuple[int, str, int]]
+    ) -> Dataset:
         """Only first occurrences stay, so that a query is one row however often it was written."""
-        asked = _chosen(len(self._queries), queries)
+        queries, passages, grades = judged
+        asked = _chosen(len(self._queries), np.concatenate([queries, np.array([query for query, *_ in missing], dtype=np.int64)]))
         rewrite([(self._queries.path, asked)], self._queries.path)
-        rows = (np.cumsum(asked) - 1)[queries]
-        return assemble(self._into, self._queries.path, (rows, passages, grades), self._min_grade, extras)
+        place, lost = np.cumsum(asked) - 1, Missing()
+        for query, name, grade in missing:
+            add_lost(lost, int(place[query]), name, grade)
+        rows, named = place[queries], None if self._lost is None else lost
+        return assemble(self._into, self._queries.path, (rows, passages, grades), self._min_grade, extras, lost=named)
 
     def _resolve(self) -> None:
         """Look up what waits: by id, else by text, else it is new."""
@@ -138,12 +152,31 @@ class Collector:
         rows = iter(self._rows(wanted))
         for pair in self._waiting:
             found = [next(rows) for _ in pair.passages]
-            reason = next((reason for reason in map(self._fault, pair.passages, found) if reason), None)
+            reasons = list(map(self._fault, pair.passages, found))
+            reason = next(filter(None, reasons), None)
             if reason:
                 self._rejects.add(self._origin, pair.number, reason, pair.raw)
-            else:
+            if not reason:
                 self._take(pair, found)
+            elif self._lost is not None:
+                self._take_what_is_there(pair, found, reasons, self._lost)
         self._waiting.clear()
+
+    def _take_what_is_there(self, pair: Pair, found: list[int], reasons: list[str | None], lost: list[tuple[int, int, str, int]]) -> None:
+        """The judgements of a row as far as their passages are there; the others are lost."""
+        count, grades = len(pair.positives), pair.grades or [self._min_grade] * len(pair.positives)
+        there = [place for place, reason in enumerate(reasons) if not reason]
+        kept, negatives = [place for place in there if place < count], [pair.passages[place] for place in there if place >= count]
+        part = replace(
+            pair, positives=[pair.positives[place] for place in kept], grades=[grades[place] for place in kept], negatives=negatives
+        )
+        self._take(part, [found[place] for place in there])
+        query = len(self._queries) - 1
+        lost += [
+            (pair.number, query, _id(positive), grade)
+            for positive, grade, reason in zip(pair.positives, grades, reasons[:count], strict=True)
+            if reason
+        ]
 
     def _rows(self, wanted: list[Positive]) -> list[int]:
         if self._by_id is None or self._by_text is None:

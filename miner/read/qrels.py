@@ -29,6 +29,9 @@ PLAIN = (".tsv", ".txt", ".qrels", ".trec")
 LAYOUTS = "query-id, corpus-id, score with a header, or without one 'query passage grade' or TREC's 'query 0 passage grade'"
 
 NoteRoles = dict[str, Mapping[str, str]]
+Missing = dict[tuple[int | str, str], int]
+"""Judgements of texts that are not there: {(query row, or the id of a query that is not there, passage id): the highest grade}."""
+
 Judgement = tuple[int, str, str, int, object]
 """Line, query id, passage id, grade; and the row as it stands."""
 
@@ -52,9 +55,20 @@ class Judged:
 
 
 def read_qrels(
-    given: Sequence[str], queries: Read, corpus: Read, fields: Fields, rejects: Rejects, inputs: Inputs, *, strict: bool = True
+    given: Sequence[str],
+    queries: Read,
+    corpus: Read,
+    fields: Fields,
+    rejects: Rejects,
+    inputs: Inputs,
+    *,
+    strict: bool = True,
+    lost: Missing | None = None,
 ) -> Judged:
-    """All judgements of some files, in file order; repeated ones are still in. strict: an unknown id, or no row, is an error."""
+    """All judgements of some files, in file order; repeated ones are still in.
+
+    strict: an unknown id, or no row, is an error. lost: filled with the judgements of unknown ids that are skipped.
+    """
     judged, by_query, by_passage = Judged(), queries.by_id(), corpus.by_id()
     for name in given:
         origin, found = _open(name, fields, rejects, inputs, judged.columns)
@@ -68,6 +82,8 @@ def read_qrels(
                 if query < 0 or passage < 0:
                     if strict:
                         _reject_unknown(judgement, (queries, query), corpus, origin, rejects)
+                    if lost is not None:
+                        add_lost(lost, judgement[1] if query < 0 else query, judgement[2], judgement[3])
                     continue
                 judged.queries.append(query)
                 judged.passages.append(passage)
@@ -75,6 +91,11 @@ def read_qrels(
         if empty and strict:
             raise InputError(f"{name} holds no rows" + (" that can be used" if rejects.count > before else ""))
     return judged
+
+
+def add_lost(lost: Missing, query: int | str, passage: str, grade: int) -> None:
+    """One judgement more; of repeated ones the highest grade stays, as in the Dataset."""
+    lost[query, passage] = max(grade, lost.get((query, passage), grade))
 
 
 def _open(given: str, fields: Fields, rejects: Rejects, inputs: Inputs, roles: NoteRoles) -> tuple[Origin, Iterator[Judgement]]:

@@ -35,6 +35,7 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"rows whose texts stood in an earlier row (a question under two ids, a positive there twice), left out: {repeated:,}"
     yield from _short(report)
     yield from _relaxed(report)
+    yield from _above(report)
     found = report["retrieval"]
     if (recall := found.get("recall")) is not None:
         nearest = min(found["depth"], found["distinct_passages"])
@@ -61,6 +62,17 @@ def _asked_in(file: str, asked: Mapping[str, Any]) -> str:
     """A model that trains on these queries has seen them when it is tested."""
     cure = "; lint --against FOLDER names their rows, --fix leaves them out" if file.split(".", maxsplit=1)[0] == TEST else ""
     return f"queries that are asked in qrels/{file} too (such as {', '.join(asked['ids'])}){cure}: {asked['queries']:,}"
+
+
+def _above(report: Mapping[str, Any]) -> Iterator[str]:
+    """Negatives that a model places above the positives, on average: it is no retriever for this data, or they are no negatives."""
+    gap, scores = report["hardness"]["gap"], report["scores"]
+    if gap is not None and gap < 0:
+        means = f"mean {scores['negative']['mean']:.4f}, of positives {scores['positive']['mean']:.4f}, mean margin {gap:.4f}"
+        yield (
+            f"negatives score above their positives on average ({means}): check that the model is a retriever for this data, its prompts, "
+            "and that each positive is its query's; otherwise many of these negatives are unlabelled positives: see hardneg explain, audit"
+        )
 
 
 def _missing(report: Mapping[str, Any]) -> Iterator[str]:

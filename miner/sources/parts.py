@@ -27,6 +27,7 @@ class DensePart:
     passage_prompt: str | None = None
     passage_prompt_name: str | None = None
     max_length: int | None = None
+    pooling: Literal["mean", "cls", "lasttoken"] | None = None
     dtype: Literal["float32", "float16", "bfloat16"] | None = None
     similarity: Literal["cosine", "dot", "euclidean"] | None = None
     encodes: ClassVar[bool] = True

@@ -6,13 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from miner.config import Checked, MiningConfig
+from miner.config import Checked, MiningConfig, Pooling
 from miner.errors import ConfigError
 from miner.evaluation.measures import parse
 from miner.registry import Spec, build, resolved
 from miner.train.parts import BATCH_SAMPLERS, CHANGES, LOSSES, Batches, Change, Loss
 
-MODEL_FIELDS = ("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length")
+MODEL_FIELDS = ("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "pooling")
 """Settings of the model that mining knows by the same names."""
 
 
@@ -28,6 +28,8 @@ class TrainConfig(Checked):
     passage_prompt: str | None = Field(None, description="text put before every passage")
     passage_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for passages")
     max_length: Annotated[int, Field(ge=1)] | None = Field(None, description="tokens read of each text; default: the model's own")
+    pooling: Pooling | None = Field(None, description="how the vectors of a model that names no pooling are made: mean, cls, lasttoken")
+    min_grade: int = Field(1, ge=1, le=127, description="smallest grade that counts as relevant, in pairs and on dev")
     loss: str = Field("in_batch", description="what is minimised")
     batch_sampler: str = Field("no_duplicates", description="which rows come together in a batch")
     changes: tuple[str, ...] = Field((), description="what is changed in a batch: augmentations, synthetic or replaced negatives")

@@ -25,6 +25,7 @@ import numpy as np
 import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
+from miner.encode import check_encoder
 from miner.errors import ConfigError
 from miner.formats import FORMATS, RowWriter
 from miner.formats.atomic import folder_part, followed, sha256_of, write_json
@@ -98,13 +99,14 @@ def loop(
         raise ConfigError("several learning rates and nothing that chooses among them: give dev data, or one rate")
     if "-" in data.verdicts:
         raise ConfigError("verdicts are heard again in every round: name a file, not '-'")
+    check_encoder(training.encoding())
     parts = {"data": data, "training": training, "mining": mining, "loop": rules}
     identity = {name: part.model_dump(mode="json") for name, part in parts.items()}
     read_verdicts(data.verdicts)  # a wrong one shows now, not in the first round
     identity["verdicts"] = {name: sha256_of(name) for name in data.verdicts}
     _begin(folder, identity, resume=resume, force=force)
     dataset = _dataset(folder, data, mining, rules)
-    judged = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, mining.min_grade)
+    judged = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, mining.min_grade, complete=True)
     setting = Setting(folder, dataset, training, mining, rules, judged, runtime or Runtime.of(), on_progress, paraphrase, data.verdicts)
     told: list[dict[str, Any]] = []
     why = f"all {rules.rounds} rounds are done"

@@ -20,7 +20,9 @@ import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Encoder, load_encoder
+from miner.encode.kind import loaded
 from miner.errors import ConfigError
+from miner.evaluation import EvaluateConfig, count
 from miner.evaluation.compare import HISTORY
 from miner.formats import TrainingRow, read_training
 from miner.formats.atomic import folder_part, followed, storing, write_json
@@ -93,7 +95,7 @@ def train(
     work = final.with_name(f"{final.name}.checkpoints")
     if final.exists() and any(final.iterdir()) and not force:
         raise ConfigError(f"{final} exists already; choose another --out, or replace it with --force")
-    encoder = model if isinstance(model, Encoder) else load_encoder(config.encoding(), runtime, model)
+    encoder = model if isinstance(model, Encoder) else load_encoder(config.encoding(), runtime, model, untrained=mining is None)
     rates = config.learning_rates or (STATIC_RATE if encoder.static else TRANSFORMER_RATE,)
     if len(rates) > 1 and dev is None:
         raise ConfigError(f"{len(rates)} learning rates and nothing that chooses among them: give dev data, or one rate")
@@ -103,9 +105,10 @@ def train(
     )
     if config.drop_last and len(rows) < config.train_batch_size:
         raise ConfigError(f"drop_last leaves nothing of {len(rows)} rows in batches of {config.train_batch_size}: lower train_batch_size")
-    judged = dev if isinstance(dev, Dataset) or dev is None else read(dev, None)
+    judged = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, config.min_grade, complete=True)
     setting = Setting(config, rows, runtime, work, judged, on_progress, paraphrase)
     _begin(setting, resume=resume, force=force)
+    _warn_about_model(setting, encoder)
     _warn_about_rows(setting)
     from miner.train.fit import fit
 
@@ -130,7 +133,7 @@ def _rows(
         given: Iterable[TrainingRow] = data
         return given
     if mining is None:
-        return pairs(data if isinstance(data, Dataset) else read(data, None))
+        return pairs(data if isinstance(data, Dataset) else read(data, None, config.min_grade))
     if not (work / "mined" / "manifest.json").is_file():
         mining = mining.model_copy(update={name: getattr(config, name) for name in ("model", "query_prompt", "passage_prompt")})
         mine(data, mining, out=work / "mined", model=encoder, runtime=runtime, on_progress=progress)
@@ -158,6 +161,14 @@ def _begin(setting: Setting, *, resume: bool, force: bool) -> None:
     write_json(path, identity)
 
 
+def _warn_about_model(setting: Setting, encoder: Encoder) -> None:
+    if not setting.config.pooling and (what := loaded(encoder.model)):
+        mode = getattr(encoder.model[-1], "pooling_mode", "mean")
+        setting.warn(
+            f"the model is {what}: the {mode} of its token vectors is trained, as sentence-transformers does (--pooling says it is meant)"
+        )
+
+
 def _warn_about_rows(setting: Setting) -> None:
     counts = setting.rows.counts
     if counts["rows_with_borrowed_negatives"]:
@@ -165,6 +176,9 @@ def _warn_about_rows(setting: Setting) -> None:
     if counts["rows_that_repeat_negatives"]:
         few = counts["rows_that_repeat_negatives"]
         setting.warn(f"{few} of {counts['rows']} rows have fewer than {counts['negatives']} negatives and repeat theirs")
+    if setting.dev is not None:
+        for note in count(setting.dev, EvaluateConfig.of().self_match).notes():
+            setting.warn(f"dev: {note}")
 
 
 def _told(setting: Setting, encoder: Encoder, fits: Sequence[Any], chosen: int) -> dict[str, Any]:
@@ -173,7 +187,7 @@ def _told(setting: Setting, encoder: Encoder, fits: Sequence[Any], chosen: int) 
         "config": setting.config.model_dump(mode="json"),
         "base_model": encoder.describe(),
         "rows": {**setting.rows.counts, "sha256": setting.rows.sha256},
-        "dev": None if setting.dev is None else {"queries": len(setting.dev.queries), "passages": len(setting.dev.corpus)},
+        "dev": None if setting.dev is None else count(setting.dev, EvaluateConfig.of().self_match).describe(),
         "dev_measure": setting.config.dev_measure,
         "dev_score": best.score,
         "history": best.history,

@@ -10,7 +10,7 @@ from miner.types.candidates import Candidates, Negatives
 from miner.types.columns import OTHER, columns_line, unread_judgements
 from miner.types.dataset import KNOWN_FROM, SAME, Dataset
 from miner.types.parts import Evidence, Filter, Found, Noise, Progress, Sampler, Source, Vectors
-from miner.types.qrels import Qrels, SameQuestions
+from miner.types.qrels import Lost, Qrels, SameQuestions
 from miner.types.texts import BATCH_ROWS, FEW_ROWS, TEXTS_SCHEMA, Texts, join_title
 
 # fmt: off
@@ -30,6 +30,7 @@ __all__ = [
     "Floats",
     "Found",
     "Ints",
+    "Lost",
     "Negatives",
     "Noise",
     "Priority",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from miner.types.qrels import Qrels, SameQuestions
+from miner.types.qrels import Lost, Qrels, SameQuestions
 from miner.types.texts import Texts
 
 SAME = "same.arrow"
@@ -55,6 +55,8 @@ class Dataset:
         notes |= {"min_grade": self.qrels.min_grade}
         if self.asked_in:
             notes["asked_in"] = dict(self.asked_in)
+        if (lost := self.qrels.lost) is not None:
+            notes["lost"] = {"rows": lost.rows.tolist(), "grades": lost.grades.tolist(), "queries": list(lost.queries)}
         (folder / "dataset.json").write_text(json.dumps(notes, indent=1), encoding="utf-8")
 
     @classmethod
@@ -72,6 +74,7 @@ class Dataset:
             notes["min_grade"],
             extras,
             _same(_read(folder / SAME), len(queries)) if (folder / SAME).exists() else None,
+            _lost(notes["lost"]) if "lost" in notes else None,
         )
         more = (notes.get("columns", {}), notes.get("asked_in", {}))
         return cls(queries, corpus, qrels, notes["reading"], notes["inputs"], *more)
@@ -85,6 +88,10 @@ def _write(path: Path, table: pa.Table) -> None:
 def _read(path: Path) -> pa.Table:
     with pa.memory_map(str(path)) as source:
         return pa.ipc.open_file(source).read_all()
+
+
+def _lost(told: Mapping[str, Any]) -> Lost:
+    return Lost(np.array(told["rows"], dtype=np.int32), np.array(told["grades"], dtype=np.int8), tuple(told["queries"]))
 
 
 def _groups(same: SameQuestions) -> pa.Table:

@@ -23,6 +23,23 @@ class SameQuestions:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Judgements of texts that are not there: an evaluation counts them, and nothing else does.
+
+    rows int32 (L,): queries whose judged passage is not in the corpus; grades int8 (L,). queries: ids of judged queries that are not
+    among the queries.
+    """
+
+    rows: Rows
+    grades: NDArray[np.int8]
+    queries: tuple[str, ...] = ()
+
+    def equals(self, other: Lost) -> bool:
+        """Whether both say the same."""
+        return self.queries == other.queries and np.array_equal(self.rows, other.rows) and np.array_equal(self.grades, other.grades)
+
+
+@dataclass(frozen=True)
 class Qrels:
     """What is known to be relevant, ragged: judgements of query q are `rows[indptr[q]:indptr[q + 1]]`.
 
@@ -30,6 +47,7 @@ class Qrels:
     `min_grade` means judged non-relevant.
     extras: one JSON object per judgement, or None: the other columns of the user's pair.
     same: what is known of the same questions elsewhere; never exported with a query, never its bar, and never its negative.
+    lost: judgements of texts that are not there, where the data was read to be evaluated on.
     """
 
     indptr: Ints
@@ -38,6 +56,7 @@ class Qrels:
     min_grade: int = 1
     extras: list[str | None] | None = None
     same: SameQuestions | None = None
+    lost: Lost | None = None
 
     def positives(self, query: int) -> Rows:
         """Corpus rows that are relevant to `query`."""
@@ -57,8 +76,9 @@ class Qrels:
         arrays = [(getattr(self, name), getattr(other, name)) for name in ("indptr", "rows", "grades")]
         same = [(self.same, other.same)] if self.same is not None and other.same is not None else []
         arrays += [(getattr(a, name), getattr(b, name)) for a, b in same for name in ("group", "indptr", "rows")]
-        plain = [(each.min_grade, each.extras, each.same is None) for each in (self, other)]
-        return plain[0] == plain[1] and all(np.array_equal(a, b) for a, b in arrays)
+        plain = [(each.min_grade, each.extras, each.same is None, each.lost is None) for each in (self, other)]
+        lost = self.lost is None or other.lost is None or self.lost.equals(other.lost)
+        return plain[0] == plain[1] and lost and all(np.array_equal(a, b) for a, b in arrays)
 
     def over(self, rows: Rows) -> Qrels:
         """The same judgements in another corpus, where passage p has row `rows[p]`."""
