@@ -14,7 +14,7 @@ from miner.config import Runtime
 from miner.encode import kind, load_encoder
 from miner.errors import ConfigError, ModelError
 from miner.evaluation import evaluate
-from miner.opening import check_models
+from miner.opening import check
 from miner.plan import plan
 
 HEADS = {
@@ -141,7 +141,7 @@ def test_every_door_refuses_before_it_reads(reranker, tmp_path):
         with pytest.raises(ModelError, match="is a cross-encoder"):
             ask()
     assert not (tmp_path / "run").exists()
-    check_models(data, MiningConfig.of(sources=("bm25", f"dense:model={reranker},pooling=cls")), None)
+    check(data, MiningConfig.of(sources=("bm25", f"dense:model={reranker},pooling=cls")), None)
 
 
 def test_a_name_in_the_cache_is_looked_at(monkeypatch, reranker):
