@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
+from miner.cli.again import again
 from miner.errors import BusyError, ConfigError, HardnegError, InputError, IntegrityError, ModelError, NoRunError, StorageError
 
 EXIT_CODES: dict[type[HardnegError], int] = {
@@ -79,7 +80,7 @@ def run(command: Callable[[], object] = app) -> NoReturn:
         _say(str(error), error)
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
     except _Stopped as error:
-        _say(f"{STOPPED[error.code][1]}; what was encoded is kept, the same command goes on", error)
+        _say("; ".join(filter(None, (STOPPED[error.code][1], again(sys.argv[1:])))), error)
         sys.exit(error.code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes

@@ -6,6 +6,7 @@ Owns the translation of what the operating system says into StorageError.
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
 import secrets
@@ -162,6 +163,22 @@ def folder_part(path: Path, ours: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(path: Path) -> None:
+    """After a kill, remove what `folder_part` and `Part` left beside `path`; a folder that nothing took the place of goes back.
+
+    Only for a process that alone writes to `path`.
+    """
+    final = Path(os.path.realpath(path))
+    hidden = f".{glob.escape(final.name[:50])}.{'[0-9a-f]' * 8}"
+    with storing(final):
+        for old in final.parent.glob(f"{hidden}.old.part"):
+            if not final.exists():
+                old.rename(final)
+            shutil.rmtree(old, ignore_errors=True)
+        for left in final.parent.glob(f"{hidden}.part"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def write_bytes(path: str | Path, data: bytes) -> str:
