@@ -140,7 +140,7 @@ class Work:
 
 def kill(work: Work, process: Process, out: Path, draw: random.Random, seconds: float) -> str:
     """Kill the process at a moment that is drawn; "" where it had ended before."""
-    aim = draw.choice(["any", LAST, MID, FIRST])
+    aim = draw.choice(["any", "any", LAST, MID, FIRST])
     until = time.monotonic() + (seconds * draw.uniform(0.3, 1.0) if aim == "any" else 10 * seconds)
     skip = draw.randrange(4)  # which of the checkpoints, where it is aimed at one
     while process.poll() is None and time.monotonic() < until:
