@@ -70,6 +70,10 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
                 f"{crowded / rows:.0%} of the rows met their own positive as another row's passage in their batch: "
                 "use batch sampler no_duplicates"
             )
+        if self._losses and not any(self._losses):
+            self._setting.warn("the loss was 0 at every step: nothing stood against the positives, and nothing was learnt")
+        if self._trained > self._setting.batches and any(getattr(look, "replaced", 1) == 0 for look in self._looks):
+            self._setting.warn("change 'replace' replaced no negative: none became easy by its drop and score")
         if told := self._small(args.per_device_train_batch_size):
             self._setting.warn(f"{told}: texts that come often leave them over at the end of a pass; drop_last goes without them")
 
@@ -88,14 +92,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
             self._batch = self._trained = len(self._sizes)
             for message in told["warnings"]:
                 self._setting.warn(message)
+            _load(self._looks, told["changes"])
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Where a training goes on, so does what counts batches or remembers them."""
         if self._last is None:
             return
         self.recall()
-        for part, known in zip(self._remembering(), self._last.parts["parts"], strict=True):
-            part.load(known)
+        _load(self.samplers, self._last.parts["samplers"])
         if hasattr(self.loss, "step"):
             self.loss.step = self._trained
         for sampler in self.samplers:
@@ -112,14 +116,12 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
             "sizes": self._sizes[: self._trained],
             "crowded": self._crowded[: self._trained],
             "warnings": self._setting.warnings,
-            "parts": [part.state() for part in self._remembering()],
+            "changes": [part.state() for part in _remembering(self._looks)],
+            "samplers": [part.state() for part in _remembering(self.samplers)],
         }
         self._checkpoints.put(state.global_step, best=best, ended=control.should_training_stop, parts=told)
         if best is not None:
             state.best_model_checkpoint = str(self._checkpoints.at(best))
-
-    def _remembering(self) -> list[Any]:
-        return [part for part in (*self._looks, *self.samplers) if hasattr(part, "state") and hasattr(part, "load")]
 
     def after_loss(self, module: Any, inputs: Any, output: Any) -> None:
         """A forward hook for the loss: stop where it is no number, and let samplers that learn from losses hear it."""
@@ -145,6 +147,15 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
         self._sizes.append(len(rows))
         self._crowded.append(sum(met[row["positive"]] > 1 for row in rows if "positive" in row))
         return rows
+
+
+def _remembering(parts: Sequence[Any]) -> list[Any]:
+    return [part for part in parts if hasattr(part, "state") and hasattr(part, "load")]
+
+
+def _load(parts: Sequence[Any], states: Sequence[Any]) -> None:
+    for part, state in zip(_remembering(parts), states, strict=True):
+        part.load(state)
 
 
 class Looking:

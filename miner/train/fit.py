@@ -152,17 +152,13 @@ def replica(encoder: Encoder, model: Any) -> Encoder:
 def total_steps(setting: Setting) -> int:
     """Optimiser steps of the whole fit."""
     config = setting.config
-    whole, rest = divmod(len(setting.rows), config.train_batch_size)
-    batches = whole if config.drop_last else whole + bool(rest)
-    return config.steps or max(1, math.ceil(config.epochs * batches / config.accumulate))
+    return config.steps or max(1, math.ceil(config.epochs * setting.batches / config.accumulate))
 
 
 def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, aside: Path, given: Given) -> Any:
     from sentence_transformers import SentenceTransformerTrainingArguments
 
     config, on_cpu = setting.config, str(encoder.model.device) == "cpu"
-    if config.precision == "fp16" and on_cpu:
-        raise ConfigError("precision fp16 needs a GPU; on a processor use float32 or bf16")
     every = min(total, config.eval_every or max(1, total // 10))
     look: dict[str, Any] = {"eval_strategy": "no"}
     if setting.dev is not None:

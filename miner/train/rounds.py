@@ -26,12 +26,14 @@ import numpy as np
 import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
+from miner.encode import load_encoder
 from miner.errors import ConfigError
 from miner.formats import FORMATS
 from miner.formats.atomic import folder_part, followed, sha256_of, write_bytes, write_json
 from miner.formats.files import open_sink
 from miner.read import read
 from miner.run import Run, mine
+from miner.train.checks import check_model_fits, check_parts, depends_on_model
 from miner.train.config import MODEL_FIELDS, LoopConfig, TrainConfig
 from miner.train.hold_out import hidden_of, hide
 from miner.train.lock import locked
@@ -103,6 +105,9 @@ def loop(
         raise ConfigError("several learning rates and nothing that chooses among them: give dev data, or one rate")
     if "-" in data.verdicts:
         raise ConfigError("verdicts are heard again in every round: name a file, not '-'")
+    check_parts(training, paraphrase, mining.negatives)
+    if depends_on_model(training):
+        check_model_fits(training, load_encoder(training.encoding(), runtime or Runtime.of()))
     identity = _identity(data, training, mining, rules, dev)
     check_loop(folder, identity, resume=resume, force=force)
     dev_set = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, mining.min_grade)

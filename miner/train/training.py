@@ -28,6 +28,7 @@ from miner.formats import TrainingRow, read_training
 from miner.formats.atomic import folder_part, followed, storing, write_json
 from miner.read import read
 from miner.run import mine
+from miner.train.checks import check_model_fits, check_parts, without_effect
 from miner.train.config import TrainConfig
 from miner.train.lock import locked
 from miner.train.place import Place, checkpoints_of
@@ -66,6 +67,12 @@ class Setting:
     paraphrase: Callable[[str], str] | None = None
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def batches(self) -> int:
+        """Batches of one pass."""
+        whole, rest = divmod(len(self.rows), self.config.train_batch_size)
+        return whole if self.config.drop_last else whole + bool(rest)
+
     def warn(self, message: str) -> None:
         """Say it once, and keep it for training.json."""
         if message not in self.warnings:
@@ -97,7 +104,9 @@ def train(
     final, runtime = followed(out), runtime or Runtime.of()
     place = Place(final, checkpoints_of(final))
     place.check(resume=resume, force=force)
+    check_parts(config, paraphrase)
     encoder = model if isinstance(model, Encoder) else load_encoder(config.encoding(), runtime, model)
+    check_model_fits(config, encoder)
     rates = config.learning_rates or (STATIC_RATE if encoder.static else TRANSFORMER_RATE,)
     if len(rates) > 1 and dev is None:
         raise ConfigError(f"{len(rates)} learning rates and nothing that chooses among them: give dev data, or one rate")
@@ -120,9 +129,11 @@ def train(
 
 def _train(setting: Setting, encoder: Encoder, place: Place) -> Trained:
     """One fit for each learning rate; the best one on dev becomes the model."""
-    from miner.train.fit import fit
+    from miner.train.fit import fit, total_steps
 
     _warn_about_rows(setting)
+    for message in without_effect(setting.config, encoder, setting.batches, total_steps(setting) * setting.config.accumulate):
+        setting.warn(message)
     fits = [fit(setting, encoder, rate) for rate in setting.config.learning_rates]
     best = max(fits, key=lambda one: -1.0 if one.score is None else one.score)
     told = _told(setting, encoder, fits, best.place)
