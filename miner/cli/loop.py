@@ -28,7 +28,7 @@ def loop(
     dev_split: o.DevSplit = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the loop: rounds, notebook, best model.", show_default=False)] = None,
     force: o.Force = False,
-    resume: o.Resume = False,
+    resume: o.Resume = None,
     config: o.Config = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,

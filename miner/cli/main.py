@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
+from miner.cli.again import again
 from miner.cli.command import Verbs
 from miner.cli.encoding import degrade
 from miner.errors import BusyError, ConfigError, HardnegError, InputError, IntegrityError, ModelError, NoRunError, StorageError
@@ -94,7 +95,7 @@ def _code(error: BaseException) -> int:
         _say(str(error), error)
         return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
     if isinstance(error, _Stopped):
-        _say(f"{STOPPED[error.code][1]}; what was encoded is kept, the same command goes on", error)
+        _say("; ".join(filter(None, (STOPPED[error.code][1], again(sys.argv[1:])))), error)
         return error.code
     if isinstance(error, BrokenPipeError):
         _unread()

@@ -177,8 +177,15 @@ Same = Annotated[float | None, option("same", "stop when so much of the negative
 HoldOut = Annotated[
     bool | None, option("hold-out/--no-hold-out", "hide all but one positive a query, to measure false negatives [no]", LOOP)
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted one.", rich_help_panel=RUN)]
-
+Resume = Annotated[
+    bool | None,
+    typer.Option(
+        "--resume/--fresh",
+        help="Go on with an interrupted one, or drop it and begin again [refuse where there is one]",
+        rich_help_panel=RUN,
+        show_default=False,
+    ),
+]
 ResumeRun = Annotated[
     bool | None,
     typer.Option(

@@ -30,7 +30,7 @@ def train(
     dev_split: o.DevSplit = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the trained model.", show_default=False)] = None,
     force: o.Force = False,
-    resume: o.Resume = False,
+    resume: o.Resume = None,
     config: o.Config = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import hashlib
 import os
 import platform
@@ -198,6 +199,22 @@ def folder_part(path: Path, ours: str) -> Iterator[Path]:
         remove_scratch(work)
         shutil.rmtree(old, ignore_errors=True)
         forget(old)
+
+
+def recover(path: Path) -> None:
+    """After a kill, remove what `folder_part` and `Part` left beside `path`; a folder that nothing took the place of goes back.
+
+    Only for a process that alone writes to `path`.
+    """
+    final = Path(os.path.realpath(path))
+    hidden = f".{glob.escape(final.name[:50])}.{'[0-9a-f]' * 8}"
+    with storing(final):
+        for old in final.parent.glob(f"{hidden}.old.part"):
+            if not final.exists():
+                old.rename(final)
+            shutil.rmtree(old, ignore_errors=True)
+        for left in final.parent.glob(f"{hidden}.part"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def write_bytes(path: str | Path, data: bytes) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from sentence_transformers.base.evaluation import BaseEvaluator
 from transformers import TrainerCallback
 
 from miner.errors import ModelError
+from miner.train.checkpoints import Checkpoint, Checkpoints
 
-PARTS = "parts.json"
 EXPLODED, SETTLED = 3.0, 5
 """A loss so many times its first average, after so many looks, is worth a word."""
 CROWDED = 0.05
@@ -35,19 +33,23 @@ class DevScore(BaseEvaluator):  # type: ignore[misc]  # the base is untyped
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
-    """Progress, and warnings: the loss explodes or is no number; a batch holds a row's positive as another row's passage."""
+    """Progress, whole checkpoints, and warnings: the loss explodes or is no number; a row's positive is another's passage in its batch.
 
-    def __init__(self, setting: Any, total: int, looks: Sequence[Any] = ()) -> None:
-        self._setting, self._total, self._looks = setting, total, looks
+    last: the checkpoint that the training goes on from.
+    """
+
+    def __init__(self, setting: Any, total: int, checkpoints: Checkpoints, last: Checkpoint | None, looks: Sequence[Any] = ()) -> None:
+        self._setting, self._total, self._checkpoints, self._last, self._looks = setting, total, checkpoints, last, looks
         self.loss: Any = None
         self.samplers: list[Any] = []
-        self._batch = 0
+        self._batch = self._trained = 0
         self._losses: list[float] = []
-        self._rows = self._crowded = self._begun = 0
         self._sizes: list[int] = []
+        self._crowded: list[int] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Progress."""
+        """Progress; a checkpoint has no half of a logged mean behind it, which a resumed training could not know."""
+        control.should_log = control.should_log or control.should_save
         if self._setting.progress:
             self._setting.progress("train", state.global_step, self._total)
 
@@ -62,45 +64,69 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Tell about crowded batches, and about small ones."""
-        if self._rows and self._crowded > CROWDED * self._rows:
-            share = self._crowded / self._rows
+        rows, crowded = sum(self._sizes[: self._trained]), sum(self._crowded[: self._trained])
+        if rows and crowded > CROWDED * rows:
             self._setting.warn(
-                f"{share:.0%} of the rows met their own positive as another row's passage in their batch: use batch sampler no_duplicates"
+                f"{crowded / rows:.0%} of the rows met their own positive as another row's passage in their batch: "
+                "use batch sampler no_duplicates"
             )
-        if told := self._small(args.per_device_train_batch_size, state.global_step * args.gradient_accumulation_steps - self._begun):
+        if self._losses and not any(self._losses):
+            self._setting.warn("the loss was 0 at every step: nothing stood against the positives, and nothing was learnt")
+        if self._trained > self._setting.batches and any(getattr(look, "replaced", 1) == 0 for look in self._looks):
+            self._setting.warn("change 'replace' replaced no negative: none became easy by its drop and score")
+        if told := self._small(args.per_device_train_batch_size):
             self._setting.warn(f"{told}: texts that come often leave them over at the end of a pass; drop_last goes without them")
 
-    def _small(self, size: int, trained: int) -> str:
+    def _small(self, size: int) -> str:
         """How many of the trained batches were nearly empty, where they are many; a batch or two more have been looked at."""
-        sizes = self._sizes[:trained]
+        sizes = self._sizes[: self._trained]
         small = sum(count < SMALL * size for count in sizes)
         many = len(self._setting.rows) >= size and small > MANY * len(sizes)
         return f"{small} of {len(sizes)} batches had less than {SMALL:.0%} of {size} rows" if many else ""
 
+    def recall(self) -> None:
+        """What was counted, and warned of, up to the checkpoint that the training goes on from."""
+        if self._last is not None:
+            told = self._last.parts
+            self._losses, self._sizes, self._crowded = told["losses"], told["sizes"], told["crowded"]
+            self._batch = self._trained = len(self._sizes)
+            for message in told["warnings"]:
+                self._setting.warn(message)
+            _load(self._looks, told["changes"])
+
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Where a training goes on, so does what counts batches or remembers them."""
-        self._batch = self._begun = state.global_step * args.gradient_accumulation_steps
+        if self._last is None:
+            return
+        self.recall()
+        _load(self.samplers, self._last.parts["samplers"])
         if hasattr(self.loss, "step"):
-            self.loss.step = self._batch
+            self.loss.step = self._trained
         for sampler in self.samplers:
-            sampler.skip = self._batch % len(sampler)
-        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}" / PARTS
-        if saved.is_file():
-            for part, told in zip(self._remembering(), json.loads(saved.read_text(encoding="utf-8")), strict=True):
-                part.load(told)
+            passed = state.global_step % max(1, -(-len(sampler) // args.gradient_accumulation_steps))
+            sampler.skip = passed * args.gradient_accumulation_steps
+        if self._last.best is not None:
+            state.best_model_checkpoint = str(self._checkpoints.at(self._last.best))
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Beside the checkpoint: what parts remember."""
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if (parts := self._remembering()) and folder.is_dir():
-            (folder / PARTS).write_text(json.dumps([part.state() for part in parts]), encoding="utf-8")
-
-    def _remembering(self) -> list[Any]:
-        return [part for part in (*self._looks, *self.samplers) if hasattr(part, "state") and hasattr(part, "load")]
+        """Put the checkpoint in its place, with what parts and warnings remember."""
+        best = state.best_global_step if state.best_model_checkpoint else None
+        told = {
+            "losses": self._losses,
+            "sizes": self._sizes[: self._trained],
+            "crowded": self._crowded[: self._trained],
+            "warnings": self._setting.warnings,
+            "changes": [part.state() for part in _remembering(self._looks)],
+            "samplers": [part.state() for part in _remembering(self.samplers)],
+        }
+        self._checkpoints.put(state.global_step, best=best, ended=control.should_training_stop, parts=told)
+        if best is not None:
+            state.best_model_checkpoint = str(self._checkpoints.at(best))
 
     def after_loss(self, module: Any, inputs: Any, output: Any) -> None:
         """A forward hook for the loss: stop where it is no number, and let samplers that learn from losses hear it."""
         value = float(output.detach())
+        self._trained += 1
         if not math.isfinite(value):
             raise ModelError("the loss is no longer a number: lower the learning rate, or use float32")
         for sampler in self.samplers:
@@ -118,10 +144,18 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # the base is untyped
         for row in rows:
             for text in {text for name, text in row.items() if name.startswith(("positive", "negative"))}:
                 met[text] = met.get(text, 0) + 1
-        self._rows += len(rows)
         self._sizes.append(len(rows))
-        self._crowded += sum(met[row["positive"]] > 1 for row in rows if "positive" in row)
+        self._crowded.append(sum(met[row["positive"]] > 1 for row in rows if "positive" in row))
         return rows
+
+
+def _remembering(parts: Sequence[Any]) -> list[Any]:
+    return [part for part in parts if hasattr(part, "state") and hasattr(part, "load")]
+
+
+def _load(parts: Sequence[Any], states: Sequence[Any]) -> None:
+    for part, state in zip(_remembering(parts), states, strict=True):
+        part.load(state)
 
 
 class Looking:

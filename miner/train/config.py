@@ -27,26 +27,28 @@ class TrainConfig(Checked):
     query_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for queries")
     passage_prompt: str | None = Field(None, description="text put before every passage")
     passage_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for passages")
-    max_length: Annotated[int, Field(ge=1)] | None = Field(None, description="tokens read of each text; default: the model's own")
+    max_length: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="tokens read of each text; default: the model's own"
+    )
     pooling: Pooling | None = Field(None, description="how the vectors of a model that names no pooling are made: mean, cls, lasttoken")
     min_grade: int = Field(1, ge=1, le=127, description="smallest grade that counts as relevant, in pairs and on dev")
     loss: str = Field("in_batch", description="what is minimised")
     batch_sampler: str = Field("no_duplicates", description="which rows come together in a batch")
     changes: tuple[str, ...] = Field((), description="what is changed in a batch: augmentations, synthetic or replaced negatives")
-    use_negatives: Annotated[int, Field(ge=0)] | None = Field(
+    use_negatives: Annotated[int, Field(ge=0, le=1000)] | None = Field(
         None, description="negatives used of each row; default: as many as the longest row has"
     )
-    train_batch_size: int = Field(64, ge=2, description="rows in a batch")
+    train_batch_size: int = Field(64, ge=2, le=1_000_000, description="rows in a batch")
     drop_last: bool = Field(False, description="leave out batches with fewer rows than that (the trainer's dataloader_drop_last)")
-    accumulate: int = Field(1, ge=1, description="batches of one optimiser step")
-    steps: Annotated[int, Field(ge=1)] | None = Field(None, description="optimiser steps; default: as `epochs` says")
-    epochs: float = Field(1.0, gt=0, description="passes over the rows, where steps is not given")
+    accumulate: int = Field(1, ge=1, le=1_000_000, description="batches of one optimiser step")
+    steps: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(None, description="optimiser steps; default: as `epochs` says")
+    epochs: float = Field(1.0, gt=0, le=10_000, description="passes over the rows, where steps is not given")
     learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (), description="the peak rate; several are all tried, and dev chooses; default: 2e-5, or 0.1 for a static model"
     )
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
     schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="how the rate falls afterwards")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="AdamW's weight decay")
     precision: Literal["float32", "bf16", "fp16"] = Field("float32", description="number type of the forward pass; fp16 needs a GPU")
     eval_every: Annotated[int, Field(ge=1)] | None = Field(None, description="steps between looks at dev; default: a tenth of all")
     patience: int = Field(3, ge=0, description="looks at dev without a gain before it stops; 0: never early")

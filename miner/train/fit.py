@@ -18,8 +18,9 @@ from miner.encode import Encoder
 from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig
 from miner.evaluation.compare import score_queries
-from miner.formats.atomic import write_json
+from miner.formats.atomic import folder_part, write_json
 from miner.scratch import scratch
+from miner.train.checkpoints import STATE, Checkpoint, Checkpoints
 from miner.train.hardness import unit
 from miner.train.parts import Given
 from miner.train.training import Setting
@@ -55,52 +56,80 @@ def fit(setting: Setting, encoder: Encoder, rate: float) -> Fit:
         return Fit(place, rate, work / "model", **told)
     model = copy.deepcopy(encoder.model)
     model.model_card_data.set_widget_examples = lambda dataset: None  # draws from Python's global random, and shows a bar of its own
-    told = _fit(setting, model, encoder, rate, work)
-    model.save_pretrained(str(work / "model"))
+    told = _fit(setting, model, encoder, rate, Checkpoints(work))
+    shutil.rmtree(work / "model", ignore_errors=True)
+    with folder_part(work / "model", "modules.json") as folder:
+        model.save_pretrained(str(folder))
     write_json(done, {**told, "warnings": setting.warnings})
     for checkpoint in work.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
     return Fit(place, rate, work / "model", **told)
 
 
-def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, work: Path) -> dict[str, Any]:
+def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, checkpoints: Checkpoints) -> dict[str, Any]:
+    from transformers import TrainerState
+
+    last = checkpoints.last()
+    before = _before(setting, model, encoder, checkpoints.folder / "first.json")
+    trainer, watch = _trainer(setting, model, encoder, rate, checkpoints, last)
+    with _quiet():
+        if last is not None and last.ended:  # killed after its last step: one more would be another model
+            trainer.state = TrainerState.load_from_json(str(last.folder / STATE))
+            kept = checkpoints.at(last.step if last.best is None else last.best)
+            model.load_state_dict(type(model)(str(kept), device="cpu").state_dict())
+            watch.recall()
+            watch.on_train_end(trainer.args, trainer.state, trainer.control)
+        else:
+            trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
+    if not trainer.state.global_step:
+        raise ConfigError(
+            f"no batch of {setting.config.train_batch_size} rows holds no text twice, and drop_last wants full ones: lower train_batch_size"
+        )
+    return _outcome(setting, trainer.state, before)
+
+
+def _before(setting: Setting, model: Any, encoder: Encoder, first: Path) -> float | None:
+    """The dev score of the model before training; measured once, and the share of rows that a warning may be due for."""
+    if not first.is_file():
+        write_json(first, {"dev": _dev(setting, encoder, model), "above": _share_above(setting, encoder)})
+    told = orjson.loads(first.read_bytes())
+    if (told["above"] or 0) > ABOVE:
+        share = f"in {told['above']:.0%} of the rows a negative scores above the positive"
+        setting.warn(f"{share}: many will be unlabelled positives; mine with a margin")
+    before: float | None = told["dev"]
+    return before
+
+
+def _trainer(
+    setting: Setting, model: Any, encoder: Encoder, rate: float, checkpoints: Checkpoints, last: Checkpoint | None
+) -> tuple[Any, Any]:
+    """Sentence-transformers' trainer, and what watches it."""
     from datasets import Dataset as Table
     from sentence_transformers import SentenceTransformerTrainer
     from transformers import EarlyStoppingCallback, PrinterCallback
-    from transformers.trainer_utils import get_last_checkpoint
 
     from miner.train.callbacks import DevScore, Watch
 
     config, total = setting.config, total_steps(setting)
-    last = get_last_checkpoint(str(work)) if work.is_dir() else None
-    first = work / "first.json"
-    if last is None:
-        write_json(first, {"dev": _dev(setting, encoder, model), "above": _warn_above(setting, encoder)})
-    before = orjson.loads(first.read_bytes())["dev"]
     given = _given(setting, encoder, model)
-    watch = Watch(setting, total, [change(given) for change in config.active_changes])
+    watch = Watch(setting, total, checkpoints, last, [change(given) for change in config.active_changes])
     dev = DevScore(lambda current: _dev(setting, encoder, current)) if setting.dev is not None else None
     stop = [EarlyStoppingCallback(config.patience)] if dev is not None and config.patience else []
     with _quiet():
         loss = config.active_loss(model, config.seed)
         trainer = SentenceTransformerTrainer(
             model=model,
-            args=_arguments(setting, encoder, rate, total, work, given),
+            args=_arguments(setting, encoder, rate, total, checkpoints.aside, given),
             train_dataset=Table.from_dict(dict(setting.rows.columns)),
             loss=loss,
             evaluator=dev,
             callbacks=[watch, *stop],
         )
-        trainer.remove_callback(PrinterCallback)
-        trainer.data_collator = watch.collator(trainer.data_collator)
-        watch.loss, watch.samplers = loss, given.seen
-        loss.register_forward_hook(watch.after_loss)
-        trainer.train(resume_from_checkpoint=last)
-    if not trainer.state.global_step:
-        raise ConfigError(
-            f"no batch of {config.train_batch_size} rows holds no text twice, and drop_last wants full ones: lower train_batch_size"
-        )
-    return _outcome(setting, trainer.state, before)
+    trainer.remove_callback(PrinterCallback)
+    trainer.data_collator = watch.collator(trainer.data_collator)
+    watch.loss, watch.samplers = loss, given.seen
+    loss.register_forward_hook(watch.after_loss)
+    return trainer, watch
 
 
 def _given(setting: Setting, encoder: Encoder, model: Any) -> Given:
@@ -123,24 +152,20 @@ def replica(encoder: Encoder, model: Any) -> Encoder:
 def total_steps(setting: Setting) -> int:
     """Optimiser steps of the whole fit."""
     config = setting.config
-    whole, rest = divmod(len(setting.rows), config.train_batch_size)
-    batches = whole if config.drop_last else whole + bool(rest)
-    return config.steps or max(1, math.ceil(config.epochs * batches / config.accumulate))
+    return config.steps or max(1, math.ceil(config.epochs * setting.batches / config.accumulate))
 
 
-def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, work: Path, given: Given) -> Any:
+def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, aside: Path, given: Given) -> Any:
     from sentence_transformers import SentenceTransformerTrainingArguments
 
     config, on_cpu = setting.config, str(encoder.model.device) == "cpu"
-    if config.precision == "fp16" and on_cpu:
-        raise ConfigError("precision fp16 needs a GPU; on a processor use float32 or bf16")
     every = min(total, config.eval_every or max(1, total // 10))
     look: dict[str, Any] = {"eval_strategy": "no"}
     if setting.dev is not None:
         look = {"eval_strategy": "steps", "eval_steps": every, "load_best_model_at_end": True, "metric_for_best_model": "eval_dev"}
     prompts = {"anchor": encoder.prompts["query"], **dict.fromkeys(("positive", *setting.rows.negatives), encoder.prompts["passage"])}
     return SentenceTransformerTrainingArguments(
-        output_dir=str(work),
+        output_dir=str(aside),
         max_steps=total,
         per_device_train_batch_size=config.train_batch_size,
         dataloader_drop_last=config.drop_last,
@@ -157,7 +182,7 @@ def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, work
         prompts={column: prompt for column, prompt in prompts.items() if prompt} or None,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=2,
+        restore_callback_states_from_checkpoint=True,
         logging_steps=max(1, total // 50),
         logging_first_step=True,
         report_to="none",
@@ -178,7 +203,7 @@ def _dev(setting: Setting, encoder: Encoder, model: Any) -> float | None:
         return float(score_queries(setting.dev, replica(encoder, model), measuring, setting.config.encoding(), runtime).mean())
 
 
-def _warn_above(setting: Setting, encoder: Encoder) -> float | None:
+def _share_above(setting: Setting, encoder: Encoder) -> float | None:
     """The share of rows in which the base model places a negative above the positive, on an even sample."""
     names = setting.rows.negatives
     if not names:
@@ -187,12 +212,7 @@ def _warn_above(setting: Setting, encoder: Encoder) -> float | None:
     told = {name: values[::step][:SAMPLE] for name, values in setting.rows.columns.items() if name != "label"}
     anchors = unit(encoder.encode(told["anchor"], "query"))
     scores = [(anchors * unit(encoder.encode(told[name], "passage"))).sum(axis=1) for name in ("positive", *names)]
-    share = float((np.max(scores[1:], axis=0) > scores[0]).mean())
-    if share > ABOVE:
-        setting.warn(
-            f"in {share:.0%} of the rows a negative scores above the positive: many will be unlabelled positives; mine with a margin"
-        )
-    return share
+    return float((np.max(scores[1:], axis=0) > scores[0]).mean())
 
 
 def _outcome(setting: Setting, state: Any, before: float | None) -> dict[str, Any]:
@@ -202,7 +222,7 @@ def _outcome(setting: Setting, state: Any, before: float | None) -> dict[str, An
     losses = [(entry["step"], entry["loss"]) for entry in state.log_history if "loss" in entry]
     kept = state.global_step
     if state.best_model_checkpoint:
-        kept = int(str(state.best_model_checkpoint).rsplit("-", 1)[-1])
+        kept = state.best_global_step
     score = max((value for step, value in history if step > 0), default=None)
     if score is not None and before is not None and score <= before:
         setting.warn(f"no checkpoint beats the model before training on dev ({score:.4f} against {before:.4f}): try another learning rate")

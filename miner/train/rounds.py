@@ -9,14 +9,15 @@
         model/              the best round's model
 
 A round is done when its delta.json is there. What was begun and not finished is done again from its last finished part: mining, choosing,
-training (from its checkpoints).
+training (from its checkpoints). Every file and folder is whole or not there; `dataset` and `model` appear at once.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,20 @@ import numpy as np
 import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.encode import check_encoder
+from miner.encode import check_encoder, load_encoder
 from miner.errors import ConfigError
 from miner.formats import FORMATS, RowWriter
-from miner.formats.atomic import folder_part, followed, sha256_of, write_json
+from miner.formats.atomic import folder_part, followed, sha256_of, write_bytes, write_json
 from miner.formats.files import open_sink
 from miner.read import read
 from miner.run import Run, mine
+from miner.train.checks import check_model_fits, check_parts, depends_on_model
 from miner.train.config import MODEL_FIELDS, LoopConfig, TrainConfig
 from miner.train.hold_out import hidden_of, hide
+from miner.train.lock import locked
 from miner.train.negatives import Anchor, Key, assemble
 from miner.train.notebook import Notebook
+from miner.train.place import LOOP, begin_loop, check_loop, checkpoints_of
 from miner.train.training import train
 from miner.types import Dataset, Progress
 from miner.verdicts import read_verdicts
@@ -83,13 +87,15 @@ def loop(
     out: str | Path,
     dev: Dataset | Inputs | None = None,
     runtime: Runtime | None = None,
-    resume: bool = False,
+    resume: bool | None = None,
     force: bool = False,
     paraphrase: Callable[[str], str] | None = None,
     on_progress: Progress | None = None,
 ) -> Loop:
     """Run the rounds. dev: tells which round is best, and when to stop; without it all rounds run and the last one is kept.
 
+    resume: True goes on with a loop of the same settings, False begins again where no round is finished, None refuses where there is one.
+    force: begins again too; finished rounds are deleted only with `force` and resume=False together.
     Raises ConfigError, InputError, ModelError, StorageError; what was finished stays, and `resume` goes on.
     """
     folder = followed(out)
@@ -100,14 +106,35 @@ def loop(
     if "-" in data.verdicts:
         raise ConfigError("verdicts are heard again in every round: name a file, not '-'")
     check_encoder(training.encoding())
+    check_parts(training, paraphrase, mining.negatives)
+    if depends_on_model(training):
+        check_model_fits(training, load_encoder(training.encoding(), runtime or Runtime.of()))
+    identity = _identity(data, training, mining, rules, dev)
+    check_loop(folder, identity, resume=resume, force=force)
+    dev_set = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, mining.min_grade, complete=True)
+    with locked(folder):
+        begin_loop(folder, identity, resume=resume)
+        dataset = _dataset(folder, data, mining, rules)
+        more = (runtime or Runtime.of(), on_progress, paraphrase, data.verdicts)
+        setting = Setting(folder, dataset, training, mining, rules, dev_set, *more)
+        return _run(setting, identity)
+
+
+def _identity(
+    data: Inputs, training: TrainConfig, mining: MiningConfig, rules: LoopConfig, dev: Dataset | Inputs | None
+) -> dict[str, dict[str, Any]]:
+    """What makes a loop the same one."""
     parts = {"data": data, "training": training, "mining": mining, "loop": rules}
     identity = {name: part.model_dump(mode="json") for name, part in parts.items()}
     read_verdicts(data.verdicts)  # a wrong one shows now, not in the first round
     identity["verdicts"] = {name: sha256_of(name) for name in data.verdicts}
-    _begin(folder, identity, resume=resume, force=force)
-    dataset = _dataset(folder, data, mining, rules)
-    judged = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, mining.min_grade, complete=True)
-    setting = Setting(folder, dataset, training, mining, rules, judged, runtime or Runtime.of(), on_progress, paraphrase, data.verdicts)
+    identity["dev"] = dev.model_dump(mode="json") if isinstance(dev, Inputs) else {"queries": len(dev.queries) if dev else 0}
+    return identity
+
+
+def _run(setting: Setting, identity: dict[str, Any]) -> Loop:
+    """The rounds that are missing, and the best one's model."""
+    folder, rules = setting.out, setting.rules
     told: list[dict[str, Any]] = []
     why = f"all {rules.rounds} rounds are done"
     for turn in range(1, rules.rounds + 1):
@@ -118,9 +145,9 @@ def loop(
     best = best_round(told)
     with folder_part(folder / "model", "modules.json") as target:
         shutil.copytree(folder / f"round-{best}" / "model", target, dirs_exist_ok=True)
-    shutil.copyfile(folder / f"round-{told[-1]['round']}" / "notebook.parquet", folder / "notebook.parquet")
+    write_bytes(folder / "notebook.parquet", (folder / f"round-{told[-1]['round']}" / "notebook.parquet").read_bytes())
     outcome = {"identity": identity, "rounds": told, "best": best, "stopped": why, "done": True}
-    write_json(folder / "loop.json", outcome)
+    write_json(folder / LOOP, outcome)
     return Loop(folder, outcome)
 
 
@@ -149,31 +176,14 @@ def best_round(told: Sequence[dict[str, Any]]) -> int:
     return int(max(told, key=lambda each: (each["dev"], -each["round"]))["round"])
 
 
-def _begin(folder: Path, identity: dict[str, Any], *, resume: bool, force: bool) -> None:
-    path = folder / "loop.json"
-    if folder.exists() and any(folder.iterdir()) and not path.is_file():
-        raise ConfigError(f"{folder} holds something else; choose another --out")
-    if path.is_file() and not force:
-        was = orjson.loads(path.read_bytes())["identity"]
-        if not resume:
-            raise ConfigError(f"{folder} holds a loop already: --resume goes on, --force begins again")
-        now = orjson.loads(orjson.dumps(identity))
-        changed = [f"{part}.{name}" for part in now for name in now[part] if was.get(part, {}).get(name) != now[part][name]]
-        if set(changed) - {"loop.rounds"}:
-            raise ConfigError(f"{folder} was begun with another {', '.join(changed)}; --force begins again")
-    if path.is_file() and force:
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"identity": identity, "done": False})
-
-
 def _dataset(folder: Path, data: Inputs, mining: MiningConfig, rules: LoopConfig) -> Dataset:
     """What is mined from and trained on; read once."""
     place = folder / "dataset"
-    if not (place / "dataset.json").is_file():
-        read(data, place, mining.min_grade)
-    if rules.hold_out and not (place / "hidden.json").is_file():
-        hide(Dataset.open(place), place, mining.seed)
+    if not (place / "dataset.json").is_file() or (rules.hold_out and not (place / "hidden.json").is_file()):
+        with folder_part(place, "dataset.json") as part:
+            read(data, part, mining.min_grade)
+            if rules.hold_out:
+                hide(Dataset.open(part), part, mining.seed)
     return Dataset.open(place)
 
 
@@ -192,7 +202,8 @@ def _round(setting: Setting, turn: int) -> dict[str, Any]:
     if not (folder / "mined" / "manifest.json").is_file():
         folder.mkdir(exist_ok=True)
         how = {"verdicts": setting.verdicts, "runtime": setting.runtime, "force": True, "on_progress": setting.progress}
-        mine(setting.dataset, mining, out=folder / "mined", **how)
+        with _resumed():
+            mine(setting.dataset, mining, out=folder / "mined", **how)
     if not (folder / "anchors.json").is_file():
         _choose(setting, turn, folder, before, Run(folder / "mined").config)
     if not (folder / "model" / "modules.json").is_file():
@@ -200,9 +211,20 @@ def _round(setting: Setting, turn: int) -> dict[str, Any]:
         how = {"dev": setting.dev, "runtime": setting.runtime, "paraphrase": setting.paraphrase}
         training = setting.training.model_copy(update={"model": start})
         train(folder / "training.jsonl", training, out=folder / "model", resume=True, on_progress=setting.progress, **how)
+    shutil.rmtree(checkpoints_of(folder / "model"), ignore_errors=True)  # of a training that was killed at its very end
     delta = _delta(setting, turn, folder, before)
     write_json(done, delta)
     return delta
+
+
+@contextmanager
+def _resumed() -> Iterator[None]:
+    """In a loop it is not the same command that goes on with an interrupted mining, as its note has it."""
+    try:
+        yield
+    except BaseException as error:
+        error.__notes__ = []
+        raise
 
 
 def _choose(setting: Setting, turn: int, folder: Path, before: Path, mining: MiningConfig) -> None:

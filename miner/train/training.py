@@ -1,14 +1,16 @@
 """Train a model: rows in, an ordinary sentence-transformers folder out, by sentence-transformers' own trainer.
 
     OUT/                    the model, with README.md (its card) and training.json (config, counts, dev scores by step, warnings)
-    OUT.checkpoints/        while it runs: what `resume` goes on from; gone when OUT is there
+    OUT.checkpoints/        while it runs, and after a kill: what `resume` goes on from; gone when OUT is there
+        identity.json       what is trained on what; the first to come and the first to go
+        rate-0/             the checkpoints of a learning rate, whole or not there
 
-OUT is complete or absent. On a CPU the same rows, config and threads give the same weights, interrupted or not.
+OUT is complete or absent; one that is replaced stays until the new one is complete. On a CPU the same rows, config and threads give the
+same weights, interrupted or not.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +30,10 @@ from miner.formats import TrainingRow, read_training
 from miner.formats.atomic import folder_part, followed, storing, write_json
 from miner.read import read
 from miner.run import mine
+from miner.train.checks import check_model_fits, check_parts, without_effect
 from miner.train.config import TrainConfig
+from miner.train.lock import locked
+from miner.train.place import Place, checkpoints_of
 from miner.train.rows import Columns, columns, pairs
 from miner.types import Dataset, Progress
 
@@ -64,6 +69,12 @@ class Setting:
     paraphrase: Callable[[str], str] | None = None
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def batches(self) -> int:
+        """Batches of one pass."""
+        whole, rest = divmod(len(self.rows), self.config.train_batch_size)
+        return whole if self.config.drop_last else whole + bool(rest)
+
     def warn(self, message: str) -> None:
         """Say it once, and keep it for training.json."""
         if message not in self.warnings:
@@ -80,7 +91,7 @@ def train(
     mining: MiningConfig | None = None,
     model: Any = None,
     runtime: Runtime | None = None,
-    resume: bool = False,
+    resume: bool | None = None,
     force: bool = False,
     paraphrase: Callable[[str], str] | None = None,
     on_progress: Progress | None = None,
@@ -89,38 +100,63 @@ def train(
 
     data: a training file or run folder; or Inputs or a Dataset, whose pairs are trained on alone, or with negatives mined first where
     `mining` says how. dev: chooses the checkpoint, and stops early. model: a SentenceTransformer or Encoder in memory.
-    Raises ConfigError, InputError, ModelError, StorageError.
+    resume: True goes on with an interrupted training of the same, False removes it, None refuses where there is one.
+    force: replaces a model that is there, once the new one is complete. Raises ConfigError, InputError, ModelError, StorageError.
     """
     final, runtime = followed(out), runtime or Runtime.of()
-    work = final.with_name(f"{final.name}.checkpoints")
-    if final.exists() and any(final.iterdir()) and not force:
-        raise ConfigError(f"{final} exists already; choose another --out, or replace it with --force")
+    place = Place(final, checkpoints_of(final))
+    place.check(resume=resume, force=force)
+    check_parts(config, paraphrase)
     encoder = model if isinstance(model, Encoder) else load_encoder(config.encoding(), runtime, model, untrained=mining is None)
+    check_model_fits(config, encoder)
     rates = config.learning_rates or (STATIC_RATE if encoder.static else TRANSFORMER_RATE,)
     if len(rates) > 1 and dev is None:
         raise ConfigError(f"{len(rates)} learning rates and nothing that chooses among them: give dev data, or one rate")
     config = config.model_copy(update={"learning_rates": rates})
     rows = columns(
-        _rows(data, config, work, mining, encoder, runtime, on_progress), config.use_negatives, config.active_loss.labels, config.seed
+        _rows(data, config, place.work, mining, encoder, runtime, on_progress),
+        config.use_negatives,
+        config.active_loss.labels,
+        config.seed,
     )
     if config.drop_last and len(rows) < config.train_batch_size:
         raise ConfigError(f"drop_last leaves nothing of {len(rows)} rows in batches of {config.train_batch_size}: lower train_batch_size")
     judged = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, config.min_grade, complete=True)
-    setting = Setting(config, rows, runtime, work, judged, on_progress, paraphrase)
-    _begin(setting, resume=resume, force=force)
+    setting = Setting(config, rows, runtime, place.work, judged, on_progress, paraphrase)
+    with locked(place.work):
+        if not place.begin(_identity(setting, encoder), resume=resume):
+            return Trained(final, orjson.loads((final / HISTORY).read_bytes()))
+        return _train(setting, encoder, place)
+
+
+def _train(setting: Setting, encoder: Encoder, place: Place) -> Trained:
+    """One fit for each learning rate; the best one on dev becomes the model."""
+    from miner.train.fit import fit, total_steps
+
     _warn_about_model(setting, encoder)
     _warn_about_rows(setting)
-    from miner.train.fit import fit
-
-    fits = [fit(setting, encoder, rate) for rate in rates]
+    for message in without_effect(setting.config, encoder, setting.batches, total_steps(setting) * setting.config.accumulate):
+        setting.warn(message)
+    fits = [fit(setting, encoder, rate) for rate in setting.config.learning_rates]
     best = max(fits, key=lambda one: -1.0 if one.score is None else one.score)
     told = _told(setting, encoder, fits, best.place)
-    with folder_part(final, "modules.json") as folder:
+    with folder_part(place.final, "modules.json") as folder:
         shutil.copytree(best.folder, folder, dirs_exist_ok=True)
         _card(folder / "README.md", told)
         write_json(folder / HISTORY, told)
-    shutil.rmtree(work, ignore_errors=True)
-    return Trained(final, told)
+    place.end()
+    return Trained(place.final, told)
+
+
+def _identity(setting: Setting, encoder: Encoder) -> dict[str, Any]:
+    """What makes a training the same one."""
+    dev = setting.dev
+    return {
+        "config": setting.config.model_dump(mode="json"),
+        "rows": setting.rows.sha256,
+        "model": encoder.describe()["content"],
+        "dev": None if dev is None else {"queries": len(dev.queries), "passages": len(dev.corpus), "files": dict(dev.inputs)},
+    }
 
 
 def _rows(
@@ -134,31 +170,10 @@ def _rows(
         return given
     if mining is None:
         return pairs(data if isinstance(data, Dataset) else read(data, None, config.min_grade))
-    if not (work / "mined" / "manifest.json").is_file():
-        mining = mining.model_copy(update={name: getattr(config, name) for name in ("model", "query_prompt", "passage_prompt")})
-        mine(data, mining, out=work / "mined", model=encoder, runtime=runtime, on_progress=progress)
+    mining = mining.model_copy(update={name: getattr(config, name) for name in ("model", "query_prompt", "passage_prompt")})
+    # Anew each time: `force` takes over what was mined before where it is the same, and nothing where it is not.
+    mine(data, mining, out=work / "mined", model=encoder, runtime=runtime, force=True, on_progress=progress)
     return read_training(work / "mined")
-
-
-def _begin(setting: Setting, *, resume: bool, force: bool) -> None:
-    """Make the work folder; an interrupted training is gone on with only if it is the same one."""
-    identity = {"config": setting.config.model_dump(mode="json"), "rows": setting.rows.sha256}
-    path = setting.work / "identity.json"
-    if path.is_file() and not force:
-        if not resume:
-            raise ConfigError(f"{setting.work} holds an interrupted training: --resume goes on, --force begins again")
-        was = orjson.loads(path.read_bytes())
-        if was["rows"] != identity["rows"]:
-            raise ConfigError(f"{setting.work} was begun with other rows; --force begins again")
-        changed = [name for name, value in json.loads(json.dumps(identity["config"])).items() if was["config"].get(name) != value]
-        if changed:
-            raise ConfigError(f"{setting.work} was begun with another {', '.join(changed)}; --force begins again")
-        return
-    if path.is_file():
-        for old in setting.work.glob("rate-*"):
-            shutil.rmtree(old)
-    setting.work.mkdir(parents=True, exist_ok=True)
-    write_json(path, identity)
 
 
 def _warn_about_model(setting: Setting, encoder: Encoder) -> None:

@@ -12,7 +12,8 @@ from miner.types import Dataset
 
 REPORT = {
     "reading": {},
-    "counts": {"pairs": 1, "rows": {"none": 0}, "ran_short": {"total": 0}}, "hardness": {"gap": None},
+    "counts": {"pairs": 1, "rows": {"none": 0}, "ran_short": {"total": 0}},
+    "hardness": {"gap": None},
     "rows_written": 1,
     "setup": {"output_format": "triplet"},
     "coverage": {"none": 0},

@@ -158,7 +158,7 @@ def unchanged(tiny_bert, tiny_rows, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "change", ["delete:of=positive,share=0.9", "reorder:of=both,share=1", "una:every=1", "replace:drop=-1,score=2,every=1", "paraphrase"]
+    "change", ["delete:of=positive,share=0.9", "reorder:of=both,share=1", "una:every=1", "replace:drop=0,score=1,every=1", "paraphrase"]
 )
 def test_every_change_trains(tiny_bert, tiny_rows, tmp_path, unchanged, change):
     """From config to weights that differ from those without it."""

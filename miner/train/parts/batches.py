@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from miner.errors import ConfigError
 from miner.train.hardness import margins, row_losses
 from miner.train.parts.given import Given
+from miner.train.parts.knobs import SHARE, Knobs, Range
 
 
 class Batches(Protocol):
@@ -19,8 +21,11 @@ class Batches(Protocol):
 
 
 @dataclass(frozen=True)
-class Shuffle:
+class Shuffle(Knobs):
     """Rows in random order, cut into batches."""
+
+    part: ClassVar[str] = "batch sampler 'shuffle'"
+    ranges: ClassVar[Mapping[str, Range]] = {}
 
     def __call__(self, given: Given) -> Any:
         """Sentence-transformers' own."""
@@ -28,8 +33,11 @@ class Shuffle:
 
 
 @dataclass(frozen=True)
-class NoDuplicates:
+class NoDuplicates(Knobs):
     """Random order, but no text twice in a batch: no passage is one row's positive and another's negative."""
+
+    part: ClassVar[str] = "batch sampler 'no_duplicates'"
+    ranges: ClassVar[Mapping[str, Range]] = {}
 
     def __call__(self, given: Given) -> Any:
         """Sentence-transformers' own."""
@@ -37,12 +45,14 @@ class NoDuplicates:
 
 
 @dataclass(frozen=True)
-class Topics:
+class Topics(Knobs):
     """Every batch from one topic, easy and hard margins in turn (TAS-B, arXiv 2104.06967). topics 0: rows / (4 × batch)."""
 
     topics: int = 0
     balanced: bool = True
     bins: int = 10
+    part: ClassVar[str] = "batch sampler 'topics'"
+    ranges: ClassVar[Mapping[str, Range]] = {"topics": Range(0, 1_000_000), "bins": Range(1, 1000)}
 
     def __call__(self, given: Given) -> Any:
         """Clusters are made once, with the model before training."""
@@ -54,15 +64,13 @@ class Topics:
 
 
 @dataclass(frozen=True)
-class HighLossBatches:
+class HighLossBatches(Knobs):
     """Fixed batches; after the first pass only the `delta` share with the highest last loss (arXiv 2304.03486)."""
 
     delta: float = 0.5
     decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.delta <= 1:
-            raise ConfigError(f"batch sampler 'high_loss' wants 0 < delta <= 1, got delta={self.delta}")
+    part: ClassVar[str] = "batch sampler 'high_loss'"
+    ranges: ClassVar[Mapping[str, Range]] = {"delta": Range(0, 1, above=True), "decay": SHARE}
 
     def __call__(self, given: Given) -> Any:
         """Hears the loss of every batch."""
@@ -72,7 +80,7 @@ class HighLossBatches:
 
 
 @dataclass(frozen=True)
-class HardExampleBatches:
+class HardExampleBatches(Knobs):
     """Before each pass rows are scored; the hardest `share` comes `times` times, the `guard` share above them not at all.
 
     topics > 0: queries are clustered once with the model before training, and rows of topics smaller than the mean come `times` times too.
@@ -82,9 +90,17 @@ class HardExampleBatches:
     times: int = 2
     guard: float = 0.02
     topics: int = 0
+    part: ClassVar[str] = "batch sampler 'hard_examples'"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "share": SHARE,
+        "times": Range(1, 100),
+        "guard": Range(0, 1, under=True),
+        "topics": Range(0, 1_000_000),
+    }
 
     def __post_init__(self) -> None:
-        if self.topics < 0 or self.topics == 1:
+        super().__post_init__()
+        if self.topics == 1:
             raise ConfigError(f"batch sampler 'hard_examples' wants two topics or more, or topics=0 for none, got topics={self.topics}")
 
     def __call__(self, given: Given) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from miner.errors import ConfigError
 from miner.train import augment
 from miner.train.parts.given import Given
+from miner.train.parts.knobs import COSINE, COUNT, SHARE, Knobs, Range
 from miner.train.replace import Replaced
 
 Look = Callable[[list[dict[str, Any]], int], list[dict[str, Any]]]
@@ -28,11 +29,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {"query": ("anchor",), "positive": ("posit
 
 
 @dataclass(frozen=True)
-class Delete:
+class Delete(Knobs):
     """Words of the query (or positive) left out."""
 
     share: float = 0.1
     of: Where = "query"
+    part: ClassVar[str] = "change 'delete'"
+    ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
 
     def __call__(self, given: Given) -> Look:
         """See augment.Deleted."""
@@ -40,11 +43,13 @@ class Delete:
 
 
 @dataclass(frozen=True)
-class Reorder:
+class Reorder(Knobs):
     """Neighbouring words swapped."""
 
     share: float = 0.1
     of: Where = "query"
+    part: ClassVar[str] = "change 'reorder'"
+    ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
 
     def __call__(self, given: Given) -> Look:
         """See augment.Reordered."""
@@ -52,11 +57,13 @@ class Reorder:
 
 
 @dataclass(frozen=True)
-class Paraphrase:
+class Paraphrase(Knobs):
     """The user's own function, in Python only: train(..., paraphrase=function)."""
 
     share: float = 0.5
     of: Where = "query"
+    part: ClassVar[str] = "change 'paraphrase'"
+    ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
 
     def __call__(self, given: Given) -> Look:
         """See augment.Paraphrased."""
@@ -66,12 +73,14 @@ class Paraphrase:
 
 
 @dataclass(frozen=True)
-class TfIdfNegative:
+class TfIdfNegative(Knobs):
     """Now and then one more negative: the positive with its weightiest words replaced (UNA, arXiv 2401.02594)."""
 
     every: int = 5
     strength: float = 0.5
     near: int = 4000
+    part: ClassVar[str] = "change 'una'"
+    ranges: ClassVar[Mapping[str, Range]] = {"every": COUNT, "strength": SHARE, "near": Range(2, 1_000_000_000)}
 
     def __call__(self, given: Given) -> Look:
         """Word statistics are those of the positives."""
@@ -79,12 +88,14 @@ class TfIdfNegative:
 
 
 @dataclass(frozen=True)
-class ReplaceEasy:
+class ReplaceEasy(Knobs):
     """Negatives that became easy give way to the row's next ones, beyond use_negatives (Conan, arXiv 2408.15710)."""
 
     drop: float = 0.15
     score: float = 0.8
     every: int = 10
+    part: ClassVar[str] = "change 'replace'"
+    ranges: ClassVar[Mapping[str, Range]] = {"drop": Range(0, 2), "score": COSINE, "every": COUNT}
 
     def __call__(self, given: Given) -> Look:
         """Scored with the model as it is."""

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 from miner.errors import ConfigError
+from miner.train.parts.knobs import COUNT, SCALE, TEMPERATURE, Knobs, Range
+
+CHANCE = Range(0, 1, under=True)
+MIXED, WARMUP, WEIGHT = Range(0, 10_000), Range(0, 1_000_000_000), Range(0, 1000)
 
 
 class Loss(Protocol):
-    """A loss by name. labels: what its rows need beside texts: nothing, margins, or the scores of all passages."""
+    """A loss by name. labels: what its rows need beside texts: nothing, margins, or the scores of all passages.
+
+    tokens: whether it needs the token ids of a text by themselves, which a static model does not give.
+    """
 
     labels: ClassVar[Literal["none", "margins", "scores"]]
+    tokens: ClassVar[bool]
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module; its forward takes (features of each column, labels)."""
@@ -19,7 +28,7 @@ class Loss(Protocol):
 
 
 @dataclass(frozen=True)
-class InBatch:
+class InBatch(Knobs):
     """-log of the positive's share among all passages of the batch (InfoNCE): MultipleNegativesRankingLoss.
 
     strength > 0 adds strength × cosine to the logits of `hardness` negatives (arXiv 2503.04812 uses 9 in the batch, EmbeddingGemma 5 for
@@ -30,6 +39,9 @@ class InBatch:
     hardness: Literal["in_batch_negatives", "hard_negatives", "all_negatives"] = "in_batch_negatives"
     strength: float = 0.0
     labels: ClassVar[Literal["none", "margins", "scores"]] = "none"
+    tokens: ClassVar[bool] = False
+    part: ClassVar[str] = "loss 'in_batch'"
+    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "strength": Range(0, 1000)}
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
@@ -41,12 +53,15 @@ class InBatch:
 
 
 @dataclass(frozen=True)
-class Cached:
+class Cached(Knobs):
     """The same loss for batches that do not fit: gradients by pieces of mini_batch (CachedMultipleNegativesRankingLoss)."""
 
     scale: float = 20.0
     mini_batch: int = 32
     labels: ClassVar[Literal["none", "margins", "scores"]] = "none"
+    tokens: ClassVar[bool] = True
+    part: ClassVar[str] = "loss 'cached'"
+    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "mini_batch": COUNT}
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
@@ -56,7 +71,7 @@ class Cached:
 
 
 @dataclass(frozen=True)
-class Gist:
+class Gist(Knobs):
     """In-batch loss masked by a frozen guide: what the guide places above (positive - margin) is no negative (arXiv 2402.16829).
 
     guide: a model folder, best another model than the one that mined, whose judgement is already in the file.
@@ -68,8 +83,12 @@ class Gist:
     relative: bool = False
     mini_batch: int = 32
     labels: ClassVar[Literal["none", "margins", "scores"]] = "none"
+    tokens: ClassVar[bool] = True
+    part: ClassVar[str] = "loss 'gist'"
+    ranges: ClassVar[Mapping[str, Range]] = {"temperature": TEMPERATURE, "margin": Range(-2, 2), "mini_batch": COUNT}
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.guide:
             raise ConfigError("loss 'gist' needs a guide: write gist:guide=FOLDER")
 
@@ -88,10 +107,13 @@ class Gist:
 
 
 @dataclass(frozen=True)
-class MarginMse:
+class MarginMse(Knobs):
     """(s(q, positive) - s(q, negative) - teacher's difference)², on dot products (GPL, arXiv 2112.07577). Needs scores in the file."""
 
     labels: ClassVar[Literal["none", "margins", "scores"]] = "margins"
+    tokens: ClassVar[bool] = False
+    part: ClassVar[str] = "loss 'margin_mse'"
+    ranges: ClassVar[Mapping[str, Range]] = {}
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
@@ -101,7 +123,7 @@ class MarginMse:
 
 
 @dataclass(frozen=True)
-class Distillation:
+class Distillation(Knobs):
     """KL divergence from the teacher's softmax over a row's passages to the student's. Needs scores in the file.
 
     temperature: of the student's cosine; teacher: of the teacher's scores.
@@ -110,6 +132,9 @@ class Distillation:
     temperature: float = 0.05
     teacher: float = 1.0
     labels: ClassVar[Literal["none", "margins", "scores"]] = "scores"
+    tokens: ClassVar[bool] = False
+    part: ClassVar[str] = "loss 'distillation'"
+    ranges: ClassVar[Mapping[str, Range]] = {"temperature": TEMPERATURE, "teacher": TEMPERATURE}
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
@@ -121,13 +146,16 @@ class Distillation:
 
 
 @dataclass(frozen=True)
-class Hcl:
+class Hcl(Knobs):
     """Harder negatives weigh more, and the share `tau` that is positive in truth is taken out (HCL, arXiv 2010.04592)."""
 
     scale: float = 20.0
     beta: float = 1.0
     tau: float = 0.01
     labels: ClassVar[Literal["none", "margins", "scores"]] = "none"
+    tokens: ClassVar[bool] = False
+    part: ClassVar[str] = "loss 'hcl'"
+    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "beta": Range(0, 100), "tau": CHANCE}
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
@@ -137,7 +165,7 @@ class Hcl:
 
 
 @dataclass(frozen=True)
-class Mochi:
+class Mochi(Knobs):
     """Hard negatives mixed with each other and with the query, in the denominator (MoCHi, arXiv 2010.01028)."""
 
     scale: float = 20.0
@@ -146,6 +174,9 @@ class Mochi:
     towards: int = 8
     warmup: int = 0
     labels: ClassVar[Literal["none", "margins", "scores"]] = "none"
+    tokens: ClassVar[bool] = False
+    part: ClassVar[str] = "loss 'mochi'"
+    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "hardest": COUNT, "pairs": MIXED, "towards": MIXED, "warmup": WARMUP}
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
@@ -155,7 +186,7 @@ class Mochi:
 
 
 @dataclass(frozen=True)
-class Sscl:
+class Sscl(Knobs):
     """Mixtures of negatives, the most contrasting ones kept, debiased (in the spirit of arXiv 2304.02971; abstract only)."""
 
     scale: float = 20.0
@@ -165,6 +196,16 @@ class Sscl:
     tau: float = 0.01
     warmup: int = 0
     labels: ClassVar[Literal["none", "margins", "scores"]] = "none"
+    tokens: ClassVar[bool] = False
+    part: ClassVar[str] = "loss 'sscl'"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "scale": SCALE,
+        "hardest": COUNT,
+        "pairs": Range(1, 10_000),
+        "kept": COUNT,
+        "tau": CHANCE,
+        "warmup": WARMUP,
+    }
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
@@ -174,7 +215,7 @@ class Sscl:
 
 
 @dataclass(frozen=True)
-class Ohem:
+class Ohem(Knobs):
     """At each step the `kept` hardest negatives of the batch, near-duplicates suppressed (OHEM, arXiv 1604.03540)."""
 
     scale: float = 20.0
@@ -182,6 +223,9 @@ class Ohem:
     same: float = 0.95
     guard: float = 2.0
     labels: ClassVar[Literal["none", "margins", "scores"]] = "none"
+    tokens: ClassVar[bool] = False
+    part: ClassVar[str] = "loss 'ohem'"
+    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "kept": COUNT, "same": Range(0, 1, above=True), "guard": Range(0, 2)}
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
@@ -191,7 +235,7 @@ class Ohem:
 
 
 @dataclass(frozen=True)
-class Unremix:
+class Unremix(Knobs):
     """At each step the hard, uncertain and typical negatives (in the spirit of UnReMix, arXiv 2206.01197; abstract only)."""
 
     scale: float = 20.0
@@ -200,6 +244,14 @@ class Unremix:
     uncertain: float = 1 / 3
     typical: float = 1 / 3
     labels: ClassVar[Literal["none", "margins", "scores"]] = "none"
+    tokens: ClassVar[bool] = False
+    part: ClassVar[str] = "loss 'unremix'"
+    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "kept": COUNT, "hard": WEIGHT, "uncertain": WEIGHT, "typical": WEIGHT}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.hard + self.uncertain + self.typical:
+            raise ConfigError("loss 'unremix' wants one of hard, uncertain and typical above 0: nothing else says which negatives to take")
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""

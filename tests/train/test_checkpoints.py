@@ -1,0 +1,193 @@
+"""Checkpoints and all that a training writes: whole or not there, at whatever moment the process dies."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from miner.config import Inputs
+from miner.errors import BusyError, ConfigError
+from miner.train import TrainConfig, train
+from miner.train.checkpoints import MARK, PARTS, Checkpoints
+from miner.train.lock import locked
+
+pytest.importorskip("accelerate")
+
+
+def written(place, step, *, best=None, ended=False):
+    """A checkpoint of one file."""
+    (place.aside / f"checkpoint-{step}").mkdir(parents=True)
+    (place.aside / f"checkpoint-{step}" / "model.bin").write_text(f"weights {step}")
+    return place.put(step, best=best, ended=ended, parts={"step": step})
+
+
+BREAKS = {
+    "no mark": lambda folder: (folder / MARK).unlink(),
+    "a file is gone": lambda folder: (folder / "model.bin").unlink(),
+    "a file was cut": lambda folder: (folder / "model.bin").write_text("wei"),
+    "parts are gone": lambda folder: (folder / PARTS).unlink(),
+    "the mark was cut": lambda folder: (folder / MARK).write_text('{"files"'),
+}
+
+
+@pytest.mark.parametrize("damage", BREAKS)
+def test_a_broken_checkpoint_is_named_and_an_older_whole_one_taken(tmp_path, caplog, damage):
+    """Of whatever kind the damage is; what is passed over is removed."""
+    place = Checkpoints(tmp_path)
+    for step in (2, 4):
+        written(place, step)
+    BREAKS[damage](place.at(4))
+    with caplog.at_level(logging.WARNING):
+        assert (place.last().step, place.last().parts) == (2, {"step": 2})
+    assert f"{place.at(4)} is passed over and removed" in caplog.text
+    assert not place.at(4).exists()
+
+
+def test_a_checkpoint_needs_its_best_one_and_keeps_one_to_fall_back_on(tmp_path):
+    """Two stay: the newest and the best, or the best and an older best."""
+    place = Checkpoints(tmp_path)
+    written(place, 2, best=2)
+    written(place, 4, best=4)
+    written(place, 6, best=4)
+    assert [step for step in (2, 4, 6) if place.at(step).exists()] == [4, 6]
+    (place.at(4) / "model.bin").write_text("other")
+    assert place.last() is None
+    assert not place.at(6).exists()
+
+
+def test_what_lies_aside_is_no_checkpoint(tmp_path):
+    """Without put, nothing is there; an empty folder of that name is not one either."""
+    place = Checkpoints(tmp_path)
+    written(place, 2)
+    (place.aside / "checkpoint-4").mkdir(parents=True)
+    place.at(6).mkdir()
+    assert place.last().step == 2
+    assert not place.aside.joinpath("checkpoint-4").exists()
+
+
+def contents(out):
+    return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in ("model.safetensors", "training.json")}
+
+
+def job(model, folder, out, rate=0.9, **more):
+    """A training whose dev stops it early, from a model in memory."""
+    knobs = {"steps": 12, "eval_every": 2, "train_batch_size": 8, "learning_rates": (rate,), "patience": 2, "accumulate": 2}
+    data, dev = (Inputs.of(data=str(folder), split=(split,)) for split in ("train", "dev"))
+    return train(data, TrainConfig.of(model=str(model), **knobs), out=out, dev=dev, **more)
+
+
+def dies_at(number, run):
+    """Run in a fork that ends without a word at the n-th moment of writing; whether it came to its end before."""
+    if pid := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    with contextlib.suppress(BaseException):
+        moments = 0
+
+        def watched(call):
+            def count(*args, **more):
+                nonlocal moments
+                moments += 1
+                if moments == number:
+                    os._exit(9)
+                return call(*args, **more)
+
+            return count
+
+        os.fsync, shutil.rmtree = watched(os.fsync), watched(shutil.rmtree)
+        for name in ("rename", "replace", "unlink", "mkdir", "write_text"):
+            setattr(Path, name, watched(getattr(Path, name)))
+        run()
+        os._exit(0)
+    os._exit(1)
+
+
+@pytest.mark.parametrize("first", [3, 8])
+def test_dead_at_any_moment_of_writing_it_goes_on_to_the_same_bytes(tiny_model, tiny_folder, tmp_path, first):
+    """Killed again and again at later moments, then left to finish: model and training.json of one that was never killed."""
+    whole = contents(job(tiny_model, tiny_folder, tmp_path / "whole").folder)
+    out, moment = tmp_path / "out", first
+    while not dies_at(moment, lambda: job(tiny_model, tiny_folder, out, resume=True)):
+        assert not out.exists() or contents(out) == whole
+        moment += 23
+    assert contents(out) == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
+
+
+def test_killed_after_the_last_step_or_an_early_stop_no_step_is_added(tiny_model, tiny_folder, tmp_path, monkeypatch):
+    """The checkpoint says that the training came to its end: patience, warnings and what was counted go on too."""
+    whole = job(tiny_model, tiny_folder, tmp_path / "whole", rate=1e-5)
+    assert whole.told["stopped_at"] < 12
+
+    def stop(*args, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("miner.train.fit._outcome", stop)
+    with pytest.raises(KeyboardInterrupt):
+        job(tiny_model, tiny_folder, tmp_path / "out", rate=1e-5)
+    monkeypatch.undo()
+    done = job(tiny_model, tiny_folder, tmp_path / "out", rate=1e-5, resume=True)
+    assert contents(done.folder) == contents(whole.folder)
+
+
+def interrupted(model, folder, out, **more):
+    def stop(stage, done, total):
+        if stage == "train" and done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job(model, folder, out, on_progress=stop, **more)
+
+
+def test_force_replaces_a_finished_model_and_fresh_drops_unfinished_work(tiny_model, tiny_folder, tmp_path):
+    """--force keeps the old model until the new one is whole; --resume goes on without it; neither drops the other's."""
+    out = tmp_path / "out"
+    old = contents(job(tiny_model, tiny_folder, out, force=True).folder)
+    interrupted(tiny_model, tiny_folder, out, force=True)
+    assert contents(out) == old
+    with pytest.raises(ConfigError, match="--resume goes on, --fresh begins again"):
+        job(tiny_model, tiny_folder, out, force=True)
+    with pytest.raises(ConfigError, match="exists already"):
+        job(tiny_model, tiny_folder, out, resume=False)
+    with pytest.raises(ConfigError, match="give one of them"):
+        job(tiny_model, tiny_folder, out, resume=True, force=True)
+    job(tiny_model, tiny_folder, out, resume=True)
+    assert not (tmp_path / "out.checkpoints").exists()
+    interrupted(tiny_model, tiny_folder, out, force=True)
+    assert contents(job(tiny_model, tiny_folder, out, resume=False, force=True).folder) == old
+    assert contents(job(tiny_model, tiny_folder, out, resume=True).folder) == old, "a training that has ended is not one to go on with"
+
+
+def test_another_model_or_dev_is_another_training(tiny_model, tiny_bert, tiny_folder, tiny_rows, tmp_path):
+    """At the same path too; and a folder that holds no model is never replaced."""
+    place = tmp_path / "model"
+    shutil.copytree(tiny_model, place)
+    interrupted(place, tiny_folder, tmp_path / "out")
+    shutil.rmtree(place)
+    shutil.copytree(tiny_bert, place)
+    with pytest.raises(ConfigError, match="another model at that place"):
+        job(place, tiny_folder, tmp_path / "out", resume=True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(ConfigError, match="holds something else than a model"):
+        job(tiny_model, tiny_folder, tmp_path / "mine", force=True)
+
+
+def test_one_training_at_a_time(tiny_model, tiny_folder, tmp_path):
+    """A second one at the same place is refused; the lock leaves nothing."""
+    with locked(tmp_path / "out.checkpoints"), pytest.raises(BusyError, match="another process is at work there"):
+        job(tiny_model, tiny_folder, tmp_path / "out", resume=True)
+    assert not (tmp_path / "out.checkpoints").exists()
+
+
+def test_the_checkpoint_says_what_is_in_it(tiny_model, tiny_folder, tmp_path):
+    """Hashes of all its files, its step and the best one's."""
+    interrupted(tiny_model, tiny_folder, tmp_path / "out")
+    folder = tmp_path / "out.checkpoints" / "rate-0" / "checkpoint-4"
+    told = json.loads((folder / MARK).read_text())
+    assert (told["step"], told["ended"]) == (4, False)
+    assert {*told["files"]} == {path.name for path in folder.rglob("*") if path.is_file()} - {MARK}

@@ -1,0 +1,121 @@
+"""Every number of every part: what is absurd is refused with its range, or trains with finite losses."""
+
+import contextlib
+import dataclasses
+import math
+
+import pytest
+
+from miner.config import Inputs, MiningConfig
+from miner.errors import ConfigError
+from miner.registry import Spec, build
+from miner.train import LoopConfig, TrainConfig, loop, train
+from miner.train.parts import BATCH_SAMPLERS, CHANGES, LOSSES
+
+ABSURD = ("-1", "0", "2", "nan", "inf", "1e30", str(10**30), str(10**400))
+FAMILIES = {"loss": LOSSES, "batch_sampler": BATCH_SAMPLERS, "changes": CHANGES}
+NUMBERS = [
+    (family, name, field.name)
+    for family, table in FAMILIES.items()
+    for name, part in table.items()
+    for field in dataclasses.fields(part)
+    if field.type in ("int", "float")
+]
+
+
+def settings(family, text):
+    return {family: (text,) if family == "changes" else text}
+
+
+def made(family, text, knob, **more):
+    """The configuration; None where it is refused, with the knob's name."""
+    with contextlib.suppress(ConfigError):
+        return TrainConfig.of(**settings(family, text), **more)
+    with pytest.raises(ConfigError, match=knob):
+        TrainConfig.of(**settings(family, text), **more)
+    return None
+
+
+@pytest.mark.parametrize(("family", "name", "knob"), NUMBERS)
+def test_what_is_absurd_is_refused_or_trains(family, name, knob, tiny_model, tiny_bert, tiny_rows, tmp_path):
+    """From the tables: the message names the knob; what is not refused makes finite losses in two steps."""
+    assert knob in FAMILIES[family][name].ranges, f"{name}:{knob} has no range"
+    for value in ABSURD:
+        text = f"{name}:guide={tiny_bert},{knob}={value}" if name == "gist" else f"{name}:{knob}={value}"
+        model = tiny_bert if name in ("gist", "cached") else tiny_model
+        config = made(family, text, knob, model=str(model), steps=2, train_batch_size=8, use_negatives=1, learning_rates=(0.05,))
+        if config is not None:
+            told = train(tiny_rows, config, out=tmp_path / value[:9], paraphrase=str.upper).told
+            assert all(math.isfinite(loss) for _, loss in told["loss"]), value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        ("loss", "hcl:tau=1", r"loss 'hcl' wants 0 <= tau < 1, got tau=1\.0"),
+        ("loss", "mochi:hardest=0", "loss 'mochi' wants 1 <= hardest"),
+        ("loss", "in_batch:scale=-5", "loss 'in_batch' wants 0 < scale <= 1000"),
+        ("loss", "unremix:kept=0", "wants 1 <= kept"),
+        ("loss", "unremix:hard=0,uncertain=0,typical=0", "one of hard, uncertain and typical above 0"),
+        ("batch_sampler", "hard_examples:share=5", "batch sampler 'hard_examples' wants 0 <= share <= 1"),
+        ("batch_sampler", "high_loss:decay=-3", "wants 0 <= decay <= 1"),
+        ("batch_sampler", "topics:bins=0", "wants 1 <= bins"),
+        ("changes", "delete:share=7", "change 'delete' wants 0 <= share <= 1"),
+        ("changes", "una:near=-1", "wants 2 <= near"),
+        ("changes", "replace:every=0", "wants 1 <= every"),
+    ],
+)
+def test_a_range_is_told(kind, text, said):
+    """In the words of a filter's message, where the configuration is made."""
+    with pytest.raises(ConfigError, match=said):
+        TrainConfig.of(**settings(kind, text))
+
+
+@pytest.mark.parametrize("values", [{"weight_decay": 1e30}, {"epochs": 1e30}, {"use_negatives": 10**9}, {"accumulate": 10**12}])
+def test_settings_without_bound_have_one(values):
+    """The name of the setting is in the message."""
+    with pytest.raises(ConfigError, match=next(iter(values))):
+        TrainConfig.of(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"loss": "cached"}, "a static model does not have"),
+        ({"precision": "fp16"}, "needs a GPU"),
+        ({"changes": ("paraphrase",)}, "needs your function"),
+        ({"changes": ("replace",), "use_negatives": 3}, "set use_negatives below"),
+        ({"loss": "gist:guide=nowhere/at/all"}, "nowhere/at/all"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_mining(values, said, tiny_model, tiny_folder, tmp_path):
+    """In a loop nothing is begun."""
+    training = TrainConfig.of(model=str(tiny_model), **values)
+    with pytest.raises(Exception, match=said):
+        loop(Inputs.of(data=str(tiny_folder)), training, MiningConfig.of(negatives=3), LoopConfig.of(), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"batch_sampler": "high_loss", "steps": None}, "'high_loss' chooses from the second pass on and has no effect"),
+        ({"changes": ("replace",), "use_negatives": 1, "steps": 2}, "'replace' compares a row's scores of two passes"),
+        ({"changes": ("replace:score=-1",), "use_negatives": 1, "steps": 6}, "'replace' replaced no negative"),
+        ({"changes": ("reorder",)}, "does not see the order of words"),
+        ({"changes": ("delete:share=0",)}, "'delete' has no effect with share=0"),
+        ({"loss": "mochi:warmup=5", "steps": 5}, "mixes no negatives: its warmup of 5"),
+    ],
+)
+def test_what_has_no_effect_is_said(values, said, tiny_model, tiny_rows, tmp_path):
+    """A warning in the log and in training.json."""
+    knobs = {"steps": 3, "train_batch_size": 8, **values}
+    told = train(tiny_rows, TrainConfig.of(model=str(tiny_model), **knobs), out=tmp_path / "out").told
+    assert any(said in text for text in told["warnings"]), told["warnings"]
+
+
+def test_defaults_lie_in_their_ranges():
+    """A part without knobs can be built; gist wants its guide."""
+    for family, table in FAMILIES.items():
+        for name in table:
+            build(family, table, Spec.parse("gist:guide=x" if name == "gist" else name))
