@@ -42,7 +42,7 @@ async def append_request(request: Request) -> CorpusAppend:
     return validated(APPEND, await json_body(request))
 
 
-def idempotency_key(request: Request) -> str | None:
+async def idempotency_key(request: Request) -> str | None:
     """The header, checked."""
     key = request.headers.get("idempotency-key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
@@ -69,7 +69,7 @@ def create_corpus(wanted: CorpusRequest, stock: Stock, caller: Caller, key: str 
     asked = Asked("index", {}, _hash(wanted), caller.id, key)
     if earlier := stock.queue.earlier(asked):
         return earlier
-    corpus_id, model = new_name("corpus"), wanted.model or stock.settings.model or ""
+    corpus_id, model = new_name("corpus"), wanted.model or stock.settings.known_models.served or ""
     row = {"id": corpus_id, "name": wanted.name, "model": model, "fields": wanted.fields}
     spec = _index_spec(stock, corpus_id, 1, wanted.files, model, wanted.fields)
     return stock.queue.submit(
@@ -84,7 +84,7 @@ def append_to_corpus(name: str, wanted: CorpusAppend, stock: Stock, caller: Call
         return earlier
     corpus = stock.corpora.growing(name)
     files = [*(corpus.ready.files if corpus.ready else []), *wanted.files]
-    spec = _index_spec(stock, corpus.id, corpus.next, files, corpus.model, corpus.fields)
+    spec = _index_spec(stock, corpus.id, corpus.next, files, stock.settings.known_models.named(corpus.model), corpus.fields)
     return stock.queue.submit(replace(asked, spec=spec), lambda connection, job: stock.corpora.append(connection, corpus, files, job.id))
 
 

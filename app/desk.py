@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from fastapi import Request
 
 from app.attempts import Attempts
 from app.engine import Engine
 from app.errors import Full, NotReady
+from app.http.connections import Connections
+from app.jobs.plan import Readers
 from app.jobs.worker import Worker
 from app.keys import Keyring
 from app.metrics import Metrics
+from app.redaction import Redaction
 from app.sessions import Sessions
 from app.settings import Settings
 from app.stock import Stock
 from app.workers import Workers, begin
+from miner.errors import StorageError
 
 CHECK_SECONDS = 1.0
+MOST_CHECK_SECONDS = 2.0
+"""How long the data folder may take to say how full it is: a drive that has gone away may take for ever."""
 
 
 class Desk(Stock):
@@ -33,10 +40,20 @@ class Desk(Stock):
         super().__init__(settings)
         self.keyring = Keyring(self.state, settings.digests(), closed=settings.exposed)
         self.sessions = Sessions(self.state, self.keyring)
-        self.attempts = Attempts(settings.max_wrong_keys, settings.max_wrong_keys_of_all)
+        self.attempts = Attempts(settings.max_wrong_keys)
+        self.connections = Connections(settings.max_connections, settings.head_seconds, settings.body_seconds, settings.min_body_rate)
+        self.redaction = Redaction(settings)
+        self.workers = Workers(settings.at_once, settings.waiting, "requests that mine")
+        self.plans = Workers(settings.dry_runs_at_once, settings.dry_runs_waiting, "dry runs")
+        self.readers = Readers()
+        self.looks = Workers(settings.pages_at_once, settings.pages_waiting, "pages of runs")
         self.metrics = Metrics(self)
-        self.workers = Workers(settings.at_once, settings.waiting)
+        self.metrics.follow(self)
         self.draining, self.watchers, self._checked = False, 0, 0.0
+        self.away: StorageError | None = None
+        """Why the database could not be read when the keys were read last."""
+        self._measuring = ThreadPoolExecutor(1, thread_name_prefix="check")
+        self._measured: Future[int] | None = None
         self.staff: list[Worker] = []
         self._opening: Future[Engine] = Future()
 
@@ -57,19 +74,33 @@ class Desk(Stock):
             raise NotReady("the model and the corpus are being opened")
         return self._opening.result()
 
-    def check(self) -> None:
-        """NotReady, Full or StorageError when requests had better go elsewhere."""
+    async def check(self) -> None:
+        """NotReady, Full or StorageError when requests had better go elsewhere. It waits for nobody else's work."""
         self.engine  # noqa: B018 - raises while there is none
+        if self.away:
+            raise self.away
         if time.monotonic() - self._checked > CHECK_SECONDS:
-            if self.state.free_bytes() < self.settings.keep_free_bytes:
+            if await self._free_bytes() < self.settings.keep_free_bytes:
                 raise Full("there is too little room left on the disk")
             self._checked = time.monotonic()
+
+    async def _free_bytes(self) -> int:
+        """Measured by a thread of its own, one measurement at a time. NotReady when it takes too long."""
+        if self._measured is None or self._measured.done():
+            self._measured = self._measuring.submit(self.state.free_bytes)
+        try:
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._measured)), MOST_CHECK_SECONDS)
+        except TimeoutError:
+            raise NotReady("the data folder does not answer") from None
 
     def close(self) -> None:
         """Stop taking work; jobs go back into the queue."""
         for worker in self.staff:
             worker.stop()
-        self.workers.close()
+        for pool in (self.workers, self.plans, self.looks):
+            pool.close()
+        self.readers.close()
+        self._measuring.shutdown(wait=False, cancel_futures=True)
         if self._opening.done() and not self._opening.exception():
             self._opening.result().close()
         super().close()
@@ -81,7 +112,7 @@ def _settle() -> None:
     gc.freeze()
 
 
-def desk(request: Request) -> Desk:
-    """The desk of the app that got the request."""
+async def desk(request: Request) -> Desk:
+    """The desk of the app that got the request. Async, as every dependency that waits for nothing: others wait for a thread."""
     found: Desk = request.app.state.desk
     return found

@@ -60,7 +60,8 @@ class Engine:
         """Load the model, then read, encode and index the corpus: seconds, or hours for a large one that is not in the store yet."""
         self._closing = ExitStack()
         self.serving = settings.serving
-        encoder = load_encoder(self.serving, settings.runtime)
+        encoder = load_encoder(settings.loading, settings.runtime)
+        encoder.name = self.serving.model or ""  # where it lies is nobody's business
         self.vectors = WarmVectors(encoder, metrics)
         self.shelf = Shelf(corpora, self.vectors, self.serving.index, settings.warm_corpora)
         self.corpus = self._open(settings.corpus, StoredVectors(encoder, settings.cache), settings.cache) if settings.corpus else None
@@ -92,8 +93,7 @@ class Engine:
         for name in SERVED:
             usual, served = MiningConfig.model_fields[name].default, getattr(self.serving, name)
             if getattr(config, name) not in (usual, served):
-                told = "" if name == "model" else f", to {served!r}"  # where a model lies is nobody's business
-                raise ConfigError(f"config.{name} is set by the server{told}: leave it out")
+                raise ConfigError(f"config.{name} is set by the server, to {served!r}: leave it out")
         if FORMATS[config.output_format].layout:
             single = ", ".join(name for name, shape in FORMATS.items() if not shape.layout)
             raise ConfigError(

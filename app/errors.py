@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -102,7 +102,9 @@ class TooOften(Refused):
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
-        super().__init__(f"too many wrong keys were tried here; again in {seconds} s, and a key in a header is answered meanwhile")
+        super().__init__(
+            f"too many wrong keys came from this address: again in {seconds} s; a key that has opened from here goes on opening"
+        )
 
 
 class NotReady(Refused):
@@ -151,8 +153,8 @@ HEADERS: dict[type[Exception], dict[str, str]] = {
 }
 
 
-def answer(error: Exception, name: str | None = None) -> Response:
-    """The problem document of an error. name: the request's id."""
+def answer(error: Exception, name: str | None = None, shown: Callable[[str], str] = str) -> Response:
+    """The problem document of an error. name: the request's id. shown: takes the paths of this machine out of a sentence."""
     if isinstance(error, HTTPException):
         return problem(error.status_code, str(error.detail), dict(error.headers or {}))
     if isinstance(error, RequestValidationError):
@@ -164,14 +166,15 @@ def answer(error: Exception, name: str | None = None) -> Response:
     status, headers = STATUS[kind], HEADERS.get(kind, {})
     if status >= 500 and not isinstance(error, Refused):
         return _internal(error, status, headers, name or uuid.uuid4().hex[:12])
-    extra: dict[str, Any] = {"errors": error.faults} if isinstance(error, WrongFields) else {}
+    faults = [{**fault, "detail": shown(fault["detail"])} for fault in error.faults] if isinstance(error, WrongFields) else []
+    extra: dict[str, Any] = {"errors": faults} if faults else {}
     if isinstance(error, Held):
         extra = {"jobs": error.jobs}
     if isinstance(error, BadRange):
         headers = {"Content-Range": f"bytes */{error.length}"}
     if isinstance(error, TooOften):
         headers = {"Retry-After": str(error.seconds)}
-    return problem(status, str(error), headers, **extra)
+    return problem(status, shown(str(error)), headers, **extra)
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **extra: Any) -> Response:

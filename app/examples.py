@@ -25,7 +25,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "config": {"negatives": 4, "output_format": "n-tuple"},
         "file_kind": "jsonl.zst",
     },
-    "ReviewRequest": {"verdicts": [{"query_id": "q1", "passage_id": "p2", "verdict": "false_negative", "by": "Ada"}]},
+    "ReviewRequest": {"verdicts": [{"query_id": "q1", "passage_id": "p2", "verdict": "false_negative"}]},
     "ExportJob": {"kind": "export", "job": JOB, "config": {"filters": ["margin:relative=0.1"], "negatives": 8}},
 }
 

@@ -11,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import asking
+from app.attempts import WRONG_KEY_SECONDS
 from app.browser import drop, keep
 from app.desk import Desk
 from app.errors import Conflict, TooLarge, TooOften, WrongMedia
+from app.guard import address_of, note_wrong_key
 from app.jobs.export import ExportJob
-from app.keys import Caller
+from app.keys import Caller, digest_of
 from app.lineup import Order, lineup
 from app.overlook import run_of, sampled_of, survey_of
 from app.pages import login as login_page
@@ -28,8 +30,6 @@ from miner.verdicts import verdict_of
 
 FORM = "application/x-www-form-urlencoded"
 MOST_FORM_BYTES = 16_384
-WRONG_KEY_SECONDS = 0.3
-"""How long a wrong key waits for its answer."""
 
 
 async def fields(request: Request) -> dict[str, str]:
@@ -49,14 +49,17 @@ async def sign_in(request: Request, at: Desk, given: dict[str, str]) -> Response
     onward = login_page.place(given.get("next", ""))
     if at.keyring.open:
         return RedirectResponse(onward, 303)
-    client = request.client.host if request.client else ""
-    if seconds := at.attempts.begin(client):
+    client, key = address_of(request.scope), given.get("key", "").strip()
+    if seconds := at.attempts.begin(client, digest_of(key)):
         raise TooOften(seconds)
-    token = await run_sync(at.sessions.open, given.get("key", "").strip())
+    token = await run_sync(at.sessions.open, key)
     if token is None:
+        at.attempts.wrong(client, digest_of(key))
+        at.metrics.wrong_keys.labels("form").inc()
+        note_wrong_key("the form", client, behind="x-forwarded-for" in request.headers and not at.settings.trusted_proxies)
         await asyncio.sleep(WRONG_KEY_SECONDS)
         return page(request, "Sign in", login_page.login(onward, True), status=401)
-    at.attempts.right(client)
+    at.attempts.right(client, digest_of(key))
     answer = RedirectResponse(onward, 303)
     keep(answer, token, request.headers)
     return answer
@@ -75,7 +78,7 @@ def runs(request: Request, at: Desk, after: str) -> Response:
     """The list of runs."""
     jobs = at.queue.ls(None, None, after, runs_page.SHOWN)
     older = jobs[-1].id if len(jobs) == runs_page.SHOWN else None
-    return page(request, "Runs", runs_page.runs(jobs, at.reviews.counts([job.id for job in jobs]), _models(at), older))
+    return page(request, "Runs", runs_page.runs(jobs, at.reviews.counts([job.id for job in jobs]), at.settings.known_models.named, older))
 
 
 def overview(request: Request, at: Desk, job_id: str) -> Response:
@@ -84,7 +87,7 @@ def overview(request: Request, at: Desk, job_id: str) -> Response:
     survey, model = survey_of(run), str(job.spec["config"].get("model") or "")
     sampled = sampled_of(survey["sample"], at.reviews.standing(job_id))
     reviewed = at.reviews.counts([job_id]).get(job_id, 0)
-    named = _models(at).get(model, model.rpartition("/")[2])
+    named = at.settings.known_models.named(model) if model else ""
     return page(request, runs_page.title(job), overview_page.overview(job, run.report, survey, sampled, reviewed, named))
 
 
@@ -118,8 +121,3 @@ def export(at: Desk, job_id: str, given: dict[str, str], caller: Caller) -> Resp
         asked["config"] = {"filters": [f"max_score:score={edges[int(place)]:g}"]}
     asking.submit(ExportJob(**asked), at, caller, None)
     return RedirectResponse("/", 303)
-
-
-def _models(at: Desk) -> dict[str, str]:
-    """Names of models, by where they are, where the operator has given one."""
-    return {where: name for name, where in at.settings.allowed_models.items() if name != where}

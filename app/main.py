@@ -12,12 +12,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.desk import Desk
 from app.documents import complete
 from app.errors import STATUS
 from app.guard import Guard
-from app.keys import REFRESH_SECONDS, Keyring
+from app.keys import REFRESH_SECONDS
 from app.pages.faults import handle
 from app.routes import corpora, files, jobs, keys, mine, models, pages, probes, reviews
 from app.settings import Settings
@@ -46,7 +47,7 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None] |
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         at.open(on_failure or (lambda error: log.error("cannot be opened: %s", error)))
-        refreshing = asyncio.create_task(_refreshed(at.keyring))
+        refreshing = asyncio.create_task(_refreshed(at))
         yield
         refreshing.cancel()
         await asyncio.to_thread(at.close)
@@ -54,7 +55,9 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None] |
     # FastAPI's page of docs would load its scripts from elsewhere; ours is in routes/pages.py, behind the key like the document itself.
     app = Service(title="hardneg", version=version("hardneg"), lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.settings, app.state.desk = settings, at
-    app.add_middleware(Guard, settings=settings, keyring=at.keyring, sessions=at.sessions, metrics=at.metrics)
+    app.add_middleware(Guard, at=at)
+    if settings.trusted_proxies:  # before the guard: it is told the client's address by them alone
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     for part in (probes, mine, files, corpora, jobs, reviews, models, keys, pages):
         app.include_router(part.router)
     for kind in (*STATUS, HTTPException, RequestValidationError):
@@ -62,11 +65,13 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None] |
     return app
 
 
-async def _refreshed(keyring: Keyring) -> None:
-    """Read the keys again and again; a database that is away for a while leaves the keys as they were."""
+async def _refreshed(at: Desk) -> None:
+    """Read the keys again and again; a database that is away for a while leaves the keys as they were, and the service not ready."""
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         try:
-            await asyncio.to_thread(keyring.refresh)
+            await asyncio.to_thread(at.keyring.refresh)
+            at.away = None
         except StorageError as error:
+            at.away = error
             log.warning("the keys could not be read again: %s", error)

@@ -8,13 +8,15 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from app.http.connections import REASONS
 from miner.errors import StorageError
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from app.desk import Desk
     from app.stock import Stock
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60)
@@ -36,9 +38,19 @@ class Metrics:
         self.batches = Counter("hardneg_encoder_batches", "Batches they shared.", registry=self._registry)
         self.uploaded = Counter("hardneg_uploaded_bytes", "Bytes of files taken in, unpacked.", registry=self._registry)
         self.mining = Gauge("hardneg_requests_mining", "Requests being mined or waiting for it.", registry=self._registry)
+        self.plans = Gauge("hardneg_dry_runs", "Dry runs of jobs being made or waiting for it.", registry=self._registry)
+        self.connections = Gauge("hardneg_connections", "Connections that are open.", registry=self._registry)
+        self.wrong_keys = Counter("hardneg_wrong_keys", "Wrong keys that were tried.", ("where",), registry=self._registry)
         Gauge("hardneg_build_info", "Always 1.", ("version",), registry=self._registry).labels(version("hardneg")).set(1)
         ProcessCollector("hardneg", registry=self._registry)  # CPU, memory and open files of the server
         self._registry.register(_Kept(stock))
+
+    def follow(self, at: Desk) -> None:
+        """Numbers that the desk knows: asked when somebody looks."""
+        self.mining.set_function(lambda: at.workers.taken)
+        self.plans.set_function(lambda: at.plans.taken)
+        self.connections.set_function(lambda: len(at.connections.open))
+        self._registry.register(_Closed(at))
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered. route: the route's own name, never the path that was sent."""
@@ -49,6 +61,19 @@ class Metrics:
     def text(self) -> bytes:
         """All of it."""
         return generate_latest(self._registry)
+
+
+class _Closed:
+    """Connections that were closed by us, by the reason."""
+
+    def __init__(self, at: Desk) -> None:
+        self._at = at
+
+    def collect(self) -> Iterator[Metric]:
+        closed = CounterMetricFamily("hardneg_connections_closed", "Connections that were closed, by the reason.", labels=["why"])
+        for why in REASONS:
+            closed.add_metric([why], self._at.connections.closed[why])
+        yield closed
 
 
 class _Kept:

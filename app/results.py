@@ -19,7 +19,6 @@ from app.errors import Conflict
 from app.jobs.kinds import KINDS
 from app.jobs.rows import Job
 from app.schemas import JobPlan
-from miner.config import Inputs
 from miner.formats.files import read_rows
 from miner.scratch import scratch
 
@@ -44,17 +43,8 @@ def plan(wanted: Any, at: Desk) -> JobPlan:
     spec = resolve(wanted, at)
     counts: dict[str, Any] = {}
     if wanted.kind == "mine":
-        from miner.read import read
-
         with scratch(at.state.incoming, ".plan-") as folder:
-            paths = KINDS["mine"].prepare(spec, at, folder)["inputs"]
-            inputs = {name: value for name, value in paths.items() if name != "qrels"}
-            inputs = {
-                name: f"{folder}/{value}" if name in ("corpus", "queries", "pairs") and value else value for name, value in inputs.items()
-            }
-            inputs["qrels"] = tuple(f"{folder}/{name}" for name in paths["qrels"])
-            found = read(Inputs.of(**inputs), folder / "dataset", spec["config"]["min_grade"])
-            counts = {**found.reading, "columns": {name.removeprefix(f"{folder}/"): roles for name, roles in found.columns.items()}}
+            counts = at.readers.read(KINDS["plan"].prepare(spec, at, folder), folder)
     return JobPlan(kind=wanted.kind, spec=spec, counts=counts, free_bytes=at.state.free_bytes())
 
 

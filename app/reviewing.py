@@ -23,7 +23,6 @@ from miner.verdicts import MOST_CHARS, VERDICTS, Verdict, verdict_of
 LINES = "application/x-ndjson"
 ETAG = re.compile(r'"(\d{1,18})"', re.ASCII)
 Id = Annotated[str, Field(min_length=1, max_length=MOST_CHARS)]
-NO_CONTROL = r"^[^\x00-\x1f\x7f]+$"
 
 
 class VerdictIn(BaseModel):
@@ -34,11 +33,13 @@ class VerdictIn(BaseModel):
     query_id: Id
     passage_id: Id
     verdict: Literal["false_negative", "true_negative", "unsure"]
-    by: Annotated[str, Field(max_length=200, pattern=NO_CONTROL, description="who says it; default: the key's name")] | None = None
 
 
 class ReviewRequest(BaseModel):
-    """Verdicts to be added to the log; the same as a verdict file, one a line, with Content-Type: application/x-ndjson."""
+    """Verdicts to be added to the log; the same as a verdict file, one a line, with Content-Type: application/x-ndjson.
+
+    Whose they are is the name of the key that brings them: `by` and `at` of a file are not taken over.
+    """
 
     model_config = STRICT
 
@@ -52,14 +53,15 @@ class ReviewOut(BaseModel):
     query_id: str
     passage_id: str
     verdict: Literal["false_negative", "true_negative", "unsure", "withdrawn"]
-    by: str
+    by: str = Field(description="the name of the key that said it")
+    key: str = Field(description="the id of that key")
     withdraws: int | None = Field(description="the entry that this one takes back")
     at: datetime
 
     @classmethod
     def of(cls, review: Review) -> ReviewOut:
         """As it is shown."""
-        return cls(**{**vars(review), "by": review.said_by, "at": time_of(review.at)})
+        return cls(**{**vars(review), "by": review.said_by, "key": review.key_id, "at": time_of(review.at)})
 
 
 class ReviewList(BaseModel):
@@ -86,7 +88,7 @@ async def verdicts(request: Request) -> list[Verdict]:
     return said
 
 
-def seen(request: Request) -> int | None:
+async def seen(request: Request) -> int | None:
     """The number in If-Match; None: the client does not mind what was said meanwhile. Moved when it is no ETag of ours."""
     given = request.headers.get("if-match", "*").strip()
     if given == "*":
@@ -120,9 +122,6 @@ async def _lines(request: Request) -> list[Verdict]:
     said = [verdict_of(row, f"line {place}") for place, row in rows]
     if not said:
         raise WrongFields([{"pointer": "", "detail": f"there is no verdict: query_id, passage_id, verdict ({', '.join(VERDICTS)})"}])
-    for verdict in said:
-        if verdict.by is not None and not re.fullmatch(NO_CONTROL[1:-1], verdict.by):
-            raise InputError("by holds a control character")
     return said
 
 

@@ -37,6 +37,7 @@ class Review:
     passage_id: str
     verdict: str
     said_by: str
+    key_id: str
     withdraws: int | None
     at: float
 
@@ -48,15 +49,15 @@ class Reviews:
         self._database, self._jobs = state.database, state.jobs
 
     def append(self, job_id: str, said: Sequence[Verdict], caller: Caller, seen: int | None = None) -> list[Review]:
-        """Add verdicts, durable when this returns. seen: the last number the caller knows; Moved when there are later ones.
+        """Add verdicts in the name of the caller's key, durable when this returns. seen: the last number it knows, or Moved.
 
         InputError names an id that is not in the run; NotFound, Conflict when there is no run to speak of.
         """
         check_known(self.dataset(job_id), said)
         with self._database.write() as connection:
             last = _last(connection, job_id, seen)
-            told = [(v.query_id, v.passage_id, v.verdict, v.by or caller.name or caller.id, None, now()) for v in said]
-            return _added(connection, job_id, caller, [Review(last + place, *row) for place, row in enumerate(told, 1)])
+            told = [(v.query_id, v.passage_id, v.verdict, caller.name or caller.id, caller.id, None, now()) for v in said]
+            return _added(connection, job_id, [Review(last + place, *row) for place, row in enumerate(told, 1)])
 
     def withdraw(self, job_id: str, number: int, caller: Caller, seen: int | None = None) -> Review:
         """Take an entry back, once: what was said of the pair before counts again. NotFound, Conflict: there is none."""
@@ -69,8 +70,8 @@ class Reviews:
                 raise NotFound("there is no verdict of that number")
             if any(review.withdraws == number for review in entries.values()):
                 raise Conflict("this verdict was taken back already")
-            told = Review(last + 1, taken.query_id, taken.passage_id, WITHDRAWN, caller.name or caller.id, number, now())
-            return _added(connection, job_id, caller, [told])[0]
+            told = Review(last + 1, taken.query_id, taken.passage_id, WITHDRAWN, caller.name or caller.id, caller.id, number, now())
+            return _added(connection, job_id, [told])[0]
 
     def ls(self, job_id: str, after: int = 0, limit: int | None = None) -> list[Review]:
         """The log in its order, from behind the entry number `after`."""
@@ -143,9 +144,9 @@ def _newest(connection: Connection, job_id: str) -> int:
     return int(connection.execute(select(func.max(reviews.c.number)).where(reviews.c.job_id == job_id)).scalar() or 0)
 
 
-def _added(connection: Connection, job_id: str, caller: Caller, entries: list[Review]) -> list[Review]:
+def _added(connection: Connection, job_id: str, entries: list[Review]) -> list[Review]:
     if entries:
-        connection.execute(reviews.insert(), [{**vars(entry), "job_id": job_id, "key_id": caller.id} for entry in entries])
+        connection.execute(reviews.insert(), [{**vars(entry), "job_id": job_id} for entry in entries])
     return entries
 
 

@@ -15,6 +15,7 @@ from app.corpora import Corpus
 from app.errors import TooLarge
 from app.files import File
 from app.jobs.rows import Job
+from app.models import public, shown
 from app.settings import Limits
 from miner.config import MiningConfig
 from miner.read.cells import MAX_INT
@@ -179,7 +180,7 @@ class CorpusOut(BaseModel):
         """As it is shown."""
         versions = [VersionOut(**{**vars(one), "job": one.job_id, "created_at": time_of(one.created_at)}) for one in corpus.versions]
         state = "ready" if corpus.ready else versions[-1].state
-        told = {name: getattr(corpus, name) for name in ("id", "name", "model", "fields")}
+        told = {name: getattr(corpus, name) for name in ("id", "name", "fields")} | {"model": public(corpus.model)}
         passages = corpus.ready.passages if corpus.ready else None
         return cls(**told, created_at=time_of(corpus.created_at), state=state, passages=passages, versions=versions)
 
@@ -217,7 +218,8 @@ class JobOut(BaseModel):
     @classmethod
     def of(cls, job: Job) -> Self:
         """As it is shown."""
-        told = {name: getattr(job, name) for name in ("id", "kind", "state", "spec", "attempts", "result", "error", "last_event")}
+        told = {name: getattr(job, name) for name in ("id", "kind", "state", "attempts", "error", "last_event")}
+        told |= {"spec": shown(job.spec, "config", "model"), "result": shown(job.result, "model", "name")}
         times = {name: time_of(getattr(job, name)) for name in ("created_at", "started_at", "finished_at")}
         return cls(**told, **times, progress=Progressed(stage=job.stage, done=job.done, total=job.total))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -10,11 +11,16 @@ from typing import Any
 
 import uvicorn
 
+from app.http.connections import Connection
+from app.http.listener import AT_ONCE, connections_for, listeners, raise_descriptors
 from app.logs import begin_logs
 from app.main import create_app
 from app.settings import Settings, from_environ
+from app.state.modes import close_to_others
 from miner.encode import check_encoder
 from miner.read.files import must_exist
+
+log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10
 SWITCH_SECONDS = 0.001
@@ -24,11 +30,13 @@ SWITCH_SECONDS = 0.001
 def serve(given: Mapping[str, Any]) -> None:
     """Serve until told to stop. ConfigError, ModelError … when it cannot: at once for what is not there, later for what cannot be used."""
     settings = Settings.of(**{**from_environ(os.environ), **given})
+    close_to_others(settings.shared_data)
     settings.check_exposure(_keys(settings) if settings.exposed else 0)
-    check_encoder(settings.serving)
+    check_encoder(settings.loading)
     if settings.corpus and not settings.corpus.startswith("hf:"):
         must_exist(settings.corpus, "corpus")
     begin_logs(settings)
+    settings = _with_descriptors(settings)
     failures: list[BaseException] = []
 
     def stop(error: BaseException) -> None:
@@ -36,9 +44,11 @@ def serve(given: Mapping[str, Any]) -> None:
         server.should_exit = True
 
     sys.setswitchinterval(SWITCH_SECONDS)
+    sockets = listeners(settings.host, settings.port)
     app = create_app(settings, stop)
     server = Server(_config(app, settings), app)
-    server.run()
+    log.info("listening on %s", ", ".join(f"http://{_address(one.getsockname())}" for one in sockets))
+    server.run(list(sockets))
     if failures:
         raise failures[0]
 
@@ -56,12 +66,24 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def _with_descriptors(settings: Settings) -> Settings:
+    """As many files may be open as the system allows; where that is few, there are fewer connections."""
+    most = connections_for(descriptors := raise_descriptors(), settings.max_connections)
+    if most < settings.max_connections:
+        log.warning("at most %d connections: only %d files may be open (ulimit -n)", most, descriptors)
+    return settings.model_copy(update={"max_connections": most})
+
+
+def _address(name: tuple[Any, ...]) -> str:
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
 def _keys(settings: Settings) -> int:
     """How many keys the data folder knows that still open."""
     from app.keys import ls
     from app.state import open_state
 
-    state = open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None)
+    state = open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None, settings.shared_data)
     try:
         return sum(key["revoked_at"] is None for key in ls(state))
     finally:
@@ -71,13 +93,14 @@ def _keys(settings: Settings) -> int:
 def _config(app: Any, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
+        http=Connection,
+        loop="asyncio",  # which takes connections from our own kind of socket
+        backlog=max(1, min(AT_ONCE, settings.max_connections // 8)),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,  # ours, in app.guard, tells no path and no query string as they were sent
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=False,  # ours, in app.main: they are heeded only from HARDNEG_TRUSTED_PROXIES
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

@@ -1,6 +1,6 @@
 """What the operator decides: address, key, model, corpus, limits. Read from the environment in one place, `from_environ`.
 
-Imports miner.config and miner.errors only. What a request may decide is in schemas.py.
+Imports miner.config, miner.errors and app.models only. What a request may decide is in schemas.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from app.models import Models
 from miner.config import MiningConfig, Runtime, default_cache, explain
 from miner.errors import ConfigError, StorageError
 
@@ -26,6 +27,10 @@ SERVED = (
 """Fields of the mining config that the operator sets for everybody: they decide which vectors and which index are kept warm."""
 
 Count = Annotated[int, Field(ge=1)]
+
+LEAST_KEY = 16
+"""Characters of a key that the operator gives: one that was drawn by lot cannot be guessed then, at any rate of trying."""
+MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 
 
 def default_data(environ: Mapping[str, str] = os.environ) -> Path:
@@ -56,9 +61,22 @@ class Limits(BaseModel):
     max_crashes: Count = Field(5, description="times the process of a job may die before the job has crashed")
     max_watchers: Count = Field(64, description="requests that wait for a job, or follow its events, at a time")
     max_wrong_keys: Count = Field(
-        10, description="wrong keys that a client may give the sign-in form in a minute; the next is answered 429"
+        10, description="wrong keys that a client may try in a minute, in a header or in the form; the next is answered 429"
     )
-    max_wrong_keys_of_all: Count = Field(100, description="the same for all clients together")
+    max_connections: Count = Field(1024, description="connections at a time, and no more than half of the files that may be open")
+    head_seconds: Count = Field(10, description="seconds for the head of a request")
+    body_seconds: Count = Field(
+        30, description="seconds of which each must bring min_body_rate bytes of a body, or take as much of an answer"
+    )
+    min_body_rate: Annotated[int, Field(ge=0)] = Field(
+        256, description="bytes a second, on average over body_seconds; 0: one byte is enough"
+    )
+    dry_runs_at_once: Count = Field(2, description="dry runs of jobs that are made at a time")
+    dry_runs_waiting: Annotated[int, Field(ge=0)] = Field(8, description="dry runs that wait for their turn; the next one is answered 429")
+    pages_at_once: Count = Field(4, description="pages of a run that are made at a time")
+    pages_waiting: Annotated[int, Field(ge=0)] = Field(
+        60, description="pages of a run that wait for their turn; the next one is answered 429"
+    )
     at_once: Count = Field(8, description="requests that are mined at a time; they share encoder batches and searches")
     waiting: Annotated[int, Field(ge=0)] = Field(120, description="requests that wait for their turn; the next one is answered 429")
 
@@ -68,34 +86,46 @@ class Settings(Limits):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model: str | None = None
-    revision: str | None = None
-    query_prompt: str | None = None
-    query_prompt_name: str | None = None
-    passage_prompt: str | None = None
-    passage_prompt_name: str | None = None
-    max_length: int | None = None
-    pooling: str | None = None
-    dtype: str = "float32"
-    similarity: str = "auto"
-    index: str = "exact"
-    models: dict[str, str] = Field(default_factory=dict)
-    corpus: str | None = None
-    cache: Path = Field(default_factory=default_cache)
-    data_dir: Path = Field(default_factory=default_data)
-    database: SecretStr | None = None
-    device: str | None = None
-    threads: int | None = None
-    jobs_at_once: int = Field(1, ge=0, le=64)
-    warm_corpora: int = Field(4, ge=1)
-    job_threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 2) - 1), ge=1)
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65_535)
-    api_key: tuple[SecretStr, ...] = ()
-    api_key_file: Path | None = None
-    allowed_hosts: tuple[str, ...] = ()
-    insecure_no_auth: bool = False
-    log: Literal["text", "json"] = "text"
+    model: str | None = Field(None, description="the model that is served: a folder, a hub name, or a name of HARDNEG_MODELS")
+    revision: str | None = Field(None, description="its revision on the hub")
+    query_prompt: str | None = Field(None, description="text put before every query")
+    query_prompt_name: str | None = Field(None, description="one of the model's own prompts, for queries")
+    passage_prompt: str | None = Field(None, description="text put before every passage")
+    passage_prompt_name: str | None = Field(None, description="one of the model's own prompts, for passages")
+    max_length: int | None = Field(None, description="tokens read of each text; default: the model's own")
+    pooling: str | None = Field(None, description="how the vectors of a model that names no pooling are made: mean, cls or lasttoken")
+    dtype: str = Field("float32", description="float32, float16 or bfloat16")
+    similarity: str = Field("auto", description="cosine, dot or euclidean; auto: the model's own")
+    index: str = Field("exact", description="exact, or a FAISS factory string")
+    models: dict[str, str] = Field(
+        default_factory=dict, description="models that jobs may name: NAME=FOLDER, several with commas between them; clients see the names"
+    )
+    corpus: str | None = Field(None, description="a file of passages that is opened at start")
+    cache: Path = Field(default_factory=default_cache, description="folder of the embedding store")
+    data_dir: Path = Field(default_factory=default_data, description="folder of files, corpora, jobs and the database")
+    shared_data: Literal["no", "group"] = Field(
+        "no", description="who else may read and write the data folder: no: nobody (0700, files 0600); group: its group (0770, files 0660)"
+    )
+    database: SecretStr | None = Field(None, description="postgresql://USER:PASSWORD@HOST/NAME in place of SQLite in the data folder")
+    device: str | None = Field(None, description="cpu, cuda, mps …; default: the best there is")
+    threads: int | None = Field(None, description="processor threads of the server; default: all")
+    jobs_at_once: int = Field(1, ge=0, le=64, description="jobs that the server works on at a time; 0: it leaves them to workers")
+    warm_corpora: int = Field(4, ge=1, description="stored corpora that are kept open")
+    job_threads: int = Field(
+        default_factory=lambda: max(1, (os.cpu_count() or 2) - 1), ge=1, description="processor threads of a job; default: all but one"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on; another than this machine's own needs a key")
+    port: int = Field(8000, ge=0, le=65_535, description="port to listen on")
+    api_key: tuple[SecretStr, ...] = Field(
+        (), description="keys of the operator, which may do everything; 16 characters at least, with commas"
+    )
+    api_key_file: Path | None = Field(None, description="a file with such keys, one a line")
+    allowed_hosts: tuple[str, ...] = Field((), description="names under which clients reach the service, with commas; * is any")
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="addresses or networks (10.0.0.7, 10.1.0.0/24) of proxies whose X-Forwarded-For says who the client is, with commas"
+    )
+    insecure_no_auth: bool = Field(False, description="listen beyond this machine without a key")
+    log: Literal["text", "json"] = Field("text", description="lines of the log: text or json")
 
     @field_validator("data_dir", "cache")
     @classmethod
@@ -103,11 +133,22 @@ class Settings(Limits):
         """Jobs work in folders of their own: what is named from here has to be found from there."""
         return value.absolute()
 
-    @field_validator("api_key", "allowed_hosts", mode="before")
+    @field_validator("api_key", "allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
         """Several are separated by commas."""
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Addresses and networks only: a name would be asked for again and again, or never match."""
+        for one in value:
+            try:
+                ipaddress.ip_network(one)
+            except ValueError as error:
+                raise ValueError(f"{error}; a proxy is an address such as 10.0.0.7, or a network such as 10.1.0.0/24") from None
+        return value
 
     @field_validator("models", mode="before")
     @classmethod
@@ -131,30 +172,36 @@ class Settings(Limits):
             raise ConfigError(explain(error, list(cls.model_fields))) from None
 
     @property
+    def known_models(self) -> Models:
+        """The models that may be named, and the served one. ConfigError when two would have one name."""
+        return Models.of(self.model, self.models)
+
+    @property
     def serving(self) -> MiningConfig:
         """What every request's config says about model and index. ConfigError when no model is named."""
         if not self.model:
             raise ConfigError("no model is named: give --model or HARDNEG_MODEL, a sentence-transformers folder or a hub name")
-        return MiningConfig.of(**{name: getattr(self, name) for name in SERVED})
+        return MiningConfig.of(**{**{name: getattr(self, name) for name in SERVED}, "model": self.known_models.served})
 
     @property
-    def allowed_models(self) -> dict[str, str]:
-        """Models that a job may name, and where each is: the served one, and the operator's list."""
-        named = {**({self.model: self.model} if self.model else {}), **self.models}
-        return {name: str(Path(model).absolute()) if Path(model).is_dir() else model for name, model in named.items()}
+    def loading(self) -> MiningConfig:
+        """The same with where the model is."""
+        models = self.known_models
+        return self.serving.model_copy(update={"model": models.where[models.served or ""]})
 
     def resolved(self, config: MiningConfig) -> MiningConfig:
         """A job's config with a model of the operator's list; of the served model also what the operator has set for it.
 
         ConfigError names the models there are.
         """
-        name = config.model or self.model
-        if name not in self.allowed_models or config.revision not in (None, self.revision):
-            raise ConfigError(f"config.model is one of the server's: {', '.join(self.allowed_models) or 'there are none'}")
+        models = self.known_models
+        name = config.model or models.served
+        if name not in models.where or config.revision not in (None, self.revision):
+            raise ConfigError(f"config.model is one of the server's: {', '.join(models.where) or 'there are none'}")
         if any(part.settings() for part in config.active_sources.values()):
             raise ConfigError("config.sources cannot name a model here: dense is the config's own model, and bm25 needs none")
-        ours = {"model": self.allowed_models[name]}
-        if name == self.model:
+        ours: dict[str, Any] = {"model": name}
+        if name == models.served:
             ours |= {name: getattr(self, name) for name in SERVED if name not in config.model_fields_set and name != "model"}
         return MiningConfig.of(**{**config.model_dump(), **ours})
 
@@ -180,15 +227,19 @@ class Settings(Limits):
         return frozenset(name.lower() for name in (*LOCAL, *own, *self.allowed_hosts))
 
     def digests(self) -> tuple[bytes, ...]:
-        """Hashes of the keys; empty when none is asked for."""
-        keys = [key.get_secret_value() for key in self.api_key]
+        """Hashes of the keys; empty when none is asked for. ConfigError when one is too short, which is not told."""
+        keys = {key.get_secret_value(): "HARDNEG_API_KEY" for key in self.api_key}
         if self.api_key_file:
             try:
-                keys += self.api_key_file.read_text(encoding="utf-8").split()
+                found = self.api_key_file.read_text(encoding="utf-8").split()
             except (OSError, UnicodeDecodeError) as error:
                 raise StorageError(f"the key file {self.api_key_file} cannot be read: {type(error).__name__}") from None
-            if not keys:
+            if not found:
                 raise ConfigError(f"the key file {self.api_key_file} holds no key")
+            keys |= dict.fromkeys(found, f"the key file {self.api_key_file}")
+        for key, place in keys.items():
+            if len(key) < LEAST_KEY:
+                raise ConfigError(f"a key of {place} has {len(key)} characters, and needs {LEAST_KEY} at least: make one with {MAKE_ONE}")
         return tuple(sha256(key.encode()).digest() for key in keys)
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.corpora import Corpora
 from app.errors import Conflict, NotFound
+from app.models import public
 from app.opened import OpenCorpus, open_laid
 from app.warm import WarmVectors
 
@@ -61,6 +62,6 @@ class Shelf:
         model = self._vectors.describe()
         if made_by["fingerprints"]["passage"] != model["fingerprints"]["passage"]:
             raise Conflict(
-                f"this corpus has the vectors of '{made_by['name']}', and the model that answers at once is another: ask for a job"
+                f"this corpus has the vectors of '{public(made_by['name'])}', and the model that answers at once is another: ask for a job"
             )
         return open_laid(name, folder, self._vectors, self._index)

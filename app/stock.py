@@ -16,7 +16,8 @@ class Stock:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.state: State = open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None)
+        database = settings.database.get_secret_value() if settings.database else None
+        self.state: State = open_state(settings.data_dir, database, settings.shared_data)
         self.files = Files(self.state, settings.keep_free_bytes)
         self.files.sweep()
         self.corpora = Corpora(self.state)

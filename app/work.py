@@ -12,6 +12,7 @@ from typing import Any
 from app.jobs.worker import Worker
 from app.logs import begin_logs
 from app.settings import Settings, from_environ
+from app.state.modes import close_to_others
 from app.stock import Stock
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 def work(given: Mapping[str, Any]) -> None:
     """Work until told to stop. ConfigError, StorageError when it cannot."""
     settings = Settings.of(**{**from_environ(os.environ), **given})
+    close_to_others(settings.shared_data)
     begin_logs(settings)
     stock, told = Stock(settings), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.errors import Busy
 from miner.indexes import limit_threads
@@ -15,24 +15,35 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """`at_once` calls run, `waiting` more wait, the next is refused."""
+    """`at_once` calls run, `waiting` more wait, the next is refused. what: the name of them all, for the refusal."""
 
-    def __init__(self, at_once: int, waiting: int) -> None:
+    def __init__(self, at_once: int, waiting: int, what: str = "requests") -> None:
         # One thread of FAISS each: a request is too little work to be spread, and a barrier on a busy machine costs more than the search.
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="mine", initializer=limit_threads, initargs=(1,))
-        self._slots = threading.Semaphore(at_once + waiting)
+        self._slots, self._what = threading.Semaphore(at_once + waiting), what
+        self._taken: set[Future[Any]] = set()
+
+    @property
+    def taken(self) -> int:
+        """How many run or wait."""
+        return len(self._taken)
 
     async def run(self, call: Callable[..., Result], *arguments: object) -> Result:
         """The result of `call`. A slot is held until the call has ended, even when nobody waits for it any more."""
         if not self._slots.acquire(blocking=False):
-            raise Busy("as many requests as may wait are waiting; try again soon")
+            raise Busy(f"as many {self._what} as may wait are waiting; try again soon")
         try:
             future = self._pool.submit(call, *arguments)
         except BaseException:
             self._slots.release()
             raise
-        future.add_done_callback(lambda _: self._slots.release())
+        self._taken.add(future)
+        future.add_done_callback(self._free)
         return await asyncio.wrap_future(future)
+
+    def _free(self, future: Future[Any]) -> None:
+        self._taken.discard(future)
+        self._slots.release()
 
     def close(self) -> None:
         """Forget what waits; what runs ends by itself."""

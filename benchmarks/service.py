@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-KEY = "benchmark"
+KEY = "a-key-for-benchmarks"
 
 
 class Server:

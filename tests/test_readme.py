@@ -136,7 +136,7 @@ def test_files_corpora_and_jobs(home, served):
     assert told.count("event: state") >= 3
     assert '"state":"succeeded"' in told
     (ours,) = blocks("bash", "hardneg jobs submit")
-    shell(ours, home, HARDNEG_URL=f"http://127.0.0.1:{port}", HARDNEG_KEY="a-long-secret")
+    shell(ours, home, HARDNEG_URL=f"http://127.0.0.1:{port}", HARDNEG_KEY="a-secret-of-16-or-more")
     mine = "hardneg mine --corpus passages.jsonl --queries questions.csv --qrels judgements.tsv --model my-model --out right"
     shell(f"{mine} --negatives 2 && mv right two && {mine}", home)
     two = (home / "two" / "triplets.jsonl").read_bytes()

@@ -25,7 +25,9 @@ def opened(data_dir: Path | None) -> State:
 
     from app.settings import Settings, from_environ
     from app.state import open_state
+    from app.state.modes import close_to_others
 
     given = {**from_environ(os.environ), **({"data_dir": data_dir} if data_dir else {})}
     settings = Settings.of(**given)
-    return open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None)
+    close_to_others(settings.shared_data)
+    return open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None, settings.shared_data)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import NoReturn
 
 from app.cli import corpora, files, jobs, keys, serve, worker
+from app.cli.environ import check_environ
 from miner.cli import app, run
 
 __all__ = ["app", "main"]
@@ -19,4 +22,11 @@ app.add_typer(jobs.app, name="jobs")
 
 def main() -> NoReturn:
     """Entry point of the console script."""
-    run(app)
+    run(_checked)
+
+
+def _checked() -> None:
+    """The verb, once the environment is known to hold no setting that nobody would read."""
+    if not {"-h", "--help", "--version"} & set(sys.argv[1:]):
+        check_environ(os.environ)
+    app()

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from app.errors import Conflict
 from app.jobs.mine import FileKind, check_kind, suffix_of, told
 from app.jobs.task import Outcome
+from app.models import public
 from app.reviews import verdict_file
 from app.schemas import STRICT
 from app.stock import Stock
@@ -40,10 +41,13 @@ def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
     if source.kind not in ("mine", "export") or source.state != "succeeded":
         raise Conflict(f"there is nothing to choose from: that job is {source.state}, of kind {source.kind}")
     below = {name: value for name, value in in_todays_words(source.spec["config"]).items() if value is not None}
+    wanted = dict(asked.config)
+    if "model" in wanted and wanted["model"] == public(str(below.get("model"))):
+        wanted["model"] = below["model"]  # an earlier version has noted where it lay
     for name in ("model", "revision"):
-        if asked.config.get(name, below.get(name)) != below.get(name):
+        if wanted.get(name, below.get(name)) != below.get(name):
             raise ConfigError(f"{name} was used up by that job, and cannot change without mining again")
-    config = MiningConfig.of(**merged(asked.config, below))
+    config = MiningConfig.of(**merged(wanted, below))
     check_kind(config, asked.file_kind)
     said = {}
     if asked.verdicts:

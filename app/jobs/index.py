@@ -40,7 +40,8 @@ def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
         file = stock.files.get(file_id)
         names.append(f"inputs/{place}{file.suffix}")
         link(stock.files.path(file), folder / names[-1])
-    return {**spec, "paths": names, "target": str(stock.corpora.folder(spec["corpus"], spec["version"]))}
+    config = stock.settings.known_models.given(spec["config"], folder)
+    return {**spec, "config": config, "paths": names, "target": str(stock.corpora.folder(spec["corpus"], spec["version"]))}
 
 
 def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy import Connection
 
-from app.jobs import export, index, mine
+from app.jobs import export, index, mine, plan
 from app.jobs.export import ExportJob
 from app.jobs.mine import MineJob
 from app.jobs.rows import Job
@@ -43,6 +43,7 @@ KINDS: dict[str, Kind] = {
     "mine": Kind(mine.resolve, mine.prepare, mine.work),
     "export": Kind(export.resolve, export.prepare, export.work),
     "index": Kind(None, index.prepare, index.work, _built),
+    "plan": Kind(None, mine.prepare, plan.work),
 }
 
 Asking = Annotated[MineJob | ExportJob, Field(discriminator="kind")]

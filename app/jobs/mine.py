@@ -75,7 +75,7 @@ def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
         source = stock.corpora.passages(spec["corpus"]["id"], spec["corpus"]["version"])
         given["corpus"] = f"inputs/{source.name}"
         link(source, folder / given["corpus"])
-    return {**spec, "inputs": given}
+    return {**spec, "inputs": given, "config": stock.settings.known_models.given(spec["config"], folder)}
 
 
 def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outcome:

@@ -23,6 +23,7 @@ from app.jobs.leases import BEAT_SECONDS
 from app.jobs.process import Child
 from app.jobs.rows import Job
 from app.jobs.task import Output, Task
+from app.redaction import Redaction
 from app.stock import Stock
 from miner.errors import HardnegError, StorageError
 
@@ -38,7 +39,7 @@ class Worker:
 
     def __init__(self, stock: Stock) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._stock, self._stopping = stock, threading.Event()
+        self._stock, self._stopping, self._shown = stock, threading.Event(), Redaction(stock.settings)
         self._child: Child | None = None
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
 
@@ -149,7 +150,7 @@ class Worker:
 
     def _failed(self, job: Job, error: dict[str, Any]) -> None:
         try:
-            self._stock.leases.end(job, "failed", error=error)
+            self._stock.leases.end(job, "failed", error={**error, "detail": self._shown(error["detail"])})
         except StorageError as wrong:  # the lease lapses, and the job is tried again
             log.warning("job %s: %s", job.id, wrong)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -18,18 +19,18 @@ from app.pages.frame import page
 from miner.page.html import tag
 
 
-def refused(error: Refused, scope: Scope, headers: Headers) -> Response:
-    """The guard's refusal."""
+def refused(error: Refused, scope: Scope, headers: Headers, hidden: Callable[[str], str]) -> Response:
+    """The guard's refusal. hidden: takes the paths of this machine out of a sentence."""
     if isinstance(error, NoKey) and scope["method"] == "GET" and wants_page("GET", scope["path"], headers):
         return RedirectResponse(f"/login?next={quote(scope['path'], safe='/')}", 303)
-    return shown(Request(scope), answer(error, scope["state"]["request_id"]))
+    return shown(Request(scope), answer(error, scope["state"]["request_id"], hidden))
 
 
 async def handle(request: Request, error: Exception) -> Response:
     """The one exception handler."""
     if isinstance(error, HTTPException) and error.status_code == 405:
         error = HTTPException(405, error.detail, {"Allow": ", ".join(allowed(request))})
-    return shown(request, answer(error, getattr(request.state, "request_id", None)))
+    return shown(request, answer(error, getattr(request.state, "request_id", None), request.app.state.desk.redaction))
 
 
 def shown(request: Request, problem: Response) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,15 +14,15 @@ WORDS = {"mine": "Mining", "export": "Export", "index": "Corpus"}
 SHOWN = 50
 
 
-def runs(jobs: Sequence[Job], reviewed: dict[str, int], models: dict[str, str], older: str | None) -> list[Html]:
-    """The page. reviewed: pairs with a verdict, by job. models: names of models by where they are. older: the job to go on behind."""
+def runs(jobs: Sequence[Job], reviewed: dict[str, int], named: Callable[[str], str], older: str | None) -> list[Html]:
+    """The page. reviewed: pairs with a verdict, by job. named: a model by its public name. older: the job to go on behind."""
     if not jobs:
         sent = (tag("code", "POST /v1/jobs"), ", or by ", tag("code", "hardneg jobs submit"), ".")
         hint = tag("p", "Runs appear here when a job is sent to ", *sent)
         return [tag("h1", "Runs"), tag("div", tag("h2", "Nothing was run yet"), hint, class_="empty")]
     heads = ("Run", "State", "Queries", "Negatives", "Dropped", "Reviewed", "Took")
     head = tag("tr", *(tag("th", name, scope="col", class_="num" if place > 1 else None) for place, name in enumerate(heads)))
-    body = [_row(job, reviewed.get(job.id, 0), models) for job in jobs]
+    body = [_row(job, reviewed.get(job.id, 0), named) for job in jobs]
     table = tag("table", tag("thead", head), tag("tbody", *body), class_="runs")
     more = tag("p", tag("a", "Older runs", href=f"/?after={older}"), class_="more") if older else None
     return [tag("h1", "Runs"), tag("div", table, class_="scroll card", role="region", aria_label="Runs", tabindex="0"), join([more])]
@@ -48,7 +48,7 @@ def has_run(job: Job) -> bool:
     return job.state == "succeeded" and job.kind in ("mine", "export")
 
 
-def _row(job: Job, reviewed: int, models: dict[str, str]) -> Html:
+def _row(job: Job, reviewed: int, named: Callable[[str], str]) -> Html:
     told = job.result.get("mining", {})
     dropped = sum(told.get("dropped", {}).values()) / told["judged"] if told.get("judged") else None
     numbers = (
@@ -59,14 +59,14 @@ def _row(job: Job, reviewed: int, models: dict[str, str]) -> Html:
         _took(job),
     )
     state = tag("td", badge(job.state), _more(job))
-    return tag("tr", tag("th", _name(job, models), scope="row"), state, *(tag("td", value, class_="num") for value in numbers))
+    return tag("tr", tag("th", _name(job, named), scope="row"), state, *(tag("td", value, class_="num") for value in numbers))
 
 
-def _name(job: Job, models: dict[str, str]) -> Html:
+def _name(job: Job, named: Callable[[str], str]) -> Html:
     name: Html = tag("a", title(job), href=f"/jobs/{job.id}") if has_run(job) else tag("b", title(job))
     config = job.spec.get("config", {})
     model = str(config.get("model") or "")
-    told = " · ".join(filter(None, (models.get(model, model.rpartition("/")[2]), config.get("output_format"), when(job.created_at))))
+    told = " · ".join(filter(None, (named(model) if model else "", config.get("output_format"), when(job.created_at))))
     return join([name, tag("small", told)])
 
 

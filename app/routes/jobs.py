@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from app import asking, results, watch
@@ -37,14 +38,14 @@ LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjso
 
 
 @router.post("", status_code=202, response_model=None, openapi_extra=BODY, responses=MADE, operation_id="create_job")
-def create_job(
+async def create_job(
     wanted: Annotated[Any, Depends(asking.job_request)], response: Response, at: At, by: By, key: Key, dry_run: bool = False
 ) -> JobOut | JobPlan:
     """Put a job into the queue; with ?dry_run=true say what it would be, and do nothing."""
     if dry_run:
         response.status_code = 200
-        return results.plan(wanted, at)
-    job = asking.submit(wanted, at, by, key)
+        return await at.plans.run(results.plan, wanted, at)
+    job = await run_sync(asking.submit, wanted, at, by, key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return JobOut.of(job)
 

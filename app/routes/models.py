@@ -15,6 +15,6 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 @router.get("", response_model=ModelList, operation_id="list_models")
 def list_models(at: Annotated[Desk, Depends(desk)]) -> ModelList:
     """Models that a job or a corpus may name; the served one also answers POST /v1/mine."""
-    served, revision = at.settings.model, at.settings.revision
-    named = ((name, name == served) for name in at.settings.allowed_models)
+    models, revision = at.settings.known_models, at.settings.revision
+    named = ((name, name == models.served) for name in models.where)
     return ModelList(models=[ModelOut(name=name, served=is_it, revision=revision if is_it else None) for name, is_it in named])

@@ -70,19 +70,19 @@ def retry(job_id: str, at: At) -> Response:
 
 
 @router.get("/jobs/{job_id}")
-def overview(request: Request, job_id: str, at: At) -> Response:
+async def overview(request: Request, job_id: str, at: At) -> Response:
     """A run at a glance."""
-    return looking.overview(request, at, job_id)
+    return await at.looks.run(looking.overview, request, at, job_id)
 
 
 @router.post("/jobs/{job_id}/export")
-def export(job_id: str, at: At, given: Form, by: By) -> Response:
+async def export(job_id: str, at: At, given: Form, by: By) -> Response:
     """Choose again from a run."""
-    return looking.export(at, job_id, given, by)
+    return await at.looks.run(looking.export, at, job_id, given, by)
 
 
 @router.get("/jobs/{job_id}/review")
-def review(
+async def review(
     request: Request,
     job_id: str,
     at_desk: At,
@@ -91,7 +91,7 @@ def review(
     query: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> Response:
     """A query with its candidates, to be spoken of."""
-    return looking.review(request, at_desk, job_id, order, at, query)
+    return await at_desk.looks.run(looking.review, request, at_desk, job_id, order, at, query)
 
 
 @router.post("/jobs/{job_id}/review")

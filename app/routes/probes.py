@@ -23,7 +23,7 @@ async def livez() -> dict[str, str]:
 @router.get("/readyz", operation_id="readyz")
 async def readyz(at: Annotated[Desk, Depends(desk)]) -> dict[str, str]:
     """It can mine and keep; 503 while model and corpus are being opened, the disk is full, or the server is stopping."""
-    at.check()
+    await at.check()
     return {"status": "ready"}
 
 

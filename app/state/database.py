@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.state.migrations import MIGRATIONS, NEWEST
 from miner.errors import ConfigError, StorageError
@@ -129,6 +130,8 @@ def _translated() -> Iterator[None]:
     """What the database says, as our own errors; where it was is in the log, not in the message."""
     try:
         yield
+    except PoolTimeoutError as error:
+        raise StorageError("the database has more to do than it can: no connection was free") from error
     except DBAPIError as error:
         said = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
         if isinstance(error.orig, Exception) and error.connection_invalidated:

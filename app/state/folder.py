@@ -19,6 +19,7 @@ from pathlib import Path
 
 from app.state.blobs import Blobs
 from app.state.database import Database
+from app.state.modes import Shared, keep_others_out
 from app.state.reserve import Reserve
 from miner.errors import StorageError
 from miner.formats.atomic import storing, write_json
@@ -37,6 +38,8 @@ class State:
         names = ("incoming", "corpora", "jobs", "workers")
         self.incoming, self.corpora, self.jobs, self.workers = (_made(folder / name) for name in names)
         self.blobs = Blobs(_made(folder / "blobs"), self.incoming)
+        if not database:
+            (folder / "hardneg.sqlite").touch()  # SQLite itself would let nobody but the owner write it, whatever the umask
         self.database = Database(database or folder / "hardneg.sqlite")
         self.reserve = Reserve(folder / "reserve")
 
@@ -59,11 +62,15 @@ class State:
         self.database.close()
 
 
-def open_state(folder: Path, database: str | None = None) -> State:
-    """Open the data folder, or begin one where there is none. StorageError says why it cannot be used."""
+def open_state(folder: Path, database: str | None = None, shared: Shared = "no") -> State:
+    """Open the data folder, or begin one where there is none. StorageError says why it cannot be used.
+
+    shared: who else may use it.
+    """
     with storing(folder, "use"):
         folder.mkdir(parents=True, exist_ok=True)
         _check(folder)
+        keep_others_out(folder, shared)
         state = State(folder, database)
     state.sweep()
     return state

@@ -27,7 +27,7 @@ class Reserve:
         with suppress(OSError):
             if self._path.exists() and self._path.stat().st_size == RESERVED:
                 return
-            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
             try:
                 os.posix_fallocate(handle, 0, RESERVED)
             finally:

@@ -54,7 +54,7 @@ def server(model, corpus_file, tmp_path_factory):
     port = free_port_number()
     settings = {
         "HARDNEG_MODEL": model,
-        "HARDNEG_API_KEY": "k",
+        "HARDNEG_API_KEY": "a-key-of-these-tests",
         "HARDNEG_CACHE": str(folder / "cache"),
         "HARDNEG_DATA_DIR": str(folder / "data"),
     }
@@ -185,10 +185,11 @@ def wait_for(where, port):
 def client_of(model, tmp_path_factory):
     """A function: settings → a client whose app is open; all of them are closed at the end."""
     clients = []
+    usual = {"model": model, "device": "cpu", "max_wrong_keys": 100_000}
 
     def make(ready=True, **settings):
         cache = Path(tmp_path_factory.mktemp("cache"))
-        app = create_app(Settings.of(**{"model": model, "cache": cache, "data_dir": cache / "data", "device": "cpu", **settings}))
+        app = create_app(Settings.of(**{**usual, "cache": cache, "data_dir": cache / "data", **settings}))
         client = TestClient(app, base_url=LOCAL, raise_server_exceptions=False)
         client.__enter__()
         clients.append(client)
@@ -201,6 +202,15 @@ def client_of(model, tmp_path_factory):
     yield make
     for client in clients:
         client.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wrong_keys_wait_for_nothing():
+    """They are tried by the hundred here; how long they wait is looked at where the real server is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.guard.WRONG_KEY_SECONDS", 0)
+        patch.setattr("app.looking.WRONG_KEY_SECONDS", 0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from payloads import PAYLOADS
 
-KEY = {"Authorization": "Bearer k"}
+KEY = {"Authorization": "Bearer a-key-of-these-tests"}
 WATCH = """
 window.seen = [];
 for (const name of ["alert", "confirm", "prompt", "print"]) window[name] = () => { seen.push(name); };
@@ -37,7 +37,7 @@ def api(model, start_server, new_port, tmp_path_factory):
     """A server of its own, and a client with its key. What it logs is read, or it would wait for a reader."""
     folder, port = tmp_path_factory.mktemp("browser"), new_port()
     places = {"HARDNEG_CACHE": str(folder / "cache"), "HARDNEG_DATA_DIR": str(folder / "data")}
-    process = start_server("--port", port, cwd=folder, HARDNEG_MODEL=model, HARDNEG_API_KEY="k", **places)
+    process = start_server("--port", port, cwd=folder, HARDNEG_MODEL=model, HARDNEG_API_KEY="a-key-of-these-tests", **places)
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=KEY, timeout=60) as client:
         wait_for(lambda: ready(client))
         yield client
@@ -242,7 +242,7 @@ def test_without_scripts_words_are_kept_too(browser, job, api):
     context = browser.new_context(java_script_enabled=False, base_url=str(api.base_url))
     page = context.new_page()
     page.goto("/login")
-    page.fill("#key", "k")
+    page.fill("#key", "a-key-of-these-tests")
     page.click("button")
     page.goto(f"/jobs/{job}/review?at=25")
     page.click("li.focus button.unsure")

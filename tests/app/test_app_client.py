@@ -22,7 +22,7 @@ def address(start_server, model, tmp_path_factory, new_port):
     folder, port = tmp_path_factory.mktemp("remote"), new_port()
     environ = {
         "HARDNEG_MODEL": model,
-        "HARDNEG_API_KEY": "k",
+        "HARDNEG_API_KEY": "a-key-of-these-tests",
         "HARDNEG_CACHE": str(folder / "cache"),
         "HARDNEG_DATA_DIR": str(folder / "data"),
     }
@@ -40,7 +40,7 @@ def address(start_server, model, tmp_path_factory, new_port):
 def hardneg(address, monkeypatch, capsys):
     """A function: words → what the command prints."""
     monkeypatch.setenv("HARDNEG_URL", address)
-    monkeypatch.setenv("HARDNEG_KEY", "k")
+    monkeypatch.setenv("HARDNEG_KEY", "a-key-of-these-tests")
 
     def run(*words):
         capsys.readouterr()
@@ -130,8 +130,8 @@ def test_downloads_that_break_end_in_the_same_bytes(address, breaking, tmp_path)
     through, broken = breaking
     content = random.Random(4).randbytes(700_000)
     (tmp_path / "a.parquet").write_bytes(content)
-    made = Client(address, "k").upload(tmp_path / "a.parquet")
-    client, tries = Client(through, "k"), 0
+    made = Client(address, "a-key-of-these-tests").upload(tmp_path / "a.parquet")
+    client, tries = Client(through, "a-key-of-these-tests"), 0
     for i in range(5):
         while True:
             try:
@@ -156,7 +156,7 @@ def test_a_service_that_hangs_up_is_a_sentence():
 
 def test_a_download_outlives_a_service_that_is_away(address, tmp_path, monkeypatch):
     (tmp_path / "a.jsonl").write_bytes(b"{}\n" * 1000)
-    client, asked = Client(address, "k"), []
+    client, asked = Client(address, "a-key-of-these-tests"), []
     made = client.upload(tmp_path / "a.jsonl")
     opened = Client._open
 

@@ -113,7 +113,7 @@ def serve(start_server, folder, port, model):
         port,
         cwd=folder,
         HARDNEG_MODEL=model,
-        HARDNEG_API_KEY="k",
+        HARDNEG_API_KEY="a-key-of-these-tests",
         HARDNEG_DATA_DIR=str(folder / "data"),
         HARDNEG_CACHE=str(folder / "cache"),
     )
@@ -124,23 +124,26 @@ def test_the_server_is_killed(start_server, free_port, tmp_path, pairs, expected
     process = serve(start_server, tmp_path, free_port, model)
     until(lambda: ask(free_port, "/livez")[0] == 200)
     upload = urllib.request.Request(
-        f"http://127.0.0.1:{free_port}/v1/files?name=pairs.jsonl", pairs.read_bytes(), {"Authorization": "Bearer k"}
+        f"http://127.0.0.1:{free_port}/v1/files?name=pairs.jsonl", pairs.read_bytes(), {"Authorization": "Bearer a-key-of-these-tests"}
     )
     file = json.load(urllib.request.urlopen(upload, timeout=30))
     body = {"kind": "mine", "inputs": {"pairs": file["id"]}, "config": {"depth": 50}}
-    job = ask(free_port, "/v1/jobs", body, key="k")[1]
-    until(lambda: ask(free_port, f"/v1/jobs/{job['id']}", key="k")[1]["state"] == "running")
+    job = ask(free_port, "/v1/jobs", body, key="a-key-of-these-tests")[1]
+    until(lambda: ask(free_port, f"/v1/jobs/{job['id']}", key="a-key-of-these-tests")[1]["state"] == "running")
     process.kill()
     process.communicate()
     killed = time.time()
     process = serve(start_server, tmp_path, free_port, model)
     until(lambda: ask(free_port, "/livez")[0] == 200)
-    assert ask(free_port, f"/v1/files/{file['id']}", key="k")[1] == file
-    told = until(lambda: (now := ask(free_port, f"/v1/jobs/{job['id']}?wait=5", key="k")[1])["state"] == "succeeded" and now)
+    assert ask(free_port, f"/v1/files/{file['id']}", key="a-key-of-these-tests")[1] == file
+    told = until(
+        lambda: (now := ask(free_port, f"/v1/jobs/{job['id']}?wait=5", key="a-key-of-these-tests")[1])["state"] == "succeeded" and now
+    )
     events = (
         urllib.request.urlopen(
             urllib.request.Request(
-                f"http://127.0.0.1:{free_port}/v1/jobs/{job['id']}/events", headers={"Authorization": "Bearer k", "Last-Event-ID": "1"}
+                f"http://127.0.0.1:{free_port}/v1/jobs/{job['id']}/events",
+                headers={"Authorization": "Bearer a-key-of-these-tests", "Last-Event-ID": "1"},
             ),
             timeout=10,
         )
@@ -151,7 +154,8 @@ def test_the_server_is_killed(start_server, free_port, tmp_path, pairs, expected
     went_on = [data["at"] for data in datas if data.get("attempt") == 2]
     assert went_on[0] - killed <= GOES_ON_WITHIN + 5  # a new process has to begin first
     content = urllib.request.Request(
-        f"http://127.0.0.1:{free_port}/v1/files/{told['result']['files']['training_file']}/content", headers={"Authorization": "Bearer k"}
+        f"http://127.0.0.1:{free_port}/v1/files/{told['result']['files']['training_file']}/content",
+        headers={"Authorization": "Bearer a-key-of-these-tests"},
     )
     assert urllib.request.urlopen(content, timeout=10).read() == expected
     process.send_signal(signal.SIGTERM)

@@ -181,7 +181,7 @@ def test_compose_understands_it():
     both = ["--profile", "workers", "--profile", "monitoring"]
     done = subprocess.run(
         [*command, "-f", DOCKER / "compose.yml", *both, "config", "-q"],
-        env={**os.environ, "HARDNEG_API_KEY": "k", "POSTGRES_PASSWORD": "p"},
+        env={**os.environ, "HARDNEG_API_KEY": "a-key-of-these-tests", "POSTGRES_PASSWORD": "p"},
         capture_output=True,
         text=True,
         check=False,

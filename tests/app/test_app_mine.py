@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_the_same_bytes_as_a_run(config, world, model, client, over_corpus, tmp_
     assert opened.content == expected
     answer = client.post("/v1/mine", json={**world, "config": config}).json()
     assert answer["rows"] == list(made.rows())
-    assert answer["config"] == made.manifest["config"]
+    assert answer["config"] == {**made.manifest["config"], "model": Path(model).name}
     assert answer["report"]["dropped"] == made.report["counts"]["dropped"]
     assert (answer["report"]["rows"], answer["report"]["passages"]) == (len(answer["rows"]), 200)
 
@@ -67,7 +68,7 @@ def test_order_of_the_request_changes_nothing(world, client):
 
 
 def test_the_served_model_may_be_named(world, model, client):
-    named = client.post("/v1/mine", json={**world, "config": {"model": model, "index": "exact"}})
+    named = client.post("/v1/mine", json={**world, "config": {"model": Path(model).name, "index": "exact"}})
     assert named.status_code == 200
     assert named.json()["config"]["model"] == model
 

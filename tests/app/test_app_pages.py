@@ -27,13 +27,13 @@ STRANGE = [
 
 @pytest.fixture
 def client(client_of):
-    made = client_of(ready=False, api_key="first-key", jobs_at_once=0)
+    made = client_of(ready=False, api_key="the-first-of-two-keys", jobs_at_once=0)
     made.follow_redirects = False
     made.cookies.clear()
     return made
 
 
-def sign_in(client, key="first-key", onward="/", **headers):
+def sign_in(client, key="the-first-of-two-keys", onward="/", **headers):
     return client.post("/login", data={"key": key, "next": onward}, headers={**HERE, **headers})
 
 
@@ -57,7 +57,7 @@ def test_the_cookie_is_for_the_browser_alone(client):
     told = sign_in(client).headers["set-cookie"].lower()
     assert {"httponly", "samesite=strict", "path=/", "max-age=43200"} <= {part.strip() for part in told.split(";")}
     assert "secure" not in told
-    assert "first-key" not in told
+    assert "the-first-of-two-keys" not in told
 
 
 def test_over_https_the_cookie_is_tied_to_the_host(client):
@@ -99,11 +99,14 @@ def test_only_a_page_of_ours_changes_anything(headers, client):
     assert client.delete("/v1/jobs/job_1", headers=headers).status_code == 403
     assert client.delete("/v1/jobs/job_1", headers=HERE).status_code == 404
     assert client.get("/v1/jobs").status_code == 200
-    assert client.post("/v1/jobs/job_1/cancel", headers={**headers, "Authorization": "Bearer first-key"}).status_code in (403, 404)
+    assert client.post("/v1/jobs/job_1/cancel", headers={**headers, "Authorization": "Bearer the-first-of-two-keys"}).status_code in (
+        403,
+        404,
+    )
 
 
 def test_a_client_that_is_no_browser_needs_no_origin(client, client_of):
-    assert client.post("/v1/jobs/job_1/cancel", headers={"Authorization": "Bearer first-key"}).status_code == 404
+    assert client.post("/v1/jobs/job_1/cancel", headers={"Authorization": "Bearer the-first-of-two-keys"}).status_code == 404
     keyless = client_of(ready=False)
     assert keyless.post("/v1/jobs/job_1/cancel").status_code == 404
     assert keyless.post("/v1/jobs/job_1/cancel", headers={"Origin": "http://evil.example"}).status_code == 403
@@ -123,7 +126,7 @@ def test_a_revoked_key_closes_its_sessions(client):
 
 def test_a_session_ends_by_itself_and_only_its_hash_is_kept(client, monkeypatch):
     sessions = client.app.state.desk.sessions
-    token = sessions.open("first-key")
+    token = sessions.open("the-first-of-two-keys")
     assert sessions.caller(token).id == "bootstrap"
     kept = b"".join(path.read_bytes() for path in client.app.state.desk.state.folder.glob("hardneg.sqlite*"))
     assert token.encode() not in kept

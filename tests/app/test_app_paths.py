@@ -89,7 +89,7 @@ def test_what_is_counted_is_told(client):
 
 
 def test_models_are_the_operators(client, model):
-    assert client.get("/v1/models").json() == {"models": [{"name": model, "served": True, "revision": None}]}
+    assert client.get("/v1/models").json() == {"models": [{"name": Path(model).name, "served": True, "revision": None}]}
 
 
 def test_a_request_has_a_name(client):

@@ -1,13 +1,16 @@
 """Reviews: a log that only grows, what stands of it as a verdict file, If-Match, and the export that heeds it."""
 
 import threading
+from types import SimpleNamespace
 
 import orjson
 import pytest
 from test_app_jobs import content, done, submit, upload
 from test_app_refusals import problem
 
+from app import keys
 from app.jobs.export import VERDICTS, prepare
+from app.state.tables import jobs
 from miner.config import MiningConfig
 from miner.run import Run, export
 from miner.verdicts import Verdict, read_verdicts
@@ -70,12 +73,12 @@ def stands(client, at, tmp_path):
 
 def test_what_was_said_is_kept_in_order_and_the_last_word_counts(client, at, pairs, tmp_path):
     begin = int(client.get(at).headers["etag"].strip('"'))
-    first = say(client, at, word(pairs[0], by="Ada"), word(pairs[1], "true_negative"))
+    first = say(client, at, word(pairs[0]), word(pairs[1], "true_negative"))
     assert (first.status_code, first.headers["etag"]) == (201, f'"{begin + 2}"')
     say(client, at, word(pairs[0], "unsure"))
     listed = client.get(f"{at}?after={begin}").json()["reviews"]
     assert [one["verdict"] for one in listed] == ["false_negative", "true_negative", "unsure"]
-    assert [one["by"] for one in listed] == ["Ada", "anybody", "anybody"]
+    assert {(one["by"], one["key"]) for one in listed} == {("anybody", "anybody")}
     assert [one["number"] for one in listed] == [begin + 1, begin + 2, begin + 3]
     assert stands(client, at, tmp_path)[pairs[0]] == "unsure"
     assert client.get(f"{at}?after={begin}&limit=1").json()["reviews"] == listed[:1]
@@ -103,11 +106,29 @@ def test_if_match_refuses_what_was_said_without_looking(client, at, pairs):
     assert client.get(f"{at}?format=jsonl", headers={"If-None-Match": newest}).status_code == 304
 
 
-def test_a_verdict_file_is_taken_as_it_is(client, at, pairs):
-    before = client.get(f"{at}?format=jsonl").content
-    said = b"".join(Verdict(*pair, "unsure", "a model", "2026-01-01T00:00:00Z").line() for pair in pairs[:5])
-    assert client.post(at, content=said + b"\n", headers=LINES).status_code == 201
-    assert client.get(f"{at}?format=jsonl").content.count(b'"a model"') == before.count(b'"a model"') + 5
+def test_a_verdict_file_is_taken(client, at, pairs):
+    """In the name of who brings it, now: whoever wrote it is nobody that the service knows."""
+    said = b"".join(Verdict(*pair, "unsure", "The Boss", "2026-01-01T00:00:00Z").line() for pair in pairs[:5])
+    taken = client.post(at, content=said + b"\n", headers=LINES)
+    assert (taken.status_code, [one["by"] for one in taken.json()["reviews"]]) == (201, ["anybody"] * 5)
+    kept = client.get(f"{at}?format=jsonl").content
+    assert (b"The Boss" in kept, b"2026-01-01" in kept) == (False, False)
+
+
+def test_a_review_is_its_keys_and_no_body_says_otherwise(client_of):
+    """By the name and the id of the key, in the log and in the verdict file; `by` in a body is refused."""
+    at = client_of(ready=False, jobs_at_once=0).app.state.desk
+    key_id, _ = keys.create(at.state, "Ada", ["write"])
+    caller = keys.Caller(key_id, frozenset({"read", "write"}), "Ada")
+    row = {"id": "job_1", "kind": "mine", "state": "succeeded", "spec": "{}", "spec_sha256": "", "key_id": "", "created_at": 0}
+    with at.state.database.write() as connection:
+        connection.execute(jobs.insert().values({**row, "attempts": 1, "crashes": 0, "done": 0, "total": 0, "last_event": 0}))
+    at.reviews.dataset = lambda job_id: SimpleNamespace(queries=None, corpus=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.reviews.check_known", lambda dataset, said: None)
+        (made,) = at.reviews.append("job_1", [Verdict("q", "p", "unsure", "The Boss")], caller)
+    assert (made.said_by, made.key_id, at.reviews.withdraw("job_1", 1, caller).said_by) == ("Ada", key_id, "Ada")
+    assert [(one.said_by, one.key_id) for one in at.reviews.ls("job_1")] == [("Ada", key_id)] * 2
 
 
 WRONG = {
@@ -116,7 +137,7 @@ WRONG = {
     "no such query": (b'{"verdicts": [{"query_id": "nope", "passage_id": "p-000\xc3\xa9", "verdict": "unsure"}]}', 422),
     "no such passage": (b'{"verdicts": [{"query_id": "q-00", "passage_id": "nope", "verdict": "unsure"}]}', 422),
     "NUL": (b'{"verdicts": [{"query_id": "q-00", "passage_id": "a\\u0000", "verdict": "unsure"}]}', 422),
-    "control": (b'{"verdicts": [{"query_id": "q-00", "passage_id": "p-000\xc3\xa9", "verdict": "unsure", "by": "a\\u0000"}]}', 422),
+    "somebody else's": (b'{"verdicts": [{"query_id": "q-00", "passage_id": "p-000\xc3\xa9", "verdict": "unsure", "by": "The Boss"}]}', 422),
     "half a character": (b'{"verdicts": [{"query_id": "\\ud800"}]}', 400),
     "no JSON": (b"{", 400),
     "too many": (orjson.dumps({"verdicts": [word(("q-00", "p"), "unsure")] * 10_001}), 413),
@@ -194,10 +215,10 @@ def test_nothing_said_is_nothing_to_heed(client, inputs):
 def test_many_at_once_lose_nothing(client, at, pairs):
     begin, failures = int(client.get(at).headers["etag"].strip('"')), []
 
-    def some(name):
-        failures.extend(pair for pair in pairs[:10] if say(client, at, word(pair, "unsure", by=name)).status_code != 201)
+    def some():
+        failures.extend(pair for pair in pairs[:10] if say(client, at, word(pair, "unsure")).status_code != 201)
 
-    threads = [threading.Thread(target=some, args=(f"r{number}",)) for number in range(4)]
+    threads = [threading.Thread(target=some) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

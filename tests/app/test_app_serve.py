@@ -35,10 +35,10 @@ def test_a_real_server(server, world):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert ask(port, "/v1/info")[0] == 401
-    status, mined = ask(port, "/v1/mine", {"queries": world["queries"]}, key="k")
+    status, mined = ask(port, "/v1/mine", {"queries": world["queries"]}, key="a-key-of-these-tests")
     assert status == 200
     assert len(mined["rows"]) >= 100
-    assert ask(port, "/v1/mine", {"queries": []}, key="k")[0] == 422
+    assert ask(port, "/v1/mine", {"queries": []}, key="a-key-of-these-tests")[0] == 422
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=20)
     assert "POST /v1/mine 200" in output

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ENGINE = Path(__file__).with_name("engine.sh")
 FILE = Path(__file__).parents[2] / "docker" / "compose.yml"
-IMAGE, KEY = "hardneg-rehearsal", "rehearsal-key"
+IMAGE, KEY = "hardneg-rehearsal", "a-key-of-the-rehearsal"
 PORTS = {"HARDNEG_PUBLISH": "18000", "PROMETHEUS_PUBLISH": "19090", "GRAFANA_PUBLISH": "13000"}
 OURS = {"HARDNEG_API_KEY": KEY, "HARDNEG_IMAGE": IMAGE, **PORTS}
 

@@ -1,0 +1,34 @@
+"""Sentences of the library without the paths of this machine: what an answer, an event or the error of a job may say."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.settings import Settings
+
+
+class Redaction:
+    """Puts a name in the place of each folder that the service knows: DATA, CACHE, CORPUS, a model's public name."""
+
+    def __init__(self, settings: Settings) -> None:
+        places = {where: name for name, where in settings.known_models.where.items() if Path(where).is_absolute()}
+        places |= {str(settings.data_dir): "DATA", str(settings.cache): "CACHE"}
+        if settings.corpus and Path(settings.corpus).exists():
+            places |= {settings.corpus: "CORPUS", str(Path(settings.corpus).absolute()): "CORPUS"}
+        places |= {tempfile.gettempdir(): "TMP", sys.prefix: "PYTHON", str(Path.home()): "HOME", str(Path.cwd()): "."}
+        real = {os.path.realpath(place): name for place, name in places.items()}
+        self._places = _ordered({**real, **places})
+
+    def __call__(self, text: str) -> str:
+        """The text, with the longest folder that fits replaced first."""
+        for place, name in self._places.items():
+            text = text.replace(place, name)
+        return text
+
+
+def _ordered(places: Mapping[str, str]) -> dict[str, str]:
+    return {place: places[place] for place in sorted(places, key=len, reverse=True) if len(place) > 1}
