@@ -15,13 +15,15 @@ def show(told: dict[str, Any]) -> None:
     from miner.types import columns_line, unread_judgements
 
     out, guess, free = console(), told["estimate"], told["free_bytes"]
-    out.print(f"read: {columns_line(told['columns'])}", soft_wrap=True)
+    columns = told.get("columns", {})
+    if columns:
+        out.print(f"read: {columns_line(columns)}", soft_wrap=True)
     out.print(f"{_counts(told)}, {counted(told['judgements'], 'judgement')}; {counted(told['pairs'], 'positive')}")
     out.print(
         f"model          {(told['model'] or {}).get('name', 'none')}; {counted(told['texts_to_encode'], 'text')} to encode{_rates(guess)}"
     )
     out.print(f"filters        {', '.join(told['filters'])}")
-    for note in (*of_reading(told["reading"]), *unread_judgements(told["columns"])):
+    for note in (*of_reading(told["reading"]), *unread_judgements(columns)):
         out.print(note, soft_wrap=True)
     pilot = guess["pilot"]
     out.print(f"\nfrom a pilot on {_counts(pilot, ' and ')}, a run will take about")

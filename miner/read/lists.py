@@ -14,16 +14,16 @@ from miner.read.lines import BOM, Numbered
 from miner.read.rejects import Inputs, Origin, Rejects
 
 
-class Twice(Exception):  # noqa: N818 - it never leaves this module
-    """A key that an object has twice."""
+class Noted(dict[str, Any]):
+    """An object that notes the keys that come twice. It cannot raise: the reader in C would go on."""
 
-
-class Once(dict[str, Any]):
-    """An object whose keys are all different."""
+    def __init__(self, twice: list[str]) -> None:
+        super().__init__()
+        self._twice = twice
 
     def __setitem__(self, key: str, value: Any) -> None:
         if key in self:
-            raise Twice(key)
+            self._twice.append(key)
         super().__setitem__(key, value)
 
 
@@ -35,27 +35,29 @@ def is_list(given: str) -> bool:
 def list_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
     """The rows of the list; one that is no object goes to `rejects`. InputError where the file is no JSON: what follows is not readable."""
     origin = Origin(given, "{}: row {}")
-    for number, row in _items(given, inputs):
-        if isinstance(row, dict):
-            yield number, dict(row)
-        else:
+    twice: list[str] = []
+    for number, row in _items(given, inputs, twice):
+        if not isinstance(row, dict):
             rejects.add(origin, number, f"{kind(row)} where a JSON object is expected", row)
+        elif twice:
+            rejects.add(origin, number, f"the key '{twice[0]}' is there twice", row)
+        else:
+            yield number, dict(row)
+        twice.clear()
 
 
 def items(given: str) -> Iterator[tuple[int, object]]:
     """Every row once more, as it stands."""
-    return _items(given, {})
+    return _items(given, {}, [])
 
 
-def _items(given: str, inputs: Inputs) -> Iterator[tuple[int, Any]]:
+def _items(given: str, inputs: Inputs, twice: list[str]) -> Iterator[tuple[int, Any]]:
     number = 0
     with opened(given, inputs) as stream:
         if stream.peek(len(BOM))[: len(BOM)] == BOM:
             stream.read(len(BOM))
         try:
-            for number, row in enumerate(ijson.items(stream, "item", use_float=True, map_type=Once), 1):
+            for number, row in enumerate(ijson.items(stream, "item", use_float=True, map_type=lambda: Noted(twice)), 1):
                 yield number, row
         except ijson.JSONError as error:
             raise InputError(f"this is not JSON, after row {number}: {str(error).splitlines()[0]}", given) from None
-        except Twice as key:
-            raise InputError(f"the key '{key}' is there twice", f"{given}: row {number + 1}") from None
