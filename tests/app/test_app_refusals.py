@@ -89,6 +89,7 @@ BAD = {
     "another index": (config(index="IVF100000,PQ64"), 422),
     "another similarity": (config(similarity="dot"), 422),
     "another length": (config(max_length=1), 422),
+    "another pooling": (config(pooling="cls"), 422),
     "more negatives than candidates": (config(negatives=90, depth=10, max_depth=10), 422),
     "too many queries": (with_(queries=GOOD["queries"] * 101), 413),
     "too many passages": (with_(passages=[{"id": str(i), "text": "w001"} for i in range(5001)]), 413),

@@ -43,6 +43,24 @@ def test_models_compared(beir, tiny_model, tiny_bert, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_what_was_lost_is_said(beir, tiny_model, tmp_path, monkeypatch, capsys):
+    """On the terminal, in evaluation.json and on the page; the skipped rows lie beside them."""
+    with (beir / "qrels" / "test.tsv").open("a") as file:
+        file.write("q6\tgone\t1\nq99\tp1\t1\nq7\tp1\t0\n")
+    words = ["hardneg", "evaluate", "--data", beir, "--model", tiny_model, "--measure", "recall@10", "--on-error", "skip"]
+    monkeypatch.setattr(sys, "argv", [*map(str, words), "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert not left.value.code
+    told, out = json.loads((tmp_path / "out" / "evaluation.json").read_text())["data"], tmp_path / "out"
+    assert (told["queries"], told["queries_missing"], told["positives_missing"], told["rows_rejected"]) == (7, 1, 1, 2)
+    said = " ".join(capsys.readouterr().err.split())
+    for sentence in (told["rule"], *told["notes"]):
+        assert sentence in said
+        assert sentence.replace("'", "&#x27;") in (out / "evaluation.html").read_text()
+    assert len((out / "errors.jsonl").read_text().splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
