@@ -145,10 +145,14 @@ def _places(out: str | Path, usual: str, force: bool) -> tuple[bool, Path, Path]
         raise ConfigError(f"{file} is a folder, and --out names a file of that kind: choose another --out, or move the folder away")
     if named and final.is_symlink():
         raise ConfigError(f"{final}, where the run of {file.name} goes, is a link to another place: choose another --out")
+    if not named and final.is_file():
+        raise ConfigError(f"{final} is a file, and --out names a folder: choose another --out")
     for taken in (final, file):
         empty = taken.is_dir() and not any(taken.iterdir())
         if taken.exists() and not empty and not force:
-            raise ConfigError(f"{taken} exists already; choose another --out, or replace it with --force")
+            alien = taken == final and taken.is_dir() and not (taken / "manifest.json").is_file()
+            advice = "and is no run folder; choose another --out" if alien else "; choose another --out, or replace it with --force"
+            raise ConfigError(f"{taken} exists already{' ' * alien}{advice}")
     return named, file, final
 
 

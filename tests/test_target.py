@@ -113,6 +113,19 @@ def test_a_folder_of_a_file_s_name_is_told_at_once(tmp_path, config):
     assert left(tmp_path) == ["a.jsonl"]
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_what_no_force_replaces_is_not_offered(tmp_path, config, force):
+    """A file where a folder is asked for; a folder that is no run."""
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "notes").write_text("mine")
+    for name in ("file", "folder"):
+        with pytest.raises(HardnegError) as refused:
+            mine(small(tmp_path / f"given-{name}"), config, out=tmp_path / name, force=force)
+        assert "--force" not in str(refused.value)
+    assert left(tmp_path) == ["file", "folder"]
+
+
 def test_fresh_begins_anew(begin):
     """Even where everything fits."""
     begin(2)

@@ -28,9 +28,9 @@ def test_any_text_can_be_written(encoding):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-16"])
 def test_verbs_end_well_in_any_encoding(tmp_path, encoding):
-    """One that draws bars, and an error with a sign that the encoding lacks."""
+    """A line on stdout and an error with signs that the encoding lacks."""
     environ = {**os.environ, "PYTHONIOENCODING": encoding}
-    for words, code in ((["demo", "--help"], 0), (["report", str(tmp_path / "█漢")], 3)):
+    for words, code in ((["cache", "ls", "--cache", str(tmp_path / "█漢")], 0), (["report", str(tmp_path / "█漢")], 3)):
         done = subprocess.run([sys.executable, "-m", "app.cli", *words], env=environ, capture_output=True)
         assert done.returncode == code, done.stderr
 
