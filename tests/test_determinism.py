@@ -19,7 +19,7 @@ CONFIG = MiningConfig.of(
     negatives=6,
     fill="random",
     sampler="uniform:first=7",
-    filters=("near_positive:off", "margin:background=0.1"),
+    filters=("near_positive:off", "margin:relative=0.05,background=0.1,below=10,relax=true"),
     seed=5,
 )
 

@@ -63,12 +63,14 @@ def test_a_file_of_triplets_is_the_oracles(tmp_path_factory, seed, similarity):
     world, folder = make(seed, passages=40, similarity=similarity, splits=seed % 3 > 0), tmp_path_factory.mktemp("whole")
     config = config_of(seed, similarity=similarity, columns=COLUMNS)
     run = mine(on_disk(world, folder / "data"), config, out=folder / "out.jsonl")
-    wanted = [
-        (row.query, positive, name, rank, tier)
-        for row in oracle.mine(world, config)
-        for positive in row.positives
-        for name, _, rank, tier in row.negatives
-    ]
+    wanted, seen = [], set()
+    for row in oracle.mine(world, config):
+        for positive in row.positives:
+            texts = [world.queries[row.query], *(world.passages[name] for name in (positive, *(name for name, *_ in row.negatives)))]
+            asked, own, *others = map(oracle.normalise, texts)
+            new = [(asked, own, other) not in seen for other in others]
+            seen |= {(asked, own, other) for other in others}
+            wanted += [(row.query, positive, name, *rest) for (name, _, *rest), first in zip(row.negatives, new, strict=True) if first]
     names = ("anchor_id", "positive_id", "negative_id", "rank", "tier")
     assert [tuple(row[name] for name in names) for row in run.rows()] == wanted
     assert run.report["rows_written"] == run.manifest["counts"]["rows"] == len(wanted)

@@ -70,7 +70,7 @@ def test_order_of_the_request_changes_nothing(world, client):
 def test_the_served_model_may_be_named(world, model, client):
     named = client.post("/v1/mine", json={**world, "config": {"model": Path(model).name, "index": "exact"}})
     assert named.status_code == 200
-    assert named.json()["config"]["model"] == model
+    assert named.json()["config"]["model"] == Path(model).name
 
 
 def test_positive_texts_join_the_passages(world, client):
