@@ -83,6 +83,7 @@ class Report(BaseModel):
     """What became of everything, in numbers."""
 
     rows: int = Field(description="training rows")
+    rows_repeated: int = Field(description="rows whose texts stood in an earlier row, left out")
     queries: int
     passages: int
     anchors: int = Field(description="queries, or (query, positive) pairs where each positive is its own bar")

@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from disk import on_disk
 from worlds import make
@@ -191,3 +193,14 @@ def test_what_can_mean_one_thing_only_is_mended(tmp_path, rows, wanted, counts):
     assert [json.loads(line) for line in (tmp_path / "good.jsonl").read_text().splitlines()] == wanted
     assert (told["rows_left_out"], told["rows_repaired"]) == counts
     assert lint(tmp_path / "good.jsonl").counts == {}
+
+
+def test_a_further_column_of_pylates_folder_is_found(tmp_path):
+    """Its collator takes every column without `_id` for a text, and its loss the first two."""
+    row = {"query_id": "q", "document_ids": ["p", "n"], "scores": [0.9, 0.1]}
+    pq.write_table(pa.Table.from_pylist([row | {"note": "x"}]), tmp_path / "train.parquet")
+    pq.write_table(pa.table({"query_id": ["q"], "text": ["what"]}), tmp_path / "queries.parquet")
+    pq.write_table(pa.table({"document_id": ["p", "n"], "text": ["this", "that"]}), tmp_path / "documents.parquet")
+    assert lint(tmp_path).counts == {"extra_column": 1}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "train.parquet")
+    assert lint(tmp_path).counts == {}

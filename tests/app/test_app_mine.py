@@ -52,6 +52,19 @@ def test_the_same_bytes_as_a_run(config, world, model, client, over_corpus, tmp_
     assert (answer["report"]["rows"], answer["report"]["passages"]) == (len(answer["rows"]), 200)
 
 
+def test_a_question_under_two_ids_gives_its_rows_once(world, model, client, over_corpus, tmp_path):
+    """The same bytes as a run here too; the rows left out are counted."""
+    first = world["queries"][0]
+    queries = [*world["queries"], {**first, "id": f"{first['id']}-again", "text": first["text"] + "!"}]
+    made = by_run({**world, "queries": queries}, model, tmp_path, {})[1]
+    answers = [
+        each.post("/v1/mine", json=body) for each, body in ((client, {**world, "queries": queries}), (over_corpus, {"queries": queries}))
+    ]
+    assert [answer.json()["rows"] for answer in answers] == [list(made.rows())] * 2
+    assert {answer.json()["report"]["rows_repeated"] for answer in answers} == {made.report["rows_repeated"]}
+    assert made.report["rows_repeated"] == made.manifest["counts"]["rows_repeated"] > 0
+
+
 def test_lengths_of_vectors_are_measured_once_for_a_corpus(world, corpus_file, client_of, monkeypatch):
     """A model that compares by inner product: the requests after the first find them."""
     client, measured, own = client_of(corpus=str(corpus_file), similarity="dot"), [], dense.lengths

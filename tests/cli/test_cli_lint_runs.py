@@ -23,6 +23,19 @@ def call(monkeypatch, capsys):
     return run
 
 
+def test_columns_that_were_asked_for_are_no_fault(tmp_path, call):
+    """Of the run that was asked; the file by itself would be trained on with its ids."""
+    data = on_disk(make(4, passages=60, queries=12, dim=4), tmp_path / "data")
+    filters = ("near_positive:off", "same_text:off")
+    run = mine(data, MiningConfig.of(similarity="cosine", depth=20, negatives=2, filters=filters, columns=("ids",)), out=tmp_path / "run")
+    shutil.copyfile(run.file, tmp_path / "aside.jsonl")
+    assert "extra_column is not looked for: its run was asked for further columns" in call(run.file)[2]
+    code, said, _ = call(tmp_path / "aside.jsonl", "--fix", tmp_path / "fixed.jsonl")
+    assert code == 1
+    assert "extra_column: a trainer takes anchor_id, positive_id, negative_id for further texts" in said
+    assert "extra_column" not in call(tmp_path / "fixed.jsonl")[1]
+
+
 @pytest.mark.parametrize("shape", ["pylate", "labeled-list"])
 @pytest.mark.parametrize("ladder", [1, 3])
 def test_the_ladder_is_no_fault(tmp_path, call, shape, ladder):
