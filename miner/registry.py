@@ -86,9 +86,16 @@ def _number(where: str, kind: type[int] | type[float], text: str) -> int | float
         value = kind(text)
     except ValueError:
         raise ConfigError(f"{where} is {'a whole number' if kind is int else 'a number'}, not '{text}'") from None
-    if abs(value) < 2**1023 and math.isfinite(value):  # a whole number may be too large for a float
-        return value
-    raise ConfigError(f"{where} is a finite number, not '{text[:40]}'")
+    if not _finite(value):
+        raise ConfigError(f"{where} is a finite number, not '{text[:40]}'")
+    return value
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number may be too large for a float
+        return False
 
 
 def _text(value: Any) -> str:

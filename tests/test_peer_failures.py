@@ -159,7 +159,7 @@ def test_an_ignored_rank_window(world, config, of):
     assert {row["negative_id"] for row in rows} != wide
 
 
-def test_duplicate_ids(tmp_path):
+def test_duplicate_ids(tmp_path, tiny_model):
     """NeMo lets the later row of an id overwrite the earlier one without a word."""
     path = tmp_path / "corpus.jsonl"
     path.write_text('{"_id": "a", "text": "one"}\n{"_id": "b", "text": "two"}\n{"_id": "a", "text": "three"}\n')
@@ -167,7 +167,7 @@ def test_duplicate_ids(tmp_path):
     (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq\ta\t1\n")
     given = Inputs.of(corpus=str(path), queries=str(tmp_path / "queries.jsonl"), qrels=(str(tmp_path / "qrels.tsv"),))
     with pytest.raises(InputError, match=rf"corpus.jsonl:3: duplicate id 'a', first at {path}:1"):
-        mine(given, MiningConfig.of(model="never loaded"))
+        mine(given, MiningConfig.of(model=str(tiny_model)))
 
 
 def test_unseeded_runs(world, config):

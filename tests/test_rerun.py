@@ -137,7 +137,9 @@ def test_what_differs_is_told_exactly(config, tmp_path, change, said):
     """How many rows, the first of them, and which pass."""
     run = mine(
         small(tmp_path / "given"),
-        config.model_copy(update={"filters": MiningConfig.of(filters=("near_positive:off", "margin:relative=0.05,background=0.3,relax=true")).filters}),
+        config.model_copy(
+            update={"filters": MiningConfig.of(filters=("near_positive:off", "margin:relative=0.05,background=0.3,relax=true")).filters}
+        ),
         out=tmp_path / "run",
     )
     found = rerun(tampered(run, **change)).differences

@@ -101,7 +101,7 @@ def test_lint_says_where_and_mends(call, tmp_path):
     code, shown, said = call("lint", bad, "--fix", tmp_path / "good.jsonl")
     assert code == 1
     assert f"{bad}:1: negative_is_positive: negative 1, 'B.', is a positive of its own row" in shown
-    assert "1 rows; left out 0 rows and 1 negatives" in said
+    assert "1 row; left out 0 rows and 1 negative" in said
     assert call("lint", tmp_path / "good.jsonl")[0] == 0
     assert json.loads(call("lint", bad, "--json")[1])["files"][0]["counts"] == {"negative_is_positive": 1}
 

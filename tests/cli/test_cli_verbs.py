@@ -109,8 +109,8 @@ def test_an_empty_training_file_is_no_success(beir, tiny_model, tmp_path):
     """The run is kept, says why, and the exit code tells a script; also when it is quiet."""
     words = ["mine", "--data", beir, "--model", tiny_model, "--quiet", "--out"]
     for name, flags, why in (
-        ("a", ["--filter", "min_score:score=0.999"], "found no negative: 12 of 12"),
-        ("b", ["--negatives", 500, "--output-format", "n-tuple"], "'n-tuple' leaves out: 12 of 12"),
+        ("a", ["--filter", "min_score:score=0.999"], "found no negative and are left out (see left_out.jsonl in the run folder): 12 of 12"),
+        ("b", ["--negatives", 500, "--output-format", "n-tuple"], "'n-tuple' leaves out (see left_out.jsonl in the run folder): 12 of 12"),
     ):
         done = hardneg(*words, tmp_path / name, *flags)
         assert (done.returncode, why in done.stderr) == (1, True), done.stderr
@@ -158,7 +158,7 @@ def test_force_replaces_runs_and_nothing_else(beir, tiny_model, tmp_path):
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--device", "banana"], 2, "there is no device 'banana'; there are: cpu"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--field", "word=text"], 2, "there is no field 'word'"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--kind", "csv"], 2, "--kind is one of"),
-        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--index", "NONSENSE"], 2, "FAISS cannot build"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--index", "NONSENSE"], 2, "FAISS knows no index"),
     ],
 )
 def test_wrong_use_is_one_sentence(beir, tiny_model, tmp_path, monkeypatch, capsys, words, code, said):

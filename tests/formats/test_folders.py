@@ -186,7 +186,7 @@ WRONG = [
     (
         "nemo",
         "train.json",
-        '{"data": [{"question": "q", "question_id": "q0", "pos_doc": "p0", "neg_doc": []}]}',
+        '{"data": [{"question": "q", "question_id": "q0", "corpus_id": "c", "pos_doc": "p0", "neg_doc": []}]}',
         "row 1: 'pos_doc' is a string",
     ),
     ("nemo", "train.json", '{"data": [', "train.json: this is not JSON"),

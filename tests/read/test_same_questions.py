@@ -12,8 +12,9 @@ from miner.types import Dataset
 
 REPORT = {
     "reading": {},
-    "counts": {"pairs": 1, "rows": {"none": 0}, "ran_short": {"total": 0}},
+    "counts": {"pairs": 1, "chosen": 4, "rows": {"none": 0}, "ran_short": {"total": 0}},
     "hardness": {"gap": None},
+    "scores": {},
     "rows_written": 1,
     "setup": {"output_format": "triplet"},
     "coverage": {"none": 0},
