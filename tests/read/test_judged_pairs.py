@@ -97,6 +97,6 @@ def test_a_column_that_only_looks_like_grades_may_be_named_as_none(tmp_path: Pat
 
 def test_scores_beside_negatives_are_no_grades(tmp_path: Path) -> None:
     file = tmp_path / "triplets.jsonl"
-    file.write_text('{"anchor": "a", "positive": "x", "negative": "y", "scores": [0.9, 0.5]}\n')
+    file.write_text('{"anchor": "a", "positive": "x", "negative": "y", "label": 0, "scores": [0.9, 0.5]}\n')
     assert judged(read_pairs(file)) == {"a": {"x": 1, "y": 0}}
     assert judged(read_pairs(file, fields={"negative": "-"})) == {"a": {"x": 1}}
