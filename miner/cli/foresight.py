@@ -35,7 +35,7 @@ def show(told: dict[str, Any]) -> None:
     out.print(f"disk           {lasting} for the run, {passing} more while it lasts; {gigabytes(free['run'])} are free")
     out.print(f"store          {gigabytes(disk['store'])} of new vectors; {gigabytes(free['store'])} are free")
     deeper = counted(guess["queries_deepened_at_least"], "query")
-    out.print(f"candidates     {guess['candidates']:,}; searched deeper for too few negatives: at least {deeper}")
+    out.print(f"candidates     {guess['candidates']:,}; at least {deeper} searched deeper for want of negatives")
     full = "" if guess["full_rows_share"] is None else f"; {100 * guess['full_rows_share']:.1f} % of the positives get all negatives"
     out.print(f"training file  {counted(guess['rows'], 'row')}{full}")
 

@@ -34,7 +34,7 @@ def test_every_number_is_said(capsys):
     for part in (
         "1 MB for the run, 5 MB more",
         "10.0 GB are free",
-        "1,000; at least 3 queries",
+        "1,000; at least 3 queries searched deeper",
         "40 rows; 98.5 %",
         "none; 25 texts to encode",
     ):
