@@ -6,12 +6,14 @@ import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from miner.config import Inputs
-from miner.errors import BusyError, ConfigError
+from miner.errors import BusyError, ConfigError, StorageError
 from miner.train import TrainConfig, train
 from miner.train.checkpoints import MARK, PARTS, Checkpoints
 from miner.train.lock import locked
@@ -106,16 +108,26 @@ def dies_at(number, run):
     os._exit(1)
 
 
-@pytest.mark.parametrize("first", [3, 8])
-def test_dead_at_any_moment_of_writing_it_goes_on_to_the_same_bytes(tiny_model, tiny_folder, tmp_path, first):
-    """Killed again and again at later moments, then left to finish: model and training.json of one that was never killed."""
-    whole = contents(job(tiny_model, tiny_folder, tmp_path / "whole").folder)
-    out, moment = tmp_path / "out", first
-    while not dies_at(moment, lambda: job(tiny_model, tiny_folder, out, resume=True)):
+def die_again_and_again(model, folder, place, first):
+    """In a process of its own: one that has had threads cannot be forked and train on."""
+    whole = contents(job(model, folder, place / "whole").folder)
+    out, moment = place / "out", first
+    while not dies_at(moment, lambda: job(model, folder, out, resume=True)):
         assert not out.exists() or contents(out) == whole
         moment += 23
     assert contents(out) == whole
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
+    assert sorted(path.name for path in place.iterdir()) == ["out", "whole"]
+
+
+@pytest.mark.parametrize("first", [3, 8])
+def test_dead_at_any_moment_of_writing_it_goes_on_to_the_same_bytes(tiny_model, tiny_folder, tmp_path, first):
+    """Killed again and again at later moments, then left to finish: model and training.json of one that was never killed."""
+    words = [repr(str(path)) for path in (tiny_model, tiny_folder, tmp_path)]
+    code = f"from pathlib import Path; import test_checkpoints as t; t.die_again_and_again(*map(Path, ({', '.join(words)})), {first})"
+    tests = Path(__file__).parents[1]
+    environ = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(map(str, (tests.parent, tests, tests / "train")))}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_killed_after_the_last_step_or_an_early_stop_no_step_is_added(tiny_model, tiny_folder, tmp_path, monkeypatch):
@@ -191,3 +203,31 @@ def test_the_checkpoint_says_what_is_in_it(tiny_model, tiny_folder, tmp_path):
     told = json.loads((folder / MARK).read_text())
     assert (told["step"], told["ended"]) == (4, False)
     assert {*told["files"]} == {path.name for path in folder.rglob("*") if path.is_file()} - {MARK}
+
+
+def test_a_full_disk_is_one_sentence_and_the_whole_checkpoint_goes_on(tiny_model, tiny_folder, tmp_path, monkeypatch):
+    """Whoever raises it: torch in its own words, too."""
+    import torch
+
+    whole = contents(job(tiny_model, tiny_folder, tmp_path / "whole").folder)
+    save = torch.save
+
+    def full(value, path, **more):
+        if "checkpoint-4" in str(path):
+            raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 302 vs 301")
+        save(value, path, **more)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(StorageError, match="the disk is full") as told:
+        job(tiny_model, tiny_folder, tmp_path / "out")
+    assert "--resume goes on" in told.value.__notes__[0]
+    monkeypatch.undo()
+    assert contents(job(tiny_model, tiny_folder, tmp_path / "out", resume=True).folder) == whole
+
+
+@pytest.mark.parametrize("more", [{}, {"over": True}, {"loop": True}])
+def test_kill_nine(tiny_model, tmp_path, more):
+    """A sample of the long proof."""
+    import kill_train
+
+    assert kill_train.rounds(1, tmp_path, str(tiny_model), seed=2, **more) == []
