@@ -1,16 +1,15 @@
 """What is said after Ctrl-C or SIGTERM: the command that goes on, and that it does."""
 
-import contextlib
 import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import time
 
 import pytest
 
-from app.cli import main
 from miner.cli.again import again
 
 
@@ -40,25 +39,15 @@ def test_the_command_that_goes_on(tmp_path, monkeypatch, words, told):
 
 
 def left(words, after=None):
-    """Exit status and stderr of the command line in a fork; with `after`, terminated once that is there."""
-    out, into = os.pipe()
-    if pid := os.fork():
-        os.close(into)
-        while after and not any(after()) and not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+    """Exit status and stderr of the command line; with `after`, terminated once that is there."""
+    command = [sys.executable, "-c", "from app.cli import main; main()", *words[1:]]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
+        while after and not any(after()) and process.poll() is None:
             time.sleep(0.001)
         if after:
-            os.kill(pid, signal.SIGTERM)
-        with os.fdopen(out) as told:
-            said = told.read()
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said
-    os.dup2(into, 2)
-    sys.argv, sys.stderr = words, os.fdopen(2, "w", buffering=1, closefd=False)
-    with contextlib.suppress(SystemExit):
-        try:
-            main()
-        except SystemExit as end:
-            os._exit(int(end.code or 0))
-    os._exit(70)
+            process.send_signal(signal.SIGTERM)
+        said = process.communicate()[1]
+    return process.returncode, said
 
 
 @pytest.mark.parametrize("verb", ["train", "loop"])
