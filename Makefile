@@ -37,6 +37,9 @@ long: $(VENV)/ready  ## the long proofs: kill rounds, deliberate defects
 	$(BIN)/python tests/long/kill_store.py --rounds 50
 	$(BIN)/python tests/long/kill_run.py --rounds 50
 	$(BIN)/python tests/long/kill_run.py --rounds 50 --over
+	$(BIN)/python tests/long/kill_train.py --kills 50
+	$(BIN)/python tests/long/kill_train.py --kills 25 --over
+	$(BIN)/python tests/long/kill_train.py --kills 25 --loop
 	$(BIN)/python benchmarks/defects.py
 
 docker-test: $(VENV)/ready  ## build the image and use the compose file for real, with the running engine or one by hand

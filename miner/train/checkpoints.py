@@ -14,17 +14,37 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from miner.errors import StorageError
 from miner.formats.atomic import sha256_of, storing, sync_folder, sync_tree, write_json
 
 log = logging.getLogger(__name__)
 
 ASIDE, MARK, PARTS, STATE = "aside", "whole.json", "parts.json", "trainer_state.json"
+GOES_ON = "what was finished is kept: --resume goes on"
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """What torch and safetensors raise where they cannot write becomes a StorageError, which says how to go on."""
+    try:
+        with storing(folder):
+            yield
+    except StorageError as error:
+        error.add_note(GOES_ON)
+        raise
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError" and "inline_container.cc" not in str(error):
+            raise
+        full = StorageError(f"cannot write {folder}: the disk is full, or does not take files so large ({str(error)[:80]})")
+        full.add_note(GOES_ON)
+        raise full from error
 
 
 @dataclass(frozen=True)

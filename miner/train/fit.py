@@ -20,7 +20,7 @@ from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig
 from miner.evaluation.compare import score_queries
 from miner.formats.atomic import folder_part, write_json
-from miner.train.checkpoints import STATE, Checkpoint, Checkpoints
+from miner.train.checkpoints import STATE, Checkpoint, Checkpoints, writing
 from miner.train.hardness import unit
 from miner.train.parts import Given
 from miner.train.training import Setting
@@ -56,10 +56,11 @@ def fit(setting: Setting, encoder: Encoder, rate: float) -> Fit:
         return Fit(place, rate, work / "model", **told)
     model = copy.deepcopy(encoder.model)
     model.model_card_data.set_widget_examples = lambda dataset: None  # draws from Python's global random, and shows a bar of its own
-    told = _fit(setting, model, encoder, rate, Checkpoints(work))
-    shutil.rmtree(work / "model", ignore_errors=True)
-    with folder_part(work / "model", "modules.json") as folder:
-        model.save_pretrained(str(folder))
+    with writing(work):
+        told = _fit(setting, model, encoder, rate, Checkpoints(work))
+        shutil.rmtree(work / "model", ignore_errors=True)
+        with folder_part(work / "model", "modules.json") as folder:
+            model.save_pretrained(str(folder))
     write_json(done, {**told, "warnings": setting.warnings})
     for checkpoint in work.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)

@@ -68,7 +68,12 @@ def test_what_was_terminated_goes_on_as_it_says(verb, tiny_model, tmp_path):
     rows = tmp_path / "my rows.jsonl"
     rows.write_text("".join(json.dumps({"anchor": f"w{i}", "positive": f"w{i} w1", "negative": f"w{i + 20}"}) + "\n" for i in range(24)))
     out = tmp_path / "out"
-    words = ["hardneg", verb, *([str(rows)] if verb == "train" else ["--pairs", str(rows), "--rounds", "1", "--field", "query=anchor"]), "--force"]
+    words = [
+        "hardneg",
+        verb,
+        *([str(rows)] if verb == "train" else ["--pairs", str(rows), "--rounds", "1", "--field", "query=anchor"]),
+        "--force",
+    ]
     words += ["--model", str(tiny_model), "--out", str(out), "--train-batch-size", "4", "--steps", "400", "--eval-every", "4", "--quiet"]
     glob = "out.checkpoints/rate-0/checkpoint-*" if verb == "train" else "out/round-1/model.checkpoints/rate-0/checkpoint-*"
     status, said = left(words, lambda: tmp_path.glob(glob))

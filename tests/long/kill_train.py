@@ -1,4 +1,4 @@
-"""Kill -9 a training or a loop, many times, and go on: python tests/long/kill_train.py MODEL --kills 100 [--loop]
+"""Kill -9 a training or a loop, many times, and go on: python tests/long/kill_train.py [MODEL] --kills 100 [--loop]
 
 Each round starts the same work anew and kills it one to three times: at a random moment, or at the moment a checkpoint is being written
 (its folder is there, one file of it is not). `--resume` must go on after each, and give the model and the training.json of work that was never
@@ -30,6 +30,7 @@ import sentence_transformers  # noqa: F401
 import miner.train.callbacks
 import miner.train.losses  # noqa: F401
 from app.cli import main as main_of_hardneg
+from miner.cli.demo import packaged_model
 
 KEPT = {"model.safetensors", "training.json", "delta.json", "anchors.json", "training.jsonl", "notebook.parquet", "loop.json"}
 LAST, MID, FIRST = "trainer_state.json", "optimizer.pt", "modules.json"
@@ -221,14 +222,14 @@ def rounds(count: int, folder: Path, model: str, *, loop: bool = False, over: bo
 def main() -> None:
     """Run, and exit 1 when something was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", help="folder of a small model")
+    parser.add_argument("model", nargs="?", help="folder of a small model; default: the demo's")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--loop", action="store_true", help="kill `hardneg loop` instead of `hardneg train`")
     parser.add_argument("--over", action="store_true", help="replace another model with --force")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        faults = rounds(given.kills, Path(folder), given.model, loop=given.loop, over=given.over, seed=given.seed)
+        faults = rounds(given.kills, Path(folder), given.model or packaged_model(), loop=given.loop, over=given.over, seed=given.seed)
     print(*(faults or ["every one went on to the same bytes, and nothing was left behind"]), sep="\n")
     sys.exit(bool(faults))
 

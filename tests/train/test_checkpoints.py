@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from miner.config import Inputs
-from miner.errors import BusyError, ConfigError
+from miner.errors import BusyError, ConfigError, StorageError
 from miner.train import TrainConfig, train
 from miner.train.checkpoints import MARK, PARTS, Checkpoints
 from miner.train.lock import locked
@@ -191,3 +191,31 @@ def test_the_checkpoint_says_what_is_in_it(tiny_model, tiny_folder, tmp_path):
     told = json.loads((folder / MARK).read_text())
     assert (told["step"], told["ended"]) == (4, False)
     assert {*told["files"]} == {path.name for path in folder.rglob("*") if path.is_file()} - {MARK}
+
+
+def test_a_full_disk_is_one_sentence_and_the_whole_checkpoint_goes_on(tiny_model, tiny_folder, tmp_path, monkeypatch):
+    """Whoever raises it: torch in its own words, too."""
+    import torch
+
+    whole = contents(job(tiny_model, tiny_folder, tmp_path / "whole").folder)
+    save = torch.save
+
+    def full(value, path, **more):
+        if "checkpoint-4" in str(path):
+            raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 302 vs 301")
+        save(value, path, **more)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(StorageError, match="the disk is full") as told:
+        job(tiny_model, tiny_folder, tmp_path / "out")
+    assert "--resume goes on" in told.value.__notes__[0]
+    monkeypatch.undo()
+    assert contents(job(tiny_model, tiny_folder, tmp_path / "out", resume=True).folder) == whole
+
+
+@pytest.mark.parametrize("more", [{}, {"over": True}, {"loop": True}])
+def test_kill_nine(tiny_model, tmp_path, more):
+    """A sample of the long proof."""
+    import kill_train
+
+    assert kill_train.rounds(1, tmp_path, str(tiny_model), seed=2, **more) == []
