@@ -228,6 +228,6 @@ def test_a_full_disk_is_one_sentence_and_the_whole_checkpoint_goes_on(tiny_model
 @pytest.mark.parametrize("more", [{}, {"over": True}, {"loop": True}])
 def test_kill_nine(tiny_model, tmp_path, more):
     """A sample of the long proof."""
-    import kill_train
+    from long import kill_train
 
     assert kill_train.rounds(1, tmp_path, str(tiny_model), seed=2, **more) == []
