@@ -43,7 +43,9 @@ def plan(wanted: Any, at: Desk) -> JobPlan:
     spec = resolve(wanted, at)
     counts: dict[str, Any] = {}
     if wanted.kind == "mine":
-        with scratch(at.state.incoming, ".plan-") as folder:
+        with scratch(at.state.incoming, ".plan-") as held:
+            folder = held / "plan"  # the process that reads has a lock of its own
+            folder.mkdir()
             counts = at.readers.read(KINDS["plan"].prepare(spec, at, folder), folder)
     return JobPlan(kind=wanted.kind, spec=spec, counts=counts, free_bytes=at.state.free_bytes())
 
