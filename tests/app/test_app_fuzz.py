@@ -62,7 +62,7 @@ def spoiled(draw, body):
         node = found
         for key in way:
             node = node[key]
-        node[last] = draw(ANYTHING)
+        node[last] = copy.deepcopy(draw(ANYTHING))  # ODD holds lists that a later place may be in
     return found[""]
 
 
