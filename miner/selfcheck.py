@@ -22,7 +22,7 @@ SHA256 = "8a8147b3c806a2c31a25ead34fdf7de83affe0dd2c406317a9261119425cf77c"
 
 SETTINGS: dict[str, Any] = {
     "similarity": "dot",
-    "filters": ("near_positive:off", "nearest:off", "margin:relative=0.05,background=0.3", "containment"),
+    "filters": ("near_positive:off", "nearest:off", "margin:relative=0.05,background=0.3,relax=true", "containment"),
     "depth": 30,
     "max_depth": 120,
     "sampler": "uniform:first=10",

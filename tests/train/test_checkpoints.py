@@ -1,6 +1,5 @@
 """Checkpoints and all that a training writes: whole or not there, at whatever moment the process dies."""
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -11,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from dying import apart, dies_at
 
 from miner.config import Inputs
 from miner.errors import BusyError, ConfigError, StorageError
@@ -83,33 +83,7 @@ def job(model, folder, out, rate=0.9, **more):
     return train(data, TrainConfig.of(model=str(model), **knobs), out=out, dev=dev, **more)
 
 
-def dies_at(number, run):
-    """Run in a fork that ends without a word at the n-th moment of writing; whether it came to its end before."""
-    if pid := os.fork():
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    with contextlib.suppress(BaseException):
-        moments = 0
-
-        def watched(call):
-            def count(*args, **more):
-                nonlocal moments
-                moments += 1
-                if moments == number:
-                    os._exit(9)
-                return call(*args, **more)
-
-            return count
-
-        os.fsync, shutil.rmtree = watched(os.fsync), watched(shutil.rmtree)
-        for name in ("rename", "replace", "unlink", "mkdir", "write_text"):
-            setattr(Path, name, watched(getattr(Path, name)))
-        run()
-        os._exit(0)
-    os._exit(1)
-
-
 def die_again_and_again(model, folder, place, first):
-    """In a process of its own: one that has had threads cannot be forked and train on."""
     whole = contents(job(model, folder, place / "whole").folder)
     out, moment = place / "out", first
     while not dies_at(moment, lambda: job(model, folder, out, resume=True)):
@@ -122,12 +96,7 @@ def die_again_and_again(model, folder, place, first):
 @pytest.mark.parametrize("first", [3, 8])
 def test_dead_at_any_moment_of_writing_it_goes_on_to_the_same_bytes(tiny_model, tiny_folder, tmp_path, first):
     """Killed again and again at later moments, then left to finish: model and training.json of one that was never killed."""
-    words = [repr(str(path)) for path in (tiny_model, tiny_folder, tmp_path)]
-    code = f"from pathlib import Path; import test_checkpoints as t; t.die_again_and_again(*map(Path, ({', '.join(words)})), {first})"
-    tests = Path(__file__).parents[1]
-    environ = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(map(str, (tests.parent, tests, tests / "train")))}
-    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    apart(die_again_and_again, tiny_model, tiny_folder, tmp_path, first)
 
 
 def test_killed_after_the_last_step_or_an_early_stop_no_step_is_added(tiny_model, tiny_folder, tmp_path, monkeypatch):

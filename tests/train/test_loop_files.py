@@ -1,7 +1,7 @@
 """A loop on disk: whole at every file, whatever moment it dies at; what resume, fresh and force do."""
 
 import pytest
-from test_checkpoints import dies_at
+from dying import apart, dies_at
 from test_rounds import content, inputs, settings
 
 from miner.errors import BusyError, ConfigError
@@ -16,16 +16,21 @@ def run(model, folder, out, **more):
     return loop(inputs(folder, "train"), *settings(model, rounds=2), out=out, dev=inputs(folder, "dev"), **more)
 
 
-@pytest.mark.parametrize("first", [5, 60])
-def test_dead_at_any_moment_of_writing_it_goes_on_to_the_same_bytes(tiny_model, tiny_folder, tmp_path, first):
-    """Killed again and again at later moments, then left to finish: every round's files are those of one never killed."""
-    whole = content(run(tiny_model, tiny_folder, tmp_path / "a" / "out").folder)
-    out, moment = tmp_path / "b" / "out", first
-    while not dies_at(moment, lambda: run(tiny_model, tiny_folder, out, resume=True)):
+def die_again_and_again(model, folder, place, first):
+    """Every round's files are those of a loop that was never killed, and nothing is left behind."""
+    whole = content(run(model, folder, place / "a" / "out").folder)
+    out, moment = place / "b" / "out", first
+    while not dies_at(moment, lambda: run(model, folder, out, resume=True)):
         moment += 89
     now = content(out)
     assert [name for name in {*now, *whole} if now.get(name) != whole.get(name)] == []
     assert [path for path in out.rglob("*") if path.name.endswith((".part", ".checkpoints", "lock"))] == []
+
+
+@pytest.mark.parametrize("first", [5, 60])
+def test_dead_at_any_moment_of_writing_it_goes_on_to_the_same_bytes(tiny_model, tiny_folder, tmp_path, first):
+    """Killed again and again at later moments, then left to finish."""
+    apart(die_again_and_again, tiny_model, tiny_folder, tmp_path, first)
 
 
 def test_finished_rounds_go_only_with_force_and_fresh(tiny_model, tiny_folder, tmp_path):

@@ -1,0 +1,42 @@
+"""Processes that die at a moment of writing, as by kill -9 or a power cut."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def dies_at(number, run):
+    """Run in a fork that ends without a word at the n-th moment of writing; whether it came to its end before."""
+    if pid := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    with contextlib.suppress(BaseException):
+        moments = 0
+
+        def watched(call):
+            def count(*args, **more):
+                nonlocal moments
+                moments += 1
+                if moments == number:
+                    os._exit(9)
+                return call(*args, **more)
+
+            return count
+
+        os.fsync, shutil.rmtree = watched(os.fsync), watched(shutil.rmtree)
+        for name in ("rename", "replace", "unlink", "mkdir", "write_text"):
+            setattr(Path, name, watched(getattr(Path, name)))
+        run()
+        os._exit(0)
+    os._exit(1)
+
+
+def apart(function, *args):
+    """Call a test module's function with paths and numbers in a new process: one that has had threads cannot be forked and compute on."""
+    words = ", ".join(f"Path({str(each)!r})" if isinstance(each, Path) else repr(each) for each in args)
+    code = f"from pathlib import Path; import {function.__module__} as tests; tests.{function.__name__}({words})"
+    environ = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
