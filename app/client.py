@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import ConfigError, HardnegError
-from miner.formats.atomic import storing, sync_folder
+from miner.io.atomic import storing, sync_folder
 
 PIECE = 2**18
 TRIES = 5

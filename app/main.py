@@ -14,13 +14,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from app.desk import Desk
-from app.documents import complete
+from app.auth.guard import Guard
+from app.auth.keys import REFRESH_SECONDS
 from app.errors import STATUS
-from app.guard import Guard
-from app.keys import REFRESH_SECONDS
+from app.openapi.document import complete
 from app.pages.faults import handle
 from app.routes import corpora, files, jobs, keys, mine, models, pages, probes, reviews
+from app.services import Desk
 from app.settings import Settings
 from miner.errors import StorageError
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Service(FastAPI):
-    """FastAPI, whose document also knows what it cannot see: bodies that are decoded in app.body, the key, refusals."""
+    """FastAPI, whose document also knows what it cannot see: bodies that are decoded in app.http.body, the key, refusals."""
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""

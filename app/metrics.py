@@ -16,8 +16,8 @@ from miner.errors import StorageError
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-    from app.desk import Desk
-    from app.stock import Stock
+    from app.jobs.stores import Stock
+    from app.services import Desk
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60)
 KEPT_SECONDS = 1.0

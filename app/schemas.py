@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal, Self, overload
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from app.corpora import Corpus
 from app.errors import TooLarge
-from app.files import File
-from app.jobs.rows import Job
-from app.models import public, shown
+from app.jobs.job_rows import Job
+from app.naming.models import public, shown
 from app.settings import Limits
+from app.storage.corpora import Corpus
+from app.storage.files import File
 from miner.config import MiningConfig
 from miner.read.cells import MAX_INT
 

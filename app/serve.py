@@ -18,7 +18,7 @@ from app.main import create_app
 from app.settings import Settings, from_environ
 from app.state.modes import close_to_others
 from miner.encode import check_encoder
-from miner.read.files import must_exist
+from miner.io.input_files import must_exist
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _address(name: tuple[Any, ...]) -> str:
 
 def _keys(settings: Settings) -> int:
     """How many keys the data folder knows that still open."""
-    from app.keys import ls
+    from app.auth.keys import ls
     from app.state import open_state
 
     state = open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None, settings.shared_data)
@@ -99,7 +99,7 @@ def _config(app: Any, settings: Settings) -> uvicorn.Config:
         ws="none",
         lifespan="on",
         log_config=None,
-        access_log=False,  # ours, in app.guard, tells no path and no query string as they were sent
+        access_log=False,  # ours, in app.auth.guard, tells no path and no query string as they were sent
         server_header=False,
         proxy_headers=False,  # ours, in app.main: they are heeded only from HARDNEG_TRUSTED_PROXIES
         timeout_graceful_shutdown=GRACE_SECONDS,

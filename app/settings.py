@@ -1,6 +1,6 @@
 """What the operator decides: address, key, model, corpus, limits. Read from the environment in one place, `from_environ`.
 
-Imports miner.config, miner.errors and app.models only. What a request may decide is in schemas.py.
+Imports miner.config, miner.errors and app.naming.models only. What a request may decide is in schemas.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from app.models import Models
+from app.naming.models import Models
 from miner.config import MiningConfig, Runtime, default_cache, explain
 from miner.errors import ConfigError, StorageError
 

@@ -60,7 +60,7 @@ class Easiest:
 
 FORMAT = '''"""`short`: q, p, n."""
 
-from miner.formats.rows import Format, anchors
+from miner.formats.row_format import Format, anchors
 
 
 def write(dataset, negatives, columns):

@@ -21,8 +21,8 @@ import numpy as np
 from miner import Inputs, MiningConfig, mine
 from miner.cli.demo import packaged_model
 from miner.config import Runtime
-from miner.demo import build
 from miner.encode import Encoder, load_encoder
+from miner.read.docstrings import build
 
 
 def positives(folder: Path) -> dict[str, list[str]]:

@@ -26,14 +26,14 @@ import numpy as np
 from false_negatives import positives, show_one
 
 from miner import Inputs, MiningConfig, mine
-from miner.candidates import read_blocks
-from miner.choices import chooser as chooser_of
+from miner.analysis.sweep import Hidden
 from miner.cli.demo import packaged_model
 from miner.config import Runtime
-from miner.demo import build
 from miner.encode import load_encoder
 from miner.read import read_truth
-from miner.sweep import Hidden
+from miner.read.docstrings import build
+from miner.runs.candidate_store import read_blocks
+from miner.runs.rechoose import chooser as chooser_of
 
 N, TAU, DEEP = 4, 0.05, 1000
 MASSES = (0.3, 0.4, 0.5)

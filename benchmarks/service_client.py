@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--tools", type=Path, required=True)
     given = parser.parse_args()
-    from app.examples import EXAMPLES
+    from app.openapi.body_examples import EXAMPLES
 
     with serving(given.model) as server, tempfile.TemporaryDirectory(prefix="hardneg-client-") as folder:
         address = f"http://127.0.0.1:{server.port}"

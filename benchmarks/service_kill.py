@@ -179,7 +179,7 @@ def went_on(server: Server, job: str, kills: list[float]) -> list[float]:
 def expected(model: str, pairs: bytes, folder: Path) -> str:
     """Hash of the training file that the library writes."""
     from miner.config import Inputs, MiningConfig, Runtime
-    from miner.run import mine
+    from miner.runs.run import mine
 
     (folder / "pairs.jsonl").write_bytes(pairs)
     inputs, config = Inputs.of(pairs=str(folder / "pairs.jsonl")), MiningConfig.of(model=model)

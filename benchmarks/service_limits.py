@@ -121,7 +121,7 @@ def small_disk() -> Iterator[Path]:
 
 def routes(model: str) -> dict[str, Any]:
     """Every route of the document with each kind of key."""
-    from app.keys import create
+    from app.auth.keys import create
     from app.state import open_state
 
     with serving(model) as server:

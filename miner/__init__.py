@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from miner.read import read_files as read_files
     from miner.read import read_inline as read_inline
     from miner.read import read_pairs as read_pairs
-    from miner.run import Run as Run
-    from miner.run import export as export
-    from miner.run import mine as mine
+    from miner.runs.run import Run as Run
+    from miner.runs.run import export as export
+    from miner.runs.run import mine as mine
     from miner.types import Dataset as Dataset
 
 PUBLIC = {
     "miner.config": ("Inputs", "MiningConfig", "Runtime"),
     "miner.errors": ("HardnegError",),
     "miner.read": ("read_beir", "read_files", "read_inline", "read_pairs"),
-    "miner.run": ("Run", "export", "mine"),
+    "miner.runs.run": ("Run", "export", "mine"),
     "miner.types": ("Dataset",),
 }
 __all__ = sorted(name for names in PUBLIC.values() for name in names)  # noqa: PLE0605  # a computed list of names is one

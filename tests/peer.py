@@ -156,7 +156,7 @@ def _run(function, call: Call, more: dict) -> Outcome:
     toy = Toy(**call.toy)
     faiss.get_num_gpus = lambda: call.gpus
     arguments = call.arguments | ({"cross_encoder": ToyCross(**call.cross)} if call.cross else {}) | more
-    loggers = [logging.getLogger(name) for name in ("sentence_transformers.util.hard_negatives", "miner.compat.asked")]
+    loggers = [logging.getLogger(name) for name in ("sentence_transformers.util.hard_negatives", "miner.compat.arguments")]
     random.seed(call.seed)
     with warnings.catch_warnings(record=True) as warned, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("always")

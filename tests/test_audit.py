@@ -7,13 +7,13 @@ import pytest
 from disk import on_disk
 from worlds import make
 
-from miner.audit import audit
-from miner.chance import wilson
+from miner.analysis.audit import audit
+from miner.analysis.hidden_positives import hide
 from miner.config import MiningConfig
 from miner.errors import InputError
-from miner.hiding import hide
+from miner.evaluation.intervals import wilson
 from miner.read import read_inline
-from miner.run import mine
+from miner.runs.run import mine
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def by_hand(run, config, draws, share=None):
 
 
 def _saved(dataset, folder):
-    from miner.takeover import link
+    from miner.runs.reuse import link
     from miner.types import Dataset
 
     folder.mkdir(exist_ok=True)

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import Prescribed, config_of, dataset_of, make
 
-from miner import pipeline
-from miner.candidates import CandidateWriter, about, positive_scores, read_blocks
+from miner.core import pipeline
+from miner.core.pipeline import retrieve
 from miner.errors import StorageError
-from miner.pipeline import retrieve
+from miner.runs.candidate_store import CandidateWriter, about, positive_scores, read_blocks
 from miner.sources import Dense
 
 

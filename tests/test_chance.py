@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from miner import chance, noise
-from miner.chance import clustered, wilson
+from miner.evaluation import intervals
+from miner.evaluation.intervals import clustered, wilson
+from miner.support import noise
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def test_of_nothing_there_is_no_interval():
 
 def test_the_bootstrap_is_the_slow_one(monkeypatch):
     """Drawn query by query, counted by hand; the same in pieces of any size, and whatever the order of the queries."""
-    monkeypatch.setattr(chance, "REPLICATES", 50)
+    monkeypatch.setattr(intervals, "REPLICATES", 50)
     rng = np.random.default_rng(3)
     wholes, keys = rng.integers(0, 5, (7, 2)), noise.keys(f"q{i}" for i in range(7))
     parts = rng.integers(0, wholes + 1)
@@ -39,7 +40,7 @@ def test_the_bootstrap_is_the_slow_one(monkeypatch):
             shares.append(sum(parts[taken, setting]) / sum(wholes[taken, setting]))
         assert found[setting] == pytest.approx(np.quantile(shares, (0.025, 0.975)))
     shuffled = rng.permutation(7)
-    monkeypatch.setattr(chance, "CELLS", 30)
+    monkeypatch.setattr(intervals, "CELLS", 30)
     assert clustered(parts[shuffled], wholes[shuffled], keys[shuffled], seed=9) == found
 
 

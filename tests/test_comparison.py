@@ -13,12 +13,12 @@ from oracle import World
 from rich.console import Console
 from worlds import config_of, make
 
+from miner.analysis.explain import explain
 from miner.comparison import compare, table
-from miner.comparison.terminal import lines
+from miner.comparison.printout import lines
 from miner.config import MiningConfig
-from miner.explain import explain
 from miner.page import runs
-from miner.run import export, mine
+from miner.runs.run import export, mine
 
 
 def two_worlds(seed):

@@ -9,7 +9,7 @@ from peer import GRID, Toy, ToyCross
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import mine_hard_negatives as original
 
-from miner.compat import PARITY, Repairs, mine_hard_negatives, printed, repairing, search
+from miner.compat import PARITY, Repairs, mine_hard_negatives, repairing, search, verbose
 from miner.errors import ModelError
 
 POOL = [f"p{i}" for i in range(20)]
@@ -199,7 +199,7 @@ def test_the_cache_encodes_what_is_new(tmp_path, tiny_model, monkeypatch, capsys
 def test_more_scores_than_torch_takes_a_quantile_of(pairs, monkeypatch, capsys):
     """The original fails after all the work; ours prints the same numbers as for fewer."""
     mined(pairs, toy(), verbose=True)
-    monkeypatch.setattr(printed, "LARGEST", 3)
+    monkeypatch.setattr(verbose, "LARGEST", 3)
     mined(pairs, toy(), verbose=True)
     first, _, second = capsys.readouterr().out.partition("Setting range_max")[2].partition("Setting range_max")
     assert first == second

@@ -4,12 +4,12 @@ import pytest
 from pydantic import ValidationError
 
 from miner.config import Inputs, MiningConfig, Runtime, default_cache
+from miner.config.presets import PRESETS
+from miner.config.registry import Spec
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS
 from miner.filters import DEFAULTS
 from miner.filters.score import Margin
-from miner.presets import PRESETS
-from miner.registry import Spec
 
 
 @pytest.mark.parametrize(

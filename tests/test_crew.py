@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from miner.crew import in_order
+from miner.support.parallel import in_order
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from miner.demo import build, hidden
 from miner.read import read_beir, read_files
+from miner.read.docstrings import build, hidden
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from worlds import SIMILARITIES, STYLES, Prescribed, dataset_of, make, rows_of
 
-from miner import pipeline
 from miner.config import MiningConfig
+from miner.core import pipeline
 from miner.indexes import exact
 from miner.sources import dense
 

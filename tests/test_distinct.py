@@ -5,7 +5,7 @@ import pytest
 from worlds import make, mined
 
 from miner.config import MiningConfig
-from miner.distinct import unlike
+from miner.core.near_duplicates import unlike
 
 
 def by_hand(rows, usable, taken, vectors, cosine):

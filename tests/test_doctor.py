@@ -5,12 +5,12 @@ import sqlite3
 import pytest
 from worlds import dataset_of, make
 
-from miner import doctor as module
 from miner.config import MiningConfig, Runtime
-from miner.doctor import doctor, state
+from miner.doctor import environment as module
+from miner.doctor.environment import doctor, state
+from miner.doctor.selfcheck import SETTINGS, Checked, write
 from miner.encode import StoredVectors, load_encoder
-from miner.run import mine
-from miner.selfcheck import SETTINGS, Checked, write
+from miner.runs.run import mine
 
 
 def test_everything_is_told_and_nothing_is_wrong(tmp_path):

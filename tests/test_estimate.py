@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from worlds import dataset_of, make
 
-from miner import estimate as module
-from miner import pilot
 from miner.config import MiningConfig, Runtime
 from miner.encode import StoredVectors, load_encoder
 from miner.read import read_inline
-from miner.run import mine
+from miner.runs import estimate as module
+from miner.runs import pilot
+from miner.runs.run import mine
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import make
 
+from miner.analysis.hidden_positives import hide
 from miner.errors import InputError
-from miner.hiding import hide
 from miner.read import read, read_inline
 from miner.types import Dataset
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from worlds import Prescribed, dataset_of, make, mined, rows_of
 
-from miner import hubs
 from miner.config import MiningConfig
-from miner.hubs import Crowd
+from miner.core import hub_cap
+from miner.core.hub_cap import Crowd
 
 GIVEN = {"depth": 30, "max_depth": 30, "negatives": 4, "filters": ("near_positive:off", "nearest:off", "margin:off"), "judged": "ignore"}
 
@@ -56,7 +56,7 @@ def test_the_length_of_the_lists_that_are_held_changes_nothing(monkeypatch, rese
     """An anchor that came to its list's end gets a longer one."""
     world, config = crowded(), MiningConfig.of(hub_cap=2, **GIVEN)
     right = mined(world, config)
-    monkeypatch.setattr(hubs, "RESERVE", reserve)
+    monkeypatch.setattr(hub_cap, "RESERVE", reserve)
     assert mined(world, config) == right
 
 

@@ -7,9 +7,9 @@ import pytest
 from worlds import anchors_of, make, mined
 
 from miner.config import MiningConfig
+from miner.core.ladder import RANDOM, REPEATED, AtBar, Picked, rung
 from miner.filters.score import Margin, MaxScore
 from miner.filters.window import Ranks
-from miner.ladder import RANDOM, REPEATED, AtBar, Picked, rung
 
 RULES = [Margin(relative=0.05, relax=True), MaxScore(0.9), Ranks(skip=1, relax=True)]
 FIRM = [Margin(relative=0.05, below=3), MaxScore(0.9), Ranks(skip=1)]

@@ -8,47 +8,47 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOUNS = {"miner.types", "miner.errors", "miner.scratch"}
-LOW = NOUNS | {"miner.noise", "miner.plain", "miner.registry"}
+NOUNS = {"miner.types", "miner.errors", "miner.io.scratch"}
+LOW = NOUNS | {"miner.support.noise", "miner.support.normalize", "miner.config.registry"}
 
 MAY = {
     # the bottom: nothing of ours
     "miner.types": set(),
     "miner.errors": set(),
-    "miner.noise": set(),
-    "miner.crew": set(),
-    "miner.plain": set(),
-    "miner.scratch": set(),
-    "miner.repeats": set(),
-    "miner.demo": set(),
-    "miner.registry": {"miner.errors"},
+    "miner.support.noise": set(),
+    "miner.support.parallel": set(),
+    "miner.support.normalize": set(),
+    "miner.io.scratch": set(),
+    "miner.support.json_keys": set(),
+    "miner.read.docstrings": set(),
+    "miner.config.registry": {"miner.errors"},
     # families: the nouns and themselves
-    "miner.read": NOUNS | {"miner.plain", "miner.repeats"},
+    "miner.read": NOUNS | {"miner.support.normalize", "miner.support.json_keys"},
     "miner.read.trainers": NOUNS | {"miner.formats", "miner.read"},  # a trainer's folder is read by the reader of its format
-    "miner.encode": NOUNS | {"miner.crew"},
+    "miner.encode": NOUNS | {"miner.support.parallel"},
     "miner.indexes": NOUNS,
     "miner.sources": NOUNS | {"miner.encode", "miner.indexes"},
     "miner.evidence": LOW | {"miner.sources.scoring"},  # one function scores a pair, whoever asks
     "miner.filters": NOUNS,
     "miner.samplers": NOUNS,
-    "miner.formats": NOUNS | {"miner.plain", "miner.repeats"},
+    "miner.formats": NOUNS | {"miner.support.normalize", "miner.support.json_keys"},
     "miner.report": NOUNS,
     "miner.page": NOUNS,
     # what joins them
     "miner.config": LOW | {f"miner.{name}" for name in ("evidence", "filters", "formats", "presets", "samplers", "sources")},
-    "miner.opening": LOW | {"miner.config", "miner.encode", "miner.indexes", "miner.sources"},
-    "miner.distinct": NOUNS,
-    "miner.hubs": LOW | {"miner.config", "miner.evidence.identity"},
-    "miner.presets": NOUNS,
-    "miner.ladder": NOUNS | {"miner.filters"},
-    "miner.pipeline": LOW | {f"miner.{name}" for name in ("config", "distinct", "evidence", "hubs", "ladder")},
-    "miner.candidates": NOUNS | {"miner.pipeline"},
-    "miner.manifest": NOUNS | {"miner.formats"},
-    "miner.sample": LOW | {"miner.evidence.identity", "miner.read"},
-    "miner.rehearsal": NOUNS | {f"miner.{name}" for name in ("config", "encode", "formats", "indexes", "sample")},
-    "miner.verdicts": NOUNS | {"miner.filters", "miner.formats"},
-    "miner.target": NOUNS | {"miner.candidates", "miner.formats", "miner.manifest"},
-    "miner.passes": NOUNS
+    "miner.runs.open_source": LOW | {"miner.config", "miner.encode", "miner.indexes", "miner.sources"},
+    "miner.core.near_duplicates": NOUNS,
+    "miner.core.hub_cap": LOW | {"miner.config", "miner.evidence.identity"},
+    "miner.config.presets": NOUNS,
+    "miner.core.ladder": NOUNS | {"miner.filters"},
+    "miner.core.pipeline": LOW | {f"miner.{name}" for name in ("config", "distinct", "evidence", "hubs", "ladder")},
+    "miner.runs.candidate_store": NOUNS | {"miner.core.pipeline"},
+    "miner.runs.manifest": NOUNS | {"miner.formats"},
+    "miner.runs.subset": LOW | {"miner.evidence.identity", "miner.read"},
+    "miner.runs.preflight": NOUNS | {f"miner.{name}" for name in ("config", "encode", "formats", "indexes", "sample")},
+    "miner.core.verdicts": NOUNS | {"miner.filters", "miner.formats"},
+    "miner.runs.run_folder": NOUNS | {"miner.runs.candidate_store", "miner.formats", "miner.runs.manifest"},
+    "miner.runs.passes": NOUNS
     | {
         f"miner.{name}"
         for name in (
@@ -56,7 +56,7 @@ MAY = {
             *("report", "target", "verdicts"),
         )
     },
-    "miner.run": LOW
+    "miner.runs.run": LOW
     | {
         f"miner.{name}"
         for name in (
@@ -73,8 +73,8 @@ MAY = {
             "verdicts",
         )
     },
-    "miner.takeover": NOUNS | {"miner.formats", "miner.manifest", "miner.passes", "miner.target"},
-    "miner.pilot": NOUNS
+    "miner.runs.reuse": NOUNS | {"miner.formats", "miner.runs.manifest", "miner.runs.passes", "miner.runs.run_folder"},
+    "miner.runs.pilot": NOUNS
     | {
         f"miner.{name}"
         for name in (
@@ -82,34 +82,35 @@ MAY = {
             *("sample", "sources", "target"),
         )
     },
-    "miner.estimate": NOUNS
+    "miner.runs.estimate": NOUNS
     | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "pilot", "pipeline", "rehearsal", "sources")},
-    "miner.plan": NOUNS
+    "miner.runs.dry_run": NOUNS
     | {
         f"miner.{name}"
         for name in (*("config", "encode", "estimate", "opening", "passes", "read"), *("rehearsal", "run", "target", "verdicts"))
     },
-    "miner.machine": {"miner.crew"},
-    "miner.selfcheck": {"miner.config", "miner.run", "miner.scratch"},
-    "miner.doctor": NOUNS | {f"miner.{name}" for name in ("encode", "indexes", "machine", "manifest", "run", "selfcheck")},
-    "miner.hiding": LOW | {"miner.evidence.identity", "miner.read"},
+    "miner.doctor.machine": {"miner.support.parallel"},
+    "miner.doctor.selfcheck": {"miner.config", "miner.runs.run", "miner.io.scratch"},
+    "miner.doctor.environment": NOUNS | {f"miner.{name}" for name in ("encode", "indexes", "machine", "manifest", "run", "selfcheck")},
+    "miner.analysis.hidden_positives": LOW | {"miner.evidence.identity", "miner.read"},
     # what looks back at runs
-    "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.evidence.vectors", "miner.pipeline", "miner.verdicts"},
-    "miner.explain": NOUNS | {"miner.candidates", "miner.choices", "miner.config", "miner.run"},
-    "miner.survey": LOW | {"miner.candidates", "miner.choices", "miner.run"},
-    "miner.significance": {"miner.noise"},
+    "miner.runs.rechoose": NOUNS
+    | {"miner.runs.candidate_store", "miner.config", "miner.evidence.passage_vectors", "miner.core.pipeline", "miner.core.verdicts"},
+    "miner.analysis.explain": NOUNS | {"miner.runs.candidate_store", "miner.runs.rechoose", "miner.config", "miner.runs.run"},
+    "miner.analysis.survey": LOW | {"miner.runs.candidate_store", "miner.runs.rechoose", "miner.runs.run"},
+    "miner.evaluation.significance": {"miner.support.noise"},
     "miner.evaluation": NOUNS | {f"miner.{name}" for name in ("config", "encode", "read", "significance", "sources")},
-    "miner.compat": NOUNS | {"miner.encode", "miner.filters", "miner.indexes", "miner.pipeline", "miner.sources.scoring"},
+    "miner.compat": NOUNS | {"miner.encode", "miner.filters", "miner.indexes", "miner.core.pipeline", "miner.sources.scoring"},
     "miner.train": LOW
     | {f"miner.{name}" for name in ("choices", "config", "encode", "evaluation", "formats", "hiding", "read", "run", "verdicts")},
-    "miner.chance": {"miner.noise"},
-    "miner.grid": NOUNS | {"miner.config", "miner.filters", "miner.registry"},
-    "miner.sweep": NOUNS
+    "miner.evaluation.intervals": {"miner.support.noise"},
+    "miner.analysis.grid": NOUNS | {"miner.config", "miner.filters", "miner.config.registry"},
+    "miner.analysis.sweep": NOUNS
     | {
         f"miner.{name}"
         for name in ("candidates", "chance", "choices", "config", "evidence", "grid", "pipeline", "read", "report", "run", "sources")
     },
-    "miner.audit": NOUNS
+    "miner.analysis.audit": NOUNS
     | {
         f"miner.{name}"
         for name in (
@@ -117,12 +118,13 @@ MAY = {
             *("passes", "report", "run", "sweep", "target"),
         )
     },
-    "miner.rerun": NOUNS | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "manifest", "run", "verdicts")},
-    "miner.lint": NOUNS | {"miner.plain", "miner.formats", "miner.read"},
-    "miner.mend": NOUNS | {"miner.formats", "miner.lint"},
-    "miner.comparison": NOUNS | {"miner.choices", "miner.report", "miner.run"},
+    "miner.runs.reproduce": NOUNS
+    | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "manifest", "run", "verdicts")},
+    "miner.lint": NOUNS | {"miner.support.normalize", "miner.formats", "miner.read"},
+    "miner.lint.fixes": NOUNS | {"miner.formats", "miner.lint"},
+    "miner.comparison": NOUNS | {"miner.runs.rechoose", "miner.report", "miner.runs.run"},
     # the doors
-    "miner": {"miner.config", "miner.errors", "miner.read", "miner.run", "miner.types"},
+    "miner": {"miner.config", "miner.errors", "miner.read", "miner.runs.run", "miner.types"},
     "miner.cli": LOW
     | {
         f"miner.{name}"
@@ -164,7 +166,7 @@ TORCH_LIVES = ("miner.train.batches", "miner.train.callbacks", "miner.train.loss
 AT_IMPORT = {
     "miner": HEAVY | {"fastapi", "starlette", "uvicorn"},
     "miner.cli": HEAVY | {"pyarrow", "fastapi", "numpy", "starlette", "uvicorn"},
-    "miner.pipeline": {"typer", "pathlib", "os", "shutil", "tempfile", "pyarrow"},
+    "miner.core.pipeline": {"typer", "pathlib", "os", "shutil", "tempfile", "pyarrow"},
     "app": HEAVY,
     "app.routes": {"pathlib", "os", "numpy", "pyarrow"},
     "app.cli": {"fastapi", "uvicorn", "numpy", "pyarrow"},
@@ -246,15 +248,15 @@ def test_every_row_has_a_module():
     ("name", "source"),
     [
         ("miner.types", "from miner.errors import ConfigError"),
-        ("miner.read.files", "def f():\n    from miner.formats import FORMATS"),
+        ("miner.io.input_files", "def f():\n    from miner.formats import FORMATS"),
         ("miner.filters.score", "import miner.samplers"),
         ("miner.filters.score", "from miner import noise"),
         ("miner.encode.model", "from miner.indexes import Exact"),
         ("miner.evidence.identity", "from miner.sources.dense import Dense"),
-        ("miner.pipeline", "from miner.run import mine"),
-        ("miner.pipeline", "import miner"),
-        ("miner.run", "from miner.cli import app"),
-        ("miner.run", "from app.main import create_app"),
+        ("miner.core.pipeline", "from miner.runs.run import mine"),
+        ("miner.core.pipeline", "import miner"),
+        ("miner.runs.run", "from miner.cli import app"),
+        ("miner.runs.run", "from app.main import create_app"),
         ("miner.brand_new", "import numpy"),
     ],
 )
@@ -272,8 +274,8 @@ def test_a_wrong_direction_is_found(name, source):
         ("miner.encode.model", "def f():\n    import torch", False),
         ("miner.encode.model", "if TYPE_CHECKING:\n    import torch", False),
         ("miner.cli.mine", "import numpy as np", True),
-        ("miner.pipeline", "from pathlib import Path", True),
-        ("miner.run", "from pathlib import Path", False),
+        ("miner.core.pipeline", "from pathlib import Path", True),
+        ("miner.runs.run", "from pathlib import Path", False),
     ],
 )
 def test_a_heavy_import_is_found(name, source, found):
@@ -281,7 +283,7 @@ def test_a_heavy_import_is_found(name, source, found):
     assert bool(too_heavy(name, source)) == found
 
 
-@pytest.mark.parametrize("module", ["miner", "miner.run", "app.cli", "app.main"])
+@pytest.mark.parametrize("module", ["miner", "miner.runs.run", "app.cli", "app.main"])
 def test_nothing_heavy_is_loaded_on_the_way(module):
     """In a fresh interpreter, whoever imports whom."""
     command = f"import sys, {module}; print(*({sorted(HEAVY)!r} & sys.modules.keys()))".replace("[", "{").replace("]", "}")

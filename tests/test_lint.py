@@ -12,8 +12,8 @@ from miner.config import MiningConfig
 from miner.errors import ConfigError, InputError
 from miner.formats import FORMATS, read_training
 from miner.lint import RULES, lint
-from miner.mend import mend
-from miner.run import export, mine
+from miner.lint.fixes import mend
+from miner.runs.run import export, mine
 
 BARE = {"query": "else", "pos": ["x"], "neg": ["y"]}
 PAIR = {"anchor": "q", "positive": "p", "negative": "n"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from miner import machine
+from miner.doctor import machine
 
 V2 = {
     "proc/self/cgroup": "0::/box/inner\n",

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from miner import manifest
 from miner.errors import IntegrityError, NoRunError
+from miner.runs import manifest
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import oracle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miner import noise
+from miner.support import noise
 
 ids = st.lists(st.text(max_size=5), min_size=1, max_size=6)
 

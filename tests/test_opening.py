@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from worlds import Prescribed, dataset_of, make
 
-from miner.candidates import CandidateWriter, read_blocks
 from miner.config import Inputs, MiningConfig, Runtime
+from miner.core.pipeline import retrieve
 from miner.errors import ConfigError, HardnegError
 from miner.indexes.faiss_factory import check_name
-from miner.opening import open_source
-from miner.pipeline import retrieve
-from miner.plan import plan
 from miner.read import read_inline
-from miner.run import export, mine
+from miner.runs.candidate_store import CandidateWriter, read_blocks
+from miner.runs.dry_run import plan
+from miner.runs.open_source import open_source
+from miner.runs.run import export, mine
 
 
 @pytest.fixture
@@ -133,8 +133,8 @@ def test_the_settings_of_a_further_encoder():
 @pytest.mark.parametrize("verb", [lambda data, config: mine(data, config), lambda data, config: plan(data, config, Runtime.of())])
 def test_what_cannot_be_opened_is_refused_before_anything_is_read(tiny_model, monkeypatch, given, settings, message, verb):
     """A million passages take seconds to read, and a wrong name none."""
-    monkeypatch.setattr("miner.run.read", lambda *_: pytest.fail("it was read"))
-    monkeypatch.setattr("miner.plan.read", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr("miner.runs.run.read", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr("miner.runs.dry_run.read", lambda *_: pytest.fail("it was read"))
     config = MiningConfig.of(**{"model": str(tiny_model), **settings})
     with pytest.raises(HardnegError, match=message):
         verb(Inputs.of(pairs="pairs.jsonl", **given), config)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from miner import MiningConfig, mine, read_inline, read_pairs
-from miner import passes as module
 from miner.config import Inputs
 from miner.errors import InputError
 from miner.formats import FORMATS
+from miner.runs import passes as module
 
 COLUMNS = ("ids", "scores", "ranks")
 

@@ -5,11 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from miner import pilot
 from miner.config import MiningConfig, Runtime
 from miner.encode import StoredVectors, load_encoder
-from miner.pilot import Speed
 from miner.read import read_inline
+from miner.runs import pilot
+from miner.runs.pilot import Speed
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import SIMILARITIES, anchors_of, configs, make, mined, worlds
 
-from miner import hubs, pipeline
 from miner.config import MiningConfig
-from miner.pipeline import background, judge, per_positive, weakest
+from miner.core import hub_cap, pipeline
+from miner.core.pipeline import background, judge, per_positive, weakest
 from miner.sources import dense
 
 slow = settings(deadline=None)
@@ -31,7 +31,7 @@ def test_equals_the_oracle(world, config, slack, likely, reserve):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dense, "SLACK", slack)
         patch.setattr(pipeline, "LIKELY", likely)
-        patch.setattr(hubs, "RESERVE", reserve)
+        patch.setattr(hub_cap, "RESERVE", reserve)
         assert mined(world, config) == oracle.mine(world, config)
 
 

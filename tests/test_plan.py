@@ -8,8 +8,8 @@ from worlds import make
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError, InputError, StorageError
-from miner.plan import plan
-from miner.run import mine
+from miner.runs.dry_run import plan
+from miner.runs.run import mine
 
 
 @pytest.fixture

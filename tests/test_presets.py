@@ -4,8 +4,8 @@ import pytest
 
 from miner.cli import options
 from miner.config import MiningConfig
+from miner.config.presets import PRESETS
 from miner.errors import ConfigError
-from miner.presets import PRESETS
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -11,11 +11,11 @@ from oracle import judge, ranked, relevant, score
 from worlds import config_of, make, mined
 
 from miner.config import MiningConfig
+from miner.config.presets import PRESETS
 from miner.formats import FORMATS, read_training
-from miner.presets import PRESETS
 from miner.read import read_inline
 from miner.report import LEFT_OUT
-from miner.run import export, mine
+from miner.runs.run import export, mine
 
 BARE = ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off")
 GIVEN = {

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from miner.config.registry import Spec, build, resolved
 from miner.errors import ConfigError
-from miner.registry import Spec, build, resolved
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import config_of, dataset_of, make
 
-from miner import passes as module
-from miner import rehearsal
 from miner.config import MiningConfig, Runtime
 from miner.encode import StoredVectors, load_encoder
 from miner.errors import ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
 from miner.read import read_inline
-from miner.run import mine
-from miner.sample import sample
+from miner.runs import passes as module
+from miner.runs import preflight
+from miner.runs.run import mine
+from miner.runs.subset import sample
 
 
 @pytest.fixture
 def every_run(monkeypatch):
     """Small runs are rehearsed too."""
-    monkeypatch.setattr(rehearsal, "SMALL", 0)
+    monkeypatch.setattr(preflight, "SMALL", 0)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_rehearsal_passes_where_the_run_does(tmp_path_factory, seed, name):
     inputs = on_disk(world, folder / "data")
     with pytest.MonkeyPatch.context() as patch:
         plain = mine(inputs, config, out=folder / "plain")
-        patch.setattr(rehearsal, "SMALL", 0)
+        patch.setattr(preflight, "SMALL", 0)
         run = mine(inputs, config, out=folder / "run")
     assert "rehearse" in run.manifest["timings"]
     assert run.manifest["outputs"][run.file.name] == plain.manifest["outputs"][plain.file.name]
@@ -54,10 +54,10 @@ def test_a_rehearsal_passes_where_the_run_does(tmp_path_factory, seed, name):
 def test_short_runs_are_not_rehearsed(texts, tiny_model, tmp_path, monkeypatch):
     """What makes one long is what must be encoded, or very many texts."""
     config, runtime = MiningConfig.of(model=str(tiny_model)), Runtime.of(cache=tmp_path / "cache")
-    monkeypatch.setattr(rehearsal, "SMALL", 440)
+    monkeypatch.setattr(preflight, "SMALL", 440)
     assert "rehearse" in mine(texts, config, runtime=runtime).manifest["timings"]
     assert "rehearse" not in mine(texts, config, runtime=runtime).manifest["timings"]
-    monkeypatch.setattr(rehearsal, "LARGE", 440)
+    monkeypatch.setattr(preflight, "LARGE", 440)
     assert "rehearse" in mine(texts, config, runtime=runtime).manifest["timings"]
 
 
@@ -65,7 +65,7 @@ def test_the_store_is_read_and_left_as_it_is(texts, tiny_model, tmp_path, every_
     """A run that fails in its rehearsal has encoded a few texts and stored none; a second run encodes none for it."""
     config, runtime = MiningConfig.of(model=str(tiny_model)), Runtime.of(cache=tmp_path / "cache")
     stored = StoredVectors(load_encoder(config, runtime), runtime.cache)
-    (tried,) = rehearsal.trial({"dense": stored}).values()
+    (tried,) = preflight.trial({"dense": stored}).values()
     rows = np.arange(50)
     first = tried.vectors(texts.corpus, rows, "passage")
     assert (tried.encoded, stored.encoded, stored.missing(texts)) == (50, 0, 440)
@@ -92,14 +92,14 @@ def test_a_mistake_in_a_late_stage_shows_before_anything_is_encoded(texts, tiny_
 
 def test_a_file_that_is_not_what_was_written_is_found(texts, tiny_model, monkeypatch, every_run):
     """Rows are counted when it is read back."""
-    monkeypatch.setattr(rehearsal, "file_rows", lambda *_: iter([{}]))
+    monkeypatch.setattr(preflight, "file_rows", lambda *_: iter([{}]))
     with pytest.raises(IntegrityError, match=r"triplets.jsonl cannot be read back: 1 of the \d+ rows that were written are there"):
         mine(texts, MiningConfig.of(model=str(tiny_model)))
 
 
 def test_too_little_disk_is_told_first(texts, tiny_model, tmp_path, monkeypatch, every_run):
     """How much is needed where, and how much is there."""
-    monkeypatch.setattr(rehearsal.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
     with pytest.raises(StorageError, match=r"the run needs about \d MB of disk at .*, and 0 MB are free"):
         mine(texts, MiningConfig.of(model=str(tiny_model)), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -109,7 +109,7 @@ def test_the_room_is_what_is_written(texts, tiny_model, tmp_path):
     """The store's growth to the byte."""
     config, runtime = MiningConfig.of(model=str(tiny_model)), Runtime.of(cache=tmp_path / "cache")
     stored = StoredVectors(load_encoder(config, runtime), runtime.cache)
-    told = rehearsal.room(texts, {"dense": stored}, config)
+    told = preflight.room(texts, {"dense": stored}, config)
     assert told["scratch"] == 440 * 4 * 8
     mine(texts, config, runtime=runtime)
     assert sum(file.stat().st_size for name in ("keys.bin", "vectors.bin") for file in runtime.cache.rglob(name)) == told["store"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miner.repeats import key_fault
+from miner.support.json_keys import key_fault
 
 TEXT = st.text(alphabet='ab":\\ \t{},', max_size=6)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from miner.report import Tally, notes, summary_lines, table
-from miner.report.spread import spread
+from miner.report.distribution import spread
 from miner.types import TEXTS_SCHEMA, Candidates, Dataset, Negatives, Qrels, Texts
 
 FILTERS, M, DEPTH, Q, N = ["known_positive", "same_text", "margin"], 3, 6, 14, 40

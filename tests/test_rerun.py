@@ -13,9 +13,9 @@ from worlds import make
 
 from miner.config import MiningConfig
 from miner.errors import HardnegError, IntegrityError, ModelError
-from miner.formats.files import sha256_of
-from miner.rerun import rerun
-from miner.run import Run, export, mine
+from miner.io.row_files import sha256_of
+from miner.runs.reproduce import rerun
+from miner.runs.run import Run, export, mine
 
 
 @pytest.fixture

@@ -18,18 +18,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import config_of, make
 
-from miner import passes, pipeline
-from miner import run as module
-from miner.candidates import blocks
+from miner.analysis.explain import explain
+from miner.analysis.survey import survey
+from miner.analysis.sweep import sweep
 from miner.comparison import compare
 from miner.config import MiningConfig, Runtime
+from miner.core import pipeline
 from miner.errors import ConfigError, HardnegError, IntegrityError, StorageError
-from miner.explain import explain
 from miner.formats import FORMATS, read_training, recognise
 from miner.read import read_inline
-from miner.run import Run, export, mine
-from miner.survey import survey
-from miner.sweep import sweep
+from miner.runs import passes
+from miner.runs import run as module
+from miner.runs.candidate_store import blocks
+from miner.runs.run import Run, export, mine
 
 COLUMNS = ("ids", "scores", "ranks", "tiers")
 FILES = {"candidates.parquet", "dataset", "manifest.json", "report.html", "report.json", "triplets.jsonl"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from miner import selfcheck as module
-from miner.selfcheck import selfcheck
+from miner.doctor import selfcheck as module
+from miner.doctor.selfcheck import selfcheck
 
 
 def test_the_known_bytes():

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from miner.significance import bootstrap, bootstrap_difference, holm, randomisation, steps_to
+from miner.evaluation.significance import bootstrap, bootstrap_difference, holm, randomisation, steps_to
 
 
 def test_randomisation_is_near_the_exact_p_value():

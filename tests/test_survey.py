@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import config_of, make
 
-from miner.explain import explain
-from miner.run import mine
-from miner.survey import round_edges, survey
+from miner.analysis.explain import explain
+from miner.analysis.survey import round_edges, survey
+from miner.runs.run import mine
 
 
 def run_of(seed, folder, **fixed):

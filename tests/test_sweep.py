@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import config_of, make
 
-from miner import grid
+from miner.analysis import grid
+from miner.analysis.sweep import sweep
 from miner.config import MiningConfig
 from miner.errors import ConfigError, InputError
 from miner.read import read_truth
-from miner.run import export, mine
-from miner.sweep import sweep
+from miner.runs.run import export, mine
 
 GRIDS = [
     ("margin:relative=0,0.3",),

@@ -13,11 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from worlds import config_of, make
 
-from miner import manifest, passes, takeover
 from miner.config import MiningConfig, Runtime
 from miner.errors import StorageError
 from miner.read import read_inline
-from miner.run import export, mine
+from miner.runs import manifest, passes, reuse
+from miner.runs.run import export, mine
 
 
 @pytest.fixture
@@ -182,8 +182,8 @@ def test_a_copy_that_breaks_off_is_not_gone_on_with(at, searched, tmp_path, monk
 
     real = os.link
     with monkeypatch.context() as patch:
-        patch.setattr(takeover.os, "link", full)
-        patch.setattr(takeover.shutil, "copyfile", full)
+        patch.setattr(reuse.os, "link", full)
+        patch.setattr(reuse.shutil, "copyfile", full)
         with pytest.raises(StorageError):
             at()
     assert len(searched) == 1

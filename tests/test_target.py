@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from test_run import COLUMNS, small
 
-from miner import pipeline
-from miner.candidates import CandidateWriter, blocks
 from miner.cli.main import EXIT_CODES
 from miner.config import MiningConfig
+from miner.core import pipeline
 from miner.errors import ConfigError, HardnegError, StorageError
-from miner.run import mine
+from miner.runs.candidate_store import CandidateWriter, blocks
+from miner.runs.run import mine
 
 sys.path.insert(0, str(Path(__file__).parent / "long"))
 

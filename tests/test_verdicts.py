@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import config_of, make, mined
 
+from miner.analysis.explain import explain
 from miner.config import MiningConfig
+from miner.core.verdicts import FILE, Verdict, last_words, read_verdicts
 from miner.errors import ConfigError, InputError
-from miner.explain import explain
 from miner.read import read_inline
-from miner.rerun import rerun
-from miner.run import export, mine
-from miner.verdicts import FILE, Verdict, last_words, read_verdicts
+from miner.runs.reproduce import rerun
+from miner.runs.run import export, mine
 
 IDS = ("ids",)
 FILTERS = ("near_positive:off", "margin:relative=0.05,background=0.3,relax=true")

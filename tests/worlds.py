@@ -10,16 +10,16 @@ import numpy as np
 from hypothesis import strategies as st
 from oracle import Row, World
 
-from miner.candidates import CandidateWriter, read_blocks
-from miner.choices import chooser as chooser_of
 from miner.config import MiningConfig
-from miner.evidence.vectors import HalfVectors
-from miner.pipeline import retrieve
+from miner.core.pipeline import retrieve
+from miner.core.verdicts import VERDICTS, Verdict, keep_verdicts, last_words
+from miner.evidence.passage_vectors import HalfVectors
 from miner.read import read_inline
-from miner.read.questions import same_questions
+from miner.read.repeated_queries import same_questions
+from miner.runs.candidate_store import CandidateWriter, read_blocks
+from miner.runs.rechoose import chooser as chooser_of
 from miner.sources import Dense
 from miner.types import Candidates, Dataset
-from miner.verdicts import VERDICTS, Verdict, keep_verdicts, last_words
 
 SIMILARITIES = ("cosine", "dot", "euclidean")
 STYLES = ("grid", "normal", "equal", "far")

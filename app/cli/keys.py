@@ -23,7 +23,7 @@ def create(
 
     hardneg keys create "Ada's notebook" --scope write
     """
-    from app.keys import create as make
+    from app.auth.keys import create as make
 
     key_id, key = make(o.opened(data_dir), name, scope or ["write"])
     typer.echo(f"made key {key_id} ({', '.join(scope or ['write'])}); this is the only time it is shown:", err=True)
@@ -33,7 +33,7 @@ def create(
 @app.command()
 def ls(data_dir: o.DataDir = None, as_json: o.Json = False) -> None:
     """List the keys, without what would open."""
-    from app.keys import ls as found
+    from app.auth.keys import ls as found
 
     keys = found(o.opened(data_dir))
     if as_json:
@@ -51,7 +51,7 @@ def ls(data_dir: o.DataDir = None, as_json: o.Json = False) -> None:
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="As `hardneg keys ls` shows it.")], data_dir: o.DataDir = None) -> None:
     """Close a key for ever; a running server notices within two seconds."""
-    from app.keys import revoke as close
+    from app.auth.keys import revoke as close
 
     close(o.opened(data_dir), key_id)
     typer.echo(f"key {key_id} is revoked", err=True)

@@ -18,6 +18,6 @@ def worker(
 
     The server works on jobs too (HARDNEG_JOBS_AT_ONCE, default 1; 0: it leaves them all to workers).
     """
-    from app.work import work
+    from app.jobs.run_worker import work
 
     work({name: value for name, value in {"data_dir": data_dir, "cache": cache}.items() if value is not None})

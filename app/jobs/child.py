@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from app.jobs.kinds import KINDS
+from app.jobs.job_kinds import KINDS
 from app.jobs.task import Task
 from miner.config import Runtime
 from miner.errors import HardnegError

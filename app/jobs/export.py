@@ -9,15 +9,15 @@ from pydantic import BaseModel, Field
 
 from app.errors import Conflict
 from app.jobs.mine import FileKind, check_kind, suffix_of, told
+from app.jobs.stores import Stock
 from app.jobs.task import Outcome
-from app.models import public
-from app.reviews import verdict_file
+from app.naming.models import public
 from app.schemas import STRICT
-from app.stock import Stock
+from app.storage.reviews import verdict_file
 from miner.cli.options import merged
 from miner.config import MiningConfig, Runtime, in_todays_words
 from miner.errors import ConfigError
-from miner.formats.files import write_bytes
+from miner.io.row_files import write_bytes
 from miner.types import Progress
 
 VERDICTS = "inputs/verdicts.jsonl"
@@ -51,7 +51,7 @@ def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
     check_kind(config, asked.file_kind)
     said = {}
     if asked.verdicts:
-        from miner.run import heeding
+        from miner.runs.run import heeding
 
         config, said = heeding(config, True), {"reviews": _last_review(asked.job, stock)}
     return {**asked.model_dump(mode="json"), **said, "config": config.model_dump(mode="json")}
@@ -76,7 +76,7 @@ def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
 
 def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outcome:
     """In the child: choose, and tell what was made."""
-    from miner.run import Run, export
+    from miner.runs.run import Run, export
 
     config, said = MiningConfig.of(**spec["config"]), [VERDICTS] if spec.get("verdicts") else []
     made = export(Run(Path(spec["run"])), config, out="run", kind=suffix_of(spec), force=True, verdicts=said, on_progress=on_progress)

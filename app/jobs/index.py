@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import orjson
 
+from app.jobs.stores import Stock
 from app.jobs.task import Outcome, link
-from app.stock import Stock
 from miner.config import MiningConfig, Runtime
 from miner.errors import InputError
 from miner.types import Progress, Texts, Vectors
@@ -47,7 +47,7 @@ def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
 def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outcome:
     """In the child: read, encode, lay out. The version's folder is absent or complete."""
     from miner.encode import StoredVectors, check_encoder, load_encoder
-    from miner.formats.atomic import folder_part, sha256_of, write_json
+    from miner.io.atomic import folder_part, sha256_of, write_json
 
     config = MiningConfig.of(**spec["config"])
     check_encoder(config)
@@ -72,10 +72,10 @@ def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outco
 def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
     """All files as one corpus, in their order. InputError names a repeated id."""
     from miner.read.assemble import workplace
-    from miner.read.columns import CORPUS, check_fields
+    from miner.read.column_names import CORPUS, check_fields
+    from miner.read.file_rows import open_rows
     from miner.read.ids import firsts
-    from miner.read.rows import open_rows
-    from miner.read.texts import read_texts, rewrite
+    from miner.read.text_writer import read_texts, rewrite
 
     check_fields(fields, CORPUS)
     parts, keys = [], []
@@ -98,7 +98,7 @@ def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
 
 def _write_passages(texts: Texts, path: Path) -> None:
     """The same as JSON lines, for jobs that read the corpus together with queries and judgements."""
-    from miner.formats.atomic import Part
+    from miner.io.atomic import Part
 
     with Part(path) as part:
         for batch in texts.batches():

@@ -8,10 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from app.errors import Conflict
-from app.files import MEDIA
+from app.jobs.stores import Stock
 from app.jobs.task import Outcome, Output, link
 from app.schemas import STRICT
-from app.stock import Stock
+from app.storage.files import MEDIA
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError
 from miner.formats import FORMATS
@@ -80,7 +80,7 @@ def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
 
 def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outcome:
     """In the child: mine, and tell what was made."""
-    from miner.run import mine
+    from miner.runs.run import mine
 
     inputs, config = Inputs.of(**spec["inputs"]), MiningConfig.of(**spec["config"])
     run = mine(inputs, config, out="run", runtime=runtime, kind=suffix_of(spec), force=True, on_progress=on_progress)
@@ -110,7 +110,7 @@ def told(run: Any) -> Outcome:
 
 
 def _output(role: str, name: str, hashes: dict[str, str]) -> Output:
-    from miner.formats.atomic import sha256_of
+    from miner.io.atomic import sha256_of
 
     suffix = next((kind for kind in MEDIA if name.endswith(kind)), ".txt")
     return Output(role, name, f"run/{name}", suffix, hashes.get(name) or sha256_of(f"run/{name}"))

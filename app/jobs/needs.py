@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from app.errors import Conflict, Held
-from app.jobs.rows import ACTIVE, WAITING, Job, as_job
+from app.jobs.job_rows import ACTIVE, WAITING, Job, as_job
 from app.state.tables import corpora, corpus_versions, files, jobs
 
 Spec = dict[str, Any]

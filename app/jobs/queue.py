@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, select, text
 
 from app.errors import Busy, Conflict, NotFound, WrongFields
+from app.jobs.job_rows import STATES, WAITING, Commit, Event, Job, as_job, change, end_row, get_row, tell
 from app.jobs.needs import check_free, missing
-from app.jobs.rows import STATES, WAITING, Commit, Event, Job, as_job, change, end_row, get_row, tell
 from app.state import State
 from app.state.database import NEEDS_LOCK
 from app.state.names import new_name, now

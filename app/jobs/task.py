@@ -11,7 +11,7 @@ from typing import Any
 
 from app.errors import NotFound
 from miner.config import Runtime
-from miner.formats.atomic import storing
+from miner.io.atomic import storing
 from miner.types import Progress
 
 

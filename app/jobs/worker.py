@@ -18,13 +18,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.jobs.kinds import KINDS
+from app.jobs.job_kinds import KINDS
+from app.jobs.job_rows import Job
 from app.jobs.leases import BEAT_SECONDS
 from app.jobs.process import Child
-from app.jobs.rows import Job
+from app.jobs.stores import Stock
 from app.jobs.task import Output, Task
-from app.redaction import Redaction
-from app.stock import Stock
+from app.naming.redaction import Redaction
 from miner.errors import HardnegError, StorageError
 
 log = logging.getLogger(__name__)

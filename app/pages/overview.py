@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from app.jobs.rows import Job
+from app.jobs.job_rows import Job
 from app.pages.frame import crumbs, form
-from app.pages.runs import badge, title, when
-from miner.chance import wilson
+from app.pages.run_list import badge, title, when
+from miner.evaluation.intervals import wilson
 from miner.page.charts import HEIGHT, histogram
 from miner.page.html import Html, number, percent, tag
 from miner.page.sections import card, cases, ranks, section, tiles, waterfall

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.jobs.rows import Job
-from app.lineup import Lineup
+from app.jobs.job_rows import Job
 from app.pages.frame import crumbs, form
 from app.pages.overview import Sampled, rate, review_at
-from app.pages.runs import title
-from app.pages.words import alike, changed, shared, visible
-from app.reviews import Review
+from app.pages.review_queue import Lineup
+from app.pages.run_list import title
+from app.pages.word_diff import alike, changed, shared, visible
+from app.storage.reviews import Review
 from miner.page.html import Html, number, percent, score, tag
 
 WORDS = {"false_negative": ("False negative", "f"), "true_negative": ("True negative", "t"), "unsure": ("Unsure", "u")}

@@ -6,17 +6,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from app import asking
-from app.desk import Desk, desk
-from app.guard import caller_of
-from app.keys import Caller
+from app.auth.guard import caller_of
+from app.auth.keys import Caller
+from app.requests import job_requests
 from app.schemas import CorpusAppend, CorpusList, CorpusOut, CorpusRequest
+from app.services import Desk, desk
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
 
 At = Annotated[Desk, Depends(desk)]
 By = Annotated[Caller, Depends(caller_of)]
-Key = Annotated[str | None, Depends(asking.idempotency_key)]
+Key = Annotated[str | None, Depends(job_requests.idempotency_key)]
 KEY_PARAMETER = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 255}}
 
 
@@ -27,10 +27,10 @@ def _body(name: str) -> dict[str, object]:
 
 @router.post("", status_code=202, response_model=CorpusOut, openapi_extra=_body("CorpusRequest"), operation_id="create_corpus")
 def create_corpus(
-    wanted: Annotated[CorpusRequest, Depends(asking.corpus_request)], response: Response, at: At, by: By, key: Key
+    wanted: Annotated[CorpusRequest, Depends(job_requests.corpus_request)], response: Response, at: At, by: By, key: Key
 ) -> CorpusOut:
     """Build a corpus from files; a job of kind `index` does it."""
-    job = asking.create_corpus(wanted, at, by, key)
+    job = job_requests.create_corpus(wanted, at, by, key)
     response.headers["Location"] = f"/v1/corpora/{job.spec['corpus']}"
     return CorpusOut.of(at.corpora.get(job.spec["corpus"]))
 
@@ -51,10 +51,10 @@ def get_corpus(name: str, at: At) -> CorpusOut:
     "/{name}/versions", status_code=202, response_model=CorpusOut, openapi_extra=_body("CorpusAppend"), operation_id="append_to_corpus"
 )
 def append_to_corpus(
-    name: str, wanted: Annotated[CorpusAppend, Depends(asking.append_request)], response: Response, at: At, by: By, key: Key
+    name: str, wanted: Annotated[CorpusAppend, Depends(job_requests.append_request)], response: Response, at: At, by: By, key: Key
 ) -> CorpusOut:
     """Add the passages of more files, as a new version; only texts that are new are encoded."""
-    job = asking.append_to_corpus(name, wanted, at, by, key)
+    job = job_requests.append_to_corpus(name, wanted, at, by, key)
     response.headers["Location"] = f"/v1/corpora/{job.spec['corpus']}"
     return CorpusOut.of(at.corpora.get(job.spec["corpus"]))
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.content import Content, headers_of
-from app.desk import Desk, desk
-from app.files import MEDIA
+from app.http.content import Content, headers_of
+from app.requests.uploads import receive
 from app.schemas import FileList, FileOut
-from app.uploads import receive
+from app.services import Desk, desk
+from app.storage.files import MEDIA
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from app import keys
-from app.desk import Desk, desk
-from app.guard import needs
+from app.auth import keys
+from app.auth.guard import needs
 from app.schemas import KeyList, KeyOut
+from app.services import Desk, desk
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(needs("admin"))])
 

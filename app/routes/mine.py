@@ -7,16 +7,16 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.body import mine_request
-from app.desk import Desk, desk
-from app.engine import Mined
+from app.engine.engine import Mined
+from app.http.body import mine_request
 from app.schemas import MineRequest, MineResponse
+from app.services import Desk, desk
 
 router = APIRouter(prefix="/v1", tags=["mining"])
 
 LINES = "application/x-ndjson"
 BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/MineRequest"}}}}}
-"""The body is decoded in app.body, so the document has to be told what it is."""
+"""The body is decoded in app.http.body, so the document has to be told what it is."""
 
 
 @router.post("/mine", response_model=MineResponse, openapi_extra=BODY, operation_id="mine")

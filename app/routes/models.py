@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from app.desk import Desk, desk
 from app.schemas import ModelList, ModelOut
+from app.services import Desk, desk
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

@@ -1,4 +1,4 @@
-"""The pages. Not in the OpenAPI document, and behind the key like everything: what is open is listed in app.guard."""
+"""The pages. Not in the OpenAPI document, and behind the key like everything: what is open is listed in app.auth.guard."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app import looking
-from app.desk import Desk, desk
-from app.guard import caller_of
-from app.keys import Caller
-from app.lineup import Order
+from app.auth.guard import caller_of
+from app.auth.keys import Caller
 from app.pages import assets
 from app.pages import docs as docs_page
 from app.pages.frame import page
 from app.pages.login import login as login_page
+from app.pages.review_queue import Order
+from app.requests import page_data
+from app.services import Desk, desk
 
 router = APIRouter(include_in_schema=False)
 
 At = Annotated[Desk, Depends(desk)]
 By = Annotated[Caller, Depends(caller_of)]
-Form = Annotated[dict[str, str], Depends(looking.fields)]
+Form = Annotated[dict[str, str], Depends(page_data.fields)]
 After = Annotated[str, Query(max_length=100)]
 
 
@@ -34,13 +34,13 @@ def login(request: Request, next: Annotated[str, Query(max_length=300)] = "/") -
 @router.post("/login")
 async def sign_in(request: Request, at: At, given: Form) -> Response:
     """The key, from the form."""
-    return await looking.sign_in(request, at, given)
+    return await page_data.sign_in(request, at, given)
 
 
 @router.post("/logout")
 def sign_out(request: Request, at: At) -> Response:
     """End the session."""
-    return looking.sign_out(request, at)
+    return page_data.sign_out(request, at)
 
 
 @router.get("/static/{name}")
@@ -52,7 +52,7 @@ def static(request: Request, name: str) -> Response:
 @router.get("/")
 def runs(request: Request, at: At, after: After = "") -> Response:
     """The list of runs."""
-    return looking.runs(request, at, after)
+    return page_data.runs(request, at, after)
 
 
 @router.post("/jobs/{job_id}/cancel")
@@ -72,13 +72,13 @@ def retry(job_id: str, at: At) -> Response:
 @router.get("/jobs/{job_id}")
 async def overview(request: Request, job_id: str, at: At) -> Response:
     """A run at a glance."""
-    return await at.looks.run(looking.overview, request, at, job_id)
+    return await at.looks.run(page_data.overview, request, at, job_id)
 
 
 @router.post("/jobs/{job_id}/export")
 async def export(job_id: str, at: At, given: Form, by: By) -> Response:
     """Choose again from a run."""
-    return await at.looks.run(looking.export, at, job_id, given, by)
+    return await at.looks.run(page_data.export, at, job_id, given, by)
 
 
 @router.get("/jobs/{job_id}/review")
@@ -91,13 +91,13 @@ async def review(
     query: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> Response:
     """A query with its candidates, to be spoken of."""
-    return await at_desk.looks.run(looking.review, request, at_desk, job_id, order, at, query)
+    return await at_desk.looks.run(page_data.review, request, at_desk, job_id, order, at, query)
 
 
 @router.post("/jobs/{job_id}/review")
 def say(job_id: str, at: At, given: Form, by: By) -> Response:
     """A verdict, from the form."""
-    return looking.say(at, job_id, given, by)
+    return page_data.say(at, job_id, given, by)
 
 
 @router.get("/docs")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
-from app.desk import Desk, desk
+from app.services import Desk, desk
 
 router = APIRouter(tags=["service"])
 

@@ -6,21 +6,21 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import reviewing
-from app.desk import Desk, desk
-from app.guard import caller_of
-from app.keys import Caller
-from app.reviewing import ReviewList, ReviewOut
-from miner.verdicts import Verdict
+from app.auth.guard import caller_of
+from app.auth.keys import Caller
+from app.requests import review_requests
+from app.requests.review_requests import ReviewList, ReviewOut
+from app.services import Desk, desk
+from miner.core.verdicts import Verdict
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/reviews", tags=["reviews"])
 
 At = Annotated[Desk, Depends(desk)]
 By = Annotated[Caller, Depends(caller_of)]
-Seen = Annotated[int | None, Depends(reviewing.seen)]
-Said = Annotated[list[Verdict], Depends(reviewing.verdicts)]
+Seen = Annotated[int | None, Depends(review_requests.seen)]
+Said = Annotated[list[Verdict], Depends(review_requests.verdicts)]
 MATCH = {"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"}, "description": "refuse (412) if it went on"}
-LINES = {reviewing.LINES: {"schema": {"type": "string"}}}
+LINES = {review_requests.LINES: {"schema": {"type": "string"}}}
 BODY = {
     "requestBody": {
         "required": True,
@@ -44,8 +44,8 @@ def list_reviews(
     """The log, oldest first; ?format=jsonl is what stands of it, as a verdict file for `hardneg export --verdicts`."""
     last = at.reviews.last(job_id)
     if format == "jsonl":
-        return reviewing.as_file(at.reviews.standing(job_id, last), last, request.headers.get("if-none-match", ""))
-    response.headers["ETag"] = reviewing.etag(last)
+        return review_requests.as_file(at.reviews.standing(job_id, last), last, request.headers.get("if-none-match", ""))
+    response.headers["ETag"] = review_requests.etag(last)
     return ReviewList.of(at.reviews.ls(job_id, after, limit))
 
 
@@ -53,7 +53,7 @@ def list_reviews(
 def add_reviews(job_id: str, said: Said, response: Response, at: At, by: By, seen: Seen) -> ReviewList:
     """Say something of pairs of a job that succeeded; kept when this is answered. The last word about a pair counts."""
     added = at.reviews.append(job_id, said, by, seen)
-    response.headers["ETag"] = reviewing.etag(added[-1].number)
+    response.headers["ETag"] = review_requests.etag(added[-1].number)
     return ReviewList.of(added)
 
 
@@ -61,5 +61,5 @@ def add_reviews(job_id: str, said: Said, response: Response, at: At, by: By, see
 def withdraw_review(job_id: str, number: int, response: Response, at: At, by: By, seen: Seen) -> ReviewOut:
     """Take an entry back: the log gets one more, and what was said of the pair before counts again."""
     review = at.reviews.withdraw(job_id, number, by, seen)
-    response.headers["ETag"] = reviewing.etag(review.number)
+    response.headers["ETag"] = review_requests.etag(review.number)
     return ReviewOut.of(review)

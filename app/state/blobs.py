@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from miner.errors import StorageError
-from miner.formats.atomic import Part, storing, sync_folder
+from miner.io.atomic import Part, storing, sync_folder
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 

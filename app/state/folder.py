@@ -22,8 +22,8 @@ from app.state.database import Database
 from app.state.modes import Shared, keep_others_out
 from app.state.reserve import Reserve
 from miner.errors import StorageError
-from miner.formats.atomic import storing, write_json
-from miner.scratch import sweep
+from miner.io.atomic import storing, write_json
+from miner.io.scratch import sweep
 
 LAYOUT = 1
 MARK = "hardneg.json"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.formats import FORMATS, read_training
-from miner.run import export, mine
+from miner.runs.run import export, mine
 
 HERE = Path(__file__).parent
 SECONDS = 300

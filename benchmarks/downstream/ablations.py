@@ -27,7 +27,7 @@ from tables import write
 
 from miner.train import TrainConfig
 from miner.train.parts import Given
-from miner.train.rows import Columns, columns
+from miner.train.training_rows import Columns, columns
 from miner.types import Floats
 
 CONAN, CONTROL = "Conan replacement", "shuffled batches"

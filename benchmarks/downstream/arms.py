@@ -24,7 +24,7 @@ from sets import Set
 from miner import MiningConfig, mine
 from miner.config import Runtime
 from miner.formats import TrainingRow
-from miner.noise import generator
+from miner.support.noise import generator
 from miner.types import Dataset, SameQuestions
 
 Chosen = dict[str, list[str]]

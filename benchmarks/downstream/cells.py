@@ -21,7 +21,7 @@ from miner.formats import FORMATS
 from miner.train import LoopConfig, TrainConfig
 from miner.train.negatives import Anchor, Key, assemble
 from miner.train.notebook import Notebook
-from miner.train.rows import columns
+from miner.train.training_rows import columns
 from miner.types import Dataset
 
 Anchors = dict[Key, Anchor]

@@ -11,7 +11,7 @@ import torch
 from scipy import sparse
 from student import Bags, Student
 
-from miner.noise import generator
+from miner.support.noise import generator
 from miner.types import Floats
 
 CLIP, WARM = 1.0, 0.1

@@ -15,8 +15,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Encoder, load_encoder
-from miner.noise import generator
 from miner.read import read
+from miner.support.noise import generator
 from miner.types import Floats
 
 BLOCK = 128

@@ -27,7 +27,7 @@ from fit import Plan
 from sets import Set
 from tables import write
 
-from miner.demo import ALL, build
+from miner.read.docstrings import ALL, build
 
 
 def smoke(work: Path) -> Path:

@@ -14,10 +14,10 @@ from student import Bags, Cut, table_of
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Encoder, load_encoder
 from miner.evaluation.measures import measure
-from miner.noise import generator
 from miner.read import read
-from miner.read.texts import rewrite
-from miner.sample import sample
+from miner.read.text_writer import rewrite
+from miner.runs.subset import sample
+from miner.support.noise import generator
 from miner.types import Dataset, Floats, Qrels, Texts
 
 MEASURE, FULL = "ndcg@10", "train_full.tsv"

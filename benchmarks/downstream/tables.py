@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from miner.noise import generator
-from miner.page.comparison import intervals
-from miner.significance import bootstrap, bootstrap_difference, holm, randomisation
+from miner.evaluation.significance import bootstrap, bootstrap_difference, holm, randomisation
+from miner.page.model_comparison import intervals
+from miner.support.noise import generator
 
 Chosen = dict[str, tuple[float, np.ndarray]]
 Pairs = tuple[tuple[str, str], ...]

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from miner.cli import flags as f
+from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.show import Shown, console, score
+from miner.cli.display import Shown, console, score
 from miner.errors import ConfigError
 
 
@@ -34,9 +34,9 @@ def audit(
     """
     hidden = share(hide)
     with Shown(quiet) as shown:
-        from miner.audit import audit as audit_it
+        from miner.analysis.audit import audit as audit_it
         from miner.config import Runtime
-        from miner.run import Run
+        from miner.runs.run import Run
 
         runtime = Runtime.of(**{name: value for name, value in flags.items() if value is not None})
         told = audit_it(Run(run), grid or (), hidden=hidden, draws=draws, runtime=runtime, on_progress=shown)

@@ -10,7 +10,7 @@ import typer
 
 from miner.cli import options as o
 from miner.cli.command import Verbs
-from miner.cli.words import counted
+from miner.cli.numbers import counted
 from miner.errors import ConfigError
 
 app = Verbs(no_args_is_help=True, help="The embedding store, and what killed runs left: list it, prune it.")
@@ -21,7 +21,7 @@ def ls(cache: o.Cache = None, as_json: o.Json = False) -> None:
     """List the stored models (texts, bytes, last use) and the scratch folders of runs that were killed."""
     from miner.config import default_cache
     from miner.encode.store import stores
-    from miner.scratch import leftovers
+    from miner.io.scratch import leftovers
 
     folder = cache or default_cache()
     found, left = list(stores(folder)), leftovers([folder, Path()])
@@ -70,7 +70,7 @@ def prune(
 
 def _prune_scratch(folder: Path) -> None:
     """Remove what can be removed, and say what stays and why."""
-    from miner.scratch import leftovers, sweep
+    from miner.io.scratch import leftovers, sweep
 
     removed = sweep([folder, Path()])
     for each in removed:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from miner.cli import options as o
-from miner.cli.show import Shown, outcome
+from miner.cli.display import Shown, outcome
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from miner.run import Run
+    from miner.runs.run import Run
 
 PLAIN = ("self_match:off", "same_text:off", "near_positive:off", "nearest:off", "margin:off")
 
@@ -26,13 +26,13 @@ def demo(
     quiet: o.Quiet = False,
 ) -> None:
     """Mine the docstrings of Python's standard library, whose hidden positives are known, and count the false negatives."""
-    from miner import demo as docstrings
     from miner.config import Inputs, MiningConfig, Runtime
+    from miner.read import docstrings
 
     settings = MiningConfig.of(model=model or packaged_model(), columns=("ids",))
     runtime = Runtime.of(**({"cache": cache} if cache else {}))
     with Shown(quiet) as shown:
-        from miner.run import export, mine
+        from miner.runs.run import export, mine
 
         if not (out / "data" / docstrings.ALL).is_file():
             shown("build the data set", 0, 0)

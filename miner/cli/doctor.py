@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from miner.cli import options as o
-from miner.cli.show import console
-from miner.cli.words import counted
+from miner.cli.display import console
+from miner.cli.numbers import counted
 
 FINDINGS = 1
 
@@ -28,7 +28,7 @@ def doctor(
 ) -> None:
     """Look at versions, kernels, threads, memory, disks, the store and what is missing, and mine a tiny set. Exit 1 on a problem."""
     from miner.config import default_cache
-    from miner.doctor import doctor as examine
+    from miner.doctor.environment import doctor as examine
 
     told = examine(cache or default_cache(), out, data, check=check)
     if as_json:
@@ -72,6 +72,6 @@ def _show(told: dict[str, Any]) -> None:
 
 
 def _size(count: float | None) -> str:
-    from miner.rehearsal import gigabytes
+    from miner.runs.preflight import gigabytes
 
     return "unknown" if count is None else gigabytes(int(count))

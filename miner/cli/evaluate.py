@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from miner.cli import flags as f
+from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.show import Shown, kept_errors
+from miner.cli.display import Shown, kept_errors
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def check(out: Path, *, force: bool) -> None:
 
 def write(found: Evaluation, out: Path, *, force: bool) -> None:
     """evaluation.json, evaluation.html and the values of every query, in a folder that is complete or absent."""
-    from miner.formats.atomic import folder_part
-    from miner.formats.files import open_sink, write_bytes, write_json
+    from miner.io.atomic import folder_part
+    from miner.io.row_files import open_sink, write_bytes, write_json
     from miner.page import comparison
 
     check(out, force=force)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from miner.cli import options as o
-from miner.cli.show import console, flat, score, tier
+from miner.cli.display import console, flat, score, tier
 from miner.errors import ConfigError
 
 FEW = 20
@@ -33,8 +33,8 @@ def explain(
     """
     if kept and dropped:
         raise ConfigError("--kept and --dropped leave nothing together; give one of them")
-    from miner.explain import explain as explain_it
-    from miner.run import Run
+    from miner.analysis.explain import explain as explain_it
+    from miner.runs.run import Run
 
     told = explain_it(Run(run), query, passage)
     wanted = {"dropped"} if dropped else {"kept", "chosen"} if kept else {"dropped", "kept", "chosen"}

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from miner.cli import flags as f
+from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.show import Shown, outcome
+from miner.cli.display import Shown, outcome
 from miner.errors import ConfigError
 
 
@@ -37,8 +37,8 @@ def export(
         raise ConfigError("--json and --out - both want stdout: leave one of them out")
     with Shown(quiet) as shown:
         from miner.config import MiningConfig
-        from miner.run import FIRST_PASS, Run
-        from miner.run import export as export_it
+        from miner.runs.run import FIRST_PASS, Run
+        from miner.runs.run import export as export_it
 
         source = Run(run)
         below = {**source.config.model_dump(mode="json"), **(o.read_config(config) if config else {})}

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from miner.cli import options as o
-from miner.cli.show import flat
-from miner.cli.words import counted
+from miner.cli.display import flat
+from miner.cli.numbers import counted
 from miner.errors import ConfigError
 
 FEW = 10
@@ -37,7 +37,7 @@ def lint(
     if fix is not None and len(files) > 1:
         raise ConfigError(f"--fix mends one file at a time, not {len(files)}")
     from miner.lint import lint as lint_it
-    from miner.mend import mend
+    from miner.lint.fixes import mend
 
     passed = {file: (*(ignore or ()), *meant(file)) for file in files}
     made = [lint_it(file, format=shape, against=against, ignore=passed[file]) for file in files]
@@ -73,7 +73,7 @@ def meant(file: str) -> list[str]:
     from contextlib import suppress
 
     from miner.errors import HardnegError
-    from miner.manifest import load
+    from miner.runs.manifest import load
 
     path = Path(file)
     stem = path.name.partition(".")[0]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from miner.cli import flags as f
+from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.show import Shown
+from miner.cli.display import Shown
 from miner.cli.train import dev_inputs
 from miner.errors import ConfigError
 

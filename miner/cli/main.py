@@ -13,9 +13,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
-from miner.cli.again import again
 from miner.cli.command import Verbs
-from miner.cli.encoding import degrade
+from miner.cli.output_encoding import degrade
+from miner.cli.resume_command import again
 from miner.errors import BusyError, ConfigError, HardnegError, InputError, IntegrityError, ModelError, NoRunError, StorageError
 
 EXIT_CODES: dict[type[HardnegError], int] = {

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from miner.cli import flags as f
-from miner.cli import foresight
+from miner.cli import dry_run as foresight
+from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.show import Shown, outcome
+from miner.cli.display import Shown, outcome
 from miner.errors import ConfigError
 
 
@@ -48,7 +48,7 @@ def mine(
     if as_json and out == "-":
         raise ConfigError("--json and --out - both want stdout: leave one of them out")
     with Shown(quiet, reading=False) as shown:
-        from miner.run import mine as run_it
+        from miner.runs.run import mine as run_it
 
         place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
         run = run_it(inputs, settings, runtime=runtime, resume=resume, on_progress=shown, **place)
@@ -61,7 +61,7 @@ def mine(
 
 def _plan(inputs: Any, settings: Any, runtime: Any, place: Mapping[str, Any], as_json: bool) -> None:
     """What a run would do, take and give."""
-    from miner.plan import plan
+    from miner.runs.dry_run import plan
 
     told = plan(inputs, settings, runtime, **place)
     if not as_json:

@@ -243,7 +243,7 @@ def merged(flags: Mapping[str, Any], file: Mapping[str, Any], fixed: Collection[
 
     A preset among the flags lifts what the file says about the settings that presets make, but for the `fixed` ones.
     """
-    from miner.presets import TOUCHED
+    from miner.config.presets import TOUCHED
 
     lifted = TOUCHED - {*fixed} if flags.get("preset") else frozenset[str]()
     values = {name: value for name, value in file.items() if name not in lifted}
@@ -274,8 +274,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not a mapping of settings")
     if "manifest_version" not in loaded:
         return _once(f"{path}: the setting", ((_setting(str(key)), value) for key, value in loaded.items()))
-    from miner import manifest
     from miner.config import in_todays_words
+    from miner.runs import manifest
 
     read = manifest.inputs(path.parent, loaded) if loaded.get("inputs") else {}
     return {**{name: value for name, value in read.items() if value}, **in_todays_words(manifest.config(path.parent, loaded))}
@@ -283,7 +283,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _check_filters(given: Sequence[str]) -> None:
     """ConfigError where two flags of one command say different things of one filter."""
-    from miner.registry import Spec
+    from miner.config.registry import Spec
 
     specs = [Spec.parse(text) for text in given]
     knobs = _once("--filter", ((f"{spec.name}:{knob}", value) for spec in specs for knob, value in spec.knobs))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from miner.cli import options as o
-from miner.cli.show import Shown, console
+from miner.cli.display import Shown, console
 from miner.errors import ConfigError
 
 
@@ -25,7 +25,7 @@ def report(
 
     hardneg report my-run my-other-run --out compared.html
     """
-    from miner.run import Run
+    from miner.runs.run import Run
 
     found = Run(run)
     found.manifest  # noqa: B018 - refuses a folder that is no run
@@ -46,7 +46,7 @@ def report(
 
 def _compare(first: Any, second: Any, out: Path | None, as_json: bool, quiet: bool) -> None:
     from miner.comparison import compare, table
-    from miner.formats.files import write_bytes
+    from miner.io.row_files import write_bytes
     from miner.page import runs
 
     second.manifest  # noqa: B018 - refuses a folder that is no run

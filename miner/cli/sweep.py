@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from miner.cli import options as o
-from miner.cli.show import Shown, console, score
-from miner.cli.words import counted
+from miner.cli.display import Shown, console, score
+from miner.cli.numbers import counted
 
 LEGEND = "* the run's own setting. Gap: weakest positive less negative; mass: 0 nothing to learn, 1 all of it."
 SHORT = {"near_positive": "near", "background": "backgr."}
@@ -38,9 +38,9 @@ def sweep(
     hardneg sweep my-run --truth qrels/all.tsv
     """
     with Shown(quiet) as shown:
+        from miner.analysis.sweep import sweep as sweep_it
         from miner.read import read_truth
-        from miner.run import Run
-        from miner.sweep import sweep as sweep_it
+        from miner.runs.run import Run
 
         found = Run(run)
         config = found.config

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from miner.cli import flags as f
+from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.show import Shown
-from miner.cli.words import counted
+from miner.cli.display import Shown
+from miner.cli.numbers import counted
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from miner.cli import flags as f
+from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.show import Shown
-from miner.cli.words import counted
+from miner.cli.display import Shown
+from miner.cli.numbers import counted
 from miner.errors import ConfigError
 
 
@@ -31,7 +31,7 @@ def verify(
     """
     if (stored or fresh) and not again:
         raise ConfigError(f"{'--stored' if stored else '--fresh'} goes with --rerun")
-    from miner.run import Run
+    from miner.runs.run import Run
 
     found = Run(run)
     differences = [told for told in found.differences() if not (again and told.startswith("input "))]
@@ -41,7 +41,7 @@ def verify(
         _say(f"{run}: {counted(count, 'file')} match{'es' * (count == 1)} the manifest", quiet)
         return
     from miner.config import Runtime
-    from miner.rerun import rerun
+    from miner.runs.reproduce import rerun
 
     with Shown(quiet) as shown:
         runtime = Runtime.of(**{name: value for name, value in flags.items() if value is not None})

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from miner.compat.asked import Asked
-from miner.compat.pairs import Pairs
+from miner.compat.arguments import Asked
+from miner.compat.distinct_texts import Pairs
+from miner.compat.original_rules import rules
 from miner.compat.rescore import Rescorer, array, open_rescorer
-from miner.compat.rules import rules
 from miner.compat.search import Search
-from miner.pipeline import BLOCK, judge
+from miner.core.pipeline import BLOCK, judge
 from miner.types import Bools, Candidates, Codes, Floats, Ints
 
 CELLS = 2**23

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from miner.compat.asked import Asked
-from miner.compat.pairs import Pairs
-from miner.encode.content import content_hash
+from miner.compat.arguments import Asked
+from miner.compat.distinct_texts import Pairs
+from miner.encode.fingerprint import content_hash
 from miner.encode.store import Keys, Store, text_keys
 
 Part = Literal["query", "corpus"]

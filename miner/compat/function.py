@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from miner.compat.asked import ask
+from miner.compat.arguments import ask
 from miner.compat.choose import choose
+from miner.compat.distinct_texts import Pairs
 from miner.compat.embed import embed
-from miner.compat.pairs import Pairs
-from miner.compat.printed import statistics
+from miner.compat.output import table
 from miner.compat.repairs import repairs
 from miner.compat.search import open_search
-from miner.compat.tables import table
+from miner.compat.verbose import statistics
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from miner.compat.asked import Asked
+from miner.compat.arguments import Asked
+from miner.compat.distinct_texts import Pairs
 from miner.compat.embed import pool_of
-from miner.compat.pairs import Pairs
 from miner.errors import ModelError
 from miner.types import Bools, Ints
 

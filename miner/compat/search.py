@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from miner.compat.asked import Asked
+from miner.compat.arguments import Asked
+from miner.compat.distinct_texts import Pairs
 from miner.compat.embed import is_plain
-from miner.compat.pairs import Pairs
 from miner.errors import ModelError
 from miner.indexes import Exact
 from miner.sources.scoring import order_keys, pair_scores, to_unit

@@ -3,10 +3,10 @@
 Owns validation: a wrong value is refused here, before any work, in one sentence.
 """
 
-from miner.config.checked import Checked, explain
 from miner.config.inputs import Inputs
 from miner.config.mining import ExtraColumn, MiningConfig, Pooling, in_todays_words
 from miner.config.runtime import Runtime
-from miner.scratch import default_cache
+from miner.config.settings_group import Checked, explain
+from miner.io.scratch import default_cache
 
 __all__ = ["Checked", "ExtraColumn", "Inputs", "MiningConfig", "Pooling", "Runtime", "default_cache", "explain", "in_todays_words"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from miner.config.checked import Checked
+from miner.config.settings_group import Checked
 from miner.errors import ConfigError
 
 

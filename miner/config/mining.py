@@ -8,16 +8,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from miner.config.checked import Checked
-from miner.config.merging import merged, stored
+from miner.config.filter_list import merged, stored
+from miner.config.presets import expanded
+from miner.config.registry import Spec, build, resolved
+from miner.config.settings_group import Checked
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
 from miner.filters import CEILINGS, FILTERS
 from miner.filters.consensus import Consensus
 from miner.filters.window import Ranks
 from miner.formats import FORMATS
-from miner.presets import expanded
-from miner.registry import Spec, build, resolved
 from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, Part
 from miner.types import Filter, Sampler

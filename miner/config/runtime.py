@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from miner.config.checked import Checked
+from miner.config.settings_group import Checked
 from miner.errors import ConfigError
-from miner.scratch import default_cache
+from miner.io.scratch import default_cache
 
 DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla")
 """What sentence-transformers puts a model on."""

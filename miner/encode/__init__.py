@@ -6,8 +6,8 @@ Must not import the families. torch is imported inside functions only.
 from miner.encode.model import Encoder, check_encoder, check_model, load_encoder
 from miner.encode.precomputed import Precomputed, check_vectors
 from miner.encode.store import Store, prune, stores
-from miner.encode.stored import StoredVectors
-from miner.encode.trial import TrialVectors
+from miner.encode.stored_vectors import StoredVectors
+from miner.encode.trial_vectors import TrialVectors
 
 __all__ = [
     "Encoder",

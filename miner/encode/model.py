@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from miner.encode import kind
-from miner.encode.content import content_hash
+from miner.encode import model_kind
+from miner.encode.fingerprint import content_hash
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
 from miner.types import Floats, Ints, Side, Similarity
@@ -106,8 +106,8 @@ def load_encoder(config: Any, runtime: Any, model: Any = None, *, untrained: boo
     if model is None:
         check_encoder(config, untrained=untrained)
         model = _load(config, runtime)
-    what = kind.loaded(model)
-    if what and (getattr(model, "model_type", "") in kind.FAMILIES or not (untrained or config.pooling)):
+    what = model_kind.loaded(model)
+    if what and (getattr(model, "model_type", "") in model_kind.FAMILIES or not (untrained or config.pooling)):
         raise ModelError(refusal(config.model or "in memory", what))
     _pool(model, config, ours=ours)
     if config.max_length is not None:
@@ -125,7 +125,7 @@ def check_encoder(config: Any, *, untrained: bool = False) -> None:
     """Refuse the model that `config` names, at once and without loading it: as `check_model`, and where it is no retriever."""
     if not config.model:
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
-    what = None if untrained or config.pooling else kind.named(config.model, config.revision)
+    what = None if untrained or config.pooling else model_kind.named(config.model, config.revision)
     if what:
         raise ModelError(refusal(config.model, what))
     check_model(config.model)
@@ -145,13 +145,13 @@ def _pool(model: Any, config: Any, *, ours: bool) -> None:
     name, mode = config.model or "in memory", None if place is None else model[place].pooling_mode
     if config.pooling and mode is None:
         raise ConfigError(f"pooling does not go with model '{name}', which has no token vectors to pool")
-    if config.pooling and mode != config.pooling and not (ours and kind.plain(model)):
+    if config.pooling and mode != config.pooling and not (ours and model_kind.plain(model)):
         raise ConfigError(f"model '{name}' has a pooling of its own, {mode}: leave pooling out")
     if config.pooling and mode != config.pooling:
         from sentence_transformers.sentence_transformer.modules import Pooling
 
         model[place] = Pooling(model[place].get_embedding_dimension(), config.pooling)
-    elif ours and mode and kind.plain(model) and not config.pooling:
+    elif ours and mode and model_kind.plain(model) and not config.pooling:
         log.warning("model '%s' names no pooling: the %s of its token vectors is taken, as sentence-transformers does", name, mode)
     if mode is None and type(model[0]).__name__ == "Transformer":
         _check_vectors(model, name)

@@ -15,10 +15,10 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, field_validator
 
-from miner import significance
 from miner.config import Checked, Inputs, MiningConfig, Runtime
 from miner.encode import Encoder, StoredVectors, check_encoder, load_encoder
 from miner.errors import ConfigError
+from miner.evaluation import significance
 from miner.evaluation.counts import count
 from miner.evaluation.measures import DEFAULT, deepest, measure, parse
 from miner.evaluation.ranking import SelfMatch, rank

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from miner.scratch import scratch
+from miner.io.scratch import scratch
 from miner.sources import Dense
 from miner.types import Dataset, Floats, Ints, Rows, Vectors
 

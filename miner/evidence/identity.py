@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from miner import noise
-from miner.plain import plain_key
+from miner.support import noise
+from miner.support.normalize import plain_key
 from miner.types import Bools, Candidates, Codes, Dataset, Ints, Rows, Texts
 
 

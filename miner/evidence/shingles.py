@@ -17,7 +17,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from miner.plain import SENTENCE_MARKS, normalise
+from miner.support.normalize import SENTENCE_MARKS, normalise
 from miner.types import Ints, Rows, Texts
 
 WIDTH = 5

@@ -1,9 +1,9 @@
 """Training files: the shapes trainers read, written and read back. Files themselves are in `files` and `readers`."""
 
-from miner.formats.folder import open_training
-from miner.formats.rows import Format, TrainingRow
+from miner.formats.file_sets import open_training
+from miner.formats.row_format import Format, TrainingRow
 from miner.formats.table import FORMATS
-from miner.formats.training import file_rows, read_training, recognise
+from miner.formats.training_file import file_rows, read_training, recognise
 from miner.formats.writer import RowWriter
 
 __all__ = ["FORMATS", "Format", "RowWriter", "TrainingRow", "file_rows", "open_training", "read_training", "recognise"]

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from miner.formats.cells import Row
 from miner.formats.collection import Beside, by_id
-from miner.formats.folder import flat
-from miner.formats.rows import Format, Layout, Passage, Query, Table, TrainingRow, anchors
+from miner.formats.file_sets import flat
+from miner.formats.row_checks import Row
+from miner.formats.row_format import Format, Layout, Passage, Query, Table, TrainingRow, anchors
 from miner.types import Dataset, Negatives
 
 CORPUS, QUERIES, QRELS, HEADER = "corpus.jsonl", "queries.jsonl", "qrels/train.tsv", ("query-id", "corpus-id", "score")

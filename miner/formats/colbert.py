@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from miner.formats.cells import Row
 from miner.formats.collection import Beside, by_id
-from miner.formats.folder import flat
-from miner.formats.rows import Format, Layout, Table, TrainingRow, anchors
+from miner.formats.file_sets import flat
+from miner.formats.row_checks import Row
+from miner.formats.row_format import Format, Layout, Table, TrainingRow, anchors
 from miner.types import Dataset, Negatives, Texts
 
 MAIN, QUERIES, COLLECTION = "triples.jsonl", "queries.tsv", "collection.tsv"

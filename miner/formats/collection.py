@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from miner.formats.cells import Row
-from miner.formats.readers import placed_rows
-from miner.formats.rows import Layout, Table
+from miner.formats.row_checks import Row
+from miner.formats.row_format import Layout, Table
+from miner.io.row_readers import placed_rows
 from miner.types import Texts, join_title
 
 CHUNK = 1 << 16

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from miner.formats.cells import Row, kind
-from miner.formats.rows import Passage
+from miner.formats.row_checks import Row, kind
+from miner.formats.row_format import Passage
 from miner.types import join_title
 
 

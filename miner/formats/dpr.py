@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from miner.formats.cells import Row
 from miner.formats.context import passage_of, read_contexts
-from miner.formats.rows import Format, TrainingRow, add_extra, anchors, merged_extra, own_columns
+from miner.formats.row_checks import Row
+from miner.formats.row_format import Format, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
 OURS = re.compile(r"question(_id)?|(positive|negative|hard_negative)_ctxs")

@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from miner.formats.cells import Row
-from miner.formats.rows import Format, TrainingRow, add_extra, anchors, merged_extra, own_columns
+from miner.formats.row_checks import Row
+from miner.formats.row_format import Format, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
 OURS = re.compile(r"query(_id)?|(pos|neg)(_id|_scores)?|neg_(ranks|tiers|sources)")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from miner.formats.cells import Row
 from miner.formats.pair import pair_columns
-from miner.formats.rows import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_checks import Row
+from miner.formats.row_format import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from miner.formats.cells import Row
 from miner.formats.pair import pair_columns
-from miner.formats.rows import RESERVED, Format, Passage, Query, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_checks import Row
+from miner.formats.row_format import RESERVED, Format, Passage, Query, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 

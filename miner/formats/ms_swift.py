@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from miner.formats.cells import Row, kind
-from miner.formats.rows import Format, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_checks import Row, kind
+from miner.formats.row_format import Format, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 OURS = re.compile(r"(positive_|negative_)?messages|anchor_id|positive_id|negative_ids|scores|ranks|tiers|sources")

@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from miner.formats.cells import Row
 from miner.formats.pair import pair_columns
-from miner.formats.rows import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_checks import Row
+from miner.formats.row_format import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 NEGATIVE = re.compile(r"negative_[0-9]+")

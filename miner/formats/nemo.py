@@ -10,10 +10,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from miner.formats.cells import Row
 from miner.formats.collection import Beside, by_id
 from miner.formats.context import objects, told_of
-from miner.formats.rows import Format, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
+from miner.formats.row_checks import Row
+from miner.formats.row_format import Format, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
 OURS = re.compile(r"question(_id)?|corpus_id|(pos|neg)_doc")

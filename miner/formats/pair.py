@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from miner.errors import InputError
-from miner.formats.rows import RESERVED
+from miner.formats.row_format import RESERVED
 
 QUERY, POSITIVE = ("anchor", "query", "question"), ("positive", "answer", "passage", "document")
 RIVALS = (*POSITIVE[1:], "context", "response")

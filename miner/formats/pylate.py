@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from miner.formats.cells import Row
 from miner.formats.collection import Beside, by_id
-from miner.formats.rows import Format, Layout, Table, TrainingRow, anchors
+from miner.formats.row_checks import Row
+from miner.formats.row_format import Format, Layout, Table, TrainingRow, anchors
 from miner.types import Dataset, Negatives
 
 MAIN, QUERIES, DOCUMENTS = "train.parquet", "queries.parquet", "documents.parquet"

@@ -12,10 +12,10 @@ from itertools import groupby
 from typing import Any
 
 from miner.formats.beir import HEAD, corpus_rows, query_rows
-from miner.formats.cells import Row, kind
 from miner.formats.collection import Beside, by_id
-from miner.formats.folder import flat
-from miner.formats.rows import Format, Layout, Passage, Table, TrainingRow, anchors
+from miner.formats.file_sets import flat
+from miner.formats.row_checks import Row, kind
+from miner.formats.row_format import Format, Layout, Passage, Table, TrainingRow, anchors
 from miner.types import Dataset, Negatives
 
 MAIN, SYSTEM = "hard-negatives.jsonl", "hardneg"

@@ -12,7 +12,7 @@ from miner.formats.ms_swift import MS_SWIFT
 from miner.formats.n_tuple import N_TUPLE
 from miner.formats.nemo import NEMO
 from miner.formats.pylate import PYLATE
-from miner.formats.rows import Format
+from miner.formats.row_format import Format
 from miner.formats.systems import GPL, MSMARCO
 from miner.formats.tevatron import TEVATRON_V1, TEVATRON_V2
 from miner.formats.triplet import TRIPLET

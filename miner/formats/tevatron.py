@@ -10,10 +10,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from miner.formats.cells import Row
 from miner.formats.collection import Beside, by_id
 from miner.formats.context import passage_of, read_contexts
-from miner.formats.rows import Format, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
+from miner.formats.row_checks import Row
+from miner.formats.row_format import Format, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
 OURS = re.compile(r"query(_id|_text)?|(positive|negative)_(passages|document_ids|scores|ranks|tiers|sources)")

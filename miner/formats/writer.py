@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from miner.formats.rows import Format
-from miner.plain import plain_key
+from miner.formats.row_format import Format
+from miner.support.normalize import plain_key
 from miner.types import Bools, Dataset, Ints, Negatives, Rows, Texts, join_title
 
 LISTS = ("rows", "scores", "ranks", "tiers")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from miner.errors import ConfigError
 from miner.formats import TrainingRow
+from miner.io.input_files import must_exist
 from miner.lint.rules import Finding
-from miner.lint.survey import Survey, is_scored, key
+from miner.lint.whole_file import Survey, is_scored, key
 from miner.read import read_beir
-from miner.read.files import must_exist
-from miner.read.qrels import query_ids
+from miner.read.judgements import query_ids
 
 CHUNK = 8192
 

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import InputError, StorageError
-from miner.read.columns import Roles
-from miner.read.qrels import Missing
-from miner.read.questions import asked_in, same_questions
+from miner.io.scratch import make_scratch, remove_scratch
+from miner.read.column_names import Roles
+from miner.read.judgements import Missing
 from miner.read.rejects import Inputs, OnError, Rejects
-from miner.read.texts import rewrite
-from miner.scratch import make_scratch, remove_scratch
+from miner.read.repeated_queries import asked_in, same_questions
+from miner.read.text_writer import rewrite
 from miner.types import KNOWN_FROM, Bools, Dataset, Ints, Lost, Qrels, Rows, Texts
 
 QUERIES, CORPUS = "queries.arrow", "corpus.arrow"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import InputError
-from miner.read.files import hashed
+from miner.io.input_files import hashed
 from miner.read.rejects import Inputs
 
 BATCH = 1024

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import InputError
-from miner.read.files import opened
+from miner.io.input_files import opened
 from miner.read.rejects import BadRow, Inputs, Origin, Rejects
 
 MAX_LINE_BYTES = 4 << 20

@@ -8,8 +8,8 @@ from typing import Any
 import ijson
 
 from miner.errors import InputError
+from miner.io.input_files import opened, start
 from miner.read.cells import kind
-from miner.read.files import opened, start
 from miner.read.lines import BOM, Numbered
 from miner.read.rejects import Inputs, Origin, Rejects
 

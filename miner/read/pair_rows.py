@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from miner.read.assemble import READING, finish, workplace
-from miner.read.beir import BARE_PASSAGE, NO_FIELDS, Names, named
+from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, Names, named
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text, kind
-from miner.read.columns import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields
+from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields
+from miner.read.file_rows import Rows, kind_of, open_rows
 from miner.read.layouts import unfolded
 from miner.read.pairs import Collector, Pair, Positive
 from miner.read.rejects import BadRow, Inputs, OnError, Origin, Rejects
-from miner.read.rows import Rows, kind_of, open_rows
-from miner.read.texts import Read, read_texts
+from miner.read.text_writer import Read, read_texts
 from miner.read.trainers import open_folder
 from miner.types import Dataset
 

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from miner.errors import InputError
 from miner.read.assemble import CORPUS, READING, assemble
 from miner.read.cells import short_hash
+from miner.read.file_rows import Rows
 from miner.read.ids import Lookup, chunks, firsts, text_keys
-from miner.read.qrels import Missing, add_lost
+from miner.read.judgements import Missing, add_lost
 from miner.read.rejects import Rejects
-from miner.read.rows import Rows
-from miner.read.texts import Read, TextsWriter, rewrite
+from miner.read.text_writer import Read, TextsWriter, rewrite
 from miner.types import Bools, Dataset, Ints, Texts, join_title
 
 CHUNK = 4096

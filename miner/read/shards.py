@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from miner.errors import InputError
-from miner.read.files import PACKED
+from miner.io.input_files import PACKED
 from miner.read.hub import SAVED
 
 KINDS = (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from miner.errors import HardnegError, InputError
 from miner.formats import read_training, recognise
-from miner.read.files import hashed
+from miner.io.input_files import hashed
+from miner.read.file_rows import Rows
 from miner.read.hub import SAVED
 from miner.read.lines import Row
 from miner.read.rejects import Inputs, Origin
-from miner.read.rows import Rows
 
 BEIR = "beir"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from miner.report.chosen import Chosen
+from miner.report.selection import Chosen
 from miner.types import Dataset, Ints
 
 CLIP = 300

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.report.cases import examples_of, starved_of, suspicious_of
-from miner.report.chosen import Chosen
-from miner.report.measures import counts_of, hardness_of, hubs_of
-from miner.report.spread import rank_spread, share, spread
+from miner.report.distribution import rank_spread, share, spread
+from miner.report.selection import Chosen
+from miner.report.statistics import counts_of, hardness_of, hubs_of
 from miner.types import Candidates, Codes, Dataset, Negatives
 
 PADDING = 255

@@ -9,7 +9,7 @@ from rich.bar import Bar
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from miner.report.spread import QUANTILES
+from miner.report.distribution import QUANTILES
 from miner.types import columns_line
 
 WIDTH = 32

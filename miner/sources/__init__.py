@@ -3,7 +3,7 @@
 from miner.sources.bm25 import BM25
 from miner.sources.dense import Dense
 from miner.sources.fused import Fused
-from miner.sources.parts import BM25Part, DensePart, Part
+from miner.sources.spec import BM25Part, DensePart, Part
 
 __all__ = ["BM25", "SOURCES", "BM25Part", "Dense", "Fused", "Part"]
 

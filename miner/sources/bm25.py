@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from miner.sources.dense import distinct
 from miner.sources.postings import Postings, Query, best, build
-from miner.sources.words import terms
+from miner.sources.tokens import terms
 from miner.types import Dataset, Floats, Found, Ints, Rows, Texts
 
 SAMPLE = 1024

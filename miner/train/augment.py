@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from miner.noise import generator
+from miner.support.noise import generator
 
 Row = dict[str, Any]
 WORD = re.compile(r"\w+")

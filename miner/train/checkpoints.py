@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 
 from miner.errors import StorageError
-from miner.formats.atomic import sha256_of, storing, sync_folder, sync_tree, write_json
+from miner.io.atomic import sha256_of, storing, sync_folder, sync_tree, write_json
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from miner.config import Checked, MiningConfig, Pooling
+from miner.config.registry import Spec, build, resolved
 from miner.errors import ConfigError
 from miner.evaluation.measures import parse
-from miner.registry import Spec, build, resolved
 from miner.train.parts import BATCH_SAMPLERS, CHANGES, LOSSES, Batches, Change, Loss
 
 MODEL_FIELDS = ("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "pooling")

@@ -18,8 +18,8 @@ from miner.encode import Encoder
 from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig
 from miner.evaluation.compare import score_queries
-from miner.formats.atomic import folder_part, write_json
-from miner.scratch import scratch
+from miner.io.atomic import folder_part, write_json
+from miner.io.scratch import scratch
 from miner.train.checkpoints import STATE, Checkpoint, Checkpoints, writing
 from miner.train.hardness import unit
 from miner.train.parts import Given

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from miner.train.rows import Columns
+from miner.train.training_rows import Columns
 from miner.types import Floats, Side
 
 CHUNK = 256

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from miner.errors import BusyError
-from miner.formats.atomic import storing
+from miner.io.atomic import storing
 
 LOCK = "lock"
 

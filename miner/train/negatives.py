@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from miner.choices import Choice, choices
 from miner.config import MiningConfig
+from miner.runs.rechoose import Choice, choices
 from miner.train.config import LoopConfig
 from miner.train.notebook import EASY, Notebook
 from miner.types import Dataset, Negatives

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from miner.formats.atomic import storing, write_bytes
+from miner.io.atomic import storing, write_bytes
 
 ACTIVE, EASY = "active", "easy"
 

@@ -26,23 +26,23 @@ import numpy as np
 import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
+from miner.core.verdicts import read_verdicts
 from miner.encode import check_encoder, load_encoder
 from miner.errors import ConfigError
 from miner.formats import FORMATS, RowWriter
-from miner.formats.atomic import folder_part, followed, sha256_of, write_bytes, write_json
-from miner.formats.files import open_sink
+from miner.io.atomic import folder_part, followed, sha256_of, write_bytes, write_json
+from miner.io.row_files import open_sink
 from miner.read import read
-from miner.run import Run, mine
-from miner.train.checks import check_model_fits, check_parts, depends_on_model
+from miner.runs.run import Run, mine
 from miner.train.config import MODEL_FIELDS, LoopConfig, TrainConfig
+from miner.train.conflicts import check_model_fits, check_parts, depends_on_model
 from miner.train.hold_out import hidden_of, hide
 from miner.train.lock import locked
 from miner.train.negatives import Anchor, Key, assemble
 from miner.train.notebook import Notebook
-from miner.train.place import LOOP, begin_loop, check_loop, checkpoints_of
+from miner.train.output_folder import LOOP, begin_loop, check_loop, checkpoints_of
 from miner.train.training import train
 from miner.types import Dataset, Progress
-from miner.verdicts import read_verdicts
 
 log = logging.getLogger(__name__)
 

@@ -22,19 +22,19 @@ import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Encoder, load_encoder
-from miner.encode.kind import loaded
+from miner.encode.model_kind import loaded
 from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig, count
 from miner.evaluation.compare import HISTORY
 from miner.formats import TrainingRow, read_training
-from miner.formats.atomic import folder_part, followed, storing, write_json
+from miner.io.atomic import folder_part, followed, storing, write_json
 from miner.read import read
-from miner.run import mine
-from miner.train.checks import check_model_fits, check_parts, without_effect
+from miner.runs.run import mine
 from miner.train.config import TrainConfig
+from miner.train.conflicts import check_model_fits, check_parts, without_effect
 from miner.train.lock import locked
-from miner.train.place import Place, checkpoints_of
-from miner.train.rows import Columns, columns, pairs
+from miner.train.output_folder import Place, checkpoints_of
+from miner.train.training_rows import Columns, columns, pairs
 from miner.types import Dataset, Progress
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ Nothing here imports anything else of ours.
 
 from miner.types.arrays import Bools, Codes, Floats, Ints, Priority, Rows, Side, Similarity
 from miner.types.candidates import Candidates, Negatives
-from miner.types.columns import OTHER, columns_line, unread_judgements
+from miner.types.column_roles import OTHER, columns_line, unread_judgements
 from miner.types.dataset import KNOWN_FROM, SAME, Dataset
-from miner.types.parts import Evidence, Filter, Found, Noise, Progress, Sampler, Source, Vectors
+from miner.types.protocols import Evidence, Filter, Found, Noise, Progress, Sampler, Source, Vectors
 from miner.types.qrels import Lost, Qrels, SameQuestions
 from miner.types.texts import BATCH_ROWS, FEW_ROWS, TEXTS_SCHEMA, Texts, join_title
 

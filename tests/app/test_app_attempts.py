@@ -5,8 +5,8 @@ import logging
 import pytest
 from fastapi.testclient import TestClient
 
-from app import attempts
-from app.attempts import Attempts
+from app.auth import attempts
+from app.auth.attempts import Attempts
 
 HERE = {"Origin": "http://127.0.0.1", "Host": "127.0.0.1"}
 RIGHT, OTHER = "the-right-key-for-it", "another-key-that-opens"

@@ -18,12 +18,12 @@ import psutil
 import pytest
 from test_app_serve import ask
 
-from app.asking import JOB, submit
-from app.keys import ANYBODY
+from app.auth.keys import ANYBODY
+from app.jobs.stores import Stock
+from app.requests.job_requests import JOB, submit
 from app.settings import Settings
-from app.stock import Stock
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.run import mine
+from miner.runs.run import mine
 
 GOES_ON_WITHIN = 10.0
 

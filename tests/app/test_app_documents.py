@@ -5,13 +5,13 @@ import re
 import pytest
 from pydantic import TypeAdapter
 
-from app.body import MINE
-from app.documents import SHAPE
-from app.examples import EXAMPLES, PROBLEM
-from app.guard import OPEN
+from app.auth.guard import OPEN
+from app.http.body import MINE
 from app.jobs.export import ExportJob
 from app.jobs.mine import MineJob
-from app.reviewing import ReviewRequest
+from app.openapi.body_examples import EXAMPLES, PROBLEM
+from app.openapi.document import SHAPE
+from app.requests.review_requests import ReviewRequest
 from app.schemas import CorpusAppend, CorpusRequest
 
 ACCEPTS = {

@@ -17,7 +17,7 @@ from app.jobs import worker
 from miner.cli import app
 from miner.config import MiningConfig, Runtime
 from miner.read import read_inline
-from miner.run import mine
+from miner.runs.run import mine
 
 QUESTIONS = ("w001 w002 w003", "w001 w002  w003?", "w004 w005", "W004 w005!", "w006 ﬁ", "w006 fi", "w007 w008 w009", "w010")
 ODD_IDS = (7, 10, "9", "é", "～", "😀", "a b", "/", "P", "p")

@@ -11,9 +11,9 @@ import pytest
 import zstandard
 from sqlalchemy import delete
 
+from app.jobs.stores import Stock
 from app.settings import Settings
 from app.state.tables import files
-from app.stock import Stock
 
 LINES = b"".join(b'{"_id": "p%d", "text": "w001 w%03d"}\n' % (i, i % 300) for i in range(20_000))
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.body import MINE
-from app.examples import EXAMPLES
-from app.jobs.kinds import JOB_REQUEST
+from app.http.body import MINE
+from app.jobs.job_kinds import JOB_REQUEST
+from app.openapi.body_examples import EXAMPLES
 
 EXAMPLES_EACH = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 LEAF = (

@@ -15,9 +15,9 @@ import pytest
 from test_app_guard import paths
 from test_app_serve import ask
 
+from app.engine.thread_pool import Workers
 from app.errors import NotReady
 from app.logs import Sparing
-from app.workers import Workers
 from miner.errors import StorageError
 
 HALF, COUNT = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n", 120
@@ -91,7 +91,7 @@ def desk(client_of):
 def test_a_drive_that_does_not_answer_is_not_waited_for(desk, monkeypatch):
     """For two seconds at most; there is one measurement under way, however many ask."""
     go, asked = threading.Event(), []
-    monkeypatch.setattr("app.desk.MOST_CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("app.services.MOST_CHECK_SECONDS", 0.1)
     monkeypatch.setattr(desk, "state", SimpleNamespace(free_bytes=lambda: asked.append(1) or (go.wait(20) and 2**40)), raising=True)
     desk._checked = 0.0
 
@@ -138,8 +138,8 @@ def test_the_log_takes_so_many_lines_a_minute():
         records = [logging.makeLogRecord({"name": name, "levelno": logging.WARNING, "msg": "x", **more}) for _ in range(count)]
         return [record for record in records if sparing.filter(record)]
 
-    assert len(written("app.guard", 1000)) == 1000
+    assert len(written("app.auth.guard", 1000)) == 1000
     assert len(written("asyncio", 1000)) == 20
-    assert len(written("app.guard", 1000, sparing="wrong key")) == 60
+    assert len(written("app.auth.guard", 1000, sparing="wrong key")) == 60
     moment[0] = 61.0
     assert [record.msg for record in written("asyncio", 1)] == ["x (980 such lines were left out)"]

@@ -3,8 +3,8 @@
 import pytest
 from test_app_guard import paths
 
-from app import keys
-from app.guard import OPEN
+from app.auth import keys
+from app.auth.guard import OPEN
 from miner.errors import ConfigError
 
 

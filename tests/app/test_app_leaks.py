@@ -6,8 +6,8 @@ import time
 import pytest
 from test_app_guard import paths
 
-from app.models import public
-from app.redaction import Redaction
+from app.naming.models import public
+from app.naming.redaction import Redaction
 from app.settings import Settings
 
 SECRET = "telling-name"
@@ -76,7 +76,7 @@ def walked(client, path, method, ids):
 
 def test_what_an_earlier_version_noted_is_not_shown(house):
     """Folders of models in specs and results of old jobs."""
-    from app.jobs.rows import Job
+    from app.jobs.job_rows import Job
     from app.schemas import JobOut
 
     old = {"spec": {"config": {"model": f"/{SECRET}/tiny"}}, "result": {"model": {"name": f"/{SECRET}/tiny"}, "passages": 1}}

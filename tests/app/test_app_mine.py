@@ -9,7 +9,7 @@ import pytest
 from miner.config import MiningConfig, Runtime
 from miner.formats import FORMATS
 from miner.read import read_inline
-from miner.run import mine
+from miner.runs.run import mine
 from miner.sources import dense
 
 LINES = {"Accept": "application/x-ndjson"}

@@ -12,20 +12,20 @@ import pytest
 from sqlalchemy import text
 from test_app_queue import together
 
-from app import files as files_module
-from app import results
-from app.asking import append_to_corpus, create_corpus, submit
+from app.auth.keys import ANYBODY
 from app.errors import Conflict, Held, NotFound
 from app.jobs.export import ExportJob
-from app.jobs.kinds import KINDS
+from app.jobs.job_kinds import KINDS
+from app.jobs.job_rows import ACTIVE, WAITING
 from app.jobs.mine import MineJob
 from app.jobs.needs import NEEDS, missing
-from app.jobs.rows import ACTIVE, WAITING
+from app.jobs.stores import Stock
 from app.jobs.task import Output, link
-from app.keys import ANYBODY
+from app.requests import job_results
+from app.requests.job_requests import append_to_corpus, create_corpus, submit
 from app.schemas import CorpusAppend, CorpusRequest
 from app.settings import Settings
-from app.stock import Stock
+from app.storage import files as files_module
 from miner.errors import HardnegError
 
 TABLES = ("reviews", "job_events", "jobs", "files", "corpus_versions", "corpora", "api_keys")
@@ -110,14 +110,14 @@ def of_another_job(stock):
     return (
         submit(ExportJob(kind="export", job=parent.id), stock, ANYBODY, None),
         f"job {parent.id}",
-        lambda: results.remove(stock, parent.id),
+        lambda: job_results.remove(stock, parent.id),
     )
 
 
 def of_a_file_that_a_job_made(stock):
     parent = (mine_job(stock, pairs=upload(stock)), succeed(stock))[1]
     made = parent.result["files"]["training_file"]
-    return mine_job(stock, pairs=made), f"file {made}", lambda: results.remove(stock, parent.id)
+    return mine_job(stock, pairs=made), f"file {made}", lambda: job_results.remove(stock, parent.id)
 
 
 CASES = {
@@ -168,12 +168,12 @@ def test_a_file_that_a_corpus_is_made_of_stays(stock):
     job = create_corpus(CorpusRequest(name="c", files=[made]), stock, ANYBODY, None)
     succeed(stock, job)
     with pytest.raises(Conflict, match="corpus c is made of this job"):
-        results.remove(stock, parent.id)
+        job_results.remove(stock, parent.id)
     failed = append_to_corpus("c", CorpusAppend(files=[other := upload(stock)]), stock, ANYBODY, None)
     stock.queue.cancel(failed.id)
     stock.files.remove(other)
     stock.corpora.remove("c")
-    results.remove(stock, parent.id)
+    job_results.remove(stock, parent.id)
     with pytest.raises(NotFound):
         stock.files.get(made)
 
@@ -255,7 +255,7 @@ ACTS = (
     lambda stock, draw: succeed(stock),
     lambda stock, draw: stock.files.remove(some_file(stock, draw)),
     lambda stock, draw: stock.corpora.remove(some_corpus(stock, draw)),
-    lambda stock, draw: results.remove(stock, some_job(stock, draw)),
+    lambda stock, draw: job_results.remove(stock, some_job(stock, draw)),
     lambda stock, draw: stock.queue.retry(some_job(stock, draw)),
     lambda stock, draw: stock.queue.cancel(some_job(stock, draw)),
 )

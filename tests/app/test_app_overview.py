@@ -81,7 +81,7 @@ def test_an_export_below_a_ceiling(client, job):
 
 def test_the_sample_tells_the_rate_of_its_reviewed_beginning(client, job):
     """Words about pairs further on do not count; unsure is neither."""
-    from app.overlook import run_of, survey_of
+    from app.pages.run_survey import run_of, survey_of
 
     sample = survey_of(run_of(client.app.state.desk, job["id"])[1])["sample"]
     words = ["false_negative", "true_negative", "unsure", "true_negative", None, "false_negative"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app import keys
+from app.auth import keys
+from app.auth.sessions import Sessions
 from app.pages import assets
-from app.sessions import Sessions
 
 HERE = {"Origin": "http://127.0.0.1"}
 SEE = {"Accept": "text/html"}
@@ -130,7 +130,7 @@ def test_a_session_ends_by_itself_and_only_its_hash_is_kept(client, monkeypatch)
     assert sessions.caller(token).id == "bootstrap"
     kept = b"".join(path.read_bytes() for path in client.app.state.desk.state.folder.glob("hardneg.sqlite*"))
     assert token.encode() not in kept
-    monkeypatch.setattr("app.sessions.now", lambda: 4e9)
+    monkeypatch.setattr("app.auth.sessions.now", lambda: 4e9)
     assert sessions.caller(token) is None
     assert isinstance(sessions, Sessions)
 

@@ -5,7 +5,7 @@ import threading
 import orjson
 import pytest
 
-from app.engine import Engine
+from app.engine.engine import Engine
 
 GOOD = {
     "queries": [{"id": "q", "text": "w001", "positives": ["a"]}],

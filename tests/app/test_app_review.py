@@ -7,9 +7,9 @@ import re
 import pytest
 from test_app_jobs import done, submit, upload
 
-from app.overlook import survey_of
-from miner.explain import explain
-from miner.run import Run
+from app.pages.run_survey import survey_of
+from miner.analysis.explain import explain
+from miner.runs.run import Run
 
 SEE = {"Accept": "text/html"}
 HERE = {"Origin": "http://127.0.0.1"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from app.models import Models, public
+from app.naming.models import Models, public
 from app.settings import LEAST_KEY, Settings
 from miner.config import MiningConfig
 from miner.errors import ConfigError

@@ -48,7 +48,7 @@ def test_it_opens_again(tmp_path):
 @pytest.mark.parametrize("version", range(1, NEWEST))
 def test_an_older_database_is_brought_up_to_date(version, tmp_path, monkeypatch):
     """What it holds stays; the tables that are new are there."""
-    from app import keys
+    from app.auth import keys
 
     with monkeypatch.context() as older:
         older.setattr("app.state.database.MIGRATIONS", MIGRATIONS[:version])
@@ -124,7 +124,7 @@ def test_what_was_committed_survives_kill_9(tmp_path):
     """A process writes, says so, and is killed in the middle of the next transaction."""
     code = f"""
 import os, pathlib, signal
-from app.keys import create
+from app.auth.keys import create
 from app.state import open_state
 from app.state.tables import api_keys
 state = open_state(pathlib.Path({str(tmp_path / "data")!r}))
@@ -135,7 +135,7 @@ with state.database.write() as connection:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == -9, done.stderr
-    from app.keys import ls
+    from app.auth.keys import ls
 
     state = open_state(tmp_path / "data")
     assert [key["id"] for key in ls(state)] == [done.stdout.strip()]

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from app.together import Together
+from app.engine.batcher import Together
 
 
 def test_those_who_come_while_one_is_served_are_served_together():

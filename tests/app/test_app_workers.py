@@ -6,8 +6,8 @@ import threading
 import faiss
 import pytest
 
+from app.engine.thread_pool import Workers
 from app.errors import Busy
-from app.workers import Workers
 
 
 def test_a_request_has_one_thread_of_faiss_and_nobody_else_is_concerned():

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from miner.cli.again import again
+from miner.cli.resume_command import again
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from miner.cli.audit import share
 from miner.config import MiningConfig
 from miner.errors import ConfigError
 from miner.read import read_inline
-from miner.run import mine
+from miner.runs.run import mine
 
 
 def call(monkeypatch, capsys, *words):

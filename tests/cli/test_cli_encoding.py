@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from miner.cli.encoding import degrade
+from miner.cli.output_encoding import degrade
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])

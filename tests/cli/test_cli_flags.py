@@ -14,7 +14,7 @@ from miner.cli.export import export
 from miner.cli.mine import mine
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError
-from miner.run import FIRST_PASS
+from miner.runs.run import FIRST_PASS
 
 OURS = {"out", "kind", "force", "config", "dry_run", "as_json", "quiet", "resume", "run"}
 HEAVY = {"torch", "transformers", "sentence_transformers", "datasets", "faiss", "pyarrow", "numpy", "fastapi", "pydantic"}

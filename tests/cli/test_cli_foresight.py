@@ -2,7 +2,7 @@
 
 import pytest
 
-from miner.cli import foresight
+from miner.cli import dry_run
 
 GUESS = {
     "seconds": {"all": 7503.0, "read": 3.0, "encode": 7500.0},
@@ -20,7 +20,7 @@ def test_every_number_is_said(capsys):
     """Counts first, then what a run will take."""
     told = {"queries": 5, "passages": 20, "judgements": 7, "pairs": 6, "texts_to_encode": 25, "filters": ["margin"], "model": None}
     told["reading"] = {"queries": 5, "rejected": 2, "known_from:test.tsv": 1200}
-    foresight.show({**told, "estimate": GUESS, "free_bytes": {"run": 10**10, "store": 10**9}})
+    dry_run.show({**told, "estimate": GUESS, "free_bytes": {"run": 10**10, "store": 10**9}})
     said = capsys.readouterr().out
     for part in (
         "5 queries, 20 passages, 7 judgements; 6 positives",
@@ -43,4 +43,4 @@ def test_every_number_is_said(capsys):
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.44, "0.4 s"), (12.3, "12 s"), (200, "3 min"), (7200, "2 h 0 min")])
 def test_a_span_is_short(seconds, said):
-    assert foresight.span(seconds) == said
+    assert dry_run.span(seconds) == said

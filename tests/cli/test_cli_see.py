@@ -9,7 +9,7 @@ from worlds import make
 
 from app.cli import main
 from miner.config import MiningConfig
-from miner.run import mine
+from miner.runs.run import mine
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from miner.cli.words import counted
+from miner.cli.numbers import counted
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from miner.config import MiningConfig, Runtime
-from miner.encode import StoredVectors, load_encoder, stored
-from miner.encode.stored import _blocks
+from miner.encode import StoredVectors, load_encoder, stored_vectors
+from miner.encode.stored_vectors import _blocks
 from miner.errors import ModelError
 from miner.read import read_inline
 
@@ -65,7 +65,7 @@ def test_equal_texts_are_encoded_once(encoder, tmp_path):
 
 def test_blocks_do_not_depend_on_the_order_of_the_input(encoder, tmp_path, monkeypatch):
     """The same texts make the same blocks, longest first, so a resumed or reordered run stores the same bytes."""
-    monkeypatch.setattr(stored, "BLOCK_TEXTS", 7)
+    monkeypatch.setattr(stored_vectors, "BLOCK_TEXTS", 7)
     files = []
     for order in range(3):
         encoder.batches.clear()
@@ -81,8 +81,8 @@ def test_blocks_do_not_depend_on_the_order_of_the_input(encoder, tmp_path, monke
 
 def test_blocks_are_cut_by_texts_and_by_characters(monkeypatch):
     """A block ends at BLOCK_TEXTS texts, or with the text that reaches BLOCK_CHARS characters; every text is in one block."""
-    monkeypatch.setattr(stored, "BLOCK_TEXTS", 3)
-    monkeypatch.setattr(stored, "BLOCK_CHARS", 10)
+    monkeypatch.setattr(stored_vectors, "BLOCK_TEXTS", 3)
+    monkeypatch.setattr(stored_vectors, "BLOCK_CHARS", 10)
     lengths = np.array([1, 1, 1, 1, 12, 4, 6, 2])
     assert [block.tolist() for block in _blocks(np.array([4, 6, 5, 7, 0, 1, 2, 3]), lengths)] == [[4], [6, 5], [7, 0, 1], [2, 3]]
     assert _blocks(np.empty(0, dtype=np.int64), lengths) == []
@@ -90,7 +90,7 @@ def test_blocks_are_cut_by_texts_and_by_characters(monkeypatch):
 
 def test_a_stopped_run_goes_on_where_it_was(encoder, tmp_path, monkeypatch):
     """What was committed before a crash is not encoded again."""
-    monkeypatch.setattr(stored, "BLOCK_TEXTS", 5)
+    monkeypatch.setattr(stored_vectors, "BLOCK_TEXTS", 5)
     dataset, whole = dataset_of(tmp_path / "d", TEXTS), encoder.encode
 
     def broken(texts, side):
@@ -126,7 +126,7 @@ def test_a_vector_that_is_not_finite_is_refused(encoder, tmp_path, value):
 
 def test_fill_writes_the_same_rows(encoder, tmp_path, monkeypatch):
     """In pieces, into an array of the caller's."""
-    monkeypatch.setattr(stored, "READ_ROWS", 7)
+    monkeypatch.setattr(stored_vectors, "READ_ROWS", 7)
     dataset, vectors = dataset_of(tmp_path / "d", TEXTS), StoredVectors(encoder, tmp_path)
     rows = np.array([5, 3, 39, 0, 5, 20, 21, 22, 23, 24])
     out = np.empty((10, vectors.dim), dtype=np.float32)
@@ -137,7 +137,7 @@ def test_fill_writes_the_same_rows(encoder, tmp_path, monkeypatch):
 
 def test_progress_counts_texts(encoder, tmp_path, monkeypatch):
     """One call a block: how many of the new texts are done."""
-    monkeypatch.setattr(stored, "BLOCK_TEXTS", 4)
+    monkeypatch.setattr(stored_vectors, "BLOCK_TEXTS", 4)
     seen, dataset = [], dataset_of(tmp_path / "d", [f"w{i}" for i in range(10)])
     StoredVectors(encoder, tmp_path, lambda *told: seen.append(told)).vectors(dataset.corpus, np.arange(10), "passage")
     assert seen == [("encode passages", done, 10) for done in (4, 8, 10)]

@@ -9,8 +9,8 @@ from worlds import Prescribed, anchors_of, dataset_of, make
 
 from miner.evidence import EVIDENCE
 from miner.evidence.identity import id_keys
-from miner.plain import normalise
 from miner.sources import Dense
+from miner.support.normalize import normalise
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from worlds import SIMILARITIES, Prescribed, anchors_of, dataset_of, make
 
+from miner.core.pipeline import _padded
 from miner.evidence import EVIDENCE
-from miner.pipeline import _padded
 from miner.sources import Dense
 
 

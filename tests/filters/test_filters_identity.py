@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from worlds import anchors_of
 
+from miner.config.registry import Spec, build
 from miner.errors import ConfigError
 from miner.evidence import EVIDENCE
 from miner.filters import DEFAULTS, FILTERS
 from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
-from miner.registry import Spec, build
 
 
 def candidates(**evidence):

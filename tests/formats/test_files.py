@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner.errors import ConfigError, InputError, StorageError
-from miner.formats import arrow, atomic, files
-from miner.formats.files import KINDS, open_sink, read_rows, sha256_of, write_bytes, write_json
+from miner.io import arrow_files, atomic, row_files
+from miner.io.row_files import KINDS, open_sink, read_rows, sha256_of, write_bytes, write_json
 
 NAMES = [f"rows{kind}" for kind in KINDS] + ["rows"]
 names = pytest.mark.parametrize("name", NAMES)
@@ -45,8 +45,8 @@ def test_rows_come_back_with_their_hash_and_size(name, tmp_path):
 def test_bytes_do_not_depend_on_the_cuts(name, rows, cut, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cuts")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrow, "BATCH", 5)
-        patch.setattr(files, "CHUNK", 64)
+        patch.setattr(arrow_files, "BATCH", 5)
+        patch.setattr(row_files, "CHUNK", 64)
         whole = save(folder / name, rows).sha256
         assert save(folder / f"again_{name}", rows[:cut], [], rows[cut:]).sha256 == whole
         assert list(read_rows(folder / name)) == rows
@@ -121,7 +121,7 @@ def test_compressed_files_open_with_the_usual_tools_and_carry_no_time_or_name(tm
 
 
 def test_a_column_may_begin_with_nulls_and_turn_from_whole_to_broken_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrow, "BATCH", 2)
+    monkeypatch.setattr(arrow_files, "BATCH", 2)
     rows = [{"a": None, "b": 1, "c": []}, {"a": None, "b": 2, "c": []}, {"a": "x", "b": 0.5, "c": [1]}, {"d": "new"}]
     save(tmp_path / "a.parquet", rows)
     assert list(read_rows(tmp_path / "a.parquet")) == [{name: row.get(name) for name in "abcd"} for row in rows]
@@ -143,7 +143,7 @@ def test_a_name_that_says_nothing_is_refused_with_what_would_be_right(name):
 def test_no_rows_give_a_file_with_the_columns_that_were_named(tmp_path):
     with open_sink(tmp_path / "a.parquet", ["anchor", "label"]):
         pass
-    assert arrow.pq.read_schema(tmp_path / "a.parquet").names == ["anchor", "label"]
+    assert arrow_files.pq.read_schema(tmp_path / "a.parquet").names == ["anchor", "label"]
 
 
 def test_a_dash_is_standard_output(capfdbinary):
@@ -153,7 +153,7 @@ def test_a_dash_is_standard_output(capfdbinary):
     assert sink.bytes == len(out)
 
 
-SCRIPT = "from miner.formats.files import open_sink\nwith open_sink('-') as s: s.write({'a': 'x' * 999} for _ in range(9999))"
+SCRIPT = "from miner.io.row_files import open_sink\nwith open_sink('-') as s: s.write({'a': 'x' * 999} for _ in range(9999))"
 
 
 @pytest.mark.parametrize(

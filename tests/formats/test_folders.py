@@ -9,8 +9,8 @@ import pytest
 
 from miner.errors import InputError
 from miner.formats import FORMATS, open_training, read_training, recognise
-from miner.formats.atomic import sha256_of
 from miner.formats.systems import number
+from miner.io.atomic import sha256_of
 from miner.read import read_beir, read_inline
 from miner.types import Negatives
 

@@ -12,7 +12,7 @@ from miner.cli.options import OUTPUT_FORMATS
 from miner.config import MiningConfig
 from miner.errors import ConfigError
 from miner.formats import FORMATS
-from miner.formats.rows import shortest
+from miner.formats.row_format import shortest
 
 ALL = ("ids", "scores", "ranks", "tiers", "extra")
 WHOLE = {"n-tuple", "pylate"}

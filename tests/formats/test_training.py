@@ -7,7 +7,7 @@ import pytest
 
 from miner.errors import ConfigError, HardnegError, InputError, StorageError
 from miner.formats import FORMATS, read_training, recognise
-from miner.formats.files import KINDS, open_sink
+from miner.io.row_files import KINDS, open_sink
 
 FOREIGN = {
     "triplet": [

@@ -23,7 +23,7 @@ from typing import Any
 from compose import IMAGE, KEY, PORTS, Compose, engine, project, run
 
 from app.client import Client, RemoteError
-from app.examples import EXAMPLES
+from app.openapi.body_examples import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
 MODEL = "/opt/venv/demo-model"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from miner.run import Run
+from miner.runs.run import Run
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from miner.read import ids
 from miner.read.assemble import ragged
-from miner.read.texts import TextsWriter
+from miner.read.text_writer import TextsWriter
 from miner.types import Texts
 
 KEYS = {"xxh3": ids.key, "few": lambda text: len(text) % 3, "one": lambda text: 7}
@@ -25,7 +25,7 @@ def test_lookup_equals_a_dict(
     first: dict[str, int] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ids, "key", key)
-        patch.setattr("miner.read.texts.key", key)
+        patch.setattr("miner.read.text_writer.key", key)
         with TextsWriter(path) as writer:
             for row, name in enumerate(there):
                 writer.add((name, None, "x", None, None), row)

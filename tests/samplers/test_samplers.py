@@ -9,8 +9,8 @@ from oracle_sources import disagreement
 from worlds import anchors_of
 
 from miner.config import MiningConfig
+from miner.config.registry import Spec, build
 from miner.errors import ConfigError
-from miner.registry import Spec, build
 from miner.samplers import SAMPLERS
 from miner.samplers.disagreement import Disagreement
 from miner.samplers.uniform import Uniform

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from worlds import anchors_of
 
+from miner.config.registry import Spec, build
 from miner.errors import ConfigError
-from miner.registry import Spec, build
 from miner.samplers import SAMPLERS
 from miner.samplers.ambiguous import Ambiguous
 from miner.samplers.diverse import Diverse

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from miner.formats.atomic import Part, folder_part
-from miner.scratch import LOCK, hold, leftovers, make_scratch, record, scratch, sweep
-from miner.scratch.folders import taken
+from miner.io.atomic import Part, folder_part
+from miner.io.scratch import LOCK, hold, leftovers, make_scratch, record, scratch, sweep
+from miner.io.scratch.folders import taken
 
 PROCESS = """
 import sys, time
 from pathlib import Path
-from miner.scratch import make_scratch
+from miner.io.scratch import make_scratch
 folder = make_scratch(Path(sys.argv[1]) if sys.argv[1] else None, ".made-" if sys.argv[1] else "hardneg-")
 (folder / "vectors").write_bytes(bytes(1_000_000))
 print(folder, flush=True)
@@ -141,7 +141,7 @@ def test_half_written_files_and_folders_go_with_the_next(tmp_path):
 
 
 def hold_of(folder):
-    from miner.scratch import folders
+    from miner.io.scratch import folders
 
     return folders._held.pop(folder)
 

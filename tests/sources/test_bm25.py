@@ -17,7 +17,7 @@ from worlds import dataset_of, make
 from miner.config import Inputs
 from miner.read import read, read_inline
 from miner.sources import BM25, postings
-from miner.sources.words import terms
+from miner.sources.tokens import terms
 
 DATA = Path(os.environ.get("HARDNEG_TEST_DATA", "no-data-sets"))
 """A folder of data sets, where one is at hand."""

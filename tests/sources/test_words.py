@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miner.sources.words import terms
+from miner.sources.tokens import terms
 
 
 @pytest.mark.parametrize(

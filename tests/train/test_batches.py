@@ -8,7 +8,7 @@ from miner.errors import ConfigError
 from miner.train.batches import HardExamples, HighLoss, TopicBatches
 from miner.train.batches.topics import clusters
 from miner.train.parts import BATCH_SAMPLERS, Given
-from miner.train.rows import Columns
+from miner.train.training_rows import Columns
 
 
 def table(count):

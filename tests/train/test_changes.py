@@ -13,7 +13,7 @@ from miner.train import TrainConfig, train
 from miner.train.augment import Deleted, Paraphrased, Reordered, Una
 from miner.train.hardness import row_losses
 from miner.train.replace import Replaced, easy
-from miner.train.rows import Columns
+from miner.train.training_rows import Columns
 
 TEXTS = ["the boiler holds 20 litres of water", "the boiler is made of brass", "a kettle holds 2 litres", "the cat sat on the mat"]
 

@@ -6,11 +6,11 @@ import math
 import pytest
 
 from miner.config import Inputs, MiningConfig
+from miner.config.registry import Spec, build
 from miner.errors import ConfigError
-from miner.registry import Spec, build
 from miner.train import LoopConfig, TrainConfig, loop, train
 from miner.train.parts import BATCH_SAMPLERS, CHANGES, LOSSES
-from miner.train.rows import columns
+from miner.train.training_rows import columns
 
 ABSURD = ("-1", "0", "2", "nan", "inf", "1e30", str(10**30), str(10**400))
 FAMILIES = {"loss": LOSSES, "batch_sampler": BATCH_SAMPLERS, "changes": CHANGES}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from miner.errors import InputError
 from miner.formats import TrainingRow
-from miner.train.rows import columns, pairs
+from miner.train.training_rows import columns, pairs
 
 
 def row(query, positives, negatives, scores=()):

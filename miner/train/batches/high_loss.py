@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from miner.noise import generator
-from miner.train.batches.rows import RowBatches
+from miner.support.noise import generator
+from miner.train.batches.row_batches import RowBatches
 
 
 class HighLoss(RowBatches):

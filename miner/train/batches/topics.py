@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miner.train.batches.rows import RowBatches
+from miner.train.batches.row_batches import RowBatches
 from miner.types import Floats
 
 

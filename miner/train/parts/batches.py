@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from miner.errors import ConfigError
 from miner.train.hardness import margins, row_losses
-from miner.train.parts.given import Given
+from miner.train.parts.context import Given
 from miner.train.parts.knobs import SHARE, Knobs, Range
 
 

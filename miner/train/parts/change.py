@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from miner.errors import ConfigError
 from miner.train import augment
-from miner.train.parts.given import Given
+from miner.train.parts.context import Given
 from miner.train.parts.knobs import COSINE, COUNT, SHARE, Knobs, Range
 from miner.train.replace import Replaced
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.pages.words import MOST_CHARS, alike, changed, shared, tokens, visible
+from app.pages.word_diff import MOST_CHARS, alike, changed, shared, tokens, visible
 
 EVIL = "<script>alert(1)</script>"
 

@@ -1,0 +1,1 @@
+"""Who may do what: keys, sessions, limits on wrong keys, and the guard before every route."""

@@ -1,0 +1,87 @@
+"""The one place where a body is read: announced as JSON, not too long, decoded strictly, of the right shape, within the limits.
+
+orjson refuses what Python's own reader lets through: NaN, infinity, half characters, endless nesting.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+
+from app.errors import NotJson, TooLarge, WrongFields, WrongMedia
+from app.schemas import MineRequest, check_limits
+from app.settings import Settings
+from miner.support.json_keys import key_fault
+
+POINTER_CHARS = 100
+Shape = TypeVar("Shape")
+MINE = TypeAdapter(MineRequest)
+
+
+async def mine_request(request: Request) -> MineRequest:
+    """The decoded body of POST /v1/mine."""
+    wanted = validated(MINE, await json_body(request))
+    check_limits(wanted, request.app.state.settings)
+    return wanted
+
+
+async def json_body(request: Request) -> Any:
+    """The decoded body of a request. NotJson, WrongMedia or TooLarge say what is wrong."""
+    body = await _whole(request, "application/json")
+    try:
+        loaded = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise NotJson(f"the body is not JSON: {error.msg}") from None
+    if isinstance(loaded, dict) and (fault := key_fault(body, loaded)):
+        raise NotJson(f"the body is no clear JSON: {fault}")
+    return loaded
+
+
+async def lines_body(request: Request) -> bytes:
+    """The body of a request whose lines are JSON, undecoded. WrongMedia or TooLarge say what is wrong."""
+    return await _whole(request, "application/x-ndjson")
+
+
+def validated(shape: TypeAdapter[Shape], loaded: Any) -> Shape:
+    """What was decoded, in its shape. WrongFields or the library's ConfigError say what is wrong."""
+    try:
+        return shape.validate_python(loaded)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        raise WrongFields([{"pointer": _pointer(fault["loc"]), "detail": fault["msg"]} for fault in faults]) from None
+
+
+async def _whole(request: Request, media: str) -> bytes:
+    settings: Settings = request.app.state.settings
+    _check_media(request, media)
+    return await _read(request, settings.max_body_bytes)
+
+
+def _check_media(request: Request, wanted: str) -> None:
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media != wanted:
+        raise WrongMedia(f"the body must be announced as Content-Type: {wanted}")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise WrongMedia("the body must not be compressed (Content-Encoding)")
+
+
+async def _read(request: Request, most: int) -> bytes:
+    """The body; what is announced or turns out to be longer than `most` is not read on."""
+    announced = request.headers.get("content-length", "0")
+    too_large = TooLarge(f"the body is larger than the {most:,} bytes that are accepted here")
+    if announced.isdecimal() and int(announced) > most:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise too_large
+    return bytes(body)
+
+
+def _pointer(places: tuple[int | str, ...]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + str(place)[:POINTER_CHARS].replace("~", "~0").replace("/", "~1") for place in places)

@@ -1,0 +1,60 @@
+"""What is particular about a browser: it brings a cookie by itself, on behalf of any page it shows. So a request that changes something
+must come from a page of ours, and who may read is told by SameSite=Strict.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from app.auth.sessions import SECONDS
+
+COOKIE = "hardneg_session"
+SECURE = f"__Host-{COOKIE}"
+"""The cookie's name where the page came over https: a browser takes it from nobody else."""
+
+MACHINES = ("/v1/", "/openapi.json", "/metrics", "/livez", "/readyz", "/static/")
+"""Paths whose refusals are problem documents whatever the client accepts."""
+
+MOST_COOKIE_BYTES = 8192
+
+
+def session_token(headers: Headers) -> str | None:
+    """The session that the cookie names. Two of them are none: nobody can tell which is ours."""
+    found = set()
+    for given in headers.getlist("cookie"):
+        for pair in given[:MOST_COOKIE_BYTES].split(";"):
+            name, _, value = pair.strip().partition("=")
+            if name in (COOKIE, SECURE) and value:
+                found.add(value)
+    return found.pop() if len(found) == 1 else None
+
+
+def of_our_page(headers: Headers, *, strict: bool) -> bool:
+    """Whether a request that changes something comes from a page of this very host. strict: it must say so; else it may say nothing."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None and site != "same-origin":
+        return False
+    if origin is None:
+        return not strict
+    return urlsplit(origin).netloc.lower() == headers.get("host", "").lower() and origin != "null"
+
+
+def wants_page(method: str, path: str, headers: Headers) -> bool:
+    """Whether an answer should be something to look at."""
+    return not path.startswith(MACHINES) and "text/html" in headers.get("accept", "") and method in ("GET", "HEAD", "POST")
+
+
+def keep(response: Response, token: str, headers: Headers) -> None:
+    """Give the browser its session."""
+    safe = headers.get("origin", "").startswith("https://")
+    name = SECURE if safe else COOKIE
+    response.set_cookie(name, token, max_age=SECONDS, path="/", secure=safe, httponly=True, samesite="strict")
+
+
+def drop(response: Response) -> None:
+    """Take it back."""
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    response.delete_cookie(SECURE, path="/", secure=True, httponly=True, samesite="strict")

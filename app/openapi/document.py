@@ -1,0 +1,103 @@
+"""What FastAPI does not know of the OpenAPI document: bodies decoded in app.http.body, the key, the one shape of every refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from app.auth.guard import OPEN
+from app.jobs.job_kinds import JOB_REQUEST
+from app.openapi.body_examples import EXAMPLES, PROBLEM
+from app.requests.review_requests import ReviewRequest
+from app.schemas import CorpusAppend, CorpusRequest, MineRequest
+
+REF = "#/components/schemas/{model}"
+TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
+FAULT = {"type": "object", "properties": {"pointer": TEXT, "detail": TEXT}, "required": ["pointer", "detail"]}
+SHAPE: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "Why a request was refused (RFC 9457); `errors` when fields of it are wrong.",
+    "properties": {
+        **dict.fromkeys(("type", "title", "detail"), TEXT),
+        "status": NUMBER,
+        "errors": {"type": "array", "items": FAULT},
+        "jobs": {"type": "array", "items": TEXT, "description": "jobs that have not ended and need what was to be deleted"},
+        "request_id": {**TEXT, "description": "what the server's log has it under"},
+    },
+    "required": ["type", "title", "status", "detail"],
+    "examples": [PROBLEM],
+}
+LINKS = {  # whoever makes a thing is told its id: what it is then called in paths
+    "create_file": ("201", "file_id", "/v1/files/"),
+    "create_corpus": ("202", "name", "/v1/corpora/"),
+    "append_to_corpus": ("202", "name", "/v1/corpora/"),
+    "create_job": ("202", "job_id", "/v1/jobs/"),
+    "retry_job": ("202", "job_id", "/v1/jobs/"),
+}
+"""By operation: the status that tells of the thing, the name of its id in paths, and which paths."""
+
+
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI's document with bodies, examples, key and refusals."""
+    shapes = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        shapes.pop(name, None)
+    shapes |= {**request_schemas(), "Problem": SHAPE}
+    for name, body in EXAMPLES.items():
+        shapes[name]["examples"] = [body]
+    document["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "made by `hardneg keys create`"}
+    }
+    document["security"] = [{"key": []}]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if path in OPEN:
+                operation["security"] = []
+            operation["responses"] |= {str(status): _refusal(status) for status in sorted(_refusals(path, method, operation))}
+            if operation["operationId"] in LINKS:
+                status, name, under = LINKS[operation["operationId"]]
+                operation["responses"][status]["links"] = dict(_links(document, name, f"{under}{{{name}}}"))
+    return document
+
+
+def request_schemas() -> dict[str, Any]:
+    """The JSON schemas of the bodies we decode ourselves."""
+    bodies = (MineRequest, CorpusRequest, CorpusAppend, ReviewRequest)
+    _, document = models_json_schema([(body, "validation") for body in bodies], ref_template=REF)
+    job = JOB_REQUEST.json_schema(ref_template=REF)
+    found: dict[str, Any] = {**document["$defs"], **job.pop("$defs")}
+    return {**found, "JobRequest": {**job, "title": "JobRequest"}}
+
+
+def _links(document: dict[str, Any], name: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, operations in document["paths"].items():
+        if path == start or path.startswith(f"{start}/"):
+            for operation in operations.values():
+                yield operation["operationId"], {"operationId": operation["operationId"], "parameters": {name: "$response.body#/id"}}
+
+
+def _refusals(path: str, method: str, operation: dict[str, Any]) -> set[int]:
+    """Statuses, from what the operation is given: a name can be unknown, a body too large, a waiting one too many."""
+    given = operation.get("parameters", [])
+    body, named, follows = "requestBody" in operation, "{" in path, path.startswith("/v1/jobs/{job_id}")
+    rules = (
+        (True, (400, 503)),
+        (path not in OPEN, (401, 403)),
+        (bool(body or given), (422,)),
+        (body or named, (404, 409)),
+        (body, (413, 415, 429)),
+        (method == "post" or path == "/readyz", (507,)),
+        (follows and method == "get", (429,)),
+        (path.endswith(("/content", "/results")), (416,)),
+        (any(one["name"].lower() == "if-match" for one in given), (412,)),
+    )
+    return {status for holds, statuses in rules if holds for status in statuses}
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
+    return {"description": HTTPStatus(status).phrase, "content": content}

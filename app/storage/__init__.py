@@ -1,0 +1,1 @@
+"""What clients keep here: files, corpora in versions, reviews. Knows no HTTP."""

@@ -1,0 +1,53 @@
+"""The dataset's rows as distinct texts: queries, corpus, and which passages are positives of which query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from miner.compat.arguments import Asked
+from miner.types import Ints
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Q distinct queries, N distinct passages, in order of first appearance; `positives[q]`: rows of the corpus, likewise."""
+
+    queries: list[str]
+    corpus: list[str]
+    positives: list[list[int]]
+    rows: int
+
+    @classmethod
+    def read(cls, asked: Asked) -> Pairs:
+        """A given corpus comes first, then the positives it lacks. Texts are the same only when every character is."""
+        (anchors, texts), corpus = asked.rows, asked.values["corpus"]
+        passages = list(dict.fromkeys(texts if corpus is None else corpus + texts))
+        row_of = {text: row for row, text in enumerate(passages)}
+        found: dict[Any, dict[int, None]] = {}
+        for anchor, text in zip(anchors, texts, strict=True):
+            found.setdefault(anchor, {})[row_of[text]] = None
+        pairs = cls(list(found), passages, [list(rows) for rows in found.values()], len(anchors))
+        if len(pairs.queries) != len(anchors):
+            asked.say(f"Found {len(pairs.queries)} unique queries out of {len(anchors)} total queries.")
+        if asked.most_positives > 1:
+            asked.say(f"Found an average of {np.mean(asked.positives_per_query):.3f} positives per query.")
+        return pairs
+
+    @cached_property
+    def owners(self) -> Ints:
+        """Shape (P,): the query of every (query, positive)."""
+        return np.repeat(np.arange(len(self.queries)), list(map(len, self.positives)))
+
+    @cached_property
+    def positive_rows(self) -> Ints:
+        """Shape (P,): the positive of every (query, positive)."""
+        return np.array([row for rows in self.positives for row in rows], dtype=np.int64)
+
+    @cached_property
+    def starts(self) -> Ints:
+        """Shape (Q + 1,): pairs of query q are starts[q] to starts[q + 1]."""
+        return np.concatenate([[0], np.cumsum(list(map(len, self.positives)), dtype=np.int64)])

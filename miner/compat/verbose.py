@@ -1,0 +1,84 @@
+"""The statistics that `verbose` prints, digit for digit the original's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from miner.compat.arguments import Asked
+from miner.compat.choose import Mined
+from miner.compat.output import Table
+
+LARGEST = 2**24
+"""Numbers of which torch still takes a quantile; the original fails on more, after all the work."""
+
+
+def statistics(asked: Asked, mined: Mined, made: Table, rows: int, queries: int) -> None:
+    """The table of scores, what each filter removed, what is missing. rows: of the output."""
+    _scores(mined, made)
+    _removed(asked, mined, queries)
+    _missing(asked, made.possible - rows, made.possible)
+
+
+def _scores(mined: Mined, made: Table) -> None:
+    import torch
+
+    negatives = torch.from_numpy(made.scores)
+    parts = (mined.known, negatives, mined.known[made.pairs] - negatives)
+    _line("Metric", "Positive", "Negative", "Difference")
+    _line("Count", *(_text(len(part)) for part in parts[:2]), "")
+    measures: dict[str, Callable[[Any], Any]] = {
+        "Mean": torch.mean,
+        "Median": torch.median,
+        "Std": torch.std,
+        "Min": lambda part: torch.min(part) if len(part) else math.inf,
+        "25%": lambda part: _quantile(part, 0.25),
+        "50%": lambda part: _quantile(part, 0.5),
+        "75%": lambda part: _quantile(part, 0.75),
+        "Max": lambda part: torch.max(part) if len(part) else -math.inf,
+    }
+    for name, measure in measures.items():
+        _line(name, *(_text(measure(part)) for part in parts))
+
+
+def _removed(asked: Asked, mined: Mined, queries: int) -> None:
+    """Shares of all candidates, padding included; after the margins, of those that these left."""
+    candidates = queries * asked.depth
+    for name in ("absolute_margin", "relative_margin", "max_score", "min_score"):
+        bound, skipped = getattr(asked, name), mined.removed[name]
+        if name == "min_score" and bound is not None and bound > -math.inf and not asked.repairs.true_counts:
+            skipped = mined.removed["not left"]
+        if skipped:
+            print(f"Skipped {skipped:,} potential negatives ({skipped / (candidates or 1):.2%}) due to the {name} of {bound}.")
+            candidates -= skipped if name.endswith("margin") else 0
+
+
+def _missing(asked: Asked, missing: int, possible: int) -> None:
+    if missing <= 0:
+        return
+    settings = ["range_max", *(["range_min"] if asked.range_min > 0 else [])]
+    settings += [name for name in ("absolute_margin", "relative_margin", "max_score") if getattr(asked, name) is not None]
+    listed = " and ".join(filter(None, [", ".join(settings[:-1]), settings[-1]]))
+    print(
+        f"Could not find enough negatives for {missing} samples ({missing / possible:.2%}). Consider adjusting the {listed} "
+        f"parameter{'s' if len(settings) > 1 else ''} if you'd like to find more valid negatives."
+    )
+
+
+def _quantile(part: Any, share: float) -> Any:
+    import torch
+
+    if len(part) > LARGEST:
+        return torch.tensor(np.quantile(part.float().numpy(), share))
+    return torch.quantile(part.float(), q=share) if len(part) else math.inf
+
+
+def _text(value: Any) -> str:
+    return f"{value.item():.4f}" if hasattr(value, "item") else f"{value:,}"
+
+
+def _line(*cells: str) -> None:
+    print("{:<6} {:>14} {:>14} {:>14}".format(*cells))

@@ -1,0 +1,157 @@
+"""Verdicts: what a judge, a person or a model, has said of a query and a passage. One file format for all of them, and what it is worth.
+
+One JSON object a line: query_id, passage_id, verdict (false_negative, true_negative or unsure), and, if known, `by` and `at`. The last
+line about a pair is the one that counts. A false negative is relevant: never a negative (filter `verdict`). A true negative is exempt
+from what only guesses, as a passage judged non-relevant is. `unsure` changes nothing, and takes an earlier word back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from miner.errors import InputError
+from miner.filters.verdict import FALSE_NEGATIVE, TRUE_NEGATIVE
+from miner.io.row_files import write_bytes
+from miner.io.row_readers import placed_rows
+from miner.types import Codes, Dataset, Ints, Rows, Texts
+
+log = logging.getLogger(__name__)
+
+NAME = "verdicts"
+FILE = "verdicts.jsonl"
+"""In a run folder: all that was said, one line a pair, in the order of ids. The same verdicts are the same bytes."""
+
+VERDICTS = ("false_negative", "true_negative", "unsure")
+CODES = {"false_negative": FALSE_NEGATIVE, "true_negative": TRUE_NEGATIVE, "unsure": 0}
+MOST_CHARS = 1000
+
+
+class Verdict(NamedTuple):
+    """One word about one pair. by: who said it. at: when (RFC 3339)."""
+
+    query_id: str
+    passage_id: str
+    verdict: str
+    by: str | None = None
+    at: str | None = None
+
+    def line(self) -> bytes:
+        """As it stands in a file."""
+        return orjson.dumps({name: value for name, value in self._asdict().items() if value is not None}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def read_verdicts(paths: Iterable[str | Path]) -> list[Verdict]:
+    """The last word about each pair, in the order of ids. Several files are read one after the other.
+
+    JSONL, JSON, Parquet …, as any rows; other columns are left alone. InputError names file and line.
+    """
+    paths = list(paths)
+    for path in paths:
+        if str(path) != "-" and not Path(path).exists():
+            raise InputError(f"there is no file {path}, which was to hold verdicts")
+    return last_words(verdict_of(row.values, row.where) for path in paths for row in placed_rows(path))
+
+
+def last_words(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """One verdict a pair, the last one, in the order of ids (UTF-8)."""
+    found = {(verdict.query_id, verdict.passage_id): verdict for verdict in verdicts}
+    return [found[pair] for pair in sorted(found, key=lambda pair: (pair[0].encode(), pair[1].encode()))]
+
+
+def verdict_of(row: Any, where: str) -> Verdict:
+    """A row as a verdict. InputError says what is wrong with it."""
+    told = {}
+    for name in Verdict._fields:
+        value = row.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and name.endswith("_id"):
+            value = str(value)
+        if value is None and name in ("by", "at"):
+            continue
+        if not isinstance(value, str) or not value or len(value) > MOST_CHARS:
+            raise InputError(f"{name} is {'missing' if value is None else f'a text of 1 to {MOST_CHARS} characters'}", where)
+        told[name] = value
+    if told["verdict"] not in VERDICTS:
+        raise InputError(f"verdict is {told['verdict'][:40]!r}: it is one of {', '.join(VERDICTS)}", where)
+    return Verdict(**told)
+
+
+def keep_verdicts(folder: Path, dataset: Dataset, verdicts: Sequence[Verdict]) -> None:
+    """Write the file of a run. InputError when none of them is about the run; those that are not are kept and counted."""
+    unknown = Told(dataset, verdicts).counts["unknown"]
+    if unknown and unknown == len(verdicts):
+        first = verdicts[0]
+        raise InputError(f"no verdict is about these data: there is no query '{first.query_id}' or no passage '{first.passage_id}'")
+    if unknown:
+        log.warning("%d of %d verdicts name a query or a passage that is not in these data", unknown, len(verdicts))
+    write_bytes(folder / FILE, b"".join(verdict.line() for verdict in verdicts))
+
+
+def stored_verdicts(folder: Path, dataset: Dataset) -> dict[str, Told]:
+    """{"verdicts": what was said}, if the run in `folder` has heard any, else nothing."""
+    return {NAME: Told(dataset, read_verdicts([folder / FILE]))} if (folder / FILE).exists() else {}
+
+
+class Told:
+    """Verdicts by row numbers. Of passages with the very same text what was said of one counts for all, and a false negative first."""
+
+    def __init__(self, dataset: Dataset, verdicts: Sequence[Verdict]) -> None:
+        self._passages = len(dataset.corpus)
+        queries = rows_of(dataset.queries, [verdict.query_id for verdict in verdicts])
+        passages = rows_of(dataset.corpus, [verdict.passage_id for verdict in verdicts])
+        known = (queries >= 0) & (passages >= 0)
+        self.counts = {**dict.fromkeys(VERDICTS, 0), **Counter(verdict.verdict for verdict in verdicts), "unknown": int((~known).sum())}
+        alike = _alike(dataset.corpus, passages[known])
+        codes = np.array([CODES[verdict.verdict] for verdict in verdicts], dtype=np.uint8)[known]
+        pairs = [
+            (int(query) * self._passages + row, int(code))
+            for query, passage, code in zip(queries[known], passages[known], codes, strict=True)
+            for row in alike[int(passage)]
+            if code
+        ]
+        told = dict(sorted(pairs, key=lambda pair: (pair[0], pair[1] == FALSE_NEGATIVE)))
+        self._keys = np.fromiter(told, dtype=np.int64, count=len(told))
+        self._codes = np.fromiter(told.values(), dtype=np.uint8, count=len(told))
+
+    def codes(self, queries: Ints, rows: Rows) -> Codes:
+        """Shape (B, K): 1 = said to be a true negative, 2 = a false one, 0 = nothing was said, or padding."""
+        if not len(self._keys):
+            return np.zeros(rows.shape, dtype=np.uint8)
+        keys = queries.astype(np.int64)[:, None] * self._passages + rows
+        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        return np.where((self._keys[at] == keys) & (rows >= 0), self._codes[at], 0).astype(np.uint8)
+
+
+def rows_of(texts: Texts, ids: Sequence[str]) -> Ints:
+    """The row of each id, -1 where there is none."""
+    wanted, start = dict.fromkeys(ids, -1), 0
+    sought = pa.array(list(wanted), type=pa.string())
+    for batch in texts.batches():
+        column = batch.column("id")
+        for row in np.flatnonzero(np.asarray(pc.is_in(column, sought))):
+            wanted[column[int(row)].as_py()] = start + int(row)
+        start += batch.num_rows
+    return np.array([wanted[name] for name in ids], dtype=np.int64)
+
+
+def _alike(corpus: Texts, rows: Ints) -> dict[int, list[int]]:
+    """For each of `rows` all rows with its very text: a source lets one of them stand for all."""
+    texts = dict(zip(rows.tolist(), corpus.texts(rows), strict=True))
+    same: dict[str, list[int]] = {text: [] for text in texts.values()}
+    for row, text in enumerate(_every(corpus)):
+        if text in same:
+            same[text].append(row)
+    return {row: same[text] for row, text in texts.items()}
+
+
+def _every(corpus: Texts) -> Iterator[str]:
+    for batch in corpus.all_texts():
+        yield from batch

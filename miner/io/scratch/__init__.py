@@ -1,0 +1,8 @@
+"""Folders that a process needs only while it lives: held by a lock, listed for every other run, removed when their process is gone."""
+
+from miner.io.scratch.folders import LOCK, hold, make_scratch, remove_scratch, scratch
+from miner.io.scratch.leftovers import Leftover, is_held, leftovers, sweep
+from miner.io.scratch.records import default_cache, forget, record
+
+__all__ = ["LOCK", "Leftover", "default_cache", "forget", "hold", "is_held", "leftovers", "make_scratch", "record", "remove_scratch"]
+__all__ += ["scratch", "sweep"]

@@ -1,0 +1,156 @@
+"""A training file without what the linter found: wrong negatives leave their rows, wrong rows leave the file. Nothing is made up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from miner.errors import ConfigError
+from miner.formats import FORMATS, TrainingRow, recognise
+from miner.formats.training_file import shape_named
+from miner.io.row_files import open_sink
+from miner.io.scratch import scratch
+from miner.lint import Examined, Finding, examine
+from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Dataset, Negatives, Qrels, Texts
+
+BLOCK = 4096
+
+
+def mend(
+    path: str | Path,
+    out: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002 - the word
+    against: str | Path | None = None,
+    ignore: Collection[str] = (),
+) -> dict[str, int]:
+    """Write what is right of a training file to `out`, in the same format, rows in their order; returns what was counted.
+
+    A row stays while it has a positive and a negative. ConfigError for a format of several files, for rows that do not say which
+    passages are positives, and where `out` is there already.
+    """
+    name = format or recognise(path)
+    if shape_named(name).layout:
+        raise ConfigError(f"{path} is a folder of several files ({name}); it can be linted, not mended")
+    if Path(out).exists():
+        raise ConfigError(f"{out} exists already; choose another --fix")
+    counts = {"rows_read": 0, "rows_written": 0, "rows_left_out": 0, "rows_repaired": 0, "negatives_left_out": 0}
+    plan = _plan(path, name, against, ignore)
+    with open_sink(str(out)) as sink:
+        rows = _mended(examine(path, name, against, ignore), name, plan, counts)
+        while block := list(islice(rows, BLOCK)):
+            with scratch() as folder:
+                sink.write(FORMATS[name].write(*_block(block, folder, plan.columns), plan.columns))
+        counts["rows_written"] = sink.rows
+    return counts
+
+
+class Plan(NamedTuple):
+    """What every row that stays carries beside its texts, and how many negatives; width None: any number."""
+
+    columns: set[str]
+    width: int | None
+
+
+def _plan(path: str | Path, name: str, against: str | Path | None, ignore: Collection[str]) -> Plan:
+    every = {"ids", "scores", "ranks", "tiers", "extra"} & FORMATS[name].room
+    widths: Counter[int] = Counter()
+    for found, row in examine(path, name, against, ignore):
+        if row is not None and None in [row.labels[place] for place in _kept(found, row, name)]:
+            raise ConfigError(f"{row.where} does not say which passages are positives: it can be linted, not mended")
+        every -= {"ids", "ranks", "tiers", "extra"} if any(each.rule == "extra_column" for each in found) else set()
+        if row is not None and (kept := _kept(found, row, name)):
+            some = _cut(row, kept)
+            widths[some.labels.count(0)] += 1
+            every -= {column for column in every - {"ids", "extra"} if None in (getattr(some, column) or (None,))}
+            every -= set() if row.ids and row.query_id is not None else {"ids"}
+    return Plan(every, max(widths, key=lambda width: (widths[width], width), default=None) if FORMATS[name].full else None)
+
+
+def _kept(findings: Sequence[Finding], row: TrainingRow, name: str, width: int | None = None) -> list[int]:
+    """The places of the passages that stay; none where the row leaves: it is wrong as a whole, or lacks a positive or negatives then."""
+    if any(not found.passages and not found.rewritten for found in findings):
+        return []
+    wrong = {place for found in findings for place in found.passages}
+    kept = [place for place in range(len(row.passages)) if place not in wrong]
+    labels = [row.labels[place] for place in kept]
+    whole = FORMATS[name].unit == "passage" or {1, 0} <= set(labels)
+    return kept if whole and width in (None, labels.count(0)) else []
+
+
+def _mended(examined: Iterator[Examined], name: str, plan: Plan, counts: dict[str, int]) -> Iterator[TrainingRow]:
+    for findings, row in examined:
+        counts["rows_read"] += 1
+        kept = [] if row is None else _kept(findings, row, name, plan.width)
+        if row is None or not kept:
+            counts["rows_left_out"] += 1
+            continue
+        counts["negatives_left_out"] += row.labels.count(0) - sum(row.labels[place] == 0 for place in kept)
+        counts["rows_repaired"] += any(found.rewritten for found in findings)
+        yield _cut(row, kept)
+
+
+def _cut(row: TrainingRow, kept: Sequence[int]) -> TrainingRow:
+    def some(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(values[place] for place in kept) if values else ()
+
+    lists = {name: some(getattr(row, name)) for name in ("passages", "labels", "ids", "scores", "ranks", "tiers")}
+    return TrainingRow(row.query, query_id=row.query_id, extra=row.extra, where=row.where, **lists)
+
+
+def _block(rows: Sequence[TrainingRow], folder: Path, columns: Collection[str]) -> tuple[Dataset, Negatives]:
+    """The rows as anchors of a dataset of their own, one query each."""
+    numbers: dict[tuple[str, str], int] = {}
+    places = [[numbers.setdefault((text, _id(row, i)), len(numbers)) for i, text in enumerate(row.passages)] for row in rows]
+    queries = _texts(folder / "queries.arrow", [(row.query, row.query_id or "") for row in rows])
+    corpus = _texts(folder / "corpus.arrow", list(numbers))
+    sides = {label: [[i for i, given in enumerate(row.labels) if given == label] for row in rows] for label in (0, 1)}
+
+    def padded(label: int, values: Sequence[Sequence[Any]], empty: Any, kind: Any) -> Any:
+        out = np.full((len(rows), max(len(side) for side in sides[label])), empty, dtype=kind)
+        for at, (side, found) in enumerate(zip(sides[label], values, strict=True)):
+            out[at, : len(side)] = [empty if not found or found[i] is None else found[i] for i in side]
+        return out
+
+    scores = [row.scores for row in rows]
+    negatives = Negatives(
+        np.arange(len(rows)),
+        padded(1, places, -1, np.int32),
+        padded(1, scores, np.nan, np.float32),
+        padded(0, places, -1, np.int32),
+        padded(0, scores, np.nan, np.float32),
+        padded(0, [row.ranks for row in rows], 0, np.int32),
+        padded(0, [row.tiers for row in rows], 0, np.uint8),
+    )
+    return Dataset(queries, corpus, _qrels(rows, places, sides[1])), negatives
+
+
+def _qrels(rows: Sequence[TrainingRow], places: Sequence[Sequence[int]], positives: Sequence[Sequence[int]]) -> Qrels:
+    """The positives of each row, with the user's own columns."""
+    counts = np.array([len(side) for side in positives])
+    found = [places[at][i] for at, side in enumerate(positives) for i in side]
+    extras = [_json(rows[at].extra) for at, side in enumerate(positives) for _ in side]
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Qrels(indptr, np.array(found, dtype=np.int32), np.ones(len(found), dtype=np.int8), extras=extras)
+
+
+def _json(extra: Mapping[str, Any]) -> str | None:
+    return orjson.dumps(dict(extra)).decode() if extra else None
+
+
+def _id(row: TrainingRow, place: int) -> str:
+    return row.ids[place] if row.ids else ""
+
+
+def _texts(path: Path, texts: Sequence[tuple[str, str]]) -> Texts:
+    table = pa.Table.from_pylist([{"id": name, "text": text} for text, name in texts], schema=TEXTS_SCHEMA)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, TEXTS_SCHEMA) as writer:
+        writer.write_table(table, max_chunksize=BATCH_ROWS)
+    return Texts(path)

@@ -1,0 +1,104 @@
+"""What the rules must know of the whole file: each query's positives, which columns there are, what most rows have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import xxhash
+
+from miner.formats import TrainingRow, read_training
+from miner.formats.pair import POSITIVE, QUERY
+from miner.formats.training_file import marked_files, shape_named
+from miner.lint.rules import Finding
+from miner.support.normalize import normalise
+
+LABELS = ("label", "labels", "score", "scores")
+"""sentence-transformers takes the first of these that is there for the label, and every other column for a text."""
+ASIDE = "dataset_name"
+
+
+class Survey:
+    """One reading of a file. known: of every query key, the keys of its positives and where each stands first."""
+
+    def __init__(self, path: str | Path, format: str) -> None:  # noqa: A002 - the word
+        self.shape = shape_named(format)
+        self.known: dict[int, dict[int, str]] = {}
+        self.with_ids = False
+        self.rows = self._scored = 0
+        self._widths: Counter[int] = Counter()
+        columns: dict[str, None] = {}
+        self._marked = list(marked_files(path, format))
+        self._first = ""
+        for row in read_training(path, format, on_fault=lambda _: None, repair=True):
+            self._first = self._first or row.where
+            self.rows += 1
+            self._add(row)
+            columns |= dict.fromkeys(row.columns)
+        self._columns = list(columns)
+
+    def _add(self, row: TrainingRow) -> None:
+        positives = self.known.setdefault(key(row.query), {})
+        for text in row.positives:
+            positives.setdefault(key(text), row.where)
+        self.with_ids |= row.query_id is not None
+        self._scored += is_scored(row)
+        self._widths[row.labels.count(0)] += 1
+
+    @property
+    def mostly_scored(self) -> bool:
+        """Whether at least half of the rows have scores."""
+        return 2 * self._scored >= self.rows
+
+    @property
+    def partly_scored(self) -> str:
+        """How many rows have scores, in words, where neither all nor none do; else nothing."""
+        return f"{self._scored:,} of {self.rows:,} rows have scores" if 0 < self._scored < self.rows else ""
+
+    @property
+    def width(self) -> int | None:
+        """The number of negatives most rows have, of equally many the larger, where a trainer wants it the same in every row."""
+        return max(self._widths, key=lambda width: (self._widths[width], width), default=None) if self.shape.full else None
+
+    def findings(self) -> Iterator[Finding]:
+        """What is wrong with the file as a whole."""
+        for file in self._marked:
+            yield Finding("byte_order_mark", f"{file}:1", "the file begins with a byte order mark", rewritten=True)
+        if self.shape.by_position and self._columns:
+            yield from self._positions()
+        more = [name for name in self._columns if name not in self.shape.only] if self.shape.only else []
+        if more:
+            yield self._extra(more)
+
+    def _positions(self) -> Iterator[Finding]:
+        label = next((name for name in LABELS if name in self._columns), None)
+        inputs = [name for name in self._columns if name not in (label, ASIDE)]
+        query, positive = (next((name for name in usual if name in inputs), None) for usual in (QUERY, POSITIVE))
+        negatives = [name for name in inputs if name == "negative" or name.startswith("negative_")]
+        ours = [query or inputs[0], positive or next((name for name in inputs if name != (query or inputs[0])), ""), *_numbered(negatives)]
+        texts = [name for name in inputs if name in ours]
+        if texts != [name for name in ours if name in texts]:
+            said = f"the columns are {', '.join(texts)}; a trainer takes them for query, positive and negatives in that order"
+            yield Finding("column_order", self._first, said, rewritten=True)
+        if more := [name for name in inputs if name not in ours]:
+            yield self._extra(more)
+
+    def _extra(self, names: list[str]) -> Finding:
+        return Finding("extra_column", self._first, f"a trainer takes {', '.join(names)} for further texts", rewritten=True)
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """`negative`, and `negative_1` … by number."""
+    numbers = {name: int(name.removeprefix("negative_")) for name in names if name.removeprefix("negative_").isdecimal()}
+    return [*(["negative"] if "negative" in names else []), *sorted(numbers, key=lambda name: numbers[name])]
+
+
+def is_scored(row: TrainingRow) -> bool:
+    """Whether any passage of the row has a score."""
+    return any(score is not None for score in row.scores)
+
+
+def key(text: str) -> int:
+    """A 64-bit hash of the normalised text."""
+    return xxhash.xxh3_64_intdigest(normalise(text).encode("utf-8", "surrogatepass"))

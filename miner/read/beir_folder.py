@@ -1,0 +1,127 @@
+"""A corpus, queries and judgements in files of their own: BEIR's folder, or three files by name.
+
+Imports types, errors and its neighbours only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from miner.errors import InputError
+from miner.io.input_files import must_exist
+from miner.read.assemble import CORPUS, READING, assemble, finish, workplace
+from miner.read.column_names import CORPUS as CORPUS_SLOTS
+from miner.read.column_names import QRELS, QUERIES, check_fields
+from miner.read.file_rows import open_rows
+from miner.read.judgements import Missing, is_qrels, read_qrels
+from miner.read.rejects import Inputs, OnError
+from miner.read.text_writer import read_texts
+from miner.types import Dataset
+
+Names = Path | str | tuple[Path | str, ...] | list[Path | str]
+"""One file, or several that are read as one."""
+BARE_PASSAGE, BARE_QUERY = ("id", "text", "title"), ("id", "text")
+"""The cells of MS MARCO's and ColBERT's files, which have no header."""
+NO_FIELDS: Mapping[str, str] = MappingProxyType({})
+EXPECTED = "a BEIR folder holds corpus.jsonl, queries.jsonl and qrels/*.tsv"
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".csv", ".tsv")
+DEFAULT_SPLIT = "train"
+
+
+def read_beir(
+    folder: Path | str,
+    into: Path | None = None,
+    *,
+    split: tuple[str, ...] = (),
+    leave_out: tuple[str, ...] = (),
+    fields: Mapping[str, str] = NO_FIELDS,
+    on_error: OnError = "fail",
+    min_grade: int = 1,
+    complete: bool = False,
+) -> Dataset:
+    """Read corpus.jsonl, queries.jsonl and the chosen qrels/*.tsv of a folder; default: train, or the only one.
+
+    What the other qrels call relevant to the same question is known, and so never mined; it is not in the Dataset's judgements, and
+    `reading` counts it for each file. leave_out: qrels files that are not read at all. complete: as for `read`.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise InputError(f"there is no folder {folder}; {EXPECTED}")
+    qrels, others = _chosen(root, tuple(split), tuple(leave_out))
+    files = (_one(root, "corpus"), _one(root, "queries"), qrels)
+    return read_files(*files, into, elsewhere=others, fields=fields, on_error=on_error, min_grade=min_grade, complete=complete)
+
+
+def read_files(
+    corpus: Names,
+    queries: Names,
+    qrels: Names,
+    into: Path | None = None,
+    *,
+    elsewhere: Iterable[Path | str] = (),
+    fields: Mapping[str, str] = NO_FIELDS,
+    on_error: OnError = "fail",
+    min_grade: int = 1,
+    complete: bool = False,
+) -> Dataset:
+    """Read three kinds of files, each one or several, in any form.
+
+    elsewhere: judgements of other splits, whose ids need not be in the texts. complete: as for `read`.
+    """
+    check_fields(fields, CORPUS_SLOTS, QUERIES, QRELS)
+    files = {role: named(names, role) for role, names in (("corpus", corpus), ("queries", queries), ("qrels", qrels))}
+    inputs, lost = Inputs(), Missing() if complete else None
+    with workplace(into, on_error) as (folder, rejects):
+        rows = open_rows(files["corpus"], rejects, inputs, BARE_PASSAGE)
+        passages = read_texts(rows, CORPUS_SLOTS, fields, folder / f"corpus.{READING}", rejects)
+        asked = folder / f"queries.{READING}"
+        asking = read_texts(open_rows(files["queries"], rejects, inputs, BARE_QUERY), QUERIES, fields, asked, rejects)
+        judged = read_qrels(files["qrels"], asking, passages, fields, rejects, inputs, lost=lost)
+        others = {
+            str(name): read_qrels((str(name),), asking, passages, fields, rejects, inputs, strict=False).arrays() for name in elsewhere
+        }
+        passages.texts.path.replace(folder / CORPUS)
+        columns = {**passages.columns, **asking.columns, **judged.columns}
+        return finish(assemble(folder, asked, judged.arrays(), min_grade, elsewhere=others, lost=lost), folder, rejects, inputs, columns)
+
+
+def named(names: Names, role: str) -> list[str]:
+    """The files as strings, one or several; InputError for one that is not there."""
+    files = [str(name) for name in (names if isinstance(names, tuple | list) else (names,))]
+    for name in files:
+        if not name.startswith("hf:"):
+            must_exist(name, role)
+    return files
+
+
+def _one(root: Path, name: str) -> Path:
+    for suffix in (*SUFFIXES, ""):
+        if (root / f"{name}{suffix}").exists():
+            return root / f"{name}{suffix}"
+    raise InputError(f"there is no file {root / name}.jsonl; {EXPECTED}")
+
+
+def _chosen(root: Path, split: tuple[str, ...], leave_out: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The judgements that are asked for, and those of the other splits that are not left out."""
+    there = {path.name.split(".")[0]: path for path in sorted((root / "qrels").glob("*")) if is_qrels(path)}
+    if not there:
+        raise InputError(f"there is no file {root / 'qrels' / 'train.tsv'}; {EXPECTED}")
+    for name in (*split, *leave_out):
+        if name not in there:
+            raise InputError(f"{root / 'qrels'} has no split '{name}'; it has: {', '.join(there)}")
+        if name in split and name in leave_out:
+            raise InputError(f"split '{name}' is asked for and left out: leave out another one, or none")
+    left = {name: path for name, path in there.items() if name not in leave_out}
+    split = split or _usual(root, list(left))
+    return tuple(left[name] for name in split), tuple(path for name, path in left.items() if name not in split)
+
+
+def _usual(root: Path, left: list[str]) -> tuple[str, ...]:
+    """The split that is mined for where none is named: train, or the only one."""
+    if DEFAULT_SPLIT in left or len(left) == 1:
+        return (DEFAULT_SPLIT,) if DEFAULT_SPLIT in left else tuple(left)
+    if not left:
+        raise InputError(f"every file of {root / 'qrels'} is left out, and there is nothing to mine for")
+    raise InputError(f"{root / 'qrels'} has no train.tsv but {', '.join(left)}; choose with --split")

@@ -1,0 +1,192 @@
+"""Judgements in: BEIR's TSV, TREC's four columns, three columns without a header, or any file with named columns.
+
+Ids become rows chunk by chunk; what is unknown is rejected with its line. Imports its neighbours only.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miner.errors import InputError
+from miner.io.input_files import PACKED, must_exist
+from miner.io.scratch import scratch
+from miner.read.cells import clean_grade, clean_id
+from miner.read.column_names import QRELS, Columns, Fields
+from miner.read.file_rows import Rows, kind_of, open_rows
+from miner.read.ids import CHUNK
+from miner.read.lines import decoded, lines
+from miner.read.rejects import BadRow, Inputs, Origin, Rejects
+from miner.read.text_writer import Read
+from miner.types import Ints
+
+PLAIN = (".tsv", ".txt", ".qrels", ".trec")
+LAYOUTS = "query-id, corpus-id, score with a header, or without one 'query passage grade' or TREC's 'query 0 passage grade'"
+
+NoteRoles = dict[str, Mapping[str, str]]
+Missing = dict[tuple[int | str, str], int]
+"""Judgements of texts that are not there: {(query row, or the id of a query that is not there, passage id): the highest grade}."""
+
+Judgement = tuple[int, str, str, int, object]
+"""Line, query id, passage id, grade; and the row as it stands."""
+
+
+@dataclass
+class Judged:
+    """Judgements as rows, one after the other."""
+
+    queries: array[int] = field(default_factory=lambda: array("q"))
+    passages: array[int] = field(default_factory=lambda: array("q"))
+    grades: array[int] = field(default_factory=lambda: array("b"))
+    columns: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def arrays(self) -> tuple[Ints, Ints, NDArray[np.int8]]:
+        """The same as numpy arrays, all of shape (J,)."""
+        return (
+            np.array(self.queries, dtype=np.int64),
+            np.array(self.passages, dtype=np.int64),
+            np.array(self.grades, dtype=np.int8),
+        )
+
+
+def read_qrels(
+    given: Sequence[str],
+    queries: Read,
+    corpus: Read,
+    fields: Fields,
+    rejects: Rejects,
+    inputs: Inputs,
+    *,
+    strict: bool = True,
+    lost: Missing | None = None,
+) -> Judged:
+    """All judgements of some files, in file order; repeated ones are still in.
+
+    strict: an unknown id, or no row, is an error. lost: filled with the judgements of unknown ids that are skipped.
+    """
+    judged, by_query, by_passage = Judged(), queries.by_id(), corpus.by_id()
+    for name in given:
+        origin, found = _open(name, fields, rejects, inputs, judged.columns)
+        before = rejects.count
+        empty = True
+        for chunk in _chunks(found):
+            empty = False
+            query_rows = by_query.rows([judgement[1] for judgement in chunk]).tolist()
+            passage_rows = by_passage.rows([judgement[2] for judgement in chunk]).tolist()
+            for judgement, query, passage in zip(chunk, query_rows, passage_rows, strict=True):
+                if query < 0 or passage < 0:
+                    if strict:
+                        _reject_unknown(judgement, (queries, query), corpus, origin, rejects)
+                    if lost is not None:
+                        add_lost(lost, judgement[1] if query < 0 else query, judgement[2], judgement[3])
+                    continue
+                judged.queries.append(query)
+                judged.passages.append(passage)
+                judged.grades.append(judgement[3])
+        if empty and strict:
+            raise InputError(f"{name} holds no rows" + (" that can be used" if rejects.count > before else ""))
+    return judged
+
+
+def add_lost(lost: Missing, query: int | str, passage: str, grade: int) -> None:
+    """One judgement more; of repeated ones the highest grade stays, as in the Dataset."""
+    lost[query, passage] = max(grade, lost.get((query, passage), grade))
+
+
+def _open(given: str, fields: Fields, rejects: Rejects, inputs: Inputs, roles: NoteRoles) -> tuple[Origin, Iterator[Judgement]]:
+    """The judgements of a file; what its columns were read as goes into `roles`."""
+    if not Path(given).is_dir() and not given.startswith("hf:") and kind_of(given) in PLAIN:
+        return Origin(given), _plain(given, fields, rejects, inputs, roles)
+    rows = open_rows(given, rejects, inputs)
+    return rows.origin, _by_column(rows, fields, rejects, roles)
+
+
+def _by_column(rows: Rows, fields: Fields, rejects: Rejects, roles: NoteRoles) -> Iterator[Judgement]:
+    for part in rows.files:
+        columns = Columns(part.origin, QRELS, fields)
+        for number, row in part.numbered:
+            values = columns(row)
+            try:
+                query = clean_id(values.get("query_id"), columns.name("query_id"))
+                passage = clean_id(values.get("passage_id"), columns.name("passage_id"))
+                yield number, query, passage, clean_grade(values.get("grade")), row
+            except BadRow as wrong:
+                rejects.add(rows.origin, number, str(wrong), row)
+        roles[part.origin.name] = columns.roles()
+
+
+def _plain(given: str, fields: Fields, rejects: Rejects, inputs: Inputs, roles: NoteRoles) -> Iterator[Judgement]:
+    """Lines of fields, split by tabs, or by any white space where the first line has no tab."""
+    order: tuple[int, ...] = ()
+    tab: str | None = None
+    width = 0
+    for number, line in lines(given, rejects, inputs):
+        try:
+            text = decoded(line)
+            if not order:
+                tab = "\t" if "\t" in text else None
+                width = len(text.split(tab))
+                order, header, roles[given] = _layout(given, text.split(tab), fields)
+                if header:
+                    continue
+            parts = text.split(tab)
+            if len(parts) != width:
+                raise BadRow(f"{len(parts)} fields where the first line has {width}")
+            query, passage, grade = (parts[i] for i in order)
+            yield number, clean_id(query, "query-id"), clean_id(passage, "corpus-id"), clean_grade(grade), line
+        except BadRow as wrong:
+            rejects.add(Origin(given), number, str(wrong), line)
+
+
+def _layout(given: str, first: list[str], fields: Fields) -> tuple[tuple[int, ...], bool, Mapping[str, str]]:
+    """Where query, passage and grade stand, whether the first line is a header, and what each column is read as."""
+    if _is_number(first[-1]):
+        if len(first) not in (3, 4):
+            raise InputError(f"{len(first)} fields; judgements are {LAYOUTS}", f"{given}:1")
+        order = (0, 2, 3) if len(first) == 4 else (0, 1, 2)
+        return order, False, {f"column {place + 1}": slot for place, slot in zip(order, QRELS, strict=True)}
+    columns = Columns(Origin(given), QRELS, fields)
+    columns(dict.fromkeys(first, ""))
+    return tuple(first.index(columns.bound[slot]) for slot in QRELS), True, columns.roles()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _chunks(judgements: Iterator[Judgement]) -> Iterator[list[Judgement]]:
+    chunk: list[Judgement] = []
+    for judgement in judgements:
+        chunk.append(judgement)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _reject_unknown(judgement: Judgement, query: tuple[Read, int], corpus: Read, origin: Origin, rejects: Rejects) -> None:
+    number, query_id, passage_id, _, raw = judgement
+    side, name, read = ("query", query_id, query[0]) if query[1] < 0 else ("passage", passage_id, corpus)
+    rejects.add(origin, number, f"unknown {side} id '{name}': it is not in {read.origin.name}", raw)
+
+
+def is_qrels(path: Path) -> bool:
+    """Whether a file of a folder may hold judgements."""
+    return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower() in (*PLAIN, ".jsonl", ".csv", ".parquet")
+
+
+def query_ids(given: str) -> set[str]:
+    """The ids of all queries that a file of judgements names. InputError for a line that is none."""
+    must_exist(given, "qrels")
+    with scratch() as folder, Rejects(folder, "fail") as rejects:
+        return {query for _, query, *_ in _open(given, {}, rejects, {}, {})[1]}

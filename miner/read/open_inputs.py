@@ -1,0 +1,67 @@
+"""One door for every kind of input: what is given decides which reader runs.
+
+Takes anything with the attributes of `Given`, and so does not import the config.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from miner.errors import InputError
+from miner.read.beir_folder import read_beir, read_files
+from miner.read.pair_rows import read_pairs
+from miner.read.rejects import OnError
+from miner.types import Dataset, columns_line, unread_judgements
+
+log = logging.getLogger(__name__)
+
+
+class Given(Protocol):
+    """What is read."""
+
+    @property
+    def data(self) -> str | None: ...  # noqa: D102
+    @property
+    def split(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def leave_out(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def corpus(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def queries(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def qrels(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def pairs(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def fields(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def on_error(self) -> OnError: ...  # noqa: D102
+
+
+def read(inputs: Given, into: Path | None = None, min_grade: int = 1, *, complete: bool = False) -> Dataset:
+    """Read a BEIR folder, three files, or pairs, and say as what each column was read.
+
+    min_grade: the smallest grade that counts as relevant; a pair without one is relevant.
+    complete: to be evaluated on, not mined from. Every judged query stays, with or without a positive, and judgements of texts that are
+    not there stay in `qrels.lost`.
+    """
+    dataset = _read(inputs, into, min_grade, complete)
+    log.info("read: %s", columns_line(dataset.columns))
+    for sentence in unread_judgements(dataset.columns):
+        log.info("%s", sentence)
+    return dataset
+
+
+def _read(inputs: Given, into: Path | None, min_grade: int, complete: bool) -> Dataset:
+    how: dict[str, Any] = {"fields": inputs.fields, "on_error": inputs.on_error, "min_grade": min_grade, "complete": complete}
+    if inputs.pairs:
+        return read_pairs(inputs.pairs, inputs.corpus, into, **how)
+    if inputs.data:
+        return read_beir(inputs.data, into, split=inputs.split, leave_out=inputs.leave_out, **how)
+    if inputs.corpus and inputs.queries and inputs.qrels:
+        return read_files(inputs.corpus, inputs.queries, inputs.qrels, into, **how)
+    raise InputError("nothing to read: give a BEIR folder, or corpus, queries and qrels, or pairs")

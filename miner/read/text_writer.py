@@ -1,0 +1,164 @@
+"""Texts onto disk: rows stream into an Arrow file of the one schema, in batches of exactly BATCH_ROWS; duplicates are found afterwards.
+
+Memory: one batch, and 16 bytes per row (a 64-bit key of the id, and the number of its line).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from miner.errors import InputError, StorageError
+from miner.read.cells import clean_id, clean_text, clean_title, full_text
+from miner.read.column_names import Columns, Fields, Roles, Slots
+from miner.read.file_rows import Rows
+from miner.read.ids import Keys, Lookup, as_keys, firsts, key
+from miner.read.rejects import BadRow, Origin, Rejects
+from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Bools, Ints, Texts
+
+TextRow = tuple[str, str | None, str, str | None, str | None]
+"""id, title, text, group, extra."""
+
+
+class TextsWriter:
+    """Writes rows one by one; `keys` and `numbers` say of each row what its id's key is and where it came from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._keys, self._numbers = array("Q"), array("q")
+        self._rows: list[TextRow] = []
+        self._sink = pa.OSFile(str(path), "wb")
+        self._file = pa.ipc.new_file(self._sink, TEXTS_SCHEMA)
+
+    def add(self, row: TextRow, number: int) -> None:
+        """One row more."""
+        self._rows.append(row)
+        self._keys.append(key(row[0]))
+        self._numbers.append(number)
+        if len(self._rows) == BATCH_ROWS:
+            self._flush()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def keys(self) -> Keys:
+        """Shape (N,): the key of each row's id. Ask when all is written."""
+        return as_keys(self._keys)
+
+    @property
+    def numbers(self) -> Ints:
+        """Shape (N,): the line or row number of each row. Ask when all is written."""
+        return np.frombuffer(self._numbers, dtype=np.int64) if self._numbers else np.empty(0, np.int64)
+
+    def _flush(self) -> None:
+        columns = [pa.array(values, type=pa.string()) for values in zip(*self._rows, strict=True)]
+        write(self._file, pa.table(columns, schema=TEXTS_SCHEMA), self.path)
+        self._rows.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if self._rows and error is None:
+                self._flush()
+            self._file.close()
+        finally:
+            self._sink.close()
+
+
+@dataclass(frozen=True)
+class Read:
+    """Texts as they lie on disk, with what the next step needs: rows by id, and where each row came from."""
+
+    texts: Texts
+    keys: Keys
+    origin: Origin
+    columns: Roles = field(default_factory=dict)
+
+    def by_id(self) -> Lookup:
+        """Rows by id."""
+        return Lookup(self.keys, self.texts.ids)
+
+
+def read_texts(rows: Rows, slots: Slots, fields: Fields, path: Path, rejects: Rejects) -> Read:
+    """Every usable row of a corpus or of queries, ids unique. Each file has its own columns."""
+    parse = _passage if "title" in slots else _query
+    roles: dict[str, Mapping[str, str]] = {}
+    with TextsWriter(path) as writer:
+        for part in rows.files:
+            columns = Columns(part.origin, slots, fields)
+            for number, row in part.numbered:
+                try:
+                    writer.add(parse(columns, columns(row), row), number)
+                except BadRow as wrong:
+                    rejects.add(rows.origin, number, str(wrong), row)
+            roles[part.origin.name] = columns.roles()
+    if not len(writer):
+        raise InputError(f"{rows.origin.name} holds no rows" + (" that can be used" if rejects.count else ""))
+    texts, first = Texts(path), firsts(Texts(path), writer.keys)
+    keep = first == np.arange(len(first))
+    if keep.all():
+        return Read(texts, writer.keys, rows.origin, roles)
+    _reject_repeated(texts, np.flatnonzero(~keep), writer.numbers, first, rows, rejects)
+    rewrite([(path, keep)], path)
+    return Read(Texts(path), writer.keys[keep], rows.origin, roles)
+
+
+def rewrite(parts: Sequence[tuple[Path, Bools | None]], target: Path) -> None:
+    """The kept rows of Arrow files, one after the other, in one file with full batches. `target` may be one of them."""
+    half = target.with_name(target.name + ".part")
+    pending = TEXTS_SCHEMA.empty_table()
+    with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_file(sink, TEXTS_SCHEMA) as file:
+        for path, keep in parts:
+            for i, batch in enumerate(Texts(path).batches()):
+                chosen = batch if keep is None else batch.filter(pa.array(keep[i * BATCH_ROWS : i * BATCH_ROWS + batch.num_rows]))
+                pending = pa.concat_tables([pending, pa.Table.from_batches([chosen])])
+                while len(pending) >= BATCH_ROWS:
+                    write(file, pending.slice(0, BATCH_ROWS), target)
+                    pending = pending.slice(BATCH_ROWS)
+        if len(pending):
+            write(file, pending, target)
+    half.replace(target)
+
+
+def write(file: Any, table: pa.Table, path: Path) -> None:
+    """One table as one record batch."""
+    batches = table.combine_chunks().to_batches()
+    if len(batches) != 1:
+        raise InputError(f"{BATCH_ROWS} texts in a row hold more than 2 GiB; passages must be shorter than that")
+    try:
+        file.write_batch(batches[0])
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error}") from None
+
+
+def _passage(columns: Columns, values: Mapping[str, Any], row: Mapping[str, Any]) -> TextRow:
+    names = columns.names
+    title = clean_title(values.get("title"), names["title"])
+    text = clean_text(values.get("text"), names["text"])
+    if not title and (not text or text.isspace()):
+        raise BadRow("title and text are empty" if "title" in columns.bound else f"'{names['text']}' is empty")
+    group = values.get("group")
+    group = None if group is None or group == "" else clean_id(group, names["group"])
+    return clean_id(values.get("id"), names["id"]), title, text, group, columns.further(row)
+
+
+def _query(columns: Columns, values: Mapping[str, Any], row: Mapping[str, Any]) -> TextRow:
+    text = full_text(values.get("text"), columns.name("text"))
+    return clean_id(values.get("id"), columns.name("id")), None, text, None, columns.further(row)
+
+
+def _reject_repeated(texts: Texts, later: Ints, numbers: Ints, first: Ints, rows: Rows, rejects: Rejects) -> None:
+    def reason(i: int) -> str:
+        return f"duplicate id '{texts.ids([later[i]])[0]}', first at {rows.origin.where(int(numbers[first[later[i]]]))}"
+
+    rejects.add_read(rows.origin, numbers[later].tolist(), reason, rows.again)

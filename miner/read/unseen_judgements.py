@@ -1,0 +1,43 @@
+"""Judgements that were not shown to a run: what is relevant to its queries beyond what it knew. Imports its neighbours only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from miner.errors import InputError
+from miner.io.input_files import must_exist
+from miner.io.scratch import scratch
+from miner.read.ids import keys_of
+from miner.read.judgements import read_qrels
+from miner.read.rejects import Inputs, Origin, Rejects
+from miner.read.text_writer import Read
+from miner.types import Dataset, Ints, Texts
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Relevant pairs as rows of a dataset, (J,) each; unknown: judgements of queries or passages that the dataset does not hold."""
+
+    queries: Ints
+    passages: Ints
+    unknown: int
+
+
+def read_truth(path: Path | str, dataset: Dataset, min_grade: int = 1) -> Truth:
+    """All relevant pairs of a qrels file, in any of the forms that are read. InputError when none is about the dataset."""
+    must_exist(str(path), "truth")
+    with scratch() as folder, Rejects(folder, "skip") as rejects:
+        judged = read_qrels((str(path),), _read(dataset.queries, "queries"), _read(dataset.corpus, "corpus"), {}, rejects, Inputs())
+        queries, passages, grades = judged.arrays()
+    relevant = grades >= min_grade
+    if not relevant.any():
+        raise InputError(f"{path} says nothing about the queries and passages of this run ({rejects.count:,} judgements of others)")
+    return Truth(queries[relevant], passages[relevant], rejects.count)
+
+
+def _read(texts: Texts, name: str) -> Read:
+    parts = [keys_of(batch.column("id").to_pylist()) for batch in texts.batches()]
+    return Read(texts, np.concatenate([keys_of(()), *parts]), Origin(name))

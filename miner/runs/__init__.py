@@ -1,0 +1,1 @@
+"""Run folders: read, retrieve, choose, write, report, manifest; resumed, reused, reproduced, estimated. What every door calls."""

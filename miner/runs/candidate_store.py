@@ -1,0 +1,215 @@
+"""Candidates, scores and evidence on disk: retrieve once, choose many times. A folder with one Parquet file per block of queries.
+
+Columns: query_id; query, positives, rows as row numbers into the run's own dataset; scores float32; one list per evidence.
+A query searched deeper has longer lists. Read it with anything that reads Parquet (`pandas.read_parquet(folder)`). A file is absent or
+complete, so a run that was interrupted goes on with the blocks that are missing. While a run is in the making, `blocks.sha256` lies
+beside the folder: a block whose bytes are not those that were written is missing too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from miner.core.pipeline import Block, background, weakest
+from miner.errors import IntegrityError, StorageError
+from miner.types import Candidates, Dataset, Floats
+
+VERSION = 1
+SUMS = "blocks.sha256"
+log = logging.getLogger(__name__)
+LISTS = {"positives": pa.int32(), "positive_scores": pa.float32(), "rows": pa.int32(), "scores": pa.float32()}
+
+
+class CandidateWriter:
+    """Writes blocks into `folder`, in any order and from several threads; `about` (similarity, depth …) goes into each file's metadata."""
+
+    def __init__(self, folder: Path, dataset: Dataset, about: Mapping[str, Any]) -> None:
+        self._folder, self._dataset = folder, dataset
+        self._about = {"hardneg": json.dumps({"version": VERSION, **about})}
+        folder.mkdir(exist_ok=True)
+        self._sums, self._alone = folder.with_name(SUMS), threading.Lock()
+
+    def missing(self, blocks: int) -> list[int]:
+        """Numbers of the blocks that are not there yet, of so many, or not as they were written: a disk changed them or cut them short."""
+        written = _sums(self._sums)
+        return [number for number in range(blocks) if not _is_whole(self._file(number), written)]
+
+    def write(self, number: int, block: Block) -> None:
+        """Put one block on disk, its queries in id order."""
+        tables = [self._table(part) for part in block.parts]
+        table = pa.concat_tables(tables)
+        if len(tables) > 1:
+            order = np.argsort([text.encode() for text in table["query_id"].to_pylist()], kind="stable")
+            table = table.take(pa.array(order))
+        file = self._file(number)
+        half = file.with_name(f".{file.name}")
+        with half.open("wb") as sink:
+            pq.write_table(
+                table.replace_schema_metadata(self._about),
+                sink,
+                row_group_size=max(1, len(table)),
+                compression="lz4",
+                use_dictionary=["query_id"],
+                write_statistics=False,
+            )
+            sink.flush()
+            os.fsync(sink.fileno())
+        digest = _sha256(half)
+        half.replace(file)
+        with self._alone, self._sums.open("ab", buffering=0) as sums:
+            sums.write(f"{digest}  {file.name}\n".encode())
+            os.fsync(sums.fileno())
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"block-{number:06d}.parquet"
+
+    def _table(self, part: Candidates) -> pa.Table:
+        there = part.positives >= 0
+        columns: dict[str, Any] = {
+            "query_id": self._dataset.queries.ids(part.queries),
+            "query": pa.array(part.queries.astype(np.int32)),
+            "positives": _ragged(part.positives[there], there.sum(axis=1)),
+            "positive_scores": _ragged(part.positive_scores[there], there.sum(axis=1)),
+        }
+        width = np.full(len(part), part.rows.shape[1])
+        for name, values in {"rows": part.rows, "scores": part.scores, **part.evidence}.items():
+            columns[name] = _ragged(values.ravel(), width)
+        return pa.table(columns)
+
+
+def blocks(folder: Path) -> list[Path]:
+    """The files of all blocks, in the order of their queries' ids. StorageError when there is none."""
+    files = sorted(folder.glob("block-*.parquet"))
+    if not files:
+        raise StorageError(f"{folder} cannot be read as candidates: it holds no block")
+    return files
+
+
+def check_belongs(folder: Path, dataset: Dataset) -> None:
+    """IntegrityError unless the blocks together hold every query of `dataset`, in the order of ids, and no other."""
+    there = list(chain.from_iterable(_read(file, "query_id").to_pylist() for file in blocks(folder)))
+    wanted = dataset.queries.ids(dataset.queries.id_order)
+    if there != wanted:
+        told = (
+            "its queries are others" if len(there) == len(wanted) else f"it has candidates of {len(there):,} queries, not {len(wanted):,}"
+        )
+        raise IntegrityError(f"{folder} does not belong to the texts beside it: {told}")
+
+
+def read_blocks(folder: Path) -> Iterator[list[Candidates]]:
+    """Block by block, the candidates of its queries: one Candidates per length of list, in order of length."""
+    depth = about(folder)["depth"]
+    return (read_block(file, depth) for file in blocks(folder))
+
+
+def read_block(file: Path, depth: int) -> list[Candidates]:
+    """The candidates of one block; `depth` is what `about` tells."""
+    table = _read(file)
+    widths = np.diff(table["rows"].combine_chunks().offsets.to_numpy())
+    return [_part(table.filter(pa.array(widths == width)), int(width), depth) for width in np.unique(widths)]
+
+
+def read_query(folder: Path, place: int) -> Candidates:
+    """The candidates of one query, the `place`-th in id order, from 0; no other block is read. StorageError when there is no such query."""
+    start = 0
+    for file in blocks(folder):
+        count = _open(file).metadata.num_rows
+        if start <= place < start + count:
+            row = _read(file).slice(place - start, 1).combine_chunks()
+            return _part(row, len(row["rows"][0]), about(folder)["depth"])
+        start += count
+    raise StorageError(f"{folder} holds candidates of {start} queries: there is no {place + 1}th")
+
+
+def positive_scores(folder: Path) -> Floats:
+    """All scores of known positives, in the order of the queries' ids."""
+    parts = [_read(file, "positive_scores") for file in blocks(folder)]
+    return np.concatenate([np.empty(0, dtype=np.float32), *(part.combine_chunks().flatten().to_numpy() for part in parts)])
+
+
+def deeper_than(folder: Path, depth: int) -> int:
+    """How many queries have more than `depth` candidates."""
+    offsets = (_read(file, "rows").combine_chunks().offsets.to_numpy() for file in blocks(folder))
+    return sum(int((np.diff(each) > depth).sum()) for each in offsets)
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """What the writer put into the metadata."""
+    first = blocks(folder)[0]
+    try:
+        loaded: dict[str, Any] = json.loads((_open(first).schema_arrow.metadata or {})[b"hardneg"])
+    except (KeyError, ValueError):
+        raise StorageError(f"{first} cannot be read as candidates: it does not say how they were made") from None
+    return loaded
+
+
+def _open(file: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(file)
+    except (OSError, pa.ArrowException) as error:
+        raise StorageError(f"{file} cannot be read as candidates: {error}") from error
+
+
+def _sums(path: Path) -> dict[str, str]:
+    """The hash of each block by the name of its file, as it was written; of one written twice, the last."""
+    lines = path.read_text(encoding="ascii", errors="replace").splitlines() if path.exists() else []
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _is_whole(file: Path, written: Mapping[str, str]) -> bool:
+    """Whether a block is there with the bytes that were written; of one that is not, the log says so."""
+    if not file.exists() or file.name not in written:  # or killed before its hash was noted
+        return False
+    if whole := _sha256(file) == written[file.name]:
+        return whole
+    log.warning("%s is damaged: its bytes are not those that were written; it is made again", file)
+    return False
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _read(file: Path, column: str | None = None) -> Any:
+    """The table of a block, or one column of it."""
+    whole = _open(file)
+    try:
+        return whole.read() if column is None else whole.read(columns=[column])[column]
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise StorageError(f"{file} cannot be read as candidates: {error}") from error
+
+
+def _part(table: pa.Table, width: int, depth: int) -> Candidates:
+    count = len(table)
+    fixed = {
+        name: table[name].combine_chunks().flatten().to_numpy().reshape(count, width)
+        for name in table.column_names
+        if name not in ("query_id", "query", "positives", "positive_scores")
+    }
+    rows, scores = fixed.pop("rows"), fixed.pop("scores")
+    lengths = np.diff(table["positives"].combine_chunks().offsets.to_numpy())
+    there = np.arange(max(1, int(lengths.max(initial=0)))) < lengths[:, None]
+    positives = np.full(there.shape, -1, dtype=np.int32)
+    positives[there] = table["positives"].combine_chunks().flatten().to_numpy()
+    known = np.full(there.shape, np.nan, dtype=np.float32)
+    known[there] = table["positive_scores"].combine_chunks().flatten().to_numpy()
+    queries, bar = table["query"].to_numpy().astype(np.int64), weakest(known)
+    return Candidates(queries, rows, scores, positives, known, bar, background(scores, fixed, depth), fixed)
+
+
+def _ragged(values: Any, lengths: Any) -> pa.ListArray:
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))

@@ -1,0 +1,218 @@
+"""The two passes on disk: candidates block by block, then the training file, the report and the manifest.
+
+Owns the order of the stages and the time each took; where a run goes and what becomes of it afterwards is `run.py`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miner.config import MiningConfig, Runtime
+from miner.core.pipeline import BLOCK, Retrieval
+from miner.core.verdicts import FILE as VERDICTS
+from miner.evidence.passage_vectors import HalfVectors
+from miner.formats import FORMATS, RowWriter, open_training
+from miner.indexes import limit_threads
+from miner.io.row_files import sha256_of, write_bytes, write_json
+from miner.page import page
+from miner.report import LEFT_OUT, LeftOut, Tally, notes
+from miner.runs import manifest as manifests
+from miner.runs.candidate_store import CandidateWriter, about, blocks, check_belongs, deeper_than, read_block
+from miner.runs.open_source import open_source
+from miner.runs.rechoose import chooser as chooser_of
+from miner.runs.run_folder import Target
+from miner.support.parallel import in_order, processors
+from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
+
+log = logging.getLogger(__name__)
+
+MOST_BLOCKS = 8
+"""Blocks in the making at the same time: each holds some 60 MB at depth 1,000."""
+
+PASSED_ON = ("candidates.parquet", "vectors.npy")
+"""Of pass 1: what an export shares with the run it was made from."""
+
+DATA_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME)
+DATASET_FILES = (*DATA_FILES, "dataset.json", "errors.jsonl")
+
+
+class Work:
+    """Config, runtime, progress and the time each stage took."""
+
+    def __init__(self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None) -> None:
+        self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
+        self.progress: Progress = on_progress or silent
+        self.retrieval: dict[str, Any] = {}
+        self.hashes: dict[Path, str] = {}
+
+    def sha256_of(self, path: Path) -> str:
+        """Of a file or folder that the run is done with: read once."""
+        if path not in self.hashes:
+            self.hashes[path] = sha256_of(path)
+        return self.hashes[path]
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """What runs inside takes this stage's time."""
+        started = time.perf_counter()
+        self.progress(name, 0, 0)
+        yield
+        self.timings[name] = round(time.perf_counter() - started, 3)
+        log.info("%s took %.1f s", name, self.timings[name])
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Nobody is watching."""
+
+
+def first_model(vectors: Mapping[str, Vectors]) -> dict[str, Any] | None:
+    """What the manifest says about the model; None where nothing is encoded."""
+    return next((each.describe() for each in vectors.values()), None)
+
+
+def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: Work, target: Target, scratch: Path) -> None:
+    """Encode, search, measure: every block that is missing in `target`. scratch: an empty folder for matrices."""
+    config = work.config
+    source = open_source(dataset, config, vectors, scratch, work.stage)
+    with work.stage("retrieve"):
+        measured = source.measure_recall(config.depth)
+        if "vectors" in config.measured:
+            HalfVectors(source).save(target.folder)
+        told = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
+        retrieval = Retrieval(dataset, source, config)
+        _retrieve(retrieval, CandidateWriter(target.blocks, dataset, told), work)
+        deepened = deeper_than(target.blocks, config.depth)
+    distinct = len(source.passage_rows)
+    counts = {"distinct_passages": distinct, "queries_deepened": deepened}
+    sources = dict(zip(config.active_sources, source.describe(), strict=True))
+    work.retrieval = {**told, "index": config.index, "recall": measured, **counts, "sources": sources}
+
+
+def _retrieve(retrieval: Retrieval, writer: CandidateWriter, work: Work) -> None:
+    """Every block that is missing, several at a time: one thread each is faster than all threads for one after the other."""
+    todo = writer.missing(len(retrieval))
+    threads = work.runtime.threads or processors()
+    crew = max(1, min(threads, MOST_BLOCKS, len(todo)))
+
+    def one(number: int) -> None:
+        writer.write(number, retrieval(number))
+
+    ready = len(retrieval) - len(todo)
+    for done, _ in enumerate(in_order(one, todo, crew, partial(limit_threads, max(1, threads // crew))), ready + 1):
+        work.progress("retrieve", min(done * BLOCK, retrieval.queries), retrieval.queries)
+
+
+def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, Any], stored: Path | None = None) -> dict[str, Any]:
+    """Judge, choose, write; the report.
+
+    known: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval. stored: where that lies.
+    """
+    config, candidates = work.config, stored or target.blocks
+    with work.stage("choose and write"):
+        if stored:
+            check_belongs(stored, dataset)
+        told = about(candidates)
+        tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
+        chooser, shape = chooser_of(candidates, dataset, config, target.folder), FORMATS[config.output_format]
+        columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
+        written = RowWriter(shape, dataset, columns)
+
+        def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
+            return [chooser.choose(part) for part in read_block(file, told["depth"])]
+
+        not_deepened = set[int]()
+        left_out = LeftOut(target.folder / LEFT_OUT, dataset, [*config.active_filters], config.negatives, shape.least(config.negatives))
+        with open_training(target.file, shape, dataset) as sink, left_out:
+            for done, parts in enumerate(in_order(chosen, blocks(candidates), min(MOST_BLOCKS, work.runtime.threads or processors())), 1):
+                for part in parts:
+                    tally.add(*part)
+                    not_deepened |= _not_deepened(part[0], part[1], config)
+                left_out.add(parts)
+                sink.write(written(_in_order([negatives for *_, negatives in parts], dataset)))
+                work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
+    work.hashes[Path(target.file)] = sink.sha256
+    with work.stage("report"):
+        report = tally.result(dataset)
+        report["hubs"] |= chooser.hubs
+        report["rows_written"], report["rows_repeated"] = sink.rows, written.repeated
+        report["reading"] = dict(dataset.reading)
+        report["left_out"] = {"pairs": left_out.pairs}
+        report["setup"] |= {"output_format": config.output_format, "max_depth": config.deepest, **config.relaxation}
+        report["columns"] = dict(dataset.columns)
+        if dataset.asked_in:
+            report["asked_in"] = dict(dataset.asked_in)
+        if chooser.verdicts:
+            report["verdicts"] = chooser.verdicts
+        report["retrieval"] = known.setdefault("retrieval", work.retrieval)
+        if stored and not_deepened and report["retrieval"]["distinct_passages"] > config.depth:
+            report["not_deepened"] = len(not_deepened)
+        report["notes"] = list(notes(report))
+    _finish(work, target, known, report, dataset)
+    return report
+
+
+def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> set[int]:
+    """Queries that a run with these settings would have searched deeper, and whose stored list ends at `depth`."""
+    if not config.deepens or anchors.rows.shape[1] != config.depth:
+        return set()
+    return set(anchors.queries[(dropped == 0).sum(axis=1) < config.negatives].tolist())
+
+
+def _finish(work: Work, target: Target, known: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
+    """Report, page and manifest, in that order: the manifest hashes the others."""
+    folder = target.folder
+    counts = {
+        "queries": len(dataset.queries),
+        "passages": len(dataset.corpus),
+        "judgements": len(dataset.qrels.rows),
+        "rows": report["rows_written"],
+        "rows_repeated": report["rows_repeated"],
+    }
+    made = manifests.manifest(
+        config=work.config.model_dump(mode="json"),
+        counts=counts,
+        timings=work.timings,
+        training_file=target.name,
+        seed=work.config.seed,
+        **known,
+    )
+    write_json(folder / "report.json", report)
+    write_bytes(folder / "report.html", page(report, made).encode())
+    names = [
+        *(name for name in (*PASSED_ON, VERDICTS, LEFT_OUT) if (folder / name).exists()),
+        "report.json",
+        "report.html",
+        *(f"dataset/{f}" for f in DATASET_FILES if (folder / "dataset" / f).exists()),
+    ]
+    files = {name: folder / name for name in names}
+    if target.name:
+        files = {target.name: Path(target.file), **files}
+    write_json(folder / "manifest.json", manifests.sealed({**made, "outputs": manifests.outputs(files, work.sha256_of)}))
+
+
+def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
+    """The negatives of a block's parts as one, sorted by query id; a query's anchors stay in order."""
+    if len(parts) == 1:
+        return parts[0]
+    width = max(part.positives.shape[1] for part in parts)
+    pad = [((0, 0), (0, width - part.positives.shape[1])) for part in parts]
+    positives = np.concatenate([np.pad(part.positives, w, constant_values=-1) for part, w in zip(parts, pad, strict=True)])
+    known = np.concatenate([np.pad(part.positive_scores, w, constant_values=np.nan) for part, w in zip(parts, pad, strict=True)])
+    queries = np.concatenate([part.queries for part in parts])
+    rank = np.empty(len(dataset.queries), dtype=np.int64)
+    rank[dataset.queries.id_order] = np.arange(len(rank))
+    order = np.argsort(rank[queries], kind="stable")
+    rows, scores, ranks, tiers = (np.concatenate([getattr(part, name) for part in parts])[order] for name in _CHOSEN)
+    sources = {name: np.concatenate([part.sources[name] for part in parts])[order] for name in parts[0].sources}
+    return Negatives(queries[order], positives[order], known[order], rows, scores, ranks, tiers, sources)
+
+
+_CHOSEN = ("rows", "scores", "ranks", "tiers")

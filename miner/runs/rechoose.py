@@ -1,0 +1,39 @@
+"""Pass 2 over stored candidates, without writing anything: what explaining, sweeping and comparing have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from miner.config import MiningConfig
+from miner.core.pipeline import Chooser
+from miner.core.verdicts import stored_verdicts
+from miner.evidence.passage_vectors import stored
+from miner.runs.candidate_store import check_belongs, positive_scores, read_blocks
+from miner.types import Candidates, Codes, Dataset, Negatives
+
+
+class Choice(NamedTuple):
+    """Some anchors, what became of each of their candidates (B, K), and their negatives (B, M)."""
+
+    anchors: Candidates
+    dropped: Codes
+    negatives: Negatives
+
+
+def chooser(candidates: Path, dataset: Dataset, config: MiningConfig, verdicts: Path | None = None) -> Chooser:
+    """The chooser that made a run, or would make it with another config. verdicts: the folder that holds them, if it is not the run's."""
+    tables = {**stored(candidates.parent), **stored_verdicts(verdicts or candidates.parent, dataset)}
+    made = Chooser(dataset, config, positive_scores(candidates), tables)
+    made.allot(lambda: (part for parts in read_blocks(candidates) for part in parts))
+    return made
+
+
+def choices(candidates: Path, dataset: Dataset, config: MiningConfig) -> Iterator[Choice]:
+    """Every anchor of a run, block by block."""
+    check_belongs(candidates, dataset)
+    choose = chooser(candidates, dataset, config).choose
+    for parts in read_blocks(candidates):
+        for part in parts:
+            yield Choice(*choose(part))

@@ -1,8 +1,0 @@
-"""Folders that a process needs only while it lives: held by a lock, listed for every other run, removed when their process is gone."""
-
-from miner.scratch.folders import LOCK, hold, make_scratch, remove_scratch, scratch
-from miner.scratch.leftovers import Leftover, is_held, leftovers, sweep
-from miner.scratch.records import default_cache, forget, record
-
-__all__ = ["LOCK", "Leftover", "default_cache", "forget", "hold", "is_held", "leftovers", "make_scratch", "record", "remove_scratch"]
-__all__ += ["scratch", "sweep"]
