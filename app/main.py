@@ -14,9 +14,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from app.auth.guard import Guard
 from app.auth.keys import REFRESH_SECONDS
 from app.errors import STATUS
+from app.guard import Guard
 from app.openapi.document import complete
 from app.pages.faults import handle
 from app.routes import corpora, files, jobs, keys, mine, models, pages, probes, reviews

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal, Self, overload
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from app.errors import TooLarge
-from app.jobs.job_rows import Job
 from app.naming.models import public, shown
 from app.settings import Limits
 from app.storage.corpora import Corpus
 from app.storage.files import File
+from app.storage.job_rows import Job
 from miner.config import MiningConfig
 from miner.read.cells import MAX_INT
 

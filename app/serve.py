@@ -99,7 +99,7 @@ def _config(app: Any, settings: Settings) -> uvicorn.Config:
         ws="none",
         lifespan="on",
         log_config=None,
-        access_log=False,  # ours, in app.auth.guard, tells no path and no query string as they were sent
+        access_log=False,  # ours, in app.guard, tells no path and no query string as they were sent
         server_header=False,
         proxy_headers=False,  # ours, in app.main: they are heeded only from HARDNEG_TRUSTED_PROXIES
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -1,4 +1,4 @@
-"""One direction: app → miner; inside miner doors → run → pipeline, config → families → nouns. The table is data; every module has a row."""
+"""One direction: app → miner; inside miner doors → runs → core → config → families → ground. The table is data; every module has a row."""
 
 import ast
 import subprocess
@@ -8,154 +8,76 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOUNS = {"miner.types", "miner.errors", "miner.io.scratch"}
-LOW = NOUNS | {"miner.support.noise", "miner.support.normalize", "miner.config.registry"}
+NOUNS = {"miner.types", "miner.errors"}
+GROUND = NOUNS | {"miner.io", "miner.support"}
+FAMILIES = {f"miner.{name}" for name in ("encode", "evidence", "filters", "formats", "indexes", "read", "samplers", "sources")}
+DOWN_TO_CORE = GROUND | FAMILIES | {"miner.config", "miner.core"}
+SHOWN = {"miner.page", "miner.report"}
+DOWN_TO_RUNS = DOWN_TO_CORE | SHOWN | {"miner.evaluation", "miner.runs"}
 
 MAY = {
-    # the bottom: nothing of ours
-    "miner.types": set(),
+    # the ground: nothing of ours
     "miner.errors": set(),
-    "miner.support.noise": set(),
-    "miner.support.parallel": set(),
-    "miner.support.normalize": set(),
-    "miner.io.scratch": set(),
-    "miner.support.json_keys": set(),
-    "miner.read.docstrings": set(),
-    "miner.config.registry": {"miner.errors"},
-    # families: the nouns and themselves
-    "miner.read": NOUNS | {"miner.support.normalize", "miner.support.json_keys"},
-    "miner.read.trainers": NOUNS | {"miner.formats", "miner.read"},  # a trainer's folder is read by the reader of its format
-    "miner.encode": NOUNS | {"miner.support.parallel"},
+    "miner.support": set(),
+    "miner.types": set(),
+    "miner.io": {"miner.errors", "miner.support"},
+    # families: the ground and themselves
+    "miner.encode": GROUND,
     "miner.indexes": NOUNS,
-    "miner.sources": NOUNS | {"miner.encode", "miner.indexes"},
-    "miner.evidence": LOW | {"miner.sources.scoring"},  # one function scores a pair, whoever asks
     "miner.filters": NOUNS,
     "miner.samplers": NOUNS,
-    "miner.formats": NOUNS | {"miner.support.normalize", "miner.support.json_keys"},
+    "miner.formats": GROUND,
     "miner.report": NOUNS,
     "miner.page": NOUNS,
+    "miner.sources": NOUNS | {"miner.encode", "miner.indexes"},
+    "miner.evidence": NOUNS | {"miner.sources.scoring", "miner.support"},  # one function scores a pair, whoever asks
+    "miner.read": GROUND,
+    "miner.read.trainers": GROUND | {"miner.formats", "miner.read"},  # a trainer's folder is read by the reader of its format
     # what joins them
-    "miner.config": LOW | {f"miner.{name}" for name in ("evidence", "filters", "formats", "presets", "samplers", "sources")},
-    "miner.runs.open_source": LOW | {"miner.config", "miner.encode", "miner.indexes", "miner.sources"},
-    "miner.core.near_duplicates": NOUNS,
-    "miner.core.hub_cap": LOW | {"miner.config", "miner.evidence.identity"},
-    "miner.config.presets": NOUNS,
-    "miner.core.ladder": NOUNS | {"miner.filters"},
-    "miner.core.pipeline": LOW | {f"miner.{name}" for name in ("config", "distinct", "evidence", "hubs", "ladder")},
-    "miner.runs.candidate_store": NOUNS | {"miner.core.pipeline"},
-    "miner.runs.manifest": NOUNS | {"miner.formats"},
-    "miner.runs.subset": LOW | {"miner.evidence.identity", "miner.read"},
-    "miner.runs.preflight": NOUNS | {f"miner.{name}" for name in ("config", "encode", "formats", "indexes", "sample")},
-    "miner.core.verdicts": NOUNS | {"miner.filters", "miner.formats"},
-    "miner.runs.run_folder": NOUNS | {"miner.runs.candidate_store", "miner.formats", "miner.runs.manifest"},
-    "miner.runs.passes": NOUNS
-    | {
-        f"miner.{name}"
-        for name in (
-            *("candidates", "choices", "config", "crew", "evidence", "formats", "indexes", "manifest", "opening", "page", "pipeline"),
-            *("report", "target", "verdicts"),
-        )
-    },
-    "miner.runs.run": LOW
-    | {
-        f"miner.{name}"
-        for name in (
-            "config",
-            "evidence",
-            "formats",
-            "manifest",
-            "opening",
-            "passes",
-            "read",
-            "rehearsal",
-            "takeover",
-            "target",
-            "verdicts",
-        )
-    },
-    "miner.runs.reuse": NOUNS | {"miner.formats", "miner.runs.manifest", "miner.runs.passes", "miner.runs.run_folder"},
-    "miner.runs.pilot": NOUNS
-    | {
-        f"miner.{name}"
-        for name in (
-            *("candidates", "config", "crew", "encode", "indexes", "passes", "pipeline", "rehearsal"),
-            *("sample", "sources", "target"),
-        )
-    },
-    "miner.runs.estimate": NOUNS
-    | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "pilot", "pipeline", "rehearsal", "sources")},
-    "miner.runs.dry_run": NOUNS
-    | {
-        f"miner.{name}"
-        for name in (*("config", "encode", "estimate", "opening", "passes", "read"), *("rehearsal", "run", "target", "verdicts"))
-    },
-    "miner.doctor.machine": {"miner.support.parallel"},
-    "miner.doctor.selfcheck": {"miner.config", "miner.runs.run", "miner.io.scratch"},
-    "miner.doctor.environment": NOUNS | {f"miner.{name}" for name in ("encode", "indexes", "machine", "manifest", "run", "selfcheck")},
-    "miner.analysis.hidden_positives": LOW | {"miner.evidence.identity", "miner.read"},
+    "miner.config": GROUND | {f"miner.{name}" for name in ("evidence", "filters", "formats", "samplers", "sources")},
+    "miner.core": NOUNS | {f"miner.{name}" for name in ("config", "evidence", "filters", "support")},
+    "miner.lint": GROUND | {"miner.formats", "miner.read"},
+    "miner.evaluation": GROUND | {f"miner.{name}" for name in ("config", "encode", "read", "sources")},
+    "miner.runs": DOWN_TO_CORE | SHOWN,
     # what looks back at runs
-    "miner.runs.rechoose": NOUNS
-    | {"miner.runs.candidate_store", "miner.config", "miner.evidence.passage_vectors", "miner.core.pipeline", "miner.core.verdicts"},
-    "miner.analysis.explain": NOUNS | {"miner.runs.candidate_store", "miner.runs.rechoose", "miner.config", "miner.runs.run"},
-    "miner.analysis.survey": LOW | {"miner.runs.candidate_store", "miner.runs.rechoose", "miner.runs.run"},
-    "miner.evaluation.significance": {"miner.support.noise"},
-    "miner.evaluation": NOUNS | {f"miner.{name}" for name in ("config", "encode", "read", "significance", "sources")},
-    "miner.compat": NOUNS | {"miner.encode", "miner.filters", "miner.indexes", "miner.core.pipeline", "miner.sources.scoring"},
-    "miner.train": LOW
-    | {f"miner.{name}" for name in ("choices", "config", "encode", "evaluation", "formats", "hiding", "read", "run", "verdicts")},
-    "miner.evaluation.intervals": {"miner.support.noise"},
-    "miner.analysis.grid": NOUNS | {"miner.config", "miner.filters", "miner.config.registry"},
-    "miner.analysis.sweep": NOUNS
-    | {
-        f"miner.{name}"
-        for name in ("candidates", "chance", "choices", "config", "evidence", "grid", "pipeline", "read", "report", "run", "sources")
-    },
-    "miner.analysis.audit": NOUNS
-    | {
-        f"miner.{name}"
-        for name in (
-            *("chance", "config", "evidence.identity", "grid", "hiding", "opening"),
-            *("passes", "report", "run", "sweep", "target"),
-        )
-    },
-    "miner.runs.reproduce": NOUNS
-    | {f"miner.{name}" for name in ("candidates", "config", "encode", "formats", "manifest", "run", "verdicts")},
-    "miner.lint": NOUNS | {"miner.support.normalize", "miner.formats", "miner.read"},
-    "miner.lint.fixes": NOUNS | {"miner.formats", "miner.lint"},
-    "miner.comparison": NOUNS | {"miner.runs.rechoose", "miner.report", "miner.runs.run"},
+    "miner.analysis": DOWN_TO_RUNS,
+    "miner.comparison": NOUNS | {"miner.report", "miner.runs"},
+    "miner.doctor": GROUND | {f"miner.{name}" for name in ("config", "encode", "indexes", "runs")},
     # the doors
-    "miner": {"miner.config", "miner.errors", "miner.read", "miner.runs.run", "miner.types"},
-    "miner.cli": LOW
-    | {
-        f"miner.{name}"
-        for name in (
-            "audit",
-            "comparison",
-            "config",
-            "demo",
-            "doctor",
-            "encode",
-            "evaluation",
-            "explain",
-            "filters",
-            "formats",
-            "lint",
-            "manifest",
-            "mend",
-            "page",
-            "plan",
-            "presets",
-            "read",
-            "rehearsal",
-            "report",
-            "rerun",
-            "run",
-            "samplers",
-            "sweep",
-        )
+    "miner": {"miner.config", "miner.errors", "miner.read", "miner.runs", "miner.types"},
+    "miner.compat": NOUNS | {f"miner.{name}" for name in ("core", "encode", "filters", "indexes")} | {"miner.sources.scoring"},
+    "miner.train": DOWN_TO_RUNS | {"miner.analysis"},
+    "miner.cli": DOWN_TO_RUNS | {f"miner.{name}" for name in ("analysis", "comparison", "doctor", "lint", "train")},
+    # the service: what it keeps
+    "app": set(),
+    "app.client": {"miner"},
+    "app.state": {"miner"},
+    "app.errors": {"app.state", "miner"},
+    "app.auth": {"app.errors", "app.state", "miner"},
+    "app.naming": {"app.settings", "miner"},  # settings for a type only
+    "app.settings": {"app.naming", "miner"},
+    "app.logs": {"app.settings"},
+    "app.storage": {"app.auth", "app.errors", "app.state", "miner"},
+    "app.schemas": {f"app.{name}" for name in ("errors", "naming", "settings", "storage")} | {"miner"},
+    # what works
+    "app.http": {f"app.{name}" for name in ("errors", "schemas", "settings")} | {"miner"},
+    "app.jobs": {f"app.{name}" for name in ("errors", "logs", "naming", "schemas", "settings", "state", "storage")} | {"miner"},
+    "app.metrics": {"app.http", "app.jobs", "app.services", "miner"},  # services for a type only
+    "app.engine": {f"app.{name}" for name in ("errors", "metrics", "naming", "schemas", "settings", "storage")} | {"miner"},
+    "app.services": {f"app.{name}" for name in ("auth", "engine", "errors", "http", "jobs", "metrics", "naming", "settings")} | {"miner"},
+    # what answers
+    "app.pages": {f"app.{name}" for name in ("auth", "errors", "jobs", "storage")} | {"miner"},
+    "app.guard": {f"app.{name}" for name in ("auth", "errors", "pages", "services")} | {"miner"},
+    "app.requests": {
+        f"app.{name}" for name in ("auth", "errors", "guard", "http", "jobs", "pages", "schemas", "services", "state", "storage")
     }
-    | {"miner.train"},
-    "app": {"miner"},
+    | {"miner"},
+    "app.openapi": {f"app.{name}" for name in ("guard", "jobs", "requests", "schemas")},
+    "app.routes": {f"app.{name}" for name in ("auth", "engine", "guard", "http", "pages", "requests", "schemas", "services", "storage")}
+    | {"miner"},
+    "app.main": {f"app.{name}" for name in ("auth", "errors", "guard", "openapi", "pages", "routes", "services", "settings")} | {"miner"},
+    "app.serve": {f"app.{name}" for name in ("auth", "http", "logs", "main", "settings", "state")} | {"miner"},
+    "app.cli": {f"app.{name}" for name in ("auth", "client", "jobs", "serve", "settings", "state")} | {"miner"},
 }
 """What the modules of a row may import of ours, beside their own row."""
 
@@ -166,7 +88,8 @@ TORCH_LIVES = ("miner.train.batches", "miner.train.callbacks", "miner.train.loss
 AT_IMPORT = {
     "miner": HEAVY | {"fastapi", "starlette", "uvicorn"},
     "miner.cli": HEAVY | {"pyarrow", "fastapi", "numpy", "starlette", "uvicorn"},
-    "miner.core.pipeline": {"typer", "pathlib", "os", "shutil", "tempfile", "pyarrow"},
+    "miner.core": {"typer", "pathlib", "os", "shutil", "tempfile"},
+    "miner.core.pipeline": {"pyarrow"},
     "app": HEAVY,
     "app.routes": {"pathlib", "os", "numpy", "pyarrow"},
     "app.cli": {"fastapi", "uvicorn", "numpy", "pyarrow"},
@@ -193,12 +116,14 @@ def imports(tree: ast.Module, *, anywhere: bool):
                 yield name if name in FILES else node.module
 
 
+def _typing_only(node) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
 def _at_import(body):
     """Statements that run at import: neither functions nor what only a type checker reads."""
     for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
-            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        ):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or _typing_only(node):
             continue
         yield node
         for field in ("body", "orelse", "finalbody", "handlers"):
@@ -211,7 +136,7 @@ def inside(name: str, room: str) -> bool:
 
 def row_of(name: str, table) -> str | None:
     """The longest row that holds the module; the package `miner` itself is a row of its own."""
-    rows = [row for row in table if inside(name, row) and (row != "miner" or name == "miner")]
+    rows = [row for row in table if inside(name, row) and (row not in ("miner", "app") or name == row)]
     return max(rows, key=len, default=None)
 
 
@@ -220,7 +145,11 @@ def wrong_directions(name: str, source: str):
     if row is None:
         return [f"{name} has no row in the table"]
     ours = {found for found in imports(ast.parse(source), anywhere=True) if inside(found, "miner") or inside(found, "app")}
-    return [f"{name} imports {found}" for found in sorted(ours) if not any(inside(found, room) for room in MAY[row] | {row} - {"miner"})]
+    return [
+        f"{name} imports {found}"
+        for found in sorted(ours)
+        if not any(inside(found, room) for room in MAY[row] | {row} - ({"miner", "app"} - MAY[row]))
+    ]
 
 
 def too_heavy(name: str, source: str):
@@ -235,6 +164,46 @@ def test_imports_go_one_way(name):
     """Never upward, never sideways, and nothing heavy before it is needed."""
     source = FILES[name].read_text(encoding="utf-8")
     assert wrong_directions(name, source) + too_heavy(name, source) == []
+
+
+def rooms_below(name: str, source: str):
+    """The rooms (first two names) that a module imports, inside functions too; what only a type checker reads is not followed."""
+    tree = ast.parse(source)
+    hidden = {id(child) for node in ast.walk(tree) if _typing_only(node) for child in ast.walk(node)}
+    tree.body = [node for node in tree.body if id(node) not in hidden]
+    return {room(found) for found in imports(tree, anywhere=True) if found.split(".")[0] in ("miner", "app")} - {room(name)}
+
+
+def room(name: str) -> str:
+    return ".".join(name.split(".")[:2])
+
+
+def test_no_room_leads_back_to_itself():
+    """Rooms can be put on floors, each above all that it imports."""
+    below: dict[str, set[str]] = {}
+    for name, path in FILES.items():
+        below.setdefault(room(name), set()).update(rooms_below(name, path.read_text(encoding="utf-8")))
+    while free := {name for name, under in below.items() if not under & below.keys()}:
+        below = {name: under for name, under in below.items() if name not in free}
+    assert below == {}
+
+
+def test_the_root_of_a_package_holds_little():
+    """Rooms hold the modules; a newcomer reads the root at a glance."""
+    assert sorted(path.name for path in (ROOT / "miner").glob("*.py")) == ["__init__.py", "errors.py"]
+    assert len(list((ROOT / "app").glob("*.py"))) <= 10
+
+
+VERBS = {"audit", "demo", "doctor", "dry_run", "explain", "export", "lint", "loop", "mine", "report", "serve", "sweep", "train", "worker"}
+RESOURCES = {"corpora", "files", "jobs", "keys", "models", "reviews"}
+SAME_AT_EACH_DOOR = VERBS | RESOURCES | {"beir", "errors", "identity", "main", "options"}
+"""A verb or a resource has a file of its name in each room that serves it; so has evidence that one filter reads."""
+
+
+def test_a_file_name_means_one_thing():
+    """Two files of one name are two doors to the same thing."""
+    names = [path.stem for path in FILES.values() if not path.stem.startswith("__")]
+    assert {name for name in names if names.count(name) > 1} <= SAME_AT_EACH_DOOR
 
 
 def test_every_row_has_a_module():

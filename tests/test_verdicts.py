@@ -10,11 +10,12 @@ from worlds import config_of, make, mined
 
 from miner.analysis.explain import explain
 from miner.config import MiningConfig
-from miner.core.verdicts import FILE, Verdict, last_words, read_verdicts
+from miner.core.verdicts import Verdict, last_words
 from miner.errors import ConfigError, InputError
 from miner.read import read_inline
 from miner.runs.reproduce import rerun
 from miner.runs.run import export, mine
+from miner.runs.verdict_files import FILE, read_verdicts
 
 IDS = ("ids",)
 FILTERS = ("near_positive:off", "margin:relative=0.05,background=0.3,relax=true")

@@ -12,12 +12,13 @@ from oracle import Row, World
 
 from miner.config import MiningConfig
 from miner.core.pipeline import retrieve
-from miner.core.verdicts import VERDICTS, Verdict, keep_verdicts, last_words
+from miner.core.verdicts import VERDICTS, Verdict, last_words
 from miner.evidence.passage_vectors import HalfVectors
 from miner.read import read_inline
 from miner.read.repeated_queries import same_questions
 from miner.runs.candidate_store import CandidateWriter, read_blocks
 from miner.runs.rechoose import chooser as chooser_of
+from miner.runs.verdict_files import keep_verdicts
 from miner.sources import Dense
 from miner.types import Candidates, Dataset
 

@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 
 from app.jobs import export, index, mine, plan
 from app.jobs.export import ExportJob
-from app.jobs.job_rows import Job
 from app.jobs.mine import MineJob
 from app.jobs.stores import Stock
 from app.jobs.task import Work
+from app.storage.job_rows import Job
 
 
 def nothing_more(connection: Connection, job: Job, result: dict[str, Any], stock: Stock) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
-from app.jobs.job_rows import ACTIVE, WAITING, Commit, Job, as_job, change, end_row, get_row, tell
 from app.jobs.presence import Presence
 from app.state import State
 from app.state.names import now
 from app.state.tables import job_events, jobs
+from app.storage.job_rows import ACTIVE, WAITING, Commit, Job, as_job, change, end_row, get_row, tell
 
 LEASE_SECONDS = 6.0
 BEAT_SECONDS = 1.0

@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 
 from app.errors import Conflict
 from app.jobs.stores import Stock
-from app.jobs.task import Outcome, Output, link
+from app.jobs.task import Outcome, link
 from app.schemas import STRICT
 from app.storage.files import MEDIA
+from app.storage.output import Output
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError
 from miner.formats import FORMATS

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, select, text
 
 from app.errors import Busy, Conflict, NotFound, WrongFields
-from app.jobs.job_rows import STATES, WAITING, Commit, Event, Job, as_job, change, end_row, get_row, tell
-from app.jobs.needs import check_free, missing
 from app.state import State
 from app.state.database import NEEDS_LOCK
 from app.state.names import new_name, now
 from app.state.tables import files, job_events, jobs
+from app.storage.job_rows import STATES, WAITING, Commit, Event, Job, as_job, change, end_row, get_row, tell
+from app.storage.needs import check_free, missing
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import NotFound
+from app.storage.output import Output
 from miner.config import Runtime
 from miner.io.atomic import storing
 from miner.types import Progress
@@ -24,17 +25,6 @@ class Task:
     folder: str
     spec: dict[str, Any]
     runtime: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Output:
-    """A file that a job has made: role in the result, name for people, path in the job's folder, suffix, hash."""
-
-    role: str
-    name: str
-    path: str
-    suffix: str
-    sha256: str
 
 
 @dataclass(frozen=True)

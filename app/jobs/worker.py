@@ -19,12 +19,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.jobs.job_kinds import KINDS
-from app.jobs.job_rows import Job
 from app.jobs.leases import BEAT_SECONDS
 from app.jobs.process import Child
 from app.jobs.stores import Stock
-from app.jobs.task import Output, Task
+from app.jobs.task import Task
 from app.naming.redaction import Redaction
+from app.storage.job_rows import Job
+from app.storage.output import Output
 from miner.errors import HardnegError, StorageError
 
 log = logging.getLogger(__name__)

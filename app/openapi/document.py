@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from app.auth.guard import OPEN
+from app.guard import OPEN
 from app.jobs.job_kinds import JOB_REQUEST
 from app.openapi.body_examples import EXAMPLES, PROBLEM
 from app.requests.review_requests import ReviewRequest

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
+from app.auth.browser import wants_page
 from app.errors import NoKey, Refused, allowed, answer
-from app.http.browser import wants_page
 from app.pages.frame import page
 from miner.page.html import tag
 

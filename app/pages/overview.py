@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from app.jobs.job_rows import Job
 from app.pages.frame import crumbs, form
 from app.pages.run_list import badge, title, when
+from app.storage.job_rows import Job
 from miner.evaluation.intervals import wilson
 from miner.page.charts import HEIGHT, histogram
 from miner.page.html import Html, number, percent, tag

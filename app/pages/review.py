@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.jobs.job_rows import Job
 from app.pages.frame import crumbs, form
 from app.pages.overview import Sampled, rate, review_at
 from app.pages.review_queue import Lineup
 from app.pages.run_list import title
 from app.pages.word_diff import alike, changed, shared, visible
+from app.storage.job_rows import Job
 from app.storage.reviews import Review
 from miner.page.html import Html, number, percent, score, tag
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from app.jobs.job_rows import Job
 from app.pages.frame import form
+from app.storage.job_rows import Job
 from miner.page.html import DASH, Html, join, number, percent, tag
 
 WORDS = {"mine": "Mining", "export": "Export", "index": "Corpus"}

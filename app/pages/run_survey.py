@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from app.errors import Conflict
-from app.jobs.job_rows import Job
 from app.jobs.stores import Stock
 from app.pages.overview import Sampled
+from app.storage.job_rows import Job
 from app.storage.reviews import REVIEWED, Review
 from miner.analysis.survey import VERSION, survey
 from miner.io.row_files import write_json

@@ -15,8 +15,8 @@ from anyio.to_thread import run_sync
 from starlette.responses import StreamingResponse
 
 from app.errors import Busy
-from app.jobs.job_rows import Event, Job
 from app.services import Desk
+from app.storage.job_rows import Event, Job
 
 LOOK_SECONDS = 0.3
 PING_SECONDS = 15.0

@@ -16,11 +16,11 @@ from app.errors import NotFound, WrongFields
 from app.http.body import json_body, validated
 from app.jobs.index import INDEXED
 from app.jobs.job_kinds import JOB_REQUEST, KINDS
-from app.jobs.job_rows import Job
 from app.jobs.queue import Asked
 from app.jobs.stores import Stock
 from app.schemas import CorpusAppend, CorpusRequest
 from app.state.names import new_name
+from app.storage.job_rows import Job
 from miner.config import MiningConfig
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")

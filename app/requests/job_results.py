@@ -15,11 +15,11 @@ from starlette.responses import Response, StreamingResponse
 from app.errors import Conflict
 from app.http.content import Content, headers_of
 from app.jobs.job_kinds import KINDS
-from app.jobs.job_rows import Job
 from app.requests.job_requests import resolve
 from app.schemas import JobPlan
 from app.services import Desk
-from miner.io.row_files import read_rows
+from app.storage.job_rows import Job
+from miner.formats.row_readers import read_rows
 from miner.io.scratch import scratch
 
 LINES = "application/x-ndjson"

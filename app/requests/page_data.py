@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.auth.attempts import WRONG_KEY_SECONDS
-from app.auth.guard import address_of, note_wrong_key
+from app.auth.browser import drop, keep
 from app.auth.keys import Caller, digest_of
 from app.errors import Conflict, TooLarge, TooOften, WrongMedia
-from app.http.browser import drop, keep
+from app.guard import address_of, note_wrong_key
 from app.jobs.export import ExportJob
 from app.pages import login as login_page
 from app.pages import overview as overview_page

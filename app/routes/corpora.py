@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from app.auth.guard import caller_of
 from app.auth.keys import Caller
+from app.guard import caller_of
 from app.requests import job_requests
 from app.schemas import CorpusAppend, CorpusList, CorpusOut, CorpusRequest
 from app.services import Desk, desk

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from app.auth.guard import caller_of
 from app.auth.keys import Caller
+from app.guard import caller_of
 from app.requests import job_events, job_requests, job_results
 from app.schemas import JobList, JobOut, JobPlan
 from app.services import Desk, desk

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.auth import keys
-from app.auth.guard import needs
+from app.guard import needs
 from app.schemas import KeyList, KeyOut
 from app.services import Desk, desk
 

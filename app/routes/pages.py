@@ -1,4 +1,4 @@
-"""The pages. Not in the OpenAPI document, and behind the key like everything: what is open is listed in app.auth.guard."""
+"""The pages. Not in the OpenAPI document, and behind the key like everything: what is open is listed in app.guard."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.auth.guard import caller_of
 from app.auth.keys import Caller
+from app.guard import caller_of
 from app.pages import assets
 from app.pages import docs as docs_page
 from app.pages.frame import page

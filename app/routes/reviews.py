@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.auth.guard import caller_of
 from app.auth.keys import Caller
+from app.guard import caller_of
 from app.requests import review_requests
 from app.requests.review_requests import ReviewList, ReviewOut
 from app.services import Desk, desk

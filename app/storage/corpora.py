@@ -18,12 +18,12 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.errors import Conflict, NotFound
-from app.jobs.job_rows import ACTIVE, WAITING
-from app.jobs.needs import check_free
 from app.state import State
 from app.state.database import NEEDS_LOCK
 from app.state.names import now
 from app.state.tables import corpora, corpus_versions, jobs
+from app.storage.job_rows import ACTIVE, WAITING
+from app.storage.needs import check_free
 
 
 @dataclass(frozen=True)

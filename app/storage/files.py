@@ -14,13 +14,13 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select
 
 from app.errors import Conflict, Full, NotFound, WrongMedia
-from app.jobs.needs import check_free
-from app.jobs.task import Output
 from app.state import State
 from app.state.database import NEEDS_LOCK
 from app.state.folder import STALE_SECONDS
 from app.state.names import new_name, now
 from app.state.tables import files
+from app.storage.needs import check_free
+from app.storage.output import Output
 from miner.io.atomic import Part
 
 MEDIA = {

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, func, select
 
 from app.auth.keys import Caller
 from app.errors import Conflict, Moved, NotFound
-from app.jobs.job_rows import get_row
 from app.state import State
 from app.state.names import now
 from app.state.tables import reviews
+from app.storage.job_rows import get_row
 from miner.core.verdicts import Verdict, rows_of
 from miner.errors import InputError
 from miner.types import Dataset, Texts

@@ -1,4 +1,4 @@
-"""Verdicts: what a judge, a person or a model, has said of a query and a passage. One file format for all of them, and what it is worth.
+"""Verdicts: what a judge, a person or a model, has said of a query and a passage, and what it is worth when candidates are judged.
 
 One JSON object a line: query_id, passage_id, verdict (false_negative, true_negative or unsure), and, if known, `by` and `at`. The last
 line about a pair is the one that counts. A false negative is relevant: never a negative (filter `verdict`). A true negative is exempt
@@ -7,10 +7,8 @@ from what only guesses, as a passage judged non-relevant is. `unsure` changes no
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,15 +18,7 @@ import pyarrow.compute as pc
 
 from miner.errors import InputError
 from miner.filters.verdict import FALSE_NEGATIVE, TRUE_NEGATIVE
-from miner.io.row_files import write_bytes
-from miner.io.row_readers import placed_rows
 from miner.types import Codes, Dataset, Ints, Rows, Texts
-
-log = logging.getLogger(__name__)
-
-NAME = "verdicts"
-FILE = "verdicts.jsonl"
-"""In a run folder: all that was said, one line a pair, in the order of ids. The same verdicts are the same bytes."""
 
 VERDICTS = ("false_negative", "true_negative", "unsure")
 CODES = {"false_negative": FALSE_NEGATIVE, "true_negative": TRUE_NEGATIVE, "unsure": 0}
@@ -47,18 +37,6 @@ class Verdict(NamedTuple):
     def line(self) -> bytes:
         """As it stands in a file."""
         return orjson.dumps({name: value for name, value in self._asdict().items() if value is not None}, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def read_verdicts(paths: Iterable[str | Path]) -> list[Verdict]:
-    """The last word about each pair, in the order of ids. Several files are read one after the other.
-
-    JSONL, JSON, Parquet …, as any rows; other columns are left alone. InputError names file and line.
-    """
-    paths = list(paths)
-    for path in paths:
-        if str(path) != "-" and not Path(path).exists():
-            raise InputError(f"there is no file {path}, which was to hold verdicts")
-    return last_words(verdict_of(row.values, row.where) for path in paths for row in placed_rows(path))
 
 
 def last_words(verdicts: Iterable[Verdict]) -> list[Verdict]:
@@ -84,23 +62,7 @@ def verdict_of(row: Any, where: str) -> Verdict:
     return Verdict(**told)
 
 
-def keep_verdicts(folder: Path, dataset: Dataset, verdicts: Sequence[Verdict]) -> None:
-    """Write the file of a run. InputError when none of them is about the run; those that are not are kept and counted."""
-    unknown = Told(dataset, verdicts).counts["unknown"]
-    if unknown and unknown == len(verdicts):
-        first = verdicts[0]
-        raise InputError(f"no verdict is about these data: there is no query '{first.query_id}' or no passage '{first.passage_id}'")
-    if unknown:
-        log.warning("%d of %d verdicts name a query or a passage that is not in these data", unknown, len(verdicts))
-    write_bytes(folder / FILE, b"".join(verdict.line() for verdict in verdicts))
-
-
-def stored_verdicts(folder: Path, dataset: Dataset) -> dict[str, Told]:
-    """{"verdicts": what was said}, if the run in `folder` has heard any, else nothing."""
-    return {NAME: Told(dataset, read_verdicts([folder / FILE]))} if (folder / FILE).exists() else {}
-
-
-class Told:
+class VerdictTable:
     """Verdicts by row numbers. Of passages with the very same text what was said of one counts for all, and a false negative first."""
 
     def __init__(self, dataset: Dataset, verdicts: Sequence[Verdict]) -> None:

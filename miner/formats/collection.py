@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 from miner.formats.row_checks import Row
 from miner.formats.row_format import Layout, Table
-from miner.io.row_readers import placed_rows
+from miner.formats.row_readers import placed_rows
 from miner.types import Texts, join_title
 
 CHUNK = 1 << 16

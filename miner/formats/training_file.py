@@ -17,9 +17,9 @@ from miner.errors import ConfigError, InputError
 from miner.formats.collection import Beside
 from miner.formats.row_checks import Fault, Row, stop
 from miner.formats.row_format import Format, Layout, TrainingRow
+from miner.formats.row_readers import in_numbers, is_marked, placed_rows
 from miner.formats.table import FORMATS
 from miner.io.atomic import storing
-from miner.io.row_readers import in_numbers, is_marked, placed_rows
 
 LISTS = ("ids", "scores", "ranks", "tiers")
 

@@ -15,7 +15,9 @@ from typing import Any
 import pyarrow as pa
 
 from miner.errors import InputError
-from miner.read.rejects import Inputs
+
+InputHashes = dict[str, dict[str, Any]]
+"""What was read, by the name that the user gave: size and SHA-256 of each file."""
 
 PACKED = {".gz": "gzip", ".zst": "zstd"}
 CHUNK = 1 << 20
@@ -55,7 +57,7 @@ class Hashed(io.RawIOBase):
 
 
 @contextmanager
-def opened(given: str, inputs: Inputs) -> Iterator[io.BufferedReader]:
+def opened(given: str, inputs: InputHashes) -> Iterator[io.BufferedReader]:
     """The unpacked bytes of a file; its size and hash go into `inputs` once it has been read."""
     path = must_exist(given)
     packed = PACKED.get(path.suffix.lower())

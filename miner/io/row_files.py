@@ -18,9 +18,8 @@ from miner.io import arrow_files
 from miner.io.atomic import Part, sha256_of, write_bytes, write_json
 from miner.io.file_kinds import KINDS, kind_of
 from miner.io.pipe import Pipe
-from miner.io.row_readers import read_rows
 
-__all__ = ["KINDS", "Sink", "kind_of", "open_sink", "read_rows", "sha256_of", "write_bytes", "write_json"]
+__all__ = ["KINDS", "Sink", "kind_of", "open_sink", "sha256_of", "write_bytes", "write_json"]
 
 CHUNK = 1 << 20
 """Bytes that are compressed at a time: always the same cuts, so always the same bytes."""

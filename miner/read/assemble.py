@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import InputError, StorageError
+from miner.io.input_files import InputHashes
 from miner.io.scratch import make_scratch, remove_scratch
 from miner.read.column_names import Roles
 from miner.read.judgements import Missing
-from miner.read.rejects import Inputs, OnError, Rejects
+from miner.read.rejects import OnError, Rejects
 from miner.read.repeated_queries import asked_in, same_questions
 from miner.read.text_writer import rewrite
 from miner.types import KNOWN_FROM, Bools, Dataset, Ints, Lost, Qrels, Rows, Texts
@@ -135,7 +136,7 @@ def _relevant(judged: Judgements, min_grade: int) -> tuple[Ints, Ints]:
     return judged[0][good], judged[1][good]
 
 
-def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: Inputs, columns: Roles = NO_ROLES) -> Dataset:
+def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: InputHashes, columns: Roles = NO_ROLES) -> Dataset:
     """Add what the readers noted, and save."""
     done = replace(dataset, reading={**dataset.reading, "rejected": rejects.count}, inputs=inputs, columns=columns)
     try:

@@ -10,13 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from miner.errors import InputError
-from miner.io.input_files import must_exist
+from miner.io.input_files import InputHashes, must_exist
 from miner.read.assemble import CORPUS, READING, assemble, finish, workplace
 from miner.read.column_names import CORPUS as CORPUS_SLOTS
 from miner.read.column_names import QRELS, QUERIES, check_fields
 from miner.read.file_rows import open_rows
 from miner.read.judgements import Missing, is_qrels, read_qrels
-from miner.read.rejects import Inputs, OnError
+from miner.read.rejects import OnError
 from miner.read.text_writer import read_texts
 from miner.types import Dataset
 
@@ -72,7 +72,7 @@ def read_files(
     """
     check_fields(fields, CORPUS_SLOTS, QUERIES, QRELS)
     files = {role: named(names, role) for role, names in (("corpus", corpus), ("queries", queries), ("qrels", qrels))}
-    inputs, lost = Inputs(), Missing() if complete else None
+    inputs, lost = InputHashes(), Missing() if complete else None
     with workplace(into, on_error) as (folder, rejects):
         rows = open_rows(files["corpus"], rejects, inputs, BARE_PASSAGE)
         passages = read_texts(rows, CORPUS_SLOTS, fields, folder / f"corpus.{READING}", rejects)

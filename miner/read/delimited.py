@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from miner.errors import InputError
+from miner.io.input_files import InputHashes
 from miner.read.lines import MAX_LINE_BYTES, Numbered, Row, cut_lines, decoded, lines
-from miner.read.rejects import BadRow, Inputs, Origin, Rejects
+from miner.read.rejects import BadRow, Origin, Rejects
 
 DELIMITERS = ";\t|"
 """What a .csv is cut at whose header has no comma."""
@@ -20,7 +21,7 @@ DIRECTIVE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 """A first line that Excel writes and reads: what the cells are cut at."""
 
 
-def tsv_rows(given: str, rejects: Rejects, inputs: Inputs, bare: Sequence[str] = ()) -> Numbered:
+def tsv_rows(given: str, rejects: Rejects, inputs: InputHashes, bare: Sequence[str] = ()) -> Numbered:
     """Fields are split by tabs and nothing else: quotes are part of the text.
 
     bare: names of the cells of a file whose first line is no header, as in MS MARCO: its first cell is a whole number.
@@ -40,7 +41,7 @@ def tsv_rows(given: str, rejects: Rejects, inputs: Inputs, bare: Sequence[str] =
             rejects.add(Origin(given), number, str(wrong), line)
 
 
-def csv_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
+def csv_rows(given: str, rejects: Rejects, inputs: InputHashes) -> Numbered:
     """As the csv module reads it: a quoted field may span lines; the row's number is its first line."""
     csv.field_size_limit(MAX_LINE_BYTES)
     faults: list[str] = []
@@ -81,7 +82,7 @@ def _csv_fault(error: csv.Error, first: int, last: int) -> str:
     return f"invalid CSV: {error}{lines}"
 
 
-def _csv_lines(given: str, inputs: Inputs, faults: list[str]) -> Iterator[str]:
+def _csv_lines(given: str, inputs: InputHashes, faults: list[str]) -> Iterator[str]:
     """Every line as text; what is wrong with one is left in `faults`, for the row that it belongs to."""
     for _, line, too_long in cut_lines(given, inputs):
         if too_long:

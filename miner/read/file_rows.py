@@ -17,11 +17,11 @@ import orjson
 import pyarrow as pa
 
 from miner.errors import InputError
-from miner.io.input_files import PACKED, hashed, must_exist
+from miner.io.input_files import PACKED, InputHashes, hashed, must_exist
 from miner.read.delimited import csv_rows, tsv_rows
 from miner.read.lines import Numbered, Row, decoded, lines, standing
 from miner.read.lists import is_list, items, list_rows
-from miner.read.rejects import EACH, Again, BadRow, Inputs, Origin, Rejects
+from miner.read.rejects import EACH, Again, BadRow, Origin, Rejects
 from miner.read.shards import shards
 from miner.support.json_keys import key_fault
 
@@ -46,11 +46,15 @@ class Rows:
         return self.parts or (self,)
 
 
-OpenFolder = Callable[[str, Inputs], Rows | None]
+OpenFolder = Callable[[str, InputHashes], Rows | None]
 
 
 def open_rows(
-    given: str | Sequence[str], rejects: Rejects, inputs: Inputs, bare: Sequence[str] = (), folder: OpenFolder = lambda given, inputs: None
+    given: str | Sequence[str],
+    rejects: Rejects,
+    inputs: InputHashes,
+    bare: Sequence[str] = (),
+    folder: OpenFolder = lambda given, inputs: None,
 ) -> Rows:
     """Rows of the files, folders or hub datasets `given`, as if they were one; wrong lines go to `rejects`, size and hash to `inputs`.
 
@@ -79,7 +83,7 @@ def _moved(place: int, numbered: Iterable[tuple[int, T]]) -> Iterator[tuple[int,
     return ((place * EACH + number, row) for number, row in numbered)
 
 
-def _open_one(given: str, rejects: Rejects, inputs: Inputs, bare: Sequence[str]) -> Rows:
+def _open_one(given: str, rejects: Rejects, inputs: InputHashes, bare: Sequence[str]) -> Rows:
     suffix = kind_of(given)
     read = _table(given, suffix)
     if read:
@@ -94,7 +98,7 @@ def _open_one(given: str, rejects: Rejects, inputs: Inputs, bare: Sequence[str])
     return Rows(Origin(given), TEXT_KINDS[suffix](given, rejects, inputs), partial(standing, given))
 
 
-def _table(given: str, suffix: str) -> Callable[[str, Inputs], Iterable[Any]] | None:
+def _table(given: str, suffix: str) -> Callable[[str, InputHashes], Iterable[Any]] | None:
     """What reads `given` as Arrow batches, where it has columns."""
     if not given.startswith("hf:") and not Path(given).is_dir():
         return _parquet if suffix == ".parquet" else None
@@ -109,7 +113,7 @@ def kind_of(given: str) -> str:
     return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower()
 
 
-def _json_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
+def _json_rows(given: str, rejects: Rejects, inputs: InputHashes) -> Numbered:
     for number, line in lines(given, rejects, inputs):
         try:
             row = orjson.loads(line)
@@ -141,7 +145,7 @@ def _json_fault(line: bytes, error: orjson.JSONDecodeError) -> str:
     return "a lone surrogate, which is no character" if "surrogate" in error.msg else "NaN or Infinity, which JSON does not have"
 
 
-def _parquet(given: str, inputs: Inputs) -> Iterator[pa.RecordBatch]:
+def _parquet(given: str, inputs: InputHashes) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet as pq
 
     path = must_exist(given)
@@ -181,7 +185,7 @@ def _one(batch: Any, i: int) -> Row | None:
     return row
 
 
-TEXT_KINDS: dict[str, Callable[[str, Rejects, Inputs], Numbered]] = {
+TEXT_KINDS: dict[str, Callable[[str, Rejects, InputHashes], Numbered]] = {
     ".jsonl": _json_rows,
     ".ndjson": _json_rows,
     ".json": _json_rows,

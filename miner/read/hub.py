@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import InputError
-from miner.io.input_files import hashed
-from miner.read.rejects import Inputs
+from miner.io.input_files import InputHashes, hashed
 
 BATCH = 1024
 SAVED = ("dataset_dict.json", "state.json")
@@ -21,7 +20,7 @@ SAVED = ("dataset_dict.json", "state.json")
 log = logging.getLogger(__name__)
 
 
-def open_saved(given: str, inputs: Inputs) -> Iterator[Any]:
+def open_saved(given: str, inputs: InputHashes) -> Iterator[Any]:
     """Arrow tables of a folder that `save_to_disk` wrote; every file in it is hashed."""
     folder = Path(given)
     if not any((folder / name).exists() for name in SAVED):
@@ -37,7 +36,7 @@ def open_saved(given: str, inputs: Inputs) -> Iterator[Any]:
     return _tables(_one_split(loaded, given, None))
 
 
-def open_hub(given: str, inputs: Inputs) -> Iterator[Any]:
+def open_hub(given: str, inputs: InputHashes) -> Iterator[Any]:
     """Arrow tables of a dataset on the hub: hf:name, hf:name:config, hf:name:config:split or hf:name::split."""
     name, config, split, *rest = [*given.removeprefix("hf:").split(":"), "", ""]
     if not name or any(rest):

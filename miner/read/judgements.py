@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import InputError
-from miner.io.input_files import PACKED, must_exist
+from miner.io.input_files import PACKED, InputHashes, must_exist
 from miner.io.scratch import scratch
 from miner.read.cells import clean_grade, clean_id
 from miner.read.column_names import QRELS, Columns, Fields
 from miner.read.file_rows import Rows, kind_of, open_rows
 from miner.read.ids import CHUNK
 from miner.read.lines import decoded, lines
-from miner.read.rejects import BadRow, Inputs, Origin, Rejects
+from miner.read.rejects import BadRow, Origin, Rejects
 from miner.read.text_writer import Read
 from miner.types import Ints
 
@@ -60,7 +60,7 @@ def read_qrels(
     corpus: Read,
     fields: Fields,
     rejects: Rejects,
-    inputs: Inputs,
+    inputs: InputHashes,
     *,
     strict: bool = True,
     lost: Missing | None = None,
@@ -98,7 +98,7 @@ def add_lost(lost: Missing, query: int | str, passage: str, grade: int) -> None:
     lost[query, passage] = max(grade, lost.get((query, passage), grade))
 
 
-def _open(given: str, fields: Fields, rejects: Rejects, inputs: Inputs, roles: NoteRoles) -> tuple[Origin, Iterator[Judgement]]:
+def _open(given: str, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: NoteRoles) -> tuple[Origin, Iterator[Judgement]]:
     """The judgements of a file; what its columns were read as goes into `roles`."""
     if not Path(given).is_dir() and not given.startswith("hf:") and kind_of(given) in PLAIN:
         return Origin(given), _plain(given, fields, rejects, inputs, roles)
@@ -120,7 +120,7 @@ def _by_column(rows: Rows, fields: Fields, rejects: Rejects, roles: NoteRoles) -
         roles[part.origin.name] = columns.roles()
 
 
-def _plain(given: str, fields: Fields, rejects: Rejects, inputs: Inputs, roles: NoteRoles) -> Iterator[Judgement]:
+def _plain(given: str, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: NoteRoles) -> Iterator[Judgement]:
     """Lines of fields, split by tabs, or by any white space where the first line has no tab."""
     order: tuple[int, ...] = ()
     tab: str | None = None

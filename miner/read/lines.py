@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import InputError
-from miner.io.input_files import opened
-from miner.read.rejects import BadRow, Inputs, Origin, Rejects
+from miner.io.input_files import InputHashes, opened
+from miner.read.rejects import BadRow, Origin, Rejects
 
 MAX_LINE_BYTES = 4 << 20
 BOM = b"\xef\xbb\xbf"
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 Numbered = Iterator[tuple[int, Row]]
 
 
-def lines(given: str, rejects: Rejects, inputs: Inputs) -> Iterator[tuple[int, bytes]]:
+def lines(given: str, rejects: Rejects, inputs: InputHashes) -> Iterator[tuple[int, bytes]]:
     """Lines that are not blank; one that is too long is rejected."""
     for number, line, too_long in cut_lines(given, inputs):
         if too_long:
@@ -33,7 +33,7 @@ def lines(given: str, rejects: Rejects, inputs: Inputs) -> Iterator[tuple[int, b
             yield number, line
 
 
-def cut_lines(given: str, inputs: Inputs) -> Iterator[tuple[int, bytes, str]]:
+def cut_lines(given: str, inputs: InputHashes) -> Iterator[tuple[int, bytes, str]]:
     """Every line with its number; of one that is too long only the start, and the reason."""
     with opened(given, inputs) as stream:
         number = 0

@@ -8,10 +8,10 @@ from typing import Any
 import ijson
 
 from miner.errors import InputError
-from miner.io.input_files import opened, start
+from miner.io.input_files import InputHashes, opened, start
 from miner.read.cells import kind
 from miner.read.lines import BOM, Numbered
-from miner.read.rejects import Inputs, Origin, Rejects
+from miner.read.rejects import Origin, Rejects
 
 
 class Noted(dict[str, Any]):
@@ -32,7 +32,7 @@ def is_list(given: str) -> bool:
     return start(given).removeprefix(BOM).lstrip()[:1] == b"["
 
 
-def list_rows(given: str, rejects: Rejects, inputs: Inputs) -> Numbered:
+def list_rows(given: str, rejects: Rejects, inputs: InputHashes) -> Numbered:
     """The rows of the list; one that is no object goes to `rejects`. InputError where the file is no JSON: what follows is not readable."""
     origin = Origin(given, "{}: row {}")
     twice: list[str] = []
@@ -51,7 +51,7 @@ def items(given: str) -> Iterator[tuple[int, object]]:
     return _items(given, {}, [])
 
 
-def _items(given: str, inputs: Inputs, twice: list[str]) -> Iterator[tuple[int, Any]]:
+def _items(given: str, inputs: InputHashes, twice: list[str]) -> Iterator[tuple[int, Any]]:
     number = 0
     with opened(given, inputs) as stream:
         if stream.peek(len(BOM))[: len(BOM)] == BOM:

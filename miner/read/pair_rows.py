@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from miner.io.input_files import InputHashes
 from miner.read.assemble import READING, finish, workplace
 from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, Names, named
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text, kind
@@ -16,7 +17,7 @@ from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fie
 from miner.read.file_rows import Rows, kind_of, open_rows
 from miner.read.layouts import unfolded
 from miner.read.pairs import Collector, Pair, Positive
-from miner.read.rejects import BadRow, Inputs, OnError, Origin, Rejects
+from miner.read.rejects import BadRow, OnError, Origin, Rejects
 from miner.read.text_writer import Read, read_texts
 from miner.read.trainers import open_folder
 from miner.types import Dataset
@@ -47,7 +48,7 @@ def read_pairs(
     """
     check_fields(fields, PAIRS, CORPUS)
     files, passages = named(pairs, "pairs"), named(corpus, "corpus") if corpus else []
-    inputs = Inputs()
+    inputs = InputHashes()
     with workplace(into, on_error) as (folder, rejects):
         given = open_rows(passages, rejects, inputs, BARE_PASSAGE) if passages else None
         known = _corpus(given, fields, folder, rejects)
@@ -76,7 +77,7 @@ def read_inline(
         known = _corpus(_in_memory("passages", held, rejects), NO_FIELDS, folder, rejects) if held else None
         rows = _in_memory("queries", asked, rejects)
         collector = Collector(folder, known, rows, rejects)
-        return finish(_collected(rows, [(rows.numbered, _of_item)], collector, rejects), folder, rejects, Inputs())
+        return finish(_collected(rows, [(rows.numbered, _of_item)], collector, rejects), folder, rejects, InputHashes())
 
 
 Parse = Callable[[int, dict[str, Any]], Pair]

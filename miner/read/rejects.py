@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import IO, Literal, Self
 
 import orjson
 
 from miner.errors import InputError
 
 OnError = Literal["fail", "skip"]
-Inputs = dict[str, dict[str, Any]]
 
 Again = Callable[[], Iterable[tuple[int, object]]]
 """Reads rows once more, each with its number, as they stand: lines as bytes, what has columns as a dict."""

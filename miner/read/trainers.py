@@ -11,16 +11,16 @@ from pathlib import Path
 
 from miner.errors import HardnegError, InputError
 from miner.formats import read_training, recognise
-from miner.io.input_files import hashed
+from miner.io.input_files import InputHashes, hashed
 from miner.read.file_rows import Rows
 from miner.read.hub import SAVED
 from miner.read.lines import Row
-from miner.read.rejects import Inputs, Origin
+from miner.read.rejects import Origin
 
 BEIR = "beir"
 
 
-def open_folder(given: str, inputs: Inputs) -> Rows | None:
+def open_folder(given: str, inputs: InputHashes) -> Rows | None:
     """The rows of such a folder; None for anything else. InputError for a folder that is read in another way."""
     folder = Path(given)
     if not folder.is_dir() or any((folder / name).exists() for name in SAVED):

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from miner.errors import InputError
-from miner.io.input_files import must_exist
+from miner.io.input_files import InputHashes, must_exist
 from miner.io.scratch import scratch
 from miner.read.ids import keys_of
 from miner.read.judgements import read_qrels
-from miner.read.rejects import Inputs, Origin, Rejects
+from miner.read.rejects import Origin, Rejects
 from miner.read.text_writer import Read
 from miner.types import Dataset, Ints, Texts
 
@@ -30,7 +30,7 @@ def read_truth(path: Path | str, dataset: Dataset, min_grade: int = 1) -> Truth:
     """All relevant pairs of a qrels file, in any of the forms that are read. InputError when none is about the dataset."""
     must_exist(str(path), "truth")
     with scratch() as folder, Rejects(folder, "skip") as rejects:
-        judged = read_qrels((str(path),), _read(dataset.queries, "queries"), _read(dataset.corpus, "corpus"), {}, rejects, Inputs())
+        judged = read_qrels((str(path),), _read(dataset.queries, "queries"), _read(dataset.corpus, "corpus"), {}, rejects, InputHashes())
         queries, passages, grades = judged.arrays()
     relevant = grades >= min_grade
     if not relevant.any():

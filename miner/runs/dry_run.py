@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.core.verdicts import keep_verdicts, read_verdicts
 from miner.io.scratch import scratch
 from miner.read import read
 from miner.runs import open_source, passes, preflight
@@ -20,6 +19,7 @@ from miner.runs.estimate import estimate
 from miner.runs.open_source import open_vectors
 from miner.runs.run import heeding
 from miner.runs.run_folder import check
+from miner.runs.verdict_files import keep_verdicts, read_verdicts
 from miner.types import Dataset, Vectors
 
 Told = dict[str, Any]

@@ -17,7 +17,6 @@ import numpy as np
 
 from miner.config import MiningConfig, Runtime
 from miner.core.pipeline import BLOCK, Retrieval
-from miner.core.verdicts import FILE as VERDICTS
 from miner.evidence.passage_vectors import HalfVectors
 from miner.formats import FORMATS, RowWriter, open_training
 from miner.indexes import limit_threads
@@ -29,6 +28,7 @@ from miner.runs.candidate_store import CandidateWriter, about, blocks, check_bel
 from miner.runs.open_source import open_source
 from miner.runs.rechoose import chooser as chooser_of
 from miner.runs.run_folder import Target
+from miner.runs.verdict_files import FILE as VERDICTS
 from miner.support.parallel import in_order, processors
 from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from miner.config import MiningConfig
 from miner.core.pipeline import Chooser
-from miner.core.verdicts import stored_verdicts
 from miner.evidence.passage_vectors import stored
 from miner.runs.candidate_store import check_belongs, positive_scores, read_blocks
+from miner.runs.verdict_files import stored_verdicts
 from miner.types import Candidates, Codes, Dataset, Negatives
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.core.verdicts import FILE as VERDICTS
 from miner.encode import load_encoder
 from miner.encode.model import Encoder
 from miner.errors import IntegrityError, ModelError
@@ -25,6 +24,7 @@ from miner.io.scratch import scratch
 from miner.runs import manifest as manifests
 from miner.runs.candidate_store import read_blocks
 from miner.runs.run import Run, mine
+from miner.runs.verdict_files import FILE as VERDICTS
 from miner.types import Dataset, Progress
 
 STORED = "what the run itself keeps is enough: --stored"

@@ -25,8 +25,6 @@ from pathlib import Path
 from typing import Any
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.core.verdicts import FILE as VERDICTS
-from miner.core.verdicts import keep_verdicts, read_verdicts
 from miner.errors import ConfigError, StorageError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
 from miner.formats import file_rows
@@ -39,6 +37,8 @@ from miner.runs import open_source, passes, preflight
 from miner.runs.open_source import open_vectors
 from miner.runs.reuse import first_pass_of, take_dataset, take_first_pass
 from miner.runs.run_folder import BLOCKS, Target, homes, target
+from miner.runs.verdict_files import FILE as VERDICTS
+from miner.runs.verdict_files import keep_verdicts, read_verdicts
 from miner.types import Dataset, Progress, Vectors
 
 log = logging.getLogger(__name__)

@@ -26,7 +26,6 @@ import numpy as np
 import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.core.verdicts import read_verdicts
 from miner.encode import check_encoder, load_encoder
 from miner.errors import ConfigError
 from miner.formats import FORMATS, RowWriter
@@ -34,6 +33,7 @@ from miner.io.atomic import folder_part, followed, sha256_of, write_bytes, write
 from miner.io.row_files import open_sink
 from miner.read import read
 from miner.runs.run import Run, mine
+from miner.runs.verdict_files import read_verdicts
 from miner.train.config import MODEL_FIELDS, LoopConfig, TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, depends_on_model
 from miner.train.hold_out import hidden_of, hide

@@ -208,7 +208,7 @@ def client_of(model, tmp_path_factory):
 def wrong_keys_wait_for_nothing():
     """They are tried by the hundred here; how long they wait is looked at where the real server is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.auth.guard.WRONG_KEY_SECONDS", 0)
+        patch.setattr("app.guard.WRONG_KEY_SECONDS", 0)
         patch.setattr("app.requests.page_data.WRONG_KEY_SECONDS", 0)
         yield
 

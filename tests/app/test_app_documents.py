@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import TypeAdapter
 
-from app.auth.guard import OPEN
+from app.guard import OPEN
 from app.http.body import MINE
 from app.jobs.export import ExportJob
 from app.jobs.mine import MineJob

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.auth.guard import OPEN
+from app.guard import OPEN
 from app.settings import Settings, from_environ
 from miner.errors import ConfigError
 

@@ -4,7 +4,7 @@ import pytest
 from test_app_guard import paths
 
 from app.auth import keys
-from app.auth.guard import OPEN
+from app.guard import OPEN
 from miner.errors import ConfigError
 
 

@@ -76,8 +76,8 @@ def walked(client, path, method, ids):
 
 def test_what_an_earlier_version_noted_is_not_shown(house):
     """Folders of models in specs and results of old jobs."""
-    from app.jobs.job_rows import Job
     from app.schemas import JobOut
+    from app.storage.job_rows import Job
 
     old = {"spec": {"config": {"model": f"/{SECRET}/tiny"}}, "result": {"model": {"name": f"/{SECRET}/tiny"}, "passages": 1}}
     job = Job(

@@ -16,16 +16,17 @@ from app.auth.keys import ANYBODY
 from app.errors import Conflict, Held, NotFound
 from app.jobs.export import ExportJob
 from app.jobs.job_kinds import KINDS
-from app.jobs.job_rows import ACTIVE, WAITING
 from app.jobs.mine import MineJob
-from app.jobs.needs import NEEDS, missing
 from app.jobs.stores import Stock
-from app.jobs.task import Output, link
+from app.jobs.task import link
 from app.requests import job_results
 from app.requests.job_requests import append_to_corpus, create_corpus, submit
 from app.schemas import CorpusAppend, CorpusRequest
 from app.settings import Settings
 from app.storage import files as files_module
+from app.storage.job_rows import ACTIVE, WAITING
+from app.storage.needs import NEEDS, missing
+from app.storage.output import Output
 from miner.errors import HardnegError
 
 TABLES = ("reviews", "job_events", "jobs", "files", "corpus_versions", "corpora", "api_keys")

@@ -12,8 +12,9 @@ from app.auth import keys
 from app.jobs.export import VERDICTS, prepare
 from app.state.tables import jobs
 from miner.config import MiningConfig
-from miner.core.verdicts import Verdict, read_verdicts
+from miner.core.verdicts import Verdict
 from miner.runs.run import Run, export
+from miner.runs.verdict_files import read_verdicts
 
 LINES = {"Content-Type": "application/x-ndjson"}
 

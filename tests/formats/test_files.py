@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner.errors import ConfigError, InputError, StorageError
+from miner.formats.row_readers import read_rows
 from miner.io import arrow_files, atomic, row_files
-from miner.io.row_files import KINDS, open_sink, read_rows, sha256_of, write_bytes, write_json
+from miner.io.row_files import KINDS, open_sink, sha256_of, write_bytes, write_json
 
 NAMES = [f"rows{kind}" for kind in KINDS] + ["rows"]
 names = pytest.mark.parametrize("name", NAMES)

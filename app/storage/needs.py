@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from app.errors import Conflict, Held
-from app.jobs.job_rows import ACTIVE, WAITING, Job, as_job
 from app.state.tables import corpora, corpus_versions, files, jobs
+from app.storage.job_rows import ACTIVE, WAITING, Job, as_job
 
 Spec = dict[str, Any]
 

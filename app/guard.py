@@ -23,9 +23,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.attempts import WRONG_KEY_SECONDS
+from app.auth.browser import MACHINES, of_our_page, session_token
 from app.auth.keys import ANYBODY, Caller, digest_of
 from app.errors import BadHost, Foreign, NoKey, NotAllowed, NotReady, Refused, TooOften
-from app.http.browser import MACHINES, of_our_page, session_token
 from app.pages.faults import refused
 from app.services import Desk
 from miner.errors import StorageError
