@@ -28,7 +28,7 @@ from urllib.parse import quote
 from breaking import breaking
 from service import KEY, ROOT, Server, serving
 
-from app.client import Client
+from app.cli.client import Client
 
 PAIRS = "".join(json.dumps({"query": f"question {i}", "positive": f"answer {i % 90} to {i}"}) + "\n" for i in range(300)).encode()
 

@@ -50,7 +50,6 @@ MAY = {
     "miner.cli": DOWN_TO_RUNS | {f"miner.{name}" for name in ("analysis", "comparison", "doctor", "lint", "train")},
     # the service: what it keeps
     "app": set(),
-    "app.client": {"miner"},
     "app.state": {"miner"},
     "app.errors": {"app.state", "miner"},
     "app.auth": {"app.errors", "app.state", "miner"},
@@ -77,7 +76,7 @@ MAY = {
     | {"miner"},
     "app.main": {f"app.{name}" for name in ("auth", "errors", "guard", "openapi", "pages", "routes", "services", "settings")} | {"miner"},
     "app.serve": {f"app.{name}" for name in ("auth", "http", "logs", "main", "settings", "state")} | {"miner"},
-    "app.cli": {f"app.{name}" for name in ("auth", "client", "jobs", "serve", "settings", "state")} | {"miner"},
+    "app.cli": {f"app.{name}" for name in ("auth", "jobs", "serve", "settings", "state")} | {"miner"},
 }
 """What the modules of a row may import of ours, beside their own row."""
 

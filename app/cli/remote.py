@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from app.client import Client
+    from app.cli.client import Client
 
 Url = Annotated[str, typer.Option(help="The service.", envvar="HARDNEG_URL")]
 ApiKey = Annotated[str | None, typer.Option("--key", help="A key of the service.", envvar="HARDNEG_KEY", show_default=False)]
@@ -19,7 +19,7 @@ LOCAL = "http://127.0.0.1:8000"
 
 def client(url: str, key: str | None) -> Client:
     """The client, imported when it is needed."""
-    from app.client import Client
+    from app.cli.client import Client
 
     return Client(url, key)
 
@@ -37,7 +37,7 @@ def show(answer: Any, as_json: bool, *fields: str) -> None:
 
 def follow(at: Client, job_id: str) -> Any:
     """Say on stderr what happens, until the job has ended. RemoteError when it did not succeed."""
-    from app.client import RemoteError
+    from app.cli.client import RemoteError
 
     for _, kind, data in at.events(job_id):
         told = (

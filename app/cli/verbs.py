@@ -7,7 +7,7 @@ import sys
 from typing import NoReturn
 
 from app.cli import corpora, files, jobs, keys, serve, worker
-from app.cli.environment import check_environ
+from app.cli.environment_names import check_environ
 from miner.cli import app, run
 
 __all__ = ["app", "main"]

@@ -12,7 +12,7 @@ from app.jobs.stores import Stock
 from app.jobs.task import Outcome, link
 from app.schemas import STRICT
 from app.storage.files import MEDIA
-from app.storage.output import Output
+from app.storage.job_output import Output
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError
 from miner.formats import FORMATS

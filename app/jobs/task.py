@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import NotFound
-from app.storage.output import Output
+from app.storage.job_output import Output
 from miner.config import Runtime
 from miner.io.atomic import storing
 from miner.types import Progress

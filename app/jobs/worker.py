@@ -24,8 +24,8 @@ from app.jobs.process import Child
 from app.jobs.stores import Stock
 from app.jobs.task import Task
 from app.naming.redaction import Redaction
+from app.storage.job_output import Output
 from app.storage.job_rows import Job
-from app.storage.output import Output
 from miner.errors import HardnegError, StorageError
 
 log = logging.getLogger(__name__)

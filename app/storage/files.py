@@ -19,8 +19,8 @@ from app.state.database import NEEDS_LOCK
 from app.state.folder import STALE_SECONDS
 from app.state.names import new_name, now
 from app.state.tables import files
+from app.storage.job_output import Output
 from app.storage.needs import check_free
-from app.storage.output import Output
 from miner.io.atomic import Part
 
 MEDIA = {

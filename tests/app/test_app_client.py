@@ -12,7 +12,7 @@ import pytest
 from test_app_serve import ask
 
 from app.cli import app
-from app.client import Client, RemoteError
+from app.cli.client import Client, RemoteError
 from miner.errors import ConfigError
 
 

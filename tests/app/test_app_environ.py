@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.environment import OF_COMPOSE, OF_TESTS, check_environ, is_injected, known
+from app.cli.environment_names import OF_COMPOSE, OF_TESTS, check_environ, is_injected, known
 from miner.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

@@ -24,9 +24,9 @@ from app.requests.job_requests import append_to_corpus, create_corpus, submit
 from app.schemas import CorpusAppend, CorpusRequest
 from app.settings import Settings
 from app.storage import files as files_module
+from app.storage.job_output import Output
 from app.storage.job_rows import ACTIVE, WAITING
 from app.storage.needs import NEEDS, missing
-from app.storage.output import Output
 from miner.errors import HardnegError
 
 TABLES = ("reviews", "job_events", "jobs", "files", "corpus_versions", "corpora", "api_keys")

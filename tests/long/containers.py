@@ -22,7 +22,7 @@ from typing import Any
 
 from compose import IMAGE, KEY, PORTS, Compose, engine, project, run
 
-from app.client import Client, RemoteError
+from app.cli.client import Client, RemoteError
 from app.openapi.body_examples import EXAMPLES
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol
 
 from miner.errors import ConfigError
 from miner.train.hardness import margins, row_losses
-from miner.train.parts.context import Given
 from miner.train.parts.knobs import SHARE, Knobs, Range
+from miner.train.parts.training_context import Given
 
 
 class Batches(Protocol):

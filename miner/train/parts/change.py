@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from miner.errors import ConfigError
 from miner.train import augment
-from miner.train.parts.context import Given
 from miner.train.parts.knobs import COSINE, COUNT, SHARE, Knobs, Range
+from miner.train.parts.training_context import Given
 from miner.train.replace import Replaced
 
 Look = Callable[[list[dict[str, Any]], int], list[dict[str, Any]]]
