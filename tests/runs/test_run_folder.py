@@ -15,7 +15,7 @@ from miner.errors import ConfigError, HardnegError, StorageError
 from miner.runs.candidate_store import CandidateWriter, blocks
 from miner.runs.run import mine
 
-sys.path.insert(0, str(Path(__file__).parent / "long"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "long"))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "consumers"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "consumers"))
 fuzz = pytest.importorskip("lint_fuzz")
 load = pytest.importorskip("load")
 mutations = pytest.importorskip("mutations")
