@@ -203,7 +203,7 @@ def of_rule(rule: Rule, pool: Pool, asked: Array, seed: int) -> Counted:
 
 def pool_of(run: Any, hidden: Hidden) -> tuple[Pool, Array]:
     """All candidates of a run, in the order of queries."""
-    parts = [part for parts in read_blocks(run.folder / "candidates.parquet") for part in parts]
+    parts = [part for block in read_blocks(run.folder / "candidates.parquet") for part in block.longest]
     order = np.argsort(np.concatenate([part.queries for part in parts]))
     take = lambda values: np.concatenate(values)[order]  # noqa: E731
     wrong = take([hidden.among(part.queries, part.rows) for part in parts])
@@ -215,9 +215,9 @@ def pool_of(run: Any, hidden: Hidden) -> tuple[Pool, Array]:
 def of_ours(run: Any, config: MiningConfig, hidden: Hidden) -> Counted:
     """What our settings take, from a run's candidates."""
     path, dataset = run.folder / "candidates.parquet", run.dataset
-    choose, found = chooser_of(path, dataset, config).choose, []
-    for part in (part for parts in read_blocks(path) for part in parts):
-        anchors, _, negatives = choose(part)
+    chooser, found = chooser_of(path, dataset, config), []
+    for part in (part for block in read_blocks(path) for part in chooser.searched(block)):
+        anchors, _, negatives = chooser.choose(part)
         wrong = hidden.among(negatives.queries, negatives.rows)
         told = counted(
             negatives.scores.astype(np.float64), wrong, negatives.rows >= 0, anchors.bar.astype(np.float64), hidden.queries[part.queries]

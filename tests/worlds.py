@@ -274,7 +274,8 @@ def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact
         for number, block in enumerate(retrieve(dataset, source, config)):
             writer.write(number, block)
         chooser = chooser_of(path, dataset, config)
-        rows = [row for parts in read_blocks(path) for part in parts for row in _told(dataset, config, *chooser.choose(part))]
+        parts = [part for block in read_blocks(path) for part in chooser.searched(block)]
+        rows = [row for part in parts for row in _told(dataset, config, *chooser.choose(part))]
     return sorted(rows, key=lambda row: row.query.encode())
 
 

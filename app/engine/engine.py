@@ -151,15 +151,15 @@ class Engine:
 
 def _mined(dataset: Dataset, source: Dense, config: MiningConfig) -> Mined:
     """What a run does on disk, in memory: retrieve, choose, shape."""
-    parts = [part for block in retrieve(dataset, source, config) for part in block.parts]
-    known, tables = np.concatenate([part.positive_scores.ravel() for part in parts]), {"vectors": HalfVectors(source)}
-    chooser = Chooser(dataset, config, known, tables)
-    chooser.allot(lambda: parts)
+    blocks = list(retrieve(dataset, source, config))
+    known = np.concatenate([part.positive_scores.ravel() for block in blocks for part in block.within])
+    chooser = Chooser(dataset, config, known, {"vectors": HalfVectors(source)})
+    chooser.allot(lambda: blocks)
     tally = Tally(list(config.active_filters), config.negatives, config.depth, source.similarity)
     columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
     written = RowWriter(FORMATS[config.output_format], dataset, columns)
     rows: list[bytes] = []
-    for part in _by_id(parts, dataset):
+    for part in _by_id([part for block in blocks for part in chooser.searched(block)], dataset):
         anchors, dropped, negatives = chooser.choose(part)
         tally.add(anchors, dropped, negatives)
         rows += map(orjson.dumps, written(negatives))

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from miner.config import MiningConfig
+from miner.core.pipeline import Block
 from miner.errors import InputError, IntegrityError
 from miner.runs.candidate_store import read_query
 from miner.runs.rechoose import Choice, chooser
@@ -40,8 +41,9 @@ def explain(run: Run, query_id: str, passage_id: str | None = None) -> Told:
     query = row_of(dataset.queries, query_id, "query")
     passage = None if passage_id is None else row_of(dataset.corpus, passage_id, "passage")
     path = run.candidates
-    found = _stored(path, dataset, query)
-    choice = Choice(*chooser(path, dataset, config).choose(found))
+    chosen = chooser(path, dataset, config)
+    (found,) = chosen.searched(_stored(path, dataset, query))
+    choice = Choice(*chosen.choose(found))
     names = _Names(dataset, found)
     told: Told = {
         "query": {"id": query_id, "text": dataset.queries.texts([query])[0]},
@@ -83,10 +85,10 @@ def _alike(texts: Texts, name: str) -> list[str]:
     return found
 
 
-def _stored(path: Path, dataset: Dataset, query: int) -> Candidates:
+def _stored(path: Path, dataset: Dataset, query: int) -> Block:
     place = int(np.flatnonzero(dataset.queries.id_order == query)[0])
     found = read_query(path, place)
-    if found.queries.tolist() != [query]:
+    if [each for part in found.within for each in part.queries.tolist()] != [query]:
         raise IntegrityError(f"{path} does not belong to the texts beside it: query {place + 1} in the order of ids is another one")
     return found
 

@@ -81,7 +81,7 @@ def round_edges(low: float, high: float, most: int) -> Floats:
 def _range(path: Path) -> tuple[float, float]:
     """The lowest and the highest score of all candidates and positives."""
     low, high = math.inf, -math.inf
-    for part in (part for parts in read_blocks(path) for part in parts):
+    for part in (part for block in read_blocks(path) for part in block.longest):
         for scores in (part.scores, part.positive_scores):
             finite = scores[np.isfinite(scores)]
             low, high = min(low, finite.min(initial=math.inf)), max(high, finite.max(initial=-math.inf))

@@ -6,7 +6,6 @@ One pass over the blocks for all settings, no model, nothing written. Hidden pos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -82,15 +81,16 @@ def measure(
     tallies = [Tally(list(config.active_filters), config.negatives, config.depth, similarity) for config in configs]
     counting = wrong or [Wrong(len(dataset.queries)) for _ in configs if hidden]
     done = 0
-    for part in chain.from_iterable(read_blocks(path)):
+    for block in read_blocks(path):
         if hidden:
-            hidden.see(part)
+            for part in block.longest:
+                hidden.see(part)
         for place, (chooser, tally) in enumerate(zip(choosers, tallies, strict=True)):
-            anchors, dropped, negatives = chooser.choose(part)
-            tally.add(anchors, dropped, negatives)
-            if hidden:
-                counting[place].add(negatives, hidden)
-        done += len(part)
+            for anchors, dropped, negatives in map(chooser.choose, chooser.searched(block)):
+                tally.add(anchors, dropped, negatives)
+                if hidden:
+                    counting[place].add(negatives, hidden)
+        done += len(block)
         if on_progress:
             on_progress("sweep", done, len(dataset.queries))
     rates = _rates(counting, hidden, dataset) if hidden and not wrong else [{} for _ in configs]

@@ -10,7 +10,7 @@ evidence: the first filter that drops a candidate is its reason, and scores are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,21 +33,64 @@ LIKELY = 1.2
 
 PADDING = 255
 
-Measured = Callable[[Candidates], Candidates]
-"""Candidates with their evidence."""
-
 
 # ---------------------------------------------------------------- pass 1
 
 
 @dataclass(frozen=True)
 class Block:
-    """The candidates of one block of queries: `parts` differ in how deep they were searched, each in id order."""
+    """The candidates of one block of queries, each part in id order.
 
-    parts: list[Candidates]
+    within: up to `depth` of every query. deep: up to `max_depth` of some queries, those that ran short under the settings `deepened_for`
+    (None: under any of several). In runs of earlier versions a query has one list only, and `within` holds the deep ones too.
+    """
+
+    within: list[Candidates]
+    deep: list[Candidates] = field(default_factory=list)
+    deepened_for: Mapping[str, Any] | None = None
 
     def __len__(self) -> int:
-        return sum(map(len, self.parts))
+        return sum(map(len, self.within))
+
+    @property
+    def longest(self) -> list[Candidates]:
+        """One list for each query, the longest that is there."""
+        deep = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in self.deep)])
+        return [part for part in (*(_without(part, deep) for part in self.within), *self.deep) if len(part)]
+
+
+DEEPENING_SETTINGS = ("filters", "anchor", "negatives", "ladder", "judged")
+"""Settings that decide which queries run short within `depth`."""
+
+
+def deepening(config: MiningConfig) -> dict[str, Any]:
+    """The settings that decide which queries are searched deeper, as JSON holds them."""
+    return {name: each for name, each in config.model_dump(mode="json").items() if name in DEEPENING_SETTINGS}
+
+
+def searched(block: Block, config: MiningConfig, complete: Callable[[Candidates], Candidates]) -> list[Candidates]:
+    """The lists that a run with these settings goes by: those within `depth`, and the deep one of a query that runs short, if it is there.
+
+    complete: gives candidates all that judging needs.
+    """
+    if not block.deep or not config.deepens:
+        return [part for part in block.within if len(part)]
+    deep = np.concatenate([part.queries for part in block.deep])
+    if block.deepened_for != deepening(config):
+        deep = np.intersect1d(deep, np.concatenate([short_queries(complete(part), config) for part in block.within]))
+    used = [part.take(np.flatnonzero(np.isin(part.queries, deep))) for part in block.deep]
+    return [part for part in (*(_without(part, deep) for part in block.within), *used) if len(part)]
+
+
+def short_queries(part: Candidates, config: MiningConfig) -> Ints:
+    """Queries that run short within `depth` and may be searched deeper; none where the list is longer already, or all there is."""
+    if not config.deepens or part.rows.shape[1] != config.depth:
+        return np.empty(0, dtype=np.int64)
+    return part.queries[short_of(part, config)]
+
+
+def _without(part: Candidates, queries: Ints) -> Candidates:
+    return part.take(np.flatnonzero(~np.isin(part.queries, queries)))
 
 
 class Retrieval:
@@ -70,13 +113,31 @@ class Retrieval:
     def __call__(self, number: int) -> Block:
         """The candidates of block `number`, from 0."""
         queries = self._order[number * BLOCK : (number + 1) * BLOCK]
-        found = _search(self._dataset, self._source, self._config, queries)
-        measured = [self._measured(replace(part, shared=self._shared)) for part in found]
-        return Block(_deepened(measured, self._source, self._config, self._measured))
+        found = [self._measured(part) for part in _search(self._dataset, self._source, self._config, queries)]
+        within = [part.take(np.arange(len(part)), self._config.depth) for part in found]
+        deep = [self._deep(part, short_queries(each, self._config)) for part, each in zip(found, within, strict=True)]
+        return Block(within, [part for part in deep if len(part)], deepening(self._config))
+
+    def completed(self, block: Block) -> Block:
+        """A block that other settings left, with the evidence and the deep lists that these need and it has not."""
+        within, deep = ([self._measured(part) for part in parts] for parts in (block.within, block.deep))
+        have = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in deep)])
+        more = [self._deep(part, np.setdiff1d(short_queries(part, self._config), have)) for part in within]
+        return Block(within, [*deep, *(part for part in more if len(part))])
+
+    def _deep(self, part: Candidates, queries: Ints) -> Candidates:
+        """Some of the queries, with all candidates within `max_depth`."""
+        some = part.take(np.flatnonzero(np.isin(part.queries, queries)))
+        if not len(some) or some.rows.shape[1] != self._config.depth:
+            return some
+        rows, scores, told = self._source.retrieve(some.queries, self._config.deepest)
+        last = background(scores, told, self._config.depth)
+        return self._measured(replace(some, rows=rows, scores=scores, background=last, evidence=told))
 
     def _measured(self, part: Candidates) -> Candidates:
         known = informed(part, self._dataset)
-        return replace(part, evidence={**part.evidence, **{name: measure(known) for name, measure in self._evidence.items()}})
+        more = {name: measure(known) for name, measure in self._evidence.items() if name not in part.evidence}
+        return replace(part, evidence={**part.evidence, **more}, shared=self._shared)
 
 
 def retrieve(dataset: Dataset, source: Source, config: MiningConfig) -> Iterator[Block]:
@@ -100,21 +161,6 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
             known = (positives[some], scores[some], bar[some], background(found, told, config.depth))
             parts.append(Candidates(queries[some], rows, found, *known, told))
     return parts
-
-
-def _deepened(parts: list[Candidates], source: Source, config: MiningConfig, measured: Measured) -> list[Candidates]:
-    """Queries that ran short within `depth` with all of `deepest`, the others with `depth`, however deep they were searched."""
-    done = []
-    for part in parts:
-        within = part.take(np.arange(len(part)), config.depth)
-        short = short_of(within, config) if config.deepens and within.rows.shape[1] == config.depth else np.empty(0, dtype=np.int64)
-        deep = part.take(short)
-        if len(short) and part.rows.shape[1] == config.depth:
-            rows, scores, told = source.retrieve(part.queries[short], config.deepest)
-            deep = replace(deep, rows=rows, scores=scores, background=background(scores, told, config.depth), evidence=told)
-            deep = measured(deep)
-        done += [within.take(np.setdiff1d(np.arange(len(part)), short)), deep]
-    return [part for part in done if len(part)]
 
 
 def informed(part: Candidates, dataset: Dataset) -> Candidates:
@@ -252,10 +298,10 @@ class Chooser:
         """How many verdicts there were, by what they say, for the report; nothing without any."""
         return dict(self._shared["verdicts"].counts) if "verdicts" in self._shared else {}
 
-    def allot(self, parts: Callable[[], Iterable[Candidates]]) -> None:
-        """Settle what each anchor gets under the hub cap: `parts()` gives all candidates of the run, each time. Without a cap: nothing."""
+    def allot(self, blocks: Callable[[], Iterable[Block]]) -> None:
+        """Settle what each anchor gets under the hub cap: `blocks()` gives all candidates of the run, each time. Without a cap: nothing."""
         while self._crowd and not self._crowd.settled:
-            for part in parts():
+            for part in (part for block in blocks() for part in self.searched(block)):
                 anchors, numbers = self._crowd.waiting(self._anchors(part))
                 if len(anchors):
                     preferred = self._climb(anchors, self._judge(anchors, self._filters), self._crowd.width)
@@ -289,17 +335,26 @@ class Chooser:
                 self._pick(picked, short, seen, (self._judge(seen, rules) == 0) & ~self._firm[dropped[short]], tier)
         return picked
 
-    def _anchors(self, candidates: Candidates) -> Candidates:
-        """With what all share, and with evidence that was not stored but follows from the texts; one per positive if so configured."""
+    def searched(self, block: Block) -> list[Candidates]:
+        """The lists of a block that these settings go by."""
+        return searched(block, self._config, self._complete)
+
+    def _complete(self, candidates: Candidates) -> Candidates:
+        """With what all share, and with evidence that was not stored but follows from the texts."""
         absent = [name for name in self._config.needed if name in FROM_TEXTS and name not in candidates.evidence]
         for name in absent:
             if name not in self._evidence:
                 self._evidence[name] = EVIDENCE[name](self._dataset, None)
         known = informed(candidates, self._dataset) if absent else candidates
         more = {name: self._evidence[name](known) for name in absent}
+        return replace(candidates, evidence={**candidates.evidence, **more}, shared=self._shared)
+
+    def _anchors(self, candidates: Candidates) -> Candidates:
+        """Complete, with the verdicts; one per positive if so configured."""
+        complete = self._complete(candidates)
         if "verdicts" in self._shared:
-            more["verdict"] = self._shared["verdicts"].codes(candidates.queries, candidates.rows)
-        complete = replace(candidates, evidence={**candidates.evidence, **more}, shared=self._shared)
+            verdict = self._shared["verdicts"].codes(candidates.queries, candidates.rows)
+            complete = replace(complete, evidence={**complete.evidence, "verdict": verdict})
         if self._config.false_negatives == "adopt":
             complete = adopt(complete)
         return per_positive(complete) if self._config.anchor == "own" else complete

@@ -32,12 +32,14 @@ class HalfVectors:
         return (found / np.where(lengths > 0, lengths, 1)).astype(np.float16)
 
     def save(self, folder: Path) -> None:
-        """Write those of all passages into `folder`, row by row, memory-mapped."""
+        """Write those of all passages into `folder`, row by row, memory-mapped; the file appears when it is complete."""
         shape = (len(self._position), self._vectors.shape[1])
-        out = np.lib.format.open_memmap(folder / FILE, mode="w+", dtype=np.float16, shape=shape)
+        half = folder / f".{FILE}"
+        out = np.lib.format.open_memmap(half, mode="w+", dtype=np.float16, shape=shape)
         for start in range(0, len(out), PIECE):
             out[start : start + PIECE] = self[np.arange(start, min(start + PIECE, len(out)))]
         out.flush()
+        half.replace(folder / FILE)
 
 
 def stored(folder: Path) -> dict[str, NDArray[Any]]:

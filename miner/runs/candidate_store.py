@@ -1,9 +1,13 @@
-"""Candidates, scores and evidence on disk: retrieve once, choose many times. A folder with one Parquet file per block of queries.
+"""Candidates, scores and evidence on disk: retrieve once, choose many times. A folder of Parquet files, one or two per block of queries.
+
+    block-000000.parquet   every query of the block, candidates up to `depth`
+    _deep-000000.parquet   the queries that were searched deeper, candidates up to `max_depth`; no file where there are none
 
 Columns: query_id; query, positives, rows as row numbers into the run's own dataset; scores float32; one list per evidence.
-A query searched deeper has longer lists. Read it with anything that reads Parquet (`pandas.read_parquet(folder)`). A file is absent or
-complete, so a run that was interrupted goes on with the blocks that are missing. While a run is in the making, `blocks.sha256` lies
-beside the folder: a block whose bytes are not those that were written is missing too.
+Read it with anything that reads Parquet: `pandas.read_parquet(folder)` gives one row a query with the list up to `depth` (readers pass
+over names that begin with an underscore). A file is absent or complete, so a run that was interrupted goes on with the blocks that are
+missing. While a run is in the making, `blocks.sha256` lies beside the folder: a file whose bytes are not those that were written is
+missing too.
 """
 
 from __future__ import annotations
@@ -13,13 +17,14 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from miner.core.pipeline import Block, background, weakest
@@ -37,27 +42,39 @@ class CandidateWriter:
 
     def __init__(self, folder: Path, dataset: Dataset, about: Mapping[str, Any]) -> None:
         self._folder, self._dataset = folder, dataset
-        self._about = {"hardneg": json.dumps({"version": VERSION, **about})}
+        self._about = {"version": VERSION, **about}
         folder.mkdir(exist_ok=True)
         self._sums, self._alone = folder.with_name(SUMS), threading.Lock()
 
     def missing(self, blocks: int) -> list[int]:
         """Numbers of the blocks that are not there yet, of so many, or not as they were written: a disk changed them or cut them short."""
         written = _sums(self._sums)
-        return [number for number in range(blocks) if not _is_whole(self._file(number), written)]
+        return [number for number in range(blocks) if not self._is_whole(number, written)]
+
+    def _is_whole(self, number: int, written: Mapping[str, str]) -> bool:
+        within, deep = self._file(number), deep_file(self._file(number))
+        return _is_whole(within, written) and (deep.name not in written or _is_whole(deep, written))
+
+    def read(self, number: int) -> Block:
+        """A block as it lies on disk."""
+        return read_block(self._file(number), self._about["depth"])
 
     def write(self, number: int, block: Block) -> None:
-        """Put one block on disk, its queries in id order."""
-        tables = [self._table(part) for part in block.parts]
+        """Put one block on disk, its queries in id order; what is deep first, since a block that is there is complete."""
+        if block.deep:
+            self._write(deep_file(self._file(number)), block.deep, {})
+        self._write(self._file(number), block.within, {"deepened_for": block.deepened_for})
+
+    def _write(self, file: Path, parts: Sequence[Candidates], about: Mapping[str, Any]) -> None:
+        tables = [self._table(part) for part in parts]
         table = pa.concat_tables(tables)
         if len(tables) > 1:
             order = np.argsort([text.encode() for text in table["query_id"].to_pylist()], kind="stable")
             table = table.take(pa.array(order))
-        file = self._file(number)
         half = file.with_name(f".{file.name}")
         with half.open("wb") as sink:
             pq.write_table(
-                table.replace_schema_metadata(self._about),
+                table.replace_schema_metadata({"hardneg": json.dumps({**self._about, **about})}),
                 sink,
                 row_group_size=max(1, len(table)),
                 compression="lz4",
@@ -89,6 +106,11 @@ class CandidateWriter:
         return pa.table(columns)
 
 
+def deep_file(file: Path) -> Path:
+    """Where the deep lists of a block's queries are."""
+    return file.with_name(file.name.replace("block-", "_deep-", 1))
+
+
 def blocks(folder: Path) -> list[Path]:
     """The files of all blocks, in the order of their queries' ids. StorageError when there is none."""
     files = sorted(folder.glob("block-*.parquet"))
@@ -108,27 +130,36 @@ def check_belongs(folder: Path, dataset: Dataset) -> None:
         raise IntegrityError(f"{folder} does not belong to the texts beside it: {told}")
 
 
-def read_blocks(folder: Path) -> Iterator[list[Candidates]]:
-    """Block by block, the candidates of its queries: one Candidates per length of list, in order of length."""
+def read_blocks(folder: Path) -> Iterator[Block]:
+    """Block by block, the candidates of its queries."""
     depth = about(folder)["depth"]
     return (read_block(file, depth) for file in blocks(folder))
 
 
-def read_block(file: Path, depth: int) -> list[Candidates]:
+def read_block(file: Path, depth: int) -> Block:
     """The candidates of one block; `depth` is what `about` tells."""
-    table = _read(file)
+    deep = deep_file(file)
+    return Block(_parts(_read(file), depth), _parts(_read(deep), depth) if deep.exists() else [], _about(file).get("deepened_for"))
+
+
+def _parts(table: pa.Table, depth: int) -> list[Candidates]:
+    """One Candidates per length of list, in order of length."""
     widths = np.diff(table["rows"].combine_chunks().offsets.to_numpy())
     return [_part(table.filter(pa.array(widths == width)), int(width), depth) for width in np.unique(widths)]
 
 
-def read_query(folder: Path, place: int) -> Candidates:
+def read_query(folder: Path, place: int) -> Block:
     """The candidates of one query, the `place`-th in id order, from 0; no other block is read. StorageError when there is no such query."""
     start = 0
     for file in blocks(folder):
         count = _open(file).metadata.num_rows
         if start <= place < start + count:
-            row = _read(file).slice(place - start, 1).combine_chunks()
-            return _part(row, len(row["rows"][0]), about(folder)["depth"])
+            row, depth, deep = _read(file).slice(place - start, 1).combine_chunks(), about(folder)["depth"], deep_file(file)
+            longer = []
+            if deep.exists():
+                others = _read(deep)
+                longer = _parts(others.filter(pc.equal(others["query"], row["query"][0])).combine_chunks(), depth)
+            return Block(_parts(row, depth), longer, _about(file).get("deepened_for"))
         start += count
     raise StorageError(f"{folder} holds candidates of {start} queries: there is no {place + 1}th")
 
@@ -139,19 +170,16 @@ def positive_scores(folder: Path) -> Floats:
     return np.concatenate([np.empty(0, dtype=np.float32), *(part.combine_chunks().flatten().to_numpy() for part in parts)])
 
 
-def deeper_than(folder: Path, depth: int) -> int:
-    """How many queries have more than `depth` candidates."""
-    offsets = (_read(file, "rows").combine_chunks().offsets.to_numpy() for file in blocks(folder))
-    return sum(int((np.diff(each) > depth).sum()) for each in offsets)
-
-
 def about(folder: Path) -> dict[str, Any]:
     """What the writer put into the metadata."""
-    first = blocks(folder)[0]
+    return _about(blocks(folder)[0])
+
+
+def _about(file: Path) -> dict[str, Any]:
     try:
-        loaded: dict[str, Any] = json.loads((_open(first).schema_arrow.metadata or {})[b"hardneg"])
+        loaded: dict[str, Any] = json.loads((_open(file).schema_arrow.metadata or {})[b"hardneg"])
     except (KeyError, ValueError):
-        raise StorageError(f"{first} cannot be read as candidates: it does not say how they were made") from None
+        raise StorageError(f"{file} cannot be read as candidates: it does not say how they were made") from None
     return loaded
 
 

@@ -78,7 +78,7 @@ def short_share(piece: Piece, dataset: Dataset, config: MiningConfig) -> float:
     width, wanted = max(1, round(config.depth / times)), config.model_copy(update={"negatives": ceil(config.negatives / times)})
     folder, short = piece.folder / "candidates.parquet", 0
     shared = {"population": np.sort(positive_scores(folder))}
-    for part in (part for parts in read_blocks(folder) for part in parts):
+    for part in (part for block in read_blocks(folder) for part in block.within):
         seen = part.take(np.arange(len(part)), width)
         seen = replace(seen, background=background(seen.scores, seen.evidence, width), shared=shared)
         short += len(short_of(seen, wanted))

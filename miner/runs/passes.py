@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from miner.config import MiningConfig, Runtime
-from miner.core.pipeline import BLOCK, Retrieval
+from miner.core.pipeline import BLOCK, Block, Retrieval, deepening, short_queries
+from miner.evidence import EVIDENCE, TABLES
 from miner.evidence.passage_vectors import HalfVectors
 from miner.formats import FORMATS, RowWriter, open_training
 from miner.indexes import limit_threads
@@ -24,7 +26,7 @@ from miner.io.row_files import sha256_of, write_bytes, write_json
 from miner.page import page
 from miner.report import LEFT_OUT, LeftOut, Tally, notes
 from miner.runs import manifest as manifests
-from miner.runs.candidate_store import CandidateWriter, about, blocks, check_belongs, deeper_than, read_block
+from miner.runs.candidate_store import CandidateWriter, about, blocks, check_belongs, positive_scores, read_block
 from miner.runs.open_source import open_source
 from miner.runs.rechoose import chooser as chooser_of
 from miner.runs.run_folder import Target
@@ -83,31 +85,65 @@ def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: Work, tar
     config = work.config
     source = open_source(dataset, config, vectors, scratch, work.stage)
     with work.stage("retrieve"):
-        measured = source.measure_recall(config.depth)
+        recall = source.measure_recall(config.depth)
         if "vectors" in config.measured:
             HalfVectors(source).save(target.folder)
-        told = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
-        retrieval = Retrieval(dataset, source, config)
-        _retrieve(retrieval, CandidateWriter(target.blocks, dataset, told), work)
-        deepened = deeper_than(target.blocks, config.depth)
+        stored = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
+        retrieval, writer = Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, stored)
+        missing = writer.missing(len(retrieval))
+        _write_blocks(missing, lambda number: writer.write(number, retrieval(number)), len(retrieval), retrieval.queries, work)
+        if len(missing) < len(retrieval):
+            _complete(retrieval, writer, incomplete_blocks(target.blocks, config), work)
     distinct = len(source.passage_rows)
-    counts = {"distinct_passages": distinct, "queries_deepened": deepened}
     sources = dict(zip(config.active_sources, source.describe(), strict=True))
-    work.retrieval = {**told, "index": config.index, "recall": measured, **counts, "sources": sources}
+    work.retrieval = {**stored, "index": config.index, "recall": recall, "distinct_passages": distinct, "sources": sources}
 
 
-def _retrieve(retrieval: Retrieval, writer: CandidateWriter, work: Work) -> None:
-    """Every block that is missing, several at a time: one thread each is faster than all threads for one after the other."""
-    todo = writer.missing(len(retrieval))
+def complete_first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: Work, target: Target, scratch: Path) -> None:
+    """Add what these settings need and earlier ones did not: deep lists of short queries, evidence. Nothing is searched twice."""
+    config = work.config
+    with work.stage("check candidates"):
+        todo = incomplete_blocks(target.blocks, config)
+        table = "vectors" in config.measured and not (target.folder / "vectors.npy").exists()
+    if not todo and not table:
+        return
+    evidence = [name for name in (*EVIDENCE, *TABLES) if name in {*config.measured, *work.retrieval["evidence"]}]
+    work.retrieval = {**work.retrieval, "evidence": evidence}
+    source = open_source(dataset, config, vectors, scratch, work.stage)
+    with work.stage("retrieve"):
+        if table:
+            HalfVectors(source).save(target.folder)
+        stored = {name: work.retrieval[name] for name in ("similarity", "depth", "max_depth", "evidence")}
+        _complete(Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, stored), todo, work)
+
+
+def incomplete_blocks(candidates: Path, config: MiningConfig) -> list[int]:
+    """Blocks that other settings left without something that these need: evidence, or the deep list of a query that runs short."""
+    wanted = [name for name in config.measured if name in EVIDENCE]
+    population = positive_scores(candidates)
+    shared = {"population": np.sort(population[~np.isnan(population)])}
+
+    def lacks(block: Block) -> bool:
+        if any(name not in part.evidence for part in (*block.within, *block.deep) for name in wanted):
+            return True
+        if block.deepened_for == deepening(config):
+            return False
+        deep = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in block.deep)])
+        return any(len(np.setdiff1d(short_queries(replace(part, shared=shared), config), deep)) for part in block.within)
+
+    return [number for number, file in enumerate(blocks(candidates)) if lacks(read_block(file, config.depth))]
+
+
+def _complete(retrieval: Retrieval, writer: CandidateWriter, todo: list[int], work: Work) -> None:
+    _write_blocks(todo, lambda number: writer.write(number, retrieval.completed(writer.read(number))), len(todo), retrieval.queries, work)
+
+
+def _write_blocks(todo: list[int], write: Callable[[int], None], blocks: int, queries: int, work: Work) -> None:
+    """Several blocks at a time: one thread each is faster than all threads for one after the other."""
     threads = work.runtime.threads or processors()
-    crew = max(1, min(threads, MOST_BLOCKS, len(todo)))
-
-    def one(number: int) -> None:
-        writer.write(number, retrieval(number))
-
-    ready = len(retrieval) - len(todo)
-    for done, _ in enumerate(in_order(one, todo, crew, partial(limit_threads, max(1, threads // crew))), ready + 1):
-        work.progress("retrieve", min(done * BLOCK, retrieval.queries), retrieval.queries)
+    at_once = max(1, min(threads, MOST_BLOCKS, len(todo)))
+    for done, _ in enumerate(in_order(write, todo, at_once, partial(limit_threads, max(1, threads // at_once))), blocks - len(todo) + 1):
+        work.progress("retrieve", min(done * BLOCK, queries), queries)
 
 
 def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, Any], stored: Path | None = None) -> dict[str, Any]:
@@ -126,15 +162,16 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
         written = RowWriter(shape, dataset, columns)
 
         def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
-            return [chooser.choose(part) for part in read_block(file, told["depth"])]
+            return [chooser.choose(part) for part in chooser.searched(read_block(file, told["depth"]))]
 
-        not_deepened = set[int]()
+        not_deepened, deepened = set[int](), 0
         left_out = LeftOut(target.folder / LEFT_OUT, dataset, [*config.active_filters], config.negatives, shape.least(config.negatives))
         with open_training(target.file, shape, dataset) as sink, left_out:
             for done, parts in enumerate(in_order(chosen, blocks(candidates), min(MOST_BLOCKS, work.runtime.threads or processors())), 1):
                 for part in parts:
                     tally.add(*part)
                     not_deepened |= _not_deepened(part[0], part[1], config)
+                    deepened += len(np.unique(part[0].queries)) if part[0].rows.shape[1] > config.depth else 0
                 left_out.add(parts)
                 sink.write(written(_in_order([negatives for *_, negatives in parts], dataset)))
                 work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
@@ -151,7 +188,7 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
             report["asked_in"] = dict(dataset.asked_in)
         if chooser.verdicts:
             report["verdicts"] = chooser.verdicts
-        report["retrieval"] = known.setdefault("retrieval", work.retrieval)
+        report["retrieval"] = known["retrieval"] = {**known.get("retrieval", work.retrieval), "queries_deepened": deepened}
         if stored and not_deepened and report["retrieval"]["distinct_passages"] > config.depth:
             report["not_deepened"] = len(not_deepened)
         report["notes"] = list(notes(report))

@@ -62,7 +62,8 @@ class Piece:
     @property
     def candidates(self) -> int:
         """How many were stored."""
-        return sum(part.rows.size for parts in read_blocks(self.folder / "candidates.parquet") for part in parts)
+        stored = read_blocks(self.folder / "candidates.parquet")
+        return sum(part.rows.size for block in stored for part in (*block.within, *block.deep))
 
 
 def speeds(stored: StoredVectors, dataset: Dataset) -> dict[Side, Speed]:

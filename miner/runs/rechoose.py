@@ -26,14 +26,14 @@ def chooser(candidates: Path, dataset: Dataset, config: MiningConfig, verdicts: 
     """The chooser that made a run, or would make it with another config. verdicts: the folder that holds them, if it is not the run's."""
     tables = {**stored(candidates.parent), **stored_verdicts(verdicts or candidates.parent, dataset)}
     made = Chooser(dataset, config, positive_scores(candidates), tables)
-    made.allot(lambda: (part for parts in read_blocks(candidates) for part in parts))
+    made.allot(lambda: read_blocks(candidates))
     return made
 
 
 def choices(candidates: Path, dataset: Dataset, config: MiningConfig) -> Iterator[Choice]:
     """Every anchor of a run, block by block."""
     check_belongs(candidates, dataset)
-    choose = chooser(candidates, dataset, config).choose
-    for parts in read_blocks(candidates):
-        for part in parts:
-            yield Choice(*choose(part))
+    made = chooser(candidates, dataset, config)
+    for block in read_blocks(candidates):
+        for part in made.searched(block):
+            yield Choice(*made.choose(part))

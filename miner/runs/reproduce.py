@@ -176,7 +176,7 @@ def _first_pass(run: Run, again: Run) -> Iterator[str]:
 
 
 def _by_query(run: Run) -> dict[int, tuple[Any, Any]]:
-    parts = chain.from_iterable(read_blocks(run.folder / "candidates.parquet"))
+    parts = chain.from_iterable(block.longest for block in read_blocks(run.folder / "candidates.parquet"))
     return {int(query): (part.rows[i], part.scores[i]) for part in parts for i, query in enumerate(part.queries)}
 
 

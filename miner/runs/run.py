@@ -49,9 +49,6 @@ FIRST_PASS = (
 )
 """Settings that pass 1 has used up: an export cannot change them."""
 
-SHORTNESS = ("filters", "anchor", "negatives", "ladder", "judged")
-"""Further settings that decide which queries are searched deeper."""
-
 PASSED_DOWN: tuple[str, ...] = ("inputs", "model", "files", "retrieval", "made_from")
 """What the manifest of an export says as that of its run does."""
 
@@ -179,12 +176,12 @@ def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.W
     if place.begin(made_from, resume):
         log.info("going on with the blocks of an interrupted run")
     if stored is not None:
-        log.info("nothing that candidates follow from has changed: those of the run in %s are taken over", place.final)
+        log.info("nothing that candidates follow from has changed: those of the run in %s are reused", place.final)
         take_first_pass(place.final, place.folder)
         work.retrieval = stored
-        return digest
     with tempfile.TemporaryDirectory(dir=place.folder, prefix=".vectors-") as scratch, storing(place.folder):
-        passes.first_pass(dataset, vectors, work, place, Path(scratch))
+        make = passes.first_pass if stored is None else passes.complete_first_pass
+        make(dataset, vectors, work, place, Path(scratch))
     return digest
 
 
@@ -192,8 +189,7 @@ def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Wo
     """Everything the candidates follow from: a block of another run may be used only where all of it is the same."""
     folder, config = dataset.corpus.path.parent, work.config
     return {
-        "settings": {name: getattr(config, name) for name in (*FIRST_PASS, *SHORTNESS)},
-        "evidence": list(config.measured),
+        "settings": {name: getattr(config, name) for name in FIRST_PASS if name != "evidence"},
         "min_grade": dataset.qrels.min_grade,
         "data": {name: work.sha256_of(folder / name) for name in passes.DATA_FILES if (folder / name).exists()},
         "models": {name: each.describe() for name, each in vectors.items()},

@@ -260,7 +260,7 @@ def _clear(folder: Path, keep: tuple[str, ...] = (), names: tuple[str, ...] | No
         if path.name in keep or (names is not None and path.name not in names):
             continue
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    for half in folder.glob(f"{BLOCKS}/.block-*"):
+    for half in (*folder.glob(f"{BLOCKS}/.block-*"), *folder.glob(f"{BLOCKS}/._deep-*")):
         half.unlink()
 
 

@@ -114,14 +114,14 @@ def test_only_the_block_of_the_query_is_read(tmp_path, monkeypatch):
     _, _, run = run_of(3, tmp_path)
     path, read = run.folder / "candidates.parquet", []
     whole = {}
-    for parts in read_blocks(path):
-        whole |= {int(part.queries[i]): part.take(np.array([i])) for part in parts for i in range(len(part))}
+    for block in read_blocks(path):
+        whole |= {int(part.queries[i]): part.take(np.array([i])) for part in block.longest for i in range(len(part))}
     monkeypatch.setattr(stored, "_part", lambda table, *rest, part=stored._part: read.append(len(table)) or part(table, *rest))
     for place, query in enumerate(run.dataset.queries.id_order.tolist()):
-        found = read_query(path, place)
+        (found,) = read_query(path, place).longest
         assert (found.queries.tolist(), found.rows.tolist()) == ([query], whole[query].rows.tolist())
         assert found.background.tolist() == whole[query].background.tolist()
-    assert read == [1] * len(whole)
+    assert set(read) == {1}
     assert BLOCK > 2
     with pytest.raises(StorageError, match="there is no 6th"):
         read_query(path, 5)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from worlds import Prescribed, config_of, dataset_of, make
 
 from miner.core import pipeline
-from miner.core.pipeline import retrieve
+from miner.core.pipeline import deepening, retrieve
 from miner.errors import StorageError
 from miner.runs.candidate_store import CandidateWriter, about, positive_scores, read_blocks
 from miner.sources import Dense
@@ -20,14 +20,14 @@ def written(world, config, folder):
     writer = CandidateWriter(folder / "c.parquet", dataset, {"depth": config.depth, "similarity": world.similarity})
     for number, block in enumerate(retrieve(dataset, Dense(dataset, Prescribed(world), folder), config)):
         writer.write(number, block)
-        told |= by_query(block.parts)
+        told |= by_query(block)
     return dataset, told, folder / "c.parquet"
 
 
-def by_query(parts):
-    """{query: every field as bytes, padding of positives left out}."""
+def by_query(block):
+    """{(query, whether deep): every field as bytes, padding of positives left out}."""
     told = {}
-    for part in parts:
+    for deep, part in ((deep, part) for deep, parts in enumerate((block.within, block.deep)) for part in parts):
         for i, query in enumerate(part.queries.tolist()):
             there = part.positives[i] >= 0
             fields = [
@@ -38,7 +38,7 @@ def by_query(parts):
                 part.bar[i],
                 part.background[i],
             ]
-            told[query] = [
+            told[query, deep] = [
                 (field.dtype, field.tolist()) for field in (*fields, *(part.evidence[name][i] for name in sorted(part.evidence)))
             ]
     return told
@@ -53,20 +53,22 @@ def test_what_is_read_is_what_was_written(tmp_path_factory, seed, block):
         patch.setattr(pipeline, "BLOCK", block)
         _, told, path = written(world, config, tmp_path_factory.mktemp("candidates"))
     read = {}
-    for parts in read_blocks(path):
-        read |= by_query(parts)
+    for stored in read_blocks(path):
+        read |= by_query(stored)
     assert str(sorted(read.items())) == str(sorted(told.items()))
     names = pq.read_table(path)["query_id"].to_pylist()
     assert names == sorted(world.queries, key=str.encode)
     assert len(list(read_blocks(path))) == -(-8 // block)
-    assert sorted(positive_scores(path).tolist()) == sorted(score for fields in told.values() for score in fields[3][1])
+    assert sorted(positive_scores(path).tolist()) == sorted(
+        score for (_, deep), fields in told.items() if not deep for score in fields[3][1]
+    )
 
 
 def test_what_is_told_about_the_file(tmp_path):
     """Depth and similarity travel with it, and its version."""
     config = config_of(1, min_grade=1)
     _, _, path = written(make(1), config, tmp_path)
-    assert about(path) == {"version": 1, "depth": config.depth, "similarity": "cosine"}
+    assert about(path) == {"version": 1, "depth": config.depth, "similarity": "cosine", "deepened_for": deepening(config)}
     table = pq.read_table(path)
     assert {"query_id", "query", "positives", "positive_scores", "rows", "scores", "same_text", "near_positive"} <= set(table.column_names)
     assert np.array_equal([len(row) for row in table["rows"].to_pylist()], [len(row) for row in table["scores"].to_pylist()])

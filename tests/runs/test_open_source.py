@@ -77,8 +77,8 @@ def test_what_is_read_back_is_what_was_judged(tmp_path, seed):
     writer = CandidateWriter(tmp_path / "candidates", dataset, {"depth": config.depth})
     writer.write(0, block)
     stored = next(read_blocks(tmp_path / "candidates"))
-    assert len(stored) == len(block.parts)
-    for part, read in zip(sorted(block.parts, key=lambda part: part.rows.shape[1]), stored, strict=True):
+    assert (len(stored.within), len(stored.deep)) == (1, 1)
+    for part, read in zip((*block.within, *block.deep), (*stored.within, *stored.deep), strict=True):
         for name in ("queries", "rows", "scores", "bar", "background"):
             assert np.array_equal(getattr(part, name), getattr(read, name), equal_nan=True), name
         assert list(part.evidence) == list(read.evidence)
