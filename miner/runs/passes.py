@@ -188,12 +188,18 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
             report["asked_in"] = dict(dataset.asked_in)
         if chooser.verdicts:
             report["verdicts"] = chooser.verdicts
-        report["retrieval"] = known["retrieval"] = {**known.get("retrieval", work.retrieval), "queries_deepened": deepened}
+        report["retrieval"] = known["retrieval"] = _with_deepened(known.get("retrieval", work.retrieval), deepened)
         if stored and not_deepened and report["retrieval"]["distinct_passages"] > config.depth:
             report["not_deepened"] = len(not_deepened)
         report["notes"] = list(notes(report))
     _finish(work, target, known, report, dataset)
     return report
+
+
+def _with_deepened(retrieval: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """What is stored of pass 1, with how many queries' deep lists this choice goes by; the sources come last."""
+    told = {name: value for name, value in retrieval.items() if name not in ("queries_deepened", "sources")}
+    return {**told, "queries_deepened": count, "sources": retrieval["sources"]}
 
 
 def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> set[int]:

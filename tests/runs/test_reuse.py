@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from worlds import config_of, make
 
 from miner.config import MiningConfig, Runtime
-from miner.errors import StorageError
+from miner.encode.model import Encoder
+from miner.errors import InputError, StorageError
 from miner.read import read_inline
 from miner.runs import manifest, passes, reuse
 from miner.runs.run import export, mine
+from miner.sources import Dense
 
 
 @pytest.fixture
@@ -28,9 +30,10 @@ def at(tmp_path, tiny_model):
     queries = [{"id": f"q{i}", "text": f"w{i} w{i + 7}", "positives": [f"p{i}"]} for i in range(20)]
     given, runtime = read_inline(queries, passages, tmp_path / "given"), Runtime.of(cache=tmp_path / "cache")
 
-    def again(resume=None, **settings):
+    def again(out=None, resume=None, **settings):
         config = MiningConfig.of(**{"model": str(tiny_model), "negatives": 2, **settings})
-        return mine(given, config, out=tmp_path / "out", runtime=runtime, force=True, resume=resume)
+        resume = False if out else resume
+        return mine(given, config, out=out or tmp_path / "out", runtime=runtime, force=True, resume=resume)
 
     return again
 
@@ -47,6 +50,13 @@ def told(run):
     """The manifest without times, and without the page that shows them."""
     outputs = {name: made for name, made in run.manifest["outputs"].items() if name != "report.html"}
     return {name: value for name, value in run.manifest.items() if name not in ("timings", "created_at", "seal")} | {"outputs": outputs}
+
+
+def chosen(run):
+    """The manifest without what is stored beside for other settings: candidates, further evidence."""
+    stored = {**told(run), "retrieval": {**run.manifest["retrieval"], "evidence": None}}
+    outputs = {name: made for name, made in stored["outputs"].items() if name not in ("candidates.parquet", "vectors.npy", "report.json")}
+    return stored | {"outputs": outputs, "report": {**run.report, "retrieval": None}}
 
 
 @pytest.mark.parametrize("more", [{}, {"distinct": 0.9}])
@@ -69,12 +79,73 @@ def test_what_only_chooses_takes_them_over_too(at, searched, other):
     assert len(searched) == 2
 
 
-@pytest.mark.parametrize("other", [{"depth": 30}, {"filters": ("near_text",)}, {"negatives": 3}, {"judged": "ignore"}])
+@pytest.mark.parametrize("other", [{"depth": 30}, {"max_depth": 50}, {"min_grade": 2}])
 def test_other_candidates_are_searched_anew(at, searched, other):
-    """Whatever could make another candidate, or another depth."""
+    """Whatever could make another candidate."""
     at()
-    at(**other)
+    try:
+        at(**other)
+    except InputError:
+        assert other == {"min_grade": 2}
+        return
     assert len(searched) == 2
+
+
+OTHERS = [
+    {"filters": ("margin:relative=0.2",)},
+    {"filters": ("margin:off", "percentile:beta=0.5")},
+    {"filters": ("near_text",)},
+    {"filters": ("containment:overlap=0.5", "nearest:off")},
+    {"filters": ("max_score:score=0.5",)},
+    {"filters": ("ranks:skip=3,last=20",)},
+    {"filters": ("margin:off", "near_positive:off", "nearest:off")},
+    {"preset": "percpos"},
+    {"preset": "hard"},
+    {"anchor": "own"},
+    {"negatives": 5},
+    {"negatives": 1},
+    {"ladder": 0},
+    {"ladder": 1, "fill": "random"},
+    {"judged": "ignore"},
+    {"sampler": "uniform:first=8", "seed": 3},
+    {"sampler": "diverse"},
+    {"distinct": 0.5},
+    {"hub_cap": 2},
+    {"output_format": "labeled-list", "columns": ("ids", "scores"), "negatives": 3},
+]
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """What was searched (query, depth) and how many texts were encoded."""
+    pairs, texts, real, encode = [], [], Dense.retrieve, Encoder.encode
+
+    def retrieve(self, queries, depth):
+        pairs.extend((int(query), depth) for query in queries)
+        return real(self, queries, depth)
+
+    def encoded(self, given, *rest, **more):
+        texts.extend(given)
+        return encode(self, given, *rest, **more)
+
+    monkeypatch.setattr(Dense, "retrieve", retrieve)
+    monkeypatch.setattr(Encoder, "encode", encoded)
+    return pairs, texts
+
+
+def test_twenty_other_settings_search_nothing_again(at, watched, tmp_path):
+    """One after the other over one run: no text is encoded, no (query, depth) is searched twice; the file is that of a run made anew."""
+    small, (pairs, texts) = {"depth": 12, "max_depth": 40}, watched
+    at(**small)
+    assert (len(texts) > 0, {depth for _, depth in pairs}) == (True, {12, 40})
+    texts.clear()
+    for other in OTHERS:
+        again = at(**{**small, **other})
+        assert (texts, len(pairs), again.differences()) == ([], len(set(pairs)), []), other
+        have = list(pairs)
+        assert at(tmp_path / "anew", **{**small, **other}).file.read_bytes() == again.file.read_bytes(), other
+        texts.clear()
+        pairs[:] = have
 
 
 def test_other_code_searches_anew(at, searched, monkeypatch):
@@ -194,11 +265,11 @@ def test_a_copy_that_breaks_off_is_not_gone_on_with(at, searched, tmp_path, monk
 @settings(max_examples=40)
 @drawn_from(seed=st.integers(0, 2**32), other=st.integers(0, 2**32), share=st.sampled_from([0.1, 0.3]))
 def test_any_run_over_any_other_is_what_it_is_alone(tmp_path_factory, seed, other, share):
-    """Some settings changed between the two: whatever is taken over, no byte differs."""
+    """Some settings changed between the two: whatever is taken over, no byte of what is chosen and counted differs."""
     folder, rng = tmp_path_factory.mktemp("over"), np.random.default_rng([seed, other])
     inputs, first, drawn = on_disk(make(seed, passages=40), folder / "data"), config_of(seed), config_of(other)
     changed = {name: getattr(drawn, name) for name in type(drawn).model_fields if rng.random() < share}
     second = MiningConfig.of(**{**first.model_dump(), **changed, "max_depth": max(first.max_depth, first.negatives, drawn.negatives)})
     mine(inputs, first.model_copy(update={"max_depth": second.max_depth}), out=folder / "out")
     over, alone = mine(inputs, second, out=folder / "out", force=True), mine(inputs, second, out=folder / "alone")
-    assert told(over) == told(alone)
+    assert chosen(over) == chosen(alone)

@@ -70,9 +70,20 @@ def test_committed_blocks_are_not_made_again(begin, config, tmp_path, error):
     assert {path.name for path in run.folder.iterdir()} == {path.name for path in whole.folder.iterdir()}
 
 
-@pytest.mark.parametrize("change", [{"depth": 11}, {"filters": ("margin:off",)}, {"negatives": 2}])
+@pytest.mark.parametrize("change", [{"filters": ("margin:off",)}, {"negatives": 7}, {"anchor": "own", "judged": "ignore"}, {"ladder": 0}])
+def test_blocks_of_other_rules_are_gone_on_with(begin, config, tmp_path, change):
+    """Settings of judging search no block again: what they lack is added, and the files are those of a run made anew."""
+    begin(2)
+    other = MiningConfig.of(**(config.model_dump() | change))
+    run, _ = begin(99, resume=True, config=other)
+    whole = mine(small(tmp_path / "given"), other, out=tmp_path / "whole")
+    assert run.file.read_bytes() == whole.file.read_bytes()
+    assert (run.differences(), left(tmp_path)) == ([], ["out", "whole"])
+
+
+@pytest.mark.parametrize("change", [{"depth": 11}, {"max_depth": 31}])
 def test_blocks_of_another_run_are_never_used(begin, config, change):
-    """Other settings begin anew; who insists on resuming is told what differs; who wants it fresh gets it."""
+    """Other settings of retrieval begin anew; who insists on resuming is told what differs; who wants it fresh gets it."""
     begin(2)
     other = MiningConfig.of(**(config.model_dump() | change))
     refused, _ = begin(99, resume=True, config=other)
