@@ -322,6 +322,5 @@ LENIENT = {
     ("sentence_transformers", "number_in_list"): "labels of a list may be grades, which are no fault",
     ("sentence_transformers", "number"): "the label of a pair may be a degree, which is no fault",
     ("sentence_transformers", "true_number"): "true is a label as good as 1: that the passage is none, no file can tell",
-    ("nemo", "number"): "numbers are ids as good as strings; NeMo's loader stops where a file has both",
 }
 """{(consumer, way): why the loader stops at what the linter passes}."""
