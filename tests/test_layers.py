@@ -91,7 +91,7 @@ MAY = {
     },
     "miner.machine": {"miner.crew"},
     "miner.selfcheck": {"miner.config", "miner.run", "miner.scratch"},
-    "miner.doctor": NOUNS | {f"miner.{name}" for name in ("encode", "indexes", "machine", "manifest", "run", "selfcheck")},
+    "miner.doctor": NOUNS | {f"miner.{name}" for name in ("encode", "indexes", "machine", "manifest", "run", "selfcheck", "target")},
     "miner.hiding": LOW | {"miner.evidence.identity", "miner.read"},
     # what looks back at runs
     "miner.choices": NOUNS | {"miner.candidates", "miner.config", "miner.evidence.vectors", "miner.pipeline", "miner.verdicts"},

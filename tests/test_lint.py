@@ -206,7 +206,7 @@ def test_a_further_column_of_pylates_folder_is_found(tmp_path):
     assert lint(tmp_path).counts == {}
 
 
-@pytest.mark.parametrize(("ids", "wanted"), [(("0", 1), ["2"]), ((0, "1"), ["1"]), ((0, 1), [])])
+@pytest.mark.parametrize(("ids", "wanted"), [(("0", 1), ["2"]), ((0, "1"), ["1"]), ((0, 1), []), ((0, None), []), (("0", None), [])])
 def test_ids_of_two_kinds_are_found_where_a_trainer_stops_at_them(tmp_path, ids, wanted):
     """NeMo's loader makes one Arrow column of the query ids: of numbers alone, or of strings alone."""
     rows = [{"question_id": each, "question": f"q {each}", "corpus_id": "c", "pos_doc": ["p"], "neg_doc": ["n"]} for each in ids]

@@ -26,7 +26,7 @@ class Survey:
         self.shape = shape_named(format)
         self.known: dict[int, dict[int, str]] = {}
         self.with_ids = False
-        self.rows = self._scored = self._number_ids = 0
+        self.rows = self._scored = self._number_ids = self._string_ids = 0
         self._widths: Counter[int] = Counter()
         columns: dict[str, None] = {}
         self._marked = list(marked_files(path, format))
@@ -45,6 +45,7 @@ class Survey:
         self.with_ids |= row.query_id is not None
         self._scored += is_scored(row)
         self._number_ids += _has_number_id(row)
+        self._string_ids += row.query_id is not None and not _has_number_id(row)
         self._widths[row.labels.count(0)] += 1
 
     @property
@@ -59,7 +60,7 @@ class Survey:
 
     def repairs(self, row: TrainingRow) -> Iterator[Finding]:
         """What reading the row had to repair. Ids that are numbers in every row are no fault."""
-        alike = self._number_ids == self.rows
+        alike = not (self._number_ids and self._string_ids)
         for repair in row.repairs:
             if repair.rule != "mixed_ids" or not alike:
                 yield Finding(*repair, rewritten=repair.rule != "no_label")
