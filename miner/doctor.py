@@ -84,7 +84,8 @@ def state(folder: Path) -> Told:
     databases = [path for path in databases if not path.name.endswith(("-wal", "-shm"))]
     faults += [fault for path in databases for fault in _database(path)]
     left = [str(path) for path in sorted(folder.glob(".*.part")) if not is_held(path)]
-    return {"path": str(folder), "runs": len(runs), "databases": len(databases), "faults": faults, "restored": restored, "interrupted": left}
+    counts = {"runs": len(runs), "databases": len(databases)}
+    return {"path": str(folder), **counts, "faults": faults, "restored": restored, "interrupted": left}
 
 
 def _replaced(folder: Path) -> list[Path]:
