@@ -311,11 +311,20 @@ STRICTER = {
     },
     "pylate": {"byte_order_mark": "datasets skips it"},
     "tevatron": {"byte_order_mark": "datasets skips it"},
-    "ms_swift": {"byte_order_mark": "datasets skips it", "key_twice": "its reader keeps one of them and says nothing"},
+    "ms_swift": {
+        "byte_order_mark": "datasets skips it",
+        "key_twice": "its reader keeps one of them and says nothing",
+        "no_messages": "its preprocessor leaves out a row without a query and says nothing",
+    },
 }
 """{consumer: {rule of the linter, or kind of unusable row: why the linter finds what the loader lets pass}}."""
 
-KINDS = {"an id is a string": "unusable_id", "is there twice": "key_twice", "holds true or false": "true_number"}
+KINDS = {
+    "an id is a string": "unusable_id",
+    "is there twice": "key_twice",
+    "holds true or false": "true_number",
+    "there is no 'messages'": "no_messages",
+}
 """Kinds of unusable rows, by what the linter says of them."""
 
 LENIENT = {
