@@ -311,17 +311,25 @@ STRICTER = {
     },
     "pylate": {"byte_order_mark": "datasets skips it"},
     "tevatron": {"byte_order_mark": "datasets skips it"},
-    "ms_swift": {"byte_order_mark": "datasets skips it", "key_twice": "its reader keeps one of them and says nothing"},
+    "ms_swift": {
+        "byte_order_mark": "datasets skips it",
+        "key_twice": "its reader keeps one of them and says nothing",
+        "no_messages": "its preprocessor leaves out a row without a query and says nothing",
+    },
 }
 """{consumer: {rule of the linter, or kind of unusable row: why the linter finds what the loader lets pass}}."""
 
-KINDS = {"an id is a string": "unusable_id", "is there twice": "key_twice", "holds true or false": "true_number"}
+KINDS = {
+    "an id is a string": "unusable_id",
+    "is there twice": "key_twice",
+    "holds true or false": "true_number",
+    "there is no 'messages'": "no_messages",
+}
 """Kinds of unusable rows, by what the linter says of them."""
 
 LENIENT = {
     ("sentence_transformers", "number_in_list"): "labels of a list may be grades, which are no fault",
     ("sentence_transformers", "number"): "the label of a pair may be a degree, which is no fault",
     ("sentence_transformers", "true_number"): "true is a label as good as 1: that the passage is none, no file can tell",
-    ("nemo", "number"): "numbers are ids as good as strings; NeMo's loader stops where a file has both",
 }
 """{(consumer, way): why the loader stops at what the linter passes}."""

@@ -22,6 +22,7 @@ from miner.indexes.blas import VARIABLE, tuned_faiss
 from miner.io.scratch import is_held, leftovers
 from miner.runs.manifest import versions
 from miner.runs.run import Run
+from miner.runs.run_folder import REPLACED, restore
 
 LEAST_DISK, LEAST_MEMORY = 1_000_000_000, 1_000_000_000
 """Bytes below which a run of any use is unlikely to end well."""
@@ -64,10 +65,14 @@ def _service(data: Path | None) -> list[Path]:
 
 
 def state(folder: Path) -> Told:
-    """What lies in a folder: whether runs and databases in it are whole, and what was interrupted there."""
+    """What lies in a folder: whether runs and databases in it are whole, and what was interrupted there.
+
+    Runs that a killed process was replacing, and that nothing took the place of, are restored; nothing else is changed.
+    """
     if not folder.is_dir():
-        return {"path": str(folder), "faults": [f"{folder} is no folder"], "interrupted": []}
+        return {"path": str(folder), "faults": [f"{folder} is no folder"], "restored": [], "interrupted": []}
     faults: list[str] = []
+    restored = [str(final) for final in _replaced(folder) if restore(final)]
     runs = [path.parent for path in sorted([*folder.glob("manifest.json"), *folder.glob("*/manifest.json")])]
     for run in runs:
         with suppress(OSError):
@@ -79,7 +84,13 @@ def state(folder: Path) -> Told:
     databases = [path for path in databases if not path.name.endswith(("-wal", "-shm"))]
     faults += [fault for path in databases for fault in _database(path)]
     left = [str(path) for path in sorted(folder.glob(".*.part")) if not is_held(path)]
-    return {"path": str(folder), "runs": len(runs), "databases": len(databases), "faults": faults, "interrupted": left}
+    counts = {"runs": len(runs), "databases": len(databases)}
+    return {"path": str(folder), **counts, "faults": faults, "restored": restored, "interrupted": left}
+
+
+def _replaced(folder: Path) -> list[Path]:
+    """Where the runs lay that wait under a hidden name for the end of what replaces them."""
+    return [old.with_name(old.name[1:].removesuffix(REPLACED)) for old in sorted(folder.glob(f".*{REPLACED}"))]
 
 
 def _database(path: Path) -> Iterator[str]:
@@ -175,14 +186,15 @@ def _advice(told: Told) -> Iterator[str]:
     if quota is not None and quota < processor["usable"]:
         yield f"{processor['usable']} cores are seen and {quota:g} granted: give --threads {max(1, int(quota))}"
     yield from (each["advice"] for each in told["scratch"])
+    yield from (f"{path} holds the run again that a killed process was replacing" for path in told.get("data", {}).get("restored", ()))
     known = {each["path"] for each in told["scratch"]}
     yield from (_unfinished(Path(path)) for path in told.get("data", {}).get("interrupted", ()) if os.path.realpath(path) not in known)
 
 
 def _unfinished(path: Path) -> str:
     """What to do about something that does not say who left it."""
-    if path.name.endswith(".old.part"):
-        return f"{path} is what a killed process was replacing: move it to {path.name[1:-9]}, or remove it"
+    if path.name.endswith(REPLACED):
+        return f"{path} is what a killed process was replacing: move it to {path.name[1:].removesuffix(REPLACED)}, or remove it"
     if path.is_file():
         return f"{path} is a half-written file of {path.stat().st_size / 1e6:,.1f} MB that a killed process left: remove it"
     return f"{path} was left by a run that did not end: the same command goes on with it, --fresh begins anew"

@@ -46,7 +46,10 @@ def read(row: Row, beside: Beside) -> TrainingRow:
     """The positives, then the negatives, with their texts. A document may be a bare id."""
     if not row.text("corpus_id"):
         row.fail("'corpus_id' is empty; the corpus must be named")
-    row.value("question_id")
+    if "question_id" not in row.values:
+        row.value("question_id")  # null is no fault: the trainer never looks at it
+    if isinstance(row.values["question_id"], int):
+        row.repair("mixed_ids", "'question_id' is a number")
     sides = [(_documents(row, name), label) for name, label in (("pos_doc", 1), ("neg_doc", 0))]
     found = [document for documents, _ in sides for document in documents]
     ids = tuple(document.as_id(document.value("id"), "'id'") for document in found)

@@ -27,7 +27,7 @@ class Checks:
     def __call__(self, row: TrainingRow) -> Iterator[Finding]:
         """What is wrong with a row."""
         keys = [key(text) for text in row.passages]
-        yield from (Finding(*repair, rewritten=repair.rule != "no_label") for repair in row.repairs)
+        yield from self.survey.repairs(row)
         yield from self._texts(row)
         yield from self._sides(row)
         yield from self._identities(row, keys)

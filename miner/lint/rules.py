@@ -18,6 +18,7 @@ RULES = {
     "repeated_row": "the same row again",
     "string_for_list": "a string in place of a list: its characters would be passages",
     "string_for_number": "a number in quotes",
+    "mixed_ids": "a query id that is a number, where other rows have strings",
     "part_scores": "scores in some rows or of some passages only",
     "score_order": "a negative that scores no lower than a positive of its row",
     "column_order": "columns in another order than query, positive, negatives, where a trainer takes them by position",

@@ -26,7 +26,7 @@ class Survey:
         self.shape = shape_named(format)
         self.known: dict[int, dict[int, str]] = {}
         self.with_ids = False
-        self.rows = self._scored = 0
+        self.rows = self._scored = self._number_ids = self._string_ids = 0
         self._widths: Counter[int] = Counter()
         columns: dict[str, None] = {}
         self._marked = list(marked_files(path, format))
@@ -44,6 +44,8 @@ class Survey:
             positives.setdefault(key(text), row.where)
         self.with_ids |= row.query_id is not None
         self._scored += is_scored(row)
+        self._number_ids += _has_number_id(row)
+        self._string_ids += row.query_id is not None and not _has_number_id(row)
         self._widths[row.labels.count(0)] += 1
 
     @property
@@ -55,6 +57,13 @@ class Survey:
     def partly_scored(self) -> str:
         """How many rows have scores, in words, where neither all nor none do; else nothing."""
         return f"{self._scored:,} of {self.rows:,} rows have scores" if 0 < self._scored < self.rows else ""
+
+    def repairs(self, row: TrainingRow) -> Iterator[Finding]:
+        """What reading the row had to repair. Ids that are numbers in every row are no fault."""
+        alike = not (self._number_ids and self._string_ids)
+        for repair in row.repairs:
+            if repair.rule != "mixed_ids" or not alike:
+                yield Finding(*repair, rewritten=repair.rule != "no_label")
 
     @property
     def width(self) -> int | None:
@@ -92,6 +101,10 @@ def _numbered(names: list[str]) -> list[str]:
     """`negative`, and `negative_1` … by number."""
     numbers = {name: int(name.removeprefix("negative_")) for name in names if name.removeprefix("negative_").isdecimal()}
     return [*(["negative"] if "negative" in names else []), *sorted(numbers, key=lambda name: numbers[name])]
+
+
+def _has_number_id(row: TrainingRow) -> bool:
+    return any(repair.rule == "mixed_ids" for repair in row.repairs)
 
 
 def is_scored(row: TrainingRow) -> bool:

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from miner.errors import IntegrityError, NoRunError
+from miner.errors import IntegrityError, NoRunError, StorageError
 from miner.io.atomic import storing
 from miner.io.row_files import sha256_of
 from miner.io.scratch import LOCK
@@ -167,9 +167,22 @@ def strangers(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name not in ours)
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether it is a run folder with everything as the run left it, whatever became of its inputs."""
+    try:
+        return not any(_changed_outputs(folder, load_whole(folder)))
+    except (IntegrityError, StorageError, OSError):
+        return False
+
+
 def differences(folder: Path) -> Iterator[str]:
     """One sentence for everything that does not match the manifest: outputs first, then inputs that are still where they were."""
     made = load_whole(folder)
+    yield from _changed_outputs(folder, made)
+    yield from _changed_inputs(folder, made)
+
+
+def _changed_outputs(folder: Path, made: Mapping[str, Any]) -> Iterator[str]:
     if not is_sealed(made):
         yield "manifest.json was edited after the run"
     for name in strangers(folder):
@@ -182,7 +195,6 @@ def differences(folder: Path) -> Iterator[str]:
             yield f"{name} is missing"
         elif sha256_of(path) != told["sha256"]:
             yield f"{name} has changed: its sha256 is not {told['sha256'][:12]}…"
-    yield from _changed_inputs(folder, made)
 
 
 def _changed_inputs(folder: Path, made: Mapping[str, Any]) -> Iterator[str]:

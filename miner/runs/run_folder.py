@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -24,11 +25,15 @@ from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
 from miner.io.atomic import followed, storing, sync_folder, sync_tree, write_json
 from miner.io.row_files import KINDS, kind_of
-from miner.io.scratch import LOCK, forget, hold, make_scratch, record, remove_scratch
+from miner.io.scratch import LOCK, forget, hold, is_held, make_scratch, record, remove_scratch
 from miner.runs.candidate_store import SUMS
-from miner.runs.manifest import strangers
+from miner.runs.manifest import is_whole, strangers
+
+log = logging.getLogger(__name__)
 
 FILE_KINDS = (*KINDS, "")
+REPLACED = ".old.part"
+"""How the hidden name of a run ends that is being replaced."""
 BLOCKS, STARTED = "candidates.parquet", "started.json"
 KEPT = (BLOCKS, STARTED, SUMS)
 """What a run can be gone on with."""
@@ -102,7 +107,7 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
 
 
 def check(out: str | Path | None, kind: str | None, force: bool, output_format: str) -> Path | None:
-    """The folder a run would be made in, as far as it exists; None for a temporary one. Nothing is made.
+    """The folder a run would be made in, as far as it exists; None for a temporary one. Nothing is made; what a kill hid is restored.
 
     Raises ConfigError as `target` does, and StorageError where nothing can be written.
     """
@@ -124,6 +129,31 @@ def homes(out: str | Path | None) -> list[Path]:
     return [] if out is None or str(out) in ("", "-") else [Path(os.path.realpath(out)).parent]
 
 
+def restore(final: Path) -> bool:
+    """Put the run back that a process was replacing when it was killed between its two renames; whether there was one, and whole.
+
+    Nothing is done where something lies at `final`, or a living process makes a run there.
+    """
+    part, old = _hidden(final)
+    if not old.is_dir() or not _is_free(final) or is_held(part) or not is_whole(old):
+        return False
+    with storing(final):
+        old.rename(final)
+        sync_folder(final.parent)
+    forget(old)
+    log.warning("%s holds the run again that a killed process was replacing", final)
+    return True
+
+
+def _is_free(final: Path) -> bool:
+    return not final.exists() or (final.is_dir() and not any(final.iterdir()))
+
+
+def _hidden(final: Path) -> tuple[Path, Path]:
+    """Where a run for `final` is made, and where the one that it replaces waits for its end."""
+    return final.with_name(f".{final.name}.part"), final.with_name(f".{final.name}{REPLACED}")
+
+
 def _followed(out: str | Path | None) -> str | Path | None:
     """`out`; of a symbolic link what it points to, as if that had been named, and of the same kind."""
     if out is None or str(out) in ("", "-") or not Path(out).is_symlink():
@@ -135,7 +165,7 @@ def _followed(out: str | Path | None) -> str | Path | None:
 
 
 def _places(out: str | Path, usual: str, force: bool) -> tuple[bool, Path, Path]:
-    """Whether `out` names a file; the training file; the run folder. ConfigError where either is taken."""
+    """Whether `out` names a file; the training file; the run folder, restored after a kill. ConfigError where either is taken."""
     if not str(out) or not Path(os.path.realpath(out)).name:
         raise ConfigError(f"--out is {str(out)!r}: name a folder or a file")
     named = kind_of(out) in KINDS
@@ -147,6 +177,7 @@ def _places(out: str | Path, usual: str, force: bool) -> tuple[bool, Path, Path]
         raise ConfigError(f"{final}, where the run of {file.name} goes, is a link to another place: choose another --out")
     if not named and final.is_file():
         raise ConfigError(f"{final} is a file, and --out names a folder: choose another --out")
+    restore(Path(os.path.realpath(final)))
     for taken in (final, file):
         empty = taken.is_dir() and not any(taken.iterdir())
         if taken.exists() and not empty and not force:
@@ -176,7 +207,7 @@ def _usual_name(out: str | Path | None, kind: str | None, output_format: str) ->
 def _run_part(path: Path) -> Iterator[Path]:
     """A locked folder that takes the place of `path` on a clean exit; another run's folder there is replaced, nothing else is."""
     final = Path(os.path.realpath(path))
-    part, old = final.with_name(f".{final.name}.part"), final.with_name(f".{final.name}.old.part")
+    part, old = _hidden(final)
     with storing(final):
         _check_replaceable(final)
     with _held(part, path) as lock:
@@ -214,7 +245,7 @@ def _held(part: Path, path: Path) -> Iterator[int]:
 
 def _check_replaceable(final: Path) -> None:
     """FileExistsError unless nothing is there, an empty folder, or a run folder without anything of somebody else's."""
-    if not final.exists() or (final.is_dir() and not any(final.iterdir())):
+    if _is_free(final):
         return
     try:
         others = strangers(final)

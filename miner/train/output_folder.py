@@ -15,14 +15,18 @@ from typing import Any
 
 import orjson
 
+from miner.config import Checked, Inputs, MiningConfig, in_todays_words
 from miner.errors import ConfigError
 from miner.evaluation.compare import HISTORY
 from miner.io.atomic import followed, recover, storing, sync_folder, write_json
+from miner.train.config import LoopConfig, TrainConfig
 from miner.train.lock import LOCK
 
 IDENTITY, LOOP = "identity.json", "loop.json"
 ATOMIC = ("dataset", "model", LOOP, "notebook.parquet", "training.jsonl", "anchors.json", "delta.json")
 """Files and folders of a loop and its rounds that may have half-written ones beside them after a kill."""
+SETTINGS: dict[str, type[Checked]] = {"data": Inputs, "training": TrainConfig, "mining": MiningConfig, "loop": LoopConfig, "dev": Inputs}
+"""The parts of a loop's identity that are settings."""
 WORDS = {"rows": "other rows", "model": "another model at that place", "dev": "other dev data"}
 
 
@@ -97,7 +101,7 @@ class Place:
         for part, words in WORDS.items():
             if part in was and was[part] != now[part]:
                 raise ConfigError(f"{self.work} was begun with {words}; --fresh begins again")
-        if changed := _changed(was["config"], now["config"]):
+        if changed := _changed(TrainConfig, was["config"], now["config"]):
             raise ConfigError(f"{self.work} was begun with another {', '.join(changed)}; --fresh begins again")
 
     def _check_ended(self, now: Mapping[str, Any]) -> None:
@@ -105,13 +109,23 @@ class Place:
         path = self.final / HISTORY
         told = orjson.loads(path.read_bytes()) if path.is_file() else {}
         same = told and (told["rows"]["sha256"], told["base_model"]["content"]) == (now["rows"], now["model"])
-        if not same or _changed(told["config"], now["config"]):
+        if not same or _changed(TrainConfig, told["config"], now["config"]):
             raise ConfigError(f"{self.final} exists already, made from something else; choose another --out, or replace it with --force")
 
 
-def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Names of the settings that differ."""
-    return [name for name, value in now.items() if was.get(name) != value]
+def _changed(kind: type[Checked] | None, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names of the settings that differ. Stored ones are read as today's version reads them, where it can."""
+    before = _as_of_today(kind, was, now) if kind else was
+    return [name for name in {**now, **before} if name not in before or name not in now or before[name] != now[name]]
+
+
+def _as_of_today(kind: type[Checked], was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored settings: a name, or a knob of a part, that an earlier version did not store has its default, which is what it did."""
+    fields = {name: value for name, value in was.items() if name in kind.model_fields}
+    try:
+        return {**was, **kind.of(**in_todays_words(fields)).model_dump(mode="json")}
+    except ConfigError:  # a value that is no longer allowed, and so another one than now
+        return {**now, **was}
 
 
 def check_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None, force: bool) -> None:
@@ -145,7 +159,7 @@ def begin_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None
 
 def _check_same_loop(folder: Path, identity: Mapping[str, Any]) -> None:
     was, now = orjson.loads((folder / LOOP).read_bytes())["identity"], orjson.loads(orjson.dumps(identity))
-    changed = [f"{part}.{name}" for part in now if part in was for name in now[part] if was[part].get(name) != now[part][name]]
+    changed = [f"{part}.{name}" for part in now if part in was for name in _changed(SETTINGS.get(part), was[part], now[part])]
     if set(changed) - {"loop.rounds"}:
         raise ConfigError(f"{folder} was begun with another {', '.join(changed)}; --force --fresh begins again")
 

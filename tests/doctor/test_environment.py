@@ -10,7 +10,7 @@ from miner.doctor import environment as module
 from miner.doctor.environment import doctor, state
 from miner.doctor.selfcheck import SETTINGS, Checked, write
 from miner.encode import StoredVectors, load_encoder
-from miner.runs.run import mine
+from miner.runs.run import Run, mine
 
 
 def test_everything_is_told_and_nothing_is_wrong(tmp_path):
@@ -65,13 +65,17 @@ def test_a_folder_of_runs(tmp_path):
     inputs, config = write(tmp_path / "given"), MiningConfig.of(**SETTINGS)
     for name in ("good", "bad"):
         mine(inputs, config, out=tmp_path / name)
-    assert state(tmp_path) == {"path": str(tmp_path), "runs": 2, "databases": 0, "faults": [], "interrupted": []}
+    assert state(tmp_path) == {"path": str(tmp_path), "runs": 2, "databases": 0, "faults": [], "restored": [], "interrupted": []}
     (tmp_path / "bad" / "triplets.jsonl").write_text("{}\n")
     (tmp_path / ".third.part").mkdir()
     told = state(tmp_path)
     assert len(told["faults"]) == 1
     assert "bad: triplets.jsonl has changed" in told["faults"][0]
     assert told["interrupted"] == [str(tmp_path / ".third.part")]
+    (tmp_path / "good").rename(tmp_path / ".good.old.part")
+    advice = doctor(tmp_path, tmp_path, tmp_path, check=False)["advice"]
+    assert f"{tmp_path / 'good'} holds the run again that a killed process was replacing" in advice
+    assert Run(tmp_path / "good").differences() == []
 
 
 def test_a_database(tmp_path):
@@ -80,7 +84,7 @@ def test_a_database(tmp_path):
         connection.execute("CREATE TABLE t (a TEXT)")
         connection.executemany("INSERT INTO t VALUES (?)", [("x" * 500,)] * 100)
     connection.close()
-    assert state(tmp_path) | {"path": ""} == {"path": "", "runs": 0, "databases": 1, "faults": [], "interrupted": []}
+    assert state(tmp_path) | {"path": ""} == {"path": "", "runs": 0, "databases": 1, "faults": [], "restored": [], "interrupted": []}
     data = bytearray((tmp_path / "hardneg.sqlite").read_bytes())
     data[4096:8192] = b"\xff" * 4096
     (tmp_path / "hardneg.sqlite").write_bytes(data)

@@ -204,3 +204,18 @@ def test_a_further_column_of_pylates_folder_is_found(tmp_path):
     assert lint(tmp_path).counts == {"extra_column": 1}
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "train.parquet")
     assert lint(tmp_path).counts == {}
+
+
+@pytest.mark.parametrize(
+    ("ids", "wanted"), [(("0", 1), ["2"]), ((0, "1"), ["1"]), ((0, 1), []), ((0, None), []), (("0", None), []), (("0", ...), ["2"])]
+)
+def test_ids_of_two_kinds_are_found_where_a_trainer_stops_at_them(tmp_path, ids, wanted):
+    """NeMo's loader makes one Arrow column of the query ids: of numbers alone, or of strings alone."""
+    rows = [{"question_id": each, "question": f"q {each}", "corpus_id": "c", "pos_doc": ["p"], "neg_doc": ["n"]} for each in ids]
+    rows = [{name: value for name, value in row.items() if value is not ...} for row in rows]
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "train.json").write_text('{"corpus": [{"path": "corpus"}],\n"data": [' + ",\n".join(map(json.dumps, rows)) + "]}")
+    (tmp_path / "corpus" / "merlin_metadata.json").write_text('{"corpus_id": "c", "class": "TextQADataset"}')
+    pq.write_table(pa.table({"id": ["p", "n"], "text": ["a", "b"]}), tmp_path / "corpus" / "train.parquet")
+    rule = "unusable" if ... in ids else "mixed_ids"
+    assert [(each.rule, each.where.rpartition(" ")[2]) for each in lint(tmp_path).findings] == [(rule, row) for row in wanted]

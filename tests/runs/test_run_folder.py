@@ -1,19 +1,24 @@
 """A run goes on where an interrupted one stopped, with its very blocks or none, and leaves nothing behind."""
 
 import fcntl
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from dying import apart, dies_at
 from test_run import COLUMNS, small
 
 from miner.cli.main import EXIT_CODES
 from miner.config import MiningConfig
 from miner.core import pipeline
 from miner.errors import ConfigError, HardnegError, StorageError
+from miner.io.scratch import hold
+from miner.runs import run_folder as target_module
 from miner.runs.candidate_store import CandidateWriter, blocks
-from miner.runs.run import mine
+from miner.runs.run import Run, mine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "long"))
 
@@ -222,3 +227,50 @@ def test_kill_nine(tmp_path):
 
     assert kill_run.rounds(1, tmp_path / "new", seed=3, queries=5000, passages=600) == []
     assert kill_run.rounds(1, tmp_path / "over", seed=4, queries=5000, passages=600, over=True) == []
+
+
+def die_while_replacing(place):
+    """At every moment of it: what lies there then is the earlier run or the new one, and the next command says that it is there."""
+    config = MiningConfig.of(sources=("bm25",), depth=12, max_depth=12, negatives=3, filters=("near_positive:off", "nearest:off"))
+    data, final, hidden, moment = small(place / "given"), place / "out", place / ".out.part", 1
+    runs = [mine(data, config.model_copy(update={"seed": seed, "sampler": "uniform"}), out=place / f"run-{seed}") for seed in (1, 2)]
+    files, restored, done = [run.file.read_bytes() for run in runs], 0, False
+    while not done:
+        for source, target in zip(runs, (final, hidden), strict=True):
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source.folder, target)
+        (hidden / "lock").touch()
+        done = dies_at(moment, lambda: target_module._swap(hidden, final, place / ".out.old.part"))
+        restored += not final.exists()
+        expected = files[final.exists() and Run(final).config.seed == 2]
+        with pytest.raises(ConfigError, match="out exists already; choose another --out"):
+            mine(data, config, out=final)
+        assert (final / "triplets.jsonl").read_bytes() == expected
+        assert Run(final).differences() == []
+        moment += 1
+    assert restored >= 1
+
+
+def test_a_kill_while_a_run_is_replaced_loses_no_run(tmp_path):
+    """Between the two renames neither lay there, and nothing put the earlier one back."""
+    apart(die_while_replacing, tmp_path)
+
+
+def test_what_was_being_replaced_is_restored_where_it_is_whole_and_nothing_lies_there(tmp_path, caplog):
+    """By name, once; not where a living process makes a run, nor over something else, nor what is damaged."""
+    config = MiningConfig.of(sources=("bm25",), depth=12, max_depth=12, negatives=3, filters=("near_positive:off", "nearest:off"))
+    run, old = mine(small(tmp_path / "given"), config, out=tmp_path / "out").folder, tmp_path / ".out.old.part"
+    run.rename(old)
+    lock = hold(tmp_path / ".out.part")
+    assert not target_module.restore(run)
+    os.close(lock)
+    shutil.rmtree(tmp_path / ".out.part")
+    run.write_text("a file")
+    assert not target_module.restore(run)
+    run.unlink()
+    assert target_module.restore(run)
+    assert caplog.messages == [f"{run} holds the run again that a killed process was replacing"]
+    run.rename(old)
+    (old / "triplets.jsonl").write_text("{}\n")
+    assert not target_module.restore(run)
+    assert old.is_dir()

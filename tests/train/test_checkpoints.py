@@ -113,6 +113,8 @@ def test_killed_after_the_last_step_or_an_early_stop_no_step_is_added(tiny_model
     monkeypatch.undo()
     done = job(tiny_model, tiny_folder, tmp_path / "out", rate=1e-5, resume=True)
     assert contents(done.folder) == contents(whole.folder)
+    interrupted(tiny_model, tiny_folder, tmp_path / "half", rate=1e-5)
+    assert contents(job(tiny_model, tiny_folder, tmp_path / "half", rate=1e-5, resume=True).folder) == contents(whole.folder)
 
 
 def interrupted(model, folder, out, **more):

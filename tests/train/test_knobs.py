@@ -96,6 +96,7 @@ def test_the_ends_of_the_ranges_train(family, name, end, tiny_model, tiny_rows, 
     [
         ("loss", "hcl:tau=1", r"loss 'hcl' wants 0 <= tau < 1, got tau=1\.0"),
         ("loss", "mochi:hardest=0", "loss 'mochi' wants 1 <= hardest"),
+        ("loss", "in_batch:scale=0", "loss 'in_batch' wants 0 < scale <= 1000, got scale=0"),
         ("loss", "in_batch:scale=-5", "loss 'in_batch' wants 0 < scale <= 1000"),
         ("loss", "unremix:kept=0", "wants 1 <= kept"),
         ("loss", "unremix:hard=0,uncertain=0,typical=0", "one of hard, uncertain and typical above 0"),
