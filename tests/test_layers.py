@@ -154,6 +154,10 @@ MAY = {
     }
     | {"miner.train"},
     "app": {"miner"},
+    # the distribution: the API by its name, and the processes that its commands are
+    "hardneg": {"miner"},
+    "hardneg.__main__": {"hardneg.finder", "app"},
+    "hardneg.job": {"hardneg.finder", "app"},
 }
 """What the modules of a row may import of ours, beside their own row."""
 
@@ -166,6 +170,7 @@ AT_IMPORT = {
     "miner.cli": HEAVY | {"pyarrow", "fastapi", "numpy", "starlette", "uvicorn"},
     "miner.pipeline": {"typer", "pathlib", "os", "shutil", "tempfile", "pyarrow"},
     "app": HEAVY,
+    "hardneg": HEAVY | {"app", "fastapi", "starlette", "uvicorn"},
     "app.routes": {"pathlib", "os", "numpy", "pyarrow"},
     "app.cli": {"fastapi", "uvicorn", "numpy", "pyarrow"},
 }
@@ -173,7 +178,7 @@ AT_IMPORT = {
 
 FILES = {
     str(path.relative_to(ROOT).with_suffix("")).replace("/", ".").removesuffix(".__init__"): path
-    for folder in ("miner", "app")
+    for folder in ("hardneg", "miner", "app")
     for path in sorted((ROOT / folder).rglob("*.py"))
 }
 
@@ -217,7 +222,11 @@ def wrong_directions(name: str, source: str):
     row = row_of(name, MAY)
     if row is None:
         return [f"{name} has no row in the table"]
-    ours = {found for found in imports(ast.parse(source), anywhere=True) if inside(found, "miner") or inside(found, "app")}
+    ours = {
+        found
+        for found in imports(ast.parse(source), anywhere=True)
+        if inside(found, "miner") or inside(found, "app") or inside(found, "hardneg")
+    }
     return [f"{name} imports {found}" for found in sorted(ours) if not any(inside(found, room) for room in MAY[row] | {row} - {"miner"})]
 
 
@@ -255,6 +264,8 @@ def test_every_row_has_a_module():
         ("miner.pipeline", "import miner"),
         ("miner.run", "from miner.cli import app"),
         ("miner.run", "from app.main import create_app"),
+        ("hardneg.compat", "from app.client import Client"),
+        ("app.main", "import hardneg"),
         ("miner.brand_new", "import numpy"),
     ],
 )
@@ -281,7 +292,7 @@ def test_a_heavy_import_is_found(name, source, found):
     assert bool(too_heavy(name, source)) == found
 
 
-@pytest.mark.parametrize("module", ["miner", "miner.run", "app.cli", "app.main"])
+@pytest.mark.parametrize("module", ["hardneg", "hardneg.__main__", "miner", "miner.run", "app.cli", "app.main"])
 def test_nothing_heavy_is_loaded_on_the_way(module):
     """In a fresh interpreter, whoever imports whom."""
     command = f"import sys, {module}; print(*({sorted(HEAVY)!r} & sys.modules.keys()))".replace("[", "{").replace("]", "}")
