@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,10 +58,23 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def installed(built, tmp_path_factory):
-    """Folder of the commands of a new environment: the wheel is in it, everything else is borrowed from this one."""
+    """Folder of the commands of a new environment: the wheel is in it, and links to what it requires, which pip would have fetched."""
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     pip("--python", folder / "bin" / "python", "install", "--no-deps", "--no-index", built.wheel)
     (site,) = folder.glob("lib/python*/site-packages")
-    (site / "borrowed.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")) + "\n")
+    for distribution in required(metadata.Distribution.at(next(site.glob("*.dist-info"))), {}).values():
+        for entry in {file.parts[0] for file in distribution.files if file.parts[0] not in ("..", "__pycache__")}:
+            (site / entry).exists() or (site / entry).symlink_to(distribution.locate_file(entry))
     return folder / "bin"
+
+
+def required(distribution, so_far, extras=("",)):
+    """The distributions that one requires, those that these require, and so on, by name and extras."""
+    for requirement in map(Requirement, distribution.requires or ()):
+        if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras):
+            key = (requirement.name, *sorted(requirement.extras))
+            if key not in so_far:
+                so_far[key] = metadata.distribution(requirement.name)
+                required(so_far[key], so_far, ("", *requirement.extras))
+    return so_far

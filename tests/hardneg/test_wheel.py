@@ -59,11 +59,15 @@ def output_of(process):
 
 
 def test_the_installed_command_mines(hardneg, installed, pairs, tiny_model, tmp_path):
-    """The code that runs is the installed one."""
+    """The code that runs is the installed one, with what it requires and nothing else."""
     output_of(hardneg("mine", "--pairs", pairs, "--model", tiny_model, "--out", tmp_path / "run", "--quiet"))
-    code = "import hardneg.__main__, app, miner; print(hardneg.__file__, miner.__file__, app.__file__)"
-    files = subprocess.run([installed / "python", "-c", code], capture_output=True, text=True, check=True, cwd=installed.parent).stdout
-    assert all(file.startswith(f"{installed.parent}/lib/") for file in files.split())
+    code = (
+        "from importlib.util import find_spec as f; print(*(f(name) and f(name).origin for name in ('hardneg', 'miner', 'app', 'pytest')))"
+    )
+    done = subprocess.run([installed / "python", "-c", code], capture_output=True, text=True, check=True, cwd=installed.parent)
+    *files, runner = done.stdout.split()
+    assert all(file.startswith(f"{installed.parent}/lib/") for file in files)
+    assert runner == "None"
 
 
 def test_a_job_of_the_installed_service_mines(hardneg, pairs, tiny_model, tmp_path):
