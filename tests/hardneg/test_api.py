@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -53,3 +54,11 @@ def test_importing_it_loads_nothing_heavy():
     code = "import hardneg, sys; print('miner' in sys.modules, 'numpy' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
     assert done.stdout == "False False False\n"
+
+
+@pytest.mark.parametrize("package", ["miner", "app"])
+def test_the_packages_do_not_know_it(package):
+    """It imports them, never the other way round."""
+    files = sorted((Path(hardneg.__file__).parents[1] / package).rglob("*.py"))
+    assert files
+    assert [str(file) for file in files if re.search(r"(?m)^ *(from|import) hardneg\b", file.read_text())] == []
