@@ -26,8 +26,8 @@ def foreign(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def environ(foreign):
-    """The environment of a process on whose path these packages come first."""
-    return {**os.environ, "PYTHONPATH": str(foreign), "PYTHONWARNINGS": "error::UserWarning"}
+    """The environment of a process on whose path these packages come first, and the sources here after them."""
+    return {**os.environ, "PYTHONPATH": f"{foreign}{os.pathsep}{ROOT}", "PYTHONWARNINGS": "error::UserWarning"}
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,12 @@ def hardneg(installed, environ, foreign, tmp_path):
     """The installed command, in the folder of the other packages. A function that starts it."""
 
     def start(*words, **more):
-        settings = {"HARDNEG_CACHE": str(tmp_path / "cache"), "HARDNEG_DATA_DIR": str(tmp_path / "data"), **more}
+        settings = {
+            "PYTHONPATH": str(foreign),
+            "HARDNEG_CACHE": str(tmp_path / "cache"),
+            "HARDNEG_DATA_DIR": str(tmp_path / "data"),
+            **more,
+        }
         command, pipe = [installed / "hardneg", *map(str, words)], subprocess.PIPE
         return subprocess.Popen(command, env={**environ, **settings}, cwd=foreign, stdout=pipe, stderr=pipe, text=True)
 
