@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("miner", "app", "tests", "pyproject.toml")
+COPIED = ("hardneg", "miner", "app", "tests", "pyproject.toml")
 
 
 class Defect(NamedTuple):

@@ -29,7 +29,7 @@ def run(*words: str) -> tuple[bytes, float, int]:
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), "HF_HUB_OFFLINE": "1"}
     began = time.perf_counter()
     with tempfile.TemporaryFile() as told:
-        process = subprocess.Popen([sys.executable, "-m", "app.cli", *words], env=environ, stdout=told)
+        process = subprocess.Popen([sys.executable, "-m", "hardneg", *words], env=environ, stdout=told)
         _, status, used = os.wait4(process.pid, 0)
         took = time.perf_counter() - began
         assert status == 0, f"{words} ended with {status}"

@@ -48,7 +48,7 @@ class Server:
 
     def run(self, *words: str) -> subprocess.Popen[bytes]:
         """Another process of `hardneg` with the same settings: a worker."""
-        return subprocess.Popen([sys.executable, "-m", "app.cli", *words], env=self.environ, stderr=self._log)
+        return subprocess.Popen([sys.executable, "-m", "hardneg", *words], env=self.environ, stderr=self._log)
 
     def ask(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, timeout: float = 60, **headers: str

@@ -35,7 +35,7 @@ class Limited(Server):
     files = 0
 
     def run(self, *words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "app.cli", *words]
+        command = [sys.executable, "-m", "hardneg", *words]
         limited = ["sh", "-c", f"ulimit -n {self.files} && exec " + '"$@"', "sh", *command] if self.files else command
         return subprocess.Popen(limited, env=self.environ, stderr=self._log)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from miner.runs.run import mine as mine
     from miner.types import Dataset as Dataset
 
+    __version__: str
+
 PUBLIC = {
     "miner.config": ("Inputs", "MiningConfig", "Runtime"),
     "miner.errors": ("HardnegError",),
@@ -32,7 +34,15 @@ __all__ = sorted(name for names in PUBLIC.values() for name in names)  # noqa: P
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("hardneg")
     for module, names in PUBLIC.items():
         if name in names:
             return getattr(import_module(module), name)
     raise AttributeError(f"module 'miner' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__", *(name for name in globals() if name.startswith("__"))})

@@ -16,6 +16,10 @@ SHOWN = {"miner.page", "miner.report"}
 DOWN_TO_RUNS = DOWN_TO_CORE | SHOWN | {"miner.evaluation", "miner.runs"}
 
 MAY = {
+    # the distribution: the API by its name, and the processes that its commands are
+    "hardneg": {"miner"},
+    "hardneg.__main__": {"app"},
+    "hardneg.job": {"app"},
     # the ground: nothing of ours
     "miner.errors": set(),
     "miner.support": set(),
@@ -90,6 +94,7 @@ AT_IMPORT = {
     "miner.core": {"typer", "pathlib", "os", "shutil", "tempfile"},
     "miner.core.pipeline": {"pyarrow"},
     "app": HEAVY,
+    "hardneg": HEAVY | {"app", "fastapi", "starlette", "uvicorn"},
     "app.routes": {"pathlib", "os", "numpy", "pyarrow"},
     "app.cli": {"fastapi", "uvicorn", "numpy", "pyarrow"},
 }
@@ -97,7 +102,7 @@ AT_IMPORT = {
 
 FILES = {
     str(path.relative_to(ROOT).with_suffix("")).replace("/", ".").removesuffix(".__init__"): path
-    for folder in ("miner", "app")
+    for folder in ("hardneg", "miner", "app")
     for path in sorted((ROOT / folder).rglob("*.py"))
 }
 
@@ -215,6 +220,7 @@ def test_every_row_has_a_module():
 @pytest.mark.parametrize(
     ("name", "source"),
     [
+        ("hardneg.compat", "from app.cli.client import Client"),
         ("miner.types", "from miner.errors import ConfigError"),
         ("miner.io.input_files", "def f():\n    from miner.formats import FORMATS"),
         ("miner.filters.score", "import miner.samplers"),

@@ -27,6 +27,6 @@ def main() -> NoReturn:
 
 def _checked() -> None:
     """The verb, once the environment is known to hold no setting that nobody would read."""
-    if not {"-h", "--help", "--version"} & set(sys.argv[1:]):
+    if not {"-h", "--help", "-V", "--version"} & set(sys.argv[1:]):
         check_environ(os.environ)
     app()

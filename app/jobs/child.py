@@ -84,7 +84,3 @@ def _do(task: Task, lines: Lines) -> None:
             log.exception("job %s failed", task.job_id)
             lines.send(error={"kind": "bug", "detail": f"a bug: {type(error).__name__}; the server's log has it under {task.job_id}"})
     os.chdir("/")
-
-
-if __name__ == "__main__":
-    main()

@@ -27,7 +27,7 @@ class Child:
     def __init__(self, threads: int) -> None:
         self.messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         environ = {**os.environ, **dict.fromkeys(BOUNDED, str(threads)), "PYTHONPATH": _path(), "TOKENIZERS_PARALLELISM": "false"}
-        command = [sys.executable, "-m", "app.jobs.child"]
+        command = [sys.executable, "-m", "hardneg.job"]
         # A group of its own: an interrupt at the terminal is for the server, which then decides what becomes of the job.
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, cwd="/", start_new_session=True

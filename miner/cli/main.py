@@ -68,7 +68,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_version)] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True, callback=_version)] = False,
 ) -> None:
     """Mine hard negatives for dense retrieval: judged, explained, reproducible."""
 

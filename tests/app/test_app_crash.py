@@ -57,13 +57,13 @@ def nobody_stays():
     """Whatever a test that failed has left running."""
     yield
     for process in psutil.Process().children(recursive=True):
-        if "app.cli" in " ".join(process.cmdline()) and "worker" in process.cmdline():
+        if "-m hardneg" in " ".join(process.cmdline()) and "worker" in process.cmdline():
             process.kill()
 
 
 def start_worker(folder, model):
     environ = clean_environ(HARDNEG_DATA_DIR=str(folder / "data"), HARDNEG_CACHE=str(folder / "cache"), HARDNEG_MODEL=model)
-    return subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], env=environ, cwd=folder, stderr=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, "-m", "hardneg", "worker"], env=environ, cwd=folder, stderr=subprocess.DEVNULL)
 
 
 def until(condition, seconds=120.0):

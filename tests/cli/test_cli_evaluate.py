@@ -28,7 +28,7 @@ def beir(tmp_path):
 
 def test_models_compared(beir, tiny_model, tiny_bert, tmp_path):
     """The test split by default; a table on stderr, JSON on stdout, a folder with page and values; the same bytes again."""
-    words = [sys.executable, "-m", "app.cli", "evaluate", "--data", beir, "--model", tiny_model, "--model", f"b={tiny_bert}"]
+    words = [sys.executable, "-m", "hardneg", "evaluate", "--data", beir, "--model", tiny_model, "--model", f"b={tiny_bert}"]
     words += ["--model", f"b={tiny_model}", "--measure", "ndcg@10,f1@3", "--target", "0.5", "--json"]
     found = [subprocess.run([*map(str, words), "--out", str(tmp_path / name)], capture_output=True, text=True, check=True) for name in "ab"]
     told = json.loads(found[0].stdout)

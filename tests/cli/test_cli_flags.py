@@ -45,7 +45,7 @@ def test_help_imports_nothing_heavy():
 @pytest.mark.parametrize("verb", ["mine", "export", "explain", "sweep", "report", "verify", "demo", "serve", "cache"])
 def test_every_verb_has_help(verb):
     """Help of each verb, with an example or a sentence."""
-    done = subprocess.run([sys.executable, "-m", "app.cli", verb, "--help"], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "hardneg", verb, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "Usage" in done.stdout
 
@@ -88,7 +88,7 @@ def test_wrong_config_files(tmp_path, text, said):
 def test_environment_is_below_flags(tmp_path):
     """HARDNEG_MODEL stands in for --model."""
     environ = {**os.environ, "HARDNEG_MODEL": str(tmp_path / "nowhere"), "HARDNEG_DATA": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-m", "app.cli", "mine", "--out", "-"], capture_output=True, text=True, env=environ, check=False)
+    done = subprocess.run([sys.executable, "-m", "hardneg", "mine", "--out", "-"], capture_output=True, text=True, env=environ, check=False)
     assert done.returncode == 6
     assert f"there is no model folder '{environ['HARDNEG_MODEL']}'" in done.stderr
 

@@ -31,7 +31,7 @@ def test_verbs_end_well_in_any_encoding(tmp_path, encoding):
     """A line on stdout and an error with signs that the encoding lacks."""
     environ = {**os.environ, "PYTHONIOENCODING": encoding}
     for words, code in ((["cache", "ls", "--cache", str(tmp_path / "█漢")], 0), (["report", str(tmp_path / "█漢")], 3)):
-        done = subprocess.run([sys.executable, "-m", "app.cli", *words], env=environ, capture_output=True)
+        done = subprocess.run([sys.executable, "-m", "hardneg", *words], env=environ, capture_output=True)
         assert done.returncode == code, done.stderr
 
 
@@ -39,7 +39,7 @@ def test_a_reader_that_goes_away_is_told_by_the_code_of_its_signal(tmp_path):
     """Not 1, which says that something was found."""
     read, write = os.pipe()
     os.close(read)
-    words = [sys.executable, "-m", "app.cli", "cache", "ls", "--cache", str(tmp_path)]
+    words = [sys.executable, "-m", "hardneg", "cache", "ls", "--cache", str(tmp_path)]
     done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, b"")

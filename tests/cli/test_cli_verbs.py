@@ -27,7 +27,7 @@ def beir(tmp_path):
 
 
 def hardneg(*words, **more):
-    return subprocess.run([sys.executable, "-m", "app.cli", *map(str, words)], capture_output=True, text=True, check=False, **more)
+    return subprocess.run([sys.executable, "-m", "hardneg", *map(str, words)], capture_output=True, text=True, check=False, **more)
 
 
 def test_mine_export_report_verify(beir, tiny_model, tmp_path):
@@ -202,7 +202,7 @@ def test_sigterm_leaves_nothing(beir, tiny_model, tmp_path):
     """A run told to stop exits 143 and removes what it had begun."""
     corpus = "".join(json.dumps({"_id": f"x{i}", "text": f"w{i % 50} w{i % 49} {i}"}) + "\n" for i in range(400_000))
     (beir / "corpus.jsonl").write_text((beir / "corpus.jsonl").read_text() + corpus)
-    words = [sys.executable, "-m", "app.cli", "mine", "--data", str(beir), "--model", str(tiny_model), "--out", str(tmp_path / "x")]
+    words = [sys.executable, "-m", "hardneg", "mine", "--data", str(beir), "--model", str(tiny_model), "--out", str(tmp_path / "x")]
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
     while process.poll() is None and not list(tmp_path.glob(".x.*")):
         time.sleep(0.05)

@@ -151,9 +151,7 @@ def at_work(client: Client, compose: Compose, job: str, attempt: int) -> str:
             break
     found: list[str] = []
     until(
-        lambda: (
-            found.extend(one for one in compose("ps", "-q", "worker").split() if "app.jobs.child" in run("docker", "top", one)) or found
-        ),
+        lambda: found.extend(one for one in compose("ps", "-q", "worker").split() if "hardneg.job" in run("docker", "top", one)) or found,
         60,
     )
     return found[0]

@@ -41,7 +41,7 @@ def write_data(folder: Path, queries: int, passages: int, dim: int = 32) -> None
 def start(data: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
     """The run, in a process of its own."""
     vectors = [f"--{side}-vectors={data / side}.npy" for side in ("query", "passage")]
-    command = [sys.executable, "-m", "app.cli", "mine", f"--data={data}", *vectors, f"--out={out}", "--quiet", "--column=ids", *more]
+    command = [sys.executable, "-m", "hardneg", "mine", f"--data={data}", *vectors, f"--out={out}", "--quiet", "--column=ids", *more]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
