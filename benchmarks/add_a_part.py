@@ -86,7 +86,7 @@ from typing import ClassVar
 import numpy as np
 
 from miner.sources.dense import distinct
-from miner.types import Found
+from miner.types import SearchResult
 
 
 class Letters:
@@ -104,7 +104,7 @@ class Letters:
         """All passages, best first, ties by id."""
         shares = self._shares[queries][:, self.passage_rows]
         order = np.argsort(-shares, axis=1, kind="stable")[:, :depth]
-        return Found(self.passage_rows[order], np.take_along_axis(shares, order, axis=1))
+        return SearchResult(self.passage_rows[order], np.take_along_axis(shares, order, axis=1))
 
     def score(self, queries, rows):
         """Scores of given passages."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peer_rules import ALL, BACKGROUNDS, DRAWS, MASSES, Found, Hidden, _spread, clinc150, demo, hull_at, of_ours, rates
+from peer_rules import ALL, BACKGROUNDS, DRAWS, MASSES, Hidden, SearchResult, _spread, clinc150, demo, hull_at, of_ours, rates
 
 from miner import Inputs, MiningConfig, mine
 from miner.config import Runtime
@@ -82,12 +82,12 @@ FAMILIES: dict[str, tuple[str | None, dict[str, Setting]]] = {
 """By name: what it is held against, and its settings."""
 
 
-def all_counted(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path, seed: int) -> Found:
+def all_counted(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path, seed: int) -> SearchResult:
     """Every setting on one draw of shown positives: over candidates 1,000 deep, or as deep as the default goes."""
     deep = mine(inputs, MiningConfig(sources=BOTH, ladder=0, **ALL), model=model, runtime=runtime, out=work / "deep")
     ours = mine(inputs, MiningConfig(sources=BOTH, filters=CEILING), model=model, runtime=runtime, out=work / "ours")
     hidden = Hidden(deep.dataset, read_truth(truth, deep.dataset))
-    told: Found = {}
+    told: SearchResult = {}
     for family, (_, points) in FAMILIES.items():
         told[family] = {
             name: of_ours(deep if "depth" in given else ours, MiningConfig(sources=BOTH, **given), hidden) for name, given in points.items()
@@ -96,7 +96,7 @@ def all_counted(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work:
     return told
 
 
-def compared(found: Found) -> dict[str, Any]:
+def compared(found: SearchResult) -> dict[str, Any]:
     """Every family at every mass, and its difference from what it is held against."""
     queries = len(next(iter(next(iter(found.values())).values())).false)
     draw = np.random.default_rng(0)

@@ -182,7 +182,7 @@ class Counted:
         return Counted(*(getattr(self, name) + getattr(other, name) for name in NAMES))
 
 
-Found = dict[str, dict[str, Counted]]
+SearchResult = dict[str, dict[str, Counted]]
 """What was counted, by rule and setting."""
 
 
@@ -235,7 +235,7 @@ def runs(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path) 
     return deep, ours, Hidden(deep.dataset, read_truth(truth, deep.dataset))
 
 
-def all_counted(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path, seed: int) -> Found:
+def all_counted(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path, seed: int) -> SearchResult:
     """Every setting of every rule on one draw of shown positives."""
     deep, ours, hidden = runs(inputs, truth, model, runtime, work)
     pool, asked = pool_of(deep, hidden)
@@ -269,7 +269,7 @@ def rates(settings: dict[str, Counted], weights: Array) -> Iterator[tuple[Array,
         yield sums["mass"][r] / sums["asked"][r], sums["false"][r] / np.maximum(sums["every"][r], 1)
 
 
-def compared(found: Found) -> dict[str, Any]:
+def compared(found: SearchResult) -> dict[str, Any]:
     """Every rule at every mass; the best of ours less the best of theirs, with an interval."""
     queries = len(next(iter(next(iter(found.values())).values())).false)
     draw = np.random.default_rng(0)
@@ -305,10 +305,10 @@ def _spread(values: Array) -> list[float] | None:
     return [round(float(v), 4) for v in (values[0], *np.nanquantile(values[1:], [0.025, 0.975]))]
 
 
-def demo(draws: int, runtime: Runtime, count: Callable[..., Found] = all_counted) -> Found:
+def demo(draws: int, runtime: Runtime, count: Callable[..., SearchResult] = all_counted) -> SearchResult:
     """The demo's set, what `count` counts of all draws added up."""
     encoder = load_encoder(MiningConfig(model=packaged_model()), runtime)
-    total: Found = {}
+    total: SearchResult = {}
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         build(data)
@@ -324,7 +324,7 @@ def demo(draws: int, runtime: Runtime, count: Callable[..., Found] = all_counted
     return total
 
 
-def clinc150(data: Path, model: str, runtime: Runtime, count: Callable[..., Found] = all_counted) -> Found:
+def clinc150(data: Path, model: str, runtime: Runtime, count: Callable[..., SearchResult] = all_counted) -> SearchResult:
     """One positive of each query shown, 99 hidden."""
     encoder = load_encoder(MiningConfig(model=model), runtime)
     shown = data / "qrels" / "train.tsv"  # by itself: what lies beside it in the folder would be known

@@ -15,7 +15,7 @@ from app.engine.batcher import Together
 from miner.indexes import Exact, Factory
 from miner.read.ids import Lookup, keys_of
 from miner.sources import Dense
-from miner.types import Floats, Found, Ints, Texts, Vectors
+from miner.types import Floats, Ints, SearchResult, Texts, Vectors
 
 Search = tuple[Floats, int]
 
@@ -37,7 +37,7 @@ class Laid(Dense):
 class Asked(Dense):
     """The same source with the queries of one request."""
 
-    def __init__(self, source: Dense, queries: Floats, together: Together[Search, Found]) -> None:
+    def __init__(self, source: Dense, queries: Floats, together: Together[Search, SearchResult]) -> None:
         self.__dict__.update(source.__dict__)
         self.queries, self._search_together, self._source = queries, together, source
 
@@ -46,7 +46,7 @@ class Asked(Dense):
         """Shape (U,): the lengths of the passages' vectors, measured once for all requests."""
         return self._source.lengths
 
-    def retrieve(self, queries: Ints, depth: int) -> Found:
+    def retrieve(self, queries: Ints, depth: int) -> SearchResult:
         """Rows (B, K), scores (B, K), best first; found together with what others ask at the same time."""
         return self._search_together((self.queries[queries], min(depth, len(self.passages))))
 
@@ -70,18 +70,18 @@ class OpenCorpus:
         return Lookup(np.concatenate(keys), self.texts.ids)
 
     @cached_property
-    def _together(self) -> Together[Search, Found]:
+    def _together(self) -> Together[Search, SearchResult]:
         return Together(self._found)
 
-    def _found(self, asks: Sequence[Search]) -> list[Found]:
-        answers: list[Found | None] = [None] * len(asks)
+    def _found(self, asks: Sequence[Search]) -> list[SearchResult]:
+        answers: list[SearchResult | None] = [None] * len(asks)
         for depth in {depth for _, depth in asks}:
             places = [place for place, ask in enumerate(asks) if ask[1] == depth]
             vectors = np.concatenate([asks[place][0] for place in places])
             rows, scores, _ = Dense.retrieve(Asked(self.source, vectors, self._together), np.arange(len(vectors)), depth)
             cuts = np.cumsum([len(asks[place][0]) for place in places])[:-1]
             for place, some, their in zip(places, np.split(rows, cuts), np.split(scores, cuts), strict=True):
-                answers[place] = Found(some, their)
+                answers[place] = SearchResult(some, their)
         return answers  # type: ignore[return-value]  # every place was filled
 
 

@@ -14,13 +14,11 @@ from miner.config.registry import Spec, build, resolved
 from miner.config.settings_group import Checked
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
-from miner.filters import CEILINGS, FILTERS
-from miner.filters.consensus import Consensus
-from miner.filters.window import Ranks
+from miner.filters import FILTERS
 from miner.formats import FORMATS
 from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, Part
-from miner.types import Filter, Sampler
+from miner.types import Ceiling, Filter, RankWindow, Sampler, SourceVote
 
 
 def in_todays_words(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,9 +206,9 @@ class MiningConfig(Checked):
                     f"{who} compares sources, and there is one only, {next(iter(self.active_sources))}: "
                     "leave it out, or mine with a second one, such as bm25"
                 )
-        rule = self.active_filters.get("consensus")
-        if isinstance(rule, Consensus) and (rule.sources or 1) > len(self.sources):
-            raise ConfigError(f"filter 'consensus' wants sources from 1 to {len(self.sources)}, as many as there are, got {rule.sources}")
+        for rule in self.active_filters.values():
+            if isinstance(rule, SourceVote):
+                rule.check_sources(len(self.sources))
 
     @property
     def _encodes(self) -> bool:
@@ -226,7 +224,7 @@ class MiningConfig(Checked):
     @property
     def relaxation(self) -> dict[str, Any]:
         """Which ceilings and windows hold on every fallback level, which may be relaxed, and up to which level rows are filled."""
-        rules = {name: rule for name, rule in self.active_filters.items() if isinstance(rule, (*CEILINGS, Ranks))}
+        rules = {name: rule for name, rule in self.active_filters.items() if isinstance(rule, Ceiling | RankWindow)}
         firm, loose = ([name for name, rule in rules.items() if rule.relax is relax] for relax in (False, True))
         return {"firm": firm, "relaxable": loose, "ladder": self.ladder, "fill": self.fill}
 

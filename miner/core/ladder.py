@@ -1,15 +1,15 @@
-"""The ladder: how a row that ran short still gets its negatives. A level adds, marks what it added with its tier, touches nothing else.
+"""The fallback levels (the ladder): how a short row still gets its negatives. A level adds negatives marked with its number, the tier.
 
     0  every filter, within `depth`             1  the same filters, within `max_depth`
-    2  a weak positive's bar is raised to the lower quartile of all positive scores: below it a positive's own score says little;
-       the ceiling under it holds wherever the bar ranks
+    2  a weak positive's reference score is raised to the lower quartile of all positives' scores, below which a positive's own
+       score says little; the ceiling under it holds whatever its rank
     3  no ceiling: ranks 31-210 (in a corpus under 300 passages the first tenth is skipped instead), every other filter kept
     4  fill=random: any retrieved passage (all of a small corpus) that passes every filter but the ceilings and `ranks`, drawn by the noise
     5  fill=repeat: the row's own negatives again
 
 Levels 2 to 4 relax only a filter that says it may be (`relax`), such as those of the default; every other one holds on all levels.
 
-Owns the order of choosing; must not know how candidates are found or judged.
+Owns the order of choosing. It knows no filter by name: a filter says of itself that it is a ceiling or a window of ranks.
 """
 
 from __future__ import annotations
@@ -20,35 +20,33 @@ from typing import ClassVar
 
 import numpy as np
 
-from miner.filters import CEILINGS
-from miner.filters.score import Margin
 from miner.filters.window import Ranks
-from miner.types import Bools, Candidates, Codes, Filter, Floats, Ints, Negatives, Rows
+from miner.types import Bools, Candidates, Ceiling, Codes, Filter, Floats, Ints, Negatives, RankWindow, Rows
 
 RANDOM, REPEATED = 4, 5
 
 
-def rung(
+def fallback_rules(
     anchors: Candidates, filters: Sequence[Filter], tier: int, *, lower_quartile: float, corpus: int
 ) -> tuple[Candidates, list[Filter]]:
-    """The anchors as a rung sees them, and the filters it applies."""
+    """The anchors as a fallback level sees them, and the filters that it applies."""
     if tier <= 1:
         return anchors, list(filters)
     if tier == 2:
         raised = replace(anchors, bar=np.fmax(anchors.bar, np.float32(lower_quartile)))
         return raised, [_at_raised_bar(rule, anchors.bar) for rule in filters]
-    without_ceiling = [rule for rule in filters if not (rule.relax and isinstance(rule, CEILINGS))]
+    without_ceiling = [rule for rule in filters if not (rule.relax and isinstance(rule, Ceiling))]
     if tier == RANDOM:
-        return anchors, [rule for rule in without_ceiling if not (rule.relax and isinstance(rule, Ranks))]
+        return anchors, [rule for rule in without_ceiling if not (rule.relax and isinstance(rule, RankWindow))]
     skip = min(30, corpus // 10)
     return anchors, [Ranks(skip=skip, last=skip + 180, of="raw"), *without_ceiling]
 
 
 def _at_raised_bar(rule: Filter, bar: Floats) -> Filter:
-    """A ceiling that must hold goes by the bars as they were; `below` says nothing about a raised one."""
-    if isinstance(rule, CEILINGS) and not rule.relax:
-        return AtBar(rule, bar)
-    return replace(rule, below=0) if isinstance(rule, Margin) else rule
+    """A ceiling that must hold goes by the reference scores as they were."""
+    if not isinstance(rule, Ceiling):
+        return rule
+    return rule.raised() if rule.relax else AtBar(rule, bar)
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,8 @@ class AtBar:
         return self.rule(replace(candidates, bar=self.bar))
 
 
-class Picked:
-    """The negatives of B anchors while the ladder is climbed: columns of their candidates, -1 while free."""
+class Selection:
+    """The negatives of B anchors while levels add to them: columns of their candidates, -1 while a slot is free."""
 
     def __init__(self, anchors: Candidates, negatives: int) -> None:
         self._anchors = anchors
@@ -115,12 +113,14 @@ class Picked:
                 self._tiers[place, free] = REPEATED
 
     def negatives(self) -> Negatives:
-        """What was picked."""
-        there, at = self._columns >= 0, np.maximum(self._columns, 0)
-        rows: Rows = np.where(there, np.take_along_axis(self._anchors.rows, at, axis=1), -1).astype(np.int32)
-        scores: Floats = np.where(there, np.take_along_axis(self._anchors.scores, at, axis=1), np.nan).astype(np.float32)
-        ranks: Rows = np.where(there, at + 1, 0).astype(np.int32)
+        """What is selected."""
+        filled, columns = self._columns >= 0, np.maximum(self._columns, 0)
+        rows: Rows = np.where(filled, np.take_along_axis(self._anchors.rows, columns, axis=1), -1).astype(np.int32)
+        scores: Floats = np.where(filled, np.take_along_axis(self._anchors.scores, columns, axis=1), np.nan).astype(np.float32)
+        ranks: Rows = np.where(filled, columns + 1, 0).astype(np.int32)
         found = {name: values for name, values in self._anchors.evidence.items() if name.startswith("rank:")}
-        sources = {name.removeprefix("rank:"): np.where(there, np.take_along_axis(each, at, axis=1), 0) for name, each in found.items()}
+        sources = {
+            name.removeprefix("rank:"): np.where(filled, np.take_along_axis(each, columns, axis=1), 0) for name, each in found.items()
+        }
         known = (self._anchors.queries, self._anchors.positives, self._anchors.positive_scores)
         return Negatives(*known, rows, scores, ranks, self._tiers, sources)

@@ -17,18 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.config import MiningConfig
-from miner.core.hub_cap import Crowd
-from miner.core.ladder import RANDOM, Picked, rung
-from miner.core.near_duplicates import unlike
+from miner.core.hub_cap import NegativeAllocator
+from miner.core.ladder import RANDOM, Selection, fallback_rules
+from miner.core.near_duplicates import exclude_near_duplicates
 from miner.evidence import EVIDENCE, FROM_TEXTS
 from miner.evidence.identity import id_keys
 from miner.support import noise
-from miner.types import Bools, Candidates, Codes, Dataset, Evidence, Filter, Floats, Ints, Negatives, Priority, Rows, Source
+from miner.types import Bools, Candidates, Ceiling, Codes, Dataset, Evidence, Filter, Floats, Ints, Negatives, Priority, Rows, Source
 
 BLOCK = 2048
 """Queries per block: the unit of work, progress, resuming and of the candidate files. Fixed: no setting of speed changes a byte."""
 
-LIKELY = 1.2
+DEEP_SEARCH_FACTOR = 1.2
 """A query goes deep at once when about this many times `depth` passages outscore its positive. Only time depends on it."""
 
 PADDING = 255
@@ -152,8 +152,8 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
     scores = source.score(queries, positives)
     bar = weakest(scores)
     deep = np.zeros(len(queries), dtype=bool)
-    if config.deepens and not {"margin", "percentile"}.isdisjoint(config.active_filters):
-        deep = source.above(queries, bar) > LIKELY * config.depth
+    if config.deepens and any(isinstance(rule, Ceiling) for rule in config.active_filters.values()):
+        deep = source.above(queries, bar) > DEEP_SEARCH_FACTOR * config.depth
     parts = []
     for some, depth in ((np.flatnonzero(~deep), config.depth), (np.flatnonzero(deep), config.deepest)):
         if len(some):
@@ -286,12 +286,12 @@ class Chooser:
         self._filters = list(config.active_filters.values())
         self._firm = np.isin(np.arange(256), [place for place, rule in enumerate(self._filters, 1) if not rule.relax])
         self._keys = (id_keys(dataset.queries), id_keys(dataset.corpus))
-        self._crowd = Crowd(dataset, config) if config.hub_cap is not None else None
+        self._allocator = NegativeAllocator(dataset, config) if config.hub_cap is not None else None
 
     @property
     def hubs(self) -> dict[str, int]:
         """What the hub cap did, for the report; nothing without one."""
-        return self._crowd.told() if self._crowd else {}
+        return self._allocator.statistics() if self._allocator else {}
 
     @property
     def verdicts(self) -> dict[str, int]:
@@ -300,40 +300,42 @@ class Chooser:
 
     def allot(self, blocks: Callable[[], Iterable[Block]]) -> None:
         """Settle what each anchor gets under the hub cap: `blocks()` gives all candidates of the run, each time. Without a cap: nothing."""
-        while self._crowd and not self._crowd.settled:
+        while self._allocator and not self._allocator.is_complete:
             for part in (part for block in blocks() for part in self.searched(block)):
-                anchors, numbers = self._crowd.waiting(self._anchors(part))
+                anchors, numbers = self._allocator.unassigned(self._anchors(part))
                 if len(anchors):
-                    preferred = self._climb(anchors, self._judge(anchors, self._filters), self._crowd.width)
-                    self._crowd.add(numbers, preferred.negatives().rows)
-            self._crowd.settle()
+                    preferred = self._select(anchors, self._judge(anchors, self._filters), self._allocator.width)
+                    self._allocator.add(numbers, preferred.negatives().rows)
+            self._allocator.assign()
 
     def choose(self, candidates: Candidates) -> tuple[Candidates, Codes, Negatives]:
         """The anchors (one per positive if so configured), what became of each of their candidates (B, K), and the negatives."""
         anchors = self._anchors(candidates)
         dropped = self._judge(anchors, self._filters)
-        columns = self._crowd.columns(anchors) if self._crowd else None
-        picked = self._climb(anchors, dropped, self._config.negatives if columns is None else max(1, int(columns.max(initial=0)) + 1))
+        columns = self._allocator.columns(anchors) if self._allocator else None
+        selection = self._select(anchors, dropped, self._config.negatives if columns is None else max(1, int(columns.max(initial=0)) + 1))
         if columns is not None:
-            picked.keep(columns)
+            selection.keep(columns)
         if self._config.fill == "repeat":
-            picked.repeat()
-        negatives = picked.negatives()
+            selection.repeat()
+        negatives = selection.negatives()
         alone = {next(iter(self._config.active_sources)): negatives.ranks}
         return anchors, dropped, replace(negatives, sources=negatives.sources or alone)
 
-    def _climb(self, anchors: Candidates, dropped: Codes, width: int) -> Picked:
+    def _select(self, anchors: Candidates, dropped: Codes, width: int) -> Selection:
         """The `width` candidates each anchor prefers, level by level. A shorter list is the beginning of a longer one."""
-        picked = Picked(anchors, width)
+        selection = Selection(anchors, width)
         within = np.arange(anchors.rows.shape[1]) < self._config.depth
-        self._pick(picked, np.arange(len(anchors)), anchors, (dropped == 0) & within, tier=0)
+        self._select_level(selection, np.arange(len(anchors)), anchors, (dropped == 0) & within, tier=0)
         for tier in [*range(1, self._config.ladder + 1), *([RANDOM] if self._config.fill == "random" else [])]:
-            short = picked.short()
+            short = selection.short()
             if len(short):
-                seen, rules = rung(anchors.take(short), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1]))
+                seen, rules = fallback_rules(
+                    anchors.take(short), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1])
+                )
                 # What a firm rule drops stays dropped: `ranks` counts what other filters leave, which a relaxed one changes.
-                self._pick(picked, short, seen, (self._judge(seen, rules) == 0) & ~self._firm[dropped[short]], tier)
-        return picked
+                self._select_level(selection, short, seen, (self._judge(seen, rules) == 0) & ~self._firm[dropped[short]], tier)
+        return selection
 
     def searched(self, block: Block) -> list[Candidates]:
         """The lists of a block that these settings go by."""
@@ -359,16 +361,16 @@ class Chooser:
             complete = adopt(complete)
         return per_positive(complete) if self._config.anchor == "own" else complete
 
-    def _pick(self, picked: Picked, places: Ints, anchors: Candidates, kept: Bools, tier: int) -> None:
-        """Let the sampler rank what a rung kept, and hand the best to the free slots."""
-        kept = kept & picked.untaken(places)
+    def _select_level(self, selection: Selection, places: Ints, anchors: Candidates, kept: Bools, tier: int) -> None:
+        """Let the sampler rank what a fallback_rules kept, and hand the best to the free slots."""
+        kept = kept & selection.untaken(places)
         priority = self._noise(anchors) if tier == RANDOM else self._config.active_sampler(anchors, kept, lambda: self._noise(anchors))
         order = self._ordered(anchors, kept, priority)
         usable = np.take_along_axis(kept, order, axis=1)
         if self._config.distinct is not None:
             rows = np.take_along_axis(anchors.rows, order, axis=1)
-            usable = unlike(rows, usable, picked.rows(places), self._shared["vectors"], self._config.distinct)
-        picked.add(places, order, usable, tier)
+            usable = exclude_near_duplicates(rows, usable, selection.rows(places), self._shared["vectors"], self._config.distinct)
+        selection.add(places, order, usable, tier)
 
     def _ordered(self, anchors: Candidates, kept: Bools, priority: Priority) -> Ints:
         """Columns (B, K): those that were kept first, of these what was judged non-relevant (if so configured), then by priority."""

@@ -36,6 +36,3 @@ DEFAULTS = (
     "margin:relative=0.05,background=0.3,below=10,relax=true",
 )
 """Why these: docs/decisions/0021-a-ceiling-for-weak-positives.md. Why only these may be relaxed: 0022-a-rule-that-is-given-holds.md."""
-
-CEILINGS = (Margin, Percentile, Consensus)
-"""What the third fallback level does without, where it may be relaxed."""

@@ -36,6 +36,15 @@ class Consensus:
         if self.margin >= 1 or (self.sources is not None and self.sources < 1):
             raise ConfigError(f"filter 'consensus' wants margin < 1 and sources >= 1, got margin={self.margin}, sources={self.sources}")
 
+    def check_sources(self, count: int) -> None:
+        """ConfigError where more sources are asked for than there are."""
+        if (self.sources or 1) > count:
+            raise ConfigError(f"filter 'consensus' wants sources from 1 to {count}, as many as there are, got {self.sources}")
+
+    def raised(self) -> Consensus:
+        """The rule as it is."""
+        return self
+
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
         gaps = [_own(candidates), *(values for name, values in candidates.evidence.items() if name.startswith(GAP))]

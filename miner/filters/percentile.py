@@ -36,6 +36,10 @@ class Percentile:
         """Return shape (B, K): True = keep."""
         return ~(candidates.scores > self.ceiling(candidates)[:, None])
 
+    def raised(self) -> Percentile:
+        """The rule as it is."""
+        return self
+
     def ceiling(self, candidates: Candidates) -> Priority:
         """Shape (B,) float64: the highest score that is kept, NaN where the bar, or every positive's score, is unknown."""
         known = candidates.shared["population"]

@@ -8,7 +8,7 @@ Comparisons are in float64 on float32 scores.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -46,6 +46,10 @@ class Margin:
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
         return ~(candidates.scores > self.ceiling(candidates)[:, None])
+
+    def raised(self) -> Margin:
+        """`below` counts what outscores a positive: it says nothing about a raised reference score."""
+        return replace(self, below=0)
 
     def ceiling(self, candidates: Candidates) -> Priority:
         """Shape (B,) float64: the highest score that is kept, NaN where the bar is unknown or outscored by fewer than `below`."""

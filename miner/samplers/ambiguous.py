@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from miner.errors import ConfigError
-from miner.samplers.draws import BEHIND, among_first, gumbel
+from miner.samplers.draws import LAST_RESORT_PENALTY, among_first, gumbel
 from miner.types import Bools, Candidates, Noise, Priority
 
 
@@ -44,4 +44,4 @@ class Ambiguous:
         mean = np.where(drawn, gaps, 0).sum(axis=1, keepdims=True) / count
         spread = np.sqrt((np.where(drawn, gaps - mean, 0) ** 2).sum(axis=1, keepdims=True) / count)
         weights = -self.a * (gaps / np.maximum(spread, self.floor) - self.b) ** 2  # logarithms of
-        return np.where(drawn, weights + gumbel(noise()), BEHIND + gaps)
+        return np.where(drawn, weights + gumbel(noise()), LAST_RESORT_PENALTY + gaps)

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from miner.errors import ConfigError
-from miner.samplers.draws import BEHIND, among_first
+from miner.samplers.draws import LAST_RESORT_PENALTY, among_first
 from miner.types import Bools, Candidates, Floats, Ints, Noise, Priority
 
 SCORE = "score:"
@@ -41,7 +41,7 @@ class Disagreement:
         others = [_places(values, pool) for name, values in candidates.evidence.items() if name.startswith(SCORE)]
         scores = np.where(candidates.present, candidates.scores, 0).astype(np.float64)
         # A sum of whole numbers over their count: no order of adding changes a tie.
-        priority: Priority = np.where(pool, (sum(others) - len(others) * own) / len(others), BEHIND + scores)
+        priority: Priority = np.where(pool, (sum(others) - len(others) * own) / len(others), LAST_RESORT_PENALTY + scores)
         return priority
 
 

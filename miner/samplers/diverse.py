@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import ConfigError
-from miner.samplers.draws import BEHIND, among_first
+from miner.samplers.draws import LAST_RESORT_PENALTY, among_first
 from miner.types import Bools, Candidates, Noise, Priority
 
 PIECE = 256
@@ -35,7 +35,7 @@ class Diverse:
     def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
         pool = among_first(kept, self.first)
-        priority: Priority = np.where(candidates.present, candidates.scores, 0).astype(np.float64) + BEHIND
+        priority: Priority = np.where(candidates.present, candidates.scores, 0).astype(np.float64) + LAST_RESORT_PENALTY
         # The pool's columns, best first; those of anchors with fewer come last and are never picked.
         columns = np.argsort(~pool, axis=1, kind="stable")[:, : self.first]
         for start in range(0, len(candidates), PIECE):

@@ -9,7 +9,7 @@ import numpy as np
 
 from miner.types import Bools, Priority
 
-BEHIND = -1e9
+LAST_RESORT_PENALTY = -1e9
 """Added to what is taken only after everything else: later candidates stay available, so that a row is not cut short."""
 
 

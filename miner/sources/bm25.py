@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from miner.sources.dense import distinct
 from miner.sources.postings import Postings, Query, best, build
 from miner.sources.tokens import terms
-from miner.types import Dataset, Floats, Found, Ints, Rows, Texts
+from miner.types import Dataset, Floats, Ints, Rows, SearchResult, Texts
 
 SAMPLE = 1024
 BATCH = 8192
@@ -41,7 +41,7 @@ class BM25:
         self._sample = self._postings.sample(max(1, len(self.passage_rows) // SAMPLE))
         self._told = {"source": "bm25", "k1": k1, "b": b, "terms": len(vocabulary), "content": _content(self._postings, vocabulary)}
 
-    def retrieve(self, queries: Ints, depth: int) -> Found:
+    def retrieve(self, queries: Ints, depth: int) -> SearchResult:
         """Rows int32 (B, K), scores float32 (B, K), K = min(depth, distinct passages): best first, ties by id; -1 and NaN behind."""
         depth = min(depth, len(self.passage_rows))
         rows, scores = np.full((len(queries), depth), -1, dtype=np.int32), np.full((len(queries), depth), np.nan, dtype=np.float32)
@@ -49,7 +49,7 @@ class BM25:
             every = self._postings.scores(self._asked[query])
             found = best(every, depth)
             rows[place, : len(found)], scores[place, : len(found)] = self.passage_rows[found], every[found]
-        return Found(rows, scores)
+        return SearchResult(rows, scores)
 
     def score(self, queries: Ints, rows: Rows) -> Floats:
         """Scores float32 (B, P) of corpus rows (-1: NaN), the same bits as from `retrieve`."""

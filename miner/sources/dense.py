@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from miner.encode.store import keys_of
 from miner.indexes import Exact, Factory, recall
 from miner.sources.scoring import lengths, order_keys, pair_scores, to_unit
-from miner.types import Dataset, Floats, Found, Ints, Rows, Similarity, Texts, Vectors
+from miner.types import Dataset, Floats, Ints, Rows, SearchResult, Similarity, Texts, Vectors
 
 SLACK = 16
 RECALL_QUERIES = 200
@@ -58,7 +58,7 @@ class Dense:
             self.recall = recall(self.index, self.passages, sample, self.similarity, depth)
         return self.recall
 
-    def retrieve(self, queries: Ints, depth: int) -> Found:
+    def retrieve(self, queries: Ints, depth: int) -> SearchResult:
         """Rows int32 (B, K), scores float32 (B, K), K = min(depth, distinct passages): best first, ties by passage id."""
         depth = min(depth, len(self.passages))
         vectors = np.ascontiguousarray(self.queries[queries])
@@ -68,7 +68,7 @@ class Dense:
             positions[todo], scores[todo], sure = self._propose(vectors[todo], depth, k)
             todo, k = todo[~sure], min(2 * k, len(self.passages))
         rows = np.where(positions < 0, -1, self.passage_rows[positions]).astype(np.int32)
-        return Found(rows, scores)
+        return SearchResult(rows, scores)
 
     def score(self, queries: Ints, rows: Rows) -> Floats:
         """Scores float32 (B, P) of corpus rows (-1: NaN), by the same function as `retrieve`."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from miner.sources.bm25 import BM25
 from miner.sources.dense import Dense
 from miner.sources.scoring import order_keys
-from miner.types import Dataset, Floats, Found, Ints, Rows
+from miner.types import Dataset, Floats, Ints, Rows, SearchResult
 
 ONE = 2**40
 """The worth of rank 1 - k: worths are rounded to whole numbers of this size."""
@@ -55,7 +55,7 @@ class Fused:
         """Vectors (Q, D), or None."""
         return self._vectors.queries
 
-    def retrieve(self, queries: Ints, depth: int) -> Found:
+    def retrieve(self, queries: Ints, depth: int) -> SearchResult:
         """The pool, best first by the first source's score.
 
         evidence: `rank:NAME` uint16 (B, K), 0 where that source did not find the candidate; of all but the first source also
@@ -73,7 +73,7 @@ class Fused:
         for name, source in list(self._sources.items())[1:]:
             evidence[f"score:{name}"] = source.score(queries, rows)
             evidence[f"gap:{name}"] = _gap(evidence[f"score:{name}"], source.score(queries, self._positives(queries)))
-        return Found(rows, np.take_along_axis(scores, order, axis=1), evidence)
+        return SearchResult(rows, np.take_along_axis(scores, order, axis=1), evidence)
 
     def score(self, queries: Ints, rows: Rows) -> Floats:
         """Scores float32 (B, P) of corpus rows (-1: NaN), by the first source."""

@@ -9,7 +9,19 @@ from miner.types.arrays import Bools, Codes, Floats, Ints, Priority, Rows, Side,
 from miner.types.candidates import Candidates, Negatives
 from miner.types.column_roles import OTHER, columns_line, unread_judgements
 from miner.types.dataset import KNOWN_FROM, SAME, Dataset
-from miner.types.protocols import Evidence, Filter, Found, Noise, Progress, Sampler, Source, Vectors
+from miner.types.protocols import (
+    Ceiling,
+    Evidence,
+    Filter,
+    Noise,
+    Progress,
+    RankWindow,
+    Sampler,
+    SearchResult,
+    Source,
+    SourceVote,
+    Vectors,
+)
 from miner.types.qrels import Lost, Qrels, SameQuestions
 from miner.types.texts import BATCH_ROWS, FEW_ROWS, TEXTS_SCHEMA, Texts, join_title
 
@@ -23,12 +35,12 @@ __all__ = [
     "TEXTS_SCHEMA",
     "Bools",
     "Candidates",
+    "Ceiling",
     "Codes",
     "Dataset",
     "Evidence",
     "Filter",
     "Floats",
-    "Found",
     "Ints",
     "Lost",
     "Negatives",
@@ -36,12 +48,15 @@ __all__ = [
     "Priority",
     "Progress",
     "Qrels",
+    "RankWindow",
     "Rows",
     "SameQuestions",
     "Sampler",
+    "SearchResult",
     "Side",
     "Similarity",
     "Source",
+    "SourceVote",
     "Texts",
     "Vectors",
     "columns_line",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class Vectors(Protocol):
         ...
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """What a source proposes for B queries: rows int32 (B, K), scores float32 (B, K), best first, padded with -1 and NaN.
 
     evidence: {name: (B, K)}, what only the search could know: which of several sources found a candidate, at which rank.
@@ -54,7 +54,7 @@ class Found(NamedTuple):
 class Source(Protocol):
     """Where candidates come from. All methods may be called by several threads at the same time."""
 
-    def retrieve(self, queries: Ints, depth: int) -> Found:
+    def retrieve(self, queries: Ints, depth: int) -> SearchResult:
         """The best of each query, min(depth, distinct passages) wide."""
         ...
 
@@ -89,6 +89,32 @@ class Filter(Protocol):
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
+        ...
+
+
+@runtime_checkable
+class Ceiling(Filter, Protocol):
+    """A filter that drops what scores near the reference score or above it. Fallback level 3 leaves out those it may relax."""
+
+    def raised(self) -> Filter:
+        """The same rule for reference scores that fallback level 2 has raised."""
+        ...
+
+
+@runtime_checkable
+class RankWindow(Filter, Protocol):
+    """A filter that keeps some ranks, whatever is there. Random filling leaves out those it may relax."""
+
+    skip: int
+    last: int | None
+
+
+@runtime_checkable
+class SourceVote(Filter, Protocol):
+    """A filter in which sources of candidates vote."""
+
+    def check_sources(self, count: int) -> None:
+        """ConfigError where the knobs do not fit so many sources."""
         ...
 
 

@@ -10,7 +10,7 @@ from worlds import Prescribed, dataset_of, make, mined, rows_of
 
 from miner.config import MiningConfig
 from miner.core import hub_cap
-from miner.core.hub_cap import Crowd
+from miner.core.hub_cap import NegativeAllocator
 
 GIVEN = {"depth": 30, "max_depth": 30, "negatives": 4, "filters": ("near_positive:off", "nearest:off", "margin:off"), "judged": "ignore"}
 
@@ -56,7 +56,7 @@ def test_the_length_of_the_lists_that_are_held_changes_nothing(monkeypatch, rese
     """An anchor that came to its list's end gets a longer one."""
     world, config = crowded(), MiningConfig.of(hub_cap=2, **GIVEN)
     right = mined(world, config)
-    monkeypatch.setattr(hub_cap, "RESERVE", reserve)
+    monkeypatch.setattr(hub_cap, "EXTRA_PREFERENCES", reserve)
     assert mined(world, config) == right
 
 
@@ -74,12 +74,12 @@ def test_what_the_cap_did_is_told():
     with tempfile.TemporaryDirectory() as folder:
         dataset = dataset_of(world, into=Path(folder))
         rows = rows_of(dataset, Prescribed(world), config)
-        crowd = Crowd(dataset, config)
+        allocator = NegativeAllocator(dataset, config)
         wanted = np.array([0, 1, 2, 3, 4, 5, -1], dtype=np.int32)
-        crowd._lists = np.tile(wanted, (30, 1))
-        crowd.settle()
+        allocator._beginnings = np.tile(wanted, (30, 1))
+        allocator.assign()
     assert sum(count == 3 for count in uses(rows).values()) > 10
-    told = crowd.told()
+    told = allocator.statistics()
     assert (told["cap"], told["passages_at_cap"]) == (3, 6)
-    assert crowd.settled
-    assert (crowd._columns >= 0).sum() == 18
+    assert allocator.is_complete
+    assert (allocator._columns >= 0).sum() == 18

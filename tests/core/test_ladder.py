@@ -7,7 +7,7 @@ import pytest
 from worlds import anchors_of, make, mined
 
 from miner.config import MiningConfig
-from miner.core.ladder import RANDOM, REPEATED, AtBar, Picked, rung
+from miner.core.ladder import RANDOM, REPEATED, AtBar, Selection, fallback_rules
 from miner.filters.score import Margin, MaxScore
 from miner.filters.window import Ranks
 
@@ -17,7 +17,7 @@ FIRM = [Margin(relative=0.05, below=3), MaxScore(0.9), Ranks(skip=1)]
 
 def climbed(tier, corpus=1000, quartile=0.5, rules=RULES):
     anchors = anchors_of([[1, 2], [3, 4], [5, 6]], bar=[0.2, 0.8, math.nan])
-    return rung(anchors, rules, tier, lower_quartile=quartile, corpus=corpus)
+    return fallback_rules(anchors, rules, tier, lower_quartile=quartile, corpus=corpus)
 
 
 def test_a_rule_that_must_hold_holds_on_every_level():
@@ -61,7 +61,7 @@ def test_the_random_rung_has_no_window():
 def test_picked_fills_free_slots_in_order():
     """Each turn puts its best into the free slots and no more; a full row is left alone."""
     anchors = anchors_of([[10, 11, 12, 13], [20, 21, 22, -1]], [[4, 3, 2, 1], [4, 3, 2, math.nan]])
-    picked, yes, no = Picked(anchors, 3), True, False
+    picked, yes, no = Selection(anchors, 3), True, False
     picked.add(np.array([0, 1]), np.array([[2, 0, 1], [1, 0, 2]]), np.array([[yes, yes, no], [yes, no, no]]), 0)
     assert picked.short().tolist() == [0, 1]
     assert picked.untaken(np.array([0])).tolist() == [[False, True, False, True]]
@@ -77,7 +77,7 @@ def test_picked_fills_free_slots_in_order():
 
 def test_repeat_takes_the_rows_own_in_turn():
     """A row that has none stays empty."""
-    picked = Picked(anchors_of([[10, 11], [20, 21]], [[2, 1], [2, 1]]), 5)
+    picked = Selection(anchors_of([[10, 11], [20, 21]], [[2, 1], [2, 1]]), 5)
     picked.add(np.array([0, 1]), np.array([[0, 1], [0, 1]]), np.array([[True, True], [False, False]]), 0)
     picked.repeat()
     found = picked.negatives()

@@ -5,7 +5,7 @@ import pytest
 from worlds import make, mined
 
 from miner.config import MiningConfig
-from miner.core.near_duplicates import unlike
+from miner.core.near_duplicates import exclude_near_duplicates
 
 
 def by_hand(rows, usable, taken, vectors, cosine):
@@ -32,7 +32,7 @@ def test_equals_a_walk_by_hand(cosine):
     taken[::3, 0] = 5
     taken[::6, 1] = 7
     usable = rng.random(rows.shape) < 0.7
-    assert np.array_equal(unlike(rows, usable, taken, vectors, cosine), by_hand(rows, usable, taken, vectors, cosine))
+    assert np.array_equal(exclude_near_duplicates(rows, usable, taken, vectors, cosine), by_hand(rows, usable, taken, vectors, cosine))
 
 
 def test_copies_are_passed_over_and_the_row_stays_full():

@@ -30,7 +30,7 @@ def test_equals_the_oracle(world, config, slack, likely, reserve):
     """Candidates, reasons, negatives, scores, ranks and tiers are the oracle's, bit for bit; what guesses at the start changes nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dense, "SLACK", slack)
-        patch.setattr(pipeline, "LIKELY", likely)
+        patch.setattr(pipeline, "DEEP_SEARCH_FACTOR", likely)
         patch.setattr(hub_cap, "RESERVE", reserve)
         assert mined(world, config) == oracle.mine(world, config)
 
