@@ -31,7 +31,7 @@ def test_equals_the_oracle(world, config, slack, likely, reserve):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dense, "SLACK", slack)
         patch.setattr(pipeline, "DEEP_SEARCH_FACTOR", likely)
-        patch.setattr(hub_cap, "RESERVE", reserve)
+        patch.setattr(hub_cap, "EXTRA_PREFERENCES", reserve)
         assert mined(world, config) == oracle.mine(world, config)
 
 
