@@ -16,21 +16,6 @@ from miner.errors import InputError
 from miner.types import Progress, Texts, Vectors
 
 PASSAGES = "passages.jsonl"
-INDEXED = (
-    *(
-        "model",
-        "revision",
-        "query_prompt",
-        "query_prompt_name",
-        "passage_prompt",
-        "passage_prompt_name",
-        "max_length",
-        "pooling",
-        "dtype",
-        "similarity",
-    ),
-)
-"""Fields of the config that a corpus' vectors depend on."""
 
 
 def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:

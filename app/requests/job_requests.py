@@ -14,7 +14,6 @@ from starlette.requests import Request
 from app.auth.keys import Caller
 from app.errors import NotFound, WrongFields
 from app.http.body import json_body, validated
-from app.jobs.index import INDEXED
 from app.jobs.job_kinds import JOB_REQUEST, KINDS
 from app.jobs.queue import Asked
 from app.jobs.stores import Stock
@@ -22,6 +21,7 @@ from app.schemas import CorpusAppend, CorpusRequest
 from app.state.names import new_name
 from app.storage.job_rows import Job
 from miner.config import MiningConfig
+from miner.config.groups import EncoderSettings
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 JOB, CORPUS, APPEND = JOB_REQUEST, TypeAdapter(CorpusRequest), TypeAdapter(CorpusAppend)
@@ -91,7 +91,9 @@ def append_to_corpus(name: str, wanted: CorpusAppend, stock: Stock, caller: Call
 def _index_spec(stock: Stock, corpus_id: str, version: int, files: Any, model: str, fields: dict[str, str]) -> dict[str, Any]:
     for file_id in files:
         stock.files.get(file_id)
-    config = stock.settings.resolved(MiningConfig.of(model=model or None)).model_dump(mode="json", include=set(INDEXED))
+    config = stock.settings.resolved(MiningConfig.of(model=model or None)).model_dump(
+        mode="json", include=set(EncoderSettings.model_fields)
+    )
     return {"kind": "index", "corpus": corpus_id, "version": version, "files": list(files), "fields": fields, "config": config}
 
 

@@ -3,8 +3,9 @@
 Owns validation: a wrong value is refused here, before any work, in one sentence.
 """
 
+from miner.config.groups import ExtraColumn, Pooling
 from miner.config.inputs import Inputs
-from miner.config.mining import ExtraColumn, MiningConfig, Pooling, in_todays_words
+from miner.config.mining import MiningConfig, in_todays_words
 from miner.config.runtime import Runtime
 from miner.config.settings_group import Checked, explain
 from miner.io.scratch import default_cache

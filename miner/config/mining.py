@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
 from miner.config.filter_list import merged, stored
+from miner.config.groups import EncoderSettings, JudgingSettings, OutputSettings, RetrievalSettings, SamplingSettings
 from miner.config.presets import expanded
 from miner.config.registry import Spec, build, resolved
-from miner.config.settings_group import Checked
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
 from miner.filters import FILTERS
@@ -26,71 +26,10 @@ def in_todays_words(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, "filters": stored(values["filters"])} if "filters" in values else dict(values)
 
 
-ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "sources", "extra"]
-
-
-Pooling = Literal["mean", "cls", "lasttoken"]
-"""sentence-transformers' names of what becomes of the token vectors."""
-
-
-class MiningConfig(Checked):
+class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalSettings, EncoderSettings):
     """Everything that changes the bytes of the training file. Frozen; unknown fields are refused."""
 
     model_config = ConfigDict(allow_inf_nan=False, validate_default=True)
-
-    model: str | None = Field(None, description="sentence-transformers model: a folder, or a hub name where a hub is reachable")
-    revision: str | None = Field(None, description="the model's revision on the hub")
-    query_prompt: str | None = Field(None, description="text put before every query")
-    query_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for queries")
-    passage_prompt: str | None = Field(None, description="text put before every passage")
-    passage_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for passages")
-    max_length: Annotated[int, Field(ge=1)] | None = Field(None, description="tokens read of each text; default: the model's own")
-    pooling: Pooling | None = Field(
-        None, description="how the vectors of a model that names no pooling are made, and that this is meant: mean, cls, lasttoken"
-    )
-    dtype: Literal["float32", "float16", "bfloat16"] = Field("float32", description="the model's number type while encoding")
-    similarity: Literal["auto", "cosine", "dot", "euclidean"] = Field("auto", description="auto: the model's own")
-    sources: tuple[str, ...] = Field(
-        ("dense",), min_length=1, description="where candidates come from; the first judges: dense, dense:model=PATH, bm25"
-    )
-    rrf_k: int = Field(60, ge=0, le=10_000, description="several sources are pooled by 1 / (rrf_k + rank)")
-    index: str = Field("exact", description="exact, or any FAISS factory string, such as IVF1024,Flat")
-    depth: int = Field(200, ge=1, le=10_000, description="candidates retrieved per query")
-    max_depth: int = Field(1000, ge=1, le=10_000, description="candidates retrieved for queries that ran short")
-    preset: str | None = Field(None, description="settings that go together, by name; what is given beside it wins")
-    filters: tuple[str, ...] = Field((), description="filters added to, changed in, or (name:off) taken from the default ones")
-    evidence: tuple[str, ...] = Field(
-        (), description="what pass 1 measures beside what the filters and the sampler need, so that an export may ask for it later"
-    )
-    anchor: Literal["weakest", "own"] = Field(
-        "weakest", description="whose score is the bar: the query's weakest positive, or each row's own"
-    )
-    judged: Literal["prefer", "trust", "ignore"] = Field(
-        "prefer", description="passages judged non-relevant: taken first and exempt from filters that guess, exempt only, or like any other"
-    )
-    false_negatives: Literal["drop", "adopt"] = Field(
-        "drop", description="what a verdict calls a false negative is dropped, or adopted: one more positive of its query"
-    )
-    negatives: int = Field(4, ge=1, le=1000, description="negatives per row")
-    sampler: str = Field("top", description="which of the kept are taken")
-    distinct: Annotated[float, Field(ge=-1, le=1)] | None = Field(
-        None, description="cosine from which on two passages are not both taken as negatives of a row"
-    )
-    hub_cap: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
-        None, description="rows that one passage may be a negative of; auto: three times the mean, at least 5"
-    )
-    ladder: int = Field(
-        3, ge=0, le=3, description="how far a row that ran short may climb: 0 not at all, 1 deeper, 2 weak positive, 3 no ceiling"
-    )
-    fill: Literal["none", "random", "repeat"] = Field(
-        "none", description="what fills a row that is still short; the file then carries the tier"
-    )
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of everything drawn")
-    min_grade: int = Field(1, ge=1, le=127, description="smallest grade that counts as relevant")
-    output_format: str = Field(
-        "triplet", description="format of the training file, named after its trainer", json_schema_extra={"enum": [*FORMATS]}
-    )
-    columns: tuple[ExtraColumn, ...] = Field((), description="columns added to each row")
 
     @model_validator(mode="before")
     @classmethod

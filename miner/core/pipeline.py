@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.config import MiningConfig
+from miner.config.groups import JudgingSettings
 from miner.core.hub_cap import NegativeAllocator
 from miner.core.ladder import RANDOM, Selection, fallback_rules
 from miner.core.near_duplicates import exclude_near_duplicates
@@ -59,13 +60,9 @@ class Block:
         return [part for part in (*(_without(part, deep) for part in self.within), *self.deep) if len(part)]
 
 
-DEEPENING_SETTINGS = ("filters", "anchor", "negatives", "ladder", "judged")
-"""Settings that decide which queries run short within `depth`."""
-
-
 def deepening(config: MiningConfig) -> dict[str, Any]:
     """The settings that decide which queries are searched deeper, as JSON holds them."""
-    return {name: each for name, each in config.model_dump(mode="json").items() if name in DEEPENING_SETTINGS}
+    return config.model_dump(mode="json", include=set(JudgingSettings.model_fields))
 
 
 def searched(block: Block, config: MiningConfig, complete: Callable[[Candidates], Candidates]) -> list[Candidates]:

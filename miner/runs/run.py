@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.config import Inputs, MiningConfig, Runtime
+from miner.config.groups import EncoderSettings, RetrievalSettings
 from miner.errors import ConfigError, StorageError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
 from miner.formats import file_rows
@@ -43,10 +44,7 @@ from miner.types import Dataset, Progress, Vectors
 
 log = logging.getLogger(__name__)
 
-FIRST_PASS = (
-    *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "pooling", "dtype"),
-    *("similarity", "sources", "rrf_k", "index", "depth", "max_depth", "evidence", "min_grade"),
-)
+FIRST_PASS = (*EncoderSettings.model_fields, *RetrievalSettings.model_fields)
 """Settings that pass 1 has used up: an export cannot change them."""
 
 PASSED_DOWN: tuple[str, ...] = ("inputs", "model", "files", "retrieval", "made_from")
