@@ -45,7 +45,7 @@ PLACES = {
 ROOT = Path(__file__).parents[2]
 SETTINGS = ("MiningConfig", "Inputs", "Runtime", "TrainConfig", "LoopConfig")
 COMMAND = "hardneg"
-MARK = re.compile(r"^<!-- generated: ([a-z ]+?)(?: ([\w-]+))? -->$", re.MULTILINE)
+MARK = re.compile(r"^<!-- generated: ([\w -]+) -->$", re.MULTILINE)
 STATED = re.compile(r"\s*\[([^\]]+)\]\.?$")
 """A default at the end of a help text."""
 
@@ -58,7 +58,15 @@ def load(name: str) -> Any:
 
 def filled(text: str) -> str:
     """A page with every generated part in its place."""
-    return MARK.sub(lambda mark: KINDS[mark[1]](*([mark[2]] if mark[2] else [])), text)
+    return MARK.sub(lambda mark: _generated(mark[1]), text)
+
+
+def _generated(words: str) -> str:
+    """The text of `KIND`, or of `KIND NAME`."""
+    if words in KINDS:
+        return str(KINDS[words]())
+    kind, _, name = words.rpartition(" ")
+    return str(KINDS[kind](name))
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
