@@ -265,7 +265,8 @@ def presets() -> str:
     """What every preset sets."""
     lines = []
     for name, values in load("preset").items():
-        written = [f"`{field}`: " + ", ".join(f"`{each}`" for each in ([value] if isinstance(value, str | int) else value)) for field, value in values.items()]
+        lists = {field: (value,) if isinstance(value, str | int) else value for field, value in values.items()}
+        written = [f"`{field}`: " + ", ".join(f"`{each}`" for each in listed) for field, listed in lists.items()]
         lines.append((f"`{name}`", "; ".join(written) or "nothing: the defaults"))
     return table(("preset", "settings"), lines)
 
@@ -314,7 +315,9 @@ def _first(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".json":
         held = json.loads(text)
-        return _indented([held[0]] if isinstance(held, list) else {name: value[:1] if isinstance(value, list) else value for name, value in held.items()})
+        if isinstance(held, list):
+            return _indented(held[:1])
+        return _indented({name: value[:1] if isinstance(value, list) else value for name, value in held.items()})
     lines = text.splitlines()
     if lines and lines[0].startswith("{"):
         return _indented(json.loads(lines[0]))
