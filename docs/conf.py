@@ -57,7 +57,12 @@ def _page(app: Any, name: str, text: list[str]) -> None:
 
 def _docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Docstrings are plain text: signs that reStructuredText would read are made plain, code in backticks becomes a literal."""
-    lines[:] = [re.sub(r"`([^`]+)`", r"``\1``", re.sub(r"([*|_](?=\W|$)|\*)", r"\\\1", line)) for line in lines]
+    lines[:] = [_plain(line) for line in lines]
+
+
+def _plain(line: str) -> str:
+    pieces = re.split(r"(`[^`]+`)", line)
+    return "".join(f"`{piece}`" if piece.startswith("`") else re.sub(r"([*|]|_(?=\W|$))", r"\\\1", piece) for piece in pieces)
 
 
 def setup(app: Any) -> None:
