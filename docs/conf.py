@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from importlib.metadata import version as installed
@@ -14,7 +15,6 @@ sys.path.insert(0, str(HERE / "_ext"))
 from reference import filled  # noqa: E402 - found by the line above
 
 project, author = "Hardneg", "the Hardneg authors"
-project_copyright = "Apache-2.0"
 release = version = installed("hardneg")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -35,7 +35,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "header_links_before_dropdown": 8,
-    "footer_start": ["copyright"],
+    "footer_start": [],
     "footer_end": [],
     "use_edit_page_button": False,
 }
@@ -56,11 +56,22 @@ def _page(app: Any, name: str, text: list[str]) -> None:
 
 
 def _docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings are plain text: signs that reStructuredText would read are made plain, code in backticks becomes a literal."""
-    lines[:] = [_plain(line) for line in lines]
+    """Docstrings are plain text: `name: what it is` becomes a field, signs that reStructuredText would read are made plain."""
+    known = list(inspect.signature(obj).parameters) if what in ("function", "method") else []
+    start = re.compile(rf"(?:^|(?<=[.;:)] ))({'|'.join(map(re.escape, known))}): ") if known else None
+    paragraphs = " ".join(line or "\n" for line in lines).split("\n")
+    lines[:] = [line for paragraph in paragraphs for line in _fields(paragraph.strip(), start)]
+
+
+def _fields(paragraph: str, start: re.Pattern[str] | None) -> list[str]:
+    """The paragraph, with every parameter that it describes on a line of its own."""
+    before, *fields = start.split(paragraph) if start else [paragraph]
+    named = [f":param {name}: {_plain(text).strip()}" for name, text in zip(fields[::2], fields[1::2], strict=True)]
+    return [_plain(before), "", *named, ""]
 
 
 def _plain(line: str) -> str:
+    """Code in backticks as a literal, all other signs as they are."""
     pieces = re.split(r"(`[^`]+`)", line)
     return "".join(f"`{piece}`" if piece.startswith("`") else re.sub(r"([*|]|_(?=\W|$))", r"\\\1", piece) for piece in pieces)
 
