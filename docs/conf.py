@@ -5,17 +5,17 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from importlib.metadata import version as installed
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
-from reference import filled  # noqa: E402 - found by the line above
+from reference import fill  # noqa: E402 - found by the line above
 
 project, author = "Hardneg", "the Hardneg authors"
-release = version = installed("hardneg")
+release = version = version_of("hardneg")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
@@ -52,22 +52,22 @@ OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+((?:benchmarks|miner|app|tests|ex
 
 def _page(app: Any, name: str, text: list[str]) -> None:
     """Put the generated parts into a page; a link that leaves docs/ becomes the path in the repository."""
-    text[0] = OUTSIDE.sub(r"\1 (`\2`)", filled(text[0]))
+    text[0] = OUTSIDE.sub(r"\1 (`\2`)", fill(text[0]))
 
 
 def _docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Docstrings are plain text: `name: what it is` becomes a field, signs that reStructuredText would read are made plain."""
-    known = list(inspect.signature(obj).parameters) if what in ("function", "method") else []
-    start = re.compile(rf"(?:^|(?<=[.;:)] ))({'|'.join(map(re.escape, known))}): ") if known else None
+    parameters = list(inspect.signature(obj).parameters) if what in ("function", "method") else []
+    start = re.compile(rf"(?:^|(?<=[.;:)] ))({'|'.join(map(re.escape, parameters))}): ") if parameters else None
     paragraphs = " ".join(line or "\n" for line in lines).split("\n")
     lines[:] = [line for paragraph in paragraphs for line in _fields(paragraph.strip(), start)]
 
 
 def _fields(paragraph: str, start: re.Pattern[str] | None) -> list[str]:
     """The paragraph, with every parameter that it describes on a line of its own."""
-    before, *fields = start.split(paragraph) if start else [paragraph]
-    named = [f":param {name}: {_plain(text).strip()}" for name, text in zip(fields[::2], fields[1::2], strict=True)]
-    return [_plain(before), "", *named, ""]
+    before, *pieces = start.split(paragraph) if start else [paragraph]
+    fields = [f":param {name}: {_plain(text).strip()}" for name, text in zip(pieces[::2], pieces[1::2], strict=True)]
+    return [_plain(before), "", *fields, ""]
 
 
 def _plain(line: str) -> str:

@@ -36,11 +36,11 @@ def sections(page):
 @pytest.mark.parametrize("family", ["filter", "sampler", "format", "source"])
 def test_each_part_has_a_section(reference, family):
     """With words of its own and what is generated, in the order of the table."""
-    known, written = list(reference.load(family)), sections(f"{family}s.md")
-    assert [name for name in written if name in known] == known or family == "format"
-    for name in known:
-        assert f"<!-- generated: {family} {'row' if family == 'format' else 'knobs'} {name} -->" in written[name]
-        assert len(written[name].split()) > 8
+    names, texts = list(reference.load(family)), sections(f"{family}s.md")
+    assert [name for name in texts if name in names] == names or family == "format"
+    for name in names:
+        assert f"<!-- generated: {family} {'row' if family == 'format' else 'knobs'} {name} -->" in texts[name]
+        assert len(texts[name].split()) > 8
 
 
 def test_each_preset_and_default_is_listed(reference):
@@ -90,9 +90,9 @@ def test_training_parts_have_their_text(reference):
 )
 def test_links_lead_somewhere(page):
     """Of every page: a file in the repository, or an address."""
-    found = [first or second for first, second in LINK.findall(page.read_text(encoding="utf-8"))]
+    links = [first or second for first, second in LINK.findall(page.read_text(encoding="utf-8"))]
     wrong = [
-        link for link in found if "://" not in link and not link.startswith("#") and not (page.parent / link.partition("#")[0]).exists()
+        link for link in links if "://" not in link and not link.startswith("#") and not (page.parent / link.partition("#")[0]).exists()
     ]
     assert not wrong
 
@@ -107,7 +107,7 @@ def test_words_are_those_of_the_glossary(page):
 def test_the_glossary_has_every_term_that_pages_link_to():
     """A link into the glossary names a heading of it."""
     headings = re.findall(r"^### (.+)$", (DOCS / "glossary.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    known = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     linked = {name for page in DOCS.rglob("*.md") for name in re.findall(r"glossary\.md#([\w-]+)", page.read_text(encoding="utf-8"))}
-    assert linked <= known
+    assert linked <= anchors
     assert len(headings) > 60

@@ -31,8 +31,8 @@ def test_it_runs(name, vectors, tmp_path, monkeypatch, capsys, tiny_bert):
 
 def test_each_is_in_the_list():
     """examples/README.md names every script, and no other."""
-    listed = set((EXAMPLES / "README.md").read_text(encoding="utf-8").split("](")[1:])
-    named = {part.partition(")")[0] for part in listed}
-    assert named >= {f"{name}.py" for name in SCRIPTS}
-    assert {Path(name).stem for name in named if name.endswith(".py")} == set(SCRIPTS)
+    links = set((EXAMPLES / "README.md").read_text(encoding="utf-8").split("](")[1:])
+    names = {part.partition(")")[0] for part in links}
+    assert names >= {f"{name}.py" for name in SCRIPTS}
+    assert {Path(name).stem for name in names if name.endswith(".py")} == set(SCRIPTS)
     assert len(SCRIPTS) >= 6

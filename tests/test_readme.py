@@ -64,7 +64,7 @@ def start(tmp_path_factory, tiny_model):
 
 
 @pytest.fixture(scope="module")
-def mined(start, tmp_path_factory):
+def home(start, tmp_path_factory):
     """The same with what earlier pages have made: a run, and a model that stands for a trained one."""
     folder = tmp_path_factory.mktemp("mined") / "home"
     shutil.copytree(start, folder)
@@ -116,16 +116,16 @@ def run_page(page, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize("name", RUNNING)
-def test_a_guide(name, mined, tmp_path, monkeypatch, capfd):
+def test_a_guide(name, home, tmp_path, monkeypatch, capfd):
     """In a folder that holds what the page does not make itself."""
     text = PAGES[name].read_text(encoding="utf-8")
     if "SentenceTransformerTrainer" in text or "hardneg loop" in text:
         pytest.importorskip("accelerate")
-    shutil.copytree(mined, tmp_path / "home")
+    shutil.copytree(home, tmp_path / "home")
     monkeypatch.chdir(tmp_path / "home")
-    for made in ("my-run", "my-model-trained"):
-        if re.search(rf"--out {made}\b(?!-)", text):
-            shutil.rmtree(made)
+    for folder in ("my-run", "my-model-trained"):
+        if re.search(rf"--out {folder}\b(?!-)", text):
+            shutil.rmtree(folder)
     run_page(PAGES[name], monkeypatch, capfd)
     if "--out again" in text:
         assert Path("again/triplets.jsonl").read_bytes() == Path("my-run/triplets.jsonl").read_bytes()

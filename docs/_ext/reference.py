@@ -1,6 +1,6 @@
 """The generated parts of the reference, as Markdown: what the code says about itself. Used by conf.py and by the tests.
 
-A page holds a line `<!-- generated: KIND ARGUMENTS -->`; `filled` puts the text of that kind below it. PLACES names every module that is
+A page holds a line `<!-- generated: KIND ARGUMENTS -->`; `fill` puts the text of that kind below it. PLACES names every module that is
 read, so that a moved module is one changed line here.
 """
 
@@ -46,7 +46,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = ("MiningConfig", "Inputs", "Runtime", "TrainConfig", "LoopConfig")
 COMMAND = "hardneg"
 MARK = re.compile(r"^<!-- generated: ([\w -]+) -->$", re.MULTILINE)
-STATED = re.compile(r"\s*\[([^\]]+)\]\.?$")
+DEFAULT_AT_END = re.compile(r"\s*\[([^\]]+)\]\.?$")
 """A default at the end of a help text."""
 
 
@@ -56,12 +56,12 @@ def load(name: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
-def filled(text: str) -> str:
+def fill(text: str) -> str:
     """A page with every generated part in its place."""
-    return MARK.sub(lambda mark: _generated(mark[1]), text)
+    return MARK.sub(lambda mark: _text_of(mark[1]), text)
 
 
-def _generated(words: str) -> str:
+def _text_of(words: str) -> str:
     """The text of `KIND`, or of `KIND NAME`."""
     if words in KINDS:
         return str(KINDS[words]())
@@ -112,18 +112,18 @@ def cli() -> str:
 
 def _verb(name: str, command: Any, defaults: Mapping[str, str]) -> str:
     head, *examples = [part.strip() for part in inspect.cleandoc(command.help or "").split("\n\n")]
-    shown = "\n".join(" ".join(line.split()) for line in examples if line.startswith(COMMAND))
+    examples_text = "\n".join(" ".join(line.split()) for line in examples if line.startswith(COMMAND))
     more = "\n\n".join(" ".join(line.split()) for line in examples if not line.startswith(COMMAND))
     arguments = [param for param in command.params if param.param_type_name == "argument"]
     options = [param for param in command.params if param.param_type_name == "option" and param.name != "help"]
     usage = " ".join([name, "[OPTIONS]" if options else "", *(_argument(param) for param in arguments)]).replace("  ", " ")
     parts = [f"## {name}\n", f"{' '.join(head.split())}\n", f"```text\n{usage}\n```\n"]
     parts += [f"{more}\n"] if more else []
-    parts += [f"```console\n{shown}\n```\n"] if shown else []
+    parts += [f"```console\n{examples_text}\n```\n"] if examples_text else []
     if arguments:
         parts.append(table(("argument", "meaning"), ((f"`{_argument(param)}`", param.help) for param in arguments)))
     if options:
-        rows = [(_flags(param), stripped(param.help), default_of(param, defaults), code(param.envvar)) for param in options]
+        rows = [(_flags(param), without_default(param.help), default_of(param, defaults), code(param.envvar)) for param in options]
         parts.append(table(("flag", "meaning", "default", "environment"), rows))
     return "\n".join(parts)
 
@@ -140,33 +140,33 @@ def _flags(param: Any) -> str:
     return ", ".join(names) + kind + (" (repeatable)" if getattr(param, "multiple", False) else "")
 
 
-def stripped(text: str | None) -> str:
+def without_default(text: str | None) -> str:
     """A help text without the default at its end."""
-    return STATED.sub("", text or "")
+    return DEFAULT_AT_END.sub("", text or "")
 
 
 def default_of(param: Any, defaults: Mapping[str, str]) -> str:
     """What holds without the flag: the help's word, the config field's default, click's, or that it is needed."""
-    if stated := STATED.search(param.help or ""):
-        return stated[1]
+    if match := DEFAULT_AT_END.search(param.help or ""):
+        return match[1]
     if param.required:
         return "*needed*"
     if param.is_flag and not param.secondary_opts:
         return "off"
-    own = None if callable(param.default) else param.default
-    shown = code(own) if type(own) in (int, float, str, bool) or isinstance(own, Path | list | tuple) else None
-    return shown or defaults.get(param.name) or "none"
+    value = None if callable(param.default) else param.default
+    text = code(value) if type(value) in (int, float, str, bool) or isinstance(value, Path | list | tuple) else None
+    return text or defaults.get(param.name) or "none"
 
 
 def field_defaults() -> dict[str, str]:
     """The default of every config field, by the name of its flag."""
     names = {field: flag for flag, field in load("aliases").items()}
-    found: dict[str, str] = {}
+    defaults: dict[str, str] = {}
     for group in SETTINGS:
         for name, field in load(group).model_fields.items():
-            if (shown := code(_default(field))) is not None:
-                found.setdefault(names.get(name, name), shown)
-    return found
+            if (text := code(_default(field))) is not None:
+                defaults.setdefault(names.get(name, name), text)
+    return defaults
 
 
 # ---------------------------------------------------------------- settings
@@ -176,8 +176,8 @@ def settings(group: str) -> str:
     """The fields of a config group."""
     rows = []
     for name, field in load(group).model_fields.items():
-        shown = None if field.default_factory else code(_default(field))
-        rows.append((f"`{name}`", _type(field), shown or "none", field.description))
+        default = None if field.default_factory else code(_default(field))
+        rows.append((f"`{name}`", _type(field), default or "none", field.description))
     return table(("field", "type", "default", "meaning"), rows)
 
 
@@ -208,12 +208,12 @@ def _plain(hint: Any) -> str:
 
 def environment() -> str:
     """Every variable, the verbs that read it, and what it sets: of the command line, then of the service."""
-    found: dict[str, tuple[list[str], str]] = {}
+    variables: dict[str, tuple[list[str], str]] = {}
     for name, command in verbs():
         for param in command.params:
             if isinstance(param.envvar, str):
-                found.setdefault(param.envvar, ([], stripped(param.help)))[0].append(f"`{name.removeprefix(COMMAND).strip()}`")
-    rows = [(f"`{name}`", ", ".join(dict.fromkeys(users)), text) for name, (users, text) in sorted(found.items())]
+                variables.setdefault(param.envvar, ([], without_default(param.help)))[0].append(f"`{name.removeprefix(COMMAND).strip()}`")
+    rows = [(f"`{name}`", ", ".join(dict.fromkeys(users)), text) for name, (users, text) in sorted(variables.items())]
     return table(("variable", "verbs", "meaning"), rows)
 
 
@@ -226,8 +226,8 @@ def service_settings() -> str:
 
 def exit_codes() -> str:
     """The codes that the help's last paragraph lists."""
-    listed = re.search(r"Exit codes: (.*?)\. ", load("cli").info.epilog + " ")
-    rows = [(f"`{number}`", text) for number, text in re.findall(r"(\d+) ([^,]+)", listed[1] if listed else "")]
+    match = re.search(r"Exit codes: (.*?)\. ", load("cli").info.epilog + " ")
+    rows = [(f"`{number}`", text) for number, text in re.findall(r"(\d+) ([^,]+)", match[1] if match else "")]
     return table(("code", "meaning"), rows)
 
 
@@ -244,16 +244,16 @@ def knobs(part: Any) -> list[tuple[str, str, str]]:
     return rows
 
 
-def knob_table(made: Any) -> str:
+def knob_table(part: Any) -> str:
     """The knobs of a part as a table."""
-    rows = knobs(made)
+    rows = knobs(part)
     return table(("knob", "type", "default"), rows) if rows else "No knobs.\n"
 
 
 def parts(family: str) -> str:
     """A section for each part of a family: what the code says of it, and its knobs."""
-    made = load(family).items()
-    return "\n".join(f"### {name}\n\n{escaped(inspect.cleandoc(part.__doc__ or ''))}\n\n{knob_table(part)}" for name, part in made)
+    family_parts = load(family).items()
+    return "\n".join(f"### {name}\n\n{escape(inspect.cleandoc(part.__doc__ or ''))}\n\n{knob_table(part)}" for name, part in family_parts)
 
 
 def default_filters() -> str:
@@ -266,12 +266,12 @@ def presets() -> str:
     lines = []
     for name, values in load("preset").items():
         lists = {field: (value,) if isinstance(value, str | int) else value for field, value in values.items()}
-        written = [f"`{field}`: " + ", ".join(f"`{each}`" for each in listed) for field, listed in lists.items()]
-        lines.append((f"`{name}`", "; ".join(written) or "nothing: the defaults"))
+        settings = [f"`{field}`: " + ", ".join(f"`{each}`" for each in items) for field, items in lists.items()]
+        lines.append((f"`{name}`", "; ".join(settings) or "nothing: the defaults"))
     return table(("preset", "settings"), lines)
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """A docstring as Markdown: paragraphs and code kept, other signs that Markdown would read made plain."""
     pieces = re.split(r"(`[^`]*`)", text)
     return "".join(piece if piece.startswith("`") else re.sub(r"([*_<|])", r"\\\1", piece) for piece in pieces)
@@ -281,7 +281,7 @@ def escaped(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _mined() -> Any:
+def _run() -> Any:
     """A run over the questions in examples/, by words alone: no model is needed."""
     off = tuple(f"{name}:off" for name in ("near_positive", "nearest", "margin"))
     config = load("MiningConfig").of(sources=("bm25",), filters=off, negatives=2, depth=20)
@@ -290,20 +290,21 @@ def _mined() -> Any:
 
 def format_row(name: str) -> str:
     """What `--output-format NAME` writes for one query: the first row of its file, or of each file of its folder."""
-    run, kind = _mined(), load("format")[name]
-    shown = _exported(run, name, ())
+    run, kind = _run(), load("format")[name]
+    files = _files_of(run, name, ())
     if not kind.layout and (room := [column for column in ("ids", "scores", "ranks", "tiers") if column in kind.room]):
-        shown += _exported(run, name, room)
-    return "\n".join(f"{title}:\n\n```{'json' if text[0] in '[{' else 'text'}\n{text}\n```\n" for title, text in shown)
+        files += _files_of(run, name, room)
+    return "\n".join(f"{title}:\n\n```{'json' if text[0] in '[{' else 'text'}\n{text}\n```\n" for title, text in files)
 
 
-def _exported(run: Any, name: str, columns: Sequence[str]) -> list[tuple[str, str]]:
+def _files_of(run: Any, name: str, columns: Sequence[str]) -> list[tuple[str, str]]:
     """The first row of the file that an export writes, or of every file of its folder, each with a title."""
     config = load("MiningConfig").of(**{**run.config.model_dump(), "output_format": name, "columns": tuple(columns)})
-    made = load("export")(run, config)  # held: a temporary run goes with its object
-    if made.file.is_dir():
-        return [(f"`{each.relative_to(made.file)}`", _first(each)) for each in sorted(made.file.rglob("*")) if each.is_file()]
-    return [(f"With `--column {','.join(columns)}`" if columns else "One row", _first(made.file))]
+    exported = load("export")(run, config)  # a temporary run goes with its object
+    path = exported.file
+    if path.is_dir():
+        return [(f"`{file.relative_to(path)}`", _first(file)) for file in sorted(path.rglob("*")) if file.is_file()]
+    return [(f"With `--column {','.join(columns)}`" if columns else "One row", _first(path))]
 
 
 def _first(path: Path) -> str:
@@ -314,10 +315,10 @@ def _first(path: Path) -> str:
         return _indented(pq.read_table(path).slice(0, 1).to_pylist()[0])
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".json":
-        held = json.loads(text)
-        if isinstance(held, list):
-            return _indented(held[:1])
-        return _indented({name: value[:1] if isinstance(value, list) else value for name, value in held.items()})
+        content = json.loads(text)
+        if isinstance(content, list):
+            return _indented(content[:1])
+        return _indented({name: value[:1] if isinstance(value, list) else value for name, value in content.items()})
     lines = text.splitlines()
     if lines and lines[0].startswith("{"):
         return _indented(json.loads(lines[0]))
@@ -327,7 +328,7 @@ def _first(path: Path) -> str:
 def _indented(row: Any) -> str:
     """JSON of few lines: lists of numbers and short objects stay on one."""
     text = json.dumps(row, indent=2, ensure_ascii=False)
-    return re.sub(r"\[\s+([^\[\]{}\"]*?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]", text)
+    return re.sub(r"\[\s+([^\[\]{}\"]*?)\s+\]", lambda match: "[" + " ".join(match[1].split()) + "]", text)
 
 
 # ---------------------------------------------------------------- service
@@ -353,10 +354,10 @@ def openapi() -> dict[str, Any]:
 
 
 def _operation(method: str, operation: Mapping[str, Any]) -> str:
-    said = " ".join((operation.get("description") or operation.get("summary") or "").split())
-    lines = [f"### {method.upper()} `{operation.get('operationId', '')}`\n", f"{escaped(said)}\n"]
-    if given := operation.get("parameters"):
-        rows = [(f"`{one['name']}`", one["in"], "yes" if one.get("required") else "no", one.get("description")) for one in given]
+    description = " ".join((operation.get("description") or operation.get("summary") or "").split())
+    lines = [f"### {method.upper()} `{operation.get('operationId', '')}`\n", f"{escape(description)}\n"]
+    if parameters := operation.get("parameters"):
+        rows = [(f"`{one['name']}`", one["in"], "yes" if one.get("required") else "no", one.get("description")) for one in parameters]
         lines.append(table(("parameter", "in", "needed", "meaning"), rows))
     bodies = (operation.get("requestBody") or {}).get("content", {})
     if bodies:
