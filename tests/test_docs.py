@@ -85,6 +85,16 @@ def test_training_parts_have_their_text(reference):
         assert all(re.search(rf"^### {name}\n\n\S", text, flags=re.MULTILINE) for name in reference.load(family))
 
 
+def test_no_generated_part_is_left_open(reference):
+    """Every page is filled, and a format's row is what an export writes."""
+    for page in (DOCS / "reference").glob("*.md"):
+        kinds = [mark for mark in reference.MARK.findall(page.read_text(encoding="utf-8")) if not mark.startswith("format row")]
+        assert all(len(reference.fill(f"<!-- generated: {kind} -->").split()) > 1 for kind in kinds)
+    assert '"negative": ' in reference.format_row("triplet")
+    assert "`triples.jsonl`" in reference.format_row("colbert")
+    assert "## `/v1/mine`" in reference.http()
+
+
 @pytest.mark.parametrize(
     "page", [ROOT / "README.md", ROOT / "llms.txt", *sorted(DOCS.rglob("*.md"))], ids=lambda path: str(path.relative_to(ROOT))
 )
