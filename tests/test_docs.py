@@ -85,6 +85,32 @@ def test_training_parts_have_their_text(reference):
         assert all(re.search(rf"^### {name}\n\n\S", text, flags=re.MULTILINE) for name in reference.load(family))
 
 
+def test_each_flag_that_a_page_names_exists(reference):
+    """In commands with their verb, in a sentence with any verb."""
+    flags = {
+        name: {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)} for name, command in reference.verbs()
+    }
+    every = set().union(*flags.values()) | {"--help", "--version"}
+    for page in (*OWN, *sorted((DOCS / "reference").glob("*.md")), DOCS / "glossary.md"):
+        text = page.read_text(encoding="utf-8")
+        blocks = re.findall(r"```(?:bash|console)\n(.*?)```", text, flags=re.DOTALL)
+        for line in re.findall(r"^hardneg .*$", "\n".join(blocks), flags=re.MULTILINE):
+            verb = next(name for name in flags if line.startswith(name))
+            assert set(re.findall(r"\s(--[a-z-]+)", line.partition("#")[0])) <= flags[verb], f"{page}: {line}"
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        assert set(re.findall(r"`(--[a-z-]+)", prose)) <= every, page
+
+
+def test_a_config_file_of_the_reference_is_one(reference):
+    """Its fields are fields, and their values are taken."""
+    import yaml
+
+    (text,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "reference" / "config.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    values = yaml.safe_load(text)
+    assert reference.load("Inputs").of(data=values.pop("data"))
+    assert reference.load("MiningConfig").of(**values).negatives == 8
+
+
 def test_no_generated_part_is_left_open(reference):
     """Every page is filled, and a format's row is what an export writes."""
     for page in (DOCS / "reference").glob("*.md"):
