@@ -335,14 +335,36 @@ def _indented(row: Any) -> str:
 
 
 def http() -> str:
-    """A section for each path of the OpenAPI document."""
+    """A section for each path of the OpenAPI document, then one for each object that bodies are made of."""
     document = openapi()
-    lines = []
+    lines: list[str] = []
     for path, operations in document["paths"].items():
         lines.append(f"## `{path}`\n")
         for method, operation in operations.items():
             lines.append(_operation(method, operation))
-    return "\n".join(lines)
+    objects = {name: schema for name, schema in document["components"]["schemas"].items() if schema.get("properties")}
+    return "\n".join([*lines, "## Objects\n", *(_object(name, schema) for name, schema in objects.items())])
+
+
+def _object(name: str, schema: Mapping[str, Any]) -> str:
+    """The fields of an object of the document."""
+    needed = schema.get("required", ())
+    fields = schema["properties"].items()
+    rows = [(f"`{field}`", _kind(value), "yes" if field in needed else "no", value.get("description")) for field, value in fields]
+    return f"### {name}\n\n{escape(schema.get('description') or '')}\n\n" + table(("field", "type", "needed", "meaning"), rows)
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """The type of a value in the document, in words."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if choices := schema.get("enum") or ([schema["const"]] if "const" in schema else None):
+        return " or ".join(f"`{choice}`" for choice in choices)
+    if several := schema.get("anyOf") or schema.get("oneOf"):
+        return " or ".join(dict.fromkeys(_kind(each) for each in several if each.get("type") != "null"))
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    return str(schema.get("type", "any"))
 
 
 def openapi() -> dict[str, Any]:
