@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test lint types format lock long docker-test clean
+.PHONY: help demo test lint types format docs lock long docker-test clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -33,6 +33,9 @@ format: $(VENV)/ready  ## put the style right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(VENV)/ready  ## the documentation site, in docs/_build; a warning is an error
+	HF_HUB_OFFLINE=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+
 long: $(VENV)/ready  ## the long proofs: kill rounds, deliberate defects
 	$(BIN)/python tests/long/kill_store.py --rounds 50
 	$(BIN)/python tests/long/kill_run.py --rounds 50
@@ -49,4 +52,4 @@ lock: $(VENV)/ready  ## write the versions in use into requirements-dev.txt
 	$(BIN)/pip freeze --exclude-editable --exclude hardneg > requirements-dev.txt
 
 clean:  ## remove what make made
-	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo docs/_build .mypy_cache .pytest_cache .ruff_cache

@@ -54,9 +54,7 @@ def test_what_kubernetes_puts_there_is_taken_out():
 def test_every_name_that_the_project_speaks_of_is_known():
     """In code, compose file, README and docs."""
     places = [*ROOT.glob("app/**/*.py"), *ROOT.glob("miner/**/*.py"), *ROOT.glob("docker/*"), ROOT / "docker" / ".env.example"]
-    text = "".join(
-        path.read_text(encoding="utf-8") for path in [*places, ROOT / "README.md", ROOT / "docs" / "service.md"] if path.is_file()
-    )
+    text = "".join(path.read_text(encoding="utf-8") for path in [*places, ROOT / "README.md", *ROOT.glob("docs/**/*.md")] if path.is_file())
     spoken = set(re.findall(r"HARDNEG_[A-Z][A-Z_]*[A-Z]", text)) - {"HARDNEG_SERVICE_HOST", "HARDNEG_SERVICE_PORT", "HARDNEG_PORT_"}
     assert {name for name in spoken if not name.startswith("HARDNEG_SERVICE")} <= known()
     assert set(OF_COMPOSE) <= spoken
