@@ -109,6 +109,6 @@ def test_a_short_row_is_counted_and_the_flag_that_fills_it_named(run):
     assert "since margin must hold in every row" in notes
     assert "--filter margin:relax=true fills them" in notes
     assert run.report["counts"]["relaxed"] == {}
-    filled = export(run, run.config.model_copy(update={"filters": (*run.config.filters, "margin:relax=true")}))
+    filled = export(run, run.config.with_filters("margin:relax=true"))
     assert filled.report["counts"]["relaxed"]["margin"] == sum(filled.report["counts"]["tiers"][tier] for tier in "23")
     assert "negatives that break filter 'margin'" in " | ".join(filled.report["notes"])

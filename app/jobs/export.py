@@ -37,6 +37,8 @@ class ExportJob(BaseModel):
 
 def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
     """The spec with the whole config. Conflict when that job has no run to choose from."""
+    from miner.runs.run import FIRST_PASS
+
     source = stock.queue.get(asked.job)
     if source.kind not in ("mine", "export") or source.state != "succeeded":
         raise Conflict(f"there is nothing to choose from: that job is {source.state}, of kind {source.kind}")
@@ -47,7 +49,7 @@ def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
     for name in ("model", "revision"):
         if wanted.get(name, below.get(name)) != below.get(name):
             raise ConfigError(f"{name} was used up by that job, and cannot change without mining again")
-    config = MiningConfig.of(**merged(wanted, below))
+    config = MiningConfig.of(**merged(wanted, {}, FIRST_PASS, below))
     check_kind(config, asked.file_kind)
     said = {}
     if asked.verdicts:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from miner.config import MiningConfig
+from miner.config.filter_list import changed
 from miner.config.registry import Spec
 from miner.errors import ConfigError
 from miner.filters import FILTERS
@@ -97,11 +98,11 @@ def _setting(base: MiningConfig, axes: Sequence[Axis], values: tuple[str, ...]) 
             fields[axis.name] = value
     specs = [f"{name}:{'off' if 'off' in told else ','.join(told)}" for name, told in knobs.items()]
     flags = (*(f"--filter {spec}" for spec in specs), *(f"--{name} {value}" for name, value in fields.items()))
-    changed = MiningConfig.of(**{**base.model_dump(), **fields, "filters": (*base.filters, *specs)})
+    varied = MiningConfig.of(**{**base.model_dump(), **fields, "filters": changed(base.filters, specs)})
     named = {spec.partition(":")[0] for spec in base.filters}
     # What is switched off here and was never on stays unnamed, as in `base`: one setting has one config.
-    kept = tuple(spec for spec in changed.filters if spec.partition(":")[0] in named or not Spec.parse(spec).off)
-    config = MiningConfig.of(**{**changed.model_dump(), "filters": kept})
+    kept = tuple(spec for spec in varied.filters if spec.partition(":")[0] in named or not Spec.parse(spec).off)
+    config = MiningConfig.of(**{**varied.model_dump(), "filters": kept})
     return Setting(dict(zip((axis.title for axis in axes), values, strict=True)), flags, config)
 
 

@@ -37,7 +37,9 @@ class Command(TyperCommand):
             for param, count in Counter(order).items():
                 if count > 1 and not getattr(param, "multiple", True):
                     _refuse(param, self._values(ctx, args, param))
-        return super().parse_args(ctx, args)
+        left = super().parse_args(ctx, args)
+        _add_filters_of_environment(self, ctx)
+        return left
 
     def _values(self, ctx: Any, args: list[str], option: Any) -> list[Any]:
         """All values of one option, in their order."""
@@ -52,6 +54,16 @@ def _lines(option: Any, ctx: Any) -> list[str] | None:
     """The names in an option's environment variable, one a line."""
     value = option.resolve_envvar_value(ctx)
     return [line for line in value.split("\n") if line] if value else None
+
+
+def _add_filters_of_environment(command: TyperCommand, ctx: Any) -> None:
+    """HARDNEG_FILTER lies below the flags, as a config file's filters do: they are added to it, and win where both name a knob."""
+    option: Any = next((param for param in command.params if param.name == "filter" and getattr(param, "multiple", False)), None)
+    below = option.value_from_envvar(ctx) if option else None
+    if below and ctx.get_parameter_source("filter").name == "COMMANDLINE":
+        from miner.config.filter_list import layered
+
+        ctx.params["filter"] = [*layered(below, ctx.params["filter"])]
 
 
 def _refuse(option: Any, values: list[Any]) -> None:

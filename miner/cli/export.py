@@ -41,8 +41,9 @@ def export(
         from miner.runs.run import export as export_it
 
         source = Run(run)
-        below = {**source.config.model_dump(mode="json"), **(o.read_config(config) if config else {})}
-        settings = MiningConfig.of(**o.merged(flags, below, FIRST_PASS))
+        below = o.read_layers(config) if config else o.Below()
+        stored = {**source.config.model_dump(mode="json"), **below.stored}
+        settings = MiningConfig.of(**o.merged(flags, below.typed, FIRST_PASS, stored))
         place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
         made = export_it(source, settings, verdicts=verdicts or (), on_progress=shown, **place)
         outcome(made, shown, as_json=as_json, to_stdout=out == "-")

@@ -61,7 +61,7 @@ def lint(
 
 
 MEANT = {
-    "score_order": "its run's ladder takes some above a weak positive, on purpose",
+    "score_order": "its run takes some above a weak positive, on purpose: none of its rules forbids it on every fallback level",
     "extra_column": "its run was asked for further columns",
     "duplicate_negative": "its run was asked to repeat negatives",
     "repeated_row": "its run was asked to repeat negatives",
@@ -73,11 +73,11 @@ def meant(file: str) -> list[str]:
     from contextlib import suppress
 
     from miner.errors import HardnegError
+    from miner.io.row_files import kind_of
     from miner.runs.manifest import load
 
     path = Path(file)
-    stem = path.name.partition(".")[0]
-    for folder in (path, path.parent, path.parent / f"{stem}.run"):
+    for folder in (path, path.parent, path.with_name(path.name.removesuffix(kind_of(path)) + ".run")):
         with suppress(HardnegError, OSError):
             told = load(folder)
             if path.resolve() in (folder.resolve(), (folder / told["training_file"]).resolve()):
@@ -86,7 +86,11 @@ def meant(file: str) -> list[str]:
 
 
 def _meant(config: dict[str, Any]) -> Iterator[str]:
-    if config["ladder"] > 1:
+    from miner.config import MiningConfig
+    from miner.filters import CEILINGS
+
+    ceilings = [rule for rule in MiningConfig.of_stored(config).active_filters.values() if isinstance(rule, CEILINGS)]
+    if config["ladder"] > 1 and (not ceilings or any(rule.relax for rule in ceilings)):
         yield "score_order"
     if set(config["columns"]) - {"scores"} or config["fill"] != "none":
         yield "extra_column"

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -215,7 +218,8 @@ def gather(flags: Mapping[str, Any], config_file: Path | None) -> tuple[Inputs, 
 
 def gather_with(flags: Mapping[str, Any], config_file: Path | None, *models: Any) -> tuple[Any, ...]:
     """The same for any config models, one of each; what two of them know, both get."""
-    parts = _shared_out(merged(flags, read_config(config_file) if config_file else {}), models, config_file)
+    below = read_layers(config_file) if config_file else Below()
+    parts = _shared_out(merged(flags, below.typed, stored=below.stored), models, config_file)
     return tuple(model.of(**part) for model, part in zip(models, parts, strict=True))
 
 
@@ -238,23 +242,40 @@ def _shared_out(values: Mapping[str, Any], models: Sequence[Any], config_file: P
     return [{name: value for name, value in values.items() if name in model.model_fields} for model in models]
 
 
-def merged(flags: Mapping[str, Any], file: Mapping[str, Any], fixed: Collection[str] = ()) -> dict[str, Any]:
-    """Flags over file; a repeated flag of filters adds to the file's, any other replaces it.
+@dataclass(frozen=True)
+class Below:
+    """What lies below the flags. stored: settings of a manifest, all written out. typed: those that a person wrote into a file."""
 
-    A preset among the flags lifts what the file says about the settings that presets make, but for the `fixed` ones.
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    typed: Mapping[str, Any] = field(default_factory=dict)
+
+
+def merged(
+    flags: Mapping[str, Any], typed: Mapping[str, Any], fixed: Collection[str] = (), stored: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Flags over what is typed in a file, over what a manifest stores; of filters knob by knob, any other setting as a whole.
+
+    A preset that is named takes the place of the stored settings that presets make, but for the `fixed` ones; what is typed lies over it.
     """
-    from miner.config.presets import TOUCHED
+    from miner.config.filter_list import are_specs, changed, layered
 
-    lifted = TOUCHED - {*fixed} if flags.get("preset") else frozenset[str]()
-    values = {name: value for name, value in file.items() if name not in lifted}
+    given = _values(flags)
+    above = {**typed, **given}
+    below = _without_lifted(stored or {}, above, fixed) if above.get("preset") else dict(stored or {})
+    specs = [values["filters"] for values in (typed, given) if "filters" in values]
+    if specs and all(map(are_specs, specs)):  # anything else is refused by the config
+        above["filters"] = changed(below.get("filters", ()), reduce(layered, specs, ()))
+    return {**below, **above}
+
+
+def _values(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the flags give, by the names of the config's fields."""
+    values: dict[str, Any] = {}
     for flag, given in flags.items():
         name = ALIASES.get(flag, flag)
         if given is None or given == []:
             continue
-        if name == "filters":
-            _check_filters(given)
-            values[name] = [*values.get("filters", ()), *given]
-        elif name == "fields":
+        if name == "fields":
             values[name] = _once("--field", map(_pair, given))
         elif name in ("columns", "split", "leave_out", "evidence", "measures", "learning_rates"):
             values[name] = [part for item in given for part in item.split(",")]
@@ -263,8 +284,29 @@ def merged(flags: Mapping[str, Any], file: Mapping[str, Any], fixed: Collection[
     return values
 
 
+def _without_lifted(stored: Mapping[str, Any], above: Mapping[str, Any], fixed: Collection[str]) -> dict[str, Any]:
+    """The stored settings that presets do not make; a warning names what else differs from the default and is not said again above."""
+    from miner.config import MiningConfig
+    from miner.config.presets import TOUCHED
+
+    lifted = {name: value for name, value in stored.items() if name in TOUCHED and name not in fixed}
+    default = MiningConfig.of().model_dump(mode="json")
+    lost = [spec for spec in lifted.get("filters", ()) if spec not in default["filters"]]
+    lost += [f"{name} {value}" for name, value in lifted.items() if name not in ("filters", *above) and value != default[name]]
+    if lost:
+        message = "preset '%s' takes the place of stored settings: %s; give again what should stay"
+        logging.getLogger(__name__).warning(message, above["preset"], ", ".join(lost))
+    return {name: value for name, value in stored.items() if name not in lifted}
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """The settings of a YAML, TOML or JSON file, or of a run's manifest."""
+    layers = read_layers(path)
+    return {**layers.stored, **layers.typed}
+
+
+def read_layers(path: Path) -> Below:
+    """The same, as what a manifest stores or a person typed."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -273,23 +315,12 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path} is not a mapping of settings")
     if "manifest_version" not in loaded:
-        return _once(f"{path}: the setting", ((_setting(str(key)), value) for key, value in loaded.items()))
+        return Below(typed=_once(f"{path}: the setting", ((_setting(str(key)), value) for key, value in loaded.items())))
     from miner.config import in_todays_words
     from miner.runs import manifest
 
     read = manifest.inputs(path.parent, loaded) if loaded.get("inputs") else {}
-    return {**{name: value for name, value in read.items() if value}, **in_todays_words(manifest.config(path.parent, loaded))}
-
-
-def _check_filters(given: Sequence[str]) -> None:
-    """ConfigError where two flags of one command say different things of one filter."""
-    from miner.config.registry import Spec
-
-    specs = [Spec.parse(text) for text in given]
-    knobs = _once("--filter", ((f"{spec.name}:{knob}", value) for spec in specs for knob, value in spec.knobs))
-    for spec in specs:
-        if spec.off and any(name.startswith(f"{spec.name}:") for name in knobs):
-            raise ConfigError(f"--filter {spec.name}:off and another --filter {spec.name} contradict each other: leave one")
+    return Below({**{name: value for name, value in read.items() if value}, **in_todays_words(manifest.config(path.parent, loaded))})
 
 
 def _setting(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 from miner.config.registry import Spec, build, resolved
 from miner.errors import ConfigError
@@ -12,25 +13,58 @@ from miner.filters import DEFAULTS, FILTERS
 RELAX = "relax"
 
 
-def merged(specs: tuple[str, ...]) -> list[Spec]:
+def merged(specs: Sequence[str]) -> list[Spec]:
     """The default filters with `specs` added, changed or switched off, every knob written out, in the order of the table.
 
-    A spec takes the place of a rule that may be relaxed, such as a default one: none of that rule's knobs stays, and it may not be
-    relaxed unless it says relax=true. Of a rule that may not be relaxed, an earlier one of the user's, the knobs that are not named
-    stay. A spec that names `relax` alone changes nothing else.
+    ConfigError for a filter or knob that does not exist, and where two specs contradict each other.
     """
-    by_name = {spec.name: spec for spec in map(Spec.parse, DEFAULTS)}
-    for text in specs:
-        spec = Spec.parse(text)
-        if spec.off and spec.name in FILTERS:
-            if spec.name == "known_positive":
-                raise ConfigError("filter 'known_positive' cannot be switched off: a judged positive is never a negative")
-            by_name[spec.name] = spec
-            continue
-        by_name[spec.name] = replace(spec, knobs=(*_unnamed(by_name.get(spec.name), spec), *spec.knobs))
-        build("filter", FILTERS, by_name[spec.name])  # each is checked, though a later one may change it
-    full = {name: spec if spec.off else resolved(spec, build("filter", FILTERS, spec)) for name, spec in by_name.items()}
+    by_name = once(changed(DEFAULTS, specs))
+    if by_name["known_positive"].off:
+        raise ConfigError("filter 'known_positive' cannot be switched off: a judged positive is never a negative")
+    full = {name: resolved(spec, build("filter", FILTERS, spec)) if _built(spec) else spec for name, spec in by_name.items()}
     return [full[name] for name in FILTERS if name in full]
+
+
+def once(specs: Sequence[str]) -> dict[str, Spec]:
+    """The specs of one list, one of each name, with the knobs of all that name it, whatever their order.
+
+    ConfigError for a knob that comes twice, and for a filter that is switched off beside another spec of it.
+    """
+    by_name: dict[str, Spec] = {}
+    for spec in map(Spec.parse, specs):
+        before = by_name.get(spec.name, replace(spec, knobs=()))
+        values = dict(before.knobs)
+        for knob, value in spec.knobs:
+            if knob in values:
+                raise ConfigError(f"filter '{spec.name}:{knob}' is given twice, as '{values[knob]}' and as '{value}': leave one")
+            values[knob] = value
+        if before.off != spec.off:
+            raise ConfigError(f"filters '{spec.name}:off' and another '{spec.name}' contradict each other: leave one")
+        by_name[spec.name] = replace(spec, knobs=tuple(values.items()))
+    return by_name
+
+
+def are_specs(value: Any) -> bool:
+    """Whether a loose value is a list of specs' texts."""
+    return isinstance(value, list | tuple) and all(isinstance(spec, str) for spec in value)
+
+
+def layered(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
+    """What one person gives in two places, such as a config file and flags: `above` wins knob by knob, all other knobs stay."""
+    under = once(below)
+    return tuple(str(spec) for spec in {**under, **{name: _added(under.get(name), spec) for name, spec in once(above).items()}}.values())
+
+
+def changed(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
+    """Filters of the default or of a stored config with those that a person gives over them.
+
+    A spec takes the place of a rule that may be relaxed, such as a default one: none of that rule's knobs stays, and it may not be
+    relaxed unless it says relax=true. Of a rule that may not be relaxed the knobs that are not named stay. A spec that names `relax`
+    alone changes nothing else.
+    """
+    under, over = once(below), once(above)
+    kept = {name: spec for name, spec in under.items() if name not in over or not _may_relax(spec) or [*dict(over[name].knobs)] == [RELAX]}
+    return tuple(str(spec) for spec in {**under, **{name: _added(kept.get(name), spec) for name, spec in over.items()}}.values())
 
 
 def stored(specs: Sequence[str]) -> tuple[str, ...]:
@@ -48,12 +82,16 @@ def _in_todays_words(spec: Spec) -> Spec:
     return replace(spec, knobs=(*spec.knobs, (RELAX, "true")))
 
 
-def _unnamed(before: Spec | None, spec: Spec) -> tuple[tuple[str, str], ...]:
-    """The knobs of the rule `before` that stay: those that `spec` does not name."""
-    if before is None or (_may_relax(before) and [*dict(spec.knobs)] != [RELAX]):
-        return ()
-    named = dict(spec.knobs)
-    return tuple(knob for knob in before.knobs if knob[0] not in named and knob[0] != RELAX)
+def _added(before: Spec | None, spec: Spec) -> Spec:
+    """`spec` with the knobs of `before` that it does not name."""
+    if before is None or before.off or spec.off:
+        return spec
+    return replace(spec, knobs=tuple({**dict(before.knobs), **dict(spec.knobs)}.items()))
+
+
+def _built(spec: Spec) -> bool:
+    """Whether there is a part to make: one that is on, or one that does not exist, which `build` refuses."""
+    return not spec.off or spec.name not in FILTERS
 
 
 def _may_relax(spec: Spec) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, field_validator, model_validator
 
-from miner.config.filter_list import merged, stored
+from miner.config.filter_list import changed, merged, stored
 from miner.config.groups import EncoderSettings, JudgingSettings, OutputSettings, RetrievalSettings, SamplingSettings
 from miner.config.presets import expanded
 from miner.config.registry import Spec, build, resolved
@@ -186,6 +186,10 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
         """The evidence that pass 1 measures and stores, in the order of the table."""
         wanted = {*ALWAYS, *self.needed, *self.evidence} - (set() if self._encodes else FROM_VECTORS)
         return tuple(name for name in (*EVIDENCE, *TABLES) if name in wanted)
+
+    def with_filters(self, *specs: str) -> Self:
+        """The same with filters added, changed or switched off, as `--filter` does over a run's config."""
+        return self.model_copy(update={"filters": changed(self.filters, specs)})
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """The same with some values changed, checked as any other; pydantic's own would keep the parts that the old values made."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from miner.config.filter_list import are_specs, layered
 from miner.errors import ConfigError
 
 BARE = ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off")
@@ -55,12 +56,13 @@ TOUCHED = frozenset(name for settings in PRESETS.values() for name in settings)
 
 
 def expanded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with what their preset says under them; filters of the preset come first, so that a later word on one of them counts."""
+    """`values` with what their preset says under them; of a filter that both name, knob by knob."""
     name = values.get("preset")
     if name is None:
         return dict(values)
     if not isinstance(name, str) or name not in PRESETS:
         raise ConfigError(f"there is no preset '{name}'; there are: {', '.join(PRESETS)}")
     under = PRESETS[name]
-    filters = [*under.get("filters", ()), *(values.get("filters") or ())]
-    return {**under, **values, **({"filters": tuple(filters)} if filters else {})}
+    specs = values.get("filters") or ()
+    filters = layered(under.get("filters", ()), specs) if are_specs(specs) else specs  # what is no list of specs is refused as a field
+    return {**under, **values, **({"filters": filters} if filters else {})}

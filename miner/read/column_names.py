@@ -1,15 +1,17 @@
 """Which column of a file is which of ours: named by the user (`fields`), or found by its usual names.
 
-Usual names come in tiers: a name of an earlier tier says what it holds (`positive`) and wins; two of one tier (`answer` and `context`) are
-refused, never chosen between. Decided on the first row; an optional column that is not there yet, on the first row that has it.
-Imports its neighbours only.
+Usual names are compared without regard to case, to blanks around them, and to what joins their words. They come in tiers: a name of an
+earlier tier says what it holds (`positive`) and wins; two of one tier (`answer` and `context`) are refused, never chosen between.
+Decided on the first row; an optional column that is not there yet, on the first row that has it. Imports its neighbours only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+import shlex
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from miner.errors import ConfigError, InputError
@@ -25,21 +27,32 @@ Roles = Mapping[str, Mapping[str, str]]
 PASSAGE_IDS = ("passage_id", "passage-id", "doc_id", "docid", "pid", "document_id", "corpus_id", "corpus-id", "did", "docno")
 QUERY_IDS = ("query_id", "query-id", "qid", "question_id", "anchor_id")
 QUERIES_TEXT = ("query", "question", "anchor", "search_query", "query_text", "sentence1")
-NEGATIVES = re.compile(r"(hard_)?neg(ative)?s?(_([0-9]+|passages|ctxs|messages))?")
+NEGATIVES = re.compile(r"(hard_)?neg(ative)?s?(_?[0-9]+|_(passages|ctxs|messages))?")
 GRADES = ("score", "grade", "relevance", "rel", "label")
 PASSAGES_TEXT = ("passage", "document", "content", "contents", "body", "passage_text", "doc")
 POSITIVES = ("positive", "positives", "pos", "positive_passages", "positive_ctxs", "positive_messages", SELECTED_TEXT)
 ANSWERS = ("answer", "answers", "response", "responses", "sentence2")
-CONTEXTS = ("passages", "documents", "context", "contexts", "text")
+CONTEXTS = (
+    *("passages", "documents", "context", "contexts", "text", "ctx", "ctxs", "paragraph", "paragraphs", "long_answer", "long_answers"),
+    *("evidence", "evidences", "support", "supports", "supporting_facts", "gold", "golds", "gold_passage", "gold_passages", "gold_context"),
+    *("gold_document", "gold_text", "snippet", "snippets", "excerpt", "excerpts", "chunk", "chunks", "article", "source_text"),
+)
 LABELS = ("labels", "label", "grades", "grade", "relevance", "rel")
 """Names of grades that are taken for them where they are lists beside a list of passages."""
+
+
+JOINTS = re.compile(r"[\s-]+|(?<=[a-z0-9])(?=[A-Z])")
+LIKE = 0.8
+"""How much alike two names are from which on one may be a slip of the other, as difflib measures it."""
+NUMBER = re.compile(r"_?[0-9]+$")
 
 
 @dataclass(frozen=True)
 class Slot:
     """One value we look for. own: the field that names its column, which must then exist; else: a field that may name it.
 
-    usual: tiers of names. pick: instead of them, the names in a row. several: all that are picked, not one.
+    usual: tiers of names. numbered: a number may follow them. pick: instead of them, the names in a row. several: all that are picked,
+    not one.
     """
 
     own: str
@@ -48,6 +61,7 @@ class Slot:
     other: str = ""
     pick: Callable[[Mapping[str, Any]], list[str]] | None = None
     several: bool = False
+    numbered: bool = False
 
     def found(self, row: Mapping[str, Any], taken: Collection[str], other: str | None) -> list[str]:
         """The columns of a row that could be it: those of the first tier that has any."""
@@ -55,14 +69,25 @@ class Slot:
             return [other]
         if self.pick:
             return [name for name in self.pick(row) if name not in taken]
-        tiers = ([name for name in tier if name in row and name not in taken] for tier in self.usual)
+        free = [name for name in row if name not in taken]
+        tiers = ([*dict.fromkeys(column for name in tier for column in self._called(name, free))] for tier in self.usual)
         return next((tier for tier in tiers if tier), [])
+
+    def _called(self, usual: str, columns: Sequence[str]) -> list[str]:
+        """The columns with a usual name: spelled so, else in another spelling; those with a number behind it too."""
+        exact = [usual] if usual in columns else [name for name in columns if spelling(name) == spelling(usual)]
+        return exact + ([name for name in columns if NUMBER.sub("", spelling(name)) == usual != spelling(name)] if self.numbered else [])
+
+
+def spelling(name: str) -> str:
+    """`Long Answer`, `long-answer` and `longAnswer` as `long_answer`."""
+    return JOINTS.sub("_", str(name).strip()).casefold()
 
 
 def negatives_of(row: Mapping[str, Any]) -> list[str]:
     """Columns of negatives, in the order of their numbers."""
-    names = [str(name) for name in row if NEGATIVES.fullmatch(str(name))]
-    return sorted(names, key=lambda name: int(name.rpartition("_")[2]) if name[-1].isdigit() else 0)
+    names = [str(name) for name in row if NEGATIVES.fullmatch(spelling(name))]
+    return sorted(names, key=lambda name: int(re.sub(r"\D", "", name) or 0))
 
 
 def labels_of(row: Mapping[str, Any]) -> list[str]:
@@ -96,7 +121,7 @@ QRELS: Slots = {
 PAIRS: Slots = {
     "query": Slot("query", ((*QUERIES_TEXT, "messages"),), required=True),
     "query_id": Slot("query_id", (QUERY_IDS,)),
-    "positive": Slot("positive", (POSITIVES, (*ANSWERS, *CONTEXTS, *PASSAGES_TEXT))),
+    "positive": Slot("positive", (POSITIVES, (*ANSWERS, *CONTEXTS, *PASSAGES_TEXT)), numbered=True),
     "positive_id": Slot(
         "positive_id",
         (("positive_id", "positive_ids", "pos_id", "pos_ids", "positive_document_ids"), (*PASSAGE_IDS, "passage_ids")),
@@ -109,7 +134,8 @@ LISTS = {"positives", "pos", "positive_passages", "positive_ctxs", "positive_ids
 """Usual names that promise a list."""
 
 NO_COLUMN = "-"
-"""Given in place of a column's name: there is none, whatever the file's columns are called."""
+"""Given in place of a column's name: there is none, whatever the file's columns are called. Of a column of pairs: it is nothing of ours."""
+OURS = frozenset(name for slots in (CORPUS, QUERIES, QRELS, PAIRS) for slot in slots.values() for name in (slot.own, slot.other) if name)
 
 
 class Columns:
@@ -124,6 +150,7 @@ class Columns:
         self._all: dict[str, None] = {}
         self._origin, self._slots, self._fields = origin, slots, fields
         own = {slot.own for slot in slots.values()}
+        self._left_out = columns_left_out(fields) if slots is PAIRS else frozenset[str]()
         self._named = {column: field for field, column in fields.items() if field in own and column != NO_COLUMN}
         self._first = True
         self._last: Any = None
@@ -147,7 +174,11 @@ class Columns:
         """The columns that are none of ours, as JSON."""
         if row.keys() <= self._taken.keys():
             return None
-        return as_json({name: value for name, value in row.items() if name not in self._taken})
+        return as_json(self.others(row))
+
+    def others(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of those columns."""
+        return {name: value for name, value in row.items() if name not in self._taken}
 
     def name(self, slot: str) -> str:
         """What the file calls it."""
@@ -159,14 +190,14 @@ class Columns:
 
     def promises_list(self, slot: str) -> bool:
         """Whether its column was found by a name that promises a list; a column that the user named may hold what it likes."""
-        return self.bound.get(slot) in LISTS and self._slots[slot].own not in self._fields
+        return spelling(self.bound.get(slot, "")) in LISTS and self._slots[slot].own not in self._fields
 
     def unknown(self, slot: str, row: Mapping[str, Any]) -> InputError:
         """What to say when no column fits."""
         field = self._slots[slot].own or slot
         return InputError(
             f"{self._origin.name} has no column for '{field}'; its columns are {_listed(row)}; "
-            + (_cut(row).removeprefix("; ") or f"name the right one: --field {field}=COLUMN")
+            + (_cut(row).removeprefix("; ") or f"name the right one: {field_flag(field, self._near(slot, row) or 'COLUMN')}")
         )
 
     def _bind(self, row: Mapping[str, Any]) -> None:
@@ -191,9 +222,8 @@ class Columns:
             return []
         if given is not None:
             if given not in row:
-                raise InputError(
-                    f"{self._origin.name} has no column '{given}' (for {wanted.own}); its columns are {_listed(row)}{_cut(row)}"
-                )
+                hint = _meant(given, row) + _cut(row)
+                raise InputError(f"{self._origin.name} has no column '{given}' (for {wanted.own}); its columns are {_listed(row)}{hint}")
             return [given]
         found = wanted.found(row, self._unfree(wanted, ""), self._fields.get(wanted.other))
         if len(found) > 1 and not wanted.several:
@@ -211,14 +241,29 @@ class Columns:
 
     def _unfree(self, wanted: Slot, column: str) -> set[str]:
         """Columns that are something else already, or that the user named for something else."""
-        return self._taken.keys() - {column} | {name for name, field in self._named.items() if field != wanted.own}
+        return self._taken.keys() - {column} | self._left_out | {name for name, field in self._named.items() if field != wanted.own}
+
+    def _near(self, slot: str, row: Mapping[str, Any]) -> str:
+        """A column whose name is nearly a usual one, such as a misspelt one; none where there is none."""
+        free = [name for name in row if name not in self._unfree(self._slots[slot], "")]
+        return next((name for tier in self._slots[slot].usual for usual in tier if (name := _nearest(usual, free))), "")
 
     def _torn(self, slot: str, found: list[str]) -> InputError:
         """What to say where more than one column could be it."""
         field = self._slots[slot].own or slot
-        flags = " or ".join(f"--field {field}={name}" for name in found)
+        flags = " or ".join(field_flag(field, name) for name in found)
         names = " and ".join(f"'{name}'" for name in found)
         return InputError(f"{self._origin.name}: {names} could each be the {field.replace('_', ' ')}; say which it is: {flags}")
+
+
+def field_flag(field: str, column: str) -> str:
+    """The flag that names a column, as a shell takes it."""
+    return f"--field {shlex.quote(f'{field}={column}')}"
+
+
+def columns_left_out(fields: Fields) -> frozenset[str]:
+    """Columns of pairs that the user calls nothing of ours: `context=-`."""
+    return frozenset(name for name, column in fields.items() if column == NO_COLUMN and name not in OURS)
 
 
 def check_fields(fields: Fields, *kinds: Slots) -> None:
@@ -227,6 +272,18 @@ def check_fields(fields: Fields, *kinds: Slots) -> None:
     for name in fields:
         if name not in known:
             raise ConfigError(f"there is no field '{name}' here; there are: {', '.join(known)}")
+
+
+def _nearest(wanted: str, columns: Sequence[str]) -> str:
+    """The column whose name is most like `wanted`; none where none is like it."""
+    spellings = {spelling(name): name for name in columns}
+    return next((spellings[near] for near in get_close_matches(spelling(wanted), spellings, 1, LIKE)), "")
+
+
+def _meant(wanted: str, row: Mapping[str, Any]) -> str:
+    """A hint where a column has nearly the name."""
+    near = _nearest(wanted, [*row])
+    return f"; is '{near}' meant?" if near else ""
 
 
 def _cut(row: Mapping[str, Any]) -> str:

@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from miner.errors import ConfigError
 from miner.io.input_files import InputHashes
 from miner.read.assemble import READING, finish, workplace
 from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, Names, named
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text, kind
-from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields
+from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields, columns_left_out
 from miner.read.file_rows import Rows, kind_of, open_rows
 from miner.read.layouts import unfolded
 from miner.read.pairs import Collector, Pair, Positive
 from miner.read.rejects import BadRow, OnError, Origin, Rejects
+from miner.read.stray_passages import StrayPassages
 from miner.read.text_writer import Read, read_texts
 from miner.read.trainers import open_folder
 from miner.types import Dataset
@@ -46,7 +48,7 @@ def read_pairs(
     such a column, or the format is one of labels.
     complete: as for `read`.
     """
-    check_fields(fields, PAIRS, CORPUS)
+    check_fields({name: column for name, column in fields.items() if name not in columns_left_out(fields)}, PAIRS, CORPUS)
     files, passages = named(pairs, "pairs"), named(corpus, "corpus") if corpus else []
     inputs = InputHashes()
     with workplace(into, on_error) as (folder, rejects):
@@ -56,6 +58,7 @@ def read_pairs(
         parts = [(part.numbered, FileRows(part.origin, fields)) for part in rows.files]
         collector = Collector(folder, known, rows, rejects, min_grade, complete=complete)
         dataset = _collected(rows, parts, collector, rejects)
+        _check_columns([each for _, each in parts], fields, known)
         columns = {**(known.columns if known else {}), **{each.name: each.columns.roles() for _, each in parts}}
         return finish(dataset, folder, rejects, inputs, columns)
 
@@ -78,6 +81,16 @@ def read_inline(
         rows = _in_memory("queries", asked, rejects)
         collector = Collector(folder, known, rows, rejects)
         return finish(_collected(rows, [(rows.numbered, _of_item)], collector, rejects), folder, rejects, InputHashes())
+
+
+def _check_columns(files: Sequence[FileRows], fields: Mapping[str, str], corpus: Read | None) -> None:
+    """ConfigError for a column that is to be left out and is in no file, InputError for one that is not read and holds passages."""
+    there = {name for each in files for name in each.columns.roles()}
+    if missing := sorted(columns_left_out(fields) - there):
+        raise ConfigError(f"there is no field and no column '{missing[0]}' here; the columns are: {', '.join(sorted(there))}")
+    if corpus:
+        for each in files:
+            each.strays.check(corpus)
 
 
 Parse = Callable[[int, dict[str, Any]], Pair]
@@ -120,6 +133,7 @@ class FileRows:
         self.name = origin.name
         self.columns = Columns(origin, PAIRS, fields)
         self._fields = fields
+        self.strays = StrayPassages(origin, fields)
         self._has_lists = kind_of(origin.name) not in FLAT
 
     def __call__(self, number: int, raw: dict[str, Any]) -> Pair:
@@ -137,7 +151,10 @@ class FileRows:
         positives = _positives(values.get("positive"), values.get("positive_id"), columns)
         grades = _grades(values.get("grade"), len(positives), columns.name("grade")) if "grade" in columns.bound else None
         negatives = _negatives(columns.values("negative", row), values.get("negative_id"), columns)
-        return Pair(number, query_id, query, positives, columns.further(row), raw, grades, negatives)
+        pair = Pair(number, query_id, query, positives, columns.further(row), raw, grades, negatives)
+        if pair.extra is not None and self.strays.wanted:
+            self.strays.note(columns.others(row), pair)
+        return pair
 
 
 def _check_lists(values: Mapping[str, Any], columns: Columns) -> None:

@@ -94,7 +94,7 @@ def _short(report: Mapping[str, Any]) -> Iterator[str]:
     flags = " ".join(f"--filter {name}:relax=true" for name in setup["firm"])
     yield (
         f"queries with fewer than {setup['negatives']} negatives, since {' and '.join(setup['firm'])} must hold in every row: {short:,}; "
-        f"a --max-depth over {setup['max_depth']:,} searches them deeper, {flags} fills them with passages that break the rule"
+        f"mining with a --max-depth over {setup['max_depth']:,} searches them deeper, {flags} fills them with passages that break the rule"
     )
 
 

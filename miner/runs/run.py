@@ -273,7 +273,7 @@ def _is_link(source: Path, target: Path) -> bool:
 def heeding(config: MiningConfig, heard: bool) -> MiningConfig:
     """The config with the filter of verdicts if there are any and nobody switched it off. ConfigError when it has none to go by."""
     if heard and not any(spec.partition(":")[0] == "verdict" for spec in config.filters):
-        return MiningConfig.of(**{**config.model_dump(), "filters": (*config.filters, "verdict")})
+        return config.with_filters("verdict")
     for name, wanted in (("filter 'verdict'", "verdict" in config.active_filters), ("false_negatives", config.false_negatives == "adopt")):
         if wanted and not heard:
             raise ConfigError(f"{name} goes by verdicts, and there are none: give a file of them with --verdicts")

@@ -91,6 +91,8 @@ def test_several_sources_are_asked(client, inputs, texts, model, tmp_path):
     alone = submit(client, {"kind": "mine", "inputs": inputs, "config": {"filters": ["consensus"]}})
     assert alone.status_code == 422
     assert "compares sources, and there is one only, dense" in alone.text
+    for wrong in (["margin:off", "margin:relative=0.1"], 5, [5]):
+        assert submit(client, {"kind": "export", "job": job["id"], "config": {"filters": wrong}}).status_code == 422
 
 
 @pytest.mark.parametrize("kind", ["jsonl.gz", "jsonl.zst", "parquet"])

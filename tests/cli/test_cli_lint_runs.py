@@ -36,6 +36,25 @@ def test_columns_that_were_asked_for_are_no_fault(tmp_path, call):
     assert "extra_column" not in call(tmp_path / "fixed.jsonl")[1]
 
 
+@pytest.mark.parametrize("name", ["my.file.jsonl", "plain.jsonl.gz", "table.parquet"])
+def test_the_run_beside_a_single_file_is_found(tmp_path, call, name):
+    """NAME.run, whatever points the name has."""
+    data = on_disk(make(4, passages=60, queries=12, dim=4), tmp_path / "data")
+    filters = ("near_positive:off", "same_text:off")
+    config = MiningConfig.of(similarity="cosine", depth=20, negatives=2, filters=filters, columns=("ids",))
+    run = mine(data, config, out=str(tmp_path / name))
+    assert "extra_column is not looked for: its run was asked for further columns" in call(run.file)[2]
+
+
+def test_the_order_of_scores_is_looked_for_where_a_ceiling_holds_on_every_level(tmp_path, call):
+    """A firm margin lets nothing above a positive, whatever the ladder; a relaxable second ceiling does."""
+    data = on_disk(make(4, passages=60, queries=12, dim=4), tmp_path / "data")
+    for filters, looked in ((("margin:relative=0.05",), True), (("margin:relative=0.05", "percentile:relax=true"), False)):
+        config = MiningConfig.of(similarity="cosine", depth=20, negatives=2, filters=("near_positive:off", *filters), columns=("scores",))
+        told = call(mine(data, config, out=tmp_path / str(looked)).folder)[2]
+        assert ("score_order is not looked for" not in told) is looked
+
+
 @pytest.mark.parametrize("shape", ["pylate", "labeled-list"])
 @pytest.mark.parametrize("ladder", [1, 3])
 def test_the_ladder_is_no_fault(tmp_path, call, shape, ladder):

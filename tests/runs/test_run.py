@@ -282,15 +282,14 @@ def test_choosing_again_cannot_change_the_first_pass(dataset, config, tmp_path, 
 @pytest.mark.parametrize("name", ["containment", "near_text"])
 def test_what_follows_from_the_texts_is_measured_when_it_is_asked_for(dataset, config, tmp_path, name):
     """An export with such a filter equals mining with it, though the run did not store it."""
-    wanted = config.model_copy(update={"filters": (*config.filters, name)})
-    wanted = MiningConfig.of(**wanted.model_dump())
+    wanted = config.with_filters(name)
     first, right = mine(dataset, config, out=tmp_path / "first"), mine(dataset, wanted, out=tmp_path / "right")
     assert export(first, wanted, out=tmp_path / "again").file.read_bytes() == right.file.read_bytes()
 
 
 def test_evidence_that_was_not_measured_is_told(dataset, config, tmp_path):
     """Who needs what, and what to do about it; mined with --evidence it is there."""
-    wanted = MiningConfig.of(**{**config.model_dump(), "filters": (*config.filters, "duplicate_question")})
+    wanted = config.with_filters("duplicate_question")
     run = mine(dataset, config, out=tmp_path / "run")
     with pytest.raises(ConfigError, match=r"^filter 'duplicate_question' needs 'duplicate_question', which was not .* --evidence dup"):
         export(run, wanted, out=tmp_path / "again")
@@ -392,7 +391,7 @@ def test_an_export_says_what_mining_would_search_deeper(tmp_path):
     data = on_disk(make(11, passages=60, queries=12, dim=4), tmp_path / "data")
     config = MiningConfig.of(similarity="cosine", depth=8, max_depth=40, negatives=3, filters=("near_positive:off", "margin:off"))
     first = mine(data, config, out=tmp_path / "first")
-    strict = MiningConfig.of(**{**config.model_dump(), "filters": (*config.filters, "margin:relative=0.3,background=0.3,below=0")})
+    strict = config.with_filters("margin:relative=0.3,background=0.3,below=0")
     mined, again, same = mine(data, strict), export(first, strict), export(first, config)
     missing = mined.manifest["retrieval"]["queries_deepened"] - first.manifest["retrieval"]["queries_deepened"]
     assert missing > 0

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from miner.errors import ConfigError
 from miner.train import augment
-from miner.train.parts.knobs import COSINE, COUNT, SHARE, Knobs, Range
+from miner.train.parts.knobs import COSINE, COUNT, LESS_THAN_ALL, SHARE, Knobs, Range
 from miner.train.parts.training_context import Given
 from miner.train.replace import Replaced
 
@@ -35,7 +35,7 @@ class Delete(Knobs):
     share: float = 0.1
     of: Where = "query"
     part: ClassVar[str] = "change 'delete'"
-    ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
+    ranges: ClassVar[Mapping[str, Range]] = {"share": LESS_THAN_ALL}
 
     def __call__(self, given: Given) -> Look:
         """See augment.Deleted."""
