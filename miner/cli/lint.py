@@ -87,9 +87,9 @@ def meant(file: str) -> list[str]:
 
 def _meant(config: dict[str, Any]) -> Iterator[str]:
     from miner.config import MiningConfig
-    from miner.filters import CEILINGS
+    from miner.types import Ceiling
 
-    ceilings = [rule for rule in MiningConfig.of_stored(config).active_filters.values() if isinstance(rule, CEILINGS)]
+    ceilings = [rule for rule in MiningConfig.of_stored(config).active_filters.values() if isinstance(rule, Ceiling)]
     if config["ladder"] > 1 and (not ceilings or any(rule.relax for rule in ceilings)):
         yield "score_order"
     if set(config["columns"]) - {"scores"} or config["fill"] != "none":
