@@ -24,7 +24,7 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Put a job into the queue. File names in `inputs` are sent first."""
-    from miner.cli.options import read_config
+    from miner.cli.config_file import read_config
 
     at, wanted = client(url, key), read_config(body)
     wanted["inputs"] = sent(at, wanted["inputs"], body.parent) if isinstance(wanted.get("inputs"), dict) else None

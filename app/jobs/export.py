@@ -14,8 +14,8 @@ from app.jobs.task import Outcome
 from app.naming.models import public
 from app.schemas import STRICT
 from app.storage.reviews import verdict_file
-from miner.cli.options import merged
 from miner.config import MiningConfig, Runtime, in_todays_words
+from miner.config.layers import Layers, laid_over
 from miner.errors import ConfigError
 from miner.io.row_files import write_bytes
 from miner.types import Progress
@@ -49,7 +49,7 @@ def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
     for name in ("model", "revision"):
         if wanted.get(name, below.get(name)) != below.get(name):
             raise ConfigError(f"{name} was used up by that job, and cannot change without mining again")
-    config = MiningConfig.of(**merged(wanted, {}, FIRST_PASS, below))
+    config = MiningConfig.of(**laid_over(wanted, Layers(stored=below), FIRST_PASS))
     check_kind(config, asked.file_kind)
     said = {}
     if asked.verdicts:

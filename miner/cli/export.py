@@ -36,12 +36,14 @@ def export(
     if as_json and out == "-":
         raise ConfigError("--json and --out - both want stdout: leave one of them out")
     with Shown(quiet) as shown:
+        from miner.cli.config_file import read_layers
         from miner.config import MiningConfig
+        from miner.config.layers import Layers
         from miner.runs.run import FIRST_PASS, Run
         from miner.runs.run import export as export_it
 
         source = Run(run)
-        below = o.read_layers(config) if config else o.Below()
+        below = read_layers(config) if config else Layers()
         stored = {**source.config.model_dump(mode="json"), **below.stored}
         settings = MiningConfig.of(**o.merged(flags, below.typed, FIRST_PASS, stored))
         place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}

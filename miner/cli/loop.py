@@ -9,6 +9,7 @@ import typer
 
 from miner.cli import flag_groups as f
 from miner.cli import options as o
+from miner.cli.config_file import read_config
 from miner.cli.display import Shown
 from miner.cli.train import dev_inputs
 from miner.errors import ConfigError
@@ -43,7 +44,7 @@ def loop(
     from miner.config import Inputs, MiningConfig, Runtime
     from miner.train import LoopConfig, TrainConfig
 
-    known = o.read_config(config) if config else {}
+    known = read_config(config) if config else {}
     flags["negatives"] = NEGATIVES if negatives is None and "negatives" not in known else negatives
     inputs, mining, runtime, training, rules = o.gather_with(flags, config, Inputs, MiningConfig, Runtime, TrainConfig, LoopConfig)
     with Shown(quiet) as shown:

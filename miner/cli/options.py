@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import reduce
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -218,7 +215,10 @@ def gather(flags: Mapping[str, Any], config_file: Path | None) -> tuple[Inputs, 
 
 def gather_with(flags: Mapping[str, Any], config_file: Path | None, *models: Any) -> tuple[Any, ...]:
     """The same for any config models, one of each; what two of them know, both get."""
-    below = read_layers(config_file) if config_file else Below()
+    from miner.cli.config_file import read_layers
+    from miner.config.layers import Layers
+
+    below = read_layers(config_file) if config_file else Layers()
     parts = _shared_out(merged(flags, below.typed, stored=below.stored), models, config_file)
     return tuple(model.of(**part) for model, part in zip(models, parts, strict=True))
 
@@ -242,30 +242,13 @@ def _shared_out(values: Mapping[str, Any], models: Sequence[Any], config_file: P
     return [{name: value for name, value in values.items() if name in model.model_fields} for model in models]
 
 
-@dataclass(frozen=True)
-class Below:
-    """What lies below the flags. stored: settings of a manifest, all written out. typed: those that a person wrote into a file."""
-
-    stored: Mapping[str, Any] = field(default_factory=dict)
-    typed: Mapping[str, Any] = field(default_factory=dict)
-
-
 def merged(
     flags: Mapping[str, Any], typed: Mapping[str, Any], fixed: Collection[str] = (), stored: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Flags over what is typed in a file, over what a manifest stores; of filters knob by knob, any other setting as a whole.
+    """Flags over what is typed in a file, over what a manifest stores."""
+    from miner.config.layers import Layers, laid_over
 
-    A preset that is named takes the place of the stored settings that presets make, but for the `fixed` ones; what is typed lies over it.
-    """
-    from miner.config.filter_list import are_specs, changed, layered
-
-    given = _values(flags)
-    above = {**typed, **given}
-    below = _without_lifted(stored or {}, above, fixed) if above.get("preset") else dict(stored or {})
-    specs = [values["filters"] for values in (typed, given) if "filters" in values]
-    if specs and all(map(are_specs, specs)):  # anything else is refused by the config
-        above["filters"] = changed(below.get("filters", ()), reduce(layered, specs, ()))
-    return {**below, **above}
+    return laid_over(_values(flags), Layers(stored or {}, typed), fixed)
 
 
 def _values(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,102 +259,14 @@ def _values(flags: Mapping[str, Any]) -> dict[str, Any]:
         if given is None or given == []:
             continue
         if name == "fields":
-            values[name] = _once("--field", map(_pair, given))
+            from miner.cli.config_file import once
+
+            values[name] = once("--field", map(_pair, given))
         elif name in ("columns", "split", "leave_out", "evidence", "measures", "learning_rates"):
             values[name] = [part for item in given for part in item.split(",")]
         else:
             values[name] = given
     return values
-
-
-def _without_lifted(stored: Mapping[str, Any], above: Mapping[str, Any], fixed: Collection[str]) -> dict[str, Any]:
-    """The stored settings that presets do not make; a warning names what else differs from the default and is not said again above."""
-    from miner.config import MiningConfig
-    from miner.config.presets import TOUCHED
-
-    lifted = {name: value for name, value in stored.items() if name in TOUCHED and name not in fixed}
-    default = MiningConfig.of().model_dump(mode="json")
-    lost = [spec for spec in lifted.get("filters", ()) if spec not in default["filters"]]
-    lost += [f"{name} {value}" for name, value in lifted.items() if name not in ("filters", *above) and value != default[name]]
-    if lost:
-        message = "preset '%s' takes the place of stored settings: %s; give again what should stay"
-        logging.getLogger(__name__).warning(message, above["preset"], ", ".join(lost))
-    return {name: value for name, value in stored.items() if name not in lifted}
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The settings of a YAML, TOML or JSON file, or of a run's manifest."""
-    layers = read_layers(path)
-    return {**layers.stored, **layers.typed}
-
-
-def read_layers(path: Path) -> Below:
-    """The same, as what a manifest stores or a person typed."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"config file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    loaded = _parse(path, text)
-    if not isinstance(loaded, dict):
-        raise ConfigError(f"{path} is not a mapping of settings")
-    if "manifest_version" not in loaded:
-        return Below(typed=_once(f"{path}: the setting", ((_setting(str(key)), value) for key, value in loaded.items())))
-    from miner.config import in_todays_words
-    from miner.runs import manifest
-
-    read = manifest.inputs(path.parent, loaded) if loaded.get("inputs") else {}
-    return Below({**{name: value for name, value in read.items() if value}, **in_todays_words(manifest.config(path.parent, loaded))})
-
-
-def _setting(key: str) -> str:
-    """The name of a setting in a file, which may be that of its flag."""
-    name = key.replace("-", "_")
-    return ALIASES.get(name, name)
-
-
-def _once(what: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """A dict of pairs; ConfigError for a name that comes with two values."""
-    values: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in values:
-            raise ConfigError(f"{what} '{name}' is given twice, as {values[name]!r} and as {value!r}: leave one")
-        values[name] = value
-    return values
-
-
-def _parse(path: Path, text: str) -> Any:
-    import json
-    import tomllib
-
-    def keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        return _once(f"{path}: the key", pairs)
-
-    try:
-        if path.suffix == ".toml":
-            return tomllib.loads(text)
-        if path.suffix == ".json":
-            return json.loads(text, object_pairs_hook=keys)
-        return _yaml(text, keys)
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    except Exception as error:
-        if type(error).__module__.startswith("yaml"):
-            raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
-        raise
-
-
-def _yaml(text: str, keys: Callable[[list[tuple[str, Any]]], object]) -> Any:
-    """YAML whose mappings have every key once: PyYAML alone keeps the last."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
-        """Safe, and strict about keys."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            keys([(str(key.value), getattr(value, "value", "")) for key, value in node.value])
-            return super().construct_mapping(node, deep)
-
-    return yaml.load(text, Loader)  # noqa: S506 - it is a SafeLoader
 
 
 def _pair(item: str) -> tuple[str, str]:

@@ -1,0 +1,48 @@
+"""Settings from several places, laid over each other: what is typed over what a manifest stores; of filters knob by knob."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+from miner.config.filter_list import are_specs, changed, layered
+from miner.config.mining import MiningConfig
+from miner.config.presets import TOUCHED
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What lies below the flags. stored: settings of a manifest, all written out. typed: those that a person wrote into a file."""
+
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    typed: Mapping[str, Any] = field(default_factory=dict)
+
+
+def laid_over(settings: Mapping[str, Any], layers: Layers, fixed: Collection[str] = ()) -> dict[str, Any]:
+    """Settings (of flags, or of a request) over the layers; of filters knob by knob, any other setting as a whole.
+
+    A preset that is named takes the place of the stored settings that presets make, but for the `fixed` ones; what is typed lies over it.
+    """
+    above = {**layers.typed, **settings}
+    below = _without_lifted(layers.stored, above, fixed) if above.get("preset") else dict(layers.stored)
+    specs = [values["filters"] for values in (layers.typed, settings) if "filters" in values]
+    if specs and all(map(are_specs, specs)):  # anything else is refused by the config
+        above["filters"] = changed(below.get("filters", ()), reduce(layered, specs, ()))
+    return {**below, **above}
+
+
+def _without_lifted(stored: Mapping[str, Any], above: Mapping[str, Any], fixed: Collection[str]) -> dict[str, Any]:
+    """The stored settings that presets do not make; a warning names what else differs from the default and is not said again above."""
+    lifted = {name: value for name, value in stored.items() if name in TOUCHED and name not in fixed}
+    default = MiningConfig.of().model_dump(mode="json")
+    lost = [spec for spec in lifted.get("filters", ()) if spec not in default["filters"]]
+    lost += [f"{name} {value}" for name, value in lifted.items() if name not in ("filters", *above) and value != default[name]]
+    if lost:
+        message = "preset '%s' takes the place of stored settings: %s; give again what should stay"
+        log.warning(message, above["preset"], ", ".join(lost))
+    return {name: value for name, value in stored.items() if name not in lifted}
