@@ -1,4 +1,4 @@
-"""What goes together in a training: refused before any work, or said in words where it has no effect."""
+"""Settings of a training that conflict: an error before any work, or a warning where a setting has no effect."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from miner.train.config import TrainConfig
 
 
 def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, negatives: int | None = None) -> None:
-    """ConfigError for what no model can be trained with. negatives: of a row, where that is known before rows are."""
+    """Raise ConfigError for settings that no model can be trained with.
+
+    paraphrase: the user's function, or None.
+    negatives: negatives per row, where that is known before the rows are read.
+    """
     names = [Spec.parse(text).name for text in config.changes]
     if "paraphrase" in names and paraphrase is None:
         raise ConfigError("change 'paraphrase' needs your function: train(..., paraphrase=function), in Python")
-    few = config.use_negatives is None or (negatives is not None and config.use_negatives >= negatives)
-    if "replace" in names and few:
+    has_no_reserve = config.use_negatives is None or (negatives is not None and config.use_negatives >= negatives)
+    if "replace" in names and has_no_reserve:
         raise ConfigError("change 'replace' takes negatives from a reserve: set use_negatives below what the rows have")
     if guide := getattr(config.active_loss, "guide", ""):
         from miner.encode.model import check_model
@@ -31,7 +35,7 @@ def depends_on_model(config: TrainConfig) -> bool:
 
 
 def check_model_fits(config: TrainConfig, encoder: Encoder) -> None:
-    """ConfigError where this model cannot be trained so."""
+    """Raise ConfigError where this model cannot be trained with these settings."""
     if config.active_loss.tokens and encoder.static:
         name = Spec.parse(config.loss).name
         raise ConfigError(f"loss '{name}' works on each text's token ids, which a static model does not have: take in_batch")
@@ -40,7 +44,11 @@ def check_model_fits(config: TrainConfig, encoder: Encoder) -> None:
 
 
 def without_effect(config: TrainConfig, encoder: Encoder, batches: int, trained: int) -> Iterator[str]:
-    """Sentences about parts that change nothing here. batches: of one pass; trained: of the whole training."""
+    """Yield a sentence for each setting without effect.
+
+    batches: number of batches in one pass.
+    trained: number of batches in the whole training.
+    """
     passes = f"the {trained:,} batches of this training are no more than one pass of {batches:,}: take more epochs or steps"
     if Spec.parse(config.batch_sampler).name == "high_loss" and trained <= batches:
         yield f"batch sampler 'high_loss' chooses from the second pass on and has no effect, because {passes}"

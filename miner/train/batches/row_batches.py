@@ -1,4 +1,4 @@
-"""What our samplers share: batches of row numbers, drawn anew each pass from (seed, pass)."""
+"""The base of the batch samplers: batches of row numbers, drawn for each pass from (seed, pass)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class RowBatches(DefaultBatchSampler):  # type: ignore[misc]  # the base is unty
         self.rows = len(dataset)
 
     @classmethod
-    def of(cls, *, seen: list[Any] | None = None, **knobs: Any) -> Callable[..., Self]:
-        """The factory that a trainer's `batch_sampler` takes. seen: a list that gets the sampler, for whoever reports losses to it."""
-        return partial(_make, cls, seen, knobs)
+    def of(cls, *, samplers: list[Any] | None = None, **knobs: Any) -> Callable[..., Self]:
+        """Return a factory for a trainer's `batch_sampler`. samplers: a list to which the sampler is appended, to report losses to it."""
+        return partial(_make, cls, samplers, knobs)
 
     def batches(self, draw: Any) -> list[list[int]]:
         """The batches of this pass; `draw` is a numpy generator of (seed, epoch)."""
@@ -35,13 +35,13 @@ class RowBatches(DefaultBatchSampler):  # type: ignore[misc]  # the base is unty
         return count
 
     def cut(self, order: Any) -> list[list[int]]:
-        """An order of rows, cut into batches."""
+        """Cut an order of rows into batches."""
         pieces = [[int(row) for row in order[start : start + self.batch_size]] for start in range(0, len(order), self.batch_size)]
         return pieces[: len(self)]
 
 
-def _make(kind: type[Any], seen: list[Any] | None, knobs: dict[str, Any], dataset: Any, **given: Any) -> Any:
-    made = kind(dataset, **given, **knobs)
-    if seen is not None:
-        seen.append(made)
-    return made
+def _make(kind: type[Any], samplers: list[Any] | None, knobs: dict[str, Any], dataset: Any, **arguments: Any) -> Any:
+    sampler = kind(dataset, **arguments, **knobs)
+    if samplers is not None:
+        samplers.append(sampler)
+    return sampler

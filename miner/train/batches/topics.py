@@ -31,22 +31,22 @@ class TopicBatches(RowBatches):
         self.topic, self.centres = clusters(np.ascontiguousarray(vectors, dtype=np.float32), count, self.seed)
 
     def batches(self, draw: Any) -> list[list[int]]:
-        """Every row once: clusters in turn by what they have left, short batches topped up from the nearest cluster."""
-        left = {topic: list(self._balanced(np.flatnonzero(self.topic == topic), draw)) for topic in np.unique(self.topic).tolist()}
-        made: list[list[int]] = []
-        while left:
-            names = list(left)
-            sizes = np.array([len(left[name]) for name in names], dtype=np.float64)
+        """Return every row once: clusters are drawn by their remaining rows, short batches are filled from the nearest cluster."""
+        remaining = {topic: list(self._balanced(np.flatnonzero(self.topic == topic), draw)) for topic in np.unique(self.topic).tolist()}
+        batches: list[list[int]] = []
+        while remaining:
+            names = list(remaining)
+            sizes = np.array([len(remaining[name]) for name in names], dtype=np.float64)
             topic = names[int(draw.choice(len(names), p=sizes / sizes.sum()))]
             batch: list[int] = []
             for near in self._by_distance(topic, names):
                 missing = self.batch_size - len(batch)
-                batch, left[near] = batch + left[near][:missing], left[near][missing:]
+                batch, remaining[near] = batch + remaining[near][:missing], remaining[near][missing:]
                 if len(batch) == self.batch_size:
                     break
-            left = {name: rows for name, rows in left.items() if rows}
-            made.append(batch)
-        return made[: len(self)]
+            remaining = {name: rows for name, rows in remaining.items() if rows}
+            batches.append(batch)
+        return batches[: len(self)]
 
     def _by_distance(self, topic: int, names: list[int]) -> list[int]:
         gaps = np.linalg.norm(self.centres[names] - self.centres[topic], axis=1)
@@ -61,8 +61,8 @@ class TopicBatches(RowBatches):
         width: float = max(float(np.ptp(margins)), 1e-12) / self.bins
         bins = np.minimum(((margins - margins.min()) / width).astype(np.int64), self.bins - 1)
         turn = np.zeros(len(bins), dtype=np.int64)
-        for each in np.unique(bins):
-            turn[bins == each] = np.arange(int((bins == each).sum()))
+        for bin_number in np.unique(bins):
+            turn[bins == bin_number] = np.arange(int((bins == bin_number).sum()))
         ordered: NDArray[Any] = shuffled[np.lexsort((bins, turn))]
         return ordered
 
