@@ -1,4 +1,4 @@
-"""`triplet`: anchor, positive, negative; one row for every negative found. What most ranking losses train on."""
+"""`triplet`: anchor, positive, negative; one row for every hard negative, for most ranking losses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from miner.types import Dataset, Negatives
 
 
 def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
-    """One row per query, positive and found negative; scores are [positive's, negative's]."""
-    for query, positives, found in anchors(dataset, negatives, columns):
+    """Yield one row per query, positive and hard negative; scores are [positive's, negative's]."""
+    for query, positives, hard_negatives in anchors(dataset, negatives, columns):
         for positive in positives:
-            for negative in found:
+            for negative in hard_negatives:
                 yield add_extra(_row(query, positive, negative, columns), positive.extra)
 
 
@@ -35,7 +35,7 @@ def _row(query: Query, positive: Passage, negative: Passage, columns: Collection
 
 
 def read(row: Row) -> TrainingRow:
-    """The positive, then the negative."""
+    """Read the positive, then the negative."""
     query, positive = pair_columns(row.values)
     return row.training(
         row.text(query),
@@ -50,4 +50,4 @@ def read(row: Row) -> TrainingRow:
     )
 
 
-TRIPLET = Format(write, read, knows=lambda row: isinstance(row.get("negative"), str), unit="triplet", by_position=True)
+TRIPLET = Format(write, read, matches=lambda row: isinstance(row.get("negative"), str), unit="triplet", by_position=True)
