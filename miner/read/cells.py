@@ -16,7 +16,15 @@ MAX_ID_BYTES = 512
 MAX_INT = 2**53
 """Whole numbers from here on are not exact in every program that may have written the file."""
 
-KINDS = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object", type(None): "null"}
+TYPE_NAMES = {
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 
 
 def clean_id(value: Any, name: str) -> str:
@@ -32,7 +40,7 @@ def clean_id(value: Any, name: str) -> str:
         raise BadRow(f"'{name}' is empty")
     if "\0" in value:
         raise BadRow(f"'{name}' holds a NUL character")
-    size = len(value) if value.isascii() else len(encoded(value, name))
+    size = len(value) if value.isascii() else len(encode_text(value, name))
     if size > MAX_ID_BYTES:
         raise BadRow(f"'{name}' is {size} bytes long; an id has at most {MAX_ID_BYTES}")
     return value
@@ -45,7 +53,7 @@ def clean_text(value: Any, name: str) -> str:
     if not isinstance(value, str):
         raise BadRow(f"'{name}' is {kind(value)}; a string is needed")
     if not value.isascii():
-        encoded(value, name)
+        encode_text(value, name)
     return value
 
 
@@ -76,11 +84,11 @@ def clean_grade(value: Any, name: str = "grade") -> int:
 
 def as_json(row: dict[str, Any]) -> str | None:
     """Columns we do not know, as one JSON object; None when there are none."""
-    there = {name: value for name, value in row.items() if value is not None}
-    if not there:
+    present = {name: value for name, value in row.items() if value is not None}
+    if not present:
         return None
     try:
-        return orjson.dumps(there, default=str, option=orjson.OPT_SORT_KEYS).decode()
+        return orjson.dumps(present, default=str, option=orjson.OPT_SORT_KEYS).decode()
     except TypeError as error:
         raise BadRow(f"a further column cannot be kept as JSON: {error}") from None
 
@@ -90,7 +98,7 @@ def short_hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
-def encoded(text: str, name: str) -> bytes:
+def encode_text(text: str, name: str) -> bytes:
     """UTF-8 bytes; BadRow when there are none."""
     try:
         return text.encode()
@@ -100,13 +108,13 @@ def encoded(text: str, name: str) -> bytes:
 
 def kind(value: Any) -> str:
     """What a person calls the type of a value."""
-    return KINDS.get(type(value), f"of type {type(value).__name__}")
+    return TYPE_NAMES.get(type(value), f"of type {type(value).__name__}")
 
 
 def _number(text: str) -> int | float | None:
-    for form in (int, float):
+    for number_type in (int, float):
         try:
-            return form(text)
+            return number_type(text)
         except ValueError:
             continue
     return None

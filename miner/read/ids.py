@@ -16,7 +16,7 @@ from miner.types import Ints, Rows, Texts, join_title
 
 Keys = NDArray[np.uint64]
 
-CHUNK = 1 << 16
+CHUNK_ROWS = 1 << 16
 
 
 def key(text: str) -> int:
@@ -36,11 +36,11 @@ def as_keys(numbers: array[int]) -> Keys:
 
 def text_keys(texts: Texts) -> Keys:
     """Shape (N,): the key of each row's title and text, joined."""
-    found = array("Q")
+    keys = array("Q")
     for batch in texts.batches():
-        both = zip(batch.column("title").to_pylist(), batch.column("text").to_pylist(), strict=True)
-        found.extend(key(join_title(*pair)) for pair in both)
-    return as_keys(found)
+        pairs = zip(batch.column("title").to_pylist(), batch.column("text").to_pylist(), strict=True)
+        keys.extend(key(join_title(*pair)) for pair in pairs)
+    return as_keys(keys)
 
 
 class Lookup:
@@ -51,26 +51,26 @@ class Lookup:
         self._keys = keys[self._order]
         self._strings = strings
 
-    def rows(self, wanted: Sequence[str]) -> Rows:
+    def rows(self, strings: Sequence[str]) -> Rows:
         """Shape (n,): the first row that holds each string, -1 where there is none."""
-        keys = keys_of(wanted)
-        found = np.full(len(wanted), -1, dtype=np.int32)
-        places = np.searchsorted(self._keys, keys)
-        open_ = self._hits(np.arange(len(wanted)), places, keys)
-        while open_.size:
-            rows = self._order[places[open_]]
-            there = self._strings(rows)
-            same = np.array([text == wanted[i] for text, i in zip(there, open_.tolist(), strict=True)], dtype=bool)
-            found[open_[same]] = rows[same]
-            open_ = open_[~same]
-            places[open_] += 1  # another id with the same key: look at the next one
-            open_ = self._hits(open_, places, keys)
-        return found
+        keys = keys_of(strings)
+        result = np.full(len(strings), -1, dtype=np.int32)
+        positions = np.searchsorted(self._keys, keys)
+        pending = self._hits(np.arange(len(strings)), positions, keys)
+        while pending.size:
+            rows = self._order[positions[pending]]
+            candidates = self._strings(rows)
+            is_equal = np.array([text == strings[i] for text, i in zip(candidates, pending.tolist(), strict=True)], dtype=bool)
+            result[pending[is_equal]] = rows[is_equal]
+            pending = pending[~is_equal]
+            positions[pending] += 1  # another id with the same key: look at the next one
+            pending = self._hits(pending, positions, keys)
+        return result
 
-    def _hits(self, asked: Ints, places: Ints, keys: Keys) -> Ints:
+    def _hits(self, pending: Ints, positions: Ints, keys: Keys) -> Ints:
         """Those of `asked` whose place holds their key."""
-        inside = asked[places[asked] < len(self._keys)]
-        hits: Ints = inside[self._keys[places[inside]] == keys[inside]]
+        in_range = pending[positions[pending] < len(self._keys)]
+        hits: Ints = in_range[self._keys[positions[in_range]] == keys[in_range]]
         return hits
 
 
@@ -78,24 +78,24 @@ def firsts(texts: Texts, keys: Keys) -> Ints:
     """Shape (N,): for each row the first row with the same id, itself where it is new."""
     order = np.argsort(keys, kind="stable")
     ranked = keys[order]
-    fresh = np.concatenate([[True], ranked[1:] != ranked[:-1]]) if len(keys) else np.empty(0, bool)
-    starts = np.maximum.accumulate(np.where(fresh, np.arange(len(keys)), 0))
+    is_first = np.concatenate([[True], ranked[1:] != ranked[:-1]]) if len(keys) else np.empty(0, bool)
+    starts = np.maximum.accumulate(np.where(is_first, np.arange(len(keys)), 0))
     first = np.empty(len(keys), dtype=np.int64)
     first[order] = order[starts]
-    collided: set[int] = set()
+    shared_keys: set[int] = set()
     for rows in chunks(np.flatnonzero(first != np.arange(len(keys)))):
         pairs = zip(texts.ids(rows), texts.ids(first[rows]), rows.tolist(), strict=True)
-        collided.update(int(keys[row]) for mine, theirs, row in pairs if mine != theirs)
-    for shared in collided:
-        start, stop = np.searchsorted(ranked, np.uint64(shared), "left"), np.searchsorted(ranked, np.uint64(shared), "right")
+        shared_keys.update(int(keys[row]) for row_id, first_id, row in pairs if row_id != first_id)
+    for shared_key in shared_keys:
+        start, stop = np.searchsorted(ranked, np.uint64(shared_key), "left"), np.searchsorted(ranked, np.uint64(shared_key), "right")
         members = order[start:stop]
-        seen: dict[str, int] = {}
+        first_row_of: dict[str, int] = {}
         for row, name in zip(members.tolist(), texts.ids(members), strict=True):
-            first[row] = seen.setdefault(name, row)
+            first[row] = first_row_of.setdefault(name, row)
     return first
 
 
 def chunks(rows: Ints) -> Iterator[Ints]:
     """`rows` in pieces that fit in memory with their strings."""
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]
+    for start in range(0, len(rows), CHUNK_ROWS):
+        yield rows[start : start + CHUNK_ROWS]

@@ -19,7 +19,7 @@ from miner.types import Dataset, columns_line, unread_judgements
 log = logging.getLogger(__name__)
 
 
-class Given(Protocol):
+class InputSettings(Protocol):
     """What is read."""
 
     @property
@@ -42,7 +42,7 @@ class Given(Protocol):
     def on_error(self) -> OnError: ...  # noqa: D102
 
 
-def read(inputs: Given, into: Path | None = None, min_grade: int = 1, *, complete: bool = False) -> Dataset:
+def read(inputs: InputSettings, into: Path | None = None, min_grade: int = 1, *, complete: bool = False) -> Dataset:
     """Read a BEIR folder, three files, or pairs, and say as what each column was read.
 
     min_grade: the smallest grade that counts as relevant; a pair without one is relevant.
@@ -56,12 +56,12 @@ def read(inputs: Given, into: Path | None = None, min_grade: int = 1, *, complet
     return dataset
 
 
-def _read(inputs: Given, into: Path | None, min_grade: int, complete: bool) -> Dataset:
-    how: dict[str, Any] = {"fields": inputs.fields, "on_error": inputs.on_error, "min_grade": min_grade, "complete": complete}
+def _read(inputs: InputSettings, into: Path | None, min_grade: int, complete: bool) -> Dataset:
+    options: dict[str, Any] = {"fields": inputs.fields, "on_error": inputs.on_error, "min_grade": min_grade, "complete": complete}
     if inputs.pairs:
-        return read_pairs(inputs.pairs, inputs.corpus, into, **how)
+        return read_pairs(inputs.pairs, inputs.corpus, into, **options)
     if inputs.data:
-        return read_beir(inputs.data, into, split=inputs.split, leave_out=inputs.leave_out, **how)
+        return read_beir(inputs.data, into, split=inputs.split, leave_out=inputs.leave_out, **options)
     if inputs.corpus and inputs.queries and inputs.qrels:
-        return read_files(inputs.corpus, inputs.queries, inputs.qrels, into, **how)
+        return read_files(inputs.corpus, inputs.queries, inputs.qrels, into, **options)
     raise InputError("nothing to read: give a BEIR folder, or corpus, queries and qrels, or pairs")

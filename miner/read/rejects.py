@@ -18,13 +18,13 @@ from miner.errors import InputError
 
 OnError = Literal["fail", "skip"]
 
-Again = Callable[[], Iterable[tuple[int, object]]]
+Reread = Callable[[], Iterable[tuple[int, object]]]
 """Reads rows once more, each with its number, as they stand: lines as bytes, what has columns as a dict."""
 
 FILE_NAME = "errors.jsonl"
-EACH = 1 << 40
+FILE_STRIDE = 1 << 40
 """More rows than a file has."""
-SHOWN = 200
+EXCERPT_CHARS = 200
 """Characters of a wrong row that go into the error file."""
 
 log = logging.getLogger(__name__)
@@ -45,13 +45,13 @@ class Origin:
 
     def where(self, number: int) -> str:
         """`corpus.jsonl:3`, `corpus.parquet: row 3`, `queries[3]`."""
-        origin, own = self.at(number)
-        return origin.spot.format(origin.name, own)
+        origin, row_number = self.locate(number)
+        return origin.spot.format(origin.name, row_number)
 
-    def at(self, number: int) -> tuple[Origin, int]:
+    def locate(self, number: int) -> tuple[Origin, int]:
         """The file that holds a row, and the row's number in it."""
-        place, own = divmod(number, EACH)
-        return (self.parts[place] if self.parts else self), own
+        file_number, row_number = divmod(number, FILE_STRIDE)
+        return (self.parts[file_number] if self.parts else self), row_number
 
 
 class Rejects:
@@ -70,11 +70,11 @@ class Rejects:
             raise InputError(reason, origin.where(number))
         self.count += 1
         self._file = self._file or self._path.open("wb")
-        origin, number = origin.at(number)
-        note = {"file": _utf8(origin.name), "line": number, "reason": _utf8(reason), "row": shown(row)}
+        origin, number = origin.locate(number)
+        note = {"file": _utf8(origin.name), "line": number, "reason": _utf8(reason), "row": excerpt(row)}
         self._file.write(orjson.dumps(note) + b"\n")
 
-    def add_read(self, origin: Origin, numbers: Sequence[int], reason: Callable[[int], str], again: Again) -> None:
+    def add_read(self, origin: Origin, numbers: Sequence[int], reason: Callable[[int], str], reread: Reread) -> None:
         """The same for rows that were read already and turn out wrong: each as it stands, for which they are read once more.
 
         numbers: ascending, without repeats. reason: of the i-th of them. again: nothing where what was read can be read only once.
@@ -83,15 +83,15 @@ class Rejects:
             return
         if not self._skip:
             raise InputError(reason(0), origin.where(numbers[0]))
-        place = 0
-        for number, row in again():
-            if number == numbers[place]:
-                self.add(origin, number, reason(place), row)
-                place += 1
-                if place == len(numbers):
+        position = 0
+        for number, row in reread():
+            if number == numbers[position]:
+                self.add(origin, number, reason(position), row)
+                position += 1
+                if position == len(numbers):
                     return
-        for rest in range(place, len(numbers)):
-            self.add(origin, numbers[rest], reason(rest), "")
+        for missing in range(position, len(numbers)):
+            self.add(origin, numbers[missing], reason(missing), "")
 
     def __enter__(self) -> Self:
         return self
@@ -102,16 +102,16 @@ class Rejects:
             log.info("%d wrong rows were skipped, see %s", self.count, self._path)
 
 
-def shown(row: object) -> str:
+def excerpt(row: object) -> str:
     """The start of a row, as text that can always be written."""
     if isinstance(row, bytes):
-        return row[: SHOWN * 4].decode("utf-8", "replace").rstrip("\r\n")[:SHOWN]
+        return row[: EXCERPT_CHARS * 4].decode("utf-8", "replace").rstrip("\r\n")[:EXCERPT_CHARS]
     if not isinstance(row, str):
         try:
             row = orjson.dumps(row, default=str).decode()
         except TypeError:
             row = repr(row)
-    return _utf8(row[:SHOWN])
+    return _utf8(row[:EXCERPT_CHARS])
 
 
 def _utf8(text: str) -> str:

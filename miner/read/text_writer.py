@@ -76,7 +76,7 @@ class TextsWriter:
 
 
 @dataclass(frozen=True)
-class Read:
+class StoredTexts:
     """Texts as they lie on disk, with what the next step needs: rows by id, and where each row came from."""
 
     texts: Texts
@@ -89,7 +89,7 @@ class Read:
         return Lookup(self.keys, self.texts.ids)
 
 
-def read_texts(rows: Rows, slots: Slots, fields: Fields, path: Path, rejects: Rejects) -> Read:
+def read_texts(rows: Rows, slots: Slots, fields: Fields, path: Path, rejects: Rejects) -> StoredTexts:
     """Every usable row of a corpus or of queries, ids unique. Each file has its own columns."""
     parse = _passage if "title" in slots else _query
     roles: dict[str, Mapping[str, str]] = {}
@@ -99,35 +99,35 @@ def read_texts(rows: Rows, slots: Slots, fields: Fields, path: Path, rejects: Re
             for number, row in part.numbered:
                 try:
                     writer.add(parse(columns, columns(row), row), number)
-                except BadRow as wrong:
-                    rejects.add(rows.origin, number, str(wrong), row)
+                except BadRow as error:
+                    rejects.add(rows.origin, number, str(error), row)
             roles[part.origin.name] = columns.roles()
     if not len(writer):
         raise InputError(f"{rows.origin.name} holds no rows" + (" that can be used" if rejects.count else ""))
     texts, first = Texts(path), firsts(Texts(path), writer.keys)
-    keep = first == np.arange(len(first))
-    if keep.all():
-        return Read(texts, writer.keys, rows.origin, roles)
-    _reject_repeated(texts, np.flatnonzero(~keep), writer.numbers, first, rows, rejects)
-    rewrite([(path, keep)], path)
-    return Read(Texts(path), writer.keys[keep], rows.origin, roles)
+    is_kept = first == np.arange(len(first))
+    if is_kept.all():
+        return StoredTexts(texts, writer.keys, rows.origin, roles)
+    _reject_repeated(texts, np.flatnonzero(~is_kept), writer.numbers, first, rows, rejects)
+    rewrite([(path, is_kept)], path)
+    return StoredTexts(Texts(path), writer.keys[is_kept], rows.origin, roles)
 
 
 def rewrite(parts: Sequence[tuple[Path, Bools | None]], target: Path) -> None:
     """The kept rows of Arrow files, one after the other, in one file with full batches. `target` may be one of them."""
-    half = target.with_name(target.name + ".part")
+    partial = target.with_name(target.name + ".part")
     pending = TEXTS_SCHEMA.empty_table()
-    with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_file(sink, TEXTS_SCHEMA) as file:
-        for path, keep in parts:
+    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, TEXTS_SCHEMA) as file:
+        for path, is_kept in parts:
             for i, batch in enumerate(Texts(path).batches()):
-                chosen = batch if keep is None else batch.filter(pa.array(keep[i * BATCH_ROWS : i * BATCH_ROWS + batch.num_rows]))
-                pending = pa.concat_tables([pending, pa.Table.from_batches([chosen])])
+                kept_rows = batch if is_kept is None else batch.filter(pa.array(is_kept[i * BATCH_ROWS : i * BATCH_ROWS + batch.num_rows]))
+                pending = pa.concat_tables([pending, pa.Table.from_batches([kept_rows])])
                 while len(pending) >= BATCH_ROWS:
                     write(file, pending.slice(0, BATCH_ROWS), target)
                     pending = pending.slice(BATCH_ROWS)
         if len(pending):
             write(file, pending, target)
-    half.replace(target)
+    partial.replace(target)
 
 
 def write(file: Any, table: pa.Table, path: Path) -> None:
@@ -157,8 +157,8 @@ def _query(columns: Columns, values: Mapping[str, Any], row: Mapping[str, Any]) 
     return clean_id(values.get("id"), columns.name("id")), None, text, None, columns.further(row)
 
 
-def _reject_repeated(texts: Texts, later: Ints, numbers: Ints, first: Ints, rows: Rows, rejects: Rejects) -> None:
+def _reject_repeated(texts: Texts, duplicates: Ints, numbers: Ints, first: Ints, rows: Rows, rejects: Rejects) -> None:
     def reason(i: int) -> str:
-        return f"duplicate id '{texts.ids([later[i]])[0]}', first at {rows.origin.where(int(numbers[first[later[i]]]))}"
+        return f"duplicate id '{texts.ids([duplicates[i]])[0]}', first at {rows.origin.where(int(numbers[first[duplicates[i]]]))}"
 
-    rejects.add_read(rows.origin, numbers[later].tolist(), reason, rows.again)
+    rejects.add_read(rows.origin, numbers[duplicates].tolist(), reason, rows.reread)

@@ -19,7 +19,7 @@ import orjson
 from miner.config import Checked, Inputs, MiningConfig, in_todays_words
 from miner.errors import ConfigError
 from miner.evaluation.compare import HISTORY
-from miner.io.atomic import followed, recover, storing, sync_folder, write_json
+from miner.io.atomic import recover, resolve_link, storing, sync_folder, write_json
 from miner.train.config import LoopConfig, TrainConfig
 from miner.train.lock import LOCK
 
@@ -38,12 +38,12 @@ def checkpoints_of(final: Path) -> Path:
 
 def has_loop(out: str | Path) -> bool:
     """Return whether `out` holds a loop, finished or not."""
-    return (followed(out) / LOOP).is_file()
+    return (resolve_link(out) / LOOP).is_file()
 
 
 def has_interrupted_training(out: str | Path) -> bool:
     """Return whether a training for `out` was interrupted."""
-    return (checkpoints_of(followed(out)) / IDENTITY).is_file()
+    return (checkpoints_of(resolve_link(out)) / IDENTITY).is_file()
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import check_encoder, load_encoder
 from miner.errors import ConfigError
 from miner.formats import FORMATS, RowWriter
-from miner.io.atomic import folder_part, followed, sha256_of, write_bytes, write_json
+from miner.io.atomic import folder_part, resolve_link, sha256_of, write_bytes, write_json
 from miner.io.row_files import open_sink
 from miner.read import read
 from miner.runs.run import Run, mine
@@ -163,7 +163,7 @@ def loop(
     paraphrase: the user's function for the change `paraphrase`.
     Raises ConfigError, InputError, ModelError, StorageError; finished stages stay, and `resume` continues.
     """
-    folder = followed(out)
+    folder = resolve_link(out)
     if not training.model:
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
     if len(training.learning_rates) > 1 and dev is None:

@@ -27,7 +27,7 @@ from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig, count
 from miner.evaluation.compare import HISTORY
 from miner.formats import TrainingRow, read_training
-from miner.io.atomic import folder_part, followed, storing, write_json
+from miner.io.atomic import folder_part, resolve_link, storing, write_json
 from miner.read import read
 from miner.runs.run import mine
 from miner.train.config import TrainConfig
@@ -143,7 +143,7 @@ def train(
     paraphrase: the user's function for the change `paraphrase`.
     Raises ConfigError, InputError, ModelError, StorageError.
     """
-    final, runtime = followed(out), runtime or Runtime.of()
+    final, runtime = resolve_link(out), runtime or Runtime.of()
     place = OutputFolder(final, checkpoints_of(final))
     place.check(resume=resume, force=force)
     check_parts(config, paraphrase)
