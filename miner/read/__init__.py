@@ -1,4 +1,4 @@
-"""Datasets in: a BEIR folder, three files, pairs, or lists in memory become a Dataset, checked line by line.
+"""Readers of datasets: a BEIR folder, three files, pairs, or lists in memory become a Dataset, checked line by line.
 
 Imports types and errors only.
 """

@@ -1,4 +1,4 @@
-"""Texts and judgements become a Dataset on disk: queries without a positive leave, judgements are merged and put in order.
+"""Texts and judgements become a Dataset on disk: queries without a positive are dropped, judgements are merged and sorted.
 
 Imports types, errors and its neighbours only.
 """
@@ -27,12 +27,12 @@ from miner.types import KNOWN_FROM, Bools, Dataset, Ints, Lost, Qrels, Rows, Tex
 
 QUERIES, CORPUS = "queries.arrow", "corpus.arrow"
 PART_SUFFIX = "reading"
-"""Suffix of files that are still being read; none is left behind, and no file that somebody else has mapped is written to."""
+"""Suffix of temporary files while reading; they are removed at the end, and a file that another process has mapped is never written."""
 
 
 @contextmanager
 def work_folder(into: Path | None, on_error: OnError) -> Iterator[tuple[Path, Rejects]]:
-    """The folder that gets the Arrow files (a temporary one, gone when the interpreter is, where none is given), and its rejects."""
+    """Yield the folder for the Arrow files, and its rejects. into: None for a temporary folder, removed when Python exits."""
     folder = into or make_scratch()
     if into is None:
         atexit.register(remove_scratch, folder)
@@ -64,10 +64,15 @@ def assemble(
     elsewhere: Mapping[str, Judgements] = NO_JUDGEMENTS,
     lost: Missing | None = None,
 ) -> Dataset:
-    """The Dataset of corpus.arrow, the file `queries`, and judgements as rows of both.
+    """Build the Dataset of corpus.arrow, the file `queries`, and judgements.
 
-    elsewhere: those of other splits by file, only known of. lost: judgements of texts that are not there; where they are named, even if
-    there are none, every judged query stays, as an evaluation wants it.
+    into: the folder of corpus.arrow.
+    queries: Arrow file of all queries.
+    judgements: query rows, passage rows and grades, (J,) each.
+    min_grade: smallest grade that is relevant.
+    extras: the user's columns of each judgement, as JSON.
+    elsewhere: judgements of other splits, by file; their positives are known, but not part of the Dataset's judgements.
+    lost: judgements of missing texts. Where it is not None, even if empty, every judged query stays, for an evaluation.
     """
     corpus = Texts(into / CORPUS)
     is_used, qrels, reading = settle(Texts(queries), corpus, judgements, min_grade, extras, elsewhere, lost)
@@ -87,9 +92,9 @@ def settle(
     elsewhere: Mapping[str, Judgements] = NO_JUDGEMENTS,
     lost: Missing | None = None,
 ) -> tuple[Bools, Qrels, dict[str, int]]:
-    """What judgements make of queries and a corpus, whoever read them and wherever they lie; writes nothing.
+    """Select the queries with a positive, and merge and sort their judgements; write nothing.
 
-    Returns which queries stay (Q,), those with a positive, the judgements of those, and the counts of the reading. lost: as for `assemble`.
+    Parameters as for `assemble`. Returns which queries stay (Q,), their judgements, and the counts of the reading.
     """
     count = len(queries)
     is_judged = np.bincount(judgements[0], minlength=count) > 0
@@ -121,14 +126,14 @@ def settle(
 
 
 def _has_lost_judgement(lost: Missing, count: int) -> Bools:
-    """Shape (count,): True for queries with a judgement of a passage that is not there."""
+    """Return shape (count,): True for queries with a judgement of a missing passage."""
     rows = [query for query, _ in lost if isinstance(query, int)]
     has_lost: Bools = np.bincount(np.array(rows, dtype=np.int64), minlength=count) > 0
     return has_lost
 
 
 def _lost(lost: Missing, row_of_query: Ints) -> Lost:
-    """What is lost, by row. place (count,): the row that each of the queries has got."""
+    """Return the lost judgements by query row. row_of_query (count,): the new row of each query."""
     pairs = sorted((int(row_of_query[query]), grade) for (query, _), grade in lost.items() if isinstance(query, int))
     rows, grades = zip(*pairs, strict=True) if pairs else ((), ())
     absent = sorted({query for query, _ in lost if isinstance(query, str)})
@@ -141,7 +146,7 @@ def _relevant(judgements: Judgements, min_grade: int) -> tuple[Ints, Ints]:
 
 
 def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: InputHashes, columns: Roles = NO_ROLES) -> Dataset:
-    """Add what the readers noted, and save."""
+    """Add the counts, hashes and columns of the reading to the Dataset, and save it."""
     result = replace(dataset, reading={**dataset.reading, "rejected": rejects.count}, inputs=inputs, columns=columns)
     try:
         result.save(into)
@@ -153,9 +158,10 @@ def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: InputHashes, 
 def merge_judgements(
     count: int, queries: Ints, passages: Ints, grades: NDArray[np.int8], id_rank: Rows, extras: Sequence[str | None] | None = None
 ) -> tuple[Qrels, int, int]:
-    """Judgements (J,) per query, ascending passage id within one; of repeated ones the highest grade stays.
+    """Merge and sort judgements (J,) by query, then passage id; of repeated ones the highest grade stays.
 
-    id_rank: the place of each passage (N,) by id. Also how many went, and how many of these said another grade.
+    id_rank: the position of each passage (N,) in the order of ids. Also returns how many repeated judgements were removed, and how many of
+    these had another grade.
     """
     order = np.lexsort((-grades.astype(np.int16), id_rank[passages], queries))
     is_repeated = (np.diff(queries[order]) == 0) & (np.diff(passages[order]) == 0)

@@ -23,7 +23,7 @@ from miner.types import Dataset
 Names = Path | str | tuple[Path | str, ...] | list[Path | str]
 """One file, or several that are read as one."""
 BARE_PASSAGE, BARE_QUERY = ("id", "text", "title"), ("id", "text")
-"""The cells of MS MARCO's and ColBERT's files, which have no header."""
+"""The columns of MS MARCO's and ColBERT's files, which have no header."""
 NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 EXPECTED = "a BEIR folder holds corpus.jsonl, queries.jsonl and qrels/*.tsv"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".csv", ".tsv")
@@ -41,10 +41,12 @@ def read_beir(
     min_grade: int = 1,
     complete: bool = False,
 ) -> Dataset:
-    """Read corpus.jsonl, queries.jsonl and the chosen qrels/*.tsv of a folder; default: train, or the only one.
+    """Read corpus.jsonl, queries.jsonl and the qrels/*.tsv of a BEIR folder.
 
-    What the other qrels call relevant to the same question is known, and so never mined; it is not in the Dataset's judgements, and
-    `reading` counts it for each file. leave_out: qrels files that are not read at all. complete: as for `read`.
+    split: the qrels to read; by default train, or the only one. Positives of other splits for the same query text are known, so they are
+        never mined; they are not in the Dataset's judgements, and `reading` counts them for each file.
+    leave_out: qrels files that are not read at all.
+    complete: as for `read`.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -66,9 +68,10 @@ def read_files(
     min_grade: int = 1,
     complete: bool = False,
 ) -> Dataset:
-    """Read three kinds of files, each one or several, in any form.
+    """Read corpus, queries and qrels, each one or several files of any kind.
 
-    elsewhere: judgements of other splits, whose ids need not be in the texts. complete: as for `read`.
+    elsewhere: judgements of other splits; ids without a text are allowed there.
+    complete: as for `read`.
     """
     check_fields(fields, CORPUS_SLOTS, QUERIES, QRELS)
     files = {role: existing_files(names, role) for role, names in (("corpus", corpus), ("queries", queries), ("qrels", qrels))}
@@ -95,7 +98,7 @@ def read_files(
 
 
 def existing_files(names: Names, role: str) -> list[str]:
-    """The files as strings, one or several; InputError for one that is not there."""
+    """Return the files as a list of strings; raise InputError for a missing one."""
     files = [str(name) for name in (names if isinstance(names, tuple | list) else (names,))]
     for name in files:
         if not name.startswith("hf:"):
@@ -111,7 +114,7 @@ def _find_file(root: Path, name: str) -> Path:
 
 
 def _select_splits(root: Path, split: tuple[str, ...], leave_out: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """The judgements that are asked for, and those of the other splits that are not left out."""
+    """Return the qrels files of `split`, and those of the other splits that are not left out."""
     paths = {path.name.split(".")[0]: path for path in sorted((root / "qrels").glob("*")) if is_qrels(path)}
     if not paths:
         raise InputError(f"there is no file {root / 'qrels' / 'train.tsv'}; {EXPECTED}")
@@ -126,7 +129,7 @@ def _select_splits(root: Path, split: tuple[str, ...], leave_out: tuple[str, ...
 
 
 def _default_split(root: Path, splits: list[str]) -> tuple[str, ...]:
-    """The split that is mined for where none is named: train, or the only one."""
+    """Return the default split: train, or the only one."""
     if DEFAULT_SPLIT in splits or len(splits) == 1:
         return (DEFAULT_SPLIT,) if DEFAULT_SPLIT in splits else tuple(splits)
     if not splits:

@@ -1,4 +1,4 @@
-"""CSV and TSV: a header, then fields. Owns how a line becomes fields, not what is in them.
+"""CSV and TSV files: a header, then fields. Owns how a line is split into fields, not their values.
 
 Imports its neighbours only.
 """
@@ -16,15 +16,15 @@ from miner.read.lines import MAX_LINE_BYTES, NumberedRows, Row, decode_line, lin
 from miner.read.rejects import BadRow, Origin, Rejects
 
 DELIMITERS = ";\t|"
-"""What a .csv is cut at whose header has no comma."""
+"""Delimiters of a .csv whose header has no comma."""
 DIRECTIVE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
-"""A first line that Excel writes and reads: what the cells are cut at."""
+"""A first line that Excel writes and reads: it names the delimiter."""
 
 
 def tsv_rows(location: str, rejects: Rejects, inputs: InputHashes, bare: Sequence[str] = ()) -> NumberedRows:
-    """Fields are split by tabs and nothing else: quotes are part of the text.
+    """Yield the rows of a TSV file. Fields are separated by tabs alone: quotes are part of the text.
 
-    bare: names of the cells of a file whose first line is no header, as in MS MARCO: its first cell is a whole number.
+    bare: column names for a file without a header, as in MS MARCO, whose first cell is a whole number.
     """
     header: list[str] = []
     for number, line in lines(location, rejects, inputs):
@@ -42,7 +42,7 @@ def tsv_rows(location: str, rejects: Rejects, inputs: InputHashes, bare: Sequenc
 
 
 def csv_rows(location: str, rejects: Rejects, inputs: InputHashes) -> NumberedRows:
-    """As the csv module reads it: a quoted field may span lines; the row's number is its first line."""
+    """Yield the rows of a CSV file. A quoted field may span lines; the row's number is its first line."""
     csv.field_size_limit(MAX_LINE_BYTES)
     faults: list[str] = []
     skipped_lines, delimiter, text = _read_opening(_csv_lines(location, inputs, faults))
@@ -67,7 +67,7 @@ def csv_rows(location: str, rejects: Rejects, inputs: InputHashes) -> NumberedRo
 
 
 def _read_opening(text: Iterator[str]) -> tuple[int, str, Iterator[str]]:
-    """How many lines stand before the header, what the cells are cut at, and the lines from the header on."""
+    """Return the number of lines before the header, the delimiter, and the lines from the header on."""
     first = next(text, "")
     if directive := DIRECTIVE.fullmatch(first):
         return 1, directive[1], text
@@ -83,7 +83,7 @@ def _csv_fault(error: csv.Error, first: int, last: int) -> str:
 
 
 def _csv_lines(location: str, inputs: InputHashes, faults: list[str]) -> Iterator[str]:
-    """Every line as text; what is wrong with one is left in `faults`, for the row that it belongs to."""
+    """Yield every line as text; append its errors to `faults`, for the row that contains the line."""
     for _, line, too_long in numbered_lines(location, inputs):
         if too_long:
             faults.append(too_long)

@@ -1,8 +1,8 @@
-"""A retrieval set made from what every machine has: the docstrings of Python's own library. Nothing of it is imported or run.
+"""A retrieval dataset from the docstrings of Python's standard library, which every machine has. No module is imported or run.
 
-A query is the first sentence of a docstring, its positives are the paragraphs below it. Only one positive of each query is shown in
-qrels/train.tsv; all.tsv holds them all, so that false negatives can be counted rather than guessed (in qrels/ they would be known, and
-never mined). Imports nothing of ours.
+A query is the first sentence of a docstring, its positives are the paragraphs below it. qrels/train.tsv has one positive of each query;
+all.tsv has them all, so that false negatives can be counted (in qrels/ they would be known positives, and never mined). Imports no other
+module of this package.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ MAX_PASSAGE_WORDS = 45
 MIN_PASSAGE_WORDS = 8
 QUERY_WORDS = range(4, 26)
 MAX_PASSAGES = 12
-"""Of one docstring: the long ones of modules are manuals, not answers."""
+"""Largest number of passages of one docstring: the long docstrings of modules are manuals, not answers."""
 
 SENTENCE_END = re.compile(r"(?<![ .(]\w)(?<!e\.g)(?<!i\.e)(?<!etc)(?<!vs)[.!?](?=\s+[A-Z`'\"(*])")
 PROSE_CHARACTER = re.compile(r"[A-Za-z ,.']")
 MIN_PROSE_SHARE = 0.9
-"""Of the characters of a passage: below it lie code, tables and drawings."""
+"""Smallest share of prose characters in a passage: code, tables and drawings have less."""
 
 DEFINITION = re.compile(r"^([A-Za-z_.]+\(.*\)\s*(->|--|:)|[A-Za-z_.]+\()|^\W|>>>| == | = |::$|:$")
 
 ALL_QRELS = "all.tsv"
 
 Answers = dict[str, dict[str, None]]
-"""Passages of each query, both as text, in the order they were found."""
+"""The passages of each query, both as text, in the order of the sources."""
 
 
 def build(folder: Path) -> dict[str, int]:
-    """Write corpus.jsonl, queries.jsonl, qrels/train.tsv (one positive each) and all.tsv; returns what was counted."""
+    """Write corpus.jsonl, queries.jsonl, qrels/train.tsv (one positive each) and all.tsv; return the counts."""
     answers = _answers(_docstrings(Path(sysconfig.get_path("stdlib"))))
     passages = {text: f"p-{_hash(text)}" for texts in answers.values() for text in texts}
     queries = {text: f"q-{_hash(text)}" for text in answers}
@@ -65,7 +65,7 @@ def build(folder: Path) -> dict[str, int]:
 
 
 def hidden_positives(folder: Path) -> dict[str, set[str]]:
-    """Positives of each query that training does not see, where there are any."""
+    """Return the positives of each query that are not in qrels/train.tsv, where there are any."""
     all_positives, train_positives = _read_qrels(folder / ALL_QRELS), _read_qrels(folder / "qrels" / "train.tsv")
     return {query: positives - train_positives[query] for query, positives in all_positives.items() if positives - train_positives[query]}
 
@@ -80,7 +80,7 @@ def _docstrings(root: Path) -> Iterator[str]:
 
 
 def _docstrings_of_scope(scope: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
-    """Docstrings of a module, class or function, and of those directly inside it."""
+    """Yield the docstrings of a module, class or function, and of those nested in it."""
     if text := ast.get_docstring(scope):
         yield text
     for statement in scope.body:
@@ -89,7 +89,7 @@ def _docstrings_of_scope(scope: ast.Module | ast.ClassDef | ast.FunctionDef | as
 
 
 def _answers(docstrings: Iterable[str]) -> Answers:
-    """The same heading in two places is one query with the passages of both; the same paragraph is one passage of all its headings."""
+    """Merge docstrings: the same heading is one query with the passages of all places; the same paragraph is one passage."""
     answers: Answers = {}
     for docstring in docstrings:
         first, *paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", _without_examples(docstring))]
@@ -101,7 +101,7 @@ def _answers(docstrings: Iterable[str]) -> Answers:
 
 
 def _without_examples(docstring: str) -> str:
-    """The text without doctests and their output."""
+    """Remove doctests and their output."""
     return re.sub(r"(?m)^[ \t]*>>>(?:.*\n?)(?:^[ \t]*\S.*\n?)*", "", docstring).strip()
 
 
@@ -111,7 +111,7 @@ def _sentence(paragraph: str) -> tuple[str, str]:
 
 
 def _passages(paragraph: str) -> Iterator[str]:
-    """Whole sentences, as many as fit in MOST_WORDS."""
+    """Yield passages of whole sentences, with at most MAX_PASSAGE_WORDS words."""
     passage: list[str] = []
     while paragraph:
         sentence, paragraph = _sentence(paragraph)

@@ -1,6 +1,6 @@
-"""Any file as rows: JSON lines, CSV, TSV (each plain, .gz or .zst), Parquet, saved `datasets` folders, hub datasets.
+"""Rows of any file: JSON lines, CSV, TSV (each plain, .gz or .zst), Parquet, saved `datasets` folders, hub datasets.
 
-Streams: memory does not depend on the size of the file. Owns how a row is found and named, not what is in it.
+Rows are streamed: memory does not depend on the size of the file. Owns how rows are read and numbered, not their content.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ READABLE_KINDS = (
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one file, each with its number (line or row, from 1); again: the same once more, as they stand."""
+    """The rows of a file.
+
+    numbered: (number, row), where the number is that of the line or row, from 1.
+    reread: function that yields the raw rows again.
+    parts: the rows of each file, where several are read as one.
+    """
 
     origin: Origin
     numbered: Iterable[tuple[int, Row]]
@@ -44,7 +49,7 @@ class Rows:
 
     @property
     def files(self) -> tuple[Rows, ...]:
-        """Each file by itself, where there are several; their numbers are those of the whole."""
+        """The rows of each file; their numbers are those of the whole."""
         return self.parts or (self,)
 
 
@@ -58,9 +63,13 @@ def open_rows(
     bare: Sequence[str] = (),
     folder: OpenFolder = lambda location, inputs: None,
 ) -> Rows:
-    """Rows of the files, folders or hub datasets `given`, as if they were one; wrong lines go to `rejects`, size and hash to `inputs`.
+    """Open files, folders or hub datasets as one sequence of rows.
 
-    bare: what the cells of a .tsv are whose first line is no header but an id and a text. folder: opens folders of a kind of their own.
+    location: one file, folder or hub name, or several.
+    rejects: receives invalid lines.
+    inputs: receives the size and hash of each file.
+    bare: column names for a .tsv without a header, whose first line is an id and a text.
+    folder: function that opens a folder of a special format, or returns None.
     """
     parts: list[Rows] = []
     for item in [location] if isinstance(location, str) else location:
@@ -70,7 +79,7 @@ def open_rows(
 
 
 def _concatenate(files: Sequence[Rows]) -> Rows:
-    """Several files as one: the numbers of each begin at its place times EACH."""
+    """Concatenate several files: the numbers of each begin at its position times FILE_STRIDE."""
     parts = tuple(Rows(rows.origin, _shift_numbers(file_number, rows.numbered), rows.reread) for file_number, rows in enumerate(files))
     first_name, further = files[0].origin.name, len(files) - 1
     origin = Origin(f"{first_name} and {further} more file{'s'[: further > 1]}", parts=tuple(rows.origin for rows in files))
@@ -103,7 +112,7 @@ def _open_file(location: str, rejects: Rejects, inputs: InputHashes, bare: Seque
 
 
 def _batch_reader(location: str, suffix: str) -> Callable[[str, InputHashes], Iterable[Any]] | None:
-    """What reads `given` as Arrow batches, where it has columns."""
+    """Return the function that reads `location` as Arrow batches; None for a text file."""
     if not location.startswith("hf:") and not Path(location).is_dir():
         return _parquet if suffix == ".parquet" else None
     from miner.read.hub import open_hub, open_saved
@@ -112,7 +121,7 @@ def _batch_reader(location: str, suffix: str) -> Callable[[str, InputHashes], It
 
 
 def kind_of(location: str) -> str:
-    """The suffix that says what is in the file, without .gz or .zst."""
+    """Return the suffix of a file, without .gz or .zst."""
     path = Path(location)
     return (path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path).suffix.lower()
 
@@ -126,7 +135,7 @@ def _json_rows(location: str, rejects: Rejects, inputs: InputHashes) -> Numbered
             continue
         if type(row) is not dict:
             rejects.add(Origin(location), number, f"a {type(row).__name__} where one JSON object per line is expected", line)
-        # Most lines have no more colons than keys, and then no key is there twice: to count them costs little.
+        # Most lines have as many colons as keys, and then no key is duplicate: counting colons is cheap.
         elif line.count(COLON) != len(row) and (fault := key_fault(line, row)):
             rejects.add(Origin(location), number, fault, line)
         else:
@@ -145,7 +154,7 @@ def _json_fault(line: bytes, error: orjson.JSONDecodeError) -> str:
         if text.startswith("["):
             return "a JSON list where one JSON object per line is expected"
         return f"invalid JSON: {error.msg} (column {error.colno})"
-    # Python's own reader is more lenient than the format: it takes numbers that are none, and halves of characters.
+    # Python's own parser is more lenient than JSON: it accepts NaN, Infinity and lone surrogates.
     return "a lone surrogate, which is no character" if "surrogate" in error.msg else "NaN or Infinity, which JSON does not have"
 
 
@@ -169,7 +178,7 @@ def _rows_of_batches(batches: Iterable[Any], origin: Origin, rejects: Rejects) -
 
 
 def _number_rows(batches: Iterable[Any]) -> Iterator[tuple[int, Row | None]]:
-    """Every row with its number; None for one that is no UTF-8."""
+    """Number the rows; a row with invalid UTF-8 is None."""
     number = 0
     for batch in batches:
         try:

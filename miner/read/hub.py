@@ -1,6 +1,6 @@
 """Hugging Face `datasets`: a folder that `save_to_disk` wrote, and `hf:name[:config][:split]`. The library is imported only here.
 
-No code of a dataset is run: `datasets` 4 and later has no way to do so.
+No code of a dataset is run: `datasets` 4 and later cannot run any.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def open_saved(location: str, inputs: InputHashes) -> Iterator[Any]:
-    """Arrow tables of a folder that `save_to_disk` wrote; every file in it is hashed."""
+    """Return the Arrow tables of a folder that `save_to_disk` wrote; hash every file in it."""
     folder = Path(location)
     if not any((folder / name).exists() for name in SAVED_FILES):
         raise InputError(f"{location} is a folder, but none that datasets' save_to_disk wrote; a file is needed, or such a folder")
@@ -37,7 +37,7 @@ def open_saved(location: str, inputs: InputHashes) -> Iterator[Any]:
 
 
 def open_hub(location: str, inputs: InputHashes) -> Iterator[Any]:
-    """Arrow tables of a dataset on the hub: hf:name, hf:name:config, hf:name:config:split or hf:name::split."""
+    """Return the Arrow tables of a dataset on the hub: hf:name, hf:name:config, hf:name:config:split or hf:name::split."""
     name, config, split, *rest = [*location.removeprefix("hf:").split(":"), "", ""]
     if not name or any(rest):
         raise InputError(f"'{location}' is not hf:name, hf:name:config, hf:name:config:split or hf:name::split")
@@ -45,7 +45,7 @@ def open_hub(location: str, inputs: InputHashes) -> Iterator[Any]:
 
     try:
         dataset = load_dataset(name, config or None)
-    except Exception as error:  # whatever the library raises for a hub that is away, the user needs one sentence
+    except Exception as error:  # the library raises many types for an unreachable hub; the user gets one sentence
         log.debug("load_dataset failed", exc_info=True)
         raise InputError(
             f"{location}: the hub, or this dataset on it, cannot be reached ({_first_line(error)}); "

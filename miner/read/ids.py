@@ -1,6 +1,6 @@
-"""From id to row without holding the ids: sorted 64-bit xxh3 keys (12 bytes per row), each hit verified against the string.
+"""Rows by id, without the ids in memory: sorted 64-bit xxh3 keys (12 bytes per row), each match verified against the string.
 
-Two ids with the same key are told apart by the strings, so an answer is never wrong. Imports types only.
+Two ids with the same key are distinguished by their strings, so a result is never wrong. Imports types only.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ CHUNK_ROWS = 1 << 16
 
 
 def key(text: str) -> int:
-    """64-bit hash of a string."""
+    """Return the 64-bit hash of a string."""
     return xxhash.xxh3_64_intdigest(text.encode())
 
 
 def keys_of(texts: Iterable[str]) -> Keys:
-    """Shape (n,): the key of each string."""
+    """Return shape (n,): the key of each string."""
     return as_keys(array("Q", [key(text) for text in texts]))
 
 
 def as_keys(numbers: array[int]) -> Keys:
-    """An array of keys as numpy sees it, without a copy."""
+    """Return the keys as a numpy array, without a copy."""
     return np.frombuffer(numbers, dtype=np.uint64) if numbers else np.empty(0, np.uint64)
 
 
 def text_keys(texts: Texts) -> Keys:
-    """Shape (N,): the key of each row's title and text, joined."""
+    """Return shape (N,): the key of each row's title and text, joined."""
     keys = array("Q")
     for batch in texts.batches():
         pairs = zip(batch.column("title").to_pylist(), batch.column("text").to_pylist(), strict=True)
@@ -44,7 +44,11 @@ def text_keys(texts: Texts) -> Keys:
 
 
 class Lookup:
-    """Rows by string: by id, or by joined text when `strings` says so."""
+    """Rows by string: by id, or by joined text.
+
+    keys: the key of each row, (N,).
+    strings: function that returns the strings of rows, to verify matches.
+    """
 
     def __init__(self, keys: Keys, strings: Callable[[Ints | Rows], list[str]]) -> None:
         self._order = np.argsort(keys, kind="stable").astype(np.int32)
@@ -52,7 +56,7 @@ class Lookup:
         self._strings = strings
 
     def rows(self, strings: Sequence[str]) -> Rows:
-        """Shape (n,): the first row that holds each string, -1 where there is none."""
+        """Return shape (n,): the first row with each string, -1 where there is none."""
         keys = keys_of(strings)
         result = np.full(len(strings), -1, dtype=np.int32)
         positions = np.searchsorted(self._keys, keys)
@@ -63,19 +67,19 @@ class Lookup:
             is_equal = np.array([text == strings[i] for text, i in zip(candidates, pending.tolist(), strict=True)], dtype=bool)
             result[pending[is_equal]] = rows[is_equal]
             pending = pending[~is_equal]
-            positions[pending] += 1  # another id with the same key: look at the next one
+            positions[pending] += 1  # another id with the same key: check the next row
             pending = self._hits(pending, positions, keys)
         return result
 
     def _hits(self, pending: Ints, positions: Ints, keys: Keys) -> Ints:
-        """Those of `asked` whose place holds their key."""
+        """Return those of `pending` whose position has their key."""
         in_range = pending[positions[pending] < len(self._keys)]
         hits: Ints = in_range[self._keys[positions[in_range]] == keys[in_range]]
         return hits
 
 
 def firsts(texts: Texts, keys: Keys) -> Ints:
-    """Shape (N,): for each row the first row with the same id, itself where it is new."""
+    """Return shape (N,): for each row the first row with the same id."""
     order = np.argsort(keys, kind="stable")
     ranked = keys[order]
     is_first = np.concatenate([[True], ranked[1:] != ranked[:-1]]) if len(keys) else np.empty(0, bool)
@@ -96,6 +100,6 @@ def firsts(texts: Texts, keys: Keys) -> Ints:
 
 
 def chunks(rows: Ints) -> Iterator[Ints]:
-    """`rows` in pieces that fit in memory with their strings."""
+    """Yield `rows` in chunks whose strings fit in memory."""
     for start in range(0, len(rows), CHUNK_ROWS):
         yield rows[start : start + CHUNK_ROWS]

@@ -1,6 +1,6 @@
-"""Judgements in: BEIR's TSV, TREC's four columns, three columns without a header, or any file with named columns.
+"""Reader of judgements: BEIR's TSV, TREC's four columns, three columns without a header, or any file with a header.
 
-Ids become rows chunk by chunk; what is unknown is rejected with its line. Imports its neighbours only.
+Ids become rows chunk by chunk; unknown ids are rejected with their line. Imports its neighbours only.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ LAYOUTS = "query-id, corpus-id, score with a header, or without one 'query passa
 
 RolesByFile = dict[str, Mapping[str, str]]
 Missing = dict[tuple[int | str, str], int]
-"""Judgements of texts that are not there: {(query row, or the id of a query that is not there, passage id): the highest grade}."""
+"""Judgements of missing texts: {(query row, or the id of a missing query, passage id): the highest grade}."""
 
 Judgement = tuple[int, str, str, int, object]
-"""Line, query id, passage id, grade; and the row as it stands."""
+"""Line, query id, passage id, grade, and the raw row."""
 
 
 @dataclass
 class JudgementRows:
-    """Judgements as rows, one after the other."""
+    """Judgements as query rows, passage rows and grades. columns: what each column was read as, by file."""
 
     queries: array[int] = field(default_factory=lambda: array("q"))
     passages: array[int] = field(default_factory=lambda: array("q"))
@@ -46,7 +46,7 @@ class JudgementRows:
     columns: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def arrays(self) -> tuple[Ints, Ints, NDArray[np.int8]]:
-        """The same as numpy arrays, all of shape (J,)."""
+        """Return query rows, passage rows and grades as numpy arrays of shape (J,)."""
         return (
             np.array(self.queries, dtype=np.int64),
             np.array(self.passages, dtype=np.int64),
@@ -65,9 +65,10 @@ def read_qrels(
     strict: bool = True,
     lost: Missing | None = None,
 ) -> JudgementRows:
-    """All judgements of some files, in file order; repeated ones are still in.
+    """Read all judgements of several files, in file order; repeated ones are still included.
 
-    strict: an unknown id, or no row, is an error. lost: filled with the judgements of unknown ids that are skipped.
+    strict: whether an unknown id, or a file without rows, is an error.
+    lost: receives the judgements of unknown ids.
     """
     result, by_query, by_passage = JudgementRows(), queries.by_id(), corpus.by_id()
     for location in locations:
@@ -94,12 +95,12 @@ def read_qrels(
 
 
 def add_lost(lost: Missing, query: int | str, passage: str, grade: int) -> None:
-    """One judgement more; of repeated ones the highest grade stays, as in the Dataset."""
+    """Add one judgement; of repeated ones the highest grade stays, as in the Dataset."""
     lost[query, passage] = max(grade, lost.get((query, passage), grade))
 
 
 def _open(location: str, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: RolesByFile) -> tuple[Origin, Iterator[Judgement]]:
-    """The judgements of a file; what its columns were read as goes into `roles`."""
+    """Open the judgements of a file; add to `roles` what its columns were read as."""
     if not Path(location).is_dir() and not location.startswith("hf:") and kind_of(location) in PLAIN_SUFFIXES:
         return Origin(location), _plain(location, fields, rejects, inputs, roles)
     rows = open_rows(location, rejects, inputs)
@@ -121,7 +122,7 @@ def _by_column(rows: Rows, fields: Fields, rejects: Rejects, roles: RolesByFile)
 
 
 def _plain(location: str, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: RolesByFile) -> Iterator[Judgement]:
-    """Lines of fields, split by tabs, or by any white space where the first line has no tab."""
+    """Yield the judgements of a text file, with fields separated by tabs, or by white space where the first line has no tab."""
     order: tuple[int, ...] = ()
     tab: str | None = None
     width = 0
@@ -144,7 +145,7 @@ def _plain(location: str, fields: Fields, rejects: Rejects, inputs: InputHashes,
 
 
 def _layout(location: str, cells: list[str], fields: Fields) -> tuple[tuple[int, ...], bool, Mapping[str, str]]:
-    """Where query, passage and grade stand, whether the first line is a header, and what each column is read as."""
+    """Return the positions of query, passage and grade, whether the first line is a header, and what each column is read as."""
     if _is_number(cells[-1]):
         if len(cells) not in (3, 4):
             raise InputError(f"{len(cells)} fields; judgements are {LAYOUTS}", f"{location}:1")
@@ -181,7 +182,7 @@ def _reject_unknown(judgement: Judgement, query: tuple[StoredTexts, int], corpus
 
 
 def is_qrels(path: Path) -> bool:
-    """Whether a file of a folder may hold judgements."""
+    """Return whether a file, by its suffix, may contain judgements."""
     return (path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path).suffix.lower() in (
         *PLAIN_SUFFIXES,
         ".jsonl",
@@ -191,7 +192,7 @@ def is_qrels(path: Path) -> bool:
 
 
 def query_ids(location: str) -> set[str]:
-    """The ids of all queries that a file of judgements names. InputError for a line that is none."""
+    """Return the ids of all queries in a file of judgements. Raises InputError for an invalid line."""
     existing_path(location, "qrels")
     with scratch() as folder, Rejects(folder, "fail") as rejects:
         return {query for _, query, *_ in _open(location, {}, rejects, {}, {})[1]}

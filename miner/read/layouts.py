@@ -1,7 +1,7 @@
-"""Rows of trainers' formats whose texts do not lie in columns of their own: the same row with a column for each thing.
+"""Rows of formats with nested or implicit values: they become rows with a column for each value.
 
-MS MARCO's question answering (`passages` with `is_selected`), ms-swift's conversations, and our own labelled formats where scores took
-the place of labels. A row of any other shape stays as it is. Imports its neighbours only.
+MS MARCO's question answering (`passages` with `is_selected`), ms-swift's conversations, and labeled-list and labeled-pair with scores
+instead of labels. A row of any other format is unchanged. Imports its neighbours only.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Row = dict[str, Any]
 
 SELECTED, SELECTED_TEXT = "passages.is_selected", "passages.passage_text"
 FIRST, TOP_RANK = "place in 'positive'", "rank 0"
-"""Columns that are made here: labels that follow from the order of the passages, or from their ranks."""
+"""Columns that are added here: labels that follow from the order of the passages, or from their ranks."""
 LABEL_COLUMNS = ("label", "labels", "grade", "grades")
 PAIR_COLUMNS = {"anchor", "positive"}
 
 
 def unfold(row: Row, fields: Mapping[str, str]) -> Row:
-    """The row with a column for each thing. fields: what the user named; a layout that it contradicts is not looked for."""
+    """Return the row with a column for each value. fields: the user's column names; a layout that contradicts them is not used."""
     if isinstance(row.get("passages"), dict | list):
         return _unfold_selected(row)
     if "messages" in row and "positive_messages" in row:
@@ -34,7 +34,7 @@ def unfold(row: Row, fields: Mapping[str, str]) -> Row:
 
 
 def _unfold_selected(row: Row) -> Row:
-    """`passages`: {is_selected: [...], passage_text: [...]}, or a list of such objects."""
+    """Unfold `passages`: {is_selected: [...], passage_text: [...]}, or a list of such objects."""
     passages = row["passages"]
     if isinstance(passages, list):
         if not passages or not all(isinstance(passage, dict) and {"is_selected", "passage_text"} <= passage.keys() for passage in passages):
@@ -47,7 +47,7 @@ def _unfold_selected(row: Row) -> Row:
 
 
 def _unfold_conversations(row: Row) -> Row:
-    """Of every conversation what its messages say, joined by line ends."""
+    """Replace every conversation by the content of its messages, joined by line ends."""
     texts = {"messages": _join_messages(row["messages"], "messages")}
     for name in ("positive_messages", "negative_messages"):
         if row.get(name) is not None:
@@ -66,7 +66,7 @@ def _join_messages(messages: Any, name: str) -> Any:
 
 
 def _label_scored(row: Row) -> Row:
-    """labeled-list and labeled-pair with scores: the first passage of a list is the positive, and the passage of rank 0."""
+    """Add labels to labeled-list and labeled-pair with scores: the first passage of a list, or the passage of rank 0, is the positive."""
     if any(name in row for name in LABEL_COLUMNS) or any("neg" in str(name) for name in row):
         return row
     if isinstance(row["positive"], list) and isinstance(row.get("scores"), list):

@@ -1,4 +1,4 @@
-"""Lines in: numbered from 1, without a byte order mark, and none longer than MAX_LINE_BYTES is ever held in memory.
+"""Lines of a file: numbered from 1, without a byte order mark; of a line longer than MAX_LINE_BYTES only the start is in memory.
 
 Imports its neighbours only.
 """
@@ -17,7 +17,7 @@ from miner.read.rejects import BadRow, Origin, Rejects
 MAX_LINE_BYTES = 4 << 20
 BOM = b"\xef\xbb\xbf"
 OTHER_ENCODINGS = {b"\xff\xfe\x00\x00": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-"""Byte order marks of what is no UTF-8."""
+"""Byte order marks of encodings other than UTF-8."""
 SKIP_BYTES = 1 << 16
 
 Row = dict[str, Any]
@@ -25,7 +25,7 @@ NumberedRows = Iterator[tuple[int, Row]]
 
 
 def lines(location: str, rejects: Rejects, inputs: InputHashes) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank; one that is too long is rejected."""
+    """Yield the lines that are not blank; reject a line that is too long."""
     for number, line, too_long in numbered_lines(location, inputs):
         if too_long:
             rejects.add(Origin(location), number, too_long, line)
@@ -34,7 +34,7 @@ def lines(location: str, rejects: Rejects, inputs: InputHashes) -> Iterator[tupl
 
 
 def numbered_lines(location: str, inputs: InputHashes) -> Iterator[tuple[int, bytes, str]]:
-    """Every line with its number; of one that is too long only the start, and the reason."""
+    """Yield (number, line, error) for every line; of a line that is too long only the start, with the error."""
     with open_input(location, inputs) as stream:
         number = 0
         while line := stream.readline(MAX_LINE_BYTES + 1):
@@ -50,13 +50,13 @@ def numbered_lines(location: str, inputs: InputHashes) -> Iterator[tuple[int, by
 
 
 def raw_lines(location: str) -> Iterator[tuple[int, bytes]]:
-    """Every line once more, as it stands; none of what can be read only once, such as a pipe."""
+    """Yield the raw lines again; none of a pipe, which can be read only once."""
     if Path(location).is_file():
         yield from ((number, line) for number, line, _ in numbered_lines(location, {}))
 
 
 def decode_line(line: bytes) -> str:
-    """A line as text, without its end."""
+    """Decode a line, without its line end."""
     try:
         return line.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -64,7 +64,7 @@ def decode_line(line: bytes) -> str:
 
 
 def _check_first(line: bytes, location: str) -> None:
-    """InputError for a file in another encoding, or whose lines have other ends."""
+    """Raise InputError for another encoding, or line ends of CR alone."""
     if encoding := next((name for mark, name in OTHER_ENCODINGS.items() if line.startswith(mark)), None):
         raise InputError(f"the file is {encoding}; save it as UTF-8 (in Excel: 'CSV UTF-8')", location)
     if not line.endswith(b"\n") and b"\r" in line.rstrip(b"\r"):

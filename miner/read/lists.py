@@ -1,4 +1,4 @@
-"""A .json file that is one list of rows, however it is laid out: one row in memory at a time. Imports its neighbours only."""
+"""Reader of a .json file that is one list of rows, with one row in memory at a time. Imports its neighbours only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from miner.read.rejects import Origin, Rejects
 
 
 class DuplicateKeyDict(dict[str, Any]):
-    """An object that notes the keys that come twice. It cannot raise: the reader in C would go on."""
+    """A JSON object that records duplicate keys. It does not raise, since the parser in C would ignore the exception."""
 
     def __init__(self, duplicate_keys: list[str]) -> None:
         super().__init__()
@@ -28,12 +28,12 @@ class DuplicateKeyDict(dict[str, Any]):
 
 
 def is_list(location: str) -> bool:
-    """Whether the file begins as a JSON list."""
+    """Return whether the file begins with a JSON list."""
     return read_start(location).removeprefix(BOM).lstrip()[:1] == b"["
 
 
 def list_rows(location: str, rejects: Rejects, inputs: InputHashes) -> NumberedRows:
-    """The rows of the list; one that is no object goes to `rejects`. InputError where the file is no JSON: what follows is not readable."""
+    """Yield the rows of the list; reject a row that is no object. Raises InputError where the file is no JSON."""
     origin = Origin(location, "{}: row {}")
     duplicate_keys: list[str] = []
     for number, row in _items(location, inputs, duplicate_keys):
@@ -47,7 +47,7 @@ def list_rows(location: str, rejects: Rejects, inputs: InputHashes) -> NumberedR
 
 
 def items(location: str) -> Iterator[tuple[int, object]]:
-    """Every row once more, as it stands."""
+    """Yield the raw rows again."""
     return _items(location, {}, [])
 
 

@@ -1,6 +1,6 @@
-"""One door for every kind of input: what is given decides which reader runs.
+"""`read`: one function for every kind of input; the settings decide which reader runs.
 
-Takes anything with the attributes of `Given`, and so does not import the config.
+It accepts any object with the attributes of `InputSettings`, so this module need not import the config.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class InputSettings(Protocol):
-    """What is read."""
+    """The input files and how to read them."""
 
     @property
     def data(self) -> str | None: ...  # noqa: D102
@@ -43,11 +43,11 @@ class InputSettings(Protocol):
 
 
 def read(inputs: InputSettings, into: Path | None = None, min_grade: int = 1, *, complete: bool = False) -> Dataset:
-    """Read a BEIR folder, three files, or pairs, and say as what each column was read.
+    """Read a BEIR folder, three files, or pairs, and log what each column was read as.
 
-    min_grade: the smallest grade that counts as relevant; a pair without one is relevant.
-    complete: to be evaluated on, not mined from. Every judged query stays, with or without a positive, and judgements of texts that are
-    not there stay in `qrels.lost`.
+    into: folder for the Arrow files; None for a temporary one.
+    min_grade: smallest grade that is relevant; a pair without a grade is relevant.
+    complete: for an evaluation. Every judged query stays, with or without a positive, and judgements of missing texts are in `qrels.lost`.
     """
     dataset = _read(inputs, into, min_grade, complete)
     log.info("read: %s", columns_line(dataset.columns))

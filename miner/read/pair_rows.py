@@ -1,4 +1,4 @@
-"""Rows of pair files and lists in memory become pairs; the doors `read_pairs` and `read_inline`.
+"""`read_pairs` and `read_inline`: rows of pair files, and lists in memory, become pairs.
 
 Imports types, errors and its neighbours only.
 """
@@ -24,9 +24,9 @@ from miner.types import Dataset
 
 ITEM_FIELDS = ("id", "text", "positives", "positive_texts", "non_relevant")
 NON_RELEVANT = 0
-"""The grade of what an item calls so."""
+"""The grade of the passages in `non_relevant`."""
 FLAT_KINDS = (".csv", ".tsv")
-"""Kinds of files that have no lists."""
+"""Kinds of files that cannot contain lists."""
 IDS_OF_POSITIVES = ("docid", "id", "_id", "doc_id", "passage_id", "psg_id", "pid")
 
 
@@ -40,10 +40,13 @@ def read_pairs(
     min_grade: int = 1,
     complete: bool = False,
 ) -> Dataset:
-    """Read (query, positive) rows, or a trainer's format; the positives join the corpus, where one is given, and so do its negatives.
+    """Read (query, positive) rows, or a training format. Positives and negatives are added to the corpus.
 
-    A negative of a row is judged non-relevant. So is the passage of a row whose grade is below `min_grade`, where fields["grade"] names
-    such a column, or the format is one of labels.
+    A negative of a row is judged non-relevant. So is a passage with a grade below `min_grade`, where fields["grade"] names such a column,
+    or the format has labels.
+
+    pairs: one or several files.
+    corpus: further passages, or None.
     complete: as for `read`.
     """
     check_fields(fields, PAIRS, CORPUS)
@@ -69,7 +72,7 @@ def read_inline(
 ) -> Dataset:
     """Read from memory.
 
-    A query is {"id", "text", "positives": passage ids, "positive_texts": texts, "non_relevant": ids of passages judged so}, a passage
+    A query is {"id", "text", "positives": passage ids, "positive_texts": texts, "non_relevant": passage ids}, a passage
     {"id", "text", "title", "group"}.
     """
     passage_list, query_list = list(passages), list(queries)
@@ -114,7 +117,7 @@ def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) 
 
 
 class FileRows:
-    """Rows of one file as pairs; `columns` says which column is what."""
+    """Parses the rows of one file into pairs. columns: what each column is."""
 
     def __init__(self, origin: Origin, fields: Mapping[str, str]) -> None:
         self.name = origin.name
@@ -123,7 +126,7 @@ class FileRows:
         self._has_lists = kind_of(origin.name) not in FLAT_KINDS
 
     def __call__(self, number: int, raw: dict[str, Any]) -> Pair:
-        """One row. BadRow with the reason, InputError where no column fits or more than one does."""
+        """Parse one row. Raises BadRow with the reason, or InputError where no column or more than one fits."""
         columns, row = self.columns, unfold(raw, self._fields)
         values = columns(row)
         if self._has_lists:
@@ -163,7 +166,7 @@ def _positives(texts: Any, ids: Any, columns: Columns) -> list[Positive]:
 
 
 def _negatives(columns_with_values: list[tuple[str, Any]], ids: Any, columns: Columns) -> list[Positive]:
-    """What the row calls non-relevant, of all its columns of negatives; an empty list is none."""
+    """Return the negatives of a row, from all its columns of negatives."""
     id_name = columns.name("negative_id")
     id_values = [clean_id(value, id_name) for value in (ids if isinstance(ids, list) else [ids])] if ids not in (None, "") else []
     texts = [(name, item) for name, value in columns_with_values for item in (value if isinstance(value, list) else [value])]
@@ -183,7 +186,7 @@ def _negatives(columns_with_values: list[tuple[str, Any]], ids: Any, columns: Co
 
 
 def _grades(value: Any, count: int, name: str) -> list[int]:
-    """One grade for each passage; a single one is that of all."""
+    """Return one grade for each passage; a single grade applies to all."""
     if isinstance(value, list) and len(value) != count:
         raise BadRow(f"'{name}' has {len(value)} values for {count} passages")
     values = value if isinstance(value, list) else [value] * count

@@ -1,6 +1,6 @@
-"""(query, positive) rows in: texts join the corpus, or are found in the one that is given.
+"""Pairs become a Dataset: texts are looked up in the corpus, or added to it.
 
-Every occurrence is written as it comes; equal ids are merged afterwards by sorting their keys, so nothing but keys is held in memory.
+Every occurrence is written to disk; equal ids are merged afterwards by sorting their keys, so only keys are in memory.
 Imports types, errors and its neighbours only.
 """
 
@@ -27,7 +27,7 @@ from miner.read.text_writer import StoredTexts, TextsWriter, rewrite
 from miner.types import Bools, Dataset, Ints, Texts, join_title
 
 CHUNK_PAIRS = 4096
-"""Pairs that are looked up together."""
+"""Pairs in one lookup."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,20 @@ class Positive:
 
     @property
     def joined(self) -> str:
-        """Title and text."""
+        """Title and text, joined."""
         return join_title(self.title, self.text or "")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One row: a query and its positives, or passages judged with `grades`. The number is its line; raw is shown if it is wrong.
+    """One row: a query and its passages.
 
-    negatives: passages that the row calls non-relevant.
+    number: of its line.
+    id: of the query, or None.
+    positives: its positives, or passages judged with `grades`.
+    extra: the user's columns, as JSON.
+    raw: the raw row, for an error.
+    negatives: passages judged non-relevant.
     """
 
     number: int
@@ -62,13 +67,13 @@ class Pair:
 
     @property
     def passages(self) -> list[Positive]:
-        """All of them, the positives first."""
+        """All passages, the positives first."""
         return [*self.positives, *self.negatives]
 
 
 @dataclass
 class Occurrences:
-    """Each judgement as it was read: which query and which passage occurrence, which row. Passages below 0 are new: -1 is the first."""
+    """The judgements in the order of the rows: query and passage occurrence, row number. Passages below 0 are new: -1 is the first."""
 
     queries: array[int] = field(default_factory=lambda: array("q"))
     passages: array[int] = field(default_factory=lambda: array("q"))
@@ -78,13 +83,17 @@ class Occurrences:
 
 
 class Collector:
-    """Takes pairs one by one and makes a Dataset of them."""
+    """Collects pairs and builds a Dataset."""
 
     def __init__(
         self, into: Path, corpus: StoredTexts | None, rows: Rows, rejects: Rejects, min_grade: int = 1, *, complete: bool = False
     ) -> None:
-        """rows: those the pairs are made of. min_grade: the smallest that counts as relevant, and the grade of a pair that has none.
+        """Open the temporary files.
 
+        into: folder of the Dataset.
+        corpus: the corpus, or None.
+        rows: the rows of the pairs.
+        min_grade: smallest grade that is relevant, and the grade of a pair without one.
         complete: as for `read`.
         """
         self._min_grade = min_grade
@@ -98,7 +107,7 @@ class Collector:
         self._rejected: set[int] = set()
 
     def add(self, pair: Pair) -> None:
-        """One row more."""
+        """Add one pair."""
         self._pending.append(pair)
         if len(self._pending) == CHUNK_PAIRS:
             self._resolve()
@@ -115,7 +124,7 @@ class Collector:
             self._new_passages.__exit__(kind, error, trace)
 
     def dataset(self) -> Dataset:
-        """What was collected. Ask when the block is left."""
+        """Build the Dataset. To be called after the `with` block."""
         if not self._occurrences.queries:
             raise InputError(f"{self._origin.name} holds no rows" + (" that can be used" if self._rejects.count else ""))
         first_query, first_new = self._merge(self._queries, "query"), self._merge(self._new_passages, "passage")
@@ -136,7 +145,7 @@ class Collector:
     def _assemble(
         self, judged: tuple[Ints, Ints, NDArray[np.int8]], extras: list[str | None], missing: list[tuple[int, str, int]]
     ) -> Dataset:
-        """Only first occurrences stay, so that a query is one row however often it was written."""
+        """Drop repeated queries, so that a query is one row however often it occurs, and assemble the Dataset."""
         queries, passages, grades = judged
         is_used = _mask(len(self._queries), np.concatenate([queries, np.array([query for query, *_ in missing], dtype=np.int64)]))
         rewrite([(self._queries.path, is_used)], self._queries.path)
@@ -147,7 +156,7 @@ class Collector:
         return assemble(self._into, self._queries.path, (rows, passages, grades), self._min_grade, extras, lost=lost_judgements)
 
     def _resolve(self) -> None:
-        """Look up what waits: by id, else by text, else it is new."""
+        """Look up the pending passages: by id, else by text, else they are new."""
         passages = [passage for pair in self._pending for passage in pair.passages]
         rows = iter(self._lookup_rows(passages))
         for pair in self._pending:
@@ -163,7 +172,7 @@ class Collector:
         self._pending.clear()
 
     def _store_present(self, pair: Pair, passage_rows: list[int], reasons: list[str | None], lost: list[tuple[int, int, str, int]]) -> None:
-        """The judgements of a row as far as their passages are there; the others are lost."""
+        """Store the judgements of a row whose passages are present; the others are lost."""
         count, grades = len(pair.positives), pair.grades or [self._min_grade] * len(pair.positives)
         present = [position for position, reason in enumerate(reasons) if not reason]
         positives, negatives = (
@@ -215,7 +224,7 @@ class Collector:
             self._occurrences.extras.append(pair.extra if position < len(pair.positives) else None)
 
     def _merge(self, writer: TextsWriter, side: str) -> Ints:
-        """Shape (N,): the first occurrence of each id; a row that gives the id another text is rejected."""
+        """Return shape (N,): the first occurrence of each id; reject rows that give an id another text."""
         if not len(writer):
             return np.empty(0, np.int64)
         texts, numbers = Texts(writer.path), writer.numbers
@@ -230,7 +239,11 @@ class Collector:
         return first
 
     def _reject(self, side: str, rejected_rows: dict[int, int], texts: Texts, first_numbers: Ints) -> None:
-        """wrong: rows of `texts` by the numbers they have in the file. was: for each row of `texts` where its id had its text first."""
+        """Reject rows whose id has another text.
+
+        rejected_rows: rows of `texts` by their numbers in the file.
+        first_numbers: for each row of `texts` the number of the first row with its id.
+        """
         rows = list(rejected_rows.values())
 
         def reason(i: int) -> str:

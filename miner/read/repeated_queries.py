@@ -1,6 +1,6 @@
-"""The same question asked twice, under another id or in another split: what is relevant to one is relevant to the other.
+"""Queries with the same text under another id or in another split: a positive of one is a known positive of the other.
 
-Imports types, what makes texts the same, and its neighbours only. Memory: some 8-byte numbers for each query and each judgement.
+Imports types, the text normalisation and its neighbours only. Memory: some 8-byte numbers for each query and each judgement.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from miner.support.normalize import plain_key
 from miner.types import Bools, Ints, SameQuestions, Texts
 
 MAX_SHOWN_IDS = 3
-"""Queries that are named."""
+"""Query ids in the result, at most."""
 
 
 def same_questions(
     queries: Texts, is_used: Bools, positives: tuple[Ints, Ints], elsewhere: Mapping[str, tuple[Ints, Ints]]
 ) -> tuple[SameQuestions | None, dict[str, int]]:
-    """Groups of queries with the same normalised text where one of the `useful` (Q,) has more to know than its own positives.
+    """Group queries by normalised text, where a query of the dataset has more known positives than its own.
 
-    own: query rows and passage rows of the useful queries' positives. elsewhere: those of other splits, by file. None: nobody has more
-    to know. Also of each of these files how many positives it adds to what the useful queries' own splits say of the questions.
+    queries: all queries (Q).
+    is_used: (Q,), True for queries of the dataset.
+    positives: query rows and passage rows of the positives of these queries.
+    elsewhere: those of other splits, by file.
+    Returns the groups, None where no query has further positives, and for each of these files the number of positives it adds.
     """
     group = _groups(queries)
     own_pairs, other_pairs = _unique_pairs(*positives), list(elsewhere.values())
@@ -48,7 +51,7 @@ def same_questions(
 
 
 def queries_in_other_splits(queries: Texts, is_used: Bools, elsewhere: Mapping[str, tuple[Ints, Ints]]) -> dict[str, dict[str, Any]]:
-    """Of each file of other judgements, how many of the `useful` (Q,) queries are asked there too, by normalised text; the first by id."""
+    """Return for each file of other judgements how many queries of the dataset (`is_used`, (Q,)) it contains too, by normalised text."""
     if not elsewhere:
         return {}
     group = _groups(queries)
@@ -63,20 +66,20 @@ def queries_in_other_splits(queries: Texts, is_used: Bools, elsewhere: Mapping[s
 
 
 def _groups(queries: Texts) -> Ints:
-    """Shape (Q,): a number for every normalised text."""
+    """Return shape (Q,): a number for every normalised text."""
     keys = np.fromiter((plain_key(text) for batch in queries.all_texts() for text in batch), dtype=np.uint64, count=len(queries))
     return np.unique(keys, return_inverse=True)[1].astype(np.int64)
 
 
 def _count_added(own_pairs: tuple[Ints, Ints], other_pairs: tuple[Ints, Ints], is_used_group: Bools) -> int:
-    """How many (question, passage) of `other` are about questions that are `asked` and are not among `own`."""
+    """Count the (group, passage) pairs of another split, in groups of the dataset, that are not among its own pairs."""
     width = 1 + max(int(own_pairs[1].max(initial=0)), int(other_pairs[1].max(initial=0)))
     other_codes = (other_pairs[0] * width + other_pairs[1])[is_used_group[other_pairs[0]]]
     return len(np.setdiff1d(other_codes, own_pairs[0] * width + own_pairs[1]))
 
 
 def _unique_pairs(first: Ints, second: Ints) -> tuple[Ints, Ints]:
-    """Pairs without repetition, sorted."""
+    """Return the pairs without duplicates, sorted."""
     order = np.lexsort((second, first))
     first, second = first[order], second[order]
     is_new = np.ones(len(order), dtype=bool)

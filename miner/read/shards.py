@@ -1,4 +1,4 @@
-"""A folder of files that are one table cut into pieces, as the hub stores data sets. Imports its neighbours only."""
+"""A folder of files that are one table in pieces, as the hub stores datasets. Imports its neighbours only."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from miner.read.hub import SAVED_FILES
 
 KINDS = (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv")
 PIECE_NUMBER = re.compile(r"[-_.]?(\d+)(-of-(\d+))?$")
-"""What the names of pieces end in."""
+"""The number at the end of the name of a piece."""
 
 
 def shards(location: str) -> list[str]:
-    """The files of such a folder in the order of their names; anything else is one file. InputError where they are no single table."""
+    """Return the files of such a folder in the order of their names; any other location by itself. Raises InputError for several tables."""
     folder = Path(location)
     if location.startswith("hf:") or not folder.is_dir() or any((folder / name).exists() for name in SAVED_FILES):
         return [location]
@@ -30,7 +30,7 @@ def shards(location: str) -> list[str]:
 
 
 def _check_whole(files: list[Path], location: str) -> None:
-    """InputError where a name says of how many pieces it is one, and others are missing."""
+    """Raise InputError where the names state the number of pieces, and some are missing."""
     matches = [match for path in files if (match := PIECE_NUMBER.search(_stem(path))) and match[3]]
     total = max((int(match[3]) for match in matches), default=0)
     if matches and len(matches) != total:

@@ -1,4 +1,4 @@
-"""A folder in a trainer's format (ColBERT's, PyLate's, Tevatron's …), read by the reader of that format and shaped like a file of pairs.
+"""A folder in a training format (ColBERT's, PyLate's, Tevatron's …), read by the reader of that format as rows of pairs.
 
 Imports the formats, types, errors and its neighbours.
 """
@@ -21,7 +21,7 @@ BEIR = "beir"
 
 
 def open_folder(location: str, inputs: InputHashes) -> Rows | None:
-    """The rows of such a folder; None for anything else. InputError for a folder that is read in another way."""
+    """Open the rows of such a folder; None for any other location. Raises InputError for a run folder or a BEIR folder."""
     folder = Path(location)
     if not folder.is_dir() or any((folder / name).exists() for name in SAVED_FILES):
         return None
@@ -38,7 +38,7 @@ def open_folder(location: str, inputs: InputHashes) -> Rows | None:
 
 
 def _rows(location: str, name: str) -> Iterator[tuple[int, Row]]:
-    """One row for each of the format's, its passages parted into positives and negatives."""
+    """Yield one row for each row of the format, with its passages split into positives and negatives."""
     for number, row in enumerate(read_training(location, name), 1):
         pair: Row = {"query": row.query} | ({} if row.query_id is None else {"query_id": row.query_id})
         for label, side in ((1, "positive"), (0, "negative")):

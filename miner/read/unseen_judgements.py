@@ -1,4 +1,4 @@
-"""Judgements that were not shown to a run: what is relevant to its queries beyond what it knew. Imports its neighbours only."""
+"""Judgements that a run did not use: further positives of its queries. Imports its neighbours only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from miner.types import Dataset, Ints, Texts
 
 @dataclass(frozen=True)
 class Truth:
-    """Relevant pairs as rows of a dataset, (J,) each; unknown: judgements of queries or passages that the dataset does not hold."""
+    """Relevant pairs as rows of a dataset, (J,) each. unknown: number of judgements of queries or passages outside the dataset."""
 
     queries: Ints
     passages: Ints
@@ -27,7 +27,7 @@ class Truth:
 
 
 def read_truth(path: Path | str, dataset: Dataset, min_grade: int = 1) -> Truth:
-    """All relevant pairs of a qrels file, in any of the forms that are read. InputError when none is about the dataset."""
+    """Read all relevant pairs of a qrels file of any kind. Raises InputError when none is in the dataset."""
     existing_path(str(path), "truth")
     with scratch() as folder, Rejects(folder, "skip") as rejects:
         judgements = read_qrels(
