@@ -13,7 +13,7 @@ from typing import Any
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.file_sets import flat
 from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, Layout, Passage, Query, Table, TrainingRow, anchors
+from miner.formats.row_format import Format, JsonRow, Layout, Passage, Query, Table, TrainingRow, anchors
 from miner.types import Dataset, Negatives
 
 CORPUS, QUERIES, QRELS, HEADER = "corpus.jsonl", "queries.jsonl", "qrels/train.tsv", ("query-id", "corpus-id", "score")
@@ -56,12 +56,12 @@ def _grades(dataset: Dataset, query: int) -> dict[int, int]:
     return dict(zip(dataset.qrels.rows[span].tolist(), dataset.qrels.grades[span].tolist(), strict=True))
 
 
-def query_rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
+def query_rows(dataset: Dataset) -> Iterator[JsonRow]:
     """Yield the queries as BEIR writes them."""
     return ({"_id": query.id, "text": query.text, "metadata": {}} for query in by_id(dataset.queries))
 
 
-def corpus_rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
+def corpus_rows(dataset: Dataset) -> Iterator[JsonRow]:
     """Yield the passages as BEIR writes them, with the title in its own field."""
     return ({"_id": passage.id, "title": passage.title, "text": passage.body, "metadata": {}} for passage in by_id(dataset.corpus))
 

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import TypedDict
 
 from miner.formats.row_checks import Row, kind
-from miner.formats.row_format import Passage
+from miner.formats.row_format import JsonRow, Passage
 from miner.types import join_title
 
 
-def passage_of(passage: Passage, id_name: str | None, columns: Collection[str]) -> dict[str, Any]:
+class ScoreLists(TypedDict):
+    """Scores, ranks and tiers of passages, each empty unless all passages have it."""
+
+    scores: tuple[float | None, ...]
+    ranks: tuple[int, ...]
+    tiers: tuple[int, ...]
+
+
+class PassageLists(ScoreLists):
+    """Texts, labels and ids of passages, with their scores, ranks and tiers."""
+
+    passages: tuple[str, ...]
+    labels: tuple[int, ...]
+    ids: tuple[str, ...]
+
+
+def passage_of(passage: Passage, id_name: str | None, columns: Collection[str]) -> JsonRow:
     """Return the passage as an object, with the fields of `columns`."""
-    fields: dict[str, Any] = {id_name: passage.id} if id_name else {}
+    fields: JsonRow = {id_name: passage.id} if id_name else {}
     fields |= {"title": passage.title, "text": passage.body}
     for column, name in (("scores", "score"), ("ranks", "rank"), ("tiers", "tier"), ("sources", "sources")):
         if column in columns:
@@ -20,7 +36,7 @@ def passage_of(passage: Passage, id_name: str | None, columns: Collection[str]) 
     return fields
 
 
-def read_contexts(row: Row, id_name: str, *sources: tuple[str, int]) -> dict[str, Any]:
+def read_contexts(row: Row, id_name: str, *sources: tuple[str, int]) -> PassageLists:
     """Read the passages of several lists (name, label), with the fields that all of them have."""
     items = [(item, label) for name, label in sources if name in row for item in objects(row, name)]
     lists = scores_of([item for item, _ in items])
@@ -33,14 +49,19 @@ def read_contexts(row: Row, id_name: str, *sources: tuple[str, int]) -> dict[str
     }
 
 
-def scores_of(items: Sequence[Row]) -> dict[str, tuple[Any, ...]]:
+def scores_of(items: Sequence[Row]) -> ScoreLists:
     """Return scores, ranks and tiers of the objects, each empty unless all objects have it."""
-    lists: dict[str, list[Any]] = {"scores": [], "ranks": [], "tiers": []}
+    scores, ranks, tiers = list[float | None](), list[int](), list[int]()
     for item in items:
-        lists["scores"] += item.numbers("score")
-        lists["ranks"] += item.counts("rank")
-        lists["tiers"] += item.counts("tier")
-    return {name: tuple(values) if len(values) == len(items) else () for name, values in lists.items()}
+        scores += item.numbers("score")
+        ranks += item.counts("rank")
+        tiers += item.counts("tier")
+    count = len(items)
+    return {
+        "scores": tuple(scores) if len(scores) == count else (),
+        "ranks": tuple(ranks) if len(ranks) == count else (),
+        "tiers": tuple(tiers) if len(tiers) == count else (),
+    }
 
 
 def objects(row: Row, name: str) -> Iterator[Row]:

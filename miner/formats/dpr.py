@@ -12,20 +12,20 @@ from typing import Any
 
 from miner.formats.context import passage_of, read_contexts
 from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, TrainingRow, add_extra, anchors, merged_extra, own_columns
+from miner.formats.row_format import Format, JsonRow, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
 RESERVED_COLUMNS = re.compile(r"question(_id)?|(positive|negative|hard_negative)_ctxs")
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
     """Yield one row per anchor with at least one negative."""
     name = "passage_id" if "ids" in columns else None
     for query, positives, hard_negatives in anchors(dataset, negatives, columns):
         if not hard_negatives:
             continue
         extra = merged_extra(positives)
-        row: dict[str, Any] = {"question": query.text, "answers": _answers(extra.pop("answers", []))}
+        row: JsonRow = {"question": query.text, "answers": _answers(extra.pop("answers", []))}
         if "ids" in columns:
             row["question_id"] = query.id
         row["positive_ctxs"] = [passage_of(passage, name, columns) for passage in positives]

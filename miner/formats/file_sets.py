@@ -70,8 +70,8 @@ def _open_sink(path: Path, ends: tuple[bytes, bytes] | None) -> Sink:
     if path.suffix == ".parquet":
         return Parquet(path)
     if path.suffix == ".json":
-        return Lines(path, ".json", Frame(orjson.dumps, ends[0], b",\n", ends[1]) if ends else WHOLE)
-    frame = {".tsv": TABBED, ".trec": SPACED}.get(path.suffix, LINES)
+        return Lines(path, ".json", Frame(orjson.dumps, ends[0], b",\n", ends[1]) if ends else ONE_OBJECT)
+    frame = {".tsv": TAB_SEPARATED, ".trec": BLANK_SEPARATED}.get(path.suffix, LINES)
     return Lines(path, path.suffix, frame._replace(head=ends[0], tail=ends[1]) if ends else frame)
 
 
@@ -96,5 +96,5 @@ def _join(values: Iterable[Any], separator: str, forbidden: re.Pattern[str], rea
     return (separator.join(cells) + "\n").encode()
 
 
-TABBED, SPACED = Frame(_join_by_tab), Frame(_join_by_blank)
-WHOLE = Frame(lambda row: orjson.dumps(row, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+TAB_SEPARATED, BLANK_SEPARATED = Frame(_join_by_tab), Frame(_join_by_blank)
+ONE_OBJECT = Frame(lambda row: orjson.dumps(row, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

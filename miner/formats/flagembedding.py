@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, TrainingRow, add_extra, anchors, merged_extra, own_columns
+from miner.formats.row_format import Format, JsonRow, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
 RESERVED_COLUMNS = re.compile(r"query(_id)?|(pos|neg)(_id|_scores)?|neg_(ranks|tiers|sources)")
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
     """Yield one row per anchor with at least one negative: all its positives, all its negatives, best first."""
     for query, positives, hard_negatives in anchors(dataset, negatives, columns):
         if not hard_negatives:
             continue
-        row: dict[str, Any] = {
+        row: JsonRow = {
             "query": query.text,
             "pos": [passage.text for passage in positives],
             "neg": [passage.text for passage in hard_negatives],

@@ -7,16 +7,16 @@ from typing import Any
 
 from miner.formats.pair import pair_columns
 from miner.formats.row_checks import Row
-from miner.formats.row_format import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_format import RESERVED, Format, JsonRow, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
     """Yield one row per query and positive with at least one negative; scores replace labels. Rank and tier of the positive are 0."""
     for query, positives, hard_negatives in anchors(dataset, negatives, columns):
         for positive in positives if hard_negatives else ():
             passages = [positive, *hard_negatives]
-            row: dict[str, Any] = {"anchor": query.text, "positive": [passage.text for passage in passages]}
+            row: JsonRow = {"anchor": query.text, "positive": [passage.text for passage in passages]}
             if "scores" in columns:
                 row["scores"] = [passage.score for passage in passages]
             else:

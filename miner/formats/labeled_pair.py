@@ -8,11 +8,11 @@ from typing import Any
 
 from miner.formats.pair import pair_columns
 from miner.formats.row_checks import Row
-from miner.formats.row_format import RESERVED, Format, Passage, Query, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_format import RESERVED, Format, JsonRow, Passage, Query, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
     """Yield for each anchor its positives (label 1), then its negatives (label 0), once per query; `score` replaces `label`.
 
     The anchors of one query are in one block, or a negative could be written twice.
@@ -27,8 +27,8 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
                         yield _row(query, passage, label, columns)
 
 
-def _row(query: Query, passage: Passage, label: int, columns: Collection[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {"anchor": query.text, "positive": passage.text}
+def _row(query: Query, passage: Passage, label: int, columns: Collection[str]) -> JsonRow:
+    row: JsonRow = {"anchor": query.text, "positive": passage.text}
     if "scores" in columns:
         row["score"] = passage.score
     else:

@@ -11,17 +11,17 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from miner.formats.row_checks import Row, kind
-from miner.formats.row_format import Format, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_format import Format, JsonRow, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 RESERVED_COLUMNS = re.compile(r"(positive_|negative_)?messages|anchor_id|positive_id|negative_ids|scores|ranks|tiers|sources")
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
     """Yield one row per query and positive with at least one negative; scores begin with the positive's, ranks and tiers omit it."""
     for query, positives, hard_negatives in anchors(dataset, negatives, columns):
         for positive in positives if hard_negatives else ():
-            row: dict[str, Any] = {
+            row: JsonRow = {
                 "messages": _messages(query.text),
                 "positive_messages": [_messages(positive.text)],
                 "negative_messages": [_messages(negative.text) for negative in hard_negatives],

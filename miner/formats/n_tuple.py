@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from miner.formats.pair import pair_columns
 from miner.formats.row_checks import Row
-from miner.formats.row_format import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_format import RESERVED, Format, JsonRow, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 NEGATIVE = re.compile(r"negative_[0-9]+")
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
     """Yield one row per query and positive with all M negatives; scores begin with the positive's, the other lists have none for it."""
     width = negatives.rows.shape[1]
     for query, positives, hard_negatives in anchors(dataset, negatives, columns):
         for positive in positives if len(hard_negatives) == width else ():
-            row: dict[str, Any] = {"anchor": query.text, "positive": positive.text}
+            row: JsonRow = {"anchor": query.text, "positive": positive.text}
             row |= {f"negative_{number}": negative.text for number, negative in enumerate(hard_negatives, start=1)}
             if "ids" in columns:
                 row |= {"anchor_id": query.id, "positive_id": positive.id, "negative_ids": [negative.id for negative in hard_negatives]}

@@ -13,7 +13,7 @@ from typing import Any
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.context import objects, scores_of
 from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
+from miner.formats.row_format import Format, JsonRow, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
 RESERVED_COLUMNS = re.compile(r"question(_id)?|corpus_id|(pos|neg)_doc")
@@ -22,7 +22,7 @@ CORPUS_ID = "corpus"
 HEAD, TAIL = b'{"corpus":[{"path":"corpus"}],"data":[\n', b"\n]}\n"
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, JsonRow]]:
     """Yield one row per anchor with at least one negative; every document has its score, and on request its rank and tier."""
     for query, positives, hard_negatives in anchors(dataset, negatives, {*columns, "ids"}):
         if hard_negatives:
@@ -64,8 +64,8 @@ def read(row: Row, tables: LookupTables) -> TrainingRow:
     )
 
 
-def _document(passage: Passage, columns: Collection[str]) -> dict[str, Any]:
-    fields: dict[str, Any] = {"id": passage.id, "score": passage.score}
+def _document(passage: Passage, columns: Collection[str]) -> JsonRow:
+    fields: JsonRow = {"id": passage.id, "score": passage.score}
     if "ranks" in columns:
         fields["rank"] = passage.rank
     if "tiers" in columns:

@@ -11,13 +11,13 @@ from typing import Any
 
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, Layout, Table, TrainingRow, anchors
+from miner.formats.row_format import Format, JsonRow, Layout, Table, TrainingRow, anchors
 from miner.types import Dataset, Negatives
 
 MAIN, QUERIES, DOCUMENTS = "train.parquet", "queries.parquet", "documents.parquet"
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, JsonRow]]:
     """Yield one row per query and positive with all M negatives."""
     width = negatives.rows.shape[1]
     for query, positives, hard_negatives in anchors(dataset, negatives, ("ids",)):

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from miner.types import Dataset, Floats, Ints, Negatives, Rows, Texts, join_title
 
+JsonRow = dict[str, Any]
+"""A row of a training file by column; its values are JSON values, those of the user's columns too."""
+
 RESERVED = re.compile(r"(anchor|positive)(_id)?|negative(_[0-9]+|_ids?)?|passage_ids?|(label|score|rank|tier)s?|sources")
 """Column names that no user column may have in any format: a trainer reads a column `label` or `score` by its name."""
 
@@ -237,7 +240,7 @@ def shortest(scores: Floats) -> list[list[float | None]]:
     return values
 
 
-def add_extra(row: dict[str, Any], extra: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED) -> dict[str, Any]:
+def add_extra(row: JsonRow, extra: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED) -> JsonRow:
     """Add the user's columns to `row`; a reserved name, or one that the row has, gets the prefix extra_."""
     for name, value in extra.items():
         unique = name
@@ -247,14 +250,14 @@ def add_extra(row: dict[str, Any], extra: Mapping[str, Any], reserved: re.Patter
     return row
 
 
-def own_columns(row: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED, *other_reserved: str) -> dict[str, Any]:
+def own_columns(row: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED, *other_reserved: str) -> JsonRow:
     """Return the user's columns of a training row."""
     return {name: value for name, value in row.items() if not reserved.fullmatch(name) and name not in other_reserved}
 
 
-def merged_extra(positives: Iterable[Passage]) -> dict[str, Any]:
+def merged_extra(positives: Iterable[Passage]) -> JsonRow:
     """Merge the user's columns of several positives in a row: each column's value is that of the first positive with it."""
-    merged: dict[str, Any] = {}
+    merged: JsonRow = {}
     for positive in positives:
         merged = {**positive.extra, **merged}
     return merged
@@ -268,12 +271,12 @@ def _fetch(texts: Texts, rows: Ints | Rows, with_ids: bool) -> dict[int, tuple[s
     return dict(zip(unique.tolist(), zip(titles, texts.column("text", unique), ids, strict=True), strict=True))
 
 
-def _extras(dataset: Dataset, queries: Ints) -> dict[tuple[int, int], dict[str, Any]]:
+def _extras(dataset: Dataset, queries: Ints) -> dict[tuple[int, int], JsonRow]:
     """Return the user's columns of every judgement of `queries`, by (query, passage)."""
     qrels = dataset.qrels
     if qrels.extras is None:
         return {}
-    extras: dict[tuple[int, int], dict[str, Any]] = {}
+    extras: dict[tuple[int, int], JsonRow] = {}
     for query in np.unique(queries).tolist():
         for place in range(int(qrels.indptr[query]), int(qrels.indptr[query + 1])):
             if extra := qrels.extras[place]:

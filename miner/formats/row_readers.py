@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from miner.errors import InputError, StorageError
 from miner.formats.row_checks import OnFault, Row, raise_fault
+from miner.formats.row_format import JsonRow
 from miner.io import arrow_files
 from miner.io.atomic import storing
 from miner.io.file_kinds import kind_read
@@ -33,7 +34,7 @@ EXTRA_CELLS, MAX_CELL_CHARS = "\0", (1 << 31) - 1
 """The key of cells beyond the columns; the longest cell."""
 
 
-def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
+def read_rows(path: str | Path) -> Iterator[JsonRow]:
     """Yield the rows of any kind of file; "-" is standard input. InputError names file and line."""
     return (dict(row.values) for row in rows_with_places(path))
 
@@ -120,7 +121,7 @@ def has_byte_order_mark(path: str | Path) -> bool:
         return file.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK
 
 
-def _json_items(path: Path, inside: str) -> Iterator[dict[str, Any]]:
+def _json_items(path: Path, inside: str) -> Iterator[JsonRow]:
     with storing(path, "read"), path.open("rb") as file:
         if file.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
             file.seek(0)
@@ -149,7 +150,7 @@ def _open(path: str | Path, kind: str) -> io.BufferedIOBase:
     return Path(path).open("rb")
 
 
-def _object(line: bytes, where: str, names: Sequence[str]) -> dict[str, Any]:
+def _object(line: bytes, where: str, names: Sequence[str]) -> JsonRow:
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -166,15 +167,15 @@ def _object(line: bytes, where: str, names: Sequence[str]) -> dict[str, Any]:
     return row
 
 
-def _cells(line: bytes, where: str, names: Sequence[str]) -> dict[str, Any]:
+def _cells(line: bytes, where: str, names: Sequence[str]) -> JsonRow:
     return _with_names(_text(line, where).split("\t"), names, where)
 
 
-def _words(line: bytes, where: str, names: Sequence[str]) -> dict[str, Any]:
+def _words(line: bytes, where: str, names: Sequence[str]) -> JsonRow:
     return _with_names(_text(line, where).split(), names, where)
 
 
-def _with_names(cells: Sequence[Any], names: Sequence[str], where: str) -> dict[str, Any]:
+def _with_names(cells: Sequence[Any], names: Sequence[str], where: str) -> JsonRow:
     """Map cells to their names; the last cells may be missing."""
     if len(cells) > len(names):
         raise InputError(f"{len(cells)} values where there are {len(names)} columns: {', '.join(names)}", where)

@@ -15,7 +15,7 @@ from miner.formats.beir import HEAD, corpus_rows, query_rows
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.file_sets import flat
 from miner.formats.row_checks import Row, kind
-from miner.formats.row_format import Format, Layout, Passage, Table, TrainingRow, anchors
+from miner.formats.row_format import Format, JsonRow, Layout, Passage, Table, TrainingRow, anchors
 from miner.types import Dataset, Negatives
 
 MAIN, SYSTEM = "hard-negatives.jsonl", "hardneg"
@@ -23,7 +23,7 @@ QUERIES, COLLECTION = "queries.tsv", "collection.tsv"
 PAIRS, GPL_CORPUS, GPL_QUERIES, GPL_QRELS = "gpl-training-data.tsv", "corpus.jsonl", "qgen-queries.jsonl", "qgen-qrels/train.tsv"
 
 
-def write_msmarco(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def write_msmarco(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, JsonRow]]:
     """Yield one row per anchor with at least one negative."""
     for query, positives, hard_negatives in anchors(dataset, negatives, ("ids",)):
         if hard_negatives:

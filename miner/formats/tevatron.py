@@ -13,14 +13,14 @@ from typing import Any
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.context import passage_of, read_contexts
 from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
+from miner.formats.row_format import Format, JsonRow, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
 RESERVED_COLUMNS = re.compile(r"query(_id|_text)?|(positive|negative)_(passages|document_ids|scores|ranks|tiers|sources)")
 MAIN, CORPUS = "train.jsonl", "corpus.jsonl"
 
 
-def write_v1(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
+def write_v1(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
     """One row per anchor with at least one negative."""
     for query, positives, hard_negatives in anchors(dataset, negatives, {*columns, "ids"}):
         if hard_negatives:
@@ -43,11 +43,11 @@ def read_v1(row: Row) -> TrainingRow:
     )
 
 
-def write_v2(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def write_v2(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, JsonRow]]:
     """Yield one row per anchor with at least one negative: ids, and the query's text."""
     for query, positives, hard_negatives in anchors(dataset, negatives, {*columns, "ids"}):
         if hard_negatives:
-            row: dict[str, Any] = {"query_id": query.id, "query_text": query.text}
+            row: JsonRow = {"query_id": query.id, "query_text": query.text}
             for side, passages in (("positive", positives), ("negative", hard_negatives)):
                 row |= _lists(side, passages, columns)
             yield MAIN, add_extra(row, merged_extra(positives), RESERVED_COLUMNS)
@@ -77,8 +77,8 @@ def v2_companions(dataset: Dataset) -> Iterator[tuple[str, Iterable[Any]]]:
     yield CORPUS, ({"docid": passage.id, "text": passage.text} for passage in by_id(dataset.corpus))
 
 
-def _lists(side: str, passages: list[Passage], columns: Collection[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {f"{side}_document_ids": [passage.id for passage in passages]}
+def _lists(side: str, passages: list[Passage], columns: Collection[str]) -> JsonRow:
+    row: JsonRow = {f"{side}_document_ids": [passage.id for passage in passages]}
     for column, name in (("scores", "score"), ("ranks", "rank"), ("tiers", "tier"), ("sources", "sources")):
         if column in columns:
             row[f"{side}_{column}"] = [getattr(passage, name) for passage in passages]

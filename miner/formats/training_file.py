@@ -16,7 +16,7 @@ import orjson
 from miner.errors import ConfigError, InputError
 from miner.formats.collection import LookupTables
 from miner.formats.row_checks import OnFault, Row, raise_fault
-from miner.formats.row_format import Format, Layout, TrainingRow
+from miner.formats.row_format import Format, JsonRow, Layout, TrainingRow
 from miner.formats.row_readers import has_byte_order_mark, parse_numbers, rows_with_places
 from miner.formats.table import FORMATS
 from miner.io.atomic import storing
@@ -60,7 +60,7 @@ def format_of_name(name: str) -> Format:
     return FORMATS[name]
 
 
-def file_rows(path: Path, format: str) -> Iterator[dict[str, Any]]:  # noqa: A002 - the word
+def file_rows(path: Path, format: str) -> Iterator[JsonRow]:  # noqa: A002 - the word
     """Yield the rows of a training file as they are in the file; of a folder, those of its main file."""
     layout = FORMATS[format].layout
     rows = rows_with_places(path / layout.main, names=layout.names, inside=layout.inside) if layout else rows_with_places(path)

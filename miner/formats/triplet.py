@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from miner.formats.pair import pair_columns
 from miner.formats.row_checks import Row
-from miner.formats.row_format import RESERVED, Format, Passage, Query, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_format import RESERVED, Format, JsonRow, Passage, Query, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
     """Yield one row per query, positive and hard negative; scores are [positive's, negative's]."""
     for query, positives, hard_negatives in anchors(dataset, negatives, columns):
         for positive in positives:
@@ -19,8 +18,8 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
                 yield add_extra(_row(query, positive, negative, columns), positive.extra)
 
 
-def _row(query: Query, positive: Passage, negative: Passage, columns: Collection[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {"anchor": query.text, "positive": positive.text, "negative": negative.text}
+def _row(query: Query, positive: Passage, negative: Passage, columns: Collection[str]) -> JsonRow:
+    row: JsonRow = {"anchor": query.text, "positive": positive.text, "negative": negative.text}
     if "ids" in columns:
         row |= {"anchor_id": query.id, "positive_id": positive.id, "negative_id": negative.id}
     if "scores" in columns:

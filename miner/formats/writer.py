@@ -33,8 +33,8 @@ class RowWriter:
         self.repeated = 0
         self._shape, self._dataset, self._columns = shape, dataset, columns
         self._keys = _query_keys(dataset.queries) if shape.unit != "judgement" else np.empty(0, dtype=np.uint64)
-        counted = np.unique(self._keys, return_inverse=True, return_counts=True)
-        self._is_repeated_query: Bools = counted[2][counted[1]] > 1
+        key_groups = np.unique(self._keys, return_inverse=True, return_counts=True)
+        self._is_repeated_query: Bools = key_groups[2][key_groups[1]] > 1
         self._written_keys: set[Key] = set()
 
     def __call__(self, negatives: Negatives) -> Iterator[Any]:

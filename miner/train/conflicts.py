@@ -43,24 +43,24 @@ def check_model_fits(config: TrainConfig, encoder: Encoder) -> None:
         raise ConfigError("precision fp16 needs a GPU; on a processor use float32 or bf16")
 
 
-def without_effect(config: TrainConfig, encoder: Encoder, batches: int, trained: int) -> Iterator[str]:
+def without_effect(config: TrainConfig, encoder: Encoder, batches_per_pass: int, total_batches: int) -> Iterator[str]:
     """Yield a sentence for each setting without effect.
 
-    batches: number of batches in one pass.
-    trained: number of batches in the whole training.
+    batches_per_pass: number of batches in one pass.
+    total_batches: number of batches in the whole training.
     """
-    passes = f"the {trained:,} batches of this training are no more than one pass of {batches:,}: take more epochs or steps"
-    if Spec.parse(config.batch_sampler).name == "high_loss" and trained <= batches:
+    passes = f"the {total_batches:,} batches of this training are no more than one pass of {batches_per_pass:,}: take more epochs or steps"
+    if Spec.parse(config.batch_sampler).name == "high_loss" and total_batches <= batches_per_pass:
         yield f"batch sampler 'high_loss' chooses from the second pass on and has no effect, because {passes}"
     for text, change in zip(config.changes, config.active_changes, strict=True):
         name = Spec.parse(text).name
-        if name == "replace" and trained <= batches:
+        if name == "replace" and total_batches <= batches_per_pass:
             yield f"change 'replace' compares a row's scores of two passes and has no effect, because {passes}"
         if name == "reorder" and encoder.static:
             yield "change 'reorder' has no effect: a static model does not see the order of words"
         if getattr(change, "share", 1) == 0:
             yield f"change '{name}' has no effect with share=0"
     loss: Any = config.active_loss
-    if getattr(loss, "warmup", 0) >= trained:
+    if getattr(loss, "warmup", 0) >= total_batches:
         name = Spec.parse(config.loss).name
-        yield f"loss '{name}' mixes no negatives: its warmup of {loss.warmup:,} batches is no less than all {trained:,}"
+        yield f"loss '{name}' mixes no negatives: its warmup of {loss.warmup:,} batches is no less than all {total_batches:,}"

@@ -91,14 +91,14 @@ def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, checkpoint
 
     last = checkpoints.last()
     before = _before(setting, model, encoder, checkpoints.folder / "first.json")
-    trainer, watch = _trainer(setting, model, encoder, rate, checkpoints, last)
+    trainer, monitor = _trainer(setting, model, encoder, rate, checkpoints, last)
     with _QuietLibraries():
         if last is not None and last.ended:  # killed after its last step: one more would be another model
             trainer.state = TrainerState.load_from_json(str(last.folder / STATE))
             best_folder = checkpoints.at(last.step if last.best is None else last.best)
             model.load_state_dict(type(model)(str(best_folder), device="cpu").state_dict())
-            watch.restore()
-            watch.on_train_end(trainer.args, trainer.state, trainer.control)
+            monitor.restore()
+            monitor.on_train_end(trainer.args, trainer.state, trainer.control)
         else:
             trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
     if not trainer.state.global_step:

@@ -44,16 +44,22 @@ class Round:
 
 
 def assemble(
-    candidates: Path, dataset: Dataset, mining: MiningConfig, rules: LoopConfig, turn: int, notebook: Notebook, previous: dict[Key, Anchor]
+    candidates: Path,
+    dataset: Dataset,
+    mining: MiningConfig,
+    rules: LoopConfig,
+    round_number: int,
+    notebook: Notebook,
+    previous: dict[Key, Anchor],
 ) -> Round:
-    """Choose the negatives of round `turn`, and record them in the notebook.
+    """Choose the negatives of round `round_number`, and record them in the notebook.
 
     The candidates are those of this round's mining, so the previous negatives are scored and filtered with the current model; one that is
     no candidate any more has become easy. Of those that pass, floor(retain × n) stay, the hardest first; new negatives fill the row.
     """
     result = Round()
     for choice in choices(candidates, dataset, mining):
-        result.blocks.append(_block(choice, dataset, mining, rules, turn, notebook, previous, result))
+        result.blocks.append(_block(choice, dataset, mining, rules, round_number, notebook, previous, result))
     return result
 
 
@@ -62,7 +68,7 @@ def _block(
     dataset: Dataset,
     mining: MiningConfig,
     rules: LoopConfig,
-    turn: int,
+    round_number: int,
     notebook: Notebook,
     previous: dict[Key, Anchor],
     result: Round,
@@ -82,7 +88,9 @@ def _block(
         result.counts["refreshed"] += len(columns) - len(retained)
         result.counts["missing"] += mining.negatives - len(columns)
         for column in columns:
-            notebook.record_training(turn, key[0], candidates.name(column), candidates.score(column), wrong=candidates.wrong(column))
+            notebook.record_training(
+                round_number, key[0], candidates.name(column), candidates.score(column), wrong=candidates.wrong(column)
+            )
         for array, source in zip(arrays, candidates.arrays(columns), strict=True):
             array[position, : len(columns)] = source
         result.anchors[key] = candidates.anchor(columns)

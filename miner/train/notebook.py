@@ -57,10 +57,10 @@ class Notebook:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def record_training(self, turn: int, query: str, passage: str, score: float, *, wrong: bool) -> None:
+    def record_training(self, round_number: int, query: str, passage: str, score: float, *, wrong: bool) -> None:
         """Record that a negative is trained on in this round."""
-        entry = self.entries.setdefault((query, passage), Entry(turn, turn, 0, score, ACTIVE))
-        entry.last_round, entry.last_score, entry.status = turn, score, ACTIVE
+        entry = self.entries.setdefault((query, passage), Entry(round_number, round_number, 0, score, ACTIVE))
+        entry.last_round, entry.last_score, entry.status = round_number, score, ACTIVE
         entry.times_wrong += wrong
 
     def update(self, query: str, passage: str, score: float, status: str) -> None:

@@ -72,17 +72,17 @@ class OutputFolder:
     def begin(self, identity: Mapping[str, Any], *, resume: bool | None) -> bool:
         """Prepare the work folder; resume an interrupted training only if its identity is the same. Return False if it has ended."""
         recover(self.final)
-        now, path = json.loads(json.dumps(identity)), self.work / IDENTITY
-        was = orjson.loads(path.read_bytes()) if path.is_file() else {}
-        if resume and self._is_occupied and not was.get("replaces"):
-            self._check_ended(now)
+        current, path = json.loads(json.dumps(identity)), self.work / IDENTITY
+        previous = orjson.loads(path.read_bytes()) if path.is_file() else {}
+        if resume and self._is_occupied and not previous.get("replaces"):
+            self._check_ended(current)
             self.end()
             return False
-        if resume and was:
-            self._check_same(was, now)
+        if resume and previous:
+            self._check_same(previous, current)
             return True
         self._clear()
-        write_json(path, {**now, "replaces": self._is_occupied})
+        write_json(path, {**current, "replaces": self._is_occupied})
         return True
 
     def end(self) -> None:
@@ -102,35 +102,35 @@ class OutputFolder:
         for old in self.work.glob("rate-*"):
             shutil.rmtree(old)
 
-    def _check_same(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    def _check_same(self, previous: Mapping[str, Any], current: Mapping[str, Any]) -> None:
         for part, words in IDENTITY_LABELS.items():
-            if part in was and was[part] != now[part]:
+            if part in previous and previous[part] != current[part]:
                 raise ConfigError(f"{self.work} was begun with {words}; --fresh begins again")
-        if changed := _differences(TrainConfig, was["config"], now["config"]):
+        if changed := _differences(TrainConfig, previous["config"], current["config"]):
             raise ConfigError(f"{self.work} was begun with another {', '.join(changed)}; --fresh begins again")
 
-    def _check_ended(self, now: Mapping[str, Any]) -> None:
+    def _check_ended(self, current: Mapping[str, Any]) -> None:
         """Raise ConfigError unless the finished model is the result of this training."""
         path = self.final / HISTORY
-        told = orjson.loads(path.read_bytes()) if path.is_file() else {}
-        same = told and (told["rows"]["sha256"], told["base_model"]["content"]) == (now["rows"], now["model"])
-        if not same or _differences(TrainConfig, told["config"], now["config"]):
+        report = orjson.loads(path.read_bytes()) if path.is_file() else {}
+        same = report and (report["rows"]["sha256"], report["base_model"]["content"]) == (current["rows"], current["model"])
+        if not same or _differences(TrainConfig, report["config"], current["config"]):
             raise ConfigError(f"{self.final} exists already, made from something else; choose another --out, or replace it with --force")
 
 
-def _differences(kind: type[Checked] | None, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _differences(kind: type[Checked] | None, previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     """Return the names of the settings that differ. Settings stored by an earlier version are upgraded first."""
-    before = _upgrade(kind, was, now) if kind else was
-    return [name for name in {**now, **before} if name not in before or name not in now or before[name] != now[name]]
+    upgraded = _upgrade(kind, previous, current) if kind else previous
+    return [name for name in {**current, **upgraded} if name not in upgraded or name not in current or upgraded[name] != current[name]]
 
 
-def _upgrade(kind: type[Checked], was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+def _upgrade(kind: type[Checked], previous: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
     """Upgrade stored settings: a setting that an earlier version did not store gets its default, which is how that version behaved."""
-    fields = {name: value for name, value in was.items() if name in kind.model_fields}
+    fields = {name: value for name, value in previous.items() if name in kind.model_fields}
     try:
-        return {**was, **kind.of(**in_todays_words(fields)).model_dump(mode="json")}
+        return {**previous, **kind.of(**in_todays_words(fields)).model_dump(mode="json")}
     except ConfigError:  # a value that is no longer allowed, and so another one than now
-        return {**now, **was}
+        return {**current, **previous}
 
 
 def check_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None, force: bool) -> None:
@@ -163,8 +163,10 @@ def begin_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None
 
 
 def _check_same_loop(folder: Path, identity: Mapping[str, Any]) -> None:
-    was, now = orjson.loads((folder / LOOP).read_bytes())["identity"], orjson.loads(orjson.dumps(identity))
-    changed = [f"{part}.{name}" for part in now if part in was for name in _differences(SETTINGS.get(part), was[part], now[part])]
+    previous, current = orjson.loads((folder / LOOP).read_bytes())["identity"], orjson.loads(orjson.dumps(identity))
+    changed = [
+        f"{part}.{name}" for part in current if part in previous for name in _differences(SETTINGS.get(part), previous[part], current[part])
+    ]
     if set(changed) - {"loop.rounds"}:
         raise ConfigError(f"{folder} was begun with another {', '.join(changed)}; --force --fresh begins again")
 

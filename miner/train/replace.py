@@ -87,9 +87,9 @@ class ReserveReplacement:
         self._reserve = {(a, p): texts for a, p, texts in state["reserve"]}
 
 
-def easy(first: float, now: float, drop: float, score: float) -> bool:
+def easy(first: float, current: float, drop: float, score: float) -> bool:
     """Return whether a negative became easy, from its first and its current score."""
-    return first - now > drop * abs(first) and now < score
+    return first - current > drop * abs(first) and current < score
 
 
 def _key(row: Row) -> tuple[str, str]:

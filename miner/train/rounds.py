@@ -202,8 +202,8 @@ def _run(setting: Setting, identity: dict[str, dict[str, Any]]) -> Loop:
     folder, rules = setting.out, setting.rules
     rounds: list[RoundReport] = []
     reason = f"all {rules.rounds} rounds are done"
-    for turn in range(1, rules.rounds + 1):
-        rounds.append(_round(setting, turn))
+    for round_number in range(1, rules.rounds + 1):
+        rounds.append(_round(setting, round_number))
         if early_stop := stop_reason(rounds, rules):
             reason = early_stop
             break
@@ -252,17 +252,17 @@ def _dataset(folder: Path, data: Inputs, mining: MiningConfig, rules: LoopConfig
     return Dataset.open(path)
 
 
-def _round(setting: Setting, turn: int) -> RoundReport:
+def _round(setting: Setting, round_number: int) -> RoundReport:
     """Run one round, or read its delta.json where it is finished."""
-    folder = setting.out / f"round-{turn}"
+    folder = setting.out / f"round-{round_number}"
     delta_file = folder / "delta.json"
     if delta_file.is_file():
         stored: RoundReport = orjson.loads(delta_file.read_bytes())
         return stored
-    previous = setting.out / f"round-{turn - 1}"
-    current = setting.training.model if turn == 1 else str(previous / "model")
+    previous = setting.out / f"round-{round_number - 1}"
+    current = setting.training.model if round_number == 1 else str(previous / "model")
     model_settings = {name: getattr(setting.training, name) for name in MODEL_FIELDS}
-    mining = setting.mining.model_copy(update={**model_settings, "model": current, **({"revision": None} if turn > 1 else {})})
+    mining = setting.mining.model_copy(update={**model_settings, "model": current, **({"revision": None} if round_number > 1 else {})})
     options: dict[str, Any]
     if not (folder / "mined" / "manifest.json").is_file():
         folder.mkdir(exist_ok=True)
@@ -270,14 +270,14 @@ def _round(setting: Setting, turn: int) -> RoundReport:
         with _without_notes():
             mine(setting.dataset, mining, out=folder / "mined", **options)
     if not (folder / "anchors.json").is_file():
-        _choose(setting, turn, folder, previous, Run(folder / "mined").config)
+        _choose(setting, round_number, folder, previous, Run(folder / "mined").config)
     if not (folder / "model" / "modules.json").is_file():
         start = setting.training.model if setting.rules.start == "base" else current
         options = {"dev": setting.dev, "runtime": setting.runtime, "paraphrase": setting.paraphrase}
         training = setting.training.model_copy(update={"model": start})
         train(folder / "training.jsonl", training, out=folder / "model", resume=True, on_progress=setting.progress, **options)
     shutil.rmtree(checkpoints_of(folder / "model"), ignore_errors=True)  # left where a kill came after the model was complete
-    delta = _delta(setting, turn, folder, previous)
+    delta = _delta(setting, round_number, folder, previous)
     write_json(delta_file, delta)
     return delta
 
@@ -292,12 +292,12 @@ def _without_notes() -> Iterator[None]:
         raise
 
 
-def _choose(setting: Setting, turn: int, folder: Path, previous: Path, mining: MiningConfig) -> None:
+def _choose(setting: Setting, round_number: int, folder: Path, previous: Path, mining: MiningConfig) -> None:
     """Choose previous and new negatives; write the training file, the notebook and, last, anchors.json."""
-    notebook = Notebook.load(previous / "notebook.parquet") if turn > 1 else Notebook()
-    previous_anchors = anchors_of(previous) if turn > 1 else {}
+    notebook = Notebook.load(previous / "notebook.parquet") if round_number > 1 else Notebook()
+    previous_anchors = anchors_of(previous) if round_number > 1 else {}
     dataset = Dataset.open(folder / "mined" / "dataset")
-    result = assemble(Run(folder / "mined").candidates, dataset, mining, setting.rules, turn, notebook, previous_anchors)
+    result = assemble(Run(folder / "mined").candidates, dataset, mining, setting.rules, round_number, notebook, previous_anchors)
     result.counts["forgotten"] = notebook.cap(setting.rules.notebook)
     writer = RowWriter(FORMATS["triplet"], dataset, EXTRA_COLUMNS)
     with open_sink(folder / "training.jsonl") as sink:
@@ -315,14 +315,14 @@ def anchors_of(folder: Path) -> dict[Key, Anchor]:
     return {(query, positive): Anchor(tuple(negatives), *statistics) for query, positive, negatives, *statistics in rows}
 
 
-def _delta(setting: Setting, turn: int, folder: Path, previous_folder: Path) -> RoundReport:
+def _delta(setting: Setting, round_number: int, folder: Path, previous_folder: Path) -> RoundReport:
     """Report a round: dev scores, and the differences from the previous round (overlap, rank shift of the positives, hardness)."""
-    anchors, previous = anchors_of(folder), anchors_of(previous_folder) if turn > 1 else {}
+    anchors, previous = anchors_of(folder), anchors_of(previous_folder) if round_number > 1 else {}
     training = orjson.loads((folder / "model" / "training.json").read_bytes())
     history = training["history"]
     counts: RoundCounts = orjson.loads((folder / "anchors.json").read_bytes())["counts"]
     return {
-        "round": turn,
+        "round": round_number,
         "dev": training["dev_score"],
         "dev_before": history[0][1] if history else None,
         "dev_measure": training["dev_measure"],

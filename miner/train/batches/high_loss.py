@@ -26,28 +26,30 @@ class HighLoss(RowBatches):
         self.delta, self.decay = delta, decay
         self.all_batches = self.cut(generator(self.seed, "high loss").permutation(self.rows))
         self.losses: list[float | None] = [None] * len(self.all_batches)
-        self._waiting: deque[int] = deque()
+        self._batches_without_loss: deque[int] = deque()
         self.skip = 0
         """Number of batches that a resumed trainer skips: their losses are never reported."""
 
     def record_loss(self, loss: float) -> None:
         """Record the loss of the oldest batch without one; a trainer fetches a batch or two ahead."""
-        if self._waiting:
-            self.losses[self._waiting.popleft()] = loss
+        if self._batches_without_loss:
+            self.losses[self._batches_without_loss.popleft()] = loss
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the batches of a pass: the first pass in order, later ones by loss."""
         budget = len(self.all_batches)
-        self._waiting.clear()
+        self._batches_without_loss.clear()
         if self.epoch == 0 or all(loss is None for loss in self.losses):
             yield from map(self._take, range(budget))
             return
         while budget > 0:
-            turn = self.hardest()[: max(1, int(self.delta * len(self.all_batches)))][:budget]
-            budget -= len(turn)
-            yield from map(self._take, turn)
+            selection = self.hardest()[: max(1, int(self.delta * len(self.all_batches)))][:budget]
+            budget -= len(selection)
+            yield from map(self._take, selection)
             if self.decay:
-                self.losses = [loss if loss is None or place in turn else loss * (1 + self.decay) for place, loss in enumerate(self.losses)]
+                self.losses = [
+                    loss if loss is None or place in selection else loss * (1 + self.decay) for place, loss in enumerate(self.losses)
+                ]
 
     def state(self) -> dict[str, Any]:
         """Return the state for a checkpoint, as JSON."""
@@ -65,5 +67,5 @@ class HighLoss(RowBatches):
         if self.skip:
             self.skip -= 1
         else:
-            self._waiting.append(place)
+            self._batches_without_loss.append(place)
         return self.all_batches[place]

@@ -24,7 +24,7 @@ class Change(Protocol):
         ...
 
 
-Where = Literal["query", "positive", "both"]
+TargetTexts = Literal["query", "positive", "both"]
 COLUMNS: dict[str, tuple[str, ...]] = {"query": ("anchor",), "positive": ("positive",), "both": ("anchor", "positive")}
 
 
@@ -33,7 +33,7 @@ class Delete(Knobs):
     """Words of the query (or positive) left out."""
 
     share: float = 0.1
-    of: Where = "query"
+    of: TargetTexts = "query"
     part: ClassVar[str] = "change 'delete'"
     ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
 
@@ -47,7 +47,7 @@ class Reorder(Knobs):
     """Neighbouring words swapped."""
 
     share: float = 0.1
-    of: Where = "query"
+    of: TargetTexts = "query"
     part: ClassVar[str] = "change 'reorder'"
     ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
 
@@ -61,7 +61,7 @@ class Paraphrase(Knobs):
     """The user's own function, in Python only: train(..., paraphrase=function)."""
 
     share: float = 0.5
-    of: Where = "query"
+    of: TargetTexts = "query"
     part: ClassVar[str] = "change 'paraphrase'"
     ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
 
