@@ -131,7 +131,7 @@ class _Stored:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing has to be encoded."""
+        """Whether every text has a stored vector."""
         return bool((self.store.find(self._keys) >= 0).all())
 
     def vectors(self) -> Any:

@@ -1,4 +1,4 @@
-"""Where the drop-in differs from the original on purpose, and the switch.
+"""The intended differences of the drop-in from the original, and their switch.
 
 Some repairs have no switch, since the original's behaviour is an error there; they change no row of a correct run:
 

@@ -72,11 +72,11 @@ class Checkpoints:
 
     @property
     def aside(self) -> Path:
-        """Where the trainer writes."""
+        """The trainer's output folder."""
         return self.folder / ASIDE
 
     def at(self, step: int) -> Path:
-        """The folder of a step's checkpoint."""
+        """Return the folder of a step's checkpoint."""
         return self.folder / f"checkpoint-{step}"
 
     def put(self, step: int, *, best: int | None, ended: bool, parts: Any) -> Path:

@@ -30,7 +30,7 @@ def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, ne
 
 
 def depends_on_model(config: TrainConfig) -> bool:
-    """Whether `check_model_fits` can refuse."""
+    """Return whether `check_model_fits` can raise for these settings."""
     return config.active_loss.tokens or config.precision == "fp16"
 
 

@@ -15,7 +15,7 @@ Encode = Callable[[list[str], Side], Floats]
 
 
 def row_losses(rows: Columns, encode: Encode, scale: float = 20.0) -> NDArray[np.float64]:
-    """Shape (rows,): -log of the positive's share among its own negatives and the positives of its neighbours (chunks of 256 rows)."""
+    """Return shape (rows,): -log of the positive's softmax share among the row's negatives and the positives of its chunk of 256 rows."""
     anchors, positives = unit(encode(rows.columns["anchor"], "query")), unit(encode(rows.columns["positive"], "passage"))
     negatives = [unit(encode(rows.columns[name], "passage")) for name in rows.negatives]
     losses = np.empty(len(rows))
@@ -32,7 +32,7 @@ def row_losses(rows: Columns, encode: Encode, scale: float = 20.0) -> NDArray[np
 
 
 def margins(rows: Columns, encode: Encode) -> NDArray[np.float64] | None:
-    """Shape (rows,): cosine of the positive less that of the nearest negative; None where there are no negatives."""
+    """Return shape (rows,): cosine of the positive minus that of the nearest negative; None without negatives."""
     if not rows.negatives:
         return None
     anchors = unit(encode(rows.columns["anchor"], "query"))
@@ -42,7 +42,7 @@ def margins(rows: Columns, encode: Encode) -> NDArray[np.float64] | None:
 
 
 def unit(vectors: Floats) -> NDArray[np.float64]:
-    """Rows of length one, in float64; a zero row stays zero."""
+    """Return the vectors with unit length, in float64; a zero vector stays zero."""
     float64_vectors = vectors.astype(np.float64)
     unit_vectors: NDArray[np.float64] = float64_vectors / np.maximum(np.linalg.norm(float64_vectors, axis=1, keepdims=True), 1e-12)
     return unit_vectors

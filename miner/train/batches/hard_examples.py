@@ -43,10 +43,10 @@ class HardExamples(RowBatches):
         self._losses, self.share, self.times, self.guard, self.groups = losses, share, times, guard, groups
 
     def batches(self, draw: Any) -> list[list[int]]:
-        """As many batches as an ordinary pass has: the extra turns of hard rows first, then all rows, as far as the pass goes."""
+        """Return as many batches as an ordinary pass has: the repetitions of hard rows first, then all rows, up to that number."""
         repetitions = self.repetitions(np.asarray(self._losses(), dtype=np.float64))
         turns = [np.flatnonzero(repetitions > turn) for turn in range(int(repetitions.max(initial=0)))]
-        order = np.concatenate([rows[draw.permutation(len(rows))] for rows in reversed(turns)])  # the hard ones' extra turns come first
+        order = np.concatenate([rows[draw.permutation(len(rows))] for rows in reversed(turns)])  # repetitions of hard rows first
         return self.cut(order)
 
     def repetitions(self, losses: NDArray[np.float64]) -> NDArray[np.int64]:

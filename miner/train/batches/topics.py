@@ -1,9 +1,9 @@
 """Topic-aware batches with balanced margins (TAS-B, arXiv 2104.06967).
 
 Queries are clustered once; a batch is drawn from one cluster, so that its in-batch negatives are on the same topic and hard. Within it,
-rows are drawn evenly over `bins` bins of their margin (positive less negative, where margins are known), so that easy pairs do not crowd
-out the rest. A cluster that is short is topped up from the nearest ones. In-batch positives of other rows become likelier: go on with a
-loss that masks them. NGAME (arXiv 2207.04452, abstract only) does the same with clusters made anew: give new vectors each round.
+rows are drawn evenly over `bins` bins of their margin (positive minus negative, where margins exist), so that easy pairs are not the
+majority. A small cluster is filled from the nearest ones. In-batch positives of other rows become more likely: use a loss that masks them.
+NGAME (arXiv 2207.04452, abstract only) does the same with new clusters each round: give new vectors each round.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TopicBatches(RowBatches):
         return [names[place] for place in np.argsort(gaps, kind="stable")]
 
     def _balanced(self, rows: NDArray[Any], draw: Any) -> NDArray[Any]:
-        """Rows of a cluster in an order that takes from each margin bin in turn; random where no margins are known."""
+        """Order the rows of a cluster so that they alternate between the margin bins; random without margins."""
         shuffled: NDArray[Any] = rows[draw.permutation(len(rows))]
         if self.margins is None or len(rows) < 2:
             return shuffled
@@ -68,7 +68,7 @@ class TopicBatches(RowBatches):
 
 
 def clusters(vectors: Floats, count: int, seed: int) -> tuple[NDArray[Any], Floats]:
-    """The cluster of each vector, and the centres: FAISS' k-means, seeded; every vector its own where there are as many."""
+    """Return the cluster of each vector, and the centres, by FAISS' seeded k-means; each vector is a cluster where `count` is as large."""
     import faiss
 
     if count >= len(vectors):

@@ -2,7 +2,7 @@
 
 MoCHi (arXiv 2010.01028): from a query's hardest negatives, points between two of them, and points between one and the query, nearer to
 the negative. Mixtures carry no gradient of their own and stand in the denominator only.
-SSCL (arXiv 2304.02971) samples among such points and debiases the loss; only its abstract was at hand, so the sampling rule is ours.
+SSCL (arXiv 2304.02971) samples among such points and debiases the loss; only its abstract was available, so this sampling rule is new.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class MixedNegatives(Contrastive):
 class SyntheticNegatives(MixedNegatives):
     """In the spirit of SSCL: of `pairs` mixtures the `kept` that contrast most are used, and the loss is debiased by `tau`.
 
-    A mixture contrasts by s(q, h) - mean s(n, h) over the hardest negatives: near the query, yet unlike the negatives there are already.
+    The contrast of a mixture is s(q, h) - mean s(n, h) over the hardest negatives: near the query, but unlike the other negatives.
     """
 
     def __init__(

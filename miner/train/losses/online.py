@@ -17,9 +17,9 @@ from miner.train.losses.contrastive import Contrastive
 class OnlineHard(Contrastive):
     """OHEM for text: InfoNCE over each row's `kept` hardest negatives, after greedy suppression.
 
-    A passage at a cosine of `same` or more to the positive, or to a harder one that was kept, is left out: the text's form of
-    non-maximum suppression (boxes at an overlap of 0.7 there). guard: leave out what scores above positive + guard; outliers have the
-    highest loss, and here they are mostly unlabelled positives. 2 switches it off.
+    A passage at a cosine of `same` or more to the positive, or to a harder selected passage, is left out: non-maximum suppression for texts
+    (for boxes at an overlap of 0.7). guard: leave out passages that score above positive + guard; outliers have the highest loss, and
+    for texts they are mostly unlabelled positives. 2 switches it off.
     """
 
     def __init__(self, model: Any, scale: float = 20.0, kept: int = 8, same: float = 0.95, guard: float = 2.0, seed: int = 0) -> None:
@@ -43,7 +43,7 @@ class OnlineHard(Contrastive):
 
 
 class Informative(Contrastive):
-    """In the spirit of UnReMix: InfoNCE over each row's `kept` most informative negatives. Only the abstract was at hand: the sum is ours.
+    """InfoNCE over each row's `kept` most informative negatives, after UnReMix, of which only the abstract was available: the sum is new.
 
         u = hard z(s) + uncertain z(p (1 - p)) + typical z(mean cosine to the row's other negatives)
 
