@@ -10,13 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pyarrow as pa
 
 from miner.errors import InputError
 
-InputHashes = dict[str, dict[str, Any]]
+
+class FileHash(TypedDict):
+    """Size and SHA-256 of a file."""
+
+    bytes: int
+    sha256: str
+
+
+InputHashes = dict[str, FileHash]
 """Size and SHA-256 of each input file, by the name that the user gave."""
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
@@ -49,7 +57,7 @@ class HashingFile(io.RawIOBase):
         self._file.close()
         super().close()
 
-    def finish(self) -> dict[str, Any]:
+    def finish(self) -> FileHash:
         """Read the rest of the file; return its size and hash."""
         while self.read(BUFFER_BYTES):
             pass
@@ -83,7 +91,7 @@ def read_start(location: str) -> bytes:
         raise InputError(_fault(error, compression), location) from None
 
 
-def hash_file(path: Path) -> dict[str, Any]:
+def hash_file(path: Path) -> FileHash:
     """Return the size and hash of a file that a library reads itself."""
     try:
         with path.open("rb") as file:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import InputError
-from miner.io.input_files import InputHashes, hash_file
+from miner.io.input_files import FileHash, InputHashes, hash_file
 
 BATCH_ROWS = 1024
 SAVED_FILES = ("dataset_dict.json", "state.json")
@@ -78,7 +78,7 @@ def _tables(dataset: Any) -> Iterator[Any]:
     return tables
 
 
-def _hash_all(paths: list[Path]) -> dict[str, Any]:
+def _hash_all(paths: list[Path]) -> FileHash:
     notes = [hash_file(path) for path in sorted(paths)]
     digest = sha256("".join(note["sha256"] for note in notes).encode())
     return {"bytes": sum(note["bytes"] for note in notes), "sha256": digest.hexdigest()}

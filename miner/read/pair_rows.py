@@ -16,6 +16,7 @@ from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_t
 from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields
 from miner.read.file_rows import Rows, kind_of, open_rows
 from miner.read.layouts import unfold
+from miner.read.lines import Row
 from miner.read.pairs import Collector, Pair, Positive
 from miner.read.rejects import BadRow, OnError, Origin, Rejects
 from miner.read.text_writer import StoredTexts, read_texts
@@ -83,16 +84,14 @@ def read_inline(
         return finish(_collect(rows, [(rows.numbered, _pair_of_item)], collector, rejects), folder, rejects, InputHashes())
 
 
-Parse = Callable[[int, dict[str, Any]], Pair]
+Parse = Callable[[int, Row], Pair]
 
 
 def _corpus(rows: Rows | None, fields: Mapping[str, str], folder: Path, rejects: Rejects) -> StoredTexts | None:
     return read_texts(rows, CORPUS, fields, folder / f"corpus.{PART_SUFFIX}", rejects) if rows else None
 
 
-def _collect(
-    rows: Rows, parts: Iterable[tuple[Iterable[tuple[int, dict[str, Any]]], Parse]], collector: Collector, rejects: Rejects
-) -> Dataset:
+def _collect(rows: Rows, parts: Iterable[tuple[Iterable[tuple[int, Row]], Parse]], collector: Collector, rejects: Rejects) -> Dataset:
     with collector:
         for numbered, parse in parts:
             for number, row in numbered:
@@ -106,7 +105,7 @@ def _collect(
 def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) -> Rows:
     origin = Origin(name, "{}[{}]")
 
-    def numbered() -> Iterator[tuple[int, dict[str, Any]]]:
+    def numbered() -> Iterator[tuple[int, Row]]:
         for number, item in enumerate(items):
             if isinstance(item, Mapping):
                 yield number, dict(item)
@@ -125,7 +124,7 @@ class FileRows:
         self._fields = fields
         self._has_lists = kind_of(origin.name) not in FLAT_KINDS
 
-    def __call__(self, number: int, raw: dict[str, Any]) -> Pair:
+    def __call__(self, number: int, raw: Row) -> Pair:
         """Parse one row. Raises BadRow with the reason, or InputError where no column or more than one fits."""
         columns, row = self.columns, unfold(raw, self._fields)
         values = columns(row)
@@ -216,7 +215,7 @@ def _check_not_empty(values: list[Any], name: str) -> list[Any]:
     return values
 
 
-def _pair_of_item(number: int, item: dict[str, Any]) -> Pair:
+def _pair_of_item(number: int, item: Row) -> Pair:
     ids, texts, non_relevant = (_as_list(item.get(name), name) for name in ("positives", "positive_texts", "non_relevant"))
     if not ids and not texts:
         raise BadRow("missing 'positives': passage ids, or 'positive_texts'")

@@ -6,7 +6,7 @@ Imports types, the text normalisation and its neighbours only. Memory: some 8-by
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -15,6 +15,13 @@ from miner.types import Bools, Ints, SameQuestions, Texts
 
 MAX_SHOWN_IDS = 3
 """Query ids in the result, at most."""
+
+
+class SharedQueries(TypedDict):
+    """The queries of the dataset that another split contains too: their number, and the first ids."""
+
+    queries: int
+    ids: list[str]
 
 
 def same_questions(
@@ -50,14 +57,14 @@ def same_questions(
     return SameQuestions(number[group[is_used]], indptr, all_pairs[1][is_stored_group[all_pairs[0]]].astype(np.int32)), added
 
 
-def queries_in_other_splits(queries: Texts, is_used: Bools, elsewhere: Mapping[str, tuple[Ints, Ints]]) -> dict[str, dict[str, Any]]:
+def queries_in_other_splits(queries: Texts, is_used: Bools, elsewhere: Mapping[str, tuple[Ints, Ints]]) -> dict[str, SharedQueries]:
     """Return for each file of other judgements how many queries of the dataset (`is_used`, (Q,)) it contains too, by normalised text."""
     if not elsewhere:
         return {}
     group = _groups(queries)
     rank = np.empty(len(queries), dtype=np.int64)
     rank[queries.id_order] = np.arange(len(queries))
-    result = {}
+    result: dict[str, SharedQueries] = {}
     for name, (rows, _) in elsewhere.items():
         shared = np.flatnonzero(is_used & np.isin(group, group[rows]))
         first = shared[np.argsort(rank[shared])][:MAX_SHOWN_IDS]

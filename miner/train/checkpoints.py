@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -45,6 +45,15 @@ def writing(folder: Path) -> Iterator[None]:
         full = StorageError(f"cannot write {folder}: the disk is full, or does not take files so large ({str(error)[:80]})")
         full.add_note(RESUME_NOTE)
         raise full from error
+
+
+class Mark(TypedDict):
+    """The content of whole.json. files: SHA-256 by name; the other fields are those of Checkpoint."""
+
+    step: int
+    best: int | None
+    ended: bool
+    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -110,8 +119,8 @@ class Checkpoints:
             self._remove(self.at(step))
         return None
 
-    def _mark(self, step: int) -> dict[str, Any]:
-        mark: dict[str, Any] = orjson.loads((self.at(step) / MARK).read_bytes())
+    def _mark(self, step: int) -> Mark:
+        mark: Mark = orjson.loads((self.at(step) / MARK).read_bytes())
         return mark
 
     def _fallback_step(self, step: int, best: int | None) -> int | None:
