@@ -18,7 +18,7 @@ from app.main import create_app
 from app.settings import Settings, from_environ
 from app.state.modes import close_to_others
 from miner.encode import check_encoder
-from miner.io.input_files import must_exist
+from miner.io.input_files import existing_path
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def serve(given: Mapping[str, Any]) -> None:
     settings.check_exposure(_keys(settings) if settings.exposed else 0)
     check_encoder(settings.loading)
     if settings.corpus and not settings.corpus.startswith("hf:"):
-        must_exist(settings.corpus, "corpus")
+        existing_path(settings.corpus, "corpus")
     begin_logs(settings)
     settings = _with_descriptors(settings)
     failures: list[BaseException] = []

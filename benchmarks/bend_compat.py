@@ -37,33 +37,42 @@ class Bend(NamedTuple):
 
 
 BENDS = [
-    Bend("nine times the negatives", "asked", "(10 if ceilings", "(9 if ceilings"),
-    Bend("min_score alone widens the window", "asked", 'given["cross_encoder"] is not None and given["min_score"]', 'given["min_score"]'),
-    Bend("repeated rows count once", "asked", "counts[query] += text is not None", "counts[query] = 1"),
-    Bend("positives need no room", "asked", "return self.range_max + self.most_positives", "return self.range_max"),
-    Bend("positives before the corpus", "pairs", "corpus + texts", "texts + corpus"),
-    Bend("queries are encoded first", "embed", "part for part in ENCODED if not", "part for part in reversed(ENCODED) if not"),
+    Bend("nine times the negatives", "arguments", "(10 if has_ceiling", "(9 if has_ceiling"),
+    Bend(
+        "min_score alone widens the window",
+        "arguments",
+        'values["cross_encoder"] is not None and values["min_score"]',
+        'values["min_score"]',
+    ),
+    Bend("repeated rows count once", "arguments", "counts[query] += text is not None", "counts[query] = 1"),
+    Bend("positives need no room", "arguments", "return self.range_max + self.most_positives", "return self.range_max"),
+    Bend("positives before the corpus", "distinct_texts", "corpus + texts", "texts + corpus"),
+    Bend(
+        "queries are encoded first", "embed", "part for part in ENCODING_ORDER if not", "part for part in reversed(ENCODING_ORDER) if not"
+    ),
     Bend("candidates worst first", "search", "values.gather(1, order), dim=1, descending=True", "values.gather(1, order), dim=1"),
-    Bend("own positives stay", "choose", '{"known_positive": positive}', '{"known_positive": positive & False}'),
+    Bend("own positives stay", "choose", '{"known_positive": is_positive}', '{"known_positive": is_positive & False}'),
     Bend("the strongest positive is the bar", "choose", "np.minimum.reduceat", "np.maximum.reduceat"),
     Bend(
         "an absolute margin in float64",
-        "rules",
+        "original_rules",
         "scores=scores + scores.dtype.type(self.margin)",
         "scores=scores.astype(float) + self.margin",
     ),
-    Bend("P, not |P|", "rules", "bar.abs() * self.margin", "bar * self.margin"),
-    Bend("a bound in float64", "rules", "float(np.dtype(dtype).type(value))", "float(value)"),
-    Bend("ranks start one later", "rules", "skip=asked.range_min", "skip=asked.range_min + 1"),
-    Bend("one less rank", "rules", "last=asked.range_max", "last=max(asked.range_min + 1, asked.range_max - 1)"),
-    Bend("draws from one too many", "choose", "range(max(count, wanted))", "range(max(count, wanted) + 1)"),
+    Bend("P, not |P|", "original_rules", "reference_score.abs() * self.margin", "reference_score * self.margin"),
+    Bend("a bound in float64", "original_rules", "float(np.dtype(dtype).type(value))", "float(value)"),
+    Bend("ranks start one later", "original_rules", "skip=arguments.range_min", "skip=arguments.range_min + 1"),
+    Bend("one less rank", "original_rules", "last=arguments.range_max", "last=max(arguments.range_min + 1, arguments.range_max - 1)"),
+    Bend("draws from one too many", "choose", "range(max(total, count))", "range(max(total, count) + 1)"),
     Bend("drawn ones are not sorted", "choose", "sorted(random.sample", "list(random.sample"),
     Bend("positives keep the model's score", "choose", "positives() if rescorer", "positives() if rescorer and False"),
-    Bend("the cross-encoder without a filter", "rescore", "if cross_encoder is None or not asked.filtered:", "if cross_encoder is None:"),
-    Bend("a tuple with one negative is enough", "tables", "spread.found.all(axis=1)", "spread.found.any(axis=1)"),
-    Bend("distinct pairs in the missing count", "tables", "mined.rows.size + texts.rows", "mined.rows.size + len(texts.owners)"),
-    Bend("margins do not shrink the total", "printed", 'skipped if name.endswith("margin") else 0', "0"),
-    Bend("min_score counts what it removed", "printed", "and not asked.repairs.true_counts", "and asked.repairs.true_counts"),
+    Bend(
+        "the cross-encoder without a filter", "rescore", "if cross_encoder is None or not arguments.filtered:", "if cross_encoder is None:"
+    ),
+    Bend("a tuple with one negative is enough", "output", "spread.has_negative.all(axis=1)", "spread.has_negative.any(axis=1)"),
+    Bend("distinct pairs in the missing count", "output", "mined.rows.size + texts.rows", "mined.rows.size + len(texts.owners)"),
+    Bend("margins do not shrink the total", "verbose", 'skipped if name.endswith("margin") else 0', "0"),
+    Bend("min_score counts what it removed", "verbose", "and not arguments.repairs.true_counts", "and arguments.repairs.true_counts"),
 ]
 
 

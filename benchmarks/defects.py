@@ -46,7 +46,7 @@ DEFECTS = [
     Defect("ties by row, not by id", "sources/dense.py", "order = texts.id_order", "order = np.arange(len(texts))", "test_determinism.py"),
     Defect("tier wrong", "ladder.py", "slots] = tier", "slots] = min(tier, 1)", "test_ladder.py test_pipeline.py"),
     Defect("writers not locked out", "encode/store.py", "fcntl.LOCK_EX", "fcntl.LOCK_SH", "encode/test_store.py"),
-    Defect("torn vectors kept", "encode/store.py", "rows.truncate(len(self._places) * self.dim * 4)", "pass", "encode/test_store.py"),
+    Defect("torn vectors kept", "encode/store.py", "vector_file.truncate(len(self._rows) * self.dim * 4)", "pass", "encode/test_store.py"),
     Defect("nearest becomes farthest", "evidence/near_positive.py", "np.fmax(out[anchors]", "np.fmin(out[anchors]", "evidence"),
     Defect("upper quartile", "pipeline.py", "astype(np.float64), 0.25)", "astype(np.float64), 0.75)", "test_run.py"),
     Defect("one skipped too few", "filters/window.py", "ranks > self.skip", "ranks >= self.skip", "filters"),

@@ -92,7 +92,7 @@ def test_every_format_holds_what_was_chosen_and_no_row_without_negatives(run, na
     made = export(run, run.config.model_copy(update={"output_format": name, "columns": ()}), out=tmp_path / "out")
     texts = dict(zip(run.dataset.queries.ids(range(20)), run.dataset.queries.texts(range(20)), strict=True))
     written = {row.query for row in read_training(made.folder) if row.negatives}
-    missing = {query: found[query] for query in texts if found[query] < FORMATS[name].least(4)}
+    missing = {query: found[query] for query in texts if found[query] < FORMATS[name].min_negatives(4)}
     lines = [orjson.loads(line) for line in (made.folder / LEFT_OUT).read_bytes().splitlines()]
     assert {line["query_id"]: line["negatives"] for line in lines} == missing
     assert [line["query_id"] for line in lines] == sorted(missing)

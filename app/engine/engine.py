@@ -34,7 +34,7 @@ from miner.formats import FORMATS, RowWriter
 from miner.io.atomic import storing
 from miner.io.scratch import scratch
 from miner.read import read_inline
-from miner.read.assemble import workplace
+from miner.read.assemble import work_folder
 from miner.read.column_names import CORPUS
 from miner.read.file_rows import open_rows
 from miner.read.text_writer import read_texts
@@ -140,7 +140,7 @@ class Engine:
             cache.mkdir(parents=True, exist_ok=True)
             folder = self._closing.enter_context(scratch(cache, ".serving-"))
         file = next((found for found in sorted(Path(name).glob("corpus.*"))), Path(name)) if Path(name).is_dir() else name
-        with workplace(folder, "fail") as (into, rejects):
+        with work_folder(folder, "fail") as (into, rejects):
             texts = read_texts(open_rows(str(file), rejects, {}), CORPUS, {}, into / "corpus.arrow", rejects).texts
         # A source has queries, so it gets one: the first passage.
         first = {name: texts.column(name, [0])[0] for name in ("id", "title", "text")}

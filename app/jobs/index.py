@@ -56,7 +56,7 @@ def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outco
 
 def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
     """All files as one corpus, in their order. InputError names a repeated id."""
-    from miner.read.assemble import workplace
+    from miner.read.assemble import work_folder
     from miner.read.column_names import CORPUS, check_fields
     from miner.read.file_rows import open_rows
     from miner.read.ids import firsts
@@ -65,7 +65,7 @@ def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
     check_fields(fields, CORPUS)
     parts, keys = [], []
     for path in paths:
-        with workplace(folder / Path(path).name, "fail") as (into, rejects):
+        with work_folder(folder / Path(path).name, "fail") as (into, rejects):
             read = read_texts(open_rows(path, rejects, {}), CORPUS, fields, into / "corpus.arrow", rejects)
         parts.append(read.texts.path)
         keys.append(read.keys)

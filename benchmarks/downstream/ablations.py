@@ -26,7 +26,7 @@ from sets import Set
 from tables import write
 
 from miner.train import TrainConfig
-from miner.train.parts import Given
+from miner.train.parts import TrainingContext
 from miner.train.training_rows import Columns, columns
 from miner.types import Floats
 
@@ -64,7 +64,7 @@ def technique(one: Set, name: str, cell: Cell) -> tuple[dict[str, Any], np.ndarr
     count = cell.negatives * (SPARE if name == CONAN else 1)
     rows = columns(rows_of(one.train, choose("A8", one, count)), cell.negatives, seed=0)
     now = partial(vectors, one, fit.student.numpy)
-    given = Given(rows, partial(vectors, one, lambda: one.table), now, cell.plan.seed, fit.listening)
+    given = TrainingContext(rows, partial(vectors, one, lambda: one.table), now, cell.plan.seed, fit.listening)
     fit.run(bags_of(one, rows, config, given, cell.plan), cell.plan.steps)
     told = {"dev": max(value for step, value in fit.history if step), "history": fit.history, "loss": few(fit.losses)}
     return {**told, "seconds": round(time.monotonic() - began, 1)}, one.test(fit.best)
@@ -81,7 +81,7 @@ def bags_of_texts(one: Set, texts: list[str]) -> Any:
     return one.bags.matrix[one.bags.numbers(texts)] if known else one.bags.of(texts)
 
 
-def bags_of(one: Set, rows: Columns, config: TrainConfig, given: Given, plan: Plan) -> Iterator[list[Any]]:
+def bags_of(one: Set, rows: Columns, config: TrainConfig, given: TrainingContext, plan: Plan) -> Iterator[list[Any]]:
     """The bags of each batch's columns, the config's sampler and changes at work."""
     names = ("anchor", "positive", *rows.negatives)
     numbers = np.stack([one.bags.numbers(rows.columns[name]) for name in names], axis=1)

@@ -114,7 +114,7 @@ class Fit:
         self.optimiser.step()
         self.losses.append(float(loss.detach()))
         for sampler in self.listening:
-            sampler.heard(self.losses[-1])
+            sampler.record_loss(self.losses[-1])
         if self.step % self.plan.every == 0 or self.step == self.plan.steps:
             self.look()
 

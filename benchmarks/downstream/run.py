@@ -27,7 +27,7 @@ from fit import Plan
 from sets import Set
 from tables import write
 
-from miner.read.docstrings import ALL, build
+from miner.read.docstrings import ALL_QRELS, build
 
 
 def smoke(work: Path) -> Path:
@@ -36,7 +36,7 @@ def smoke(work: Path) -> Path:
     if not (folder / "corpus.jsonl").is_file():
         build(whole)
         (folder / "qrels").mkdir(parents=True, exist_ok=True)
-        judged = (whole / ALL).read_text().splitlines()[1:]
+        judged = (whole / ALL_QRELS).read_text().splitlines()[1:]
         queries = list(dict.fromkeys(line.split("\t")[0] for line in judged))[:200]
         parts = {"train": queries[:120], "dev": queries[120:160], "test": queries[160:]}
         needed = {line.split("\t")[1] for line in judged if line.split("\t")[0] in set(queries)}

@@ -34,14 +34,14 @@ def demo(
     with Shown(quiet) as shown:
         from miner.runs.run import export, mine
 
-        if not (out / "data" / docstrings.ALL).is_file():
+        if not (out / "data" / docstrings.ALL_QRELS).is_file():
             shown("build the data set", 0, 0)
             docstrings.build(out / "data")
         inputs = Inputs.of(data=str(out / "data"), split=("train",))
         run = mine(inputs, settings, out=out / "run", runtime=runtime, force=force, on_progress=shown)
         plain = export(run, MiningConfig.of(**{**settings.model_dump(), "filters": PLAIN, "ladder": 0}))
         outcome(run, shown, as_json=False)
-    hidden = docstrings.hidden(out / "data")
+    hidden = docstrings.hidden_positives(out / "data")
     for name, made in (("the nearest unlabelled passages", plain), ("these negatives", run)):
         wrong, total = false_negatives(made, hidden)
         shown.console.print(f"false negatives among {name:<32} {wrong:>5,} of {total:>6,}  ({wrong / max(total, 1):.2%})")

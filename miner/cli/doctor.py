@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from miner.cli import options as o
 from miner.cli.display import console
 from miner.cli.numbers import counted
+
+if TYPE_CHECKING:
+    from miner.doctor.environment import Report
 
 FINDINGS = 1
 
@@ -41,7 +44,7 @@ def doctor(
         raise typer.Exit(FINDINGS)
 
 
-def _show(told: dict[str, Any]) -> None:
+def _show(told: Report) -> None:
     out, processor, memory, libraries = console(), told["processor"], told["memory"], told["libraries"]
     out.print("versions   " + ", ".join(f"{name} {version}" for name, version in told["versions"].items()))
     granted = "" if processor["quota"] is None else f", a quota of {processor['quota']:g}"
@@ -60,7 +63,7 @@ def _show(told: dict[str, Any]) -> None:
     out.print("extras     " + ", ".join(f"{name} {'missing' if missing else 'present'}" for name, missing in told["extras"].items()))
     if "data" in told:
         data = told["data"]
-        counts = [counted(data.get(f"{noun}s", 0), noun) for noun in ("run", "database")]
+        counts = [counted(data.get("runs", 0), "run"), counted(data.get("databases", 0), "database")]
         out.print(f"data       {data['path']}: {', '.join(counts)}, {counted(len(data['faults']), 'fault')}")
     if "check" in told:
         out.print(f"check      {'right' if told['check']['right'] else 'WRONG'}, in {told['check']['seconds']:.1f} s")

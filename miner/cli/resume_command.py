@@ -29,8 +29,8 @@ def _command(words: Sequence[str]) -> str:
 
 def _begun(verb: str, words: Sequence[str]) -> bool:
     """Whether --out holds something that --resume goes on with."""
-    from miner.train.output_folder import begun, interrupted
+    from miner.train.output_folder import has_interrupted_training, has_loop
 
     named = [word.partition("=")[2] for word in words if word.startswith("--out=")]
     named += [after for word, after in pairwise(words) if word == "--out"]
-    return bool(named) and (interrupted if verb == "train" else begun)(named[-1])
+    return bool(named) and (has_interrupted_training if verb == "train" else has_loop)(named[-1])

@@ -1,4 +1,4 @@
-"""The dataset's rows as distinct texts: queries, corpus, and which passages are positives of which query."""
+"""The dataset's rows as distinct texts: queries, corpus, and the positives of each query."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from miner.compat.arguments import Asked
+from miner.compat.arguments import Arguments
 from miner.types import Ints
 
 
@@ -22,19 +22,19 @@ class Pairs:
     rows: int
 
     @classmethod
-    def read(cls, asked: Asked) -> Pairs:
-        """A given corpus comes first, then the positives it lacks. Texts are the same only when every character is."""
-        (anchors, texts), corpus = asked.rows, asked.values["corpus"]
+    def read(cls, arguments: Arguments) -> Pairs:
+        """Read the rows. The `corpus` argument comes first, then the positives it lacks; texts are equal only character by character."""
+        (anchors, texts), corpus = arguments.rows, arguments.values["corpus"]
         passages = list(dict.fromkeys(texts if corpus is None else corpus + texts))
         row_of = {text: row for row, text in enumerate(passages)}
-        found: dict[Any, dict[int, None]] = {}
+        positives_of: dict[Any, dict[int, None]] = {}
         for anchor, text in zip(anchors, texts, strict=True):
-            found.setdefault(anchor, {})[row_of[text]] = None
-        pairs = cls(list(found), passages, [list(rows) for rows in found.values()], len(anchors))
+            positives_of.setdefault(anchor, {})[row_of[text]] = None
+        pairs = cls(list(positives_of), passages, [list(rows) for rows in positives_of.values()], len(anchors))
         if len(pairs.queries) != len(anchors):
-            asked.say(f"Found {len(pairs.queries)} unique queries out of {len(anchors)} total queries.")
-        if asked.most_positives > 1:
-            asked.say(f"Found an average of {np.mean(asked.positives_per_query):.3f} positives per query.")
+            arguments.say(f"Found {len(pairs.queries)} unique queries out of {len(anchors)} total queries.")
+        if arguments.most_positives > 1:
+            arguments.say(f"Found an average of {np.mean(arguments.positives_per_query):.3f} positives per query.")
         return pairs
 
     @cached_property

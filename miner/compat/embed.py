@@ -12,52 +12,52 @@ from typing import Any, Literal
 
 import numpy as np
 
-from miner.compat.arguments import Asked
+from miner.compat.arguments import Arguments
 from miner.compat.distinct_texts import Pairs
 from miner.encode.fingerprint import content_hash
 from miner.encode.store import Keys, Store, text_keys
 
 Part = Literal["query", "corpus"]
-ENCODED: tuple[Part, ...] = ("corpus", "query")
-"""In this order; told of and handed on in the other."""
+ENCODING_ORDER: tuple[Part, ...] = ("corpus", "query")
+"""The order of encoding; messages and results are in the reverse order."""
 BLOCK_TEXTS = 16_384
-SAMPLE = 16
+SAMPLE_TEXTS = 16
 
 
 def is_plain(model: Any) -> bool:
-    """Whether it is sentence-transformers' own class with its own methods, of which we know how it compares and what it consists of."""
+    """Return whether the model is sentence-transformers' own class without overridden methods: its similarity and content are known."""
     from sentence_transformers import SentenceTransformer
 
-    changed = {"encode", "encode_query", "encode_document", "similarity", "similarity_pairwise"} & set(vars(model))
-    return type(model) is SentenceTransformer and not changed
+    overridden = {"encode", "encode_query", "encode_document", "similarity", "similarity_pairwise"} & set(vars(model))
+    return type(model) is SentenceTransformer and not overridden
 
 
-def embed(model: Any, pairs: Pairs, asked: Asked) -> tuple[Any, Any]:
-    """Vectors of the queries (Q, D) and of the corpus (N, D), as the model gives them for unit length."""
+def embed(model: Any, pairs: Pairs, arguments: Arguments) -> tuple[Any, Any]:
+    """Return the vectors of the queries (Q, D) and of the corpus (N, D), normalised by the model."""
     from sentence_transformers import SentenceTransformer
 
-    folder = asked.values["cache_folder"]
+    folder = arguments.values["cache_folder"]
     content = content_hash(model) if folder and isinstance(model, SentenceTransformer) else None
     texts: dict[Part, list[str]] = {"query": pairs.queries, "corpus": pairs.corpus}
-    sides = {part: _Side(model, part, some, asked, content) for part, some in texts.items()}
+    sides = {part: _Side(model, part, part_texts, arguments, content) for part, part_texts in texts.items()}
     stored = {part: _Stored(side, Path(folder)) for part, side in sides.items()} if folder else {}
     for part, side in stored.items():
         if side.complete:
-            asked.say(f"[Cache] Loaded {part} embeddings from {side.store.folder} (shape={(len(texts[part]), side.store.dim)})")
-    missing = [part for part in ENCODED if not (folder and stored[part].complete)]
-    found = {}
-    with pool_of(model, asked.values["use_multi_process"] if missing else False) as pool:
+            arguments.say(f"[Cache] Loaded {part} embeddings from {side.store.folder} (shape={(len(texts[part]), side.store.dim)})")
+    missing = [part for part in ENCODING_ORDER if not (folder and stored[part].complete)]
+    vectors = {}
+    with pool_of(model, arguments.values["use_multi_process"] if missing else False) as pool:
         for part in missing:
-            found[part] = stored[part].fill(pool) if folder else sides[part].encode(sides[part].texts, pool)
-    for part in reversed(ENCODED):
+            vectors[part] = stored[part].fill(pool) if folder else sides[part].encode(sides[part].texts, pool)
+    for part in reversed(ENCODING_ORDER):
         if folder and part in missing:
-            asked.say(f"[Cache] Saved {part} embeddings to {stored[part].store.folder}")
-    return tuple(found[part] if part in found else stored[part].vectors() for part in reversed(ENCODED))
+            arguments.say(f"[Cache] Saved {part} embeddings to {stored[part].store.folder}")
+    return tuple(vectors[part] if part in vectors else stored[part].vectors() for part in reversed(ENCODING_ORDER))
 
 
 @contextmanager
 def pool_of(model: Any, devices: Any) -> Iterator[Any]:
-    """The model's processes, stopped whatever happens; None where none are wanted. devices: True, or a list of their names."""
+    """Start the model's process pool and stop it afterwards; None where `devices` is false. devices: True, or a list of device names."""
     if not devices:
         yield None
         return
@@ -70,55 +70,58 @@ def pool_of(model: Any, devices: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class _Side:
-    """The texts of one side and how the model encodes them; content: its hash, where it is sentence-transformers' or a kind of it."""
+    """The texts of one side and how the model encodes them. content: the model's hash, where it is a SentenceTransformer."""
 
     model: Any
     part: Part
     texts: list[str]
-    asked: Asked
+    arguments: Arguments
     content: str | None
 
     @property
     def prompt(self) -> tuple[str | None, str | None]:
-        """Its name and its text."""
-        return self.asked.values[f"{self.part}_prompt_name"], self.asked.values[f"{self.part}_prompt"]
+        """The prompt's name and text."""
+        return self.arguments.values[f"{self.part}_prompt_name"], self.arguments.values[f"{self.part}_prompt"]
 
-    def encode(self, texts: list[str], pool: Any = None, *, bar: bool = True) -> Any:
+    def encode(self, texts: list[str], pool: Any = None, *, show_progress: bool = True) -> Any:
         """Shape (len(texts), D)."""
         encode = self.model.encode_query if self.part == "query" else self.model.encode_document
         name, prompt = self.prompt
         return encode(
             texts,
             pool=pool,
-            batch_size=self.asked.values["batch_size"],
+            batch_size=self.arguments.values["batch_size"],
             normalize_embeddings=True,
             convert_to_numpy=True,
-            show_progress_bar=bar,
+            show_progress_bar=show_progress,
             prompt_name=name,
             prompt=prompt,
         )
 
     def identity(self, keys: Keys) -> tuple[str, int]:
-        """64 hex digits that say which vectors these would be, and how many dims they have.
+        """Return the fingerprint of these vectors, 64 hex digits, and their dimension.
 
-        Of a plain model: its weights, tokenizer, settings and prompts. What any other object does is not known, so a sample of the very
-        texts is encoded too: an object that has changed shows other vectors, and the store belongs to this list of texts alone.
+        For a plain model it covers weights, tokenizer, settings and prompts. The behaviour of any other object is unknown, so the
+        fingerprint also covers all texts and the vectors of a sample of them: a changed object gets another store.
         """
-        told = [self.part, *self.prompt, f"{type(self.model).__module__}.{type(self.model).__qualname__}"]
+        description = [self.part, *self.prompt, f"{type(self.model).__module__}.{type(self.model).__qualname__}"]
         if self.content:
-            told += [self.content, self.model.prompts, self.model.default_prompt_name]
+            description += [self.content, self.model.prompts, self.model.default_prompt_name]
         if self.content and is_plain(self.model):
             dim = int(self.model.get_embedding_dimension())
         else:
-            some = {*np.linspace(0, len(self.texts) - 1, SAMPLE).astype(int).tolist(), int(np.argmax([len(str(t)) for t in self.texts]))}
-            vectors = np.asarray(self.encode([self.texts[row] for row in sorted(some)], bar=False))
+            sample = {
+                *np.linspace(0, len(self.texts) - 1, SAMPLE_TEXTS).astype(int).tolist(),
+                int(np.argmax([len(str(t)) for t in self.texts])),
+            }
+            vectors = np.asarray(self.encode([self.texts[row] for row in sorted(sample)], show_progress=False))
             dim = vectors.shape[1]
-            told += [hashlib.sha256(vectors.tobytes() + keys.tobytes()).hexdigest()]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(), dim
+            description += [hashlib.sha256(vectors.tobytes() + keys.tobytes()).hexdigest()]
+        return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest(), dim
 
 
 class _Stored:
-    """One side's vectors in a cache folder."""
+    """The vectors of one side in a cache folder."""
 
     def __init__(self, side: _Side, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +131,7 @@ class _Stored:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing has to be encoded."""
+        """Whether every text has a stored vector."""
         return bool((self.store.find(self._keys) >= 0).all())
 
     def vectors(self) -> Any:
@@ -136,7 +139,7 @@ class _Stored:
         return np.take(self.store.vectors(), self.store.find(self._keys), axis=0)
 
     def fill(self, pool: Any) -> Any:
-        """Encode what is missing, block by block, each committed; then all vectors."""
+        """Encode the missing texts, block by block, each committed; return all vectors."""
         missing = np.flatnonzero(self.store.find(self._keys) < 0)
         for start in range(0, len(missing), BLOCK_TEXTS):
             block = missing[start : start + BLOCK_TEXTS]

@@ -1,10 +1,10 @@
-"""`mine_hard_negatives`: the one function of this room."""
+"""`mine_hard_negatives`, with the signature of sentence-transformers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from miner.compat.arguments import ask
+from miner.compat.arguments import check_arguments
 from miner.compat.choose import choose
 from miner.compat.distinct_texts import Pairs
 from miner.compat.embed import embed
@@ -54,25 +54,26 @@ def mine_hard_negatives(
     corpus: texts to mine from beside the positives. cross_encoder: anything with `predict`; its scores replace the model's where a
     margin, max_score or min_score is set.
 
-    Judging: an own positive is never a negative (unless include_positives); with P the query's weakest positive's score, s above
-    P - absolute_margin, P - |P| * relative_margin or max_score, or below min_score, is dropped. range_min and range_max count what is left.
+    Filters: a positive of the query is never its negative (unless include_positives). With P the score of the query's weakest positive, a
+    candidate above P - absolute_margin, P - |P| * relative_margin or max_score, or below min_score, is dropped. range_min and range_max
+    count the remaining candidates.
     Choosing: the first num_negatives ("top"), or as many drawn from Python's global `random` ("random").
     Rows: "triplet" anchor, positive, negative · "n-tuple" anchor, positive, negative_1 … (rows that are full) · "labeled-pair" anchor,
     passage, label · "labeled-list" anchor, passages, labels; output_scores adds or puts in their place the scores.
 
-    Vectors go through `cache_folder` if it is given; it is found by the model's content. Where this leaves the original: `Repairs`.
+    Vectors are cached in `cache_folder`, by the model's content. Where this differs from the original: see `Repairs`.
     Raises ValueError for arguments, as the original does, and ModelError where a model gives NaN.
     """
-    given = dict(locals())
+    values = dict(locals())
     from datasets import Dataset
 
-    asked = ask(dataset, given, repairs())
-    pairs = Pairs.read(asked)
-    queries, passages = embed(model, pairs, asked)
-    mined = choose(open_search(model, queries, passages, pairs, asked), pairs, asked)
-    asked.say("Negative candidates mined, preparing dataset...")
-    made = table(pairs, asked, mined)
-    found = Dataset.from_dict(made.columns)
+    arguments = check_arguments(dataset, values, repairs())
+    pairs = Pairs.read(arguments)
+    queries, passages = embed(model, pairs, arguments)
+    mined = choose(open_search(model, queries, passages, pairs, arguments), pairs, arguments)
+    arguments.say("Negative candidates mined, preparing dataset...")
+    result = table(pairs, arguments, mined)
+    output = Dataset.from_dict(result.columns)
     if verbose:
-        statistics(asked, mined, made, len(found), len(pairs.queries))
-    return found
+        statistics(arguments, mined, result, len(output), len(pairs.queries))
+    return output

@@ -1,7 +1,7 @@
-"""The original's rules as filters of our engine.
+"""The original's rules as filters of this project's engine.
 
-Its margins are computed in the scores' own number type, ours in float64: at the boundary the two differ in the last bit, so these
-shift the scores, or lower the bar, as the original does and leave the comparison to ours.
+The original computes margins in the number type of the scores, this engine in float64: at the boundary the two differ in the last bit.
+So these filters shift the scores, or the reference score, as the original does, and leave the comparison to the engine's filters.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from miner.compat.arguments import Asked
+from miner.compat.arguments import Arguments
 from miner.compat.rescore import array
 from miner.filters.identity import KnownPositive, SelfMatch
 from miner.filters.score import Margin, MaxScore, MinScore
@@ -48,23 +48,23 @@ class RelativeMargin:
         """Return shape (B, K): True = keep."""
         import torch
 
-        bar = torch.as_tensor(candidates.bar).to(self.number)
-        return Margin()(replace(candidates, bar=array(bar - bar.abs() * self.margin)))
+        reference_score = torch.as_tensor(candidates.bar).to(self.number)
+        return Margin()(replace(candidates, bar=array(reference_score - reference_score.abs() * self.margin)))
 
 
-def rules(asked: Asked, dtype: Any, number: Any) -> dict[str, Filter]:
-    """The filters by the name of the argument, in the order in which they run.
+def rules(arguments: Arguments, dtype: Any, number: Any) -> dict[str, Filter]:
+    """Return the filters by the name of the argument, in the order in which they run.
 
     dtype: numpy's, of the candidates' scores; number: torch's, of the positives'.
     """
-    made: dict[str, Filter] = {} if asked.values["include_positives"] else {"positives": KnownPositive()}
-    if asked.repairs.without_anchor:
-        made["anchor"] = SelfMatch()
-    if asked.absolute_margin is not None:
-        made["absolute_margin"] = AbsoluteMargin(asked.absolute_margin)
-    if asked.relative_margin is not None:
-        made["relative_margin"] = RelativeMargin(asked.relative_margin, number)
-    for name, bound, value in (("max_score", MaxScore, asked.max_score), ("min_score", MinScore, asked.min_score)):
+    filters: dict[str, Filter] = {} if arguments.values["include_positives"] else {"positives": KnownPositive()}
+    if arguments.repairs.without_anchor:
+        filters["anchor"] = SelfMatch()
+    if arguments.absolute_margin is not None:
+        filters["absolute_margin"] = AbsoluteMargin(arguments.absolute_margin)
+    if arguments.relative_margin is not None:
+        filters["relative_margin"] = RelativeMargin(arguments.relative_margin, number)
+    for name, bound, value in (("max_score", MaxScore, arguments.max_score), ("min_score", MinScore, arguments.min_score)):
         if value is not None and value == value:  # NaN removes nothing
-            made[name] = bound(float(np.dtype(dtype).type(value)))
-    return {**made, "ranks": Ranks(skip=asked.range_min, last=asked.range_max)}
+            filters[name] = bound(float(np.dtype(dtype).type(value)))
+    return {**filters, "ranks": Ranks(skip=arguments.range_min, last=arguments.range_max)}

@@ -1,12 +1,12 @@
-"""Where the drop-in leaves the original on purpose, and the switch.
+"""The intended differences of the drop-in from the original, and their switch.
 
-Some repairs have no switch, since nobody can want what they replace; they change no row of a run that was right:
+Some repairs have no switch, since the original's behaviour is an error there; they change no row of a correct run:
 
-* vectors in `cache_folder` are found by the model's content: another checkpoint never meets old ones
+* vectors in `cache_folder` are keyed by the model's content: another checkpoint never gets old ones
 * `sampling_strategy` is checked; a column named like one the output adds is refused at once
 * margins that leave nothing do not end in a ZeroDivisionError where min_score is set too; any number of scores has its quantiles
-* NaN scores are refused; the cross-encoder is not asked about padding and known positives
-* no matrix of queries times corpus is ever held; a search without score filters goes no deeper than its answer can need
+* NaN scores are refused; the cross-encoder does not score padding and known positives
+* no matrix of queries times corpus is in memory; a search without score filters goes no deeper than its result can need
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Repairs:
-    """On: what is done instead of the original's. The last two change rows of runs that were right, so they are off by default.
+    """The switchable repairs. The last two change rows of correct runs, so they are off by default.
 
-    one_scale: with `use_faiss`, a model that does not compare by inner product is searched by its own similarity, so that
-    positives and candidates are on one scale. known_columns: an unknown column name, or the same column twice, is a ValueError.
-    kept_scores: `include_positives` with the deprecated "n-tuple-scores" keeps the scores. true_counts: "due to the min_score" counts
-    what min_score removed, not positives, padding and what was gone before.
-    without_anchor: the query's own text is never its negative. own_depth: how many candidates a query gets depends on its own number
-    of positives, not on that of the query with the most (which costs every other query a deep search and as many cross-encoder calls).
+    one_scale: with `use_faiss`, a model that does not compare by inner product is searched by its own similarity, so that positives and
+        candidates are on one scale.
+    known_columns: an unknown column name, or the same column twice, is a ValueError.
+    kept_scores: `include_positives` with the deprecated "n-tuple-scores" keeps the scores.
+    true_counts: "due to the min_score" counts what min_score removed, without positives, padding and candidates removed before.
+    without_anchor: the query's own text is never its negative.
+    own_depth: the depth of a query depends on its own number of positives, not on the largest one (which costs every other query a deep
+        search and as many cross-encoder calls).
     """
 
     one_scale: bool = True
@@ -38,21 +40,21 @@ class Repairs:
 
 
 PARITY = Repairs(one_scale=False, known_columns=False, kept_scores=False, true_counts=False)
-"""The original's behaviour in everything that can be switched."""
+"""All switchable repairs off: the original's behaviour."""
 
-_CHOSEN: ContextVar[Repairs] = ContextVar("repairs", default=Repairs())  # noqa: B039  # frozen
+_ACTIVE: ContextVar[Repairs] = ContextVar("repairs", default=Repairs())  # noqa: B039  # frozen
 
 
 def repairs() -> Repairs:
-    """The repairs in force."""
-    return _CHOSEN.get()
+    """Return the active repairs."""
+    return _ACTIVE.get()
 
 
 @contextmanager
-def repairing(chosen: Repairs) -> Iterator[None]:
-    """Switch them for the calls inside a `with`, in this thread or task alone."""
-    token = _CHOSEN.set(chosen)
+def repairing(active: Repairs) -> Iterator[None]:
+    """Activate other repairs for the calls inside a `with`, in this thread or task alone."""
+    token = _ACTIVE.set(active)
     try:
         yield
     finally:
-        _CHOSEN.reset(token)
+        _ACTIVE.reset(token)

@@ -1,4 +1,4 @@
-"""The statistics that `verbose` prints, digit for digit the original's."""
+"""The statistics that `verbose` prints, equal to the original's digit for digit."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from miner.compat.arguments import Asked
+from miner.compat.arguments import Arguments
 from miner.compat.choose import Mined
 from miner.compat.output import Table
 
-LARGEST = 2**24
-"""Numbers of which torch still takes a quantile; the original fails on more, after all the work."""
+MAX_QUANTILE_VALUES = 2**24
+"""Largest input of torch's quantile; the original fails on more values, after mining."""
 
 
-def statistics(asked: Asked, mined: Mined, made: Table, rows: int, queries: int) -> None:
-    """The table of scores, what each filter removed, what is missing. rows: of the output."""
-    _scores(mined, made)
-    _removed(asked, mined, queries)
-    _missing(asked, made.possible - rows, made.possible)
+def statistics(arguments: Arguments, mined: Mined, table: Table, rows: int, queries: int) -> None:
+    """Print the table of scores, the candidates each filter removed, and the missing rows. rows: of the output."""
+    _scores(mined, table)
+    _removed(arguments, mined, queries)
+    _missing(arguments, table.possible - rows, table.possible)
 
 
-def _scores(mined: Mined, made: Table) -> None:
+def _scores(mined: Mined, table: Table) -> None:
     import torch
 
-    negatives = torch.from_numpy(made.scores)
-    parts = (mined.known, negatives, mined.known[made.pairs] - negatives)
+    negatives = torch.from_numpy(table.scores)
+    parts = (mined.positive_scores, negatives, mined.positive_scores[table.pairs] - negatives)
     _line("Metric", "Positive", "Negative", "Difference")
     _line("Count", *(_text(len(part)) for part in parts[:2]), "")
     measures: dict[str, Callable[[Any], Any]] = {
@@ -44,23 +44,23 @@ def _scores(mined: Mined, made: Table) -> None:
         _line(name, *(_text(measure(part)) for part in parts))
 
 
-def _removed(asked: Asked, mined: Mined, queries: int) -> None:
-    """Shares of all candidates, padding included; after the margins, of those that these left."""
-    candidates = queries * asked.depth
+def _removed(arguments: Arguments, mined: Mined, queries: int) -> None:
+    """Print the removed shares of all candidates, padding included; after a margin, of the remaining ones."""
+    candidates = queries * arguments.depth
     for name in ("absolute_margin", "relative_margin", "max_score", "min_score"):
-        bound, skipped = getattr(asked, name), mined.removed[name]
-        if name == "min_score" and bound is not None and bound > -math.inf and not asked.repairs.true_counts:
+        bound, skipped = getattr(arguments, name), mined.removed[name]
+        if name == "min_score" and bound is not None and bound > -math.inf and not arguments.repairs.true_counts:
             skipped = mined.removed["not left"]
         if skipped:
             print(f"Skipped {skipped:,} potential negatives ({skipped / (candidates or 1):.2%}) due to the {name} of {bound}.")
             candidates -= skipped if name.endswith("margin") else 0
 
 
-def _missing(asked: Asked, missing: int, possible: int) -> None:
+def _missing(arguments: Arguments, missing: int, possible: int) -> None:
     if missing <= 0:
         return
-    settings = ["range_max", *(["range_min"] if asked.range_min > 0 else [])]
-    settings += [name for name in ("absolute_margin", "relative_margin", "max_score") if getattr(asked, name) is not None]
+    settings = ["range_max", *(["range_min"] if arguments.range_min > 0 else [])]
+    settings += [name for name in ("absolute_margin", "relative_margin", "max_score") if getattr(arguments, name) is not None]
     listed = " and ".join(filter(None, [", ".join(settings[:-1]), settings[-1]]))
     print(
         f"Could not find enough negatives for {missing} samples ({missing / possible:.2%}). Consider adjusting the {listed} "
@@ -71,7 +71,7 @@ def _missing(asked: Asked, missing: int, possible: int) -> None:
 def _quantile(part: Any, share: float) -> Any:
     import torch
 
-    if len(part) > LARGEST:
+    if len(part) > MAX_QUANTILE_VALUES:
         return torch.tensor(np.quantile(part.float().numpy(), share))
     return torch.quantile(part.float(), q=share) if len(part) else math.inf
 

@@ -90,7 +90,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
             raise ConfigError(f"negatives is {self.negatives}, more than the {self.deepest} candidates that are retrieved at most")
         if self.false_negatives == "adopt" and self.anchor == "own" and self.hub_cap is not None:
             raise ConfigError("false_negatives=adopt, anchor=own and a hub cap do not go together: leave one of them out")
-        room = FORMATS[self.output_format].room
+        room = FORMATS[self.output_format].optional_columns
         for column in self.columns:
             if column not in room:
                 raise ConfigError(

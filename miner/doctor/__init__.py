@@ -1,1 +1,1 @@
-"""Is this machine, and this installation, fit for mining?"""
+"""Checks of the machine and the installation."""

@@ -1,6 +1,6 @@
-"""Is this machine fit: versions, kernels, threads, memory, disks, the store, extras, and a tiny run that must come out right.
+"""Checks of the environment: versions, kernels, threads, memory, disks, the store, extras, and a tiny run with a known result.
 
-Findings are `problems`, which something will fail on, and `advice`.
+Findings are `problems`, which will make a run fail, and `advice`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from miner.doctor import machine
 from miner.doctor.selfcheck import selfcheck
@@ -24,50 +24,94 @@ from miner.runs.manifest import versions
 from miner.runs.run import Run
 from miner.runs.run_folder import REPLACED, restore
 
-LEAST_DISK, LEAST_MEMORY = 1_000_000_000, 1_000_000_000
-"""Bytes below which a run of any use is unlikely to end well."""
+MIN_DISK_BYTES, MIN_MEMORY_BYTES = 1_000_000_000, 1_000_000_000
+"""A run with fewer bytes than these is likely to fail."""
 
-SLOW = {"Prescott", "Core2", "Nehalem", "Generic"}
+SLOW_KERNELS = {"Prescott", "Core2", "Nehalem", "Generic"}
 """Kernels of OpenBLAS without AVX."""
 
-FOR_DEVELOPERS = "dev"
-
-Told = dict[str, Any]
+DEVELOPER_EXTRA = "dev"
 
 
-def doctor(cache: Path, out: Path, data: Path | None = None, *, check: bool = True) -> Told:
-    """Everything, JSON-safe.
+class StoreSummary(TypedDict):
+    """The embedding store: its folder, and how many models, texts and bytes it contains."""
 
-    cache: the store's folder. out: where runs are written. data: a run, a folder of runs, or a service's data.
+    path: str
+    models: int
+    texts: int
+    bytes: int
+
+
+class DataState(TypedDict):
+    """The runs and databases in a folder. restored: runs that a killed process was replacing; interrupted: leftovers."""
+
+    path: str
+    runs: NotRequired[int]
+    databases: NotRequired[int]
+    faults: list[str]
+    restored: list[str]
+    interrupted: list[str]
+
+
+class Environment(TypedDict):
+    """The measured environment. requirements, extras: unmet requirements, of the package and of each extra."""
+
+    versions: dict[str, str]
+    processor: machine.Processor
+    memory: machine.Memory
+    disks: dict[str, machine.Disk]
+    store: StoreSummary
+    libraries: dict[str, Any]
+    requirements: list[str]
+    extras: dict[str, list[str]]
+    data: NotRequired[DataState]
+    scratch: NotRequired[list[dict[str, Any]]]
+    check: NotRequired[dict[str, Any]]
+
+
+class Report(Environment):
+    """The environment and the findings."""
+
+    problems: list[str]
+    advice: list[str]
+
+
+def doctor(cache: Path, out: Path, data: Path | None = None, *, check: bool = True) -> Report:
+    """Check everything; the report is JSON-safe.
+
+    cache: the store's folder.
+    out: folder of the runs.
+    data: a run, a folder of runs, or a service's data folder.
+    check: whether to mine the tiny dataset.
     """
-    told: Told = {
+    report: Environment = {
         "versions": versions(),
         "processor": machine.processor(),
         "memory": machine.memory(),
         "disks": {"store": machine.disk(cache), "out": machine.disk(out)},
         "store": _store(cache),
         "libraries": _libraries(),
-        "requirements": [*_unmet("")],
-        "extras": {extra: [*_unmet(extra)] for extra in _extras()},
+        "requirements": [*_unmet_requirements("")],
+        "extras": {extra: [*_unmet_requirements(extra)] for extra in _extras()},
     }
     if data is not None:
-        told["data"] = state(data)
-    left = leftovers([cache, out, *_service(data)])
-    told["scratch"] = [{**asdict(each), "path": str(each.path), "advice": each.advice} for each in left]
+        report["data"] = state(data)
+    scratch_folders = leftovers([cache, out, *_service(data)])
+    report["scratch"] = [{**asdict(leftover), "path": str(leftover.path), "advice": leftover.advice} for leftover in scratch_folders]
     if check:
-        told["check"] = selfcheck()._asdict()
-    return told | {"problems": [*_problems(told)], "advice": [*_advice(told)]}
+        report["check"] = selfcheck()._asdict()
+    return {**report, "problems": [*_problems(report)], "advice": [*_advice(report)]}
 
 
 def _service(data: Path | None) -> list[Path]:
-    """The folders of a service's data in which something may be in the making."""
+    """Return the folders of a service's data that may contain files in progress."""
     return [] if data is None else [data, data / "incoming", *sorted(data.glob("jobs/*")), *sorted(data.glob("corpora/*"))]
 
 
-def state(folder: Path) -> Told:
-    """What lies in a folder: whether runs and databases in it are whole, and what was interrupted there.
+def state(folder: Path) -> DataState:
+    """Check whether the runs and databases in a folder are intact, and list what was interrupted.
 
-    Runs that a killed process was replacing, and that nothing took the place of, are restored; nothing else is changed.
+    A run that a killed process was replacing, but had not replaced yet, is restored; nothing else is changed.
     """
     if not folder.is_dir():
         return {"path": str(folder), "faults": [f"{folder} is no folder"], "restored": [], "interrupted": []}
@@ -83,45 +127,51 @@ def state(folder: Path) -> Told:
     databases = sorted(folder.glob("*.sqlite*")) + sorted(folder.glob("*.db"))
     databases = [path for path in databases if not path.name.endswith(("-wal", "-shm"))]
     faults += [fault for path in databases for fault in _database(path)]
-    left = [str(path) for path in sorted(folder.glob(".*.part")) if not is_held(path)]
-    counts = {"runs": len(runs), "databases": len(databases)}
-    return {"path": str(folder), **counts, "faults": faults, "restored": restored, "interrupted": left}
-
-
-def _replaced(folder: Path) -> list[Path]:
-    """Where the runs lay that wait under a hidden name for the end of what replaces them."""
-    return [old.with_name(old.name[1:].removesuffix(REPLACED)) for old in sorted(folder.glob(f".*{REPLACED}"))]
-
-
-def _database(path: Path) -> Iterator[str]:
-    """What is broken in an SQLite file, read without changing it."""
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1.0)) as connection:
-            told = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
-    except sqlite3.Error as error:
-        told = [str(error)]
-    yield from (f"{path}: {each}" for each in told if each != "ok")
-
-
-def _store(cache: Path) -> Told:
-    found = [*stores(cache)] if cache.is_dir() else []
+    interrupted = [str(path) for path in sorted(folder.glob(".*.part")) if not is_held(path)]
     return {
-        "path": str(cache),
-        "models": len(found),
-        "texts": sum(each["texts"] for each in found),
-        "bytes": sum(each["bytes"] for each in found),
+        "path": str(folder),
+        "runs": len(runs),
+        "databases": len(databases),
+        "faults": faults,
+        "restored": restored,
+        "interrupted": interrupted,
     }
 
 
-def _libraries() -> Told:
-    """Kernels and threads of what computes, and the accelerator."""
+def _replaced(folder: Path) -> list[Path]:
+    """Return the original paths of runs that were renamed to be replaced."""
+    return [path.with_name(path.name[1:].removesuffix(REPLACED)) for path in sorted(folder.glob(f".*{REPLACED}"))]
+
+
+def _database(path: Path) -> Iterator[str]:
+    """Yield the errors of an SQLite file, without changing it."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1.0)) as connection:
+            results = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
+    except sqlite3.Error as error:
+        results = [str(error)]
+    yield from (f"{path}: {result}" for result in results if result != "ok")
+
+
+def _store(cache: Path) -> StoreSummary:
+    store_list = [*stores(cache)] if cache.is_dir() else []
+    return {
+        "path": str(cache),
+        "models": len(store_list),
+        "texts": sum(store["texts"] for store in store_list),
+        "bytes": sum(store["bytes"] for store in store_list),
+    }
+
+
+def _libraries() -> dict[str, Any]:
+    """Return the kernels and threads of the numeric libraries, and whether CUDA is available."""
     import torch
     from threadpoolctl import threadpool_info
 
     faiss = tuned_faiss(1)
 
     kernels = {
-        Path(each["filepath"]).parent.name.partition(".")[0]: each["architecture"] for each in threadpool_info() if each.get("architecture")
+        Path(pool["filepath"]).parent.name.partition(".")[0]: pool["architecture"] for pool in threadpool_info() if pool.get("architecture")
     }
     level = faiss.SIMDConfig.get_level_name() if hasattr(faiss, "SIMDConfig") else None
     return {
@@ -133,66 +183,72 @@ def _libraries() -> Told:
             "vectors": torch.backends.cpu.get_cpu_capability(),
             "cuda": torch.cuda.is_available(),
         },
-        "numpy": {"threads": max((each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"), default=None)},
+        "numpy": {"threads": max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=None)},
     }
 
 
-def _unmet(extra: str) -> Iterator[str]:
-    """Requirements of ours, of one extra or of none, that what is installed does not meet."""
+def _unmet_requirements(extra: str) -> Iterator[str]:
+    """Yield the unmet requirements of the package, or of one extra."""
     from packaging.requirements import Requirement
 
     for text in importlib.metadata.requires("hardneg") or ():
-        wanted = Requirement(text)
-        own = wanted.marker is None if not extra else wanted.marker is not None and wanted.marker.evaluate({"extra": extra})
-        if not own:
+        requirement = Requirement(text)
+        applies = (
+            requirement.marker is None if not extra else requirement.marker is not None and requirement.marker.evaluate({"extra": extra})
+        )
+        if not applies:
             continue
         try:
-            if not wanted.specifier.contains(importlib.metadata.version(wanted.name), prereleases=True):
-                yield f"{wanted.name} is {importlib.metadata.version(wanted.name)}, and {wanted.specifier} is wanted"
+            if not requirement.specifier.contains(importlib.metadata.version(requirement.name), prereleases=True):
+                yield f"{requirement.name} is {importlib.metadata.version(requirement.name)}, and {requirement.specifier} is wanted"
         except importlib.metadata.PackageNotFoundError:
-            yield f"{wanted.name} is not installed"
+            yield f"{requirement.name} is not installed"
 
 
 def _extras() -> list[str]:
-    known = importlib.metadata.metadata("hardneg").get_all("Provides-Extra") or []
-    return sorted(str(extra) for extra in known if extra != FOR_DEVELOPERS)
+    extras = importlib.metadata.metadata("hardneg").get_all("Provides-Extra") or []
+    return sorted(str(extra) for extra in extras if extra != DEVELOPER_EXTRA)
 
 
-def _problems(told: Told) -> Iterator[str]:
-    yield from (f"{fault}: pip install -U hardneg" for fault in told["requirements"])
-    for name, disk in told["disks"].items():
+def _problems(report: Environment) -> Iterator[str]:
+    yield from (f"{fault}: pip install -U hardneg" for fault in report["requirements"])
+    for name, disk in report["disks"].items():
         if not disk["writable"]:
             yield f"{disk['path']} ({name}) cannot be written: choose another folder"
-        elif disk["free"] < LEAST_DISK:
+        elif disk["free"] < MIN_DISK_BYTES:
             yield f"{disk['path']} ({name}) has {disk['free'] / 1e6:,.0f} MB free: a run wants more"
-    room = min((value for value in (told["memory"]["available"], told["memory"]["limit"]) if value is not None), default=LEAST_MEMORY)
-    if room < LEAST_MEMORY:
-        yield f"{room / 1e6:,.0f} MB of memory are left: a model and a run want more"
-    yield from told.get("data", {}).get("faults", ())
-    if "check" in told and not told["check"]["right"]:
-        found = told["check"]["sha256"][:12]
-        yield f"the self-check came out as {found}…, not as it does elsewhere: do not trust what this installation mines"
+    available = min(
+        (value for value in (report["memory"]["available"], report["memory"]["limit"]) if value is not None), default=MIN_MEMORY_BYTES
+    )
+    if available < MIN_MEMORY_BYTES:
+        yield f"{available / 1e6:,.0f} MB of memory are left: a model and a run want more"
+    yield from report.get("data", {}).get("faults", ())
+    if "check" in report and not report["check"]["right"]:
+        digest = report["check"]["sha256"][:12]
+        yield f"the self-check came out as {digest}…, not as it does elsewhere: do not trust what this installation mines"
 
 
-def _advice(told: Told) -> Iterator[str]:
-    for extra, missing in told["extras"].items():
+def _advice(report: Environment) -> Iterator[str]:
+    for extra, missing in report["extras"].items():
         if missing:
             yield f"extra '{extra}' is not there ({'; '.join(missing)}): pip install 'hardneg[{extra}]'"
-    processor, libraries = told["processor"], told["libraries"]
+    processor, libraries = report["processor"], report["libraries"]
     for name, kernel in libraries["kernels"].items():
-        if kernel in SLOW and processor["vectors"]:
+        if kernel in SLOW_KERNELS and processor["vectors"]:
             yield f"{name} computes with kernels of '{kernel}' though the processor has {processor['vectors']}: set {VARIABLE}=Haswell"
     quota = processor["quota"]
     if quota is not None and quota < processor["usable"]:
         yield f"{processor['usable']} cores are seen and {quota:g} granted: give --threads {max(1, int(quota))}"
-    yield from (each["advice"] for each in told["scratch"])
-    yield from (f"{path} holds the run again that a killed process was replacing" for path in told.get("data", {}).get("restored", ()))
-    known = {each["path"] for each in told["scratch"]}
-    yield from (_unfinished(Path(path)) for path in told.get("data", {}).get("interrupted", ()) if os.path.realpath(path) not in known)
+    yield from (leftover["advice"] for leftover in report["scratch"])
+    yield from (f"{path} holds the run again that a killed process was replacing" for path in report.get("data", {}).get("restored", ()))
+    scratch_paths = {leftover["path"] for leftover in report["scratch"]}
+    yield from (
+        _unfinished(Path(path)) for path in report.get("data", {}).get("interrupted", ()) if os.path.realpath(path) not in scratch_paths
+    )
 
 
 def _unfinished(path: Path) -> str:
-    """What to do about something that does not say who left it."""
+    """Advise what to do about a leftover without an owner."""
     if path.name.endswith(REPLACED):
         return f"{path} is what a killed process was replacing: move it to {path.name[1:].removesuffix(REPLACED)}, or remove it"
     if path.is_file():

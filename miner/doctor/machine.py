@@ -1,6 +1,6 @@
-"""What this machine is: processor, memory, disks, and the limits that this process lives under. Reads the system's own files.
+"""The machine: processor, memory, disks, and the limits of this process, from the files of the system.
 
-Owns no judgement: `doctor.py` says what is too little.
+`environment.py` decides what is too little.
 """
 
 from __future__ import annotations
@@ -10,24 +10,49 @@ import platform
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from miner.support.parallel import processors
 
-Told = dict[str, Any]
-
 LEVELS = {"avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}, "avx2": {"avx2", "fma"}, "avx": {"avx"}}
-UNLIMITED = 2**60
-"""What the first kind of cgroups writes where there is no limit is a number above this."""
+UNLIMITED_BYTES = 2**60
+"""In cgroups v1 a limit above this number means no limit."""
 
 
-def processor(root: Path = Path("/")) -> Told:
-    """Name, vector instructions (the best of avx512, avx2, avx), cores of the machine, of this process, and the quota of its cgroup."""
+class Processor(TypedDict):
+    """vectors: the best vector instructions; usable: cores of this process; quota: cores' worth of time in its cgroup."""
+
+    name: str
+    vectors: str | None
+    cores: int | None
+    usable: int
+    quota: float | None
+
+
+class Memory(TypedDict):
+    """Bytes of the machine; limit: of this process's cgroup, None where there is none."""
+
+    total: int | None
+    available: int | None
+    limit: int | None
+
+
+class Disk(TypedDict):
+    """Bytes of the disk of a folder, and whether the folder can be written."""
+
+    path: str
+    free: int
+    total: int
+    writable: bool
+
+
+def processor(root: Path = Path("/")) -> Processor:
+    """Return the name, the best vector instructions (avx512, avx2, avx), cores of the machine and of this process, and its quota."""
     lines = _read(root / "proc/cpuinfo").splitlines()
-    named = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
-    flags = set(named.get("flags", "").split())
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+    flags = set(fields.get("flags", "").split())
     return {
-        "name": named.get("model name", platform.processor() or platform.machine()),
+        "name": fields.get("model name", platform.processor() or platform.machine()),
         "vectors": next((level for level, needed in LEVELS.items() if needed <= flags), None),
         "cores": os.cpu_count(),
         "usable": processors(),
@@ -35,17 +60,17 @@ def processor(root: Path = Path("/")) -> Told:
     }
 
 
-def memory(root: Path = Path("/")) -> Told:
-    """Bytes: of the machine, free for more, and the limit of this process's cgroup, None where there is none."""
+def memory(root: Path = Path("/")) -> Memory:
+    """Return the bytes of the machine, those available, and the limit of this process's cgroup."""
     rows = (line.split() for line in _read(root / "proc/meminfo").splitlines())
-    known = {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows if len(row) > 1}
+    sizes = {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows if len(row) > 1}
     limits = [_number(text) for text in (_of_group(root, "", "memory.max"), _of_group(root, "memory", "memory.limit_in_bytes"))]
-    limit = min((each for each in limits if each is not None and each < UNLIMITED), default=None)
-    return {"total": known.get("MemTotal"), "available": known.get("MemAvailable"), "limit": limit}
+    limit = min((value for value in limits if value is not None and value < UNLIMITED_BYTES), default=None)
+    return {"total": sizes.get("MemTotal"), "available": sizes.get("MemAvailable"), "limit": limit}
 
 
-def disk(folder: Path) -> Told:
-    """Bytes free and in all where `folder` lies or would lie, and whether it may be written there."""
+def disk(folder: Path) -> Disk:
+    """Return the free and total bytes of the disk of `folder`, which need not exist yet, and whether it can be written."""
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     usage = shutil.disk_usage(nearest)
     return {
@@ -57,21 +82,21 @@ def disk(folder: Path) -> Told:
 
 
 def _quota(root: Path) -> float | None:
-    """Cores' worth of time that the cgroup grants; None where there is no limit."""
-    told = _of_group(root, "", "cpu.max").split()
-    if len(told) != 2:
-        told = [_of_group(root, "cpu", f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
-    quota, period = (_number(text) for text in told)
+    """Return the number of cores whose time the cgroup allows; None where there is no limit."""
+    values = _of_group(root, "", "cpu.max").split()
+    if len(values) != 2:
+        values = [_of_group(root, "cpu", f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
+    quota, period = (_number(text) for text in values)
     return quota / period if quota and period and quota > 0 else None
 
 
 def _of_group(root: Path, controller: str, name: str) -> str:
-    """A file of this process's cgroup: the second kind ("" as controller) or the first; the nearest folder above that has it."""
+    """Read a file of this process's cgroup, or of its nearest parent with that file. controller: "" for cgroups v2."""
     for line in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
+        _, controllers, group_path = line.split(":", 2)
         if controller in controllers.split(","):
             top = root / "sys/fs/cgroup" / controller
-            for folder in (place := top / path.strip("/"), *place.parents):
+            for folder in (path := top / group_path.strip("/"), *path.parents):
                 if text := _read(folder / name):
                     return text
                 if folder == top:
@@ -80,7 +105,7 @@ def _of_group(root: Path, controller: str, name: str) -> str:
 
 
 def _number(text: str) -> int | None:
-    """None for `max`, or for nothing."""
+    """Parse a number; None for `max` and for an empty text."""
     with suppress(ValueError):
         return int(text)
     return None

@@ -1,6 +1,6 @@
-"""A tiny run, end to end, whose training file is known: the same bytes on every machine, whatever its kernels.
+"""A tiny end-to-end run with a known training file: the same bytes on every machine, whatever its kernels.
 
-Its vectors are small whole numbers and compared by dot product, so that every sum is exact in whatever order it is taken.
+Its vectors are small whole numbers, and the similarity is the dot product, so that every sum is exact in any order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from miner.runs.run import mine
 
 QUERIES, PASSAGES, DIM = 40, 300, 16
 SHA256 = "8a8147b3c806a2c31a25ead34fdf7de83affe0dd2c406317a9261119425cf77c"
-"""Of the training file. It changes with the rules of `SETTINGS` and the format alone."""
+"""Hash of the training file. It changes only with the rules of `SETTINGS` and the format."""
 
 SETTINGS: dict[str, Any] = {
     "similarity": "dot",
@@ -32,7 +32,7 @@ SETTINGS: dict[str, Any] = {
 
 
 class Checked(NamedTuple):
-    """Whether the file was the known one, its hash, and how long it took."""
+    """The result. right: whether the training file is the known one."""
 
     right: bool
     sha256: str
@@ -40,27 +40,27 @@ class Checked(NamedTuple):
 
 
 def selfcheck() -> Checked:
-    """Mine the tiny data in a temporary folder."""
-    began = time.perf_counter()
+    """Mine the tiny dataset in a temporary folder."""
+    start = time.perf_counter()
     with scratch() as folder:
         inputs = write(folder / "data")
         runtime = Runtime.of(cache=folder / "cache")
         run = mine(inputs, MiningConfig.of(**SETTINGS), out=folder / "run", runtime=runtime)
-        found = sha256(run.file.read_bytes()).hexdigest()
-    return Checked(found == SHA256, found, round(time.perf_counter() - began, 3))
+        digest = sha256(run.file.read_bytes()).hexdigest()
+    return Checked(digest == SHA256, digest, round(time.perf_counter() - start, 3))
 
 
 def write(folder: Path) -> Inputs:
-    """The data: a BEIR folder with vectors made before. Numbers are drawn by hash, so that no library's generator is in them."""
+    """Write the dataset: a BEIR folder with precomputed vectors. Numbers come from a hash, not from a library's random generator."""
     (folder / "qrels").mkdir(parents=True)
-    for side, name, count in (("passage", "corpus", PASSAGES), ("query", "queries", QUERIES)):
+    for side, file_name, count in (("passage", "corpus", PASSAGES), ("query", "queries", QUERIES)):
         ids = [f"{side[0]}{number}" for number in range(count)]
-        lines = (f'{{"_id": "{each}", "text": "{side} {each} {_draw(each)[0] % 9}"}}\n' for each in ids)
-        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-        (folder / f"{side}.ids").write_text("".join(f"{each}\n" for each in ids), encoding="utf-8")
-        np.save(folder / f"{side}.npy", np.array([[value % 17 - 8 for value in _draw(each)[:DIM]] for each in ids], dtype=np.float32))
-    judged = "".join(f"q{number}\tp{7 * number}\t1\n" for number in range(QUERIES))
-    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged, encoding="utf-8")
+        lines = (f'{{"_id": "{name}", "text": "{side} {name} {_draw(name)[0] % 9}"}}\n' for name in ids)
+        (folder / f"{file_name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        (folder / f"{side}.ids").write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
+        np.save(folder / f"{side}.npy", np.array([[value % 17 - 8 for value in _draw(name)[:DIM]] for name in ids], dtype=np.float32))
+    judgements = "".join(f"q{number}\tp{7 * number}\t1\n" for number in range(QUERIES))
+    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judgements, encoding="utf-8")
     vectors = {f"{side}_vectors": str(folder / f"{side}.npy") for side in ("query", "passage")}
     return Inputs.of(data=str(folder), **vectors)
 

@@ -1,4 +1,4 @@
-"""Texts to vectors: the sentence-transformers encoder with its content-addressed store, or vectors the user made before.
+"""Texts to vectors: the sentence-transformers encoder with its content-addressed store, or the user's precomputed vectors.
 
 Must not import the families. torch is imported inside functions only.
 """

@@ -1,6 +1,6 @@
-"""Which model this is, exactly: a hash of what is in memory, so that another checkpoint can never hit old vectors.
+"""The fingerprint of a model: a hash of its content in memory, so that another checkpoint never gets stored vectors of this one.
 
-What gives other vectors must be in it: weights, tokenizers, module settings. Prompts are the encoder's own business. Must not import the
+It covers everything that changes the vectors: weights, tokenizers, module settings. The encoder adds the prompts. Must not import the
 rest of `encode`; torch is imported inside functions only.
 """
 
@@ -18,45 +18,45 @@ import orjson
 
 from miner.support.parallel import processors
 
-PIECE = 1 << 23
-"""Bytes of a tensor that are hashed at a time, by one thread."""
+HASH_CHUNK_BYTES = 1 << 23
+"""Bytes of a tensor in one hash, computed by one thread."""
 
 
 def content_hash(model: Any) -> str:
-    """sha256 over every tensor, the tokenizers, and the settings of every module, as they are in memory.
+    """Return the sha256 of every tensor, the tokenizers, and the settings of every module, as they are in memory.
 
-    Of a forward hook only its name: what one of the same name does is not seen.
+    Of a forward hook only the name is hashed: a hook of the same name that behaves differently is not detected.
     """
-    turns, turn, hashed = enumerate(_pieces(model)), Lock(), dict[int, bytes]()
+    numbered_chunks, lock, digests = enumerate(_chunks(model)), Lock(), dict[int, bytes]()
 
-    def hash_pieces() -> None:
+    def hash_chunks() -> None:
         while True:
-            with turn:
-                place, piece = next(turns, (0, None))
-            if piece is None:
+            with lock:
+                number, chunk = next(numbered_chunks, (0, None))
+            if chunk is None:
                 return
-            hashed[place] = hashlib.sha256(piece).digest()
+            digests[number] = hashlib.sha256(chunk).digest()
 
-    # 2 GB take more than a second on one processor. This thread joins in: one that is new may wait for a processor.
-    with ThreadPoolExecutor(max(1, processors() - 1)) as crew:
-        others = [crew.submit(hash_pieces) for _ in range(max(1, processors() - 1))]
+    # 2 GB take more than a second on one processor. This thread hashes too, since a new thread may wait for a processor.
+    with ThreadPoolExecutor(max(1, processors() - 1)) as pool:
+        futures = [pool.submit(hash_chunks) for _ in range(max(1, processors() - 1))]
         shapes = [f"{name} {tensor.dtype} {tuple(tensor.shape)}" for name, tensor in sorted(model.state_dict().items())]
-        told = "\n".join([*shapes, *_settings(model), *_tokenizers(model)])
-        hash_pieces()
-        for other in others:
-            other.result()
-    return hashlib.sha256(b"".join(digest for _, digest in sorted(hashed.items())) + told.encode()).hexdigest()
+        description = "\n".join([*shapes, *_settings(model), *_tokenizers(model)])
+        hash_chunks()
+        for future in futures:
+            future.result()
+    return hashlib.sha256(b"".join(digest for _, digest in sorted(digests.items())) + description.encode()).hexdigest()
 
 
-def _pieces(model: Any) -> Iterator[memoryview]:
-    """The bytes of every tensor, in the order of their names; of a model on another device, few of them here at a time."""
+def _chunks(model: Any) -> Iterator[memoryview]:
+    """Yield the bytes of every tensor, in the order of their names; of a model on a GPU, one tensor is copied at a time."""
     for _, tensor in sorted(model.state_dict().items()):
-        whole = memoryview(tensor.detach().cpu().contiguous().view(-1).view(_byte()).numpy())
-        yield from (whole[at : at + PIECE] for at in range(0, len(whole), PIECE))
+        data = memoryview(tensor.detach().cpu().contiguous().view(-1).view(_byte()).numpy())
+        yield from (data[start : start + HASH_CHUNK_BYTES] for start in range(0, len(data), HASH_CHUNK_BYTES))
 
 
 def _settings(model: Any) -> Iterator[str]:
-    """Of every module, and of the model as a whole."""
+    """Yield the settings of every module, and of the model as a whole."""
     for module in model.modules():
         config: Any = getattr(module, "config", None)
         if hasattr(config, "to_dict"):
@@ -75,14 +75,14 @@ def _byte() -> Any:
 
 
 def _tokenizers(model: Any) -> Iterator[str]:
-    """Each of them once: a model with several routes may have several."""
-    found = {id(some): some for module in model.modules() if (some := getattr(module, "tokenizer", None)) is not None}
-    for tokenizer in found.values():
+    """Yield each tokenizer once: a model with several routes may have several."""
+    tokenizers = {id(tokenizer): tokenizer for module in model.modules() if (tokenizer := getattr(module, "tokenizer", None)) is not None}
+    for tokenizer in tokenizers.values():
         inner: Any = getattr(tokenizer, "backend_tokenizer", None) or tokenizer
         text = str(inner.to_str() if hasattr(inner, "to_str") else repr(tokenizer))
         with suppress(ValueError):
-            loaded = orjson.loads(text)  # a vocabulary is a megabyte: every run pays for this
-            # A transformer's are set as a side effect of encoding, and its max_seq_length is hashed by itself; a static model's stay.
-            passing = {} if inner is tokenizer else {"padding": None, "truncation": None}
-            text = orjson.dumps({**loaded, **passing}, option=orjson.OPT_SORT_KEYS).decode()
+            content = orjson.loads(text)  # orjson: a vocabulary is a megabyte, and every run parses it
+            # Encoding sets a transformer's padding and truncation, and max_seq_length is hashed separately; a static model's are constant.
+            transient = {} if inner is tokenizer else {"padding": None, "truncation": None}
+            text = orjson.dumps({**content, **transient}, option=orjson.OPT_SORT_KEYS).decode()
         yield text

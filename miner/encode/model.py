@@ -1,7 +1,7 @@
-"""The sentence-transformers encoder: loaded safely, described exactly.
+"""The sentence-transformers encoder: safe loading, an exact fingerprint.
 
-Safe means: weights from safetensors only, no code from the model's folder or hub page. Exact means: the fingerprint hashes what
-is in memory — weights, tokenizer, module settings, prompt, length, dtype — so another checkpoint can never hit old vectors.
+Safe means: weights from safetensors only, no code from the model's folder or hub page. Exact means: the fingerprint hashes the content
+in memory — weights, tokenizer, module settings, prompt, length, dtype — so another checkpoint never gets stored vectors of this one.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from miner.types import Floats, Ints, Side, Similarity
 
 log = logging.getLogger(__name__)
 
-HUB_SECONDS = 5.0
-"""How long the hub may take to answer a first connection."""
+HUB_TIMEOUT_SECONDS = 5.0
+"""Timeout of the first connection to the hub."""
 
-PICKLES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
+PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 
 
 class Encoder:
@@ -55,30 +55,30 @@ class Encoder:
         return hashlib.sha256(json.dumps([self._content, self.prompts[side], task]).encode()).hexdigest()
 
     def encode(self, texts: Sequence[str], side: Side) -> Floats:
-        """Shape (len(texts), D), as the model gives them: not normalised unless the model does it."""
+        """Return shape (len(texts), D), as the model computes them: not normalised unless the model does it."""
         if self._words is not None:
             return self._words.encode([f"{self.prompts[side] or ''}{text}" for text in texts])
         encode = self.model.encode_query if side == "query" else self.model.encode_document
-        told = {"prompt": self.prompts[side] or "", "batch_size": self.batch_size, "show_progress_bar": False, "convert_to_numpy": True}
+        options = {"prompt": self.prompts[side] or "", "batch_size": self.batch_size, "show_progress_bar": False, "convert_to_numpy": True}
         order = self._by_tokens(texts)
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
         for start in range(0, len(order), self.batch_size):
             batch = order[start : start + self.batch_size]
-            vectors[batch] = encode([texts[place] for place in batch.tolist()], **told)
+            vectors[batch] = encode([texts[row] for row in batch.tolist()], **options)
         return vectors
 
     def _by_tokens(self, texts: Sequence[str]) -> Ints:
-        """Places of the texts, the longest first in tokens that the model reads: a batch is padded to its longest text.
+        """Return the rows of the texts by descending number of tokens: a batch is padded to its longest text.
 
-        By characters, as the model's own `encode` sorts them, 4 % more tokens are padding (abstracts of papers, batches of 32).
+        The model's own `encode` sorts by characters; then 4 % more tokens are padding (abstracts of papers, batches of 32).
         """
         from transformers import PreTrainedTokenizerBase
 
         tokenizer = getattr(self.model, "tokenizer", None)
         lengths = [len(text) for text in texts]
         if isinstance(tokenizer, PreTrainedTokenizerBase):
-            read = tokenizer(list(texts), truncation=True, max_length=self.model.max_seq_length, return_attention_mask=False)
-            lengths = [len(ids) for ids in read["input_ids"]]
+            encoding = tokenizer(list(texts), truncation=True, max_length=self.model.max_seq_length, return_attention_mask=False)
+            lengths = [len(ids) for ids in encoding["input_ids"]]
         order: Ints = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
         return order
 
@@ -97,19 +97,22 @@ class Encoder:
 
 
 def load_encoder(config: Any, runtime: Any, model: Any = None, *, untrained: bool = False) -> Encoder:
-    """The model `config` names on the device `runtime` names, or a loaded `model` as it is.
+    """Load the encoder.
 
-    ModelError says why it cannot be loaded, or that it is no retriever; ConfigError when none is named. untrained: to be trained, or made
-    by hand: a model whose token vectors nobody has trained to be compared is taken too.
+    config: model settings (a MiningConfig).
+    runtime: device, threads and batch size.
+    model: a SentenceTransformer in memory, used as it is.
+    untrained: accept a model whose token vectors were not trained for retrieval, since it will be trained.
+    Raises ModelError where the model cannot be loaded or is no retriever; ConfigError where no model is named.
     """
-    ours = model is None
+    is_own = model is None
     if model is None:
         check_encoder(config, untrained=untrained)
         model = _load(config, runtime)
-    what = model_kind.loaded(model)
-    if what and (getattr(model, "model_type", "") in model_kind.FAMILIES or not (untrained or config.pooling)):
-        raise ModelError(refusal(config.model or "in memory", what))
-    _pool(model, config, ours=ours)
+    kind = model_kind.kind_of_model(model)
+    if kind and (getattr(model, "model_type", "") in model_kind.FAMILIES or not (untrained or config.pooling)):
+        raise ModelError(refusal(config.model or "in memory", kind))
+    _pool(model, config, is_own=is_own)
     if config.max_length is not None:
         if type(model[0]).__name__ == "StaticEmbedding":
             raise ConfigError("max_length does not go with a static model, which reads whole texts")
@@ -122,36 +125,39 @@ def load_encoder(config: Any, runtime: Any, model: Any = None, *, untrained: boo
 
 
 def check_encoder(config: Any, *, untrained: bool = False) -> None:
-    """Refuse the model that `config` names, at once and without loading it: as `check_model`, and where it is no retriever."""
+    """Raise ModelError, without loading the model, where `check_model` does, and where it is no retriever."""
     if not config.model:
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
-    what = None if untrained or config.pooling else model_kind.named(config.model, config.revision)
-    if what:
-        raise ModelError(refusal(config.model, what))
+    kind = None if untrained or config.pooling else model_kind.kind_of_name(config.model, config.revision)
+    if kind:
+        raise ModelError(refusal(config.model, kind))
     check_model(config.model)
 
 
-def refusal(name: str, what: str) -> str:
-    """Why a model is not searched with."""
+def refusal(name: str, kind: str) -> str:
+    """Return the message that a model is no retriever."""
     return (
-        f"model '{name}' is {what}, and no retriever: its token vectors were not trained to be compared. Give a sentence-transformers "
+        f"model '{name}' is {kind}, and no retriever: its token vectors were not trained to be compared. Give a sentence-transformers "
         "bi-encoder, train one from it (hardneg train), or say with --pooling mean, cls or lasttoken that these vectors are meant"
     )
 
 
-def _pool(model: Any, config: Any, *, ours: bool) -> None:
-    """Pool as `config` says where the model does not; ModelError where no vector comes out. ours: loaded here, and so may be changed."""
-    place = next((place for place, module in enumerate(model) if type(module).__name__ == "Pooling"), None)
-    name, mode = config.model or "in memory", None if place is None else model[place].pooling_mode
+def _pool(model: Any, config: Any, *, is_own: bool) -> None:
+    """Set the pooling of `config` where the model names none; raise ModelError where the model has no text vector.
+
+    is_own: whether the model was loaded here, so that it may be changed.
+    """
+    position = next((position for position, module in enumerate(model) if type(module).__name__ == "Pooling"), None)
+    name, mode = config.model or "in memory", None if position is None else model[position].pooling_mode
     if config.pooling and mode is None:
         raise ConfigError(f"pooling does not go with model '{name}', which has no token vectors to pool")
-    if config.pooling and mode != config.pooling and not (ours and model_kind.plain(model)):
+    if config.pooling and mode != config.pooling and not (is_own and model_kind.has_default_pooling(model)):
         raise ConfigError(f"model '{name}' has a pooling of its own, {mode}: leave pooling out")
     if config.pooling and mode != config.pooling:
         from sentence_transformers.sentence_transformer.modules import Pooling
 
-        model[place] = Pooling(model[place].get_embedding_dimension(), config.pooling)
-    elif ours and mode and model_kind.plain(model) and not config.pooling:
+        model[position] = Pooling(model[position].get_embedding_dimension(), config.pooling)
+    elif is_own and mode and model_kind.has_default_pooling(model) and not config.pooling:
         log.warning("model '%s' names no pooling: the %s of its token vectors is taken, as sentence-transformers does", name, mode)
     if mode is None and type(model[0]).__name__ == "Transformer":
         _check_vectors(model, name)
@@ -188,9 +194,9 @@ def _load(config: Any, runtime: Any) -> Any:
 
 
 def check_model(name: str) -> None:
-    """Refuse what is no model, at once and without loading it: ModelError says why.
+    """Raise ModelError, without loading anything, where `name` is no model.
 
-    A folder that is none, has pickled weights, or names modules that are not sentence-transformers' own; a name that nobody answers to.
+    That is a folder without a model, with pickled weights, or with modules from outside sentence-transformers; or an unknown hub name.
     """
     folder = Path(name)
     if not folder.is_dir():
@@ -199,9 +205,9 @@ def check_model(name: str) -> None:
     if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
         raise ModelError(f"'{name}' is no model folder: it has neither modules.json nor config.json")
     for file in sorted(folder.rglob("*")):
-        # Only these names are loaded instead of a pickle: any other file beside it is a decoy.
+        # Only these names are loaded instead of a pickle: another safetensors file beside it does not help.
         safe = any((file.parent / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json"))
-        if file.suffix in PICKLES and file.name.startswith(("pytorch_model", "model")) and not safe:
+        if file.suffix in PICKLE_SUFFIXES and file.name.startswith(("pytorch_model", "model")) and not safe:
             raise ModelError(f"'{file}' holds pickled weights, which can run code; save the model as safetensors")
     for module in _module_types(folder / "modules.json"):
         if not module.startswith("sentence_transformers."):
@@ -210,7 +216,7 @@ def check_model(name: str) -> None:
 
 
 def _inspect_activations(folder: Path) -> None:
-    """Refuse an activation that is not torch's: it would be left out in silence, and the vectors be another model's."""
+    """Raise ModelError for an activation from outside torch: the loader would ignore it, and the vectors would be wrong."""
     for config in sorted(folder.glob("*/config.json")):
         activation = _activation(config)
         if not activation.startswith("torch."):
@@ -218,14 +224,14 @@ def _inspect_activations(folder: Path) -> None:
 
 
 def _activation(path: Path) -> str:
-    """The activation function a module's config names; one of torch's where it names none or cannot be read."""
+    """Return the activation function in a module's config; "torch." where there is none or the file cannot be read."""
     with suppress(ValueError, AttributeError):
         return str(json.loads(path.read_text(encoding="utf-8")).get("activation_function", "torch."))
     return "torch."
 
 
 def _module_types(path: Path) -> list[str]:
-    """What modules.json names; nothing where there is none."""
+    """Return the module types in modules.json; empty where there is no such file."""
     try:
         return [str(module.get("type", "")) for module in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
     except (ValueError, TypeError, AttributeError) as error:
@@ -233,7 +239,7 @@ def _module_types(path: Path) -> list[str]:
 
 
 def _inspect_name(name: str) -> None:
-    """A name that is no folder: refuse what cannot be a hub name, and any hub name when the hub is switched off."""
+    """Check a name that is no folder: raise ModelError where it cannot be a hub name, or the hub is off or unreachable."""
     if Path(name).exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"there is no model folder '{name}'")
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "on", "yes") and not _cached(name):
@@ -243,7 +249,7 @@ def _inspect_name(name: str) -> None:
 
 
 def _hub_answers() -> bool:
-    """Whether anybody answers at the hub's address: its own client tries for minutes before it says no. A proxy is taken at its word."""
+    """Return whether the hub is reachable; its own client retries for minutes. Behind a proxy the answer is always True."""
     import socket
     from urllib.parse import urlparse
     from urllib.request import getproxies
@@ -254,7 +260,7 @@ def _hub_answers() -> bool:
     if {"all", hub.scheme} & getproxies().keys():
         return True
     try:
-        socket.create_connection((hub.hostname, hub.port or (80 if hub.scheme == "http" else 443)), timeout=HUB_SECONDS).close()
+        socket.create_connection((hub.hostname, hub.port or (80 if hub.scheme == "http" else 443)), timeout=HUB_TIMEOUT_SECONDS).close()
     except OSError:
         return False
     return True
@@ -270,23 +276,23 @@ def _cached(name: str) -> bool:
     return False
 
 
-def _prompt(model: Any, text: str | None, name: str | None, usual: tuple[str, ...]) -> str | None:
-    """The prompt a side gets: the raw one, the named one, or the model's usual one for that side."""
-    known = model.prompts or {}
+def _prompt(model: Any, text: str | None, name: str | None, default_names: tuple[str, ...]) -> str | None:
+    """Return the prompt of a side: the text, the model's prompt of that name, or the model's default for that side."""
+    prompts = model.prompts or {}
     if text is not None:
         return text
     if name is not None:
-        if name not in known:
-            raise ConfigError(f"the model has no prompt named '{name}'; it has: {', '.join(known) or 'none'}")
-        return str(known[name])
-    for candidate in (*usual, model.default_prompt_name):
-        if candidate in known:
-            return str(known[candidate]) or None
+        if name not in prompts:
+            raise ConfigError(f"the model has no prompt named '{name}'; it has: {', '.join(prompts) or 'none'}")
+        return str(prompts[name])
+    for candidate in (*default_names, model.default_prompt_name):
+        if candidate in prompts:
+            return str(prompts[candidate]) or None
     return None
 
 
-def _similarity(model: Any, wanted: str) -> Similarity:
-    name = str(getattr(model, "similarity_fn_name", None) or "cosine") if wanted == "auto" else wanted
+def _similarity(model: Any, requested: str) -> Similarity:
+    name = str(getattr(model, "similarity_fn_name", None) or "cosine") if requested == "auto" else requested
     if name not in ("cosine", "dot", "euclidean"):
         raise ConfigError(f"the model compares by {name}, which no index here can search; give similarity cosine, dot or euclidean")
     return name  # type: ignore[return-value]  # mypy does not narrow a str to a Literal by membership

@@ -1,7 +1,7 @@
-"""What kind of model a name or an object is: a bi-encoder, or something whose token vectors nobody has trained to be compared.
+"""The kind of a model: a bi-encoder, or a model whose token vectors were not trained for retrieval.
 
-sentence-transformers takes any model and pools its token vectors where no pooling is named. A cross-encoder or a language model then
-gives vectors that look like a retriever's; here it is told apart by what its files or its config say, before anything is encoded.
+sentence-transformers loads any model and pools its token vectors where no pooling is named. The vectors of a cross-encoder or a language
+model then look like a retriever's; this module recognises such models by their files or config, before anything is encoded.
 """
 
 from __future__ import annotations
@@ -37,37 +37,37 @@ HEADS = {
 FILES = ("modules.json", "config_sentence_transformers.json", "config.json")
 
 
-def named(name: str, revision: str | None = None) -> str | None:
-    """What a folder, or a hub name in the local cache, holds instead of a bi-encoder; None for one, and where nothing is known."""
-    found = _folder(Path(name)) if Path(name).is_dir() else _cached(name, revision)
-    if found is None:
+def kind_of_name(name: str, revision: str | None = None) -> str | None:
+    """Describe the model in a folder, or of a hub name in the local cache; None for a bi-encoder, and where its kind is unknown."""
+    files = _folder(Path(name)) if Path(name).is_dir() else _cached(name, revision)
+    if files is None:
         return None
-    modules, ours, config = (found[file] for file in FILES)
-    family = ours.get("model_type") if isinstance(ours, Mapping) else None
+    modules, settings, config = (files[file] for file in FILES)
+    family = settings.get("model_type") if isinstance(settings, Mapping) else None
     if modules is not None and family not in FAMILIES:
         return None
     return _head(config) or (FAMILIES.get(str(family)) if modules is not None else None)
 
 
-def loaded(model: Any) -> str | None:
-    """What an object is instead of a bi-encoder; None for one, and for one put together from modules by hand."""
+def kind_of_model(model: Any) -> str | None:
+    """Describe a model in memory; None for a bi-encoder, also one built from modules by hand."""
     if (family := str(getattr(model, "model_type", ""))) in FAMILIES:
         return FAMILIES[family]
-    trained = getattr(getattr(model, "model_card_data", None), "trainer", None) is not None
-    if trained or getattr(model, "module_kwargs", None) != {}:  # {}: made of a plain model, for want of modules.json
+    was_trained = getattr(getattr(model, "model_card_data", None), "trainer", None) is not None
+    if was_trained or getattr(model, "module_kwargs", None) != {}:  # {}: a plain model without modules.json
         return None
     return _head(getattr(getattr(model[0], "config", None), "to_dict", dict)())
 
 
-def plain(model: Any) -> bool:
-    """Whether sentence-transformers has put the pooling there, because the model names none."""
+def has_default_pooling(model: Any) -> bool:
+    """Return whether sentence-transformers added the pooling, because the model names none."""
     return getattr(model, "module_kwargs", None) == {}
 
 
 def _head(config: Any) -> str | None:
-    """`a masked language model (BertForMaskedLM)`, from transformers' config; None for an encoder without a head."""
+    """Describe the head in transformers' config, as in `a masked language model (BertForMaskedLM)`; None for an encoder without a head."""
     architectures = (config.get("architectures") if isinstance(config, Mapping) else None) or ()
-    name = next((str(each) for each in architectures), "")
+    name = next((str(architecture) for architecture in architectures), "")
     if name.endswith("ForSequenceClassification"):
         labels = len(config.get("id2label") or "01")
         kind = FAMILIES["CrossEncoder"] if labels == 1 else f"a classifier with {labels} labels"
@@ -76,11 +76,11 @@ def _head(config: Any) -> str | None:
 
 
 def _folder(folder: Path) -> dict[str, Any]:
-    return {file: _json(folder / file) for file in FILES}
+    return {file: _read_json(folder / file) for file in FILES}
 
 
 def _cached(name: str, revision: str | None) -> dict[str, Any] | None:
-    """The same of a hub name; None where the cache does not know of every file whether there is one."""
+    """Read the files of a hub name from the local cache; None where the cache does not know whether each file exists."""
     from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -88,12 +88,12 @@ def _cached(name: str, revision: str | None) -> dict[str, Any] | None:
         with suppress(HFValidationError):
             paths = {file: try_to_load_from_cache(repo, file, revision=revision) for file in FILES}
             if all(isinstance(path, str) or path is _CACHED_NO_EXIST for path in paths.values()):
-                return {file: _json(Path(path)) if isinstance(path, str) else None for file, path in paths.items()}
+                return {file: _read_json(Path(path)) if isinstance(path, str) else None for file, path in paths.items()}
     return None
 
 
-def _json(path: Path) -> Any:
-    """What a file holds; None where it is not there or cannot be read, which whoever loads the model will say."""
+def _read_json(path: Path) -> Any:
+    """Read a JSON file; None where it is missing or unreadable, which loading the model will report."""
     with suppress(OSError, ValueError):
         return json.loads(path.read_text(encoding="utf-8"))
     return None

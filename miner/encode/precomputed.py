@@ -1,4 +1,4 @@
-"""Vectors the user made before: a `.npy` (n, D) and, beside it, the ids, one a line (`x.npy` + `x.ids`)."""
+"""Precomputed vectors: a `.npy` (n, D) and, beside it, the ids, one a line (`x.npy` + `x.ids`)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 from miner.errors import InputError
 from miner.types import Floats, Ints, Rows, Side, Similarity, Texts
 
-LARGEST = 1e15
-"""Of a component: some thousand products of two such numbers still fit into float32."""
+MAX_COMPONENT = 1e15
+"""Largest absolute value of a component: a sum of some thousand products of two such numbers still fits into float32."""
 
 
 class Precomputed:
-    """Rows of two matrices, found by id. The store is not used: nothing is encoded."""
+    """Rows of two matrices, looked up by id. The store is not used: nothing is encoded."""
 
     def __init__(self, query_file: str, passage_file: str, similarity: str = "auto") -> None:
         self.similarity: Similarity = "cosine" if similarity == "auto" else similarity  # type: ignore[assignment]  # checked by the config
@@ -29,16 +29,18 @@ class Precomputed:
             raise InputError(f"query vectors have {dims['query']} dims, passage vectors {dims['passage']}", query_file)
 
     def vectors(self, texts: Texts, rows: Ints | Rows, side: Side) -> Floats:
-        """Shape (len(rows), D). InputError names the first id that has no vector, or one that is not finite."""
+        """Return shape (len(rows), D). Raises InputError for an id without a vector, or a vector that is not finite."""
         ids = texts.ids(rows)
-        found = self._find(ids, side)
-        chosen = np.ascontiguousarray(self._matrices[side][found], dtype=np.float32)
-        if not np.isfinite(chosen).all():
-            bad = ids[int(np.flatnonzero(~np.isfinite(chosen).all(axis=1))[0])]
+        positions = self._find(ids, side)
+        vectors = np.ascontiguousarray(self._matrices[side][positions], dtype=np.float32)
+        if not np.isfinite(vectors).all():
+            bad = ids[int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])]
             raise InputError(f"the vector of {side} '{bad}' is not finite", str(self._files[side]))
-        if (largest := float(np.abs(chosen).max(initial=0))) > LARGEST:
-            raise InputError(f"a component is {largest:.3g}; above {LARGEST:g} products are no numbers any more", str(self._files[side]))
-        return chosen
+        if (largest := float(np.abs(vectors).max(initial=0))) > MAX_COMPONENT:
+            raise InputError(
+                f"a component is {largest:.3g}; above {MAX_COMPONENT:g} products are no numbers any more", str(self._files[side])
+            )
+        return vectors
 
     def fill(self, out: Floats, texts: Texts, rows: Ints | Rows, side: Side) -> None:
         """Write the vectors of `rows` into `out` (len(rows), D)."""
@@ -46,16 +48,16 @@ class Precomputed:
             out[start : start + 16_384] = self.vectors(texts, rows[start : start + 16_384], side)
 
     def describe(self) -> dict[str, Any]:
-        """Which files, for the manifest."""
+        """Return files, shapes and similarity, for the manifest."""
         shapes = {side: list(matrix.shape) for side, matrix in self._matrices.items()}
         names = {side: str(path) for side, path in self._files.items()}
         return {"name": None, "vectors": names, "shapes": shapes, "similarity": self.similarity, "files": self.files}
 
     @cached_property
     def files(self) -> dict[str, dict[str, Any]]:
-        """{name: {"bytes", "sha256"}} of the matrices and their ids: what was read."""
-        read = [file for path in self._files.values() for file in (path, path.with_suffix(".ids"))]
-        return {str(file): {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in read}
+        """{name: {"bytes", "sha256"}} of the matrices and their id files."""
+        paths = [file for path in self._files.values() for file in (path, path.with_suffix(".ids"))]
+        return {str(file): {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in paths}
 
     @property
     def dim(self) -> int:
@@ -64,17 +66,17 @@ class Precomputed:
 
     def _find(self, ids: list[str], side: Side) -> Ints:
         names, order = self._ids[side]
-        wanted = np.array([text.encode() for text in ids] or [b""])[: len(ids)]
-        at = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
-        missing = names[at] != wanted
+        keys = np.array([text.encode() for text in ids] or [b""])[: len(ids)]
+        positions = np.minimum(np.searchsorted(names, keys), len(names) - 1)
+        missing = names[positions] != keys
         if missing.any():
             raise InputError(f"there is no vector for {side} '{ids[int(np.flatnonzero(missing)[0])]}'", str(self._files[side]))
-        found: Ints = order[at]
-        return found
+        rows: Ints = order[positions]
+        return rows
 
 
 def check_vectors(query_file: str, passage_file: str) -> None:
-    """Refuse files that are not there or no matrices, at once: InputError as from `Precomputed`, which reads their ids too."""
+    """Raise InputError for missing files or files without a matrix, as `Precomputed` does, but without reading the ids."""
     for path in map(Path, (query_file, passage_file)):
         _load(path)
         _ids_file(path)
@@ -103,13 +105,13 @@ def _ids_file(path: Path) -> Path:
 
 
 def _ids(path: Path, count: int) -> tuple[Any, Ints]:
-    """The ids sorted, and the row of each."""
+    """Return the ids sorted, and the row of each."""
     file = _ids_file(path)
     names = np.array(file.read_bytes().splitlines() or [b""])
     if len(names) != count:
         raise InputError(f"holds {len(names)} ids, {path.name} holds {count} vectors", str(file))
     order = np.argsort(names, kind="stable")
-    doubled = np.flatnonzero(names[order][1:] == names[order][:-1])
-    if len(doubled):
-        raise InputError(f"duplicate id '{names[order][doubled[0]].decode()}'", f"{file}:{int(order[doubled[0] + 1]) + 1}")
+    duplicates = np.flatnonzero(names[order][1:] == names[order][:-1])
+    if len(duplicates):
+        raise InputError(f"duplicate id '{names[order][duplicates[0]].decode()}'", f"{file}:{int(order[duplicates[0] + 1]) + 1}")
     return names[order], order

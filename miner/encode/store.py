@@ -5,7 +5,7 @@
                                   vectors.bin   float32 (n, D), row i belongs to key i
 
 A block is committed by appending vectors, fsync, then keys, fsync, under an exclusive lock: the keys are the commit point, so
-kill -9 loses at most the block in flight, and two processes may write at once. The first vector of a text stays for ever.
+kill -9 loses at most the block in flight, and two processes may write at once. The first vector of a text is never replaced.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -33,24 +33,35 @@ VERSION = 1
 Keys = NDArray[np.uint64]
 
 
+class StoreInfo(TypedDict):
+    """One store in the cache. used: time of last use, in seconds since the epoch."""
+
+    fingerprint: str
+    model: str | None
+    dim: int | None
+    texts: int
+    bytes: int
+    used: float
+
+
 def text_keys(texts: Iterable[str]) -> Keys:
     """Shape (n, 2): the first 128 bits of each text's sha256, big-endian halves."""
     digests = b"".join(hashlib.sha256(text.encode()).digest()[:KEY_BYTES] for text in texts)
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64).reshape(-1, 2)
 
 
-_known: WeakKeyDictionary[Texts, tuple[Keys, Ints]] = WeakKeyDictionary()
+_keys_cache: WeakKeyDictionary[Texts, tuple[Keys, Ints]] = WeakKeyDictionary()
 
 
 def keys_of(texts: Texts) -> tuple[Keys, Ints]:
-    """Of every row: the key of its text, shape (N, 2), and its characters, shape (N,). Made once for as long as the texts are open."""
-    if texts not in _known:
+    """Return the key of each row's text, shape (N, 2), and its number of characters, shape (N,). Cached while the texts are open."""
+    if texts not in _keys_cache:
         keys, lengths = [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
         for batch in texts.all_texts():
             keys.append(text_keys(batch))
             lengths.append(np.fromiter(map(len, batch), dtype=np.int64, count=len(batch)))
-        _known[texts] = np.concatenate(keys), np.concatenate(lengths)
-    return _known[texts]
+        _keys_cache[texts] = np.concatenate(keys), np.concatenate(lengths)
+    return _keys_cache[texts]
 
 
 class Store:
@@ -64,7 +75,7 @@ class Store:
         except OSError as error:
             raise StorageError(f"the embedding store {self.folder} cannot be used: {error.strerror}; set HARDNEG_CACHE") from error
         self._sorted: Keys = np.empty((0, 2), dtype=np.uint64)
-        self._places: Ints = np.empty(0, dtype=np.int64)
+        self._rows: Ints = np.empty(0, dtype=np.int64)
         self.refresh()
 
     def _check_meta(self, name: str) -> None:
@@ -73,7 +84,7 @@ class Store:
             part = path.with_suffix(f".{os.getpid()}.part")
             part.write_text(json.dumps({"version": VERSION, "dim": self.dim, "name": name}), encoding="utf-8")
             part.replace(path)
-        meta = _told(path)
+        meta = _read_meta(path)
         if meta.get("version") != VERSION or meta.get("dim") != self.dim:
             raise StorageError(
                 f"{path} is version {meta.get('version')} with {meta.get('dim')} dims, not {VERSION} with {self.dim}: prune it"
@@ -81,88 +92,97 @@ class Store:
         os.utime(path)
 
     def refresh(self) -> None:
-        """See what others have committed since. A key whose vector is not all there (a damaged disk) does not count."""
+        """Read what other processes have committed. A key without its complete vector (after disk damage) does not count."""
         path, rows = self.folder / "keys.bin", self.folder / "vectors.bin"
         raw = path.read_bytes() if path.exists() else b""
         count = min(len(raw) // KEY_BYTES, rows.stat().st_size // (self.dim * 4) if rows.exists() else 0)
-        if count == len(self._places):
+        if count == len(self._rows):
             return
         keys = np.frombuffer(raw[: count * KEY_BYTES], dtype=">u8").astype(np.uint64).reshape(-1, 2)
         order = np.lexsort((keys[:, 1], keys[:, 0]))
-        self._sorted, self._places = keys[order], order
+        self._sorted, self._rows = keys[order], order
 
     def find(self, keys: Keys) -> Ints:
-        """Shape (n,): the place of each key's vector, -1 where there is none."""
-        places = np.full(len(keys), -1, dtype=np.int64)
-        at = np.searchsorted(self._sorted[:, 0], keys[:, 0])
-        open_rows = np.arange(len(keys))
-        while len(open_rows):  # more than one turn only where 64-bit prefixes collide
-            inside = at[open_rows] < len(self._sorted)
-            open_rows = open_rows[inside]
-            there = self._sorted[at[open_rows]]
-            open_rows, there = (x[there[:, 0] == keys[open_rows, 0]] for x in (open_rows, there))
-            hit = there[:, 1] == keys[open_rows, 1]
-            places[open_rows[hit]] = self._places[at[open_rows[hit]]]
-            open_rows = open_rows[~hit]
-            at[open_rows] += 1
-        return places
+        """Return shape (n,): the row of each key's vector, -1 where there is none."""
+        rows = np.full(len(keys), -1, dtype=np.int64)
+        positions = np.searchsorted(self._sorted[:, 0], keys[:, 0])
+        pending = np.arange(len(keys))
+        while len(pending):  # more than one iteration only where 64-bit prefixes collide
+            in_range = positions[pending] < len(self._sorted)
+            pending = pending[in_range]
+            candidates = self._sorted[positions[pending]]
+            pending, candidates = (x[candidates[:, 0] == keys[pending, 0]] for x in (pending, candidates))
+            matches = candidates[:, 1] == keys[pending, 1]
+            rows[pending[matches]] = self._rows[positions[pending[matches]]]
+            pending = pending[~matches]
+            positions[pending] += 1
+        return rows
 
     def vectors(self) -> Floats:
-        """Shape (n, D), memory-mapped: all that is committed."""
-        count = len(self._places)
+        """Return all committed vectors, shape (n, D), memory-mapped."""
+        count = len(self._rows)
         if not count:
             return np.empty((0, self.dim), dtype=np.float32)
         mapped: Floats = np.memmap(self.folder / "vectors.bin", dtype=np.float32, mode="r", shape=(count, self.dim))
         return mapped
 
     def append(self, keys: Keys, vectors: Floats) -> None:
-        """Commit one block; texts that another process committed meanwhile are left as they are."""
+        """Commit one block; vectors that another process has committed meanwhile are not replaced."""
         try:
             with _locked(self.folder / "lock"):
                 self.refresh()
-                new = self.find(keys) < 0
-                with (self.folder / "vectors.bin").open("ab") as rows, (self.folder / "keys.bin").open("ab") as index:
-                    index.truncate(len(self._places) * KEY_BYTES)
-                    rows.truncate(len(self._places) * self.dim * 4)
-                    _write(rows, np.ascontiguousarray(vectors[new], dtype=np.float32).tobytes())
-                    _write(index, keys[new].astype(">u8").tobytes())
+                is_new = self.find(keys) < 0
+                with (self.folder / "vectors.bin").open("ab") as vector_file, (self.folder / "keys.bin").open("ab") as key_file:
+                    key_file.truncate(len(self._rows) * KEY_BYTES)
+                    vector_file.truncate(len(self._rows) * self.dim * 4)
+                    _write(vector_file, np.ascontiguousarray(vectors[is_new], dtype=np.float32).tobytes())
+                    _write(key_file, keys[is_new].astype(">u8").tobytes())
                 self.refresh()
         except OSError as error:
             raise StorageError(f"the embedding store {self.folder} cannot be written: {error.strerror}") from error
 
 
-def stores(cache: Path) -> Iterator[dict[str, Any]]:
-    """What lies in the cache: fingerprint, model, dims, texts, bytes, time of last use."""
+def stores(cache: Path) -> Iterator[StoreInfo]:
+    """Yield the stores in the cache: fingerprint, model, dims, texts, bytes, time of last use."""
     for folder in sorted((cache / "vectors").glob("*")):
         meta_file = folder / "meta.json"
         if not meta_file.is_file():
             continue
-        meta = _told(meta_file)
+        meta = _read_meta(meta_file)
         size = sum(file.stat().st_size for file in folder.iterdir())
         keys = folder / "keys.bin"
         texts = keys.stat().st_size // KEY_BYTES if keys.exists() else 0
-        used = meta_file.stat().st_mtime
-        yield {"fingerprint": folder.name, "model": meta.get("name"), "dim": meta.get("dim"), "texts": texts, "bytes": size, "used": used}
+        last_use = meta_file.stat().st_mtime
+        yield {
+            "fingerprint": folder.name,
+            "model": meta.get("name"),
+            "dim": meta.get("dim"),
+            "texts": texts,
+            "bytes": size,
+            "used": last_use,
+        }
 
 
-def prune(cache: Path, *, older_than_days: float = 0.0, fingerprint: str | None = None) -> list[dict[str, Any]]:
-    """Remove stores not used for so long, or one by the start of its fingerprint; returns what was removed.
+def prune(cache: Path, *, older_than_days: float = 0.0, fingerprint: str | None = None) -> list[StoreInfo]:
+    """Remove the stores that were not used for `older_than_days`, or those whose fingerprint starts with `fingerprint`; return them.
 
-    A process that is writing to one of them stops with an error.
+    A process that is writing to a removed store stops with an error.
     """
     removed = []
     for store in list(stores(cache)):
-        chosen = store["fingerprint"].startswith(fingerprint) if fingerprint else time.time() - store["used"] >= older_than_days * 86400
+        is_selected = (
+            store["fingerprint"].startswith(fingerprint) if fingerprint else time.time() - store["used"] >= older_than_days * 86400
+        )
         folder = cache / "vectors" / store["fingerprint"]
-        if chosen:
+        if is_selected:
             with _locked(folder / "lock"):
                 shutil.rmtree(folder)
             removed.append(store)
     return removed
 
 
-def _told(path: Path) -> dict[str, Any]:
-    """What meta.json says; nothing where it is damaged."""
+def _read_meta(path: Path) -> dict[str, Any]:
+    """Read meta.json; empty where it is damaged."""
     with suppress(ValueError):
         meta = json.loads(path.read_text(encoding="utf-8"))
         return meta if isinstance(meta, dict) else {}

@@ -1,7 +1,7 @@
-"""Vectors through the store: what is known is read, what is new is encoded in fixed blocks and committed.
+"""Vectors through the store: stored vectors are read, missing ones are encoded in fixed blocks and committed.
 
-A block's composition follows from the content alone — the new texts by falling length, then by hash, cut at fixed sizes — so a
-run that was killed re-makes the same blocks, whatever the input order. Duplicate texts are encoded once.
+The blocks follow from the content alone — the new texts by descending length, then by hash, cut at fixed sizes — so a resumed run encodes
+the same blocks, whatever the input order. Duplicate texts are encoded once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class StoredVectors:
 
     @property
     def similarity(self) -> Similarity:
-        """How the model compares."""
+        """The model's similarity."""
         return self.encoder.similarity
 
     @property
@@ -41,16 +41,16 @@ class StoredVectors:
         return self.encoder.dim
 
     def describe(self) -> dict[str, Any]:
-        """What the manifest says about the model."""
+        """Return the model's description for the manifest."""
         return self.encoder.describe()
 
     def missing(self, dataset: Dataset) -> int:
-        """Distinct texts of a dataset that are not in the store yet."""
+        """Return the number of distinct texts of a dataset that are not in the store yet."""
         sides: tuple[tuple[Texts, Side], ...] = ((dataset.corpus, "passage"), (dataset.queries, "query"))
-        return sum(len(self.unknown(texts, side)) for texts, side in sides)
+        return sum(len(self.missing_rows(texts, side)) for texts, side in sides)
 
-    def unknown(self, texts: Texts, side: Side) -> Ints:
-        """Rows of the distinct texts that are not in the store yet, the shortest first."""
+    def missing_rows(self, texts: Texts, side: Side) -> Ints:
+        """Return the rows of the distinct texts that are not in the store yet, the shortest first."""
         keys, lengths = keys_of(texts)
         missing = np.flatnonzero(self._store(side).find(keys) < 0)
         first = missing[np.unique(keys[missing], axis=0, return_index=True)[1]]
@@ -58,30 +58,30 @@ class StoredVectors:
         return rows
 
     def vectors(self, texts: Texts, rows: Ints | Rows, side: Side) -> Floats:
-        """Shape (len(rows), D): what is missing is encoded first."""
-        store, places = self._ensure(texts, np.asarray(rows, dtype=np.int64), side)
-        if not len(places):
+        """Return shape (len(rows), D); missing vectors are encoded first."""
+        store, positions = self._ensure(texts, np.asarray(rows, dtype=np.int64), side)
+        if not len(positions):
             return np.empty((0, self.encoder.dim), dtype=np.float32)
-        return np.take(store.vectors(), places, axis=0)
+        return np.take(store.vectors(), positions, axis=0)
 
     def fill(self, out: Floats, texts: Texts, rows: Ints | Rows, side: Side) -> None:
-        """Write the vectors of `rows` into `out` (len(rows), D), which may be memory-mapped: never all of them in memory twice."""
-        store, places = self._ensure(texts, np.asarray(rows, dtype=np.int64), side)
+        """Write the vectors of `rows` into `out` (len(rows), D), which may be memory-mapped, in blocks of READ_ROWS."""
+        store, positions = self._ensure(texts, np.asarray(rows, dtype=np.int64), side)
         source = store.vectors()
-        for start in range(0, len(places), READ_ROWS):
-            out[start : start + READ_ROWS] = source[places[start : start + READ_ROWS]]
+        for start in range(0, len(positions), READ_ROWS):
+            out[start : start + READ_ROWS] = source[positions[start : start + READ_ROWS]]
 
-    def known(self, texts: Texts, rows: Ints, side: Side) -> tuple[Bools, Floats]:
-        """Shapes (len(rows),) and (len(rows), D): of which texts the store has a vector, and these; zeros elsewhere. Nothing is encoded."""
+    def lookup(self, texts: Texts, rows: Ints, side: Side) -> tuple[Bools, Floats]:
+        """Return which texts have a stored vector, shape (len(rows),), and the vectors, shape (len(rows), D), zeros elsewhere."""
         store = self._store(side)
-        places = store.find(keys_of(texts)[0][rows])
-        there: Bools = places >= 0
+        positions = store.find(keys_of(texts)[0][rows])
+        is_present: Bools = positions >= 0
         out = np.zeros((len(rows), self.encoder.dim), dtype=np.float32)
-        out[there] = store.vectors()[places[there]]
-        return there, out
+        out[is_present] = store.vectors()[positions[is_present]]
+        return is_present, out
 
     def _ensure(self, texts: Texts, rows: Ints, side: Side) -> tuple[Store, Ints]:
-        """Encode what is missing; the store, and the place of each row's vector in it."""
+        """Encode the missing texts; return the store, and the position of each row's vector in it."""
         store = self._store(side)
         all_keys, all_lengths = keys_of(texts)
         keys, lengths = all_keys[rows], all_lengths[rows]
@@ -95,12 +95,12 @@ class StoredVectors:
         order = missing[np.lexsort((keys[missing, 1], keys[missing, 0], -lengths[missing]))]
         done = 0
         for block in _blocks(order, lengths):
-            wanted = texts.texts(rows[block])
-            vectors = self.encoder.encode(wanted, side)
+            batch = texts.texts(rows[block])
+            vectors = self.encoder.encode(batch, side)
             if not np.isfinite(vectors).all():
-                bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+                position = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
                 raise ModelError(
-                    f"model '{self.encoder.name}' gives NaN or infinity for {side} '{texts.ids(rows[block[bad : bad + 1]])[0]}'"
+                    f"model '{self.encoder.name}' gives NaN or infinity for {side} '{texts.ids(rows[block[position : position + 1]])[0]}'"
                 )
             store.append(keys[block], vectors)
             done += len(block)

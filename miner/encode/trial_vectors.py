@@ -1,6 +1,6 @@
-"""Vectors for a trial: what the store has is read, what it lacks is encoded and forgotten.
+"""Vectors for a preflight: stored vectors are read, missing ones are encoded and not stored.
 
-The first vector of a text stays in the store for ever, and depends a little on the block it was made in: a trial must not make it.
+The store never replaces the first vector of a text, and that vector depends slightly on its batch: a preflight must not store one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from miner.types import Floats, Ints, Rows, Side, Similarity, Texts
 
 
 class TrialVectors:
-    """As the encoder gives them; nothing is written."""
+    """Vectors from the store or the encoder; nothing is written."""
 
     def __init__(self, stored: StoredVectors) -> None:
         self._stored = stored
@@ -30,26 +30,26 @@ class TrialVectors:
         return self._stored.dim
 
     def describe(self) -> dict[str, Any]:
-        """What the manifest says about the model."""
+        """Return the model's description for the manifest."""
         return self._stored.describe()
 
     def vectors(self, texts: Texts, rows: Ints | Rows, side: Side) -> Floats:
-        """Shape (len(rows), D). ModelError where the model answers with NaN or infinity."""
-        wanted = np.asarray(rows, dtype=np.int64)
-        known, out = self._stored.known(texts, wanted, side)
-        missing = np.flatnonzero(~known)
+        """Return shape (len(rows), D). Raises ModelError where the model gives NaN or infinity."""
+        requested = np.asarray(rows, dtype=np.int64)
+        is_present, out = self._stored.lookup(texts, requested, side)
+        missing = np.flatnonzero(~is_present)
         if len(missing):
-            asked, began = texts.texts(wanted[missing]), time.perf_counter()
-            out[missing] = self._stored.encoder.encode(asked, side)
-            self.seconds += time.perf_counter() - began
+            batch, start = texts.texts(requested[missing]), time.perf_counter()
+            out[missing] = self._stored.encoder.encode(batch, side)
+            self.seconds += time.perf_counter() - start
             self.encoded += len(missing)
         if not np.isfinite(out).all():
-            bad = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])
+            position = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])
             raise ModelError(
-                f"model '{self._stored.encoder.name}' gives NaN or infinity for {side} '{texts.ids(wanted[bad : bad + 1])[0]}'"
+                f"model '{self._stored.encoder.name}' gives NaN or infinity for {side} '{texts.ids(requested[position : position + 1])[0]}'"
             )
         return out
 
     def fill(self, out: Floats, texts: Texts, rows: Ints | Rows, side: Side) -> None:
-        """Write the same into `out` (len(rows), D)."""
+        """Write the vectors of `rows` into `out` (len(rows), D)."""
         out[:] = self.vectors(texts, rows, side)

@@ -1,7 +1,7 @@
 """`colbert`: triples.jsonl of [query, positive, negative] numbers, queries.tsv, collection.tsv; what ColBERT's trainer reads.
 
-ColBERT wants whole numbers, a passage's being its line in the collection: they are the places in the order of ids, and query_ids.tsv
-and passage_ids.tsv say whose they are. The title is the third cell, as ColBERT reads it. A triple per query, positive and found negative.
+ColBERT needs whole numbers, and a passage's number is its line in the collection: numbers follow the order of ids, and query_ids.tsv and
+passage_ids.tsv map them to the ids. The title is the third cell, as ColBERT reads it. One triple per query, positive and hard negative.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from miner.formats.collection import Beside, by_id
+from miner.formats.collection import LookupTables, by_id
 from miner.formats.file_sets import flat
 from miner.formats.row_checks import Row
 from miner.formats.row_format import Format, Layout, Table, TrainingRow, anchors
@@ -21,31 +21,31 @@ NAMES = ("query", "positive", "negative")
 
 
 def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, list[int]]]:
-    """One triple per query, positive and found negative."""
-    for query, positives, found in anchors(dataset, negatives, ()):
+    """Yield one triple per query, positive and hard negative."""
+    for query, positives, hard_negatives in anchors(dataset, negatives, ()):
         for positive in positives:
-            for negative in found:
+            for negative in hard_negatives:
                 passages = dataset.corpus.id_rank[[positive.row, negative.row]].tolist()
                 yield MAIN, [int(dataset.queries.id_rank[query.row]), *passages]
 
 
-def beside(dataset: Dataset) -> Iterator[tuple[str, Iterable[Any]]]:
-    """Queries, passages, and both lists of the user's ids."""
+def companions(dataset: Dataset) -> Iterator[tuple[str, Iterable[Any]]]:
+    """Yield the files of queries, passages, and the user's ids of both."""
     yield QUERIES, ((query.rank, flat(query.text)) for query in by_id(dataset.queries))
     yield COLLECTION, ((text.rank, flat(text.body), *([flat(text.title)] if text.title else [])) for text in by_id(dataset.corpus))
     yield QUERY_IDS, _ids(dataset.queries)
     yield PASSAGE_IDS, _ids(dataset.corpus)
 
 
-def read(row: Row, beside: Beside) -> TrainingRow:
-    """The positive, then the negative; ids are the user's where the folder holds them, else the numbers."""
+def read(row: Row, tables: LookupTables) -> TrainingRow:
+    """Read the positive, then the negative; ids are the user's where the folder has them, else the numbers."""
     query, *numbers = (row.as_id(row.value(name), f"'{name}'") for name in NAMES)
     return row.training(
-        beside.find(row, "queries", query),
-        (beside.find(row, "passages", number) for number in numbers),
+        tables.find(row, "queries", query),
+        (tables.find(row, "passages", number) for number in numbers),
         (1, 0),
-        query_id=beside.get("query_ids", query) or query,
-        ids=tuple(beside.get("passage_ids", number) or number for number in numbers),
+        query_id=tables.get("query_ids", query) or query,
+        ids=tuple(tables.get("passage_ids", number) or number for number in numbers),
     )
 
 
@@ -56,16 +56,16 @@ def _ids(texts: Texts) -> Iterator[tuple[int, str]]:
 COLBERT = Format(
     write,
     read,
-    room=frozenset({"ids"}),
+    optional_columns=frozenset({"ids"}),
     unit="triplet",
     layout=Layout(
         MAIN,
-        beside,
+        companions,
         {
             "queries": Table(QUERIES, ("number",), ("text",), ("number", "text")),
             "passages": Table(COLLECTION, ("number",), ("title", "text"), ("number", "text", "title")),
-            "query_ids": Table(QUERY_IDS, ("number",), ("id",), ("number", "id"), needed=False),
-            "passage_ids": Table(PASSAGE_IDS, ("number",), ("id",), ("number", "id"), needed=False),
+            "query_ids": Table(QUERY_IDS, ("number",), ("id",), ("number", "id"), is_required=False),
+            "passage_ids": Table(PASSAGE_IDS, ("number",), ("id",), ("number", "id"), is_required=False),
         },
         names=NAMES,
     ),

@@ -1,4 +1,4 @@
-"""Formats of several files: a folder under a fixed set of names, there complete or not at all."""
+"""Formats of several files: a folder with fixed file names, complete or absent."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TAB, BLANK = re.compile(r"[\t\r\n]"), re.compile(r"\s|^$")
 
 
 def open_training(path: str | Path, shape: Format, dataset: Dataset) -> Sink:
-    """The sink a format's rows go to: one file of any kind, or its folder."""
+    """Open the sink of a format's rows: one file of any kind, or a folder."""
     return FolderSink(Path(path), shape.layout, dataset) if shape.layout else open_sink(path)
 
 
 class FolderSink:
-    """Rows on their way into the files of a folder; what follows from the dataset is written at the end. `rows` counts the main file's."""
+    """Writes rows to the files of a folder; the files that follow from the dataset are written at the end."""
 
     def __init__(self, path: Path, layout: Layout, dataset: Dataset) -> None:
         self.bytes, self.sha256 = 0, ""
@@ -40,7 +40,7 @@ class FolderSink:
         return self._sinks[self._layout.main].rows
 
     def write(self, rows: Iterable[tuple[str, Any]]) -> None:
-        """Append rows, each to the file it names."""
+        """Append (file name, row) pairs."""
         for name, row in rows:
             self._sink(name).write((row,))
 
@@ -55,46 +55,46 @@ class FolderSink:
             self._exit.__exit__(kind, *rest)
             return
         with self._exit:
-            for name, rows in self._layout.beside(self._dataset):
+            for name, rows in self._layout.companions(self._dataset):
                 self._sink(name).write(rows)
         files = [file for file in self._path.rglob("*") if file.is_file()]
         self.bytes, self.sha256 = sum(file.stat().st_size for file in files), sha256_of(self._path)
 
     def _sink(self, name: str) -> Sink:
         if name not in self._sinks:
-            self._sinks[name] = self._exit.enter_context(_opened(self._folder / name, self._layout.ends.get(name)))
+            self._sinks[name] = self._exit.enter_context(_open_sink(self._folder / name, self._layout.ends.get(name)))
         return self._sinks[name]
 
 
-def _opened(path: Path, ends: tuple[bytes, bytes] | None) -> Sink:
+def _open_sink(path: Path, ends: tuple[bytes, bytes] | None) -> Sink:
     if path.suffix == ".parquet":
         return Parquet(path)
     if path.suffix == ".json":
-        return Lines(path, ".json", Frame(orjson.dumps, ends[0], b",\n", ends[1]) if ends else WHOLE)
-    frame = {".tsv": TABBED, ".trec": SPACED}.get(path.suffix, LINES)
+        return Lines(path, ".json", Frame(orjson.dumps, ends[0], b",\n", ends[1]) if ends else ONE_OBJECT)
+    frame = {".tsv": TAB_SEPARATED, ".trec": BLANK_SEPARATED}.get(path.suffix, LINES)
     return Lines(path, path.suffix, frame._replace(head=ends[0], tail=ends[1]) if ends else frame)
 
 
 def flat(text: str) -> str:
-    """A text that fits between tabs: line ends and tabs become blanks."""
+    """Replace line ends and tabs by blanks."""
     return TAB.sub(" ", text)
 
 
-def _tabbed(cells: Iterable[Any]) -> bytes:
-    return _joined(cells, "\t", TAB, "a tab or a line end, which a file of tab-separated values")
+def _join_by_tab(cells: Iterable[Any]) -> bytes:
+    return _join(cells, "\t", TAB, "a tab or a line end, which a file of tab-separated values")
 
 
-def _spaced(cells: Iterable[Any]) -> bytes:
-    return _joined(cells, " ", BLANK, "white space (or nothing), which a TREC file")
+def _join_by_blank(cells: Iterable[Any]) -> bytes:
+    return _join(cells, " ", BLANK, "white space (or nothing), which a TREC file")
 
 
-def _joined(cells: Iterable[Any], between: str, bad: re.Pattern[str], why: str) -> bytes:
-    words = [str(cell) for cell in cells]
-    for word in words:
-        if bad.search(word):
-            raise InputError(f"{word!r} holds {why} cannot say; choose another output format, or other ids")
-    return (between.join(words) + "\n").encode()
+def _join(values: Iterable[Any], separator: str, forbidden: re.Pattern[str], reason: str) -> bytes:
+    cells = [str(cell) for cell in values]
+    for cell in cells:
+        if forbidden.search(cell):
+            raise InputError(f"{cell!r} holds {reason} cannot say; choose another output format, or other ids")
+    return (separator.join(cells) + "\n").encode()
 
 
-TABBED, SPACED = Frame(_tabbed), Frame(_spaced)
-WHOLE = Frame(lambda row: orjson.dumps(row, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+TAB_SEPARATED, BLANK_SEPARATED = Frame(_join_by_tab), Frame(_join_by_blank)
+ONE_OBJECT = Frame(lambda row: orjson.dumps(row, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

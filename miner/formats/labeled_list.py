@@ -1,4 +1,4 @@
-"""`labeled-list`: anchor, a list of passages (the positive first) and a list of labels. What listwise losses and rerankers train on."""
+"""`labeled-list`: anchor, a list of passages (the positive first) and a list of labels, for listwise losses and rerankers."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 from miner.formats.pair import pair_columns
 from miner.formats.row_checks import Row
-from miner.formats.row_format import RESERVED, Format, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_format import RESERVED, Format, JsonRow, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
-    """One row per query and positive with at least one negative; scores take the place of labels. Rank and tier of the positive are 0."""
-    for query, positives, found in anchors(dataset, negatives, columns):
-        for positive in positives if found else ():
-            passages = [positive, *found]
-            row: dict[str, Any] = {"anchor": query.text, "positive": [passage.text for passage in passages]}
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
+    """Yield one row per query and positive with at least one negative; scores replace labels. Rank and tier of the positive are 0."""
+    for query, positives, hard_negatives in anchors(dataset, negatives, columns):
+        for positive in positives if hard_negatives else ():
+            passages = [positive, *hard_negatives]
+            row: JsonRow = {"anchor": query.text, "positive": [passage.text for passage in passages]}
             if "scores" in columns:
                 row["scores"] = [passage.score for passage in passages]
             else:
-                row["labels"] = [1] + [0] * len(found)
+                row["labels"] = [1] + [0] * len(hard_negatives)
             if "ids" in columns:
                 row |= {"anchor_id": query.id, "passage_ids": [passage.id for passage in passages]}
             if "ranks" in columns:
@@ -33,7 +33,7 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
 
 
 def read(row: Row) -> TrainingRow:
-    """Without labels the first passage is the positive, as `write` puts it."""
+    """Read a row. Without labels the first passage is the positive, as in the rows of `write`."""
     query, positive = pair_columns(row.values)
     passages = row.texts(positive)
     if not ("labels" in row or "scores" in row):
@@ -51,9 +51,9 @@ def read(row: Row) -> TrainingRow:
     )
 
 
-def knows(row: Mapping[str, Any]) -> bool:
-    """A list of passages, with labels or scores."""
-    return ("labels" in row or "scores" in row) and isinstance(row.get(pair_columns(row, sure=False)[1]), list)
+def matches(row: Mapping[str, Any]) -> bool:
+    """Return whether the row has a list of passages, with labels or scores."""
+    return ("labels" in row or "scores" in row) and isinstance(row.get(pair_columns(row, strict=False)[1]), list)
 
 
-LABELED_LIST = Format(write, read, knows, unit="pair", by_position=True)
+LABELED_LIST = Format(write, read, matches, unit="pair", by_position=True)

@@ -1,4 +1,4 @@
-"""`labeled-pair`: anchor, passage, label. What pointwise losses and rerankers train on: every (query, passage) once."""
+"""`labeled-pair`: anchor, passage, label, for pointwise losses and rerankers: every (query, passage) once."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 
 from miner.formats.pair import pair_columns
 from miner.formats.row_checks import Row
-from miner.formats.row_format import RESERVED, Format, Passage, Query, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_format import RESERVED, Format, JsonRow, Passage, Query, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Per anchor its positives (label 1), then its negatives (label 0), none twice for a query; `score` takes the place of `label`.
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
+    """Yield for each anchor its positives (label 1), then its negatives (label 0), once per query; `score` replaces `label`.
 
-    The anchors of one query stand together in one block: a block that ended between them would write a negative twice.
+    The anchors of one query are in one block, or a negative could be written twice.
     """
     for _, block in groupby(anchors(dataset, negatives, columns), key=lambda anchor: anchor.query.row):
-        seen: set[int] = set()
-        for query, positives, found in block:
-            for label, passages in ((1, positives), (0, found)):
+        written_rows: set[int] = set()
+        for query, positives, hard_negatives in block:
+            for label, passages in ((1, positives), (0, hard_negatives)):
                 for passage in passages:
-                    if passage.row not in seen:
-                        seen.add(passage.row)
+                    if passage.row not in written_rows:
+                        written_rows.add(passage.row)
                         yield _row(query, passage, label, columns)
 
 
-def _row(query: Query, passage: Passage, label: int, columns: Collection[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {"anchor": query.text, "positive": passage.text}
+def _row(query: Query, passage: Passage, label: int, columns: Collection[str]) -> JsonRow:
+    row: JsonRow = {"anchor": query.text, "positive": passage.text}
     if "scores" in columns:
         row["score"] = passage.score
     else:
@@ -45,7 +45,7 @@ def _row(query: Query, passage: Passage, label: int, columns: Collection[str]) -
 
 
 def read(row: Row) -> TrainingRow:
-    """One passage. A score without a rank does not say whether it is a positive: the label is None."""
+    """Read one passage. With a score but without a rank it is not known to be a positive or a negative: the label is None."""
     query, positive = pair_columns(row.values)
     if not ("label" in row or "score" in row):
         row.repair("no_label", "there is neither a label nor a score")
@@ -63,16 +63,16 @@ def read(row: Row) -> TrainingRow:
 
 
 def _label(row: Row) -> int | None:
-    """1 or 0; None where neither a label nor a rank says it, or where the label is a degree."""
+    """Return 1 or 0; None without a label or a rank, or where the label is another number."""
     if "label" in row:
         label = row.number("label")
         return int(label) if label in (0, 1) else None
     return int(row.values["rank"] == 0 and not row.values.get("tier")) if "rank" in row else None
 
 
-def knows(row: Mapping[str, Any]) -> bool:
-    """A label or a score, and no negative beside the passage."""
+def matches(row: Mapping[str, Any]) -> bool:
+    """Return whether the row has a label or a score, and no column of negatives."""
     return ("label" in row or "score" in row) and not ("negative" in row or "negative_1" in row)
 
 
-LABELED_PAIR = Format(write, read, knows, runs=True, unit="passage", by_position=True)
+LABELED_PAIR = Format(write, read, matches, runs=True, unit="passage", by_position=True)

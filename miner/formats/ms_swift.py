@@ -1,7 +1,7 @@
 """`ms-swift`: messages, positive_messages, negative_messages; what ms-swift's embedding and reranker training reads (InfoNCE).
 
-Its InfoNCE loss takes one positive per row, so there is a row per query and positive. Rows that ran short stay: INFONCE_HARD_NEGATIVES
-cuts or repeats them to one length; rows without negatives are left out.
+Its InfoNCE loss takes one positive per row, so there is a row per query and positive. Short queries keep their row: ms-swift cuts or
+repeats negatives to INFONCE_HARD_NEGATIVES; rows without negatives are left out.
 """
 
 from __future__ import annotations
@@ -11,60 +11,60 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from miner.formats.row_checks import Row, kind
-from miner.formats.row_format import Format, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_format import Format, JsonRow, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
-OURS = re.compile(r"(positive_|negative_)?messages|anchor_id|positive_id|negative_ids|scores|ranks|tiers|sources")
+RESERVED_COLUMNS = re.compile(r"(positive_|negative_)?messages|anchor_id|positive_id|negative_ids|scores|ranks|tiers|sources")
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
-    """One row per query and positive with at least one negative; scores are [positive's, negatives' …], ranks and tiers the negatives'."""
-    for query, positives, found in anchors(dataset, negatives, columns):
-        for positive in positives if found else ():
-            row: dict[str, Any] = {
-                "messages": _said(query.text),
-                "positive_messages": [_said(positive.text)],
-                "negative_messages": [_said(negative.text) for negative in found],
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
+    """Yield one row per query and positive with at least one negative; scores begin with the positive's, ranks and tiers omit it."""
+    for query, positives, hard_negatives in anchors(dataset, negatives, columns):
+        for positive in positives if hard_negatives else ():
+            row: JsonRow = {
+                "messages": _messages(query.text),
+                "positive_messages": [_messages(positive.text)],
+                "negative_messages": [_messages(negative.text) for negative in hard_negatives],
             }
             if "ids" in columns:
-                row |= {"anchor_id": query.id, "positive_id": positive.id, "negative_ids": [negative.id for negative in found]}
+                row |= {"anchor_id": query.id, "positive_id": positive.id, "negative_ids": [negative.id for negative in hard_negatives]}
             if "scores" in columns:
-                row["scores"] = [positive.score, *(negative.score for negative in found)]
+                row["scores"] = [positive.score, *(negative.score for negative in hard_negatives)]
             if "ranks" in columns:
-                row["ranks"] = [negative.rank for negative in found]
+                row["ranks"] = [negative.rank for negative in hard_negatives]
             if "tiers" in columns:
-                row["tiers"] = [negative.tier for negative in found]
+                row["tiers"] = [negative.tier for negative in hard_negatives]
             if "sources" in columns:
-                row["sources"] = [list(negative.sources) for negative in found]
-            yield add_extra(row, positive.extra, OURS)
+                row["sources"] = [list(negative.sources) for negative in hard_negatives]
+            yield add_extra(row, positive.extra, RESERVED_COLUMNS)
 
 
 def read(row: Row) -> TrainingRow:
-    """The positives, then the negatives: of every conversation what was said, joined by line ends."""
-    positives = [_heard(row, said, "positive_messages") for said in row.items("positive_messages", "conversations")]
-    found = [_heard(row, said, "negative_messages") for said in row.values.get("negative_messages") or ()]
+    """Read the positives, then the negatives; the messages of a conversation are joined by line ends."""
+    positives = [_conversation_text(row, messages, "positive_messages") for messages in row.items("positive_messages", "conversations")]
+    negatives = [_conversation_text(row, messages, "negative_messages") for messages in row.values.get("negative_messages") or ()]
     zeros = (0,) * len(positives)
     return row.training(
-        _heard(row, row.value("messages"), "messages"),
-        (*positives, *found),
-        (1,) * len(positives) + (0,) * len(found),
+        _conversation_text(row, row.value("messages"), "messages"),
+        (*positives, *negatives),
+        (1,) * len(positives) + (0,) * len(negatives),
         query_id=row.id("anchor_id"),
         ids=row.ids("positive_id", "negative_ids"),
         scores=row.numbers("scores"),
         ranks=zeros + row.counts("ranks") if "ranks" in row else (),
         tiers=zeros + row.counts("tiers") if "tiers" in row else (),
-        extra=own_columns(row.values, OURS),
+        extra=own_columns(row.values, RESERVED_COLUMNS),
     )
 
 
-def _said(text: str) -> list[dict[str, str]]:
+def _messages(text: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]
 
 
-def _heard(row: Row, messages: Sequence[Any], name: str) -> str:
+def _conversation_text(row: Row, messages: Sequence[Any], name: str) -> str:
     if not isinstance(messages, list | tuple) or not all(isinstance(message, dict) for message in messages):
         row.fail(f"'{name}' holds {kind(messages)}; messages with 'role' and 'content' are needed")
     return "\n".join(row.within(message).text("content") for message in messages)
 
 
-MS_SWIFT = Format(write, read, knows=lambda row: "messages" in row and "positive_messages" in row, unit="pair")
+MS_SWIFT = Format(write, read, matches=lambda row: "messages" in row and "positive_messages" in row, unit="pair")

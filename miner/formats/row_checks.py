@@ -1,6 +1,6 @@
-"""A row of a training file with its place, and the checks of its values: every fault is one sentence with file and line.
+"""A row of a training file with its location, and the checks of its values: every error is one sentence with file and line.
 
-Owns what a text, an id, a score may be in any training file, ours or another's.
+Owns the types that a text, an id and a score may have in any training file.
 """
 
 from __future__ import annotations
@@ -13,25 +13,34 @@ from typing import Any, NoReturn
 from miner.errors import InputError
 from miner.formats.row_format import Repair, TrainingRow
 
-Fault = Callable[[InputError], None]
-"""What is done with a row that cannot be used: raise, or note it and go on."""
+OnFault = Callable[[InputError], None]
+"""Called with the error of an invalid row: it raises, or records the error and the row is skipped."""
 
 LABELS = ("label", "labels")
 """Columns in which true and false are 1 and 0."""
 
-WORDS = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object", type(None): "null"}
+TYPE_NAMES = {
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 
 
-def stop(fault: InputError) -> None:
-    """The default Fault: the first wrong row ends the reading."""
+def raise_fault(fault: InputError) -> None:
+    """The default OnFault: raise at the first invalid row."""
     raise fault
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row as it was parsed, and where it stands: `file.jsonl:3`, `file.parquet: row 3`.
+    """One parsed row.
 
-    repairs: where a wrong value that can mean one thing only is noted, and read as that; None: it is refused.
+    where: its location, `file.jsonl:3` or `file.parquet: row 3`.
+    repairs: list to which repairs are appended: a wrong value with one possible meaning is read as that. None: it is an error.
     """
 
     values: Mapping[str, Any]
@@ -42,72 +51,72 @@ class Row:
         return self.values.get(name) is not None
 
     def fail(self, message: str) -> NoReturn:
-        """InputError at this row."""
+        """Raise InputError with the location of this row."""
         raise InputError(message, self.where)
 
     def within(self, values: Mapping[str, Any]) -> Row:
-        """An object inside the row, at its place."""
+        """Return an object inside the row as a row, with the same location."""
         return Row(values, self.where, self.repairs)
 
     def repair(self, rule: str, message: str) -> bool:
-        """Note that a value is read as it is meant; False where it is to be refused."""
+        """Record a repair; return False where repairs are off and the value is an error."""
         if self.repairs is None:
             return False
         self.repairs.append(Repair(rule, self.where, message))
         return True
 
     def value(self, name: str) -> Any:
-        """What stands in a column that must be there."""
+        """Return the value of a required column."""
         if name not in self:
             self.fail(f"there is no '{name}'; the row has: {', '.join(map(str, self.values)) or 'nothing'}")
         return self.values[name]
 
     def text(self, name: str) -> str:
-        """A string."""
+        """Return a required string."""
         return self._string(self.value(name), f"'{name}'")
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A list of strings; a string in its place would silently become its single characters."""
+        """Return a list of strings; a single string is an error, since it would be read as its characters."""
         return tuple(self._string(text, f"'{name}'[{place}]") for place, text in enumerate(self.items(name, "strings")))
 
     def items(self, name: str, of: str) -> Sequence[Any]:
-        """A list, of anything."""
-        found = self.value(name)
-        if not isinstance(found, list | tuple):
-            message = f"'{name}' is {kind(found)}; a list of {of} is needed"
-            if not isinstance(found, dict if of == "objects" else str) or not self.repair("string_for_list", message):
+        """Return a required list. of: what it holds, for the message."""
+        value = self.value(name)
+        if not isinstance(value, list | tuple):
+            message = f"'{name}' is {kind(value)}; a list of {of} is needed"
+            if not isinstance(value, dict if of == "objects" else str) or not self.repair("string_for_list", message):
                 self.fail(message)
-            return [found]
-        return found
+            return [value]
+        return value
 
     def id(self, name: str) -> str | None:
-        """An id as a string, or None where there is none."""
+        """Return an id as a string, or None where there is none."""
         return self.as_id(self.values[name], f"'{name}'") if name in self else None
 
     def ids(self, *names: str) -> tuple[str, ...]:
-        """The ids of some columns, single or lists, one after the other; none unless all are there."""
+        """Return the ids of several columns, single values or lists, concatenated; empty unless all columns are present."""
         if not all(name in self for name in names):
             return ()
-        found = ((name, self.values[name]) for name in names)
-        each = ((name, item) for name, value in found for item in (value if isinstance(value, list | tuple) else (value,)))
-        return tuple(self.as_id(item, f"'{name}'") for name, item in each)
+        columns = ((name, self.values[name]) for name in names)
+        items = ((name, item) for name, value in columns for item in (value if isinstance(value, list | tuple) else (value,)))
+        return tuple(self.as_id(item, f"'{name}'") for name, item in items)
 
     def numbers(self, *names: str) -> tuple[float | None, ...]:
-        """The scores of some columns, single or lists, one after the other; none unless all are there. NaN and infinity are refused."""
-        there = [name for name in names if name in self]
-        if len(there) < len(names):
-            if there:
-                self.repair("part_scores", f"there is '{there[0]}' without '{next(name for name in names if name not in self)}'")
+        """Return the scores of several columns, concatenated; empty unless all columns are present. NaN and infinity are errors."""
+        present = [name for name in names if name in self]
+        if len(present) < len(names):
+            if present:
+                self.repair("part_scores", f"there is '{present[0]}' without '{next(name for name in names if name not in self)}'")
             return ()
         values = ((name, self.values[name]) for name in names)
-        each = ((name, item) for name, value in values for item in (value if isinstance(value, list | tuple) else (value,)))
-        return tuple(self._number(item, name) for name, item in each)
+        items = ((name, item) for name, value in values for item in (value if isinstance(value, list | tuple) else (value,)))
+        return tuple(self._number(item, name) for name, item in items)
 
     def _number(self, item: Any, name: str) -> float | None:
         message = f"'{name}' holds {kind(item)}; numbers are needed"
         if isinstance(item, bool) and name in LABELS:
             return int(item)
-        if isinstance(item, str) and (number := _parsed(item)) is not None and self.repair("string_for_number", message):
+        if isinstance(item, str) and (number := _parse_number(item)) is not None and self.repair("string_for_number", message):
             item = number
         if item is not None and (isinstance(item, bool) or not isinstance(item, int | float)):
             self.fail(message)
@@ -116,22 +125,22 @@ class Row:
         return item
 
     def number(self, name: str) -> float:
-        """One number that must be there."""
-        found = self.numbers(name)
-        if len(found) != 1 or found[0] is None or isinstance(self.values[name], list | tuple):
+        """Return one required number."""
+        numbers = self.numbers(name)
+        if len(numbers) != 1 or numbers[0] is None or isinstance(self.values[name], list | tuple):
             self.fail(f"'{name}' is {kind(self.values[name])}; a number is needed")
-        return found[0]
+        return numbers[0]
 
     def counts(self, *names: str) -> tuple[int, ...]:
-        """The same, of whole numbers: ranks, tiers, labels."""
-        found = self.numbers(*names)
-        for number in found:
+        """Return whole numbers as `numbers` does: ranks, tiers, labels."""
+        numbers = self.numbers(*names)
+        for number in numbers:
             if number is None or number != int(number):
                 self.fail(f"{' or '.join(map(repr, names))} holds {number}; whole numbers are needed")
-        return tuple(int(number) for number in found if number is not None)
+        return tuple(int(number) for number in numbers if number is not None)
 
     def as_id(self, value: Any, name: str) -> str:
-        """A string; a whole number is written out."""
+        """Return an id as a string; a whole number is converted."""
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if not isinstance(value, str):
@@ -139,7 +148,7 @@ class Row:
         return value
 
     def training(self, query: str, passages: Iterable[str], labels: Iterable[int | None], **more: Any) -> TrainingRow:
-        """The row as a TrainingRow; every list must be as long as the passages, or empty."""
+        """Return the row as a TrainingRow; every list must be as long as the passages, or empty."""
         row = TrainingRow(query, tuple(passages), tuple(labels), where=self.where, columns=tuple(self.values), **more)
         for name in ("labels", "ids", "scores", "ranks", "tiers"):
             count = len(getattr(row, name))
@@ -153,7 +162,7 @@ class Row:
         return value
 
 
-def _parsed(text: str) -> float | None:
+def _parse_number(text: str) -> float | None:
     try:
         return int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
     except ValueError:
@@ -161,5 +170,5 @@ def _parsed(text: str) -> float | None:
 
 
 def kind(value: Any) -> str:
-    """What a person calls the type of a value."""
-    return WORDS.get(type(value), f"of type {type(value).__name__}")
+    """Return the name of a value's type in plain words."""
+    return TYPE_NAMES.get(type(value), f"of type {type(value).__name__}")

@@ -1,6 +1,6 @@
-"""What the formats share: anchors with their texts on the way out, `TrainingRow` on the way in, and the names of the columns.
+"""The base of the formats: anchors with their texts for writing, `TrainingRow` for reading, and the names of the columns.
 
-Every text of a block is fetched once, in bulk, whatever the number of rows it appears in.
+The texts of a block are fetched once, in bulk, however many rows they appear in.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 
 from miner.types import Dataset, Floats, Ints, Negatives, Rows, Texts, join_title
 
+JsonRow = dict[str, Any]
+"""A row of a training file by column; its values are JSON values, those of the user's columns too."""
+
 RESERVED = re.compile(r"(anchor|positive)(_id)?|negative(_[0-9]+|_ids?)?|passage_ids?|(label|score|rank|tier)s?|sources")
-"""Column names that are ours in every format, written or not: a trainer reads `label` or `score` whoever put it there."""
+"""Column names that no user column may have in any format: a trainer reads a column `label` or `score` by its name."""
 
 
 class Repair(NamedTuple):
-    """A wrong value that can mean one thing only, and was read as that: which rule of the linter's it breaks, where, and how."""
+    """A wrong value with one possible meaning, which was read as that. rule: the linter's rule; where: its location."""
 
     rule: str
     where: str
@@ -30,11 +33,14 @@ class Repair(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingRow:
-    """One query with passages, as any of the formats states it; `labels`, `ids`, `scores`, `ranks`, `tiers` go with `passages`.
+    """One query with its passages, read from any format; `labels`, `ids`, `scores`, `ranks`, `tiers` are parallel to `passages`.
 
-    labels: 1 positive, 0 negative, None where a file of scored pairs does not say. ids, scores, ranks, tiers: empty where the file
-    has none; rank and tier of a positive are 0. extra: the user's own columns. where: the row's place in its file. columns: the names of
-    all its columns, in their order. repairs: what was wrong and is read as it was meant.
+    labels: 1 positive, 0 negative, None where a file of scored pairs does not tell.
+    ids, scores, ranks, tiers: empty where the file has none; rank and tier of a positive are 0.
+    extra: the user's columns.
+    where: the row's location in its file.
+    columns: the names of all its columns, in their order.
+    repairs: wrong values that were repaired.
     """
 
     query: str
@@ -66,27 +72,36 @@ COLUMNS = frozenset({"ids", "scores", "ranks", "tiers", "sources", "extra"})
 
 @dataclass(frozen=True)
 class Table:
-    """A file of a folder in which something is looked up: `file`, its `key` columns, and the columns `value` is joined from."""
+    """A lookup file of a folder.
+
+    key: its key columns.
+    value: the columns that are joined to the value: the title, if any, and the text.
+    names: the columns of a file without a header.
+    is_required: whether the folder is invalid without it.
+    """
 
     file: str
     key: tuple[str, ...]
     value: tuple[str, ...]
     names: tuple[str, ...] = ()
-    needed: bool = True
+    is_required: bool = True
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of a folder. Names are fixed: trainers look for them.
+    """The files of a folder. Their names are fixed, since trainers read them by name.
 
-    main: the file whose rows are training rows; also: others that are written row by row, and are there even when no row comes.
-    names: the main file's columns where it does not name them; inside: where the rows of a .json file are.
-    beside: the other files, which follow from the dataset alone, as (file, rows). tables: what is looked up by id, by name.
-    ends: what stands before and after the rows of a file: column names, or the JSON object they are part of.
+    main: the file whose rows are training rows.
+    companions: function that yields the files that follow from the dataset alone, as (file, rows).
+    tables: the lookup files, by name.
+    also: other files that are written row by row, and exist even without rows.
+    names: the main file's columns where it has no header.
+    inside: path of the rows in a .json file.
+    ends: the bytes before and after the rows of a file: column names, or the JSON object around the rows.
     """
 
     main: str
-    beside: Callable[[Dataset], Iterator[tuple[str, Iterable[Any]]]]
+    companions: Callable[[Dataset], Iterator[tuple[str, Iterable[Any]]]]
     tables: Mapping[str, Table]
     also: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
@@ -95,41 +110,46 @@ class Layout:
 
 
 Unit = Literal["triplet", "pair", "anchor", "passage", "judgement"]
-"""What a row holds beside its query: one positive and one negative; one positive and all negatives; all of both; one passage; one
-passage by ids, which is a row of its own for every query id."""
+"""The content of a row beside its query: one positive and one negative; one positive and all negatives; all of both; one passage; one
+passage by ids, with a row for every query id."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """One shape of training file.
+    """One format of training files.
 
-    write: rows of one block of anchors, in their order; the third argument names what is added to each. Of a folder: (file, row).
-    read: one row of the (main) file as a TrainingRow; InputError says what is wrong with it. Of a folder: with the texts beside it.
-    knows: whether a row, by its columns, is of this shape. runs: rows of one query that follow each other are one TrainingRow.
-    unit: what one row holds. full: rows that ran short have no place. by_position: a trainer takes the columns by their order.
-    only: the columns there may be, where a trainer takes every other for a text.
-    kind: the suffix of a file nobody named. room: which COLUMNS it can carry. layout: the files of a folder, where it takes several.
+    write: function of (dataset, one block of anchors, columns to add) that yields rows; in a folder, (file, row).
+    read: function of (row), in a folder of (row, lookup tables), that returns a TrainingRow, or raises InputError.
+    matches: whether a row, by its columns, has this format.
+    runs: whether consecutive rows of one query are one TrainingRow.
+    kind: the default suffix of the file.
+    optional_columns: which of COLUMNS it can contain.
+    layout: the files of the folder, where the format is a folder.
+    unit: the content of a row.
+    full: whether rows need all their negatives.
+    by_position: whether a trainer reads the columns by their order.
+    only: the allowed columns, where a trainer reads every other column as a text.
     """
 
     write: Callable[[Dataset, Negatives, Collection[str]], Iterator[Any]]
     read: Callable[..., TrainingRow]
-    knows: Callable[[Mapping[str, Any]], bool] = lambda row: False
+    matches: Callable[[Mapping[str, Any]], bool] = lambda row: False
     runs: bool = False
     kind: str = ".jsonl"
-    room: frozenset[str] = COLUMNS
+    optional_columns: frozenset[str] = COLUMNS
     layout: Layout | None = None
     unit: Unit = "anchor"
     full: bool = False
     by_position: bool = False
     only: tuple[str, ...] = ()
 
-    def least(self, negatives: int) -> int:
-        """How many negatives a row needs to be written, where `negatives` are asked for."""
+    def min_negatives(self, negatives: int) -> int:
+        """Return the number of negatives that a row needs to be written. negatives: the number per anchor in the settings."""
         return negatives if self.full else 1
 
 
 class Query(NamedTuple):
-    """A query as it is written."""
+    """A query with its text. row: in the dataset's queries."""
 
     row: int
     text: str
@@ -137,9 +157,13 @@ class Query(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """A passage as it is written. score None: not known. rank and tier are 0 and extra may be filled for a positive.
+    """A passage with its text.
 
-    sources: `name:rank` of every source that found it, in the order of the config.
+    row: in the corpus.
+    score: None where it is unknown.
+    rank, tier: 0 for a positive.
+    sources: `name:rank` of every source that retrieved it, in the order of the config.
+    extra: the user's columns of the judgement, for a positive.
     """
 
     row: int
@@ -154,12 +178,12 @@ class Passage(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Title and body, joined as they were encoded."""
+        """Title and body, joined as for the encoder."""
         return join_title(self.title, self.body)
 
 
 class Anchor(NamedTuple):
-    """A query with its positives, and the negatives found for it."""
+    """A query with its positives and hard negatives."""
 
     query: Query
     positives: list[Passage]
@@ -167,7 +191,7 @@ class Anchor(NamedTuple):
 
 
 def anchors(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[Anchor]:
-    """The block's anchors in their order, padding left out. Ids and extras are fetched only if `columns` asks for them."""
+    """Yield the block's anchors in their order, without padding. Ids and extras are fetched only where `columns` contains them."""
     with_ids = "ids" in columns
     queries = _fetch(dataset.queries, negatives.queries, with_ids)
     passages = _fetch(dataset.corpus, np.concatenate([negatives.positives.ravel(), negatives.rows.ravel()]), with_ids)
@@ -183,7 +207,7 @@ def anchors(dataset: Dataset, negatives: Negatives, columns: Collection[str]) ->
         _sources(negatives) if "sources" in columns else [[()] * negatives.rows.shape[1]] * len(negatives),
         strict=True,
     )
-    for query, positives, positive_scores, rows, scores, *more in lists:
+    for query, positives, positive_scores, rows, scores, *details in lists:
         yield Anchor(
             Query(query, join_title(*queries[query][:2]), queries[query][2]),
             [
@@ -191,64 +215,70 @@ def anchors(dataset: Dataset, negatives: Negatives, columns: Collection[str]) ->
                 for row, score in zip(positives, positive_scores, strict=True)
                 if row >= 0
             ],
-            [Passage(row, *passages[row], *rest) for row, *rest in zip(rows, scores, *more, strict=True) if row >= 0],
+            [Passage(row, *passages[row], *rest) for row, *rest in zip(rows, scores, *details, strict=True) if row >= 0],
         )
 
 
 def _sources(negatives: Negatives) -> list[list[tuple[str, ...]]]:
-    """`name:rank` of every source that found each negative."""
+    """Return `name:rank` of every source that retrieved each negative."""
     names, count = list(negatives.sources), negatives.rows.shape[1]
     ranks = np.stack([negatives.sources[name] for name in names], axis=-1).tolist() if names else [[()] * count] * len(negatives)
-    return [[tuple(f"{name}:{rank}" for name, rank in zip(names, each, strict=True) if rank) for each in row] for row in ranks]
+    return [
+        [
+            tuple(f"{name}:{rank}" for name, rank in zip(names, ranks_of_negative, strict=True) if rank)
+            for ranks_of_negative in ranks_of_anchor
+        ]
+        for ranks_of_anchor in ranks
+    ]
 
 
 def shortest(scores: Floats) -> list[list[float | None]]:
-    """Each float32 as the shortest decimal that gives the same float32 back; None where it is not finite."""
+    """Return each float32 as the shortest decimal with the same float32 value; None where it is not finite."""
     flat: NDArray[np.object_] = scores.astype(np.float32).astype("U24").astype(np.float64).astype(object)
     flat[~np.isfinite(scores)] = None
     values: list[list[float | None]] = flat.tolist()
     return values
 
 
-def add_extra(row: dict[str, Any], extra: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED) -> dict[str, Any]:
-    """`row` with the user's own columns; a name of ours, or one that is taken, gets the prefix extra_."""
+def add_extra(row: JsonRow, extra: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED) -> JsonRow:
+    """Add the user's columns to `row`; a reserved name, or one that the row has, gets the prefix extra_."""
     for name, value in extra.items():
-        free = name
-        while free in row or reserved.fullmatch(free) or (free != name and free in extra):
-            free = f"extra_{free}"
-        row[free] = value
+        unique = name
+        while unique in row or reserved.fullmatch(unique) or (unique != name and unique in extra):
+            unique = f"extra_{unique}"
+        row[unique] = value
     return row
 
 
-def own_columns(row: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED, *taken: str) -> dict[str, Any]:
-    """The columns of a training row that are the user's."""
-    return {name: value for name, value in row.items() if not reserved.fullmatch(name) and name not in taken}
+def own_columns(row: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED, *other_reserved: str) -> JsonRow:
+    """Return the user's columns of a training row."""
+    return {name: value for name, value in row.items() if not reserved.fullmatch(name) and name not in other_reserved}
 
 
-def merged_extra(positives: Iterable[Passage]) -> dict[str, Any]:
-    """The user's own columns where several positives share a row: of each column, the first positive's that has it."""
-    merged: dict[str, Any] = {}
+def merged_extra(positives: Iterable[Passage]) -> JsonRow:
+    """Merge the user's columns of several positives in a row: each column's value is that of the first positive with it."""
+    merged: JsonRow = {}
     for positive in positives:
         merged = {**positive.extra, **merged}
     return merged
 
 
 def _fetch(texts: Texts, rows: Ints | Rows, with_ids: bool) -> dict[int, tuple[str, str, str]]:
-    """(title, body, id) of every row that occurs; the id is empty unless asked for."""
+    """Return (title, body, id) by row; the id is empty unless `with_ids`."""
     unique: Ints = np.unique(rows[rows >= 0]).astype(np.int64)
     titles = (title or "" for title in texts.column("title", unique))
     ids = texts.ids(unique) if with_ids else [""] * len(unique)
     return dict(zip(unique.tolist(), zip(titles, texts.column("text", unique), ids, strict=True), strict=True))
 
 
-def _extras(dataset: Dataset, queries: Ints) -> dict[tuple[int, int], dict[str, Any]]:
-    """The user's other columns of every judgement of `queries`, by (query, passage)."""
+def _extras(dataset: Dataset, queries: Ints) -> dict[tuple[int, int], JsonRow]:
+    """Return the user's columns of every judgement of `queries`, by (query, passage)."""
     qrels = dataset.qrels
     if qrels.extras is None:
         return {}
-    found: dict[tuple[int, int], dict[str, Any]] = {}
+    extras: dict[tuple[int, int], JsonRow] = {}
     for query in np.unique(queries).tolist():
         for place in range(int(qrels.indptr[query]), int(qrels.indptr[query + 1])):
             if extra := qrels.extras[place]:
-                found[query, int(qrels.rows[place])] = orjson.loads(extra)
-    return found
+                extras[query, int(qrels.rows[place])] = orjson.loads(extra)
+    return extras

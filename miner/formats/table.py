@@ -1,4 +1,4 @@
-"""The training formats by name: what `--output-format` may be."""
+"""The training formats by name: the values of `--output-format`."""
 
 from __future__ import annotations
 
@@ -35,4 +35,4 @@ FORMATS: dict[str, Format] = {
     "beir": BEIR,
     "trec": TREC,
 }
-"""A file is recognised by the last entry that knows its first row: special shapes stand after general ones."""
+"""A file has the format of the last entry that matches its first row: special formats come after general ones."""

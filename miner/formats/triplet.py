@@ -1,26 +1,25 @@
-"""`triplet`: anchor, positive, negative; one row for every negative found. What most ranking losses train on."""
+"""`triplet`: anchor, positive, negative; one row for every hard negative, for most ranking losses."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from miner.formats.pair import pair_columns
 from miner.formats.row_checks import Row
-from miner.formats.row_format import RESERVED, Format, Passage, Query, TrainingRow, add_extra, anchors, own_columns
+from miner.formats.row_format import RESERVED, Format, JsonRow, Passage, Query, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
 
-def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[dict[str, Any]]:
-    """One row per query, positive and found negative; scores are [positive's, negative's]."""
-    for query, positives, found in anchors(dataset, negatives, columns):
+def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[JsonRow]:
+    """Yield one row per query, positive and hard negative; scores are [positive's, negative's]."""
+    for query, positives, hard_negatives in anchors(dataset, negatives, columns):
         for positive in positives:
-            for negative in found:
+            for negative in hard_negatives:
                 yield add_extra(_row(query, positive, negative, columns), positive.extra)
 
 
-def _row(query: Query, positive: Passage, negative: Passage, columns: Collection[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {"anchor": query.text, "positive": positive.text, "negative": negative.text}
+def _row(query: Query, positive: Passage, negative: Passage, columns: Collection[str]) -> JsonRow:
+    row: JsonRow = {"anchor": query.text, "positive": positive.text, "negative": negative.text}
     if "ids" in columns:
         row |= {"anchor_id": query.id, "positive_id": positive.id, "negative_id": negative.id}
     if "scores" in columns:
@@ -35,7 +34,7 @@ def _row(query: Query, positive: Passage, negative: Passage, columns: Collection
 
 
 def read(row: Row) -> TrainingRow:
-    """The positive, then the negative."""
+    """Read the positive, then the negative."""
     query, positive = pair_columns(row.values)
     return row.training(
         row.text(query),
@@ -50,4 +49,4 @@ def read(row: Row) -> TrainingRow:
     )
 
 
-TRIPLET = Format(write, read, knows=lambda row: isinstance(row.get("negative"), str), unit="triplet", by_position=True)
+TRIPLET = Format(write, read, matches=lambda row: isinstance(row.get("negative"), str), unit="triplet", by_position=True)

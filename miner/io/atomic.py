@@ -1,6 +1,6 @@
-"""The one way a file comes to be: complete or not at all. A hidden `.part` beside it, fsync, rename, fsync of the folder.
+"""Atomic writes: a file is complete or absent. A hidden `.part` file in the same folder, fsync, rename, fsync of the folder.
 
-Owns the translation of what the operating system says into StorageError.
+Owns the translation of OSError into StorageError.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import orjson
 from miner.errors import StorageError
 from miner.io.scratch import forget, is_held, make_scratch, record, remove_scratch, sweep
 
-NEW_SECONDS = 60
-"""A half-written file that is younger may belong to a process that has not locked it yet."""
+MIN_AGE_SECONDS = 60
+"""A partial file younger than this may belong to a process that has not locked it yet."""
 
-HALF = re.compile(r"[0-9a-f]{4}\.part")
+PART_SUFFIX = re.compile(r"[0-9a-f]{4}\.part")
 
 REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -42,7 +42,7 @@ REASONS = {
 
 @contextmanager
 def storing(path: str | Path, verb: str = "write") -> Iterator[None]:
-    """Turn an OSError into a StorageError that names the file and the reason. A reader that went away is not a disk error."""
+    """Turn an OSError into a StorageError with the file and the reason. BrokenPipeError is no disk error and stays."""
     try:
         yield
     except BrokenPipeError:
@@ -52,53 +52,55 @@ def storing(path: str | Path, verb: str = "write") -> Iterator[None]:
         raise StorageError(f"cannot {verb} {path}: {reason}") from error
 
 
-def followed(path: str | Path) -> Path:
-    """`path`, or where it points to if it is a symbolic link: a link is never replaced, what it points to is."""
+def resolve_link(path: str | Path) -> Path:
+    """Return `path`, or the target of a symbolic link: a write replaces the target, never the link."""
     return Path(os.path.realpath(path)) if Path(path).is_symlink() else Path(path)
 
 
-def beside(path: Path, suffix: str = "part") -> Path:
-    """A hidden name in the same folder that nothing else uses: the same file system, so that a rename is atomic."""
+def temporary_path(path: Path, suffix: str = "part") -> Path:
+    """Return an unused hidden name in the same folder, hence on the same file system, so that a rename is atomic."""
     return path.with_name(f".{path.name[:50]}.{_machine()}{secrets.token_hex(2)}.{suffix}")
 
 
 @cache
 def _machine() -> str:
-    """Four signs for this machine: a lock says nothing certain about what another one writes."""
+    """Four hex digits for this machine: a lock tells nothing reliable about the files of another machine."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:4]
 
 
-def _clear_halves(path: Path) -> None:
-    """Remove what killed processes of this machine left half-written of the same file; what is being written is locked, or very new."""
+def _remove_leftovers(path: Path) -> None:
+    """Remove partial files of `path` from killed processes of this machine; a file in progress is locked, or very new."""
     start = f".{path.name[:50]}.{_machine()}"
     with suppress(OSError), os.scandir(path.parent) as entries:
         for entry in entries:
-            half = entry.name.startswith(start) and HALF.fullmatch(entry.name, len(start)) and entry.is_file(follow_symlinks=False)
-            if half and time.time() - entry.stat().st_mtime > NEW_SECONDS and not is_held(Path(entry.path)):
+            is_leftover = (
+                entry.name.startswith(start) and PART_SUFFIX.fullmatch(entry.name, len(start)) and entry.is_file(follow_symlinks=False)
+            )
+            if is_leftover and time.time() - entry.stat().st_mtime > MIN_AGE_SECONDS and not is_held(Path(entry.path)):
                 Path(entry.path).unlink(missing_ok=True)
 
 
 class Part:
-    """Bytes on their way to `path`, hashed as they pass; `commit` puts them there, `abandon` leaves no trace."""
+    """A file in progress: bytes are written to a temporary file and hashed; `commit` renames it to `path`, `abandon` removes it."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.realpath(path))  # through a symbolic link, as a plain write would
         self.bytes = 0
         self.closed = False
         self._hash = hashlib.sha256()
-        self._temporary = beside(self.path)
+        self._temporary = temporary_path(self.path)
         with storing(self.path):
             if self.path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "it is a folder")
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            _clear_halves(self.path)
+            _remove_leftovers(self.path)
             self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            with suppress(OSError):  # where there are no locks, nobody takes it for left over
+            with suppress(OSError):  # without file locks, no other process removes it either
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @property
     def sha256(self) -> str:
-        """Of everything written so far."""
+        """Hash of the bytes written so far."""
         return self._hash.hexdigest()
 
     def write(self, data: bytes) -> int:
@@ -113,13 +115,13 @@ class Part:
         return length
 
     def flush(self) -> None:
-        """Nothing is held back here; Arrow asks."""
+        """Do nothing: writes are not buffered. Arrow requires the method."""
 
     def close(self) -> None:
-        """Nothing happens: `commit` and `abandon` close; Arrow asks."""
+        """Do nothing: `commit` and `abandon` close the file. Arrow requires the method."""
 
     def commit(self) -> None:
-        """Make the bytes durable, then visible."""
+        """Sync the bytes to disk, then rename the file into place."""
         with storing(self.path):
             os.fsync(self._file)
             os.close(self._file)
@@ -128,7 +130,7 @@ class Part:
             sync_folder(self.path.parent)
 
     def abandon(self) -> None:
-        """Remove what was written; quiet, because something else is already going wrong."""
+        """Remove the temporary file; ignore errors, since another error is being handled."""
         with suppress(OSError):
             if not self.closed:
                 self.closed = True
@@ -148,7 +150,7 @@ class Part:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable; file systems that cannot (network, FUSE) are let be."""
+    """Make a rename in `folder` durable; file systems that cannot (network, FUSE) are skipped."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -160,23 +162,23 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Make everything in `folder` durable, before a rename shows it; what is durable already costs next to nothing."""
-    for inside, _, names in os.walk(folder, topdown=False):
-        for path in (Path(inside, name) for name in names):
+    """Sync all files of `folder` to disk, before a rename makes them visible."""
+    for subfolder, _, names in os.walk(folder, topdown=False):
+        for path in (Path(subfolder, name) for name in names):
             if path.is_file() and not path.is_symlink():
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
-        sync_folder(Path(inside))
+        sync_folder(Path(subfolder))
 
 
 @contextmanager
-def folder_part(path: Path, ours: str) -> Iterator[Path]:
-    """A temporary folder that takes the place of `path` on a clean exit; a folder there is replaced only if it holds the file `ours`."""
+def folder_part(path: Path, marker: str) -> Iterator[Path]:
+    """Yield a temporary folder that replaces `path` on a clean exit; an existing folder is replaced only if it contains `marker`."""
     final = Path(os.path.realpath(path))
-    old = beside(final, "old.part")
+    old_path = temporary_path(final, "old.part")
     with storing(final):
-        if final.exists() and not (final / ours).is_file() and not (final.is_dir() and not any(final.iterdir())):
-            raise FileExistsError(errno.EEXIST, f"something else is there, not a folder with {ours}")
+        if final.exists() and not (final / marker).is_file() and not (final.is_dir() and not any(final.iterdir())):
+            raise FileExistsError(errno.EEXIST, f"something else is there, not a folder with {marker}")
         final.parent.mkdir(parents=True, exist_ok=True)
         sweep([final.parent])
         work = make_scratch(final.parent, f".{final.name[:50]}.", ".part")
@@ -187,50 +189,50 @@ def folder_part(path: Path, ours: str) -> Iterator[Path]:
         with storing(final):
             sync_tree(temporary)
             if final.exists():
-                record(old)
-                final.rename(old)
+                record(old_path)
+                final.rename(old_path)
             temporary.rename(final)
             sync_folder(final.parent)
     except BaseException:
-        if old.exists() and not final.exists():
-            old.rename(final)
+        if old_path.exists() and not final.exists():
+            old_path.rename(final)
         raise
     finally:
         remove_scratch(work)
-        shutil.rmtree(old, ignore_errors=True)
-        forget(old)
+        shutil.rmtree(old_path, ignore_errors=True)
+        forget(old_path)
 
 
 def recover(path: Path) -> None:
-    """After a kill, remove what `folder_part` and `Part` left beside `path`; a folder that nothing took the place of goes back.
+    """After a kill, remove the temporary files and folders of `path`; restore an old folder that was not replaced.
 
-    Only for a process that alone writes to `path`.
+    Only for the single process that writes to `path`.
     """
     final = Path(os.path.realpath(path))
     hidden = f".{glob.escape(final.name[:50])}.{'[0-9a-f]' * 8}"
     with storing(final):
-        for old in final.parent.glob(f"{hidden}.old.part"):
+        for old_path in final.parent.glob(f"{hidden}.old.part"):
             if not final.exists():
-                old.rename(final)
-            shutil.rmtree(old, ignore_errors=True)
-        for left in final.parent.glob(f"{hidden}.part"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+                old_path.rename(final)
+            shutil.rmtree(old_path, ignore_errors=True)
+        for leftover in final.parent.glob(f"{hidden}.part"):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 def write_bytes(path: str | Path, data: bytes) -> str:
-    """Put `data` at `path`, atomically; the SHA-256 of it."""
+    """Write `data` to `path`, atomically; return its SHA-256."""
     with Part(Path(path)) as part:
         part.write(data)
     return part.sha256
 
 
 def write_json(path: str | Path, value: Any) -> str:
-    """Put `value` at `path` as indented JSON, atomically, in the order of its keys; the SHA-256 of the bytes."""
+    """Write `value` to `path` as indented JSON, atomically, in the order of its keys; return the SHA-256 of the bytes."""
     return write_bytes(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def sha256_of(path: str | Path) -> str:
-    """SHA-256 of a file; of a folder, over the sorted names and hashes of the files in it."""
+    """Return the SHA-256 of a file; of a folder, over the sorted names and hashes of its files."""
     with storing(path, "read"):
         if Path(path).is_dir():
             files = sorted(file for file in Path(path).rglob("*") if file.is_file())

@@ -1,4 +1,4 @@
-"""What a name says about a file: the suffixes we write and read."""
+"""File kinds by name: the suffixes that are written and read."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from pathlib import Path
 from miner.errors import ConfigError
 
 KINDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".parquet")
-"""What a user may name. `.json` is one list of rows."""
+"""Kinds of output files. `.json` is one list of rows."""
 
-INSIDE = (".tsv", ".trec")
-"""What folders of several files also hold: cells between tabs, or between blanks."""
+FOLDER_KINDS = (".tsv", ".trec")
+"""Further kinds inside folders of several files: cells separated by tabs, or by blanks."""
 
-READ = (*KINDS, ".csv", ".tsv")
-"""Training files that are read, whoever wrote them."""
+READ_KINDS = (*KINDS, ".csv", ".tsv")
+"""Kinds of training files that are read."""
 
 
 def kind_read(path: str | Path) -> str:
-    """How a file is read: as `kind_of` says, or one of INSIDE, or ".csv"; ConfigError for a name we do not read."""
+    """Return the kind of a file to read: that of `kind_of`, one of FOLDER_KINDS, or ".csv". Raises ConfigError for another name."""
     suffix = Path(path).suffix
-    if suffix in (*INSIDE, ".csv"):
+    if suffix in (*FOLDER_KINDS, ".csv"):
         return suffix
     try:
         return kind_of(path)
     except ConfigError:
-        wanted = f"a training file ends in {', '.join(READ)}, or is a folder that `datasets` saved"
-        raise ConfigError(f"'{path}' is not read: {wanted}") from None
+        advice = f"a training file ends in {', '.join(READ_KINDS)}, or is a folder that `datasets` saved"
+        raise ConfigError(f"'{path}' is not read: {advice}") from None
 
 
 def kind_of(path: str | Path) -> str:
-    """One of KINDS, "-" for standard output, or "folder" (also what is one already); ConfigError for a name we do not write."""
+    """Return one of KINDS, "-" for standard output, or "folder" (also for an existing folder). Raises ConfigError for another name."""
     name = str(path)
     if name == "-":
         return "-"

@@ -1,6 +1,6 @@
-"""Raw bytes in: opens a file, unpacks .gz and .zst, and counts and hashes the bytes in the same pass.
+"""Input files as bytes: open a file, decompress .gz and .zst, and count and hash the raw bytes in the same pass.
 
-Imports types and errors only; knows nothing of rows.
+Imports types and errors only; rows are the readers' concern.
 """
 
 from __future__ import annotations
@@ -10,21 +10,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pyarrow as pa
 
 from miner.errors import InputError
 
-InputHashes = dict[str, dict[str, Any]]
-"""What was read, by the name that the user gave: size and SHA-256 of each file."""
 
-PACKED = {".gz": "gzip", ".zst": "zstd"}
-CHUNK = 1 << 20
-PEEKED = 1 << 12
+class FileHash(TypedDict):
+    """Size and SHA-256 of a file."""
+
+    bytes: int
+    sha256: str
 
 
-class Hashed(io.RawIOBase):
+InputHashes = dict[str, FileHash]
+"""Size and SHA-256 of each input file, by the name that the user gave."""
+
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+BUFFER_BYTES = 1 << 20
+START_BYTES = 1 << 12
+
+
+class HashingFile(io.RawIOBase):
     """A file that counts and hashes its raw bytes while they are read."""
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +42,7 @@ class Hashed(io.RawIOBase):
         self._bytes = 0
 
     def readable(self) -> bool:
-        """Always; there is no way to write or seek."""
+        """Return True; the file cannot be written or sought."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -45,46 +53,46 @@ class Hashed(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Close the file beneath."""
+        """Close the underlying file."""
         self._file.close()
         super().close()
 
-    def note(self) -> dict[str, Any]:
-        """Size and hash of the whole file: what was not read yet is read now."""
-        while self.read(CHUNK):
+    def finish(self) -> FileHash:
+        """Read the rest of the file; return its size and hash."""
+        while self.read(BUFFER_BYTES):
             pass
         return {"bytes": self._bytes, "sha256": self._digest.hexdigest()}
 
 
 @contextmanager
-def opened(given: str, inputs: InputHashes) -> Iterator[io.BufferedReader]:
-    """The unpacked bytes of a file; its size and hash go into `inputs` once it has been read."""
-    path = must_exist(given)
-    packed = PACKED.get(path.suffix.lower())
+def open_input(location: str, inputs: InputHashes) -> Iterator[io.BufferedReader]:
+    """Yield the decompressed bytes of a file; add its size and hash to `inputs` once it has been read."""
+    path = existing_path(location)
+    compression = COMPRESSIONS.get(path.suffix.lower())
     try:
-        with Hashed(path) as raw:
-            stream = pa.CompressedInputStream(raw, packed) if packed else raw
-            yield io.BufferedReader(stream, CHUNK)
-            inputs[given] = raw.note()
+        with HashingFile(path) as raw:
+            stream = pa.CompressedInputStream(raw, compression) if compression else raw
+            yield io.BufferedReader(stream, BUFFER_BYTES)
+            inputs[location] = raw.finish()
     except OSError as error:
-        raise InputError(_fault(error, packed), given) from None
+        raise InputError(_fault(error, compression), location) from None
 
 
-def start(given: str) -> bytes:
-    """The first unpacked bytes of a file; none of what can be read only once, such as a pipe."""
-    path = must_exist(given)
-    packed = PACKED.get(path.suffix.lower())
+def read_start(location: str) -> bytes:
+    """Return the first decompressed bytes of a file; empty for a pipe, which can be read only once."""
+    path = existing_path(location)
+    compression = COMPRESSIONS.get(path.suffix.lower())
     if not path.is_file():
         return b""
     try:
         with path.open("rb") as raw:
-            return bytes((pa.CompressedInputStream(raw, packed) if packed else raw).read(PEEKED))
+            return bytes((pa.CompressedInputStream(raw, compression) if compression else raw).read(START_BYTES))
     except OSError as error:
-        raise InputError(_fault(error, packed), given) from None
+        raise InputError(_fault(error, compression), location) from None
 
 
-def hashed(path: Path) -> dict[str, Any]:
-    """Size and hash of a file that is read in no fixed order."""
+def hash_file(path: Path) -> FileHash:
+    """Return the size and hash of a file that a library reads itself."""
     try:
         with path.open("rb") as file:
             return {"bytes": path.stat().st_size, "sha256": file_digest(file, "sha256").hexdigest()}
@@ -92,17 +100,17 @@ def hashed(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot be read: {error.strerror}", str(path)) from None
 
 
-def must_exist(given: str, role: str = "") -> Path:
-    """The path, if it is there; `role` says what it was to hold."""
-    path = Path(given)
+def existing_path(location: str, role: str = "") -> Path:
+    """Return the path; raise InputError where it does not exist. role: the expected content, for the message."""
+    path = Path(location)
     if not path.exists():
-        raise InputError(f"there is no file {given}" + (f", which was to hold the {role}" if role else ""))
+        raise InputError(f"there is no file {location}" + (f", which was to hold the {role}" if role else ""))
     return path
 
 
-def _fault(error: OSError, packed: str | None) -> str:
+def _fault(error: OSError, compression: str | None) -> str:
     if error.strerror:
         return f"cannot be read: {error.strerror}"
     if "runcated" in str(error):
-        return f"the file ends too early: its {packed} stream is cut off"
-    return f"the file is not {packed}, or it is damaged: {error}"
+        return f"the file ends too early: its {compression} stream is cut off"
+    return f"the file is not {compression}, or it is damaged: {error}"

@@ -1,4 +1,4 @@
-"""Standard output as a place to write to: what has gone down a pipe cannot be renamed or taken back, so it is written as it comes."""
+"""Standard output as an output file: bytes in a pipe cannot be renamed or removed, so they are written at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from miner.io.atomic import storing
 
 
 class Pipe:
-    """The same three verbs as `Part`, for a stream: hashed, written at once."""
+    """A stream with the interface of `Part`: bytes are hashed and written at once."""
 
     def __init__(self, stream: BinaryIO | None = None) -> None:
         self.bytes = 0
@@ -19,11 +19,11 @@ class Pipe:
 
     @property
     def sha256(self) -> str:
-        """Of everything written so far."""
+        """Hash of the bytes written so far."""
         return self._hash.hexdigest()
 
     def write(self, data: bytes) -> int:
-        """Write all of `data`; BrokenPipeError where the reader went away."""
+        """Write all of `data`. Raises BrokenPipeError where the reader has closed the pipe."""
         with storing("standard output"):
             self._stream.write(data)
         self._hash.update(data)
@@ -31,7 +31,7 @@ class Pipe:
         return len(data)
 
     def abandon(self) -> None:
-        """What was read cannot be taken back."""
+        """Do nothing: bytes in a pipe cannot be removed."""
 
     def __enter__(self) -> Self:
         return self

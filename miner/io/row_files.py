@@ -1,6 +1,6 @@
-"""The one writer of rows in files: JSONL, plain or compressed, JSON, Parquet, a `datasets` folder, standard output.
+"""The writer of row files: JSONL, plain or compressed, JSON, Parquet, a `datasets` folder, standard output.
 
-The kind follows from the name. The same rows give the same bytes, however they are cut into `write` calls.
+The kind follows from the name. The same rows give the same bytes, however they are split over `write` calls.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from miner.io.pipe import Pipe
 
 __all__ = ["KINDS", "Sink", "kind_of", "open_sink", "sha256_of", "write_bytes", "write_json"]
 
-CHUNK = 1 << 20
-"""Bytes that are compressed at a time: always the same cuts, so always the same bytes."""
+COMPRESS_CHUNK_BYTES = 1 << 20
+"""Bytes compressed at a time: fixed chunks, so that the same rows give the same bytes."""
 
 
 class Sink(Protocol):
-    """Rows on their way into a file: enter, `write` many times, leave. On an exception nothing is left, and what was there stays.
+    """A row file in progress: enter, `write` many times, exit. On an exception nothing is written, and an existing file stays.
 
-    rows, bytes and sha256 tell what was written; the last two are final after leaving.
+    `bytes` and `sha256` are final after the exit.
     """
 
     @property
@@ -56,7 +56,7 @@ class Sink(Protocol):
 
 
 def open_sink(path: str | Path, columns_hint: Sequence[str] = ()) -> Sink:
-    """A sink for `path`. columns_hint: columns of a Parquet file or a folder in which no row arrives."""
+    """Open a sink for `path`. columns_hint: columns of a Parquet file or a folder without rows."""
     kind = kind_of(path)
     if kind == ".parquet":
         return arrow_files.Parquet(Path(path), columns_hint)
@@ -66,11 +66,11 @@ def open_sink(path: str | Path, columns_hint: Sequence[str] = ()) -> Sink:
 
 
 class Frame(NamedTuple):
-    """How rows become bytes: each row's own, what stands before, between and after them."""
+    """How rows become bytes: the encoding of a row, and the bytes before, between and after the rows."""
 
     encode: Callable[[Any], bytes]
     head: bytes = b""
-    between: bytes = b""
+    separator: bytes = b""
     tail: bytes = b""
 
 
@@ -84,7 +84,7 @@ class Lines:
     def __init__(self, path: str | Path, kind: str, frame: Frame = LINES) -> None:
         self.rows = 0
         self._path, self._kind, self._frame = path, kind, frame
-        self._held = bytearray(frame.head)
+        self._buffer = bytearray(frame.head)
         self._compress, self._finish = _compression(kind)
 
     @property
@@ -94,19 +94,19 @@ class Lines:
 
     @property
     def sha256(self) -> str:
-        """Of the bytes written."""
+        """Hash of the bytes written."""
         return self._target.sha256
 
     def write(self, rows: Iterable[Any]) -> None:
         """Append rows, one line each."""
         for row in rows:
             if self.rows:
-                self._held += self._frame.between
-            self._held += self._frame.encode(row)
+                self._buffer += self._frame.separator
+            self._buffer += self._frame.encode(row)
             self.rows += 1
-            while len(self._held) >= CHUNK:
-                self._target.write(self._compress(bytes(self._held[:CHUNK])))
-                del self._held[:CHUNK]
+            while len(self._buffer) >= COMPRESS_CHUNK_BYTES:
+                self._target.write(self._compress(bytes(self._buffer[:COMPRESS_CHUNK_BYTES])))
+                del self._buffer[:COMPRESS_CHUNK_BYTES]
 
     def __enter__(self) -> Self:
         self._target: Part | Pipe = Pipe() if self._kind == "-" else Part(Path(self._path))
@@ -117,14 +117,14 @@ class Lines:
             self._target.abandon()
             return
         with self._target:
-            self._target.write(self._compress(bytes(self._held) + self._frame.tail) + self._finish())
+            self._target.write(self._compress(bytes(self._buffer) + self._frame.tail) + self._finish())
 
 
 def _compression(kind: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
-    """How bytes are compressed, and what comes at the end. No time and no name in the header: the same rows, the same file."""
+    """Return the functions that compress bytes and end the stream. The header has no time and no name: same rows, same file."""
     if kind == ".jsonl.gz":
-        packer = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: 15 bits of window, + 16 for a gzip header
-        return packer.compress, packer.flush
+        gzip = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: 15 bits of window, + 16 for a gzip header
+        return gzip.compress, gzip.flush
     if kind == ".jsonl.zst":
         zstd = zstandard.ZstdCompressor(level=3, write_checksum=True).compressobj()
         return zstd.compress, zstd.flush

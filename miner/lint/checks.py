@@ -7,7 +7,7 @@ from pathlib import Path
 
 from miner.errors import ConfigError
 from miner.formats import TrainingRow
-from miner.io.input_files import must_exist
+from miner.io.input_files import existing_path
 from miner.lint.rules import Finding
 from miner.lint.whole_file import Survey, is_scored, key
 from miner.read import read_beir
@@ -106,7 +106,7 @@ def _leaks(against: str | Path | None, with_ids: bool) -> Callable[[TrainingRow]
     """Whether a row's query is in the test set: by text where there are texts, by id where there are only judgements."""
     if against is None:
         return lambda row: False
-    must_exist(str(against), "test set")
+    existing_path(str(against), "test set")
     if Path(against).is_dir():
         test = read_beir(against, split=("test",))
         starts = range(0, len(test.queries), CHUNK)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from miner.errors import ConfigError
 from miner.formats import FORMATS, TrainingRow, recognise
-from miner.formats.training_file import shape_named
+from miner.formats.training_file import format_of_name
 from miner.io.row_files import open_sink
 from miner.io.scratch import scratch
 from miner.lint import Examined, Finding, examine
@@ -37,7 +37,7 @@ def mend(
     passages are positives, and where `out` is there already.
     """
     name = format or recognise(path)
-    if shape_named(name).layout:
+    if format_of_name(name).layout:
         raise ConfigError(f"{path} is a folder of several files ({name}); it can be linted, not mended")
     if Path(out).exists():
         raise ConfigError(f"{out} exists already; choose another --fix")
@@ -60,7 +60,7 @@ class Plan(NamedTuple):
 
 
 def _plan(path: str | Path, name: str, against: str | Path | None, ignore: Collection[str]) -> Plan:
-    every = {"ids", "scores", "ranks", "tiers", "extra"} & FORMATS[name].room
+    every = {"ids", "scores", "ranks", "tiers", "extra"} & FORMATS[name].optional_columns
     widths: Counter[int] = Counter()
     for found, row in examine(path, name, against, ignore):
         if row is not None and None in [row.labels[place] for place in _kept(found, row, name)]:

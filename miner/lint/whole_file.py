@@ -10,7 +10,7 @@ import xxhash
 
 from miner.formats import TrainingRow, read_training
 from miner.formats.pair import POSITIVE, QUERY
-from miner.formats.training_file import marked_files, shape_named
+from miner.formats.training_file import files_with_byte_order_mark, format_of_name
 from miner.lint.rules import Finding
 from miner.support.normalize import normalise
 
@@ -23,13 +23,13 @@ class Survey:
     """One reading of a file. known: of every query key, the keys of its positives and where each stands first."""
 
     def __init__(self, path: str | Path, format: str) -> None:  # noqa: A002 - the word
-        self.shape = shape_named(format)
+        self.shape = format_of_name(format)
         self.known: dict[int, dict[int, str]] = {}
         self.with_ids = False
         self.rows = self._scored = self._number_ids = self._string_ids = 0
         self._widths: Counter[int] = Counter()
         columns: dict[str, None] = {}
-        self._marked = list(marked_files(path, format))
+        self._marked = list(files_with_byte_order_mark(path, format))
         self._first = ""
         for row in read_training(path, format, on_fault=lambda _: None, repair=True):
             self._first = self._first or row.where

@@ -1,4 +1,4 @@
-"""Texts and judgements become a Dataset on disk: queries without a positive leave, judgements are merged and put in order.
+"""Texts and judgements become a Dataset on disk: queries without a positive are dropped, judgements are merged and sorted.
 
 Imports types, errors and its neighbours only.
 """
@@ -21,18 +21,18 @@ from miner.io.scratch import make_scratch, remove_scratch
 from miner.read.column_names import Roles
 from miner.read.judgements import Missing
 from miner.read.rejects import OnError, Rejects
-from miner.read.repeated_queries import asked_in, same_questions
+from miner.read.repeated_queries import queries_in_other_splits, same_questions
 from miner.read.text_writer import rewrite
 from miner.types import KNOWN_FROM, Bools, Dataset, Ints, Lost, Qrels, Rows, Texts
 
 QUERIES, CORPUS = "queries.arrow", "corpus.arrow"
-READING = "reading"
-"""Suffix of files that are still being read; none is left behind, and no file that somebody else has mapped is written to."""
+PART_SUFFIX = "reading"
+"""Suffix of temporary files while reading; they are removed at the end, and a file that another process has mapped is never written."""
 
 
 @contextmanager
-def workplace(into: Path | None, on_error: OnError) -> Iterator[tuple[Path, Rejects]]:
-    """The folder that gets the Arrow files (a temporary one, gone when the interpreter is, where none is given), and its rejects."""
+def work_folder(into: Path | None, on_error: OnError) -> Iterator[tuple[Path, Rejects]]:
+    """Yield the folder for the Arrow files, and its rejects. into: None for a temporary folder, removed when Python exits."""
     folder = into or make_scratch()
     if into is None:
         atexit.register(remove_scratch, folder)
@@ -44,121 +44,131 @@ def workplace(into: Path | None, on_error: OnError) -> Iterator[tuple[Path, Reje
         with Rejects(folder, on_error) as rejects:
             yield folder, rejects
     finally:
-        for half in [*folder.glob(f"*.{READING}"), *folder.glob("*.part")]:
-            half.unlink()
+        for partial in [*folder.glob(f"*.{PART_SUFFIX}"), *folder.glob("*.part")]:
+            partial.unlink()
 
 
 Judgements = tuple[Ints, Ints, NDArray[np.int8]]
 """Query rows, passage rows and grades, each of shape (J,)."""
 
-NONE: Mapping[str, Judgements] = MappingProxyType({})
+NO_JUDGEMENTS: Mapping[str, Judgements] = MappingProxyType({})
 NO_ROLES: Roles = MappingProxyType({})
 
 
 def assemble(
     into: Path,
     queries: Path,
-    judged: Judgements,
+    judgements: Judgements,
     min_grade: int,
     extras: Sequence[str | None] | None = None,
-    elsewhere: Mapping[str, Judgements] = NONE,
+    elsewhere: Mapping[str, Judgements] = NO_JUDGEMENTS,
     lost: Missing | None = None,
 ) -> Dataset:
-    """The Dataset of corpus.arrow, the file `queries`, and judgements as rows of both.
+    """Build the Dataset of corpus.arrow, the file `queries`, and judgements.
 
-    elsewhere: those of other splits by file, only known of. lost: judgements of texts that are not there; where they are named, even if
-    there are none, every judged query stays, as an evaluation wants it.
+    into: the folder of corpus.arrow.
+    queries: Arrow file of all queries.
+    judgements: query rows, passage rows and grades, (J,) each.
+    min_grade: smallest grade that is relevant.
+    extras: the user's columns of each judgement, as JSON.
+    elsewhere: judgements of other splits, by file; their positives are known, but not part of the Dataset's judgements.
+    lost: judgements of missing texts. Where it is not None, even if empty, every judged query stays, for an evaluation.
     """
     corpus = Texts(into / CORPUS)
-    useful, qrels, reading = settle(Texts(queries), corpus, judged, min_grade, extras, elsewhere, lost)
-    asked = asked_in(Texts(queries), useful, {Path(name).name: _relevant(each, min_grade) for name, each in elsewhere.items()})
-    rewrite([(queries, useful)], into / QUERIES)
-    return Dataset(Texts(into / QUERIES), corpus, qrels, reading, asked_in=asked)
+    is_used, qrels, reading = settle(Texts(queries), corpus, judgements, min_grade, extras, elsewhere, lost)
+    shared_queries = queries_in_other_splits(
+        Texts(queries), is_used, {Path(name).name: _relevant(pairs, min_grade) for name, pairs in elsewhere.items()}
+    )
+    rewrite([(queries, is_used)], into / QUERIES)
+    return Dataset(Texts(into / QUERIES), corpus, qrels, reading, asked_in=shared_queries)
 
 
 def settle(
     queries: Texts,
     corpus: Texts,
-    judged: Judgements,
+    judgements: Judgements,
     min_grade: int,
     extras: Sequence[str | None] | None = None,
-    elsewhere: Mapping[str, Judgements] = NONE,
+    elsewhere: Mapping[str, Judgements] = NO_JUDGEMENTS,
     lost: Missing | None = None,
 ) -> tuple[Bools, Qrels, dict[str, int]]:
-    """What judgements make of queries and a corpus, whoever read them and wherever they lie; writes nothing.
+    """Select the queries with a positive, and merge and sort their judgements; write nothing.
 
-    Returns which queries stay (Q,), those with a positive, the judgements of those, and the counts of the reading. lost: as for `assemble`.
+    Parameters as for `assemble`. Returns which queries stay (Q,), their judgements, and the counts of the reading.
     """
     count = len(queries)
-    seen = np.bincount(judged[0], minlength=count) > 0
-    relevant = np.bincount(judged[0], weights=judged[2] >= min_grade, minlength=count) > 0
-    if not relevant.any():
-        raise InputError(f"no query has a positive: none of {len(judged[0])} judgements has a grade of {min_grade} or more")
-    useful = relevant if lost is None else seen | _named(lost, count)
-    own, others = _relevant(judged, min_grade), {name: _relevant(each, min_grade) for name, each in elsewhere.items()}
-    same, known = same_questions(queries, useful, own, others)
-    kept = useful[judged[0]]
-    rows = (np.cumsum(useful) - 1)[judged[0][kept]]
-    extras = None if extras is None else [extras[i] for i in np.flatnonzero(kept).tolist()]
-    qrels, repeated, disputed = ragged(int(useful.sum()), rows, judged[1][kept], judged[2][kept], corpus.id_rank, extras)
+    is_judged = np.bincount(judgements[0], minlength=count) > 0
+    has_positive = np.bincount(judgements[0], weights=judgements[2] >= min_grade, minlength=count) > 0
+    if not has_positive.any():
+        raise InputError(f"no query has a positive: none of {len(judgements[0])} judgements has a grade of {min_grade} or more")
+    is_used = has_positive if lost is None else is_judged | _has_lost_judgement(lost, count)
+    positives, other_positives = _relevant(judgements, min_grade), {name: _relevant(pairs, min_grade) for name, pairs in elsewhere.items()}
+    same_queries, known_counts = same_questions(queries, is_used, positives, other_positives)
+    is_kept = is_used[judgements[0]]
+    rows = (np.cumsum(is_used) - 1)[judgements[0][is_kept]]
+    extras = None if extras is None else [extras[i] for i in np.flatnonzero(is_kept).tolist()]
+    qrels, repeated, contradictory = merge_judgements(
+        int(is_used.sum()), rows, judgements[1][is_kept], judgements[2][is_kept], corpus.id_rank, extras
+    )
     reading = {
-        "queries": int(useful.sum()),
+        "queries": int(is_used.sum()),
         "passages": len(corpus),
         "judgements": len(qrels.rows),
-        "queries_not_in_split": int((~(seen | useful)).sum()),
-        "queries_without_positive": int((seen & ~relevant).sum()),
+        "queries_not_in_split": int((~(is_judged | is_used)).sum()),
+        "queries_without_positive": int((is_judged & ~has_positive).sum()),
         "repeated_judgements": repeated,
-        "contradictory_judgements": disputed,
-        "queries_asked_elsewhere": int((same.group >= 0).sum()) if same else 0,
-        **{f"{KNOWN_FROM}{Path(name).name}": count for name, count in known.items()},
+        "contradictory_judgements": contradictory,
+        "queries_asked_elsewhere": int((same_queries.group >= 0).sum()) if same_queries else 0,
+        **{f"{KNOWN_FROM}{Path(name).name}": count for name, count in known_counts.items()},
     }
-    missing = None if lost is None else _lost(lost, np.cumsum(useful) - 1)
-    return useful, replace(qrels, min_grade=min_grade, same=same, lost=missing), reading
+    lost_rows = None if lost is None else _lost(lost, np.cumsum(is_used) - 1)
+    return is_used, replace(qrels, min_grade=min_grade, same=same_queries, lost=lost_rows), reading
 
 
-def _named(lost: Missing, count: int) -> Bools:
-    """Shape (count,): True for queries with a judgement of a passage that is not there."""
+def _has_lost_judgement(lost: Missing, count: int) -> Bools:
+    """Return shape (count,): True for queries with a judgement of a missing passage."""
     rows = [query for query, _ in lost if isinstance(query, int)]
-    named: Bools = np.bincount(np.array(rows, dtype=np.int64), minlength=count) > 0
-    return named
+    has_lost: Bools = np.bincount(np.array(rows, dtype=np.int64), minlength=count) > 0
+    return has_lost
 
 
-def _lost(lost: Missing, place: Ints) -> Lost:
-    """What is lost, by row. place (count,): the row that each of the queries has got."""
-    told = sorted((int(place[query]), grade) for (query, _), grade in lost.items() if isinstance(query, int))
-    rows, grades = zip(*told, strict=True) if told else ((), ())
+def _lost(lost: Missing, row_of_query: Ints) -> Lost:
+    """Return the lost judgements by query row. row_of_query (count,): the new row of each query."""
+    pairs = sorted((int(row_of_query[query]), grade) for (query, _), grade in lost.items() if isinstance(query, int))
+    rows, grades = zip(*pairs, strict=True) if pairs else ((), ())
     absent = sorted({query for query, _ in lost if isinstance(query, str)})
     return Lost(np.array(rows, dtype=np.int32), np.array(grades, dtype=np.int8), tuple(absent))
 
 
-def _relevant(judged: Judgements, min_grade: int) -> tuple[Ints, Ints]:
-    good = judged[2] >= min_grade
-    return judged[0][good], judged[1][good]
+def _relevant(judgements: Judgements, min_grade: int) -> tuple[Ints, Ints]:
+    is_relevant = judgements[2] >= min_grade
+    return judgements[0][is_relevant], judgements[1][is_relevant]
 
 
 def finish(dataset: Dataset, into: Path, rejects: Rejects, inputs: InputHashes, columns: Roles = NO_ROLES) -> Dataset:
-    """Add what the readers noted, and save."""
-    done = replace(dataset, reading={**dataset.reading, "rejected": rejects.count}, inputs=inputs, columns=columns)
+    """Add the counts, hashes and columns of the reading to the Dataset, and save it."""
+    result = replace(dataset, reading={**dataset.reading, "rejected": rejects.count}, inputs=inputs, columns=columns)
     try:
-        done.save(into)
+        result.save(into)
     except OSError as error:
         raise StorageError(f"{into} cannot be written: {error}") from None
-    return done
+    return result
 
 
-def ragged(
+def merge_judgements(
     count: int, queries: Ints, passages: Ints, grades: NDArray[np.int8], id_rank: Rows, extras: Sequence[str | None] | None = None
 ) -> tuple[Qrels, int, int]:
-    """Judgements (J,) per query, ascending passage id within one; of repeated ones the highest grade stays.
+    """Merge and sort judgements (J,) by query, then passage id; of repeated ones the highest grade stays.
 
-    id_rank: the place of each passage (N,) by id. Also how many went, and how many of these said another grade.
+    id_rank: the position of each passage (N,) in the order of ids. Also returns how many repeated judgements were removed, and how many of
+    these had another grade.
     """
     order = np.lexsort((-grades.astype(np.int16), id_rank[passages], queries))
-    same = (np.diff(queries[order]) == 0) & (np.diff(passages[order]) == 0)
-    disputed = int((same & (np.diff(grades[order].astype(np.int16)) != 0)).sum())
-    order = order[np.concatenate([[True], ~same])]
+    is_repeated = (np.diff(queries[order]) == 0) & (np.diff(passages[order]) == 0)
+    contradictory = int((is_repeated & (np.diff(grades[order].astype(np.int16)) != 0)).sum())
+    order = order[np.concatenate([[True], ~is_repeated])]
     indptr = np.concatenate([[0], np.cumsum(np.bincount(queries[order], minlength=count))]).astype(np.int64)
-    chosen = None if extras is None else [extras[i] for i in order.tolist()]
-    if chosen is not None and not any(chosen):
-        chosen = None
-    return Qrels(indptr, passages[order].astype(np.int32), grades[order], extras=chosen), int(same.sum()), disputed
+    merged_extras = None if extras is None else [extras[i] for i in order.tolist()]
+    if merged_extras is not None and not any(merged_extras):
+        merged_extras = None
+    return Qrels(indptr, passages[order].astype(np.int32), grades[order], extras=merged_extras), int(is_repeated.sum()), contradictory

@@ -1,4 +1,4 @@
-"""The checks of single values: what an id, a text, a grade may be. A wrong one raises BadRow with the reason.
+"""The checks of single values: ids, texts, grades. A wrong value raises BadRow with the reason.
 
 Imports its neighbours in this package only.
 """
@@ -14,13 +14,21 @@ from miner.read.rejects import BadRow
 
 MAX_ID_BYTES = 512
 MAX_INT = 2**53
-"""Whole numbers from here on are not exact in every program that may have written the file."""
+"""Larger whole numbers are not exact in every program that may have written the file."""
 
-KINDS = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object", type(None): "null"}
+TYPE_NAMES = {
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 
 
 def clean_id(value: Any, name: str) -> str:
-    """The id as a string; whole numbers below 2**53 are written out."""
+    """Return the id as a string; whole numbers below 2**53 are converted."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_INT:
         return str(value)
     if value is None:
@@ -32,25 +40,25 @@ def clean_id(value: Any, name: str) -> str:
         raise BadRow(f"'{name}' is empty")
     if "\0" in value:
         raise BadRow(f"'{name}' holds a NUL character")
-    size = len(value) if value.isascii() else len(encoded(value, name))
+    size = len(value) if value.isascii() else len(encode_text(value, name))
     if size > MAX_ID_BYTES:
         raise BadRow(f"'{name}' is {size} bytes long; an id has at most {MAX_ID_BYTES}")
     return value
 
 
 def clean_text(value: Any, name: str) -> str:
-    """A string that can be written as UTF-8; it may be blank."""
+    """Return a string that can be written as UTF-8; it may be blank."""
     if value is None:
         raise BadRow(f"missing '{name}'")
     if not isinstance(value, str):
         raise BadRow(f"'{name}' is {kind(value)}; a string is needed")
     if not value.isascii():
-        encoded(value, name)
+        encode_text(value, name)
     return value
 
 
 def full_text(value: Any, name: str) -> str:
-    """A text that is not blank."""
+    """Return a text that is not blank."""
     text = clean_text(value, name)
     if not text or text.isspace():
         raise BadRow(f"'{name}' is empty")
@@ -58,14 +66,14 @@ def full_text(value: Any, name: str) -> str:
 
 
 def clean_title(value: Any, name: str) -> str | None:
-    """A title; none when it is missing or blank."""
+    """Return a title; None when it is missing or blank."""
     if value is None:
         return None
     return clean_text(value, name).strip() or None
 
 
 def clean_grade(value: Any, name: str = "grade") -> int:
-    """A whole number, clipped to what an int8 holds; "1.0" is one."""
+    """Return a whole number, clipped to the range of int8; "1.0" is accepted."""
     if value is None or value == "":
         raise BadRow(f"missing '{name}'")
     number = _number(value) if isinstance(value, str) else value
@@ -75,23 +83,23 @@ def clean_grade(value: Any, name: str = "grade") -> int:
 
 
 def as_json(row: dict[str, Any]) -> str | None:
-    """Columns we do not know, as one JSON object; None when there are none."""
-    there = {name: value for name, value in row.items() if value is not None}
-    if not there:
+    """Return unknown columns as one JSON object; None when there are none."""
+    present = {name: value for name, value in row.items() if value is not None}
+    if not present:
         return None
     try:
-        return orjson.dumps(there, default=str, option=orjson.OPT_SORT_KEYS).decode()
+        return orjson.dumps(present, default=str, option=orjson.OPT_SORT_KEYS).decode()
     except TypeError as error:
         raise BadRow(f"a further column cannot be kept as JSON: {error}") from None
 
 
 def short_hash(text: str) -> str:
-    """16 hex digits of the text's SHA-256: an id that depends on nothing but the text."""
+    """Return 16 hex digits of the text's SHA-256: an id that depends on the text alone."""
     return sha256(text.encode()).hexdigest()[:16]
 
 
-def encoded(text: str, name: str) -> bytes:
-    """UTF-8 bytes; BadRow when there are none."""
+def encode_text(text: str, name: str) -> bytes:
+    """Return the UTF-8 bytes; raise BadRow where the text cannot be encoded."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -99,14 +107,14 @@ def encoded(text: str, name: str) -> bytes:
 
 
 def kind(value: Any) -> str:
-    """What a person calls the type of a value."""
-    return KINDS.get(type(value), f"of type {type(value).__name__}")
+    """Return the name of a value's type in plain words."""
+    return TYPE_NAMES.get(type(value), f"of type {type(value).__name__}")
 
 
 def _number(text: str) -> int | float | None:
-    for form in (int, float):
+    for number_type in (int, float):
         try:
-            return form(text)
+            return number_type(text)
         except ValueError:
             continue
     return None

@@ -1,6 +1,6 @@
-"""From id to row without holding the ids: sorted 64-bit xxh3 keys (12 bytes per row), each hit verified against the string.
+"""Rows by id, without the ids in memory: sorted 64-bit xxh3 keys (12 bytes per row), each match verified against the string.
 
-Two ids with the same key are told apart by the strings, so an answer is never wrong. Imports types only.
+Two ids with the same key are distinguished by their strings, so a result is never wrong. Imports types only.
 """
 
 from __future__ import annotations
@@ -16,86 +16,90 @@ from miner.types import Ints, Rows, Texts, join_title
 
 Keys = NDArray[np.uint64]
 
-CHUNK = 1 << 16
+CHUNK_ROWS = 1 << 16
 
 
 def key(text: str) -> int:
-    """64-bit hash of a string."""
+    """Return the 64-bit hash of a string."""
     return xxhash.xxh3_64_intdigest(text.encode())
 
 
 def keys_of(texts: Iterable[str]) -> Keys:
-    """Shape (n,): the key of each string."""
+    """Return shape (n,): the key of each string."""
     return as_keys(array("Q", [key(text) for text in texts]))
 
 
 def as_keys(numbers: array[int]) -> Keys:
-    """An array of keys as numpy sees it, without a copy."""
+    """Return the keys as a numpy array, without a copy."""
     return np.frombuffer(numbers, dtype=np.uint64) if numbers else np.empty(0, np.uint64)
 
 
 def text_keys(texts: Texts) -> Keys:
-    """Shape (N,): the key of each row's title and text, joined."""
-    found = array("Q")
+    """Return shape (N,): the key of each row's title and text, joined."""
+    keys = array("Q")
     for batch in texts.batches():
-        both = zip(batch.column("title").to_pylist(), batch.column("text").to_pylist(), strict=True)
-        found.extend(key(join_title(*pair)) for pair in both)
-    return as_keys(found)
+        pairs = zip(batch.column("title").to_pylist(), batch.column("text").to_pylist(), strict=True)
+        keys.extend(key(join_title(*pair)) for pair in pairs)
+    return as_keys(keys)
 
 
 class Lookup:
-    """Rows by string: by id, or by joined text when `strings` says so."""
+    """Rows by string: by id, or by joined text.
+
+    keys: the key of each row, (N,).
+    strings: function that returns the strings of rows, to verify matches.
+    """
 
     def __init__(self, keys: Keys, strings: Callable[[Ints | Rows], list[str]]) -> None:
         self._order = np.argsort(keys, kind="stable").astype(np.int32)
         self._keys = keys[self._order]
         self._strings = strings
 
-    def rows(self, wanted: Sequence[str]) -> Rows:
-        """Shape (n,): the first row that holds each string, -1 where there is none."""
-        keys = keys_of(wanted)
-        found = np.full(len(wanted), -1, dtype=np.int32)
-        places = np.searchsorted(self._keys, keys)
-        open_ = self._hits(np.arange(len(wanted)), places, keys)
-        while open_.size:
-            rows = self._order[places[open_]]
-            there = self._strings(rows)
-            same = np.array([text == wanted[i] for text, i in zip(there, open_.tolist(), strict=True)], dtype=bool)
-            found[open_[same]] = rows[same]
-            open_ = open_[~same]
-            places[open_] += 1  # another id with the same key: look at the next one
-            open_ = self._hits(open_, places, keys)
-        return found
+    def rows(self, strings: Sequence[str]) -> Rows:
+        """Return shape (n,): the first row with each string, -1 where there is none."""
+        keys = keys_of(strings)
+        result = np.full(len(strings), -1, dtype=np.int32)
+        positions = np.searchsorted(self._keys, keys)
+        pending = self._hits(np.arange(len(strings)), positions, keys)
+        while pending.size:
+            rows = self._order[positions[pending]]
+            candidates = self._strings(rows)
+            is_equal = np.array([text == strings[i] for text, i in zip(candidates, pending.tolist(), strict=True)], dtype=bool)
+            result[pending[is_equal]] = rows[is_equal]
+            pending = pending[~is_equal]
+            positions[pending] += 1  # another id with the same key: check the next row
+            pending = self._hits(pending, positions, keys)
+        return result
 
-    def _hits(self, asked: Ints, places: Ints, keys: Keys) -> Ints:
-        """Those of `asked` whose place holds their key."""
-        inside = asked[places[asked] < len(self._keys)]
-        hits: Ints = inside[self._keys[places[inside]] == keys[inside]]
+    def _hits(self, pending: Ints, positions: Ints, keys: Keys) -> Ints:
+        """Return those of `pending` whose position has their key."""
+        in_range = pending[positions[pending] < len(self._keys)]
+        hits: Ints = in_range[self._keys[positions[in_range]] == keys[in_range]]
         return hits
 
 
 def firsts(texts: Texts, keys: Keys) -> Ints:
-    """Shape (N,): for each row the first row with the same id, itself where it is new."""
+    """Return shape (N,): for each row the first row with the same id."""
     order = np.argsort(keys, kind="stable")
     ranked = keys[order]
-    fresh = np.concatenate([[True], ranked[1:] != ranked[:-1]]) if len(keys) else np.empty(0, bool)
-    starts = np.maximum.accumulate(np.where(fresh, np.arange(len(keys)), 0))
+    is_first = np.concatenate([[True], ranked[1:] != ranked[:-1]]) if len(keys) else np.empty(0, bool)
+    starts = np.maximum.accumulate(np.where(is_first, np.arange(len(keys)), 0))
     first = np.empty(len(keys), dtype=np.int64)
     first[order] = order[starts]
-    collided: set[int] = set()
+    shared_keys: set[int] = set()
     for rows in chunks(np.flatnonzero(first != np.arange(len(keys)))):
         pairs = zip(texts.ids(rows), texts.ids(first[rows]), rows.tolist(), strict=True)
-        collided.update(int(keys[row]) for mine, theirs, row in pairs if mine != theirs)
-    for shared in collided:
-        start, stop = np.searchsorted(ranked, np.uint64(shared), "left"), np.searchsorted(ranked, np.uint64(shared), "right")
+        shared_keys.update(int(keys[row]) for row_id, first_id, row in pairs if row_id != first_id)
+    for shared_key in shared_keys:
+        start, stop = np.searchsorted(ranked, np.uint64(shared_key), "left"), np.searchsorted(ranked, np.uint64(shared_key), "right")
         members = order[start:stop]
-        seen: dict[str, int] = {}
+        first_row_of: dict[str, int] = {}
         for row, name in zip(members.tolist(), texts.ids(members), strict=True):
-            first[row] = seen.setdefault(name, row)
+            first[row] = first_row_of.setdefault(name, row)
     return first
 
 
 def chunks(rows: Ints) -> Iterator[Ints]:
-    """`rows` in pieces that fit in memory with their strings."""
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]
+    """Yield `rows` in chunks whose strings fit in memory."""
+    for start in range(0, len(rows), CHUNK_ROWS):
+        yield rows[start : start + CHUNK_ROWS]

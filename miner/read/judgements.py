@@ -1,6 +1,6 @@
-"""Judgements in: BEIR's TSV, TREC's four columns, three columns without a header, or any file with named columns.
+"""Reader of judgements: BEIR's TSV, TREC's four columns, three columns without a header, or any file with a header.
 
-Ids become rows chunk by chunk; what is unknown is rejected with its line. Imports its neighbours only.
+Ids become rows chunk by chunk; unknown ids are rejected with their line. Imports its neighbours only.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import InputError
-from miner.io.input_files import PACKED, InputHashes, must_exist
+from miner.io.input_files import COMPRESSIONS, InputHashes, existing_path
 from miner.io.scratch import scratch
 from miner.read.cells import clean_grade, clean_id
 from miner.read.column_names import QRELS, Columns, Fields
 from miner.read.file_rows import Rows, kind_of, open_rows
-from miner.read.ids import CHUNK
-from miner.read.lines import decoded, lines
+from miner.read.ids import CHUNK_ROWS
+from miner.read.lines import decode_line, lines
 from miner.read.rejects import BadRow, Origin, Rejects
-from miner.read.text_writer import Read
+from miner.read.text_writer import StoredTexts
 from miner.types import Ints
 
-PLAIN = (".tsv", ".txt", ".qrels", ".trec")
+PLAIN_SUFFIXES = (".tsv", ".txt", ".qrels", ".trec")
 LAYOUTS = "query-id, corpus-id, score with a header, or without one 'query passage grade' or TREC's 'query 0 passage grade'"
 
-NoteRoles = dict[str, Mapping[str, str]]
+RolesByFile = dict[str, Mapping[str, str]]
 Missing = dict[tuple[int | str, str], int]
-"""Judgements of texts that are not there: {(query row, or the id of a query that is not there, passage id): the highest grade}."""
+"""Judgements of missing texts: {(query row, or the id of a missing query, passage id): the highest grade}."""
 
 Judgement = tuple[int, str, str, int, object]
-"""Line, query id, passage id, grade; and the row as it stands."""
+"""Line, query id, passage id, grade, and the raw row."""
 
 
 @dataclass
-class Judged:
-    """Judgements as rows, one after the other."""
+class JudgementRows:
+    """Judgements as query rows, passage rows and grades. columns: what each column was read as, by file."""
 
     queries: array[int] = field(default_factory=lambda: array("q"))
     passages: array[int] = field(default_factory=lambda: array("q"))
@@ -46,7 +46,7 @@ class Judged:
     columns: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def arrays(self) -> tuple[Ints, Ints, NDArray[np.int8]]:
-        """The same as numpy arrays, all of shape (J,)."""
+        """Return query rows, passage rows and grades as numpy arrays of shape (J,)."""
         return (
             np.array(self.queries, dtype=np.int64),
             np.array(self.passages, dtype=np.int64),
@@ -55,26 +55,27 @@ class Judged:
 
 
 def read_qrels(
-    given: Sequence[str],
-    queries: Read,
-    corpus: Read,
+    locations: Sequence[str],
+    queries: StoredTexts,
+    corpus: StoredTexts,
     fields: Fields,
     rejects: Rejects,
     inputs: InputHashes,
     *,
     strict: bool = True,
     lost: Missing | None = None,
-) -> Judged:
-    """All judgements of some files, in file order; repeated ones are still in.
+) -> JudgementRows:
+    """Read all judgements of several files, in file order; repeated ones are still included.
 
-    strict: an unknown id, or no row, is an error. lost: filled with the judgements of unknown ids that are skipped.
+    strict: whether an unknown id, or a file without rows, is an error.
+    lost: receives the judgements of unknown ids.
     """
-    judged, by_query, by_passage = Judged(), queries.by_id(), corpus.by_id()
-    for name in given:
-        origin, found = _open(name, fields, rejects, inputs, judged.columns)
-        before = rejects.count
+    result, by_query, by_passage = JudgementRows(), queries.by_id(), corpus.by_id()
+    for location in locations:
+        origin, judgements = _open(location, fields, rejects, inputs, result.columns)
+        rejects_before = rejects.count
         empty = True
-        for chunk in _chunks(found):
+        for chunk in _chunks(judgements):
             empty = False
             query_rows = by_query.rows([judgement[1] for judgement in chunk]).tolist()
             passage_rows = by_passage.rows([judgement[2] for judgement in chunk]).tolist()
@@ -85,28 +86,28 @@ def read_qrels(
                     if lost is not None:
                         add_lost(lost, judgement[1] if query < 0 else query, judgement[2], judgement[3])
                     continue
-                judged.queries.append(query)
-                judged.passages.append(passage)
-                judged.grades.append(judgement[3])
+                result.queries.append(query)
+                result.passages.append(passage)
+                result.grades.append(judgement[3])
         if empty and strict:
-            raise InputError(f"{name} holds no rows" + (" that can be used" if rejects.count > before else ""))
-    return judged
+            raise InputError(f"{location} holds no rows" + (" that can be used" if rejects.count > rejects_before else ""))
+    return result
 
 
 def add_lost(lost: Missing, query: int | str, passage: str, grade: int) -> None:
-    """One judgement more; of repeated ones the highest grade stays, as in the Dataset."""
+    """Add one judgement; of repeated ones the highest grade stays, as in the Dataset."""
     lost[query, passage] = max(grade, lost.get((query, passage), grade))
 
 
-def _open(given: str, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: NoteRoles) -> tuple[Origin, Iterator[Judgement]]:
-    """The judgements of a file; what its columns were read as goes into `roles`."""
-    if not Path(given).is_dir() and not given.startswith("hf:") and kind_of(given) in PLAIN:
-        return Origin(given), _plain(given, fields, rejects, inputs, roles)
-    rows = open_rows(given, rejects, inputs)
+def _open(location: str, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: RolesByFile) -> tuple[Origin, Iterator[Judgement]]:
+    """Open the judgements of a file; add to `roles` what its columns were read as."""
+    if not Path(location).is_dir() and not location.startswith("hf:") and kind_of(location) in PLAIN_SUFFIXES:
+        return Origin(location), _plain(location, fields, rejects, inputs, roles)
+    rows = open_rows(location, rejects, inputs)
     return rows.origin, _by_column(rows, fields, rejects, roles)
 
 
-def _by_column(rows: Rows, fields: Fields, rejects: Rejects, roles: NoteRoles) -> Iterator[Judgement]:
+def _by_column(rows: Rows, fields: Fields, rejects: Rejects, roles: RolesByFile) -> Iterator[Judgement]:
     for part in rows.files:
         columns = Columns(part.origin, QRELS, fields)
         for number, row in part.numbered:
@@ -115,44 +116,44 @@ def _by_column(rows: Rows, fields: Fields, rejects: Rejects, roles: NoteRoles) -
                 query = clean_id(values.get("query_id"), columns.name("query_id"))
                 passage = clean_id(values.get("passage_id"), columns.name("passage_id"))
                 yield number, query, passage, clean_grade(values.get("grade")), row
-            except BadRow as wrong:
-                rejects.add(rows.origin, number, str(wrong), row)
+            except BadRow as error:
+                rejects.add(rows.origin, number, str(error), row)
         roles[part.origin.name] = columns.roles()
 
 
-def _plain(given: str, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: NoteRoles) -> Iterator[Judgement]:
-    """Lines of fields, split by tabs, or by any white space where the first line has no tab."""
+def _plain(location: str, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: RolesByFile) -> Iterator[Judgement]:
+    """Yield the judgements of a text file, with fields separated by tabs, or by white space where the first line has no tab."""
     order: tuple[int, ...] = ()
     tab: str | None = None
     width = 0
-    for number, line in lines(given, rejects, inputs):
+    for number, line in lines(location, rejects, inputs):
         try:
-            text = decoded(line)
+            text = decode_line(line)
             if not order:
                 tab = "\t" if "\t" in text else None
                 width = len(text.split(tab))
-                order, header, roles[given] = _layout(given, text.split(tab), fields)
+                order, header, roles[location] = _layout(location, text.split(tab), fields)
                 if header:
                     continue
-            parts = text.split(tab)
-            if len(parts) != width:
-                raise BadRow(f"{len(parts)} fields where the first line has {width}")
-            query, passage, grade = (parts[i] for i in order)
+            cells = text.split(tab)
+            if len(cells) != width:
+                raise BadRow(f"{len(cells)} fields where the first line has {width}")
+            query, passage, grade = (cells[i] for i in order)
             yield number, clean_id(query, "query-id"), clean_id(passage, "corpus-id"), clean_grade(grade), line
-        except BadRow as wrong:
-            rejects.add(Origin(given), number, str(wrong), line)
+        except BadRow as error:
+            rejects.add(Origin(location), number, str(error), line)
 
 
-def _layout(given: str, first: list[str], fields: Fields) -> tuple[tuple[int, ...], bool, Mapping[str, str]]:
-    """Where query, passage and grade stand, whether the first line is a header, and what each column is read as."""
-    if _is_number(first[-1]):
-        if len(first) not in (3, 4):
-            raise InputError(f"{len(first)} fields; judgements are {LAYOUTS}", f"{given}:1")
-        order = (0, 2, 3) if len(first) == 4 else (0, 1, 2)
-        return order, False, {f"column {place + 1}": slot for place, slot in zip(order, QRELS, strict=True)}
-    columns = Columns(Origin(given), QRELS, fields)
-    columns(dict.fromkeys(first, ""))
-    return tuple(first.index(columns.bound[slot]) for slot in QRELS), True, columns.roles()
+def _layout(location: str, cells: list[str], fields: Fields) -> tuple[tuple[int, ...], bool, Mapping[str, str]]:
+    """Return the positions of query, passage and grade, whether the first line is a header, and what each column is read as."""
+    if _is_number(cells[-1]):
+        if len(cells) not in (3, 4):
+            raise InputError(f"{len(cells)} fields; judgements are {LAYOUTS}", f"{location}:1")
+        order = (0, 2, 3) if len(cells) == 4 else (0, 1, 2)
+        return order, False, {f"column {position + 1}": slot for position, slot in zip(order, QRELS, strict=True)}
+    columns = Columns(Origin(location), QRELS, fields)
+    columns(dict.fromkeys(cells, ""))
+    return tuple(cells.index(columns.bound[slot]) for slot in QRELS), True, columns.roles()
 
 
 def _is_number(text: str) -> bool:
@@ -167,26 +168,31 @@ def _chunks(judgements: Iterator[Judgement]) -> Iterator[list[Judgement]]:
     chunk: list[Judgement] = []
     for judgement in judgements:
         chunk.append(judgement)
-        if len(chunk) == CHUNK:
+        if len(chunk) == CHUNK_ROWS:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
 
 
-def _reject_unknown(judgement: Judgement, query: tuple[Read, int], corpus: Read, origin: Origin, rejects: Rejects) -> None:
+def _reject_unknown(judgement: Judgement, query: tuple[StoredTexts, int], corpus: StoredTexts, origin: Origin, rejects: Rejects) -> None:
     number, query_id, passage_id, _, raw = judgement
-    side, name, read = ("query", query_id, query[0]) if query[1] < 0 else ("passage", passage_id, corpus)
-    rejects.add(origin, number, f"unknown {side} id '{name}': it is not in {read.origin.name}", raw)
+    side, name, texts = ("query", query_id, query[0]) if query[1] < 0 else ("passage", passage_id, corpus)
+    rejects.add(origin, number, f"unknown {side} id '{name}': it is not in {texts.origin.name}", raw)
 
 
 def is_qrels(path: Path) -> bool:
-    """Whether a file of a folder may hold judgements."""
-    return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower() in (*PLAIN, ".jsonl", ".csv", ".parquet")
+    """Return whether a file, by its suffix, may contain judgements."""
+    return (path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path).suffix.lower() in (
+        *PLAIN_SUFFIXES,
+        ".jsonl",
+        ".csv",
+        ".parquet",
+    )
 
 
-def query_ids(given: str) -> set[str]:
-    """The ids of all queries that a file of judgements names. InputError for a line that is none."""
-    must_exist(given, "qrels")
+def query_ids(location: str) -> set[str]:
+    """Return the ids of all queries in a file of judgements. Raises InputError for an invalid line."""
+    existing_path(location, "qrels")
     with scratch() as folder, Rejects(folder, "fail") as rejects:
-        return {query for _, query, *_ in _open(given, {}, rejects, {}, {})[1]}
+        return {query for _, query, *_ in _open(location, {}, rejects, {}, {})[1]}

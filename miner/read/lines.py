@@ -1,4 +1,4 @@
-"""Lines in: numbered from 1, without a byte order mark, and none longer than MAX_LINE_BYTES is ever held in memory.
+"""Lines of a file: numbered from 1, without a byte order mark; of a line longer than MAX_LINE_BYTES only the start is in memory.
 
 Imports its neighbours only.
 """
@@ -11,66 +11,66 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import InputError
-from miner.io.input_files import InputHashes, opened
+from miner.io.input_files import InputHashes, open_input
 from miner.read.rejects import BadRow, Origin, Rejects
 
 MAX_LINE_BYTES = 4 << 20
 BOM = b"\xef\xbb\xbf"
-WIDE = {b"\xff\xfe\x00\x00": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-"""Byte order marks of what is no UTF-8."""
-PIECE = 1 << 16
+OTHER_ENCODINGS = {b"\xff\xfe\x00\x00": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+"""Byte order marks of encodings other than UTF-8."""
+SKIP_BYTES = 1 << 16
 
 Row = dict[str, Any]
-Numbered = Iterator[tuple[int, Row]]
+NumberedRows = Iterator[tuple[int, Row]]
 
 
-def lines(given: str, rejects: Rejects, inputs: InputHashes) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank; one that is too long is rejected."""
-    for number, line, too_long in cut_lines(given, inputs):
+def lines(location: str, rejects: Rejects, inputs: InputHashes) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank; reject a line that is too long."""
+    for number, line, too_long in numbered_lines(location, inputs):
         if too_long:
-            rejects.add(Origin(given), number, too_long, line)
+            rejects.add(Origin(location), number, too_long, line)
         elif not line.isspace() and line:
             yield number, line
 
 
-def cut_lines(given: str, inputs: InputHashes) -> Iterator[tuple[int, bytes, str]]:
-    """Every line with its number; of one that is too long only the start, and the reason."""
-    with opened(given, inputs) as stream:
+def numbered_lines(location: str, inputs: InputHashes) -> Iterator[tuple[int, bytes, str]]:
+    """Yield (number, line, error) for every line; of a line that is too long only the start, with the error."""
+    with open_input(location, inputs) as stream:
         number = 0
         while line := stream.readline(MAX_LINE_BYTES + 1):
             number += 1
             if number == 1:
-                _check_first(line, given)
+                _check_first(line, location)
             too_long = ""
             if len(line) > MAX_LINE_BYTES:
                 too_long = f"the line is longer than {MAX_LINE_BYTES} bytes"
                 _skip(stream, line)
-                line = line[:PIECE]
+                line = line[:SKIP_BYTES]
             yield number, line.removeprefix(BOM) if number == 1 else line, too_long
 
 
-def standing(given: str) -> Iterator[tuple[int, bytes]]:
-    """Every line once more, as it stands; none of what can be read only once, such as a pipe."""
-    if Path(given).is_file():
-        yield from ((number, line) for number, line, _ in cut_lines(given, {}))
+def raw_lines(location: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the raw lines again; none of a pipe, which can be read only once."""
+    if Path(location).is_file():
+        yield from ((number, line) for number, line, _ in numbered_lines(location, {}))
 
 
-def decoded(line: bytes) -> str:
-    """A line as text, without its end."""
+def decode_line(line: bytes) -> str:
+    """Decode a line, without its line end."""
     try:
         return line.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise BadRow(f"invalid UTF-8 at byte {error.start + 1}") from None
 
 
-def _check_first(line: bytes, given: str) -> None:
-    """InputError for a file in another encoding, or whose lines have other ends."""
-    if wide := next((name for mark, name in WIDE.items() if line.startswith(mark)), None):
-        raise InputError(f"the file is {wide}; save it as UTF-8 (in Excel: 'CSV UTF-8')", given)
+def _check_first(line: bytes, location: str) -> None:
+    """Raise InputError for another encoding, or line ends of CR alone."""
+    if encoding := next((name for mark, name in OTHER_ENCODINGS.items() if line.startswith(mark)), None):
+        raise InputError(f"the file is {encoding}; save it as UTF-8 (in Excel: 'CSV UTF-8')", location)
     if not line.endswith(b"\n") and b"\r" in line.rstrip(b"\r"):
-        raise InputError("its lines end in CR alone (carriage returns); save it with LF or CRLF line ends", given)
+        raise InputError("its lines end in CR alone (carriage returns); save it with LF or CRLF line ends", location)
 
 
 def _skip(stream: io.BufferedReader, line: bytes) -> None:
     while line and not line.endswith(b"\n"):
-        line = stream.readline(PIECE)
+        line = stream.readline(SKIP_BYTES)

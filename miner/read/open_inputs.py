@@ -1,6 +1,6 @@
-"""One door for every kind of input: what is given decides which reader runs.
+"""`read`: one function for every kind of input; the settings decide which reader runs.
 
-Takes anything with the attributes of `Given`, and so does not import the config.
+It accepts any object with the attributes of `InputSettings`, so this module need not import the config.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from miner.types import Dataset, columns_line, unread_judgements
 log = logging.getLogger(__name__)
 
 
-class Given(Protocol):
-    """What is read."""
+class InputSettings(Protocol):
+    """The input files and how to read them."""
 
     @property
     def data(self) -> str | None: ...  # noqa: D102
@@ -42,12 +42,12 @@ class Given(Protocol):
     def on_error(self) -> OnError: ...  # noqa: D102
 
 
-def read(inputs: Given, into: Path | None = None, min_grade: int = 1, *, complete: bool = False) -> Dataset:
-    """Read a BEIR folder, three files, or pairs, and say as what each column was read.
+def read(inputs: InputSettings, into: Path | None = None, min_grade: int = 1, *, complete: bool = False) -> Dataset:
+    """Read a BEIR folder, three files, or pairs, and log what each column was read as.
 
-    min_grade: the smallest grade that counts as relevant; a pair without one is relevant.
-    complete: to be evaluated on, not mined from. Every judged query stays, with or without a positive, and judgements of texts that are
-    not there stay in `qrels.lost`.
+    into: folder for the Arrow files; None for a temporary one.
+    min_grade: smallest grade that is relevant; a pair without a grade is relevant.
+    complete: for an evaluation. Every judged query stays, with or without a positive, and judgements of missing texts are in `qrels.lost`.
     """
     dataset = _read(inputs, into, min_grade, complete)
     log.info("read: %s", columns_line(dataset.columns))
@@ -56,12 +56,12 @@ def read(inputs: Given, into: Path | None = None, min_grade: int = 1, *, complet
     return dataset
 
 
-def _read(inputs: Given, into: Path | None, min_grade: int, complete: bool) -> Dataset:
-    how: dict[str, Any] = {"fields": inputs.fields, "on_error": inputs.on_error, "min_grade": min_grade, "complete": complete}
+def _read(inputs: InputSettings, into: Path | None, min_grade: int, complete: bool) -> Dataset:
+    options: dict[str, Any] = {"fields": inputs.fields, "on_error": inputs.on_error, "min_grade": min_grade, "complete": complete}
     if inputs.pairs:
-        return read_pairs(inputs.pairs, inputs.corpus, into, **how)
+        return read_pairs(inputs.pairs, inputs.corpus, into, **options)
     if inputs.data:
-        return read_beir(inputs.data, into, split=inputs.split, leave_out=inputs.leave_out, **how)
+        return read_beir(inputs.data, into, split=inputs.split, leave_out=inputs.leave_out, **options)
     if inputs.corpus and inputs.queries and inputs.qrels:
-        return read_files(inputs.corpus, inputs.queries, inputs.qrels, into, **how)
+        return read_files(inputs.corpus, inputs.queries, inputs.qrels, into, **options)
     raise InputError("nothing to read: give a BEIR folder, or corpus, queries and qrels, or pairs")

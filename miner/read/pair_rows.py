@@ -1,4 +1,4 @@
-"""Rows of pair files and lists in memory become pairs; the doors `read_pairs` and `read_inline`.
+"""`read_pairs` and `read_inline`: rows of pair files, and lists in memory, become pairs.
 
 Imports types, errors and its neighbours only.
 """
@@ -11,24 +11,25 @@ from typing import Any
 
 from miner.errors import ConfigError
 from miner.io.input_files import InputHashes
-from miner.read.assemble import READING, finish, workplace
-from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, Names, named
+from miner.read.assemble import PART_SUFFIX, finish, work_folder
+from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, Names, existing_files
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text, kind
 from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields, columns_left_out
 from miner.read.file_rows import Rows, kind_of, open_rows
-from miner.read.layouts import unfolded
+from miner.read.layouts import unfold
+from miner.read.lines import Row
 from miner.read.pairs import Collector, Pair, Positive
 from miner.read.rejects import BadRow, OnError, Origin, Rejects
 from miner.read.stray_passages import StrayPassages
-from miner.read.text_writer import Read, read_texts
+from miner.read.text_writer import StoredTexts, read_texts
 from miner.read.trainers import open_folder
 from miner.types import Dataset
 
-ITEM = ("id", "text", "positives", "positive_texts", "non_relevant")
+ITEM_FIELDS = ("id", "text", "positives", "positive_texts", "non_relevant")
 NON_RELEVANT = 0
-"""The grade of what an item calls so."""
-FLAT = (".csv", ".tsv")
-"""Kinds of files that have no lists."""
+"""The grade of the passages in `non_relevant`."""
+FLAT_KINDS = (".csv", ".tsv")
+"""Kinds of files that cannot contain lists."""
 IDS_OF_POSITIVES = ("docid", "id", "_id", "doc_id", "passage_id", "psg_id", "pid")
 
 
@@ -42,24 +43,27 @@ def read_pairs(
     min_grade: int = 1,
     complete: bool = False,
 ) -> Dataset:
-    """Read (query, positive) rows, or a trainer's format; the positives join the corpus, where one is given, and so do its negatives.
+    """Read (query, positive) rows, or a training format. Positives and negatives are added to the corpus.
 
-    A negative of a row is judged non-relevant. So is the passage of a row whose grade is below `min_grade`, where fields["grade"] names
-    such a column, or the format is one of labels.
+    A negative of a row is judged non-relevant. So is a passage with a grade below `min_grade`, where fields["grade"] names such a column,
+    or the format has labels.
+
+    pairs: one or several files.
+    corpus: further passages, or None.
     complete: as for `read`.
     """
     check_fields({name: column for name, column in fields.items() if name not in columns_left_out(fields)}, PAIRS, CORPUS)
-    files, passages = named(pairs, "pairs"), named(corpus, "corpus") if corpus else []
+    files, passages = existing_files(pairs, "pairs"), existing_files(corpus, "corpus") if corpus else []
     inputs = InputHashes()
-    with workplace(into, on_error) as (folder, rejects):
-        given = open_rows(passages, rejects, inputs, BARE_PASSAGE) if passages else None
-        known = _corpus(given, fields, folder, rejects)
+    with work_folder(into, on_error) as (folder, rejects):
+        corpus_rows = open_rows(passages, rejects, inputs, BARE_PASSAGE) if passages else None
+        corpus_texts = _corpus(corpus_rows, fields, folder, rejects)
         rows = open_rows(files, rejects, inputs, folder=open_folder)
         parts = [(part.numbered, FileRows(part.origin, fields)) for part in rows.files]
-        collector = Collector(folder, known, rows, rejects, min_grade, complete=complete)
-        dataset = _collected(rows, parts, collector, rejects)
-        _check_columns([each for _, each in parts], fields, known)
-        columns = {**(known.columns if known else {}), **{each.name: each.columns.roles() for _, each in parts}}
+        collector = Collector(folder, corpus_texts, rows, rejects, min_grade, complete=complete)
+        dataset = _collect(rows, parts, collector, rejects)
+        _check_columns([parse for _, parse in parts], fields, corpus_texts)
+        columns = {**(corpus_texts.columns if corpus_texts else {}), **{parse.name: parse.columns.roles() for _, parse in parts}}
         return finish(dataset, folder, rejects, inputs, columns)
 
 
@@ -72,51 +76,49 @@ def read_inline(
 ) -> Dataset:
     """Read from memory.
 
-    A query is {"id", "text", "positives": passage ids, "positive_texts": texts, "non_relevant": ids of passages judged so}, a passage
+    A query is {"id", "text", "positives": passage ids, "positive_texts": texts, "non_relevant": passage ids}, a passage
     {"id", "text", "title", "group"}.
     """
-    held, asked = list(passages), list(queries)
-    with workplace(into, on_error) as (folder, rejects):
-        known = _corpus(_in_memory("passages", held, rejects), NO_FIELDS, folder, rejects) if held else None
-        rows = _in_memory("queries", asked, rejects)
-        collector = Collector(folder, known, rows, rejects)
-        return finish(_collected(rows, [(rows.numbered, _of_item)], collector, rejects), folder, rejects, InputHashes())
+    passage_list, query_list = list(passages), list(queries)
+    with work_folder(into, on_error) as (folder, rejects):
+        corpus_texts = _corpus(_in_memory("passages", passage_list, rejects), NO_FIELDS, folder, rejects) if passage_list else None
+        rows = _in_memory("queries", query_list, rejects)
+        collector = Collector(folder, corpus_texts, rows, rejects)
+        return finish(_collect(rows, [(rows.numbered, _pair_of_item)], collector, rejects), folder, rejects, InputHashes())
 
 
-def _check_columns(files: Sequence[FileRows], fields: Mapping[str, str], corpus: Read | None) -> None:
+def _check_columns(files: Sequence[FileRows], fields: Mapping[str, str], corpus: StoredTexts | None) -> None:
     """ConfigError for a column that is to be left out and is in no file, InputError for one that is not read and holds passages."""
-    there = {name for each in files for name in each.columns.roles()}
-    if missing := sorted(columns_left_out(fields) - there):
-        raise ConfigError(f"there is no field and no column '{missing[0]}' here; the columns are: {', '.join(sorted(there))}")
+    columns = {name for file in files for name in file.columns.roles()}
+    if missing := sorted(columns_left_out(fields) - columns):
+        raise ConfigError(f"there is no field and no column '{missing[0]}' here; the columns are: {', '.join(sorted(columns))}")
     if corpus:
-        for each in files:
-            each.strays.check(corpus)
+        for file in files:
+            file.strays.check(corpus)
 
 
-Parse = Callable[[int, dict[str, Any]], Pair]
+Parse = Callable[[int, Row], Pair]
 
 
-def _corpus(rows: Rows | None, fields: Mapping[str, str], folder: Path, rejects: Rejects) -> Read | None:
-    return read_texts(rows, CORPUS, fields, folder / f"corpus.{READING}", rejects) if rows else None
+def _corpus(rows: Rows | None, fields: Mapping[str, str], folder: Path, rejects: Rejects) -> StoredTexts | None:
+    return read_texts(rows, CORPUS, fields, folder / f"corpus.{PART_SUFFIX}", rejects) if rows else None
 
 
-def _collected(
-    rows: Rows, parts: Iterable[tuple[Iterable[tuple[int, dict[str, Any]]], Parse]], collector: Collector, rejects: Rejects
-) -> Dataset:
+def _collect(rows: Rows, parts: Iterable[tuple[Iterable[tuple[int, Row]], Parse]], collector: Collector, rejects: Rejects) -> Dataset:
     with collector:
         for numbered, parse in parts:
             for number, row in numbered:
                 try:
                     collector.add(parse(number, row))
-                except BadRow as wrong:
-                    rejects.add(rows.origin, number, str(wrong), row)
+                except BadRow as error:
+                    rejects.add(rows.origin, number, str(error), row)
     return collector.dataset()
 
 
 def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) -> Rows:
     origin = Origin(name, "{}[{}]")
 
-    def numbered() -> Iterator[tuple[int, dict[str, Any]]]:
+    def numbered() -> Iterator[tuple[int, Row]]:
         for number, item in enumerate(items):
             if isinstance(item, Mapping):
                 yield number, dict(item)
@@ -127,18 +129,18 @@ def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) 
 
 
 class FileRows:
-    """Rows of one file as pairs; `columns` says which column is what."""
+    """Parses the rows of one file into pairs. columns: what each column is."""
 
     def __init__(self, origin: Origin, fields: Mapping[str, str]) -> None:
         self.name = origin.name
         self.columns = Columns(origin, PAIRS, fields)
         self._fields = fields
         self.strays = StrayPassages(origin, fields)
-        self._has_lists = kind_of(origin.name) not in FLAT
+        self._has_lists = kind_of(origin.name) not in FLAT_KINDS
 
-    def __call__(self, number: int, raw: dict[str, Any]) -> Pair:
-        """One row. BadRow with the reason, InputError where no column fits or more than one does."""
-        columns, row = self.columns, unfolded(raw, self._fields)
+    def __call__(self, number: int, raw: Row) -> Pair:
+        """Parse one row. Raises BadRow with the reason, or InputError where no column or more than one fits."""
+        columns, row = self.columns, unfold(raw, self._fields)
         values = columns(row)
         if self._has_lists:
             _check_lists(values, columns)
@@ -168,46 +170,48 @@ def _positives(texts: Any, ids: Any, columns: Columns) -> list[Positive]:
     name, id_name = columns.name("positive"), columns.name("positive_id")
     if texts is None and ids is None:
         raise BadRow(f"missing '{name if 'positive' in columns.bound else id_name}'")
-    named = [clean_id(value, id_name) for value in (ids if isinstance(ids, list) else [ids])] if ids is not None else []
+    id_values = [clean_id(value, id_name) for value in (ids if isinstance(ids, list) else [ids])] if ids is not None else []
     if texts is None:
-        return [Positive(value, None, None) for value in _some(named, id_name)]
-    found = [_positive(value, name) for value in _some(texts if isinstance(texts, list) else [texts], name)]
+        return [Positive(value, None, None) for value in _check_not_empty(id_values, id_name)]
+    positives = [_positive(value, name) for value in _check_not_empty(texts if isinstance(texts, list) else [texts], name)]
     if ids is None:
-        return found
-    if len(named) != len(found):
-        raise BadRow(f"'{name}' has {len(found)} values and '{id_name}' has {len(named)}")
-    return [Positive(value, one.title, one.text) for value, one in zip(named, found, strict=True)]
+        return positives
+    if len(id_values) != len(positives):
+        raise BadRow(f"'{name}' has {len(positives)} values and '{id_name}' has {len(id_values)}")
+    return [Positive(value, positive.title, positive.text) for value, positive in zip(id_values, positives, strict=True)]
 
 
-def _negatives(found: list[tuple[str, Any]], ids: Any, columns: Columns) -> list[Positive]:
-    """What the row calls non-relevant, of all its columns of negatives; an empty list is none."""
+def _negatives(columns_with_values: list[tuple[str, Any]], ids: Any, columns: Columns) -> list[Positive]:
+    """Return the negatives of a row, from all its columns of negatives."""
     id_name = columns.name("negative_id")
-    named = [clean_id(value, id_name) for value in (ids if isinstance(ids, list) else [ids])] if ids not in (None, "") else []
-    texts = [(name, one) for name, value in found for one in (value if isinstance(value, list) else [value])]
+    id_values = [clean_id(value, id_name) for value in (ids if isinstance(ids, list) else [ids])] if ids not in (None, "") else []
+    texts = [(name, item) for name, value in columns_with_values for item in (value if isinstance(value, list) else [value])]
     try:
-        passages = [_positive(one, name) for name, one in texts]
-    except BadRow as wrong:
-        raise BadRow(f"{wrong}; if there are no negatives, say so: --field negative={NO_COLUMN}") from None
-    if not named:
+        passages = [_positive(item, name) for name, item in texts]
+    except BadRow as error:
+        raise BadRow(f"{error}; if there are no negatives, say so: --field negative={NO_COLUMN}") from None
+    if not id_values:
         return passages
-    if not found:
-        return [Positive(value, None, None) for value in named]
-    if len(named) != len(passages):
-        raise BadRow(f"{' and '.join(name for name, _ in found)} hold {len(passages)} negatives and '{id_name}' {len(named)} ids")
-    return [Positive(value, one.title, one.text) for value, one in zip(named, passages, strict=True)]
+    if not columns_with_values:
+        return [Positive(value, None, None) for value in id_values]
+    if len(id_values) != len(passages):
+        raise BadRow(
+            f"{' and '.join(name for name, _ in columns_with_values)} hold {len(passages)} negatives and '{id_name}' {len(id_values)} ids"
+        )
+    return [Positive(value, item.title, item.text) for value, item in zip(id_values, passages, strict=True)]
 
 
 def _grades(value: Any, count: int, name: str) -> list[int]:
-    """One grade for each passage; a single one is that of all."""
+    """Return one grade for each passage; a single grade applies to all."""
     if isinstance(value, list) and len(value) != count:
         raise BadRow(f"'{name}' has {len(value)} values for {count} passages")
-    given = value if isinstance(value, list) else [value] * count
+    values = value if isinstance(value, list) else [value] * count
     try:
-        return [clean_grade(int(one) if isinstance(one, bool) else one, name) for one in given]
-    except BadRow as wrong:
-        if "whole number" not in str(wrong):
+        return [clean_grade(int(item) if isinstance(item, bool) else item, name) for item in values]
+    except BadRow as error:
+        if "whole number" not in str(error):
             raise
-        raise BadRow(f"{wrong}; if '{name}' is no judgement, say so: --field grade={NO_COLUMN}") from None
+        raise BadRow(f"{error}; if '{name}' is no judgement, say so: --field grade={NO_COLUMN}") from None
 
 
 def _positive(value: Any, name: str) -> Positive:
@@ -222,25 +226,25 @@ def _positive(value: Any, name: str) -> Positive:
     return Positive(clean_id(value[key], key) if key else None, title, text)
 
 
-def _some(values: list[Any], name: str) -> list[Any]:
+def _check_not_empty(values: list[Any], name: str) -> list[Any]:
     if not values:
         raise BadRow(f"'{name}' is an empty list")
     return values
 
 
-def _of_item(number: int, item: dict[str, Any]) -> Pair:
-    ids, texts, judged = (_listed(item.get(name), name) for name in ("positives", "positive_texts", "non_relevant"))
+def _pair_of_item(number: int, item: Row) -> Pair:
+    ids, texts, non_relevant = (_as_list(item.get(name), name) for name in ("positives", "positive_texts", "non_relevant"))
     if not ids and not texts:
         raise BadRow("missing 'positives': passage ids, or 'positive_texts'")
-    found = [Positive(clean_id(value, "positives"), None, None) for value in ids]
-    found += [Positive(None, None, full_text(value, "positive_texts")) for value in texts]
-    grades = [1] * len(found) + [NON_RELEVANT] * len(judged) if judged else None
-    found += [Positive(clean_id(value, "non_relevant"), None, None) for value in judged]
-    text, extra = full_text(item.get("text"), "text"), as_json({name: value for name, value in item.items() if name not in ITEM})
-    return Pair(number, None if item.get("id") is None else clean_id(item["id"], "id"), text, found, extra, item, grades)
+    passages = [Positive(clean_id(value, "positives"), None, None) for value in ids]
+    passages += [Positive(None, None, full_text(value, "positive_texts")) for value in texts]
+    grades = [1] * len(passages) + [NON_RELEVANT] * len(non_relevant) if non_relevant else None
+    passages += [Positive(clean_id(value, "non_relevant"), None, None) for value in non_relevant]
+    text, extra = full_text(item.get("text"), "text"), as_json({name: value for name, value in item.items() if name not in ITEM_FIELDS})
+    return Pair(number, None if item.get("id") is None else clean_id(item["id"], "id"), text, passages, extra, item, grades)
 
 
-def _listed(value: Any, name: str) -> list[Any]:
+def _as_list(value: Any, name: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
-"""(query, positive) rows in: texts join the corpus, or are found in the one that is given.
+"""Pairs become a Dataset: texts are looked up in the corpus, or added to it.
 
-Every occurrence is written as it comes; equal ids are merged afterwards by sorting their keys, so nothing but keys is held in memory.
+Every occurrence is written to disk; equal ids are merged afterwards by sorting their keys, so only keys are in memory.
 Imports types, errors and its neighbours only.
 """
 
@@ -17,17 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import InputError
-from miner.read.assemble import CORPUS, READING, assemble
+from miner.read.assemble import CORPUS, PART_SUFFIX, assemble
 from miner.read.cells import short_hash
 from miner.read.file_rows import Rows
 from miner.read.ids import Lookup, chunks, firsts, text_keys
 from miner.read.judgements import Missing, add_lost
 from miner.read.rejects import Rejects
-from miner.read.text_writer import Read, TextsWriter, rewrite
+from miner.read.text_writer import StoredTexts, TextsWriter, rewrite
 from miner.types import Bools, Dataset, Ints, Texts, join_title
 
-CHUNK = 4096
-"""Pairs that are looked up together."""
+CHUNK_PAIRS = 4096
+"""Pairs in one lookup."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,20 @@ class Positive:
 
     @property
     def joined(self) -> str:
-        """Title and text."""
+        """Title and text, joined."""
         return join_title(self.title, self.text or "")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One row: a query and its positives, or passages judged with `grades`. The number is its line; raw is shown if it is wrong.
+    """One row: a query and its passages.
 
-    negatives: passages that the row calls non-relevant.
+    number: of its line.
+    id: of the query, or None.
+    positives: its positives, or passages judged with `grades`.
+    extra: the user's columns, as JSON.
+    raw: the raw row, for an error.
+    negatives: passages judged non-relevant.
     """
 
     number: int
@@ -62,13 +67,13 @@ class Pair:
 
     @property
     def passages(self) -> list[Positive]:
-        """All of them, the positives first."""
+        """All passages, the positives first."""
         return [*self.positives, *self.negatives]
 
 
 @dataclass
 class Occurrences:
-    """Each judgement as it was read: which query and which passage occurrence, which row. Passages below 0 are new: -1 is the first."""
+    """The judgements in the order of the rows: query and passage occurrence, row number. Passages below 0 are new: -1 is the first."""
 
     queries: array[int] = field(default_factory=lambda: array("q"))
     passages: array[int] = field(default_factory=lambda: array("q"))
@@ -78,29 +83,33 @@ class Occurrences:
 
 
 class Collector:
-    """Takes pairs one by one and makes a Dataset of them."""
+    """Collects pairs and builds a Dataset."""
 
     def __init__(
-        self, into: Path, corpus: Read | None, rows: Rows, rejects: Rejects, min_grade: int = 1, *, complete: bool = False
+        self, into: Path, corpus: StoredTexts | None, rows: Rows, rejects: Rejects, min_grade: int = 1, *, complete: bool = False
     ) -> None:
-        """rows: those the pairs are made of. min_grade: the smallest that counts as relevant, and the grade of a pair that has none.
+        """Open the temporary files.
 
+        into: folder of the Dataset.
+        corpus: the corpus, or None.
+        rows: the rows of the pairs.
+        min_grade: smallest grade that is relevant, and the grade of a pair without one.
         complete: as for `read`.
         """
         self._min_grade = min_grade
         self._lost: list[tuple[int, int, str, int]] | None = [] if complete else None
-        self._into, self._corpus, self._given, self._origin, self._rejects = into, corpus, rows, rows.origin, rejects
-        self._queries, self._new = TextsWriter(into / f"queries.{READING}"), TextsWriter(into / f"new.{READING}")
+        self._into, self._corpus, self._source_rows, self._origin, self._rejects = into, corpus, rows, rows.origin, rejects
+        self._queries, self._new_passages = TextsWriter(into / f"queries.{PART_SUFFIX}"), TextsWriter(into / f"new.{PART_SUFFIX}")
         self._by_id = corpus.by_id() if corpus else None
         self._by_text = Lookup(text_keys(corpus.texts), corpus.texts.texts) if corpus else None
-        self._waiting: list[Pair] = []
-        self._found = Occurrences()
+        self._pending: list[Pair] = []
+        self._occurrences = Occurrences()
         self._rejected: set[int] = set()
 
     def add(self, pair: Pair) -> None:
-        """One row more."""
-        self._waiting.append(pair)
-        if len(self._waiting) == CHUNK:
+        """Add one pair."""
+        self._pending.append(pair)
+        if len(self._pending) == CHUNK_PAIRS:
             self._resolve()
 
     def __enter__(self) -> Self:
@@ -112,65 +121,71 @@ class Collector:
                 self._resolve()
         finally:
             self._queries.__exit__(kind, error, trace)
-            self._new.__exit__(kind, error, trace)
+            self._new_passages.__exit__(kind, error, trace)
 
     def dataset(self) -> Dataset:
-        """What was collected. Ask when the block is left."""
-        if not self._found.queries:
+        """Build the Dataset. To be called after the `with` block."""
+        if not self._occurrences.queries:
             raise InputError(f"{self._origin.name} holds no rows" + (" that can be used" if self._rejects.count else ""))
-        first_query, first_new = self._merged(self._queries, "query"), self._merged(self._new, "passage")
-        kept = ~np.isin(np.array(self._found.numbers), list(self._rejected))
-        queries = first_query[np.array(self._found.queries)[kept]]
-        passages = np.array(self._found.passages)[kept]
-        fresh = passages < 0
-        passages[fresh] = first_new[-passages[fresh] - 1]
-        new = _chosen(len(self._new), passages[fresh])
-        known = len(self._corpus.texts) if self._corpus else 0
-        passages[fresh] = known + (np.cumsum(new) - 1)[passages[fresh]]
+        first_query, first_new = self._merge(self._queries, "query"), self._merge(self._new_passages, "passage")
+        is_kept = ~np.isin(np.array(self._occurrences.numbers), list(self._rejected))
+        queries = first_query[np.array(self._occurrences.queries)[is_kept]]
+        passages = np.array(self._occurrences.passages)[is_kept]
+        is_new = passages < 0
+        passages[is_new] = first_new[-passages[is_new] - 1]
+        used_new = _mask(len(self._new_passages), passages[is_new])
+        corpus_size = len(self._corpus.texts) if self._corpus else 0
+        passages[is_new] = corpus_size + (np.cumsum(used_new) - 1)[passages[is_new]]
         parts: list[tuple[Path, Bools | None]] = [(self._corpus.texts.path, None)] if self._corpus else []
-        rewrite([*parts, (self._new.path, new)] if new.any() else parts, self._into / CORPUS)
-        extras = [extra for extra, keep in zip(self._found.extras, kept, strict=True) if keep]
+        rewrite([*parts, (self._new_passages.path, used_new)] if used_new.any() else parts, self._into / CORPUS)
+        extras = [extra for extra, is_kept_row in zip(self._occurrences.extras, is_kept, strict=True) if is_kept_row]
         lost = [(int(first_query[query]), name, grade) for number, query, name, grade in self._lost or () if number not in self._rejected]
-        return self._assembled((queries, passages, np.array(self._found.grades, dtype=np.int8)[kept]), extras, lost)
+        return self._assemble((queries, passages, np.array(self._occurrences.grades, dtype=np.int8)[is_kept]), extras, lost)
 
-    def _assembled(
+    def _assemble(
         self, judged: tuple[Ints, Ints, NDArray[np.int8]], extras: list[str | None], missing: list[tuple[int, str, int]]
     ) -> Dataset:
-        """Only first occurrences stay, so that a query is one row however often it was written."""
+        """Drop repeated queries, so that a query is one row however often it occurs, and assemble the Dataset."""
         queries, passages, grades = judged
-        asked = _chosen(len(self._queries), np.concatenate([queries, np.array([query for query, *_ in missing], dtype=np.int64)]))
-        rewrite([(self._queries.path, asked)], self._queries.path)
-        place, lost = np.cumsum(asked) - 1, Missing()
+        is_used = _mask(len(self._queries), np.concatenate([queries, np.array([query for query, *_ in missing], dtype=np.int64)]))
+        rewrite([(self._queries.path, is_used)], self._queries.path)
+        row_of_query, lost = np.cumsum(is_used) - 1, Missing()
         for query, name, grade in missing:
-            add_lost(lost, int(place[query]), name, grade)
-        rows, named = place[queries], None if self._lost is None else lost
-        return assemble(self._into, self._queries.path, (rows, passages, grades), self._min_grade, extras, lost=named)
+            add_lost(lost, int(row_of_query[query]), name, grade)
+        rows, lost_judgements = row_of_query[queries], None if self._lost is None else lost
+        return assemble(self._into, self._queries.path, (rows, passages, grades), self._min_grade, extras, lost=lost_judgements)
 
     def _resolve(self) -> None:
-        """Look up what waits: by id, else by text, else it is new."""
-        wanted = [passage for pair in self._waiting for passage in pair.passages]
-        rows = iter(self._rows(wanted))
-        for pair in self._waiting:
-            found = [next(rows) for _ in pair.passages]
-            reasons = list(map(self._fault, pair.passages, found))
+        """Look up the pending passages: by id, else by text, else they are new."""
+        passages = [passage for pair in self._pending for passage in pair.passages]
+        rows = iter(self._lookup_rows(passages))
+        for pair in self._pending:
+            passage_rows = [next(rows) for _ in pair.passages]
+            reasons = list(map(self._fault, pair.passages, passage_rows))
             reason = next(filter(None, reasons), None)
             if reason:
                 self._rejects.add(self._origin, pair.number, reason, pair.raw)
             if not reason:
-                self._take(pair, found)
+                self._store(pair, passage_rows)
             elif self._lost is not None:
-                self._take_what_is_there(pair, found, reasons, self._lost)
-        self._waiting.clear()
+                self._store_present(pair, passage_rows, reasons, self._lost)
+        self._pending.clear()
 
-    def _take_what_is_there(self, pair: Pair, found: list[int], reasons: list[str | None], lost: list[tuple[int, int, str, int]]) -> None:
-        """The judgements of a row as far as their passages are there; the others are lost."""
+    def _store_present(self, pair: Pair, passage_rows: list[int], reasons: list[str | None], lost: list[tuple[int, int, str, int]]) -> None:
+        """Store the judgements of a row whose passages are present; the others are lost."""
         count, grades = len(pair.positives), pair.grades or [self._min_grade] * len(pair.positives)
-        there = [place for place, reason in enumerate(reasons) if not reason]
-        kept, negatives = [place for place in there if place < count], [pair.passages[place] for place in there if place >= count]
-        part = replace(
-            pair, positives=[pair.positives[place] for place in kept], grades=[grades[place] for place in kept], negatives=negatives
+        present = [position for position, reason in enumerate(reasons) if not reason]
+        positives, negatives = (
+            [position for position in present if position < count],
+            [pair.passages[position] for position in present if position >= count],
         )
-        self._take(part, [found[place] for place in there])
+        part = replace(
+            pair,
+            positives=[pair.positives[position] for position in positives],
+            grades=[grades[position] for position in positives],
+            negatives=negatives,
+        )
+        self._store(part, [passage_rows[position] for position in present])
         query = len(self._queries) - 1
         lost += [
             (pair.number, query, _id(positive), grade)
@@ -178,13 +193,13 @@ class Collector:
             if reason
         ]
 
-    def _rows(self, wanted: list[Positive]) -> list[int]:
+    def _lookup_rows(self, passages: list[Positive]) -> list[int]:
         if self._by_id is None or self._by_text is None:
-            return [-1] * len(wanted)
-        by_id = self._by_id.rows([_id(positive) for positive in wanted])
-        by_text = self._by_text.rows([positive.joined for positive in wanted])
-        named = np.array([positive.id is not None for positive in wanted], dtype=bool)
-        rows: list[int] = np.where(named | (by_text < 0), by_id, by_text).tolist()
+            return [-1] * len(passages)
+        by_id = self._by_id.rows([_id(positive) for positive in passages])
+        by_text = self._by_text.rows([positive.joined for positive in passages])
+        has_id = np.array([positive.id is not None for positive in passages], dtype=bool)
+        rows: list[int] = np.where(has_id | (by_text < 0), by_id, by_text).tolist()
         return rows
 
     def _fault(self, positive: Positive, row: int) -> str | None:
@@ -196,48 +211,52 @@ class Collector:
             return f"passage id '{_id(positive)}' has another text in {self._corpus.origin.name}"
         return None
 
-    def _take(self, pair: Pair, found: list[int]) -> None:
+    def _store(self, pair: Pair, passage_rows: list[int]) -> None:
         self._queries.add((pair.id or f"q-{short_hash(pair.query)}", None, pair.query, None, None), pair.number)
         grades = [*(pair.grades or [self._min_grade] * len(pair.positives)), *[min(0, self._min_grade - 1)] * len(pair.negatives)]
-        for place, (positive, row, grade) in enumerate(zip(pair.passages, found, grades, strict=True)):
+        for position, (positive, row, grade) in enumerate(zip(pair.passages, passage_rows, grades, strict=True)):
             if row < 0:
-                self._new.add((_id(positive), positive.title, positive.text or "", None, None), pair.number)
-            self._found.queries.append(len(self._queries) - 1)
-            self._found.passages.append(row if row >= 0 else -len(self._new))
-            self._found.numbers.append(pair.number)
-            self._found.grades.append(grade)
-            self._found.extras.append(pair.extra if place < len(pair.positives) else None)
+                self._new_passages.add((_id(positive), positive.title, positive.text or "", None, None), pair.number)
+            self._occurrences.queries.append(len(self._queries) - 1)
+            self._occurrences.passages.append(row if row >= 0 else -len(self._new_passages))
+            self._occurrences.numbers.append(pair.number)
+            self._occurrences.grades.append(grade)
+            self._occurrences.extras.append(pair.extra if position < len(pair.positives) else None)
 
-    def _merged(self, writer: TextsWriter, side: str) -> Ints:
-        """Shape (N,): the first occurrence of each id; a row that gives the id another text is rejected."""
+    def _merge(self, writer: TextsWriter, side: str) -> Ints:
+        """Return shape (N,): the first occurrence of each id; reject rows that give an id another text."""
         if not len(writer):
             return np.empty(0, np.int64)
         texts, numbers = Texts(writer.path), writer.numbers
         first = firsts(texts, writer.keys)
-        wrong: dict[int, int] = {}
+        rejected_rows: dict[int, int] = {}
         for rows in chunks(np.flatnonzero(first != np.arange(len(first)))):
-            for row, mine, theirs in zip(rows.tolist(), texts.texts(rows), texts.texts(first[rows]), strict=True):
-                if mine != theirs and int(numbers[row]) not in self._rejected:
-                    wrong.setdefault(int(numbers[row]), row)
-        self._rejected |= wrong.keys()
-        self._reject(side, wrong, texts, numbers[first])
+            for row, text, first_text in zip(rows.tolist(), texts.texts(rows), texts.texts(first[rows]), strict=True):
+                if text != first_text and int(numbers[row]) not in self._rejected:
+                    rejected_rows.setdefault(int(numbers[row]), row)
+        self._rejected |= rejected_rows.keys()
+        self._reject(side, rejected_rows, texts, numbers[first])
         return first
 
-    def _reject(self, side: str, wrong: dict[int, int], texts: Texts, was: Ints) -> None:
-        """wrong: rows of `texts` by the numbers they have in the file. was: for each row of `texts` where its id had its text first."""
-        rows = list(wrong.values())
+    def _reject(self, side: str, rejected_rows: dict[int, int], texts: Texts, first_numbers: Ints) -> None:
+        """Reject rows whose id has another text.
+
+        rejected_rows: rows of `texts` by their numbers in the file.
+        first_numbers: for each row of `texts` the number of the first row with its id.
+        """
+        rows = list(rejected_rows.values())
 
         def reason(i: int) -> str:
-            return f"{side} id '{texts.ids([rows[i]])[0]}' has another text at {self._origin.where(int(was[rows[i]]))}"
+            return f"{side} id '{texts.ids([rows[i]])[0]}' has another text at {self._origin.where(int(first_numbers[rows[i]]))}"
 
-        self._rejects.add_read(self._origin, list(wrong), reason, self._given.again)
+        self._rejects.add_read(self._origin, list(rejected_rows), reason, self._source_rows.reread)
 
 
 def _id(positive: Positive) -> str:
     return positive.id or f"p-{short_hash(positive.joined)}"
 
 
-def _chosen(count: int, rows: Ints) -> Bools:
-    chosen = np.zeros(count, dtype=bool)
-    chosen[rows] = True
-    return chosen
+def _mask(count: int, rows: Ints) -> Bools:
+    mask = np.zeros(count, dtype=bool)
+    mask[rows] = True
+    return mask

@@ -1,4 +1,4 @@
-"""Wrong rows: one sentence with their place, raised at once or written to errors.jsonl and counted. Nothing is dropped silently.
+"""Invalid rows: one sentence with their location, raised at once, or written to errors.jsonl and counted. No row is dropped silently.
 
 Imports types and errors only.
 """
@@ -18,44 +18,44 @@ from miner.errors import InputError
 
 OnError = Literal["fail", "skip"]
 
-Again = Callable[[], Iterable[tuple[int, object]]]
-"""Reads rows once more, each with its number, as they stand: lines as bytes, what has columns as a dict."""
+Reread = Callable[[], Iterable[tuple[int, object]]]
+"""Yields the raw rows again, each with its number: lines as bytes, rows of tables as dicts."""
 
 FILE_NAME = "errors.jsonl"
-EACH = 1 << 40
-"""More rows than a file has."""
-SHOWN = 200
-"""Characters of a wrong row that go into the error file."""
+FILE_STRIDE = 1 << 40
+"""Distance between the row numbers of two files that are read as one: more rows than a file has."""
+EXCERPT_CHARS = 200
+"""Characters of an invalid row in the error file."""
 
 log = logging.getLogger(__name__)
 
 
 class BadRow(Exception):  # noqa: N818 - it never leaves this package
-    """One row is wrong; the message is the reason, the place is added by whoever knows it."""
+    """One row is invalid; the message is the reason, and the caller adds the location."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where rows come from: the name as the user gave it, and how a row of it is pointed at."""
+    """The file of rows: its name as the user gave it, and the format of a location in it."""
 
     name: str
     spot: str = "{}:{}"
     parts: tuple[Origin, ...] = ()
-    """Of several files that are read as one: theirs; a number is then the file's place, times EACH, and the number in it."""
+    """The origins of several files that are read as one; a number is then the file's position times FILE_STRIDE, plus the row's number."""
 
     def where(self, number: int) -> str:
-        """`corpus.jsonl:3`, `corpus.parquet: row 3`, `queries[3]`."""
-        origin, own = self.at(number)
-        return origin.spot.format(origin.name, own)
+        """Return the location of a row: `corpus.jsonl:3`, `corpus.parquet: row 3`, `queries[3]`."""
+        origin, row_number = self.locate(number)
+        return origin.spot.format(origin.name, row_number)
 
-    def at(self, number: int) -> tuple[Origin, int]:
-        """The file that holds a row, and the row's number in it."""
-        place, own = divmod(number, EACH)
-        return (self.parts[place] if self.parts else self), own
+    def locate(self, number: int) -> tuple[Origin, int]:
+        """Return the file of a row, and the row's number in it."""
+        file_number, row_number = divmod(number, FILE_STRIDE)
+        return (self.parts[file_number] if self.parts else self), row_number
 
 
 class Rejects:
-    """What is done with wrong rows; `count` is how many there were."""
+    """Raises or records invalid rows. count: number of invalid rows."""
 
     def __init__(self, folder: Path, on_error: OnError) -> None:
         self.count = 0
@@ -65,33 +65,35 @@ class Rejects:
         self._file: IO[bytes] | None = None
 
     def add(self, origin: Origin, number: int, reason: str, row: object) -> None:
-        """Raise InputError, or note the row and go on."""
+        """Raise InputError, or record the row."""
         if not self._skip:
             raise InputError(reason, origin.where(number))
         self.count += 1
         self._file = self._file or self._path.open("wb")
-        origin, number = origin.at(number)
-        note = {"file": _utf8(origin.name), "line": number, "reason": _utf8(reason), "row": shown(row)}
+        origin, number = origin.locate(number)
+        note = {"file": _utf8(origin.name), "line": number, "reason": _utf8(reason), "row": excerpt(row)}
         self._file.write(orjson.dumps(note) + b"\n")
 
-    def add_read(self, origin: Origin, numbers: Sequence[int], reason: Callable[[int], str], again: Again) -> None:
-        """The same for rows that were read already and turn out wrong: each as it stands, for which they are read once more.
+    def add_read(self, origin: Origin, numbers: Sequence[int], reason: Callable[[int], str], reread: Reread) -> None:
+        """Reject rows that were read before: the file is read again for the raw rows.
 
-        numbers: ascending, without repeats. reason: of the i-th of them. again: nothing where what was read can be read only once.
+        numbers: row numbers, ascending, without repeats.
+        reason: function that returns the reason for the i-th of them.
+        reread: function that yields the raw rows; none for a pipe, which can be read only once.
         """
         if not len(numbers):
             return
         if not self._skip:
             raise InputError(reason(0), origin.where(numbers[0]))
-        place = 0
-        for number, row in again():
-            if number == numbers[place]:
-                self.add(origin, number, reason(place), row)
-                place += 1
-                if place == len(numbers):
+        position = 0
+        for number, row in reread():
+            if number == numbers[position]:
+                self.add(origin, number, reason(position), row)
+                position += 1
+                if position == len(numbers):
                     return
-        for rest in range(place, len(numbers)):
-            self.add(origin, numbers[rest], reason(rest), "")
+        for missing in range(position, len(numbers)):
+            self.add(origin, numbers[missing], reason(missing), "")
 
     def __enter__(self) -> Self:
         return self
@@ -102,16 +104,16 @@ class Rejects:
             log.info("%d wrong rows were skipped, see %s", self.count, self._path)
 
 
-def shown(row: object) -> str:
-    """The start of a row, as text that can always be written."""
+def excerpt(row: object) -> str:
+    """Return the start of a row, as text that can be written as UTF-8."""
     if isinstance(row, bytes):
-        return row[: SHOWN * 4].decode("utf-8", "replace").rstrip("\r\n")[:SHOWN]
+        return row[: EXCERPT_CHARS * 4].decode("utf-8", "replace").rstrip("\r\n")[:EXCERPT_CHARS]
     if not isinstance(row, str):
         try:
             row = orjson.dumps(row, default=str).decode()
         except TypeError:
             row = repr(row)
-    return _utf8(row[:SHOWN])
+    return _utf8(row[:EXCERPT_CHARS])
 
 
 def _utf8(text: str) -> str:

@@ -16,7 +16,7 @@ from miner.errors import InputError
 from miner.read.column_names import ANSWERS, NO_COLUMN, OURS, Fields, columns_left_out, field_flag, spelling
 from miner.read.pairs import Pair
 from miner.read.rejects import Origin
-from miner.read.text_writer import Read
+from miner.read.text_writer import StoredTexts
 from miner.types import Texts, join_title
 
 SAMPLE = 256
@@ -56,7 +56,7 @@ class StrayPassages:
             if column not in self._left_out and spelling(column) not in ANSWERS:  # short answers beside a column that says positive
                 self._strays += [Stray(column, text, ids) for text in _texts(value) if text and text not in own]
 
-    def check(self, corpus: Read) -> None:
+    def check(self, corpus: StoredTexts) -> None:
         """InputError for a column whose texts are passages of the corpus."""
         found = _ids_of({stray.text for stray in self._strays}, corpus.texts) if self._strays else {}
         for column in dict.fromkeys(stray.column for stray in self._strays):

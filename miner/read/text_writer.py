@@ -1,4 +1,4 @@
-"""Texts onto disk: rows stream into an Arrow file of the one schema, in batches of exactly BATCH_ROWS; duplicates are found afterwards.
+"""Writer of texts: rows are streamed into an Arrow file, in batches of exactly BATCH_ROWS; duplicate ids are removed afterwards.
 
 Memory: one batch, and 16 bytes per row (a 64-bit key of the id, and the number of its line).
 """
@@ -28,7 +28,7 @@ TextRow = tuple[str, str | None, str, str | None, str | None]
 
 
 class TextsWriter:
-    """Writes rows one by one; `keys` and `numbers` say of each row what its id's key is and where it came from."""
+    """Writes rows one by one. keys: of the ids; numbers: of the rows in their file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,7 +38,7 @@ class TextsWriter:
         self._file = pa.ipc.new_file(self._sink, TEXTS_SCHEMA)
 
     def add(self, row: TextRow, number: int) -> None:
-        """One row more."""
+        """Add one row."""
         self._rows.append(row)
         self._keys.append(key(row[0]))
         self._numbers.append(number)
@@ -50,12 +50,12 @@ class TextsWriter:
 
     @property
     def keys(self) -> Keys:
-        """Shape (N,): the key of each row's id. Ask when all is written."""
+        """Shape (N,): the key of each row's id, once all rows are written."""
         return as_keys(self._keys)
 
     @property
     def numbers(self) -> Ints:
-        """Shape (N,): the line or row number of each row. Ask when all is written."""
+        """Shape (N,): the line or row number of each row, once all rows are written."""
         return np.frombuffer(self._numbers, dtype=np.int64) if self._numbers else np.empty(0, np.int64)
 
     def _flush(self) -> None:
@@ -76,8 +76,8 @@ class TextsWriter:
 
 
 @dataclass(frozen=True)
-class Read:
-    """Texts as they lie on disk, with what the next step needs: rows by id, and where each row came from."""
+class StoredTexts:
+    """Texts on disk, with their keys, their file and what each of its columns was read as."""
 
     texts: Texts
     keys: Keys
@@ -85,12 +85,12 @@ class Read:
     columns: Roles = field(default_factory=dict)
 
     def by_id(self) -> Lookup:
-        """Rows by id."""
+        """Return a lookup of rows by id."""
         return Lookup(self.keys, self.texts.ids)
 
 
-def read_texts(rows: Rows, slots: Slots, fields: Fields, path: Path, rejects: Rejects) -> Read:
-    """Every usable row of a corpus or of queries, ids unique. Each file has its own columns."""
+def read_texts(rows: Rows, slots: Slots, fields: Fields, path: Path, rejects: Rejects) -> StoredTexts:
+    """Read every valid row of a corpus or of queries, with unique ids. Each file has its own columns."""
     parse = _passage if "title" in slots else _query
     roles: dict[str, Mapping[str, str]] = {}
     with TextsWriter(path) as writer:
@@ -99,39 +99,43 @@ def read_texts(rows: Rows, slots: Slots, fields: Fields, path: Path, rejects: Re
             for number, row in part.numbered:
                 try:
                     writer.add(parse(columns, columns(row), row), number)
-                except BadRow as wrong:
-                    rejects.add(rows.origin, number, str(wrong), row)
+                except BadRow as error:
+                    rejects.add(rows.origin, number, str(error), row)
             roles[part.origin.name] = columns.roles()
     if not len(writer):
         raise InputError(f"{rows.origin.name} holds no rows" + (" that can be used" if rejects.count else ""))
     texts, first = Texts(path), firsts(Texts(path), writer.keys)
-    keep = first == np.arange(len(first))
-    if keep.all():
-        return Read(texts, writer.keys, rows.origin, roles)
-    _reject_repeated(texts, np.flatnonzero(~keep), writer.numbers, first, rows, rejects)
-    rewrite([(path, keep)], path)
-    return Read(Texts(path), writer.keys[keep], rows.origin, roles)
+    is_kept = first == np.arange(len(first))
+    if is_kept.all():
+        return StoredTexts(texts, writer.keys, rows.origin, roles)
+    _reject_repeated(texts, np.flatnonzero(~is_kept), writer.numbers, first, rows, rejects)
+    rewrite([(path, is_kept)], path)
+    return StoredTexts(Texts(path), writer.keys[is_kept], rows.origin, roles)
 
 
 def rewrite(parts: Sequence[tuple[Path, Bools | None]], target: Path) -> None:
-    """The kept rows of Arrow files, one after the other, in one file with full batches. `target` may be one of them."""
-    half = target.with_name(target.name + ".part")
+    """Write the selected rows of Arrow files to one file with full batches.
+
+    parts: (file, mask of the rows to keep, or None for all).
+    target: the output file, which may be one of the parts.
+    """
+    partial = target.with_name(target.name + ".part")
     pending = TEXTS_SCHEMA.empty_table()
-    with pa.OSFile(str(half), "wb") as sink, pa.ipc.new_file(sink, TEXTS_SCHEMA) as file:
-        for path, keep in parts:
+    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, TEXTS_SCHEMA) as file:
+        for path, is_kept in parts:
             for i, batch in enumerate(Texts(path).batches()):
-                chosen = batch if keep is None else batch.filter(pa.array(keep[i * BATCH_ROWS : i * BATCH_ROWS + batch.num_rows]))
-                pending = pa.concat_tables([pending, pa.Table.from_batches([chosen])])
+                kept_rows = batch if is_kept is None else batch.filter(pa.array(is_kept[i * BATCH_ROWS : i * BATCH_ROWS + batch.num_rows]))
+                pending = pa.concat_tables([pending, pa.Table.from_batches([kept_rows])])
                 while len(pending) >= BATCH_ROWS:
                     write(file, pending.slice(0, BATCH_ROWS), target)
                     pending = pending.slice(BATCH_ROWS)
         if len(pending):
             write(file, pending, target)
-    half.replace(target)
+    partial.replace(target)
 
 
 def write(file: Any, table: pa.Table, path: Path) -> None:
-    """One table as one record batch."""
+    """Write a table as one record batch."""
     batches = table.combine_chunks().to_batches()
     if len(batches) != 1:
         raise InputError(f"{BATCH_ROWS} texts in a row hold more than 2 GiB; passages must be shorter than that")
@@ -157,8 +161,8 @@ def _query(columns: Columns, values: Mapping[str, Any], row: Mapping[str, Any]) 
     return clean_id(values.get("id"), columns.name("id")), None, text, None, columns.further(row)
 
 
-def _reject_repeated(texts: Texts, later: Ints, numbers: Ints, first: Ints, rows: Rows, rejects: Rejects) -> None:
+def _reject_repeated(texts: Texts, duplicates: Ints, numbers: Ints, first: Ints, rows: Rows, rejects: Rejects) -> None:
     def reason(i: int) -> str:
-        return f"duplicate id '{texts.ids([later[i]])[0]}', first at {rows.origin.where(int(numbers[first[later[i]]]))}"
+        return f"duplicate id '{texts.ids([duplicates[i]])[0]}', first at {rows.origin.where(int(numbers[first[duplicates[i]]]))}"
 
-    rejects.add_read(rows.origin, numbers[later].tolist(), reason, rows.again)
+    rejects.add_read(rows.origin, numbers[duplicates].tolist(), reason, rows.reread)

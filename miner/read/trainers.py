@@ -1,4 +1,4 @@
-"""A folder in a trainer's format (ColBERT's, PyLate's, Tevatron's …), read by the reader of that format and shaped like a file of pairs.
+"""A folder in a training format (ColBERT's, PyLate's, Tevatron's …), read by the reader of that format as rows of pairs.
 
 Imports the formats, types, errors and its neighbours.
 """
@@ -11,38 +11,38 @@ from pathlib import Path
 
 from miner.errors import HardnegError, InputError
 from miner.formats import read_training, recognise
-from miner.io.input_files import InputHashes, hashed
+from miner.io.input_files import InputHashes, hash_file
 from miner.read.file_rows import Rows
-from miner.read.hub import SAVED
+from miner.read.hub import SAVED_FILES
 from miner.read.lines import Row
 from miner.read.rejects import Origin
 
 BEIR = "beir"
 
 
-def open_folder(given: str, inputs: InputHashes) -> Rows | None:
-    """The rows of such a folder; None for anything else. InputError for a folder that is read in another way."""
-    folder = Path(given)
-    if not folder.is_dir() or any((folder / name).exists() for name in SAVED):
+def open_folder(location: str, inputs: InputHashes) -> Rows | None:
+    """Open the rows of such a folder; None for any other location. Raises InputError for a run folder or a BEIR folder."""
+    folder = Path(location)
+    if not folder.is_dir() or any((folder / name).exists() for name in SAVED_FILES):
         return None
     if (folder / "manifest.json").exists():
-        raise InputError(f"{given} is a run folder: name the training file in it")
+        raise InputError(f"{location} is a run folder: name the training file in it")
     try:
         name = recognise(folder)
     except HardnegError:
         return None
     if name == BEIR:
-        raise InputError(f"{given} is a BEIR folder: give it with --data")
-    inputs |= {str(path): hashed(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    return Rows(Origin(given, "{}: row {}"), _rows(given, name), partial(_rows, given, name))
+        raise InputError(f"{location} is a BEIR folder: give it with --data")
+    inputs |= {str(path): hash_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return Rows(Origin(location, "{}: row {}"), _rows(location, name), partial(_rows, location, name))
 
 
-def _rows(given: str, name: str) -> Iterator[tuple[int, Row]]:
-    """One row for each of the format's, its passages parted into positives and negatives."""
-    for number, row in enumerate(read_training(given, name), 1):
-        named: Row = {"query": row.query} | ({} if row.query_id is None else {"query_id": row.query_id})
+def _rows(location: str, name: str) -> Iterator[tuple[int, Row]]:
+    """Yield one row for each row of the format, with its passages split into positives and negatives."""
+    for number, row in enumerate(read_training(location, name), 1):
+        pair: Row = {"query": row.query} | ({} if row.query_id is None else {"query_id": row.query_id})
         for label, side in ((1, "positive"), (0, "negative")):
-            places = [place for place, own in enumerate(row.labels) if own == label]
-            named |= {f"{side}s": [row.passages[place] for place in places]}
-            named |= {f"{side}_ids": [row.ids[place] for place in places]} if row.ids else {}
-        yield number, {**row.extra, **named}
+            positions = [position for position, row_label in enumerate(row.labels) if row_label == label]
+            pair |= {f"{side}s": [row.passages[position] for position in positions]}
+            pair |= {f"{side}_ids": [row.ids[position] for position in positions]} if row.ids else {}
+        yield number, {**row.extra, **pair}

@@ -1,4 +1,4 @@
-"""Judgements that were not shown to a run: what is relevant to its queries beyond what it knew. Imports its neighbours only."""
+"""Judgements that a run did not use: further positives of its queries. Imports its neighbours only."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from miner.errors import InputError
-from miner.io.input_files import InputHashes, must_exist
+from miner.io.input_files import InputHashes, existing_path
 from miner.io.scratch import scratch
 from miner.read.ids import keys_of
 from miner.read.judgements import read_qrels
 from miner.read.rejects import Origin, Rejects
-from miner.read.text_writer import Read
+from miner.read.text_writer import StoredTexts
 from miner.types import Dataset, Ints, Texts
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Relevant pairs as rows of a dataset, (J,) each; unknown: judgements of queries or passages that the dataset does not hold."""
+    """Relevant pairs as rows of a dataset, (J,) each. unknown: number of judgements of queries or passages outside the dataset."""
 
     queries: Ints
     passages: Ints
@@ -27,17 +27,19 @@ class Truth:
 
 
 def read_truth(path: Path | str, dataset: Dataset, min_grade: int = 1) -> Truth:
-    """All relevant pairs of a qrels file, in any of the forms that are read. InputError when none is about the dataset."""
-    must_exist(str(path), "truth")
+    """Read all relevant pairs of a qrels file of any kind. Raises InputError when none is in the dataset."""
+    existing_path(str(path), "truth")
     with scratch() as folder, Rejects(folder, "skip") as rejects:
-        judged = read_qrels((str(path),), _read(dataset.queries, "queries"), _read(dataset.corpus, "corpus"), {}, rejects, InputHashes())
-        queries, passages, grades = judged.arrays()
+        judgements = read_qrels(
+            (str(path),), _read(dataset.queries, "queries"), _read(dataset.corpus, "corpus"), {}, rejects, InputHashes()
+        )
+        queries, passages, grades = judgements.arrays()
     relevant = grades >= min_grade
     if not relevant.any():
         raise InputError(f"{path} says nothing about the queries and passages of this run ({rejects.count:,} judgements of others)")
     return Truth(queries[relevant], passages[relevant], rejects.count)
 
 
-def _read(texts: Texts, name: str) -> Read:
+def _read(texts: Texts, name: str) -> StoredTexts:
     parts = [keys_of(batch.column("id").to_pylist()) for batch in texts.batches()]
-    return Read(texts, np.concatenate([keys_of(()), *parts]), Origin(name))
+    return StoredTexts(texts, np.concatenate([keys_of(()), *parts]), Origin(name))

@@ -165,7 +165,9 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
             return [chooser.choose(part) for part in chooser.searched(read_block(file, told["depth"]))]
 
         not_deepened, deepened = set[int](), 0
-        left_out = LeftOut(target.folder / LEFT_OUT, dataset, [*config.active_filters], config.negatives, shape.least(config.negatives))
+        left_out = LeftOut(
+            target.folder / LEFT_OUT, dataset, [*config.active_filters], config.negatives, shape.min_negatives(config.negatives)
+        )
         with open_training(target.file, shape, dataset) as sink, left_out:
             for done, parts in enumerate(in_order(chosen, blocks(candidates), min(MOST_BLOCKS, work.runtime.threads or processors())), 1):
                 for part in parts:

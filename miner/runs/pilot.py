@@ -74,7 +74,7 @@ def speeds(stored: StoredVectors, dataset: Dataset) -> dict[Side, Speed]:
 
 def _speed(stored: StoredVectors, texts: Texts, side: Side) -> Speed:
     """More and more texts, evenly from the shortest to the longest, until one go takes its time: the first ones warm up."""
-    rows, count, took, some = stored.unknown(texts, side), 16, 0.0, 0
+    rows, count, took, some = stored.missing_rows(texts, side), 16, 0.0, 0
     while some < len(rows) and (some < LEAST or took < SPEED_SECONDS):
         wanted: Ints = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)]
         asked, began = texts.texts(wanted[::-1]), time.perf_counter()

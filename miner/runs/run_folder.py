@@ -23,7 +23,7 @@ from typing import Any
 
 from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
-from miner.io.atomic import followed, storing, sync_folder, sync_tree, write_json
+from miner.io.atomic import resolve_link, storing, sync_folder, sync_tree, write_json
 from miner.io.row_files import KINDS, kind_of
 from miner.io.scratch import LOCK, forget, hold, is_held, make_scratch, record, remove_scratch
 from miner.runs.candidate_store import SUMS
@@ -158,7 +158,7 @@ def _followed(out: str | Path | None) -> str | Path | None:
     """`out`; of a symbolic link what it points to, as if that had been named, and of the same kind."""
     if out is None or str(out) in ("", "-") or not Path(out).is_symlink():
         return out
-    real, kind = followed(out), kind_of(out)
+    real, kind = resolve_link(out), kind_of(out)
     if kind in KINDS and not str(real).endswith(kind):
         raise ConfigError(f"{out} is a link to {real}, which does not end in {kind}: name that file itself, or another --out")
     return real if kind in KINDS else f"{real}/"

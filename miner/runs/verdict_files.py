@@ -8,7 +8,7 @@ from pathlib import Path
 
 from miner.core.verdicts import Verdict, VerdictTable, last_words, verdict_of
 from miner.errors import InputError
-from miner.formats.row_readers import placed_rows
+from miner.formats.row_readers import rows_with_places
 from miner.io.row_files import write_bytes
 from miner.types import Dataset
 
@@ -28,7 +28,7 @@ def read_verdicts(paths: Iterable[str | Path]) -> list[Verdict]:
     for path in paths:
         if str(path) != "-" and not Path(path).exists():
             raise InputError(f"there is no file {path}, which was to hold verdicts")
-    return last_words(verdict_of(row.values, row.where) for path in paths for row in placed_rows(path))
+    return last_words(verdict_of(row.values, row.where) for path in paths for row in rows_with_places(path))
 
 
 def keep_verdicts(folder: Path, dataset: Dataset, verdicts: Sequence[Verdict]) -> None:

@@ -1,10 +1,10 @@
-"""Texts changed on their way into a batch: other queries and positives, and negatives made by TF-IDF. No torch here.
+"""Augmentation of a batch's texts: other queries and positives, and negatives made by TF-IDF. No torch here.
 
-Each is called with the rows of a batch ({column: text}) and the number of the batch, and gives rows back. Noise follows from
+Each class is called with the rows of a batch ({column: text}) and the number of the batch, and returns rows. Random numbers follow from
 (seed, batch, text), so a resumed training sees the same texts.
 
-Deletion and word order are EDA's (arXiv 1901.11196); a paraphrase is the user's own function. They add views of what is relevant, never
-negatives. UNA (arXiv 2401.02594) makes negatives: words of the positive that weigh most are replaced by others that weigh about as much.
+Word deletion and word order are EDA's (arXiv 1901.11196); a paraphrase is the user's own function. They add views of relevant texts, never
+negatives. UNA (arXiv 2401.02594) makes negatives: it replaces the words of highest weight in the positive by words of similar weight.
 """
 
 from __future__ import annotations
@@ -20,124 +20,126 @@ import numpy as np
 from miner.support.noise import generator
 
 Row = dict[str, Any]
+"""One row of a batch: text by column, and the label."""
 WORD = re.compile(r"\w+")
 
 
-class Deleted:
-    """Leave out each word of the columns with chance `share`; one word stays always."""
+class WordDeletion:
+    """Delete each word of the columns with probability `share`; at least one word stays."""
 
     def __init__(self, share: float = 0.1, columns: Sequence[str] = ("anchor",), seed: int = 0) -> None:
         self.share, self.columns, self.seed = share, columns, seed
 
     def __call__(self, rows: list[Row], step: int) -> list[Row]:
-        """The rows, their texts shortened."""
-        return _changed(rows, self.columns, lambda text: self.text(text, step))
+        """Return the rows with shorter texts."""
+        return _apply(rows, self.columns, lambda text: self.text(text, step))
 
     def text(self, text: str, step: int) -> str:
         """One text."""
         words = text.split()
-        draw = generator(self.seed, "deleted", step, text).random(len(words))
-        kept = [word for word, drawn in zip(words, draw.tolist(), strict=True) if drawn >= self.share]
-        return " ".join(kept or words[int(np.argmax(draw)) : int(np.argmax(draw)) + 1])
+        numbers = generator(self.seed, "deleted", step, text).random(len(words))
+        remaining = [word for word, number in zip(words, numbers.tolist(), strict=True) if number >= self.share]
+        return " ".join(remaining or words[int(np.argmax(numbers)) : int(np.argmax(numbers)) + 1])
 
 
-class Reordered:
-    """Swap neighbouring words with chance `share`, from the left."""
+class WordSwaps:
+    """Swap neighbouring words with probability `share`, from the left."""
 
     def __init__(self, share: float = 0.1, columns: Sequence[str] = ("anchor",), seed: int = 0) -> None:
         self.share, self.columns, self.seed = share, columns, seed
 
     def __call__(self, rows: list[Row], step: int) -> list[Row]:
-        """The rows, their texts in another order."""
-        return _changed(rows, self.columns, lambda text: self.text(text, step))
+        """Return the rows with their words in another order."""
+        return _apply(rows, self.columns, lambda text: self.text(text, step))
 
     def text(self, text: str, step: int) -> str:
         """One text."""
         words = text.split()
-        for place, drawn in enumerate(generator(self.seed, "reordered", step, text).random(max(len(words) - 1, 0)).tolist()):
-            if drawn < self.share:
-                words[place], words[place + 1] = words[place + 1], words[place]
+        for position, number in enumerate(generator(self.seed, "reordered", step, text).random(max(len(words) - 1, 0)).tolist()):
+            if number < self.share:
+                words[position], words[position + 1] = words[position + 1], words[position]
         return " ".join(words)
 
 
-class Paraphrased:
-    """Put `paraphrase(text)` in a text's place with chance `share`; an empty answer leaves it as it is."""
+class Paraphrasing:
+    """Replace a text by `paraphrase(text)` with probability `share`; an empty paraphrase leaves the text unchanged."""
 
     def __init__(self, paraphrase: Callable[[str], str], share: float = 0.5, columns: Sequence[str] = ("anchor",), seed: int = 0) -> None:
         self.paraphrase, self.share, self.columns, self.seed = paraphrase, share, columns, seed
 
     def __call__(self, rows: list[Row], step: int) -> list[Row]:
-        """The rows, some of their texts in other words."""
-        return _changed(rows, self.columns, lambda text: self.text(text, step))
+        """Return the rows with a share of their texts paraphrased."""
+        return _apply(rows, self.columns, lambda text: self.text(text, step))
 
     def text(self, text: str, step: int) -> str:
         """One text."""
-        drawn = generator(self.seed, "paraphrased", step, text).random()
-        return self.paraphrase(text) or text if drawn < self.share else text
+        number = generator(self.seed, "paraphrased", step, text).random()
+        return self.paraphrase(text) or text if number < self.share else text
 
 
 class Una:
-    """Every `every` batches, one more negative in each row: its positive with its weightiest words replaced.
+    """Every `every` batches, add one negative to each row: its positive with the words of highest weight replaced.
 
-    weight = log(1 + count / length) × log(N / df) in the positive. A word goes with chance strength × (weight - least) / (most - least),
-    the weightiest one always. In its place comes one of `near` neighbours in the vocabulary sorted by its greatest weight anywhere, of
-    the same shape (a number for a number), drawn by weight. Words, not pieces; the paper works on unlabelled sentences.
+    weight = log(1 + count / length) × log(N / df) in the positive. A word is replaced with probability
+    strength × (weight - lowest) / (highest - lowest); the word of highest weight is always replaced. The vocabulary is sorted by the
+    maximum weight of each word over all texts. The substitute is drawn by weight from the `near` neighbours of the same shape (a number
+    for a number). It works on words, not on subword tokens; the paper works on unlabelled sentences.
     """
 
     def __init__(self, texts: Iterable[str], every: int = 5, strength: float = 0.5, near: int = 4000, seed: int = 0) -> None:
         self.every, self.strength, self.near, self.seed = max(1, every), strength, near, seed
-        told = [WORD.findall(text.lower()) for text in dict.fromkeys(texts)]
-        frequency = Counter(word for words in told for word in set(words))
-        self.idf = {word: math.log(len(told) / count) for word, count in frequency.items()}
-        greatest: dict[str, float] = {}
-        for words in told:
+        documents = [WORD.findall(text.lower()) for text in dict.fromkeys(texts)]
+        frequency = Counter(word for words in documents for word in set(words))
+        self.idf = {word: math.log(len(documents) / count) for word, count in frequency.items()}
+        max_weight: dict[str, float] = {}
+        for words in documents:
             for word, weight in self.weights(words).items():
-                greatest[word] = max(weight, greatest.get(word, 0.0))
-        self.vocabulary = sorted(greatest, key=lambda word: (greatest[word], word))
-        self.place = {word: place for place, word in enumerate(self.vocabulary)}
-        self.weight = np.array([greatest[word] for word in self.vocabulary])
+                max_weight[word] = max(weight, max_weight.get(word, 0.0))
+        self.vocabulary = sorted(max_weight, key=lambda word: (max_weight[word], word))
+        self.position = {word: position for position, word in enumerate(self.vocabulary)}
+        self.weight = np.array([max_weight[word] for word in self.vocabulary])
         shapes = np.array([_shape(word) for word in self.vocabulary], dtype=np.str_)
-        self.alike = {shape: np.flatnonzero(shapes == shape) for shape in ("number", "word")}
+        self.words_of_shape = {shape: np.flatnonzero(shapes == shape) for shape in ("number", "word")}
 
     def weights(self, words: Sequence[str]) -> dict[str, float]:
         """TF-IDF of each word of a text."""
         return {word: math.log(1 + count / len(words)) * self.idf.get(word, 0.0) for word, count in Counter(words).items()}
 
     def __call__(self, rows: list[Row], step: int) -> list[Row]:
-        """The rows, each with `negative_una` where it is this batch's turn."""
+        """Return the rows, with a column `negative_una` in every `every`-th batch."""
         if step % self.every:
             return rows
         return [{**row, "negative_una": self.text(row["positive"], step)} for row in rows]
 
     def text(self, text: str, step: int) -> str:
-        """One negative made from a positive; unchanged where no word of it has a substitute."""
+        """Make one negative from a positive; it is unchanged where none of its words has a substitute."""
         weights = self.weights(WORD.findall(text.lower()))
         if not weights:
             return text
-        least, most = min(weights.values()), max(weights.values())
+        lowest, highest = min(weights.values()), max(weights.values())
         draw = generator(self.seed, "una", step, text)
-        chances = {word: self.strength * (weight - least) / max(most - least, 1e-12) for word, weight in weights.items()}
-        gone = {word for word, chance in chances.items() if draw.random() < chance}
-        gone.add(max(weights, key=lambda word: (weights[word], word)))
-        instead = {word: self.substitute(word, draw) for word in sorted(gone)}
-        return WORD.sub(lambda found: instead.get(found.group().lower(), found.group()), text)
+        probabilities = {word: self.strength * (weight - lowest) / max(highest - lowest, 1e-12) for word, weight in weights.items()}
+        replaceable = {word for word, probability in probabilities.items() if draw.random() < probability}
+        replaceable.add(max(weights, key=lambda word: (weights[word], word)))
+        substitutes = {word: self.substitute(word, draw) for word in sorted(replaceable)}
+        return WORD.sub(lambda match: substitutes.get(match.group().lower(), match.group()), text)
 
     def substitute(self, word: str, draw: Any) -> str:
-        """A neighbour by weight, of the same shape."""
-        place, alike = self.place.get(word, 0), self.alike[_shape(word)]
-        low = max(0, place - self.near // 2)
-        begin, end = np.searchsorted(alike, [low, low + self.near])
-        some = alike[begin:end]
-        some = some[some != place]
-        if not len(some):
+        """Draw a word of similar weight and of the same shape."""
+        position, same_shape = self.position.get(word, 0), self.words_of_shape[_shape(word)]
+        low = max(0, position - self.near // 2)
+        begin, end = np.searchsorted(same_shape, [low, low + self.near])
+        neighbours = same_shape[begin:end]
+        neighbours = neighbours[neighbours != position]
+        if not len(neighbours):
             return word
-        weight = self.weight[some] + 1e-9
-        return self.vocabulary[int(some[draw.choice(len(some), p=weight / weight.sum())])]
+        weight = self.weight[neighbours] + 1e-9
+        return self.vocabulary[int(neighbours[draw.choice(len(neighbours), p=weight / weight.sum())])]
 
 
 def _shape(word: str) -> str:
     return "number" if any(sign.isdigit() for sign in word) else "word"
 
 
-def _changed(rows: list[Row], columns: Sequence[str], change: Callable[[str], str]) -> list[Row]:
+def _apply(rows: list[Row], columns: Sequence[str], change: Callable[[str], str]) -> list[Row]:
     return [{name: change(value) if name in columns else value for name, value in row.items()} for row in rows]

@@ -1,10 +1,10 @@
-"""Checkpoints of one fit, whole or not there. The trainer writes aside; what is complete is hashed, synced and renamed.
+"""Checkpoints of one fit, complete or absent. The trainer writes to `aside`; a complete checkpoint is hashed, synced and renamed.
 
-    FOLDER/aside/           the trainer's output folder: what lies here is not whole
-           checkpoint-N/    the trainer's files, parts.json (what our parts remember) and whole.json (the hash of every file)
+    FOLDER/aside/           the trainer's output folder: a checkpoint here is incomplete
+           checkpoint-N/    the trainer's files, parts.json (state of batch samplers and changes) and whole.json (the hash of every file)
 
-Owns names, wholeness and which old ones stay. A kill at any moment leaves whole checkpoints and leftovers; `last` finds the newest
-whole one, names what is broken and removes it.
+Owns names, completeness and which old checkpoints stay. A kill at any moment leaves complete checkpoints and leftovers; `last` returns the
+newest complete one, logs which are broken and removes them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -27,29 +27,44 @@ from miner.io.atomic import sha256_of, storing, sync_folder, sync_tree, write_js
 log = logging.getLogger(__name__)
 
 ASIDE, MARK, PARTS, STATE = "aside", "whole.json", "parts.json", "trainer_state.json"
-GOES_ON = "what was finished is kept: --resume goes on"
+RESUME_NOTE = "what was finished is kept: --resume goes on"
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """What torch and safetensors raise where they cannot write becomes a StorageError, which says how to go on."""
+    """Turn the errors of torch and safetensors that mean "cannot write" into StorageError, with a note on how to resume."""
     try:
         with storing(folder):
             yield
     except StorageError as error:
-        error.add_note(GOES_ON)
+        error.add_note(RESUME_NOTE)
         raise
     except Exception as error:
         if type(error).__name__ != "SafetensorError" and "inline_container.cc" not in str(error):
             raise
         full = StorageError(f"cannot write {folder}: the disk is full, or does not take files so large ({str(error)[:80]})")
-        full.add_note(GOES_ON)
+        full.add_note(RESUME_NOTE)
         raise full from error
+
+
+class Mark(TypedDict):
+    """The content of whole.json. files: SHA-256 by name; the other fields are those of Checkpoint."""
+
+    step: int
+    best: int | None
+    ended: bool
+    files: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A whole checkpoint. best: step of the best one so far; ended: the training came to its end here; parts: what our parts remember."""
+    """A complete checkpoint.
+
+    step: optimiser steps so far.
+    best: step of the best checkpoint so far, or None without dev data.
+    ended: whether the training ended at this step.
+    parts: counts, warnings and the state of batch samplers and changes.
+    """
 
     folder: Path
     step: int
@@ -66,30 +81,30 @@ class Checkpoints:
 
     @property
     def aside(self) -> Path:
-        """Where the trainer writes."""
+        """The trainer's output folder."""
         return self.folder / ASIDE
 
     def at(self, step: int) -> Path:
-        """The folder of a step's checkpoint."""
+        """Return the folder of a step's checkpoint."""
         return self.folder / f"checkpoint-{step}"
 
     def put(self, step: int, *, best: int | None, ended: bool, parts: Any) -> Path:
-        """Finish what the trainer wrote aside for `step`, put it in its place, and remove what nothing goes on from any more."""
-        made, final = self.aside / f"checkpoint-{step}", self.at(step)
-        with storing(made):
-            (made / PARTS).write_text(json.dumps(parts), encoding="utf-8")
-            files = {name: sha256_of(made / name) for name in _files(made)}
-            write_json(made / MARK, {"step": step, "best": best, "ended": ended, "files": files})
-            sync_tree(made)
+        """Complete the checkpoint that the trainer wrote to `aside`, rename it into place, and remove checkpoints no longer needed."""
+        source, final = self.aside / f"checkpoint-{step}", self.at(step)
+        with storing(source):
+            (source / PARTS).write_text(json.dumps(parts), encoding="utf-8")
+            files = {name: sha256_of(source / name) for name in _files(source)}
+            write_json(source / MARK, {"step": step, "best": best, "ended": ended, "files": files})
+            sync_tree(source)
             self._remove(final)
-            made.rename(final)
+            source.rename(final)
             sync_folder(self.folder)
-        for old in {*self._steps()} - {step, best, self._second(step, best)}:
-            self._remove(self.at(old))
+        for step_to_remove in {*self._steps()} - {step, best, self._fallback_step(step, best)}:
+            self._remove(self.at(step_to_remove))
         return final
 
     def last(self) -> Checkpoint | None:
-        """The newest whole checkpoint, whose best one is whole too; broken ones are named and removed."""
+        """Return the newest complete checkpoint whose best checkpoint is complete too; log and remove broken ones."""
         shutil.rmtree(self.aside, ignore_errors=True)
         for step in sorted(self._steps(), reverse=True):
             fault = self._fault(step)
@@ -104,26 +119,28 @@ class Checkpoints:
             self._remove(self.at(step))
         return None
 
-    def _mark(self, step: int) -> dict[str, Any]:
-        mark: dict[str, Any] = orjson.loads((self.at(step) / MARK).read_bytes())
+    def _mark(self, step: int) -> Mark:
+        mark: Mark = orjson.loads((self.at(step) / MARK).read_bytes())
         return mark
 
-    def _second(self, step: int, best: int | None) -> int | None:
-        """An older one to fall back on beside a newest that is the best itself: it needs no other."""
+    def _fallback_step(self, step: int, best: int | None) -> int | None:
+        """Return the step of the older checkpoint to fall back on, should the newest one be broken."""
         if best not in (None, step):
             return best
-        return max((old for old in self._steps() if old < step and self._mark(old)["best"] in (None, old)), default=None)
+        return max(
+            (earlier for earlier in self._steps() if earlier < step and self._mark(earlier)["best"] in (None, earlier)), default=None
+        )
 
     def _fault(self, step: int) -> str:
-        """Why a checkpoint is not whole; empty where it is."""
+        """Say why a checkpoint is incomplete; empty where it is complete."""
         folder = self.at(step)
         try:
             files = self._mark(step)["files"]
         except (OSError, ValueError, KeyError, TypeError):
             return f"it was not written to its end, there is no {MARK}"
-        if gone := sorted({*files} - {*_files(folder)}):
-            return f"{gone[0]} is missing"
-        return next((f"{name} is damaged" for name, told in files.items() if sha256_of(folder / name) != told), "")
+        if missing := sorted({*files} - {*_files(folder)}):
+            return f"{missing[0]} is missing"
+        return next((f"{name} is damaged" for name, digest in files.items() if sha256_of(folder / name) != digest), "")
 
     def _steps(self) -> Iterator[int]:
         for path in self.folder.glob("checkpoint-*"):
@@ -131,15 +148,15 @@ class Checkpoints:
                 yield int(name[1])
 
     def _remove(self, path: Path) -> None:
-        """Gone at once: a folder that is half removed is no checkpoint."""
+        """Rename the folder before removing it: a partly removed folder must not look like a checkpoint."""
         if path.exists():
             self.aside.mkdir(parents=True, exist_ok=True)
-            gone = self.aside / f"old-{path.name}"
-            shutil.rmtree(gone, ignore_errors=True)
-            path.rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
+            trash = self.aside / f"old-{path.name}"
+            shutil.rmtree(trash, ignore_errors=True)
+            path.rename(trash)
+            shutil.rmtree(trash, ignore_errors=True)
 
 
 def _files(folder: Path) -> list[str]:
-    """Names of the files of a checkpoint, seen from its folder, but for the mark."""
+    """List the files of a checkpoint, relative to its folder, without whole.json."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != MARK)

@@ -17,7 +17,7 @@ MODEL_FIELDS = ("model", "revision", "query_prompt", "query_prompt_name", "passa
 
 
 class TrainConfig(Checked):
-    """How a model is trained. Frozen; unknown fields are refused."""
+    """The settings of a training. Frozen; unknown fields are refused."""
 
     model_config = ConfigDict(allow_inf_nan=False, validate_default=True, protected_namespaces=())
 
@@ -90,16 +90,16 @@ class TrainConfig(Checked):
 
     @property
     def active_changes(self) -> list[Change]:
-        """What changes a batch, in order, built from its names."""
+        """The changes to a batch, in order, built from their names."""
         return [build("change", CHANGES, Spec.parse(text)) for text in self.changes]
 
     def encoding(self) -> MiningConfig:
-        """The same model settings, as the encoder reads them."""
+        """Return the model settings for the encoder."""
         return MiningConfig.of(**{name: getattr(self, name) for name in MODEL_FIELDS})
 
 
 class LoopConfig(Checked):
-    """How rounds of mining and training follow each other. Heights are shares of (bar - background), as in the filter `margin`."""
+    """The settings of a loop. Heights are shares of (reference score - noise floor), as in the filter `margin`."""
 
     model_config = ConfigDict(allow_inf_nan=False, validate_default=True)
 

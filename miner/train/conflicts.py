@@ -1,4 +1,4 @@
-"""What goes together in a training: refused before any work, or said in words where it has no effect."""
+"""Settings of a training that conflict: an error before any work, or a warning where a setting has no effect."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from miner.train.config import TrainConfig
 
 
 def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, negatives: int | None = None) -> None:
-    """ConfigError for what no model can be trained with. negatives: of a row, where that is known before rows are."""
+    """Raise ConfigError for settings that no model can be trained with.
+
+    paraphrase: the user's function, or None.
+    negatives: negatives per row, where that is known before the rows are read.
+    """
     names = [Spec.parse(text).name for text in config.changes]
     if "paraphrase" in names and paraphrase is None:
         raise ConfigError("change 'paraphrase' needs your function: train(..., paraphrase=function), in Python")
-    few = config.use_negatives is None or (negatives is not None and config.use_negatives >= negatives)
-    if "replace" in names and few:
+    has_no_reserve = config.use_negatives is None or (negatives is not None and config.use_negatives >= negatives)
+    if "replace" in names and has_no_reserve:
         raise ConfigError("change 'replace' takes negatives from a reserve: set use_negatives below what the rows have")
     if guide := getattr(config.active_loss, "guide", ""):
         from miner.encode.model import check_model
@@ -26,12 +30,12 @@ def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, ne
 
 
 def depends_on_model(config: TrainConfig) -> bool:
-    """Whether `check_model_fits` can refuse."""
+    """Return whether `check_model_fits` can raise for these settings."""
     return config.active_loss.tokens or config.precision == "fp16"
 
 
 def check_model_fits(config: TrainConfig, encoder: Encoder) -> None:
-    """ConfigError where this model cannot be trained so."""
+    """Raise ConfigError where this model cannot be trained with these settings."""
     if config.active_loss.tokens and encoder.static:
         name = Spec.parse(config.loss).name
         raise ConfigError(f"loss '{name}' works on each text's token ids, which a static model does not have: take in_batch")
@@ -39,20 +43,24 @@ def check_model_fits(config: TrainConfig, encoder: Encoder) -> None:
         raise ConfigError("precision fp16 needs a GPU; on a processor use float32 or bf16")
 
 
-def without_effect(config: TrainConfig, encoder: Encoder, batches: int, trained: int) -> Iterator[str]:
-    """Sentences about parts that change nothing here. batches: of one pass; trained: of the whole training."""
-    passes = f"the {trained:,} batches of this training are no more than one pass of {batches:,}: take more epochs or steps"
-    if Spec.parse(config.batch_sampler).name == "high_loss" and trained <= batches:
+def without_effect(config: TrainConfig, encoder: Encoder, batches_per_pass: int, total_batches: int) -> Iterator[str]:
+    """Yield a sentence for each setting without effect.
+
+    batches_per_pass: number of batches in one pass.
+    total_batches: number of batches in the whole training.
+    """
+    passes = f"the {total_batches:,} batches of this training are no more than one pass of {batches_per_pass:,}: take more epochs or steps"
+    if Spec.parse(config.batch_sampler).name == "high_loss" and total_batches <= batches_per_pass:
         yield f"batch sampler 'high_loss' chooses from the second pass on and has no effect, because {passes}"
     for text, change in zip(config.changes, config.active_changes, strict=True):
         name = Spec.parse(text).name
-        if name == "replace" and trained <= batches:
+        if name == "replace" and total_batches <= batches_per_pass:
             yield f"change 'replace' compares a row's scores of two passes and has no effect, because {passes}"
         if name == "reorder" and encoder.static:
             yield "change 'reorder' has no effect: a static model does not see the order of words"
         if getattr(change, "share", 1) == 0:
             yield f"change '{name}' has no effect with share=0"
     loss: Any = config.active_loss
-    if getattr(loss, "warmup", 0) >= trained:
+    if getattr(loss, "warmup", 0) >= total_batches:
         name = Spec.parse(config.loss).name
-        yield f"loss '{name}' mixes no negatives: its warmup of {loss.warmup:,} batches is no less than all {trained:,}"
+        yield f"loss '{name}' mixes no negatives: its warmup of {loss.warmup:,} batches is no less than all {total_batches:,}"

@@ -1,4 +1,4 @@
-"""One fit: sentence-transformers' trainer set up from a TrainConfig, watched, resumed, its best checkpoint kept."""
+"""One fit: run sentence-transformers' trainer with a TrainConfig, resume it after a kill, and save its best checkpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import orjson
@@ -22,19 +22,38 @@ from miner.io.atomic import folder_part, write_json
 from miner.io.scratch import scratch
 from miner.train.checkpoints import STATE, Checkpoint, Checkpoints, writing
 from miner.train.hardness import unit
-from miner.train.parts import Given
+from miner.train.parts import TrainingContext
 from miner.train.training import Setting
 from miner.types import Floats, Side
 
-ABOVE, SAMPLE = 0.3, 512
-"""A warning is due when the share of rows with a negative above the positive is larger, measured on so many rows."""
+MAX_SHARE_ABOVE, SAMPLE_ROWS = 0.3, 512
+"""Warn when more than 30 % of the rows, in a sample of 512, have a negative above the positive."""
+
+
+class FitResult(TypedDict):
+    """The result of a fit, as fit.json stores it beside the warnings; the fields are those of Fit."""
+
+    score: float | None
+    steps: int
+    stopped_at: int
+    history: list[tuple[int, float]]
+    losses: list[tuple[int, float]]
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One finished fit. history: (step, dev score); losses: (step, mean training loss); steps: of the checkpoint that was kept."""
+    """One finished fit.
 
-    place: int
+    index: of the learning rate in the configuration.
+    folder: of the saved model.
+    score: best dev score, or None without dev data.
+    steps: optimiser steps of the saved checkpoint.
+    stopped_at: optimiser steps of the whole fit.
+    history: (step, dev score).
+    losses: (step, mean training loss).
+    """
+
+    index: int
     rate: float
     folder: Path
     score: float | None
@@ -45,41 +64,41 @@ class Fit:
 
 
 def fit(setting: Setting, encoder: Encoder, rate: float) -> Fit:
-    """Train with one learning rate, from the last checkpoint where there is one; a fit that was finished is read back."""
-    place = setting.config.learning_rates.index(rate)
-    work = setting.work / f"rate-{place}"
-    done = work / "fit.json"
-    if done.is_file():
-        told = orjson.loads(done.read_bytes())
-        for message in told.pop("warnings"):
+    """Train with one learning rate, from the last checkpoint where there is one; read a finished fit back."""
+    index = setting.config.learning_rates.index(rate)
+    work = setting.work / f"rate-{index}"
+    result_file = work / "fit.json"
+    if result_file.is_file():
+        result = orjson.loads(result_file.read_bytes())
+        for message in result.pop("warnings"):
             setting.warn(message)
-        return Fit(place, rate, work / "model", **told)
+        return Fit(index, rate, work / "model", **result)
     model = copy.deepcopy(encoder.model)
-    model.model_card_data.set_widget_examples = lambda dataset: None  # draws from Python's global random, and shows a bar of its own
+    model.model_card_data.set_widget_examples = lambda dataset: None  # draws from Python's global random, and shows its own progress bar
     with writing(work):
-        told = _fit(setting, model, encoder, rate, Checkpoints(work))
+        result = _fit(setting, model, encoder, rate, Checkpoints(work))
         shutil.rmtree(work / "model", ignore_errors=True)
         with folder_part(work / "model", "modules.json") as folder:
             model.save_pretrained(str(folder))
-    write_json(done, {**told, "warnings": setting.warnings})
+    write_json(result_file, {**result, "warnings": setting.warnings})
     for checkpoint in work.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
-    return Fit(place, rate, work / "model", **told)
+    return Fit(index, rate, work / "model", **result)
 
 
-def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, checkpoints: Checkpoints) -> dict[str, Any]:
+def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, checkpoints: Checkpoints) -> FitResult:
     from transformers import TrainerState
 
     last = checkpoints.last()
     before = _before(setting, model, encoder, checkpoints.folder / "first.json")
-    trainer, watch = _trainer(setting, model, encoder, rate, checkpoints, last)
-    with _quiet():
+    trainer, monitor = _trainer(setting, model, encoder, rate, checkpoints, last)
+    with _QuietLibraries():
         if last is not None and last.ended:  # killed after its last step: one more would be another model
             trainer.state = TrainerState.load_from_json(str(last.folder / STATE))
-            kept = checkpoints.at(last.step if last.best is None else last.best)
-            model.load_state_dict(type(model)(str(kept), device="cpu").state_dict())
-            watch.recall()
-            watch.on_train_end(trainer.args, trainer.state, trainer.control)
+            best_folder = checkpoints.at(last.step if last.best is None else last.best)
+            model.load_state_dict(type(model)(str(best_folder), device="cpu").state_dict())
+            monitor.restore()
+            monitor.on_train_end(trainer.args, trainer.state, trainer.control)
         else:
             trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
     if not trainer.state.global_step:
@@ -90,63 +109,63 @@ def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, checkpoint
 
 
 def _before(setting: Setting, model: Any, encoder: Encoder, first: Path) -> float | None:
-    """The dev score of the model before training; measured once, and the share of rows that a warning may be due for."""
+    """Return the dev score of the model before training; measure it once, and warn where negatives score above positives."""
     if not first.is_file():
         write_json(first, {"dev": _dev(setting, encoder, model), "above": _share_above(setting, encoder)})
-    told = orjson.loads(first.read_bytes())
-    if (told["above"] or 0) > ABOVE:
-        share = f"in {told['above']:.0%} of the rows a negative scores above the positive"
+    baseline = orjson.loads(first.read_bytes())
+    if (baseline["above"] or 0) > MAX_SHARE_ABOVE:
+        share = f"in {baseline['above']:.0%} of the rows a negative scores above the positive"
         setting.warn(f"{share}: many will be unlabelled positives; mine with a margin")
-    before: float | None = told["dev"]
+    before: float | None = baseline["dev"]
     return before
 
 
 def _trainer(
     setting: Setting, model: Any, encoder: Encoder, rate: float, checkpoints: Checkpoints, last: Checkpoint | None
 ) -> tuple[Any, Any]:
-    """Sentence-transformers' trainer, and what watches it."""
+    """Build sentence-transformers' trainer, and its monitor."""
     from datasets import Dataset as Table
     from sentence_transformers import SentenceTransformerTrainer
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    from miner.train.callbacks import DevScore, Watch
+    from miner.train.callbacks import DevScore, TrainingMonitor
 
     config, total = setting.config, total_steps(setting)
-    given = _given(setting, encoder, model)
-    watch = Watch(setting, total, checkpoints, last, [change(given) for change in config.active_changes])
+    context = _context(setting, encoder, model)
+    monitor = TrainingMonitor(setting, total, checkpoints, last, [change(context) for change in config.active_changes])
     dev = DevScore(lambda current: _dev(setting, encoder, current)) if setting.dev is not None else None
     stop = [EarlyStoppingCallback(config.patience)] if dev is not None and config.patience else []
-    with _quiet():
+    with _QuietLibraries():
         loss = config.active_loss(model, config.seed)
         trainer = SentenceTransformerTrainer(
             model=model,
-            args=_arguments(setting, encoder, rate, total, checkpoints.aside, given),
+            args=_arguments(setting, encoder, rate, total, checkpoints.aside, context),
             train_dataset=Table.from_dict(dict(setting.rows.columns)),
             loss=loss,
             evaluator=dev,
-            callbacks=[watch, *stop],
+            callbacks=[monitor, *stop],
         )
     trainer.remove_callback(PrinterCallback)
-    trainer.data_collator = watch.collator(trainer.data_collator)
-    watch.loss, watch.samplers = loss, given.seen
-    loss.register_forward_hook(watch.after_loss)
-    return trainer, watch
+    trainer.data_collator = monitor.collator(trainer.data_collator)
+    monitor.loss, monitor.samplers = loss, context.samplers
+    loss.register_forward_hook(monitor.after_loss)
+    return trainer, monitor
 
 
-def _given(setting: Setting, encoder: Encoder, model: Any) -> Given:
-    """What parts may need: vectors of the model before training, and of the trained one at any time."""
+def _context(setting: Setting, encoder: Encoder, model: Any) -> TrainingContext:
+    """Give the parts the vectors of the model before training, and of the current model."""
 
-    def now(texts: list[str], side: Side) -> Floats:
-        was = model.training
+    def encode_current(texts: list[str], side: Side) -> Floats:
+        was_training = model.training
         vectors = replica(encoder, model).encode(texts, side)
-        model.train(was)
+        model.train(was_training)
         return vectors
 
-    return Given(setting.rows, encoder.encode, now, setting.config.seed, paraphrase=setting.paraphrase)
+    return TrainingContext(setting.rows, encoder.encode, encode_current, setting.config.seed, paraphrase=setting.paraphrase)
 
 
 def replica(encoder: Encoder, model: Any) -> Encoder:
-    """The encoder's prompts and settings around another state of its model."""
+    """Return an encoder with the same prompts and settings around another state of its model."""
     return Encoder(model, encoder.name, prompts=encoder.prompts, batch_size=encoder.batch_size, similarity=encoder.similarity)
 
 
@@ -156,14 +175,19 @@ def total_steps(setting: Setting) -> int:
     return config.steps or max(1, math.ceil(config.epochs * setting.batches / config.accumulate))
 
 
-def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, aside: Path, given: Given) -> Any:
+def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, aside: Path, context: TrainingContext) -> Any:
     from sentence_transformers import SentenceTransformerTrainingArguments
 
     config, on_cpu = setting.config, str(encoder.model.device) == "cpu"
-    every = min(total, config.eval_every or max(1, total // 10))
-    look: dict[str, Any] = {"eval_strategy": "no"}
+    eval_steps = min(total, config.eval_every or max(1, total // 10))
+    evaluation: dict[str, Any] = {"eval_strategy": "no"}
     if setting.dev is not None:
-        look = {"eval_strategy": "steps", "eval_steps": every, "load_best_model_at_end": True, "metric_for_best_model": "eval_dev"}
+        evaluation = {
+            "eval_strategy": "steps",
+            "eval_steps": eval_steps,
+            "load_best_model_at_end": True,
+            "metric_for_best_model": "eval_dev",
+        }
     prompts = {"anchor": encoder.prompts["query"], **dict.fromkeys(("positive", *setting.rows.negatives), encoder.prompts["passage"])}
     return SentenceTransformerTrainingArguments(
         output_dir=str(aside),
@@ -179,10 +203,10 @@ def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, asid
         fp16=config.precision == "fp16",
         seed=config.seed,
         data_seed=config.seed,
-        batch_sampler=config.active_batches(given),
+        batch_sampler=config.active_batches(context),
         prompts={column: prompt for column, prompt in prompts.items() if prompt} or None,
         save_strategy="steps",
-        save_steps=every,
+        save_steps=eval_steps,
         restore_callback_states_from_checkpoint=True,
         logging_steps=max(1, total // 50),
         logging_first_step=True,
@@ -190,12 +214,12 @@ def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, asid
         disable_tqdm=True,
         use_cpu=on_cpu,
         dataloader_pin_memory=not on_cpu,
-        **look,
+        **evaluation,
     )
 
 
 def _dev(setting: Setting, encoder: Encoder, model: Any) -> float | None:
-    """The mean dev score of the model as it is now; its vectors are not kept."""
+    """Return the mean dev score of the current model; its vectors are not stored."""
     if setting.dev is None:
         return None
     measuring = EvaluateConfig.of(measures=(setting.config.dev_measure,))
@@ -205,33 +229,33 @@ def _dev(setting: Setting, encoder: Encoder, model: Any) -> float | None:
 
 
 def _share_above(setting: Setting, encoder: Encoder) -> float | None:
-    """The share of rows in which the base model places a negative above the positive, on an even sample."""
+    """Return the share of rows in which the base model scores a negative above the positive, on evenly spaced rows."""
     names = setting.rows.negatives
     if not names:
         return None
-    step = max(1, len(setting.rows) // SAMPLE)
-    told = {name: values[::step][:SAMPLE] for name, values in setting.rows.columns.items() if name != "label"}
-    anchors = unit(encoder.encode(told["anchor"], "query"))
-    scores = [(anchors * unit(encoder.encode(told[name], "passage"))).sum(axis=1) for name in ("positive", *names)]
+    step = max(1, len(setting.rows) // SAMPLE_ROWS)
+    sample = {name: values[::step][:SAMPLE_ROWS] for name, values in setting.rows.columns.items() if name != "label"}
+    anchors = unit(encoder.encode(sample["anchor"], "query"))
+    scores = [(anchors * unit(encoder.encode(sample[name], "passage"))).sum(axis=1) for name in ("positive", *names)]
     return float((np.max(scores[1:], axis=0) > scores[0]).mean())
 
 
-def _outcome(setting: Setting, state: Any, before: float | None) -> dict[str, Any]:
-    """What became of a fit, from the trainer's log."""
+def _outcome(setting: Setting, state: Any, before: float | None) -> FitResult:
+    """Read the result of a fit from the trainer's log."""
     history = [(0, before)] if before is not None else []
     history += [(entry["step"], entry["eval_dev"]) for entry in state.log_history if "eval_dev" in entry]
     losses = [(entry["step"], entry["loss"]) for entry in state.log_history if "loss" in entry]
-    kept = state.global_step
+    best_step = state.global_step
     if state.best_model_checkpoint:
-        kept = state.best_global_step
+        best_step = state.best_global_step
     score = max((value for step, value in history if step > 0), default=None)
     if score is not None and before is not None and score <= before:
         setting.warn(f"no checkpoint beats the model before training on dev ({score:.4f} against {before:.4f}): try another learning rate")
-    return {"score": score, "steps": kept, "stopped_at": state.global_step, "history": history, "losses": losses}
+    return {"score": score, "steps": best_step, "stopped_at": state.global_step, "history": history, "losses": losses}
 
 
-class _quiet:  # noqa: N801 - reads as a word
-    """The libraries' own chatter off; ours is told through progress and warnings."""
+class _QuietLibraries:
+    """Silences the libraries' logs and progress bars; this package reports progress and warnings itself."""
 
     def __enter__(self) -> None:
         from transformers.utils import logging as transformers_logging

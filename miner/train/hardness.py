@@ -1,4 +1,4 @@
-"""The loss of every row with a model as it is, for what orders rows by it. numpy only."""
+"""The loss and the margin of every row under the current model, for batch samplers. numpy only."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from numpy.typing import NDArray
 from miner.train.training_rows import Columns
 from miner.types import Floats, Side
 
-CHUNK = 256
+CHUNK_ROWS = 256
 Encode = Callable[[list[str], Side], Floats]
 
 
 def row_losses(rows: Columns, encode: Encode, scale: float = 20.0) -> NDArray[np.float64]:
-    """Shape (rows,): -log of the positive's share among its own negatives and the positives of its neighbours (chunks of 256 rows)."""
+    """Return shape (rows,): -log of the positive's softmax share among the row's negatives and the positives of its chunk of 256 rows."""
     anchors, positives = unit(encode(rows.columns["anchor"], "query")), unit(encode(rows.columns["positive"], "passage"))
     negatives = [unit(encode(rows.columns[name], "passage")) for name in rows.negatives]
     losses = np.empty(len(rows))
-    for start in range(0, len(rows), CHUNK):
-        part = slice(start, start + CHUNK)
+    for start in range(0, len(rows), CHUNK_ROWS):
+        part = slice(start, start + CHUNK_ROWS)
         texts = np.array(rows.columns["positive"][part], dtype=object)
         logits = scale * anchors[part] @ positives[part].T
         logits[(texts[:, None] == texts) & ~np.eye(len(texts), dtype=bool)] = -np.inf
-        own = [scale * (anchors[part] * each[part]).sum(axis=1)[:, None] for each in negatives]
-        every = np.concatenate([logits, *own], axis=1)
-        top = every.max(axis=1, keepdims=True)
-        losses[part] = np.log(np.exp(every - top).sum(axis=1)) + top[:, 0] - np.diag(logits)
+        negative_logits = [scale * (anchors[part] * vectors[part]).sum(axis=1)[:, None] for vectors in negatives]
+        all_logits = np.concatenate([logits, *negative_logits], axis=1)
+        top = all_logits.max(axis=1, keepdims=True)
+        losses[part] = np.log(np.exp(all_logits - top).sum(axis=1)) + top[:, 0] - np.diag(logits)
     return losses
 
 
 def margins(rows: Columns, encode: Encode) -> NDArray[np.float64] | None:
-    """Shape (rows,): cosine of the positive less that of the nearest negative; None where there are no negatives."""
+    """Return shape (rows,): cosine of the positive minus that of the nearest negative; None without negatives."""
     if not rows.negatives:
         return None
     anchors = unit(encode(rows.columns["anchor"], "query"))
@@ -42,7 +42,7 @@ def margins(rows: Columns, encode: Encode) -> NDArray[np.float64] | None:
 
 
 def unit(vectors: Floats) -> NDArray[np.float64]:
-    """Rows of length one, in float64; a zero row stays zero."""
-    wide = vectors.astype(np.float64)
-    made: NDArray[np.float64] = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
-    return made
+    """Return the vectors with unit length, in float64; a zero vector stays zero."""
+    float64_vectors = vectors.astype(np.float64)
+    unit_vectors: NDArray[np.float64] = float64_vectors / np.maximum(np.linalg.norm(float64_vectors, axis=1, keepdims=True), 1e-12)
+    return unit_vectors

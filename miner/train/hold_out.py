@@ -13,15 +13,15 @@ from miner.types import Dataset
 
 
 def hide(dataset: Dataset, folder: Path, seed: int) -> None:
-    """Leave one positive of each query, drawn by (seed, ids); the others' judgements go, and hidden.json names them.
+    """Keep one positive of each query, drawn by (seed, ids); remove the judgements of the others and write them to hidden.json.
 
-    InputError where fewer than 50 queries have two positives.
+    Raises InputError where fewer than 50 queries have two positives.
     """
-    shown, truth = hidden_positives.hide(dataset, seed, fewest=FEWEST)
+    reduced, truth = hidden_positives.hide(dataset, seed, fewest=FEWEST)
     hidden: dict[str, list[str]] = {}
     for query, passage in zip(dataset.queries.ids(truth.queries), dataset.corpus.ids(truth.passages), strict=True):
         hidden.setdefault(query, []).append(passage)
-    shown.save(folder)
+    reduced.save(folder)
     write_json(folder / "hidden.json", {query: sorted(passages) for query, passages in hidden.items()})
 
 

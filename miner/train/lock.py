@@ -1,4 +1,4 @@
-"""One process at a time in a folder: a lock that the kernel lets go when the process ends, however it ends."""
+"""One process at a time in a folder: a file lock, which the kernel releases when the process ends in any way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ LOCK = "lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder`, made where it is not there; it goes again where nothing was put into it. BusyError while another process holds it."""
+    """Lock `folder`; create it where it is missing, and remove it afterwards where it is empty.
+
+    Raises BusyError while another process holds the lock.
+    """
     path = folder / LOCK
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)

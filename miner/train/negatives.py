@@ -1,4 +1,4 @@
-"""The negatives of one round: old ones judged again with the current model, new ones mined with it, both in their shares."""
+"""The negatives of one round: those of the previous round, filtered again with the current model, and new ones, in their shares."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ Key = tuple[str, str]
 
 
 class Anchor(NamedTuple):
-    """What a round settled for one anchor. rank: of its weakest positive among all retrieved; mass: gradient mass of its negatives."""
+    """The result of a round for one anchor.
+
+    negatives: passage ids.
+    rank: 1-based rank of its weakest positive among the candidates.
+    gap: reference score minus the mean score of the negatives.
+    mass: share of the softmax on the negatives (gradient mass).
+    """
 
     negatives: tuple[str, ...]
     rank: int
@@ -30,7 +36,7 @@ class Anchor(NamedTuple):
 
 @dataclass
 class Round:
-    """The outcome: blocks for a training file, anchors by key, counts."""
+    """The result of a round: blocks for a training file, anchors by key, counts."""
 
     blocks: list[Negatives] = field(default_factory=list)
     anchors: dict[Key, Anchor] = field(default_factory=dict)
@@ -38,17 +44,23 @@ class Round:
 
 
 def assemble(
-    candidates: Path, dataset: Dataset, mining: MiningConfig, rules: LoopConfig, turn: int, book: Notebook, last: dict[Key, Anchor]
+    candidates: Path,
+    dataset: Dataset,
+    mining: MiningConfig,
+    rules: LoopConfig,
+    round_number: int,
+    notebook: Notebook,
+    previous: dict[Key, Anchor],
 ) -> Round:
-    """Choose the negatives of round `turn`, and write them into the notebook.
+    """Choose the negatives of round `round_number`, and record them in the notebook.
 
-    candidates: stored by this round's mining, so old negatives are scored and judged by the current model; one that was not even
-    retrieved has become easy. Of those that still hold, floor(retain × n) stay, the hardest first; new ones fill up.
+    The candidates are those of this round's mining, so the previous negatives are scored and filtered with the current model; one that is
+    no candidate any more has become easy. Of those that pass, floor(retain × n) stay, the hardest first; new negatives fill the row.
     """
-    made = Round()
+    result = Round()
     for choice in choices(candidates, dataset, mining):
-        made.blocks.append(_block(choice, dataset, mining, rules, turn, book, last, made))
-    return made
+        result.blocks.append(_block(choice, dataset, mining, rules, round_number, notebook, previous, result))
+    return result
 
 
 def _block(
@@ -56,51 +68,53 @@ def _block(
     dataset: Dataset,
     mining: MiningConfig,
     rules: LoopConfig,
-    turn: int,
-    book: Notebook,
-    last: dict[Key, Anchor],
-    made: Round,
+    round_number: int,
+    notebook: Notebook,
+    previous: dict[Key, Anchor],
+    result: Round,
 ) -> Negatives:
     negatives = choice.negatives
-    names = _Names(dataset, choice)
-    taken = [np.full(part.shape, fill, part.dtype) for part, fill in _parts(negatives)]
+    names = _Ids(dataset, choice)
+    arrays = [np.full(part.shape, fill, part.dtype) for part, fill in _empty_values(negatives)]
     reasons = ["", *mining.active_filters]
-    for place, key in enumerate(names.keys(mining.anchor == "own")):
-        seen = _Seen(choice, place, names, reasons, rules)
-        kept = _judge_old(seen, key, book, last, made)[: int(rules.retain * mining.negatives)]
-        new = [column for column in seen.chosen if column not in kept and (not rules.only_wrong or seen.wrong(column))]
-        columns = sorted((kept + new)[: mining.negatives], key=lambda column: column)
-        if not columns and seen.chosen:  # a query whose every negative is easy keeps its hardest: no row vanishes
-            columns = seen.chosen[:1]
-        made.counts["retained"] += len(kept)
-        made.counts["refreshed"] += len(columns) - len(kept)
-        made.counts["missing"] += mining.negatives - len(columns)
+    for position, key in enumerate(names.keys(mining.anchor == "own")):
+        candidates = _AnchorCandidates(choice, position, names, reasons, rules)
+        retained = _judge_previous(candidates, key, notebook, previous, result)[: int(rules.retain * mining.negatives)]
+        new = [column for column in candidates.selection if column not in retained and (not rules.only_wrong or candidates.wrong(column))]
+        columns = sorted((retained + new)[: mining.negatives], key=lambda column: column)
+        if not columns and candidates.selection:  # a query whose every negative is easy keeps its hardest: no row vanishes
+            columns = candidates.selection[:1]
+        result.counts["retained"] += len(retained)
+        result.counts["refreshed"] += len(columns) - len(retained)
+        result.counts["missing"] += mining.negatives - len(columns)
         for column in columns:
-            book.trained(turn, key[0], seen.name(column), seen.score(column), wrong=seen.wrong(column))
-        for array, source in zip(taken, seen.told(columns), strict=True):
-            array[place, : len(columns)] = source
-        made.anchors[key] = seen.anchor(columns)
-    rows, scores, ranks, tiers = taken
+            notebook.record_training(
+                round_number, key[0], candidates.name(column), candidates.score(column), wrong=candidates.wrong(column)
+            )
+        for array, source in zip(arrays, candidates.arrays(columns), strict=True):
+            array[position, : len(columns)] = source
+        result.anchors[key] = candidates.anchor(columns)
+    rows, scores, ranks, tiers = arrays
     return Negatives(negatives.queries, negatives.positives, negatives.positive_scores, rows, scores, ranks, tiers)
 
 
-def _judge_old(seen: _Seen, key: Key, book: Notebook, last: dict[Key, Anchor], made: Round) -> list[int]:
-    """Columns of the last round's negatives that still hold, hardest first; the others leave with their reason in the notebook."""
-    kept = []
-    for passage in last[key].negatives if key in last else ():
-        column = seen.column(passage)
-        if column is None or seen.easy(column):
-            book.judged(key[0], passage, float("nan") if column is None else seen.score(column), EASY)
-            made.counts["evicted"] += 1
-        elif seen.reason(column):
-            book.judged(key[0], passage, seen.score(column), f"refused:{seen.reason(column)}")
-            made.counts["refused"] += 1
+def _judge_previous(candidates: _AnchorCandidates, key: Key, notebook: Notebook, previous: dict[Key, Anchor], result: Round) -> list[int]:
+    """Return the columns of the previous negatives that still pass, hardest first; record in the notebook why the others leave."""
+    retained = []
+    for passage in previous[key].negatives if key in previous else ():
+        column = candidates.column(passage)
+        if column is None or candidates.easy(column):
+            notebook.update(key[0], passage, float("nan") if column is None else candidates.score(column), EASY)
+            result.counts["evicted"] += 1
+        elif candidates.reason(column):
+            notebook.update(key[0], passage, candidates.score(column), f"refused:{candidates.reason(column)}")
+            result.counts["refused"] += 1
         else:
-            kept.append(column)
-    return sorted(kept)
+            retained.append(column)
+    return sorted(retained)
 
 
-class _Names:
+class _Ids:
     """Ids of a block's queries and passages, fetched once."""
 
     def __init__(self, dataset: Dataset, choice: Choice) -> None:
@@ -110,26 +124,27 @@ class _Names:
         self._queries = dataset.queries.ids(choice.anchors.queries)
         self._positives = choice.anchors.positives
 
-    def keys(self, own: bool) -> Iterator[Key]:
+    def keys(self, per_positive: bool) -> Iterator[Key]:
         for query, positives in zip(self._queries, self._positives.tolist(), strict=True):
-            yield query, self.passages[positives[0]] if own else ""
+            yield query, self.passages[positives[0]] if per_positive else ""
 
 
-class _Seen:
-    """One anchor of a round's choice: its candidates by passage id, and what they are."""
+class _AnchorCandidates:
+    """The candidates of one anchor, by column and by passage id, with their scores and drop reasons."""
 
-    def __init__(self, choice: Choice, place: int, names: _Names, reasons: list[str], rules: LoopConfig) -> None:
-        self._choice, self._place, self._names, self._reasons = choice, place, names, reasons
-        self._rows, self._scores = choice.anchors.rows[place], choice.anchors.scores[place]
+    def __init__(self, choice: Choice, position: int, names: _Ids, reasons: list[str], rules: LoopConfig) -> None:
+        self._choice, self._position, self._names, self._reasons = choice, position, names, reasons
+        self._rows, self._scores = choice.anchors.rows[position], choice.anchors.scores[position]
         self._columns = {row: column for column, row in enumerate(self._rows.tolist()) if row >= 0}
         self._ids = {names.passages[row]: column for row, column in self._columns.items()}
-        bar, ground = float(choice.anchors.bar[place]), float(choice.anchors.background[place])
-        height = max(bar - ground, 0.0)
-        self._bar, self._hard, self._soft = bar, bar - rules.wrong * height, bar - rules.easy * height
-        # A random fill was never retrieved: it has no column, and is left to the next round.
-        found = choice.negatives.rows[place].tolist()
-        self.chosen = [self._columns[row] for row in dict.fromkeys(found) if row in self._columns]
-        self._tiers = {row: tier for row, tier in zip(found, choice.negatives.tiers[place].tolist(), strict=True) if row >= 0}
+        reference_score, noise_floor = float(choice.anchors.bar[position]), float(choice.anchors.background[position])
+        height = max(reference_score - noise_floor, 0.0)
+        self._reference_score = reference_score
+        self._wrong_threshold, self._easy_threshold = reference_score - rules.wrong * height, reference_score - rules.easy * height
+        # A random fill was never retrieved: it has no column, and the next round may draw another one.
+        chosen_rows = choice.negatives.rows[position].tolist()
+        self.selection = [self._columns[row] for row in dict.fromkeys(chosen_rows) if row in self._columns]
+        self._tiers = {row: tier for row, tier in zip(chosen_rows, choice.negatives.tiers[position].tolist(), strict=True) if row >= 0}
 
     def column(self, passage: str) -> int | None:
         return self._ids.get(passage)
@@ -142,29 +157,31 @@ class _Seen:
         return float(self._scores[column])
 
     def wrong(self, column: int) -> bool:
-        return bool(self._scores[column] > self._hard)
+        return bool(self._scores[column] > self._wrong_threshold)
 
     def easy(self, column: int) -> bool:
-        return bool(self._scores[column] < self._soft)
+        return bool(self._scores[column] < self._easy_threshold)
 
     def reason(self, column: int) -> str:
-        code = int(self._choice.dropped[self._place, column])
+        code = int(self._choice.dropped[self._position, column])
         return self._reasons[code] if code < len(self._reasons) else "padding"
 
-    def told(self, columns: list[int]) -> list[Any]:
-        """Rows, scores, ranks and tiers, as Negatives holds them."""
+    def arrays(self, columns: list[int]) -> list[Any]:
+        """Return rows, scores, ranks and fallback levels, as Negatives holds them."""
         rows = self._rows[columns]
         return [rows, self._scores[columns], np.array(columns, dtype=np.int32) + 1, [self._tiers.get(row, 0) for row in rows.tolist()]]
 
     def anchor(self, columns: list[int]) -> Anchor:
-        known = self._choice.anchors.evidence.get("known_positive")
-        others = self._rows >= 0 if known is None else (self._rows >= 0) & ~known[self._place].astype(bool)
+        is_known_positive = self._choice.anchors.evidence.get("known_positive")
+        other_candidates = self._rows >= 0
+        if is_known_positive is not None:
+            other_candidates &= ~is_known_positive[self._position].astype(bool)
         scores = self._scores[columns].astype(np.float64)
-        logits = np.exp(20 * (scores - self._bar)).sum()
-        gap = float(self._bar - scores.mean()) if len(scores) else 0.0
-        rank = 1 + int((self._scores[others] > self._bar).sum())
+        logits = np.exp(20 * (scores - self._reference_score)).sum()
+        gap = float(self._reference_score - scores.mean()) if len(scores) else 0.0
+        rank = 1 + int((self._scores[other_candidates] > self._reference_score).sum())
         return Anchor(tuple(self.name(column) for column in columns), rank, gap, float(logits / (1 + logits)))
 
 
-def _parts(negatives: Negatives) -> list[tuple[Any, Any]]:
+def _empty_values(negatives: Negatives) -> list[tuple[Any, Any]]:
     return [(negatives.rows, -1), (negatives.scores, np.nan), (negatives.ranks, 0), (negatives.tiers, 0)]

@@ -1,8 +1,8 @@
-"""The notebook of errors: every negative that was trained on, when it was first and last seen, how often wrong, what became of it.
+"""The notebook of errors: every negative of the training so far, with its first and last round, how often it was wrong, and its status.
 
-The oldest idea of the field (bootstrapping: Sung and Poggio 1994; the cache of deformable part models; R-CNN's 1:3): collect what the
-model gets wrong, train again, put aside what has become easy. There the pool held no positive by construction; here each entry is judged
-again every round by the filters, or a mistake of round one would be trained on for ever.
+It follows bootstrapping (Sung and Poggio 1994; the cache of deformable part models; R-CNN's 1:3): collect what the model gets wrong, train
+again, remove what has become easy. There the pool held no positive by construction; here the filters judge each entry again in every
+round, so that a false negative of round one is not trained on for ever.
 """
 
 from __future__ import annotations
@@ -33,7 +33,13 @@ SCHEMA = pa.schema(
 
 @dataclass
 class Entry:
-    """One negative of one query. last_score NaN: beyond depth. status: active, easy, or refused:FILTER; easy ones may come back."""
+    """One negative of one query.
+
+    first_round, last_round: rounds in which it was trained on.
+    times_wrong: rounds in which the model scored it too high.
+    last_score: NaN where it is beyond depth.
+    status: active, easy, or refused:FILTER; an easy negative may come back.
+    """
 
     first_round: int
     last_round: int
@@ -51,20 +57,20 @@ class Notebook:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def trained(self, turn: int, query: str, passage: str, score: float, *, wrong: bool) -> None:
-        """Note that a negative is trained on in this round."""
-        entry = self.entries.setdefault((query, passage), Entry(turn, turn, 0, score, ACTIVE))
-        entry.last_round, entry.last_score, entry.status = turn, score, ACTIVE
+    def record_training(self, round_number: int, query: str, passage: str, score: float, *, wrong: bool) -> None:
+        """Record that a negative is trained on in this round."""
+        entry = self.entries.setdefault((query, passage), Entry(round_number, round_number, 0, score, ACTIVE))
+        entry.last_round, entry.last_score, entry.status = round_number, score, ACTIVE
         entry.times_wrong += wrong
 
-    def judged(self, query: str, passage: str, score: float, status: str) -> None:
-        """Note what an old negative is now; one that was forgotten stays so."""
+    def update(self, query: str, passage: str, score: float, status: str) -> None:
+        """Update the score and the status of an entry; a negative without an entry is ignored."""
         if entry := self.entries.get((query, passage)):
             entry.last_score, entry.status = score, status
 
     def cap(self, per_query: int) -> int:
-        """Forget the lowest scores of queries with more than `per_query` entries; how many went."""
-        gone = 0
+        """Remove the lowest scores of queries with more than `per_query` entries; return how many entries were removed."""
+        count = 0
         by_query: dict[str, list[str]] = {}
         for query, passage in self.entries:
             by_query.setdefault(query, []).append(passage)
@@ -72,18 +78,18 @@ class Notebook:
             order = sorted(passages, key=lambda passage: (-_or_least(self.entries[query, passage].last_score), passage))
             for passage in order[per_query:]:
                 del self.entries[query, passage]
-                gone += 1
-        return gone
+                count += 1
+        return count
 
     def counts(self) -> dict[str, int]:
         """Entries by status."""
-        told: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for entry in self.entries.values():
-            told[entry.status] = told.get(entry.status, 0) + 1
-        return dict(sorted(told.items()))
+            counts[entry.status] = counts.get(entry.status, 0) + 1
+        return dict(sorted(counts.items()))
 
     def save(self, path: Path) -> None:
-        """As Parquet, in the order of ids."""
+        """Write Parquet, in the order of ids."""
         rows = [{"query_id": key[0], "passage_id": key[1], **asdict(self.entries[key])} for key in sorted(self.entries)]
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), sink)
@@ -91,14 +97,14 @@ class Notebook:
 
     @classmethod
     def load(cls, path: Path) -> Notebook:
-        """What `save` wrote."""
-        book = cls()
+        """Read a notebook that `save` wrote."""
+        notebook = cls()
         with storing(path, "read"):
             rows = pq.read_table(path).to_pylist()
         for row in rows:
             key = (row.pop("query_id"), row.pop("passage_id"))
-            book.entries[key] = Entry(**row)
-        return book
+            notebook.entries[key] = Entry(**row)
+        return notebook
 
 
 def _or_least(score: float) -> float:

@@ -1,7 +1,8 @@
-"""Where a training and a loop lie on disk, and what may be replaced or removed there.
+"""The folders of a training and of a loop, and the rules for replacing them.
 
-A training: the model's folder, and beside it the work that `resume` goes on from. A loop: one folder. Three rules: `resume` goes on with
-what was interrupted, `fresh` (resume=False) drops it, `force` replaces what is finished; a loop's finished rounds go only with both.
+A training has the model's folder, and beside it the checkpoints folder that `resume` continues from. A loop has one folder. Three rules:
+`resume` continues an interrupted training, `fresh` (resume=False) discards it, `force` replaces a finished one; the finished rounds of a
+loop are deleted only with `force` and `fresh` together.
 """
 
 from __future__ import annotations
@@ -18,121 +19,125 @@ import orjson
 from miner.config import Checked, Inputs, MiningConfig, in_todays_words
 from miner.errors import ConfigError
 from miner.evaluation.compare import HISTORY
-from miner.io.atomic import followed, recover, storing, sync_folder, write_json
+from miner.io.atomic import recover, resolve_link, storing, sync_folder, write_json
 from miner.train.config import LoopConfig, TrainConfig
 from miner.train.lock import LOCK
 
 IDENTITY, LOOP = "identity.json", "loop.json"
-ATOMIC = ("dataset", "model", LOOP, "notebook.parquet", "training.jsonl", "anchors.json", "delta.json")
-"""Files and folders of a loop and its rounds that may have half-written ones beside them after a kill."""
+ATOMIC_NAMES = ("dataset", "model", LOOP, "notebook.parquet", "training.jsonl", "anchors.json", "delta.json")
+"""Files and folders of a loop and its rounds that are written atomically: after a kill, partial copies may lie beside them."""
 SETTINGS: dict[str, type[Checked]] = {"data": Inputs, "training": TrainConfig, "mining": MiningConfig, "loop": LoopConfig, "dev": Inputs}
-"""The parts of a loop's identity that are settings."""
-WORDS = {"rows": "other rows", "model": "another model at that place", "dev": "other dev data"}
+"""The parts of a loop's identity that are settings, with their types."""
+IDENTITY_LABELS = {"rows": "other rows", "model": "another model at that place", "dev": "other dev data"}
 
 
 def checkpoints_of(final: Path) -> Path:
-    """The folder of the work on a model."""
+    """Return the checkpoints folder of a model."""
     return final.with_name(f"{final.name}.checkpoints")
 
 
-def begun(out: str | Path) -> bool:
-    """Whether a loop was begun in `out`."""
-    return (followed(out) / LOOP).is_file()
+def has_loop(out: str | Path) -> bool:
+    """Return whether `out` holds a loop, finished or not."""
+    return (resolve_link(out) / LOOP).is_file()
 
 
-def interrupted(out: str | Path) -> bool:
-    """Whether a training for `out` was begun and did not end."""
-    return (checkpoints_of(followed(out)) / IDENTITY).is_file()
+def has_interrupted_training(out: str | Path) -> bool:
+    """Return whether a training for `out` was interrupted."""
+    return (checkpoints_of(resolve_link(out)) / IDENTITY).is_file()
 
 
 @dataclass(frozen=True)
-class Place:
-    """final: the model's folder; work: what is there until it is complete."""
+class OutputFolder:
+    """The folders of one training.
+
+    final: the model's folder.
+    work: the checkpoints folder, until the model is complete.
+    """
 
     final: Path
     work: Path
 
     def check(self, *, resume: bool | None, force: bool) -> None:
-        """ConfigError where something is there that these may not replace; nothing is changed."""
+        """Raise ConfigError where the folders hold something that these options may not replace; change nothing."""
         if resume and force:
             raise ConfigError("--resume goes on with an interrupted training, --force replaces a finished model: give one of them")
-        begun = interrupted(self.final)
-        if self._taken and not force and not resume:
+        has_loop = has_interrupted_training(self.final)
+        if self._is_occupied and not force and not resume:
             raise ConfigError(f"{self.final} exists already; choose another --out, or replace it with --force")
-        if begun and resume is None:
+        if has_loop and resume is None:
             raise ConfigError(f"{self.work} holds an interrupted training: --resume goes on, --fresh begins again")
-        if self._taken and not (self.final / "modules.json").is_file():
+        if self._is_occupied and not (self.final / "modules.json").is_file():
             raise ConfigError(f"{self.final} holds something else than a model, which is not replaced; choose another --out")
 
     def begin(self, identity: Mapping[str, Any], *, resume: bool | None) -> bool:
-        """Make the work folder ready; an interrupted training is gone on with only if it is the same. False: it has ended before."""
+        """Prepare the work folder; resume an interrupted training only if its identity is the same. Return False if it has ended."""
         recover(self.final)
-        now, path = json.loads(json.dumps(identity)), self.work / IDENTITY
-        was = orjson.loads(path.read_bytes()) if path.is_file() else {}
-        if resume and self._taken and not was.get("replaces"):
-            self._check_ended(now)
+        current, path = json.loads(json.dumps(identity)), self.work / IDENTITY
+        previous = orjson.loads(path.read_bytes()) if path.is_file() else {}
+        if resume and self._is_occupied and not previous.get("replaces"):
+            self._check_ended(current)
             self.end()
             return False
-        if resume and was:
-            self._check_same(was, now)
+        if resume and previous:
+            self._check_same(previous, current)
             return True
         self._clear()
-        write_json(path, {**now, "replaces": self._taken})
+        write_json(path, {**current, "replaces": self._is_occupied})
         return True
 
     def end(self) -> None:
-        """Remove the work. Its identity goes first: what is half removed is no interrupted training."""
+        """Remove the work folder, identity.json first: a partly removed folder must not look like an interrupted training."""
         with storing(self.work):
             (self.work / IDENTITY).unlink(missing_ok=True)
             sync_folder(self.work)
         shutil.rmtree(self.work, ignore_errors=True)
 
     @property
-    def _taken(self) -> bool:
+    def _is_occupied(self) -> bool:
         return self.final.exists() and any(self.final.iterdir())
 
     def _clear(self) -> None:
-        """Remove what an earlier training left; what was mined for it is looked at by the miner."""
+        """Remove the checkpoints of an earlier training; the mined run stays, and mining decides whether to reuse it."""
         (self.work / IDENTITY).unlink(missing_ok=True)
         for old in self.work.glob("rate-*"):
             shutil.rmtree(old)
 
-    def _check_same(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        for part, words in WORDS.items():
-            if part in was and was[part] != now[part]:
+    def _check_same(self, previous: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+        for part, words in IDENTITY_LABELS.items():
+            if part in previous and previous[part] != current[part]:
                 raise ConfigError(f"{self.work} was begun with {words}; --fresh begins again")
-        if changed := _changed(TrainConfig, was["config"], now["config"]):
+        if changed := _differences(TrainConfig, previous["config"], current["config"]):
             raise ConfigError(f"{self.work} was begun with another {', '.join(changed)}; --fresh begins again")
 
-    def _check_ended(self, now: Mapping[str, Any]) -> None:
-        """ConfigError unless the model that is there is what this training makes."""
+    def _check_ended(self, current: Mapping[str, Any]) -> None:
+        """Raise ConfigError unless the finished model is the result of this training."""
         path = self.final / HISTORY
-        told = orjson.loads(path.read_bytes()) if path.is_file() else {}
-        same = told and (told["rows"]["sha256"], told["base_model"]["content"]) == (now["rows"], now["model"])
-        if not same or _changed(TrainConfig, told["config"], now["config"]):
+        report = orjson.loads(path.read_bytes()) if path.is_file() else {}
+        same = report and (report["rows"]["sha256"], report["base_model"]["content"]) == (current["rows"], current["model"])
+        if not same or _differences(TrainConfig, report["config"], current["config"]):
             raise ConfigError(f"{self.final} exists already, made from something else; choose another --out, or replace it with --force")
 
 
-def _changed(kind: type[Checked] | None, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Names of the settings that differ. Stored ones are read as today's version reads them, where it can."""
-    before = _as_of_today(kind, was, now) if kind else was
-    return [name for name in {**now, **before} if name not in before or name not in now or before[name] != now[name]]
+def _differences(kind: type[Checked] | None, previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """Return the names of the settings that differ. Settings stored by an earlier version are upgraded first."""
+    upgraded = _upgrade(kind, previous, current) if kind else previous
+    return [name for name in {**current, **upgraded} if name not in upgraded or name not in current or upgraded[name] != current[name]]
 
 
-def _as_of_today(kind: type[Checked], was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored settings: a name, or a knob of a part, that an earlier version did not store has its default, which is what it did."""
-    fields = {name: value for name, value in was.items() if name in kind.model_fields}
+def _upgrade(kind: type[Checked], previous: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
+    """Upgrade stored settings: a setting that an earlier version did not store gets its default, which is how that version behaved."""
+    fields = {name: value for name, value in previous.items() if name in kind.model_fields}
     try:
-        return {**was, **kind.of(**in_todays_words(fields)).model_dump(mode="json")}
+        return {**previous, **kind.of(**in_todays_words(fields)).model_dump(mode="json")}
     except ConfigError:  # a value that is no longer allowed, and so another one than now
-        return {**now, **was}
+        return {**current, **previous}
 
 
 def check_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None, force: bool) -> None:
-    """ConfigError where something is there that these may not replace or go on with; nothing is changed."""
+    """Raise ConfigError where the folder holds something that these options may not replace or resume; change nothing."""
     if resume and force:
         raise ConfigError("--resume goes on with a loop, --force begins again: give one of them")
-    if not begun(folder):
+    if not has_loop(folder):
         if folder.exists() and {path.name for path in folder.iterdir()} - {LOCK}:
             raise ConfigError(f"{folder} holds something else; choose another --out")
         return
@@ -148,24 +153,26 @@ def check_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None
 
 
 def begin_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None) -> None:
-    """Make the folder ready for the rounds: empty, or without what a kill left half-written."""
+    """Prepare the folder for the rounds: empty, or without partial files from a kill."""
     if not resume:
         _clear_loop(folder)
     for place in [folder, *folder.glob("round-*")]:
-        for name in ATOMIC:
+        for name in ATOMIC_NAMES:
             recover(place / name)
     write_json(folder / LOOP, {"identity": identity, "done": False})
 
 
 def _check_same_loop(folder: Path, identity: Mapping[str, Any]) -> None:
-    was, now = orjson.loads((folder / LOOP).read_bytes())["identity"], orjson.loads(orjson.dumps(identity))
-    changed = [f"{part}.{name}" for part in now if part in was for name in _changed(SETTINGS.get(part), was[part], now[part])]
+    previous, current = orjson.loads((folder / LOOP).read_bytes())["identity"], orjson.loads(orjson.dumps(identity))
+    changed = [
+        f"{part}.{name}" for part in current if part in previous for name in _differences(SETTINGS.get(part), previous[part], current[part])
+    ]
     if set(changed) - {"loop.rounds"}:
         raise ConfigError(f"{folder} was begun with another {', '.join(changed)}; --force --fresh begins again")
 
 
 def _clear_loop(folder: Path) -> None:
-    """Remove a loop; what says that it is one goes last."""
+    """Remove a loop, loop.json last: until then the folder is still known as a loop."""
     with storing(folder):
         for path in sorted(folder.iterdir(), key=lambda path: path.name == LOOP):
             if path.name != LOCK:

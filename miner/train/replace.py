@@ -1,11 +1,11 @@
-"""Negatives that became easy are replaced while training goes on (Conan-embedding, arXiv 2408.15710).
+"""Replacement of easy negatives during training (Conan-embedding, arXiv 2408.15710).
 
-Of each negative the score at its first meeting is kept, S0. Every `every` batches the batch is scored again; where
+S0 is the first score of a negative. Every `every` batches the batch is scored again; where
 
     S0 - S > drop × |S0|   and   S < score
 
-the negative has become easy, and the row's next one in reserve takes its place. (The paper's 1.15 S < S0 is the same rule for positive
-scores; for negative ones it would turn round.) A row whose reserve is used up keeps what it has.
+the negative has become easy, and the row's next negative in reserve replaces it. (For positive scores this is the paper's 1.15 S < S0; for
+negative scores that rule would be reversed.) A row with an empty reserve keeps its negatives.
 """
 
 from __future__ import annotations
@@ -15,14 +15,20 @@ from typing import Any
 
 import numpy as np
 
+from miner.train.augment import Row
 from miner.train.hardness import unit
 from miner.types import Floats, Side
 
-Row = dict[str, Any]
 
+class ReserveReplacement:
+    """Replaces easy negatives by the row's next ones.
 
-class Replaced:
-    """reserve: {(anchor, positive): further negatives, hardest first}. encode: texts and side → vectors of the model as it is."""
+    reserve: {(anchor, positive): further negatives, hardest first}.
+    encode: function of (texts, side) that returns vectors of the current model.
+    drop: relative drop of the score since it was first measured.
+    score: cosine below which a negative may be easy.
+    every: batches between two measurements.
+    """
 
     def __init__(
         self,
@@ -39,7 +45,7 @@ class Replaced:
         self.replaced = 0
 
     def __call__(self, rows: list[Row], step: int) -> list[Row]:
-        """The rows with the negatives that are now theirs."""
+        """Return the rows with their current negatives."""
         if step % self.every == 0:
             self._check(rows)
         return [self._row(row) for row in rows]
@@ -48,7 +54,7 @@ class Replaced:
         return {name: self._now.get((*_key(row), name), text) for name, text in row.items()}
 
     def _check(self, rows: list[Row]) -> None:
-        """Score the batch, and replace what became easy."""
+        """Score the batch, and replace its easy negatives."""
         places = [(*_key(row), name) for row in rows for name in row if name.startswith("negative_")]
         if not places:
             return
@@ -65,7 +71,7 @@ class Replaced:
                 self.replaced += 1
 
     def state(self) -> dict[str, Any]:
-        """All that a resumed training needs, as JSON."""
+        """Return the state for a checkpoint, as JSON."""
         return {
             "replaced": self.replaced,
             "now": [[*key, text] for key, text in self._now.items()],
@@ -74,16 +80,16 @@ class Replaced:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state`."""
+        """Restore `state`."""
         self.replaced = state["replaced"]
         self._now = {(a, p, n): text for a, p, n, text in state["now"]}
         self._first = {(a, p, n): score for a, p, n, score in state["first"]}
         self._reserve = {(a, p): texts for a, p, texts in state["reserve"]}
 
 
-def easy(first: float, now: float, drop: float, score: float) -> bool:
-    """Whether a negative that scored `first` and scores `now` became easy."""
-    return first - now > drop * abs(first) and now < score
+def easy(first: float, current: float, drop: float, score: float) -> bool:
+    """Return whether a negative became easy, from its first and its current score."""
+    return first - current > drop * abs(first) and current < score
 
 
 def _key(row: Row) -> tuple[str, str]:

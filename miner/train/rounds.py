@@ -1,15 +1,15 @@
-"""The loop: mine with the current model, train, evaluate, mine again; the best round is kept, and every step can be gone on from.
+"""The loop: mine with the current model, train, evaluate, mine again; save the best round's model. Every step can be resumed.
 
-    OUT/dataset/            what was read (with hold_out: positives shown, the hidden ones in hidden.json)
-        loop.json           configs, every round's figures, why it stopped, which round is best
+    OUT/dataset/            the dataset (with hold_out: without the hidden positives, which are in hidden.json)
+        loop.json           configs, the report of every round, why it stopped, which round is best
         notebook.parquet    the notebook of errors after the last round
         round-1/mined/      a run folder: candidates, report, manifest
-                model/      what was trained on training.jsonl
+                model/      the model trained on training.jsonl
                 training.jsonl, anchors.json, notebook.parquet, delta.json
         model/              the best round's model
 
-A round is done when its delta.json is there. What was begun and not finished is done again from its last finished part: mining, choosing,
-training (from its checkpoints). Every file and folder is whole or not there; `dataset` and `model` appear at once.
+A round is finished when its delta.json exists. An interrupted round continues after its last finished stage: mining, choosing, training
+(from its checkpoints). Every file and folder is complete or absent; `dataset` and `model` are renamed into place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import orjson
@@ -29,7 +29,7 @@ from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import check_encoder, load_encoder
 from miner.errors import ConfigError
 from miner.formats import FORMATS, RowWriter
-from miner.io.atomic import folder_part, followed, sha256_of, write_bytes, write_json
+from miner.io.atomic import folder_part, resolve_link, sha256_of, write_bytes, write_json
 from miner.io.row_files import open_sink
 from miner.read import read
 from miner.runs.run import Run, mine
@@ -46,15 +46,76 @@ from miner.types import Dataset, Progress
 
 log = logging.getLogger(__name__)
 
-COLUMNS = {"ids", "scores", "ranks", "tiers"}
+EXTRA_COLUMNS = {"ids", "scores", "ranks", "tiers"}
+
+
+class RoundChanges(TypedDict):
+    """The differences between two rounds.
+
+    jaccard: mean overlap of the negatives of an anchor.
+    positive_rank: median and mean rank of the positives.
+    rank_shift: mean shift of that rank, and the shares of anchors with a better and a worse one.
+    gap: mean of reference score minus mean score of the negatives.
+    gradient_mass: mean share of the softmax on the negatives.
+    gap_drift: mean difference of the gap.
+    """
+
+    jaccard: float | None
+    positive_rank: dict[str, float]
+    rank_shift: dict[str, float] | None
+    gap: float
+    gradient_mass: float
+    gap_drift: float | None
+
+
+class RoundCounts(TypedDict):
+    """The counts of one round, as in anchors.json.
+
+    retained, refreshed: negatives of the previous round, and new ones.
+    evicted, refused: previous negatives that have become easy, and those that a filter drops.
+    missing: negatives that the anchors lack.
+    forgotten: entries removed from the notebook.
+    training_rows, rows_repeated: rows of the training file, and duplicates left out.
+    """
+
+    retained: int
+    refreshed: int
+    evicted: int
+    refused: int
+    missing: int
+    forgotten: int
+    training_rows: int
+    rows_repeated: int
+
+
+class RoundReport(RoundChanges, RoundCounts):
+    """The report of one round: the content of delta.json. dev: score after the round; dev_before: score before it."""
+
+    round: int
+    dev: float | None
+    dev_before: float | None
+    dev_measure: str
+    false_negatives: float | None
+    notebook: dict[str, int]
+    warnings: list[str]
+
+
+class LoopReport(TypedDict):
+    """The content of loop.json. best: number of the best round; stopped: why the loop ended."""
+
+    identity: dict[str, dict[str, Any]]
+    rounds: list[RoundReport]
+    best: int
+    stopped: str
+    done: bool
 
 
 @dataclass(frozen=True)
 class Loop:
-    """A finished loop on disk. told: what loop.json says."""
+    """A finished loop on disk. told: the content of loop.json."""
 
     folder: Path
-    told: dict[str, Any]
+    told: LoopReport
 
     @property
     def model(self) -> Path:
@@ -64,7 +125,7 @@ class Loop:
 
 @dataclass(frozen=True)
 class Setting:
-    """What every round needs."""
+    """The dataset, settings and options of all rounds."""
 
     out: Path
     dataset: Dataset
@@ -92,13 +153,17 @@ def loop(
     paraphrase: Callable[[str], str] | None = None,
     on_progress: Progress | None = None,
 ) -> Loop:
-    """Run the rounds. dev: tells which round is best, and when to stop; without it all rounds run and the last one is kept.
+    """Run the rounds of mining and training.
 
-    resume: True goes on with a loop of the same settings, False begins again where no round is finished, None refuses where there is one.
-    force: begins again too; finished rounds are deleted only with `force` and resume=False together.
-    Raises ConfigError, InputError, ModelError, StorageError; what was finished stays, and `resume` goes on.
+    data: where queries, corpus and qrels come from.
+    out: the loop's folder.
+    dev: dataset that chooses the best round and when to stop; without it all rounds run and the last model is saved.
+    resume: True continues a loop of the same settings, False starts over where no round is finished, None refuses an existing loop.
+    force: starts over too; finished rounds are deleted only with `force` and resume=False together.
+    paraphrase: the user's function for the change `paraphrase`.
+    Raises ConfigError, InputError, ModelError, StorageError; finished stages stay, and `resume` continues.
     """
-    folder = followed(out)
+    folder = resolve_link(out)
     if not training.model:
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
     if len(training.learning_rates) > 1 and dev is None:
@@ -115,111 +180,111 @@ def loop(
     with locked(folder):
         begin_loop(folder, identity, resume=resume)
         dataset = _dataset(folder, data, mining, rules)
-        more = (runtime or Runtime.of(), on_progress, paraphrase, data.verdicts)
-        setting = Setting(folder, dataset, training, mining, rules, dev_set, *more)
+        options = (runtime or Runtime.of(), on_progress, paraphrase, data.verdicts)
+        setting = Setting(folder, dataset, training, mining, rules, dev_set, *options)
         return _run(setting, identity)
 
 
 def _identity(
     data: Inputs, training: TrainConfig, mining: MiningConfig, rules: LoopConfig, dev: Dataset | Inputs | None
 ) -> dict[str, dict[str, Any]]:
-    """What makes a loop the same one."""
+    """Return the settings and hashes that a loop has to share with the one it resumes."""
     parts = {"data": data, "training": training, "mining": mining, "loop": rules}
     identity = {name: part.model_dump(mode="json") for name, part in parts.items()}
-    read_verdicts(data.verdicts)  # a wrong one shows now, not in the first round
+    read_verdicts(data.verdicts)  # raises now, not in the first round, where a file is wrong
     identity["verdicts"] = {name: sha256_of(name) for name in data.verdicts}
     identity["dev"] = dev.model_dump(mode="json") if isinstance(dev, Inputs) else {"queries": len(dev.queries) if dev else 0}
     return identity
 
 
-def _run(setting: Setting, identity: dict[str, Any]) -> Loop:
-    """The rounds that are missing, and the best one's model."""
+def _run(setting: Setting, identity: dict[str, dict[str, Any]]) -> Loop:
+    """Run the missing rounds, and copy the best one's model."""
     folder, rules = setting.out, setting.rules
-    told: list[dict[str, Any]] = []
-    why = f"all {rules.rounds} rounds are done"
-    for turn in range(1, rules.rounds + 1):
-        told.append(_round(setting, turn))
-        if reason := stop_reason(told, rules):
-            why = reason
+    rounds: list[RoundReport] = []
+    reason = f"all {rules.rounds} rounds are done"
+    for round_number in range(1, rules.rounds + 1):
+        rounds.append(_round(setting, round_number))
+        if early_stop := stop_reason(rounds, rules):
+            reason = early_stop
             break
-    best = best_round(told)
+    best = best_round(rounds)
     with folder_part(folder / "model", "modules.json") as target:
         shutil.copytree(folder / f"round-{best}" / "model", target, dirs_exist_ok=True)
-    write_bytes(folder / "notebook.parquet", (folder / f"round-{told[-1]['round']}" / "notebook.parquet").read_bytes())
-    outcome = {"identity": identity, "rounds": told, "best": best, "stopped": why, "done": True}
+    write_bytes(folder / "notebook.parquet", (folder / f"round-{rounds[-1]['round']}" / "notebook.parquet").read_bytes())
+    outcome: LoopReport = {"identity": identity, "rounds": rounds, "best": best, "stopped": reason, "done": True}
     write_json(folder / LOOP, outcome)
     return Loop(folder, outcome)
 
 
-def stop_reason(told: Sequence[dict[str, Any]], rules: LoopConfig) -> str | None:
-    """Why the loop ends after these rounds, or None: no gain on dev, false negatives doubled, the same negatives again."""
-    now, first = told[-1], told[0]
-    scores = [told[0]["dev_before"], *(each["dev"] for each in told)]
+def stop_reason(rounds: Sequence[RoundReport], rules: LoopConfig) -> str | None:
+    """Return why the loop ends after these rounds, or None: no gain on dev, false negatives doubled, the same negatives again."""
+    now, first = rounds[-1], rounds[0]
     if now["dev"] is not None:
-        best, waited = scores[0], 0
+        scores = [score for score in (first["dev_before"], *(entry["dev"] for entry in rounds)) if score is not None]
+        best, rounds_without_gain = scores[0], 0
         for score in scores[1:]:
-            best, waited = (score, 0) if score >= best + rules.epsilon else (max(best, score), waited + 1)
-        if waited >= rules.wait:
-            return f"no gain of {rules.epsilon:g} on dev in {waited} rounds"
+            best, rounds_without_gain = (score, 0) if score >= best + rules.epsilon else (max(best, score), rounds_without_gain + 1)
+        if rounds_without_gain >= rules.wait:
+            return f"no gain of {rules.epsilon:g} on dev in {rounds_without_gain} rounds"
     rate, rate_first = now["false_negatives"], first["false_negatives"]
-    if len(told) > 1 and rate is not None and rate > 2 * max(rate_first, 1e-4):
+    if len(rounds) > 1 and rate is not None and rate_first is not None and rate > 2 * max(rate_first, 1e-4):
         return f"measured false negatives rose to {rate:.1%} from {rate_first:.1%}"
     if now["jaccard"] is not None and now["jaccard"] > rules.same:
         return f"{now['jaccard']:.0%} of the negatives are the last round's"
     return None
 
 
-def best_round(told: Sequence[dict[str, Any]]) -> int:
-    """The round with the best dev score, the earlier of equals; the last one where there is no dev."""
-    if told[-1]["dev"] is None:
-        return int(told[-1]["round"])
-    return int(max(told, key=lambda each: (each["dev"], -each["round"]))["round"])
+def best_round(rounds: Sequence[RoundReport]) -> int:
+    """Return the round with the best dev score, the earlier one of equals; the last one without dev data."""
+    if rounds[-1]["dev"] is None:
+        return int(rounds[-1]["round"])
+    return int(max(rounds, key=lambda entry: (entry["dev"] or 0.0, -entry["round"]))["round"])
 
 
 def _dataset(folder: Path, data: Inputs, mining: MiningConfig, rules: LoopConfig) -> Dataset:
-    """What is mined from and trained on; read once."""
-    place = folder / "dataset"
-    if not (place / "dataset.json").is_file() or (rules.hold_out and not (place / "hidden.json").is_file()):
-        with folder_part(place, "dataset.json") as part:
+    """Read the dataset for mining and training, once."""
+    path = folder / "dataset"
+    if not (path / "dataset.json").is_file() or (rules.hold_out and not (path / "hidden.json").is_file()):
+        with folder_part(path, "dataset.json") as part:
             read(data, part, mining.min_grade)
             if rules.hold_out:
                 hide(Dataset.open(part), part, mining.seed)
-    return Dataset.open(place)
+    return Dataset.open(path)
 
 
-def _round(setting: Setting, turn: int) -> dict[str, Any]:
-    """One round, or what it told when it was done before."""
-    folder = setting.out / f"round-{turn}"
-    done = folder / "delta.json"
-    if done.is_file():
-        told: dict[str, Any] = orjson.loads(done.read_bytes())
-        return told
-    before = setting.out / f"round-{turn - 1}"
-    current = setting.training.model if turn == 1 else str(before / "model")
-    same = {name: getattr(setting.training, name) for name in MODEL_FIELDS}
-    mining = setting.mining.model_copy(update={**same, "model": current, **({"revision": None} if turn > 1 else {})})
-    how: dict[str, Any]
+def _round(setting: Setting, round_number: int) -> RoundReport:
+    """Run one round, or read its delta.json where it is finished."""
+    folder = setting.out / f"round-{round_number}"
+    delta_file = folder / "delta.json"
+    if delta_file.is_file():
+        stored: RoundReport = orjson.loads(delta_file.read_bytes())
+        return stored
+    previous = setting.out / f"round-{round_number - 1}"
+    current = setting.training.model if round_number == 1 else str(previous / "model")
+    model_settings = {name: getattr(setting.training, name) for name in MODEL_FIELDS}
+    mining = setting.mining.model_copy(update={**model_settings, "model": current, **({"revision": None} if round_number > 1 else {})})
+    options: dict[str, Any]
     if not (folder / "mined" / "manifest.json").is_file():
         folder.mkdir(exist_ok=True)
-        how = {"verdicts": setting.verdicts, "runtime": setting.runtime, "force": True, "on_progress": setting.progress}
-        with _resumed():
-            mine(setting.dataset, mining, out=folder / "mined", **how)
+        options = {"verdicts": setting.verdicts, "runtime": setting.runtime, "force": True, "on_progress": setting.progress}
+        with _without_notes():
+            mine(setting.dataset, mining, out=folder / "mined", **options)
     if not (folder / "anchors.json").is_file():
-        _choose(setting, turn, folder, before, Run(folder / "mined").config)
+        _choose(setting, round_number, folder, previous, Run(folder / "mined").config)
     if not (folder / "model" / "modules.json").is_file():
         start = setting.training.model if setting.rules.start == "base" else current
-        how = {"dev": setting.dev, "runtime": setting.runtime, "paraphrase": setting.paraphrase}
+        options = {"dev": setting.dev, "runtime": setting.runtime, "paraphrase": setting.paraphrase}
         training = setting.training.model_copy(update={"model": start})
-        train(folder / "training.jsonl", training, out=folder / "model", resume=True, on_progress=setting.progress, **how)
-    shutil.rmtree(checkpoints_of(folder / "model"), ignore_errors=True)  # of a training that was killed at its very end
-    delta = _delta(setting, turn, folder, before)
-    write_json(done, delta)
+        train(folder / "training.jsonl", training, out=folder / "model", resume=True, on_progress=setting.progress, **options)
+    shutil.rmtree(checkpoints_of(folder / "model"), ignore_errors=True)  # left where a kill came after the model was complete
+    delta = _delta(setting, round_number, folder, previous)
+    write_json(delta_file, delta)
     return delta
 
 
 @contextmanager
-def _resumed() -> Iterator[None]:
-    """In a loop it is not the same command that goes on with an interrupted mining, as its note has it."""
+def _without_notes() -> Iterator[None]:
+    """Remove the notes of mining errors: they name the command that resumes a run, which is not the one that resumes a loop."""
     try:
         yield
     except BaseException as error:
@@ -227,67 +292,68 @@ def _resumed() -> Iterator[None]:
         raise
 
 
-def _choose(setting: Setting, turn: int, folder: Path, before: Path, mining: MiningConfig) -> None:
-    """Old and new negatives, the notebook, the training file; anchors.json comes last."""
-    book = Notebook.load(before / "notebook.parquet") if turn > 1 else Notebook()
-    last = anchors_of(before) if turn > 1 else {}
+def _choose(setting: Setting, round_number: int, folder: Path, previous: Path, mining: MiningConfig) -> None:
+    """Choose previous and new negatives; write the training file, the notebook and, last, anchors.json."""
+    notebook = Notebook.load(previous / "notebook.parquet") if round_number > 1 else Notebook()
+    previous_anchors = anchors_of(previous) if round_number > 1 else {}
     dataset = Dataset.open(folder / "mined" / "dataset")
-    made = assemble(Run(folder / "mined").candidates, dataset, mining, setting.rules, turn, book, last)
-    made.counts["forgotten"] = book.cap(setting.rules.notebook)
-    written = RowWriter(FORMATS["triplet"], dataset, COLUMNS)
+    result = assemble(Run(folder / "mined").candidates, dataset, mining, setting.rules, round_number, notebook, previous_anchors)
+    result.counts["forgotten"] = notebook.cap(setting.rules.notebook)
+    writer = RowWriter(FORMATS["triplet"], dataset, EXTRA_COLUMNS)
     with open_sink(folder / "training.jsonl") as sink:
-        for block in made.blocks:
-            sink.write(written(block))
-    made.counts["training_rows"], made.counts["rows_repeated"] = sink.rows, written.repeated
-    book.save(folder / "notebook.parquet")
-    told = [[*key, *anchor] for key, anchor in sorted(made.anchors.items())]
-    write_json(folder / "anchors.json", {"counts": made.counts, "anchors": told})
+        for block in result.blocks:
+            sink.write(writer(block))
+    result.counts["training_rows"], result.counts["rows_repeated"] = sink.rows, writer.repeated
+    notebook.save(folder / "notebook.parquet")
+    anchors = [[*key, *anchor] for key, anchor in sorted(result.anchors.items())]
+    write_json(folder / "anchors.json", {"counts": result.counts, "anchors": anchors})
 
 
 def anchors_of(folder: Path) -> dict[Key, Anchor]:
-    """What a round settled for every anchor."""
-    told = orjson.loads((folder / "anchors.json").read_bytes())["anchors"]
-    return {(query, positive): Anchor(tuple(negatives), *rest) for query, positive, negatives, *rest in told}
+    """Read the result of a round for every anchor."""
+    rows = orjson.loads((folder / "anchors.json").read_bytes())["anchors"]
+    return {(query, positive): Anchor(tuple(negatives), *statistics) for query, positive, negatives, *statistics in rows}
 
 
-def _delta(setting: Setting, turn: int, folder: Path, before: Path) -> dict[str, Any]:
-    """The scores of a round, and what changed since the last one: overlap, rank shift of the positives, hardness."""
-    now, then = anchors_of(folder), anchors_of(before) if turn > 1 else {}
-    trained = orjson.loads((folder / "model" / "training.json").read_bytes())
-    history = trained["history"]
+def _delta(setting: Setting, round_number: int, folder: Path, previous_folder: Path) -> RoundReport:
+    """Report a round: dev scores, and the differences from the previous round (overlap, rank shift of the positives, hardness)."""
+    anchors, previous = anchors_of(folder), anchors_of(previous_folder) if round_number > 1 else {}
+    training = orjson.loads((folder / "model" / "training.json").read_bytes())
+    history = training["history"]
+    counts: RoundCounts = orjson.loads((folder / "anchors.json").read_bytes())["counts"]
     return {
-        "round": turn,
-        "dev": trained["dev_score"],
+        "round": round_number,
+        "dev": training["dev_score"],
         "dev_before": history[0][1] if history else None,
-        "dev_measure": trained["dev_measure"],
-        **changes(now, then),
-        "false_negatives": _false_negatives(setting, now),
+        "dev_measure": training["dev_measure"],
+        **changes(anchors, previous),
+        "false_negatives": _false_negatives(setting, anchors),
         "notebook": Notebook.load(folder / "notebook.parquet").counts(),
-        **orjson.loads((folder / "anchors.json").read_bytes())["counts"],
-        "warnings": trained["warnings"],
+        **counts,
+        "warnings": training["warnings"],
     }
 
 
-def changes(now: Mapping[Key, Anchor], then: Mapping[Key, Anchor]) -> dict[str, Any]:
-    """Of two rounds. Overlap and shifts are over anchors that both have; None where there are none."""
-    both = [key for key in now if key in then]
-    pairs = [(set(now[key].negatives), set(then[key].negatives)) for key in both]
+def changes(anchors: Mapping[Key, Anchor], previous: Mapping[Key, Anchor]) -> RoundChanges:
+    """Compare two rounds. Overlap and shifts are means over the anchors of both rounds; None where there are none."""
+    common = [key for key in anchors if key in previous]
+    pairs = [(set(anchors[key].negatives), set(previous[key].negatives)) for key in common]
     shared = [len(a & b) / len(a | b) for a, b in pairs if a | b]
-    ranks = np.array([each.rank for each in now.values()], dtype=np.float64)
-    shifts = np.array([now[key].rank - then[key].rank for key in both], dtype=np.float64)
-    moved = {"mean": shifts.mean(), "better": (shifts < 0).mean(), "worse": (shifts > 0).mean()} if both else None
+    ranks = np.array([anchor.rank for anchor in anchors.values()], dtype=np.float64)
+    shifts = np.array([anchors[key].rank - previous[key].rank for key in common], dtype=np.float64)
+    moved = {"mean": shifts.mean(), "better": (shifts < 0).mean(), "worse": (shifts > 0).mean()} if common else None
     return {
         "jaccard": float(np.mean(shared)) if shared else None,
         "positive_rank": {"median": float(np.median(ranks)), "mean": float(ranks.mean())},
         "rank_shift": moved and {name: float(value) for name, value in moved.items()},
-        "gap": float(np.mean([each.gap for each in now.values()])),
-        "gradient_mass": float(np.mean([each.mass for each in now.values()])),
-        "gap_drift": float(np.mean([now[key].gap - then[key].gap for key in both])) if both else None,
+        "gap": float(np.mean([anchor.gap for anchor in anchors.values()])),
+        "gradient_mass": float(np.mean([anchor.mass for anchor in anchors.values()])),
+        "gap_drift": float(np.mean([anchors[key].gap - previous[key].gap for key in common])) if common else None,
     }
 
 
-def _false_negatives(setting: Setting, now: dict[Key, Anchor]) -> float | None:
-    """The share of negatives that are hidden positives, over queries that have some; None where nothing is hidden."""
+def _false_negatives(setting: Setting, anchors: dict[Key, Anchor]) -> float | None:
+    """Return the share of negatives that are hidden positives, over queries with hidden positives; None without any."""
     hidden = hidden_of(setting.out / "dataset")
-    told = [passage in hidden[query] for (query, _), anchor in now.items() if query in hidden for passage in anchor.negatives]
-    return float(np.mean(told)) if told else None
+    is_hidden = [passage in hidden[query] for (query, _), anchor in anchors.items() if query in hidden for passage in anchor.negatives]
+    return float(np.mean(is_hidden)) if is_hidden else None

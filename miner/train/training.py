@@ -1,11 +1,11 @@
 """Train a model: rows in, an ordinary sentence-transformers folder out, by sentence-transformers' own trainer.
 
     OUT/                    the model, with README.md (its card) and training.json (config, counts, dev scores by step, warnings)
-    OUT.checkpoints/        while it runs, and after a kill: what `resume` goes on from; gone when OUT is there
-        identity.json       what is trained on what; the first to come and the first to go
-        rate-0/             the checkpoints of a learning rate, whole or not there
+    OUT.checkpoints/        during the training, and after a kill: `resume` continues from it; removed when OUT is complete
+        identity.json       config, rows and base model; written first and removed first
+        rate-0/             the checkpoints of a learning rate, complete or absent
 
-OUT is complete or absent; one that is replaced stays until the new one is complete. On a CPU the same rows, config and threads give the
+OUT is complete or absent; a model that is replaced stays until the new one is complete. On a CPU the same rows, config and threads give the
 same weights, interrupted or not.
 """
 
@@ -16,24 +16,24 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Encoder, load_encoder
-from miner.encode.model_kind import loaded
+from miner.encode.model_kind import kind_of_model
 from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig, count
 from miner.evaluation.compare import HISTORY
 from miner.formats import TrainingRow, read_training
-from miner.io.atomic import folder_part, followed, storing, write_json
+from miner.io.atomic import folder_part, resolve_link, storing, write_json
 from miner.read import read
 from miner.runs.run import mine
 from miner.train.config import TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, without_effect
 from miner.train.lock import locked
-from miner.train.output_folder import Place, checkpoints_of
+from miner.train.output_folder import OutputFolder, checkpoints_of
 from miner.train.training_rows import Columns, columns, pairs
 from miner.types import Dataset, Progress
 
@@ -42,23 +42,58 @@ log = logging.getLogger(__name__)
 STATIC_RATE, TRANSFORMER_RATE = 0.1, 2e-5
 
 
+class TrainingReport(TypedDict):
+    """The content of training.json.
+
+    rows: counts of the training rows, and their sha256.
+    dev: counts of the dev data.
+    dev_score: best score on dev.
+    history: (step, dev score).
+    steps: optimiser steps of the saved checkpoint.
+    stopped_at: optimiser steps of the whole fit.
+    loss: (step, mean training loss).
+    rates: learning rate, dev score and steps of every fit.
+    """
+
+    config: dict[str, Any]
+    base_model: dict[str, Any]
+    rows: dict[str, Any]
+    dev: dict[str, Any] | None
+    dev_measure: str
+    dev_score: float | None
+    history: list[tuple[int, float]]
+    learning_rate: float
+    steps: int
+    stopped_at: int
+    loss: list[tuple[int, float]]
+    rates: list[dict[str, Any]]
+    warnings: list[str]
+
+
 @dataclass(frozen=True)
 class Trained:
-    """A trained model on disk. told: what training.json says."""
+    """A trained model on disk. told: the content of training.json."""
 
     folder: Path
-    told: dict[str, Any]
+    told: TrainingReport
 
     @property
     def score(self) -> float | None:
-        """The best dev score, None where there was no dev."""
-        found: float | None = self.told.get("dev_score")
-        return found
+        """The best dev score, None without dev data."""
+        score: float | None = self.told.get("dev_score")
+        return score
 
 
 @dataclass
 class Setting:
-    """What one fit needs. paraphrase: the user's own function for the augmentation of that name."""
+    """The rows, settings and options of one fit.
+
+    rows: the training rows.
+    work: the folder of its checkpoints.
+    dev: dataset that chooses the checkpoint, or None.
+    paraphrase: the user's function for the change `paraphrase`.
+    warnings: messages for training.json.
+    """
 
     config: TrainConfig
     rows: Columns
@@ -76,7 +111,7 @@ class Setting:
         return whole if self.config.drop_last else whole + bool(rest)
 
     def warn(self, message: str) -> None:
-        """Say it once, and keep it for training.json."""
+        """Log a warning once, and store it for training.json."""
         if message not in self.warnings:
             self.warnings.append(message)
             log.warning(message)
@@ -96,15 +131,20 @@ def train(
     paraphrase: Callable[[str], str] | None = None,
     on_progress: Progress | None = None,
 ) -> Trained:
-    """Train and save.
+    """Train and save a model.
 
-    data: a training file or run folder; or Inputs or a Dataset, whose pairs are trained on alone, or with negatives mined first where
-    `mining` says how. dev: chooses the checkpoint, and stops early. model: a SentenceTransformer or Encoder in memory.
-    resume: True goes on with an interrupted training of the same, False removes it, None refuses where there is one.
-    force: replaces a model that is there, once the new one is complete. Raises ConfigError, InputError, ModelError, StorageError.
+    data: a training file, a run folder or training rows; or Inputs or a Dataset, whose pairs are the rows.
+    out: the model's folder.
+    dev: dataset that chooses the checkpoint, and stops early.
+    mining: with Inputs or a Dataset, how to mine negatives first.
+    model: a SentenceTransformer or Encoder in memory.
+    resume: True continues an interrupted training of the same settings, False removes it, None refuses where there is one.
+    force: replaces an existing model, once the new one is complete.
+    paraphrase: the user's function for the change `paraphrase`.
+    Raises ConfigError, InputError, ModelError, StorageError.
     """
-    final, runtime = followed(out), runtime or Runtime.of()
-    place = Place(final, checkpoints_of(final))
+    final, runtime = resolve_link(out), runtime or Runtime.of()
+    place = OutputFolder(final, checkpoints_of(final))
     place.check(resume=resume, force=force)
     check_parts(config, paraphrase)
     encoder = model if isinstance(model, Encoder) else load_encoder(config.encoding(), runtime, model, untrained=mining is None)
@@ -121,16 +161,16 @@ def train(
     )
     if config.drop_last and len(rows) < config.train_batch_size:
         raise ConfigError(f"drop_last leaves nothing of {len(rows)} rows in batches of {config.train_batch_size}: lower train_batch_size")
-    judged = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, config.min_grade, complete=True)
-    setting = Setting(config, rows, runtime, place.work, judged, on_progress, paraphrase)
+    dev_set = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, config.min_grade, complete=True)
+    setting = Setting(config, rows, runtime, place.work, dev_set, on_progress, paraphrase)
     with locked(place.work):
         if not place.begin(_identity(setting, encoder), resume=resume):
             return Trained(final, orjson.loads((final / HISTORY).read_bytes()))
         return _train(setting, encoder, place)
 
 
-def _train(setting: Setting, encoder: Encoder, place: Place) -> Trained:
-    """One fit for each learning rate; the best one on dev becomes the model."""
+def _train(setting: Setting, encoder: Encoder, place: OutputFolder) -> Trained:
+    """Run one fit for each learning rate; save the best one on dev as the model."""
     from miner.train.fit import fit, total_steps
 
     _warn_about_model(setting, encoder)
@@ -138,18 +178,18 @@ def _train(setting: Setting, encoder: Encoder, place: Place) -> Trained:
     for message in without_effect(setting.config, encoder, setting.batches, total_steps(setting) * setting.config.accumulate):
         setting.warn(message)
     fits = [fit(setting, encoder, rate) for rate in setting.config.learning_rates]
-    best = max(fits, key=lambda one: -1.0 if one.score is None else one.score)
-    told = _told(setting, encoder, fits, best.place)
+    best = max(fits, key=lambda result: -1.0 if result.score is None else result.score)
+    report = _report(setting, encoder, fits, best.index)
     with folder_part(place.final, "modules.json") as folder:
         shutil.copytree(best.folder, folder, dirs_exist_ok=True)
-        _card(folder / "README.md", told)
-        write_json(folder / HISTORY, told)
+        _card(folder / "README.md", report)
+        write_json(folder / HISTORY, report)
     place.end()
-    return Trained(place.final, told)
+    return Trained(place.final, report)
 
 
 def _identity(setting: Setting, encoder: Encoder) -> dict[str, Any]:
-    """What makes a training the same one."""
+    """Return the settings and hashes that a training has to share with the one it resumes."""
     dev = setting.dev
     return {
         "config": setting.config.model_dump(mode="json"),
@@ -162,25 +202,25 @@ def _identity(setting: Setting, encoder: Encoder) -> dict[str, Any]:
 def _rows(
     data: Any, config: TrainConfig, work: Path, mining: MiningConfig | None, encoder: Encoder, runtime: Runtime, progress: Progress | None
 ) -> Iterable[TrainingRow]:
-    """The training rows of whatever was given."""
+    """Return the training rows of any kind of data; mine them first where `mining` is set."""
     if isinstance(data, str | Path):
         return read_training(data)
     if not isinstance(data, Inputs | Dataset):
-        given: Iterable[TrainingRow] = data
-        return given
+        rows: Iterable[TrainingRow] = data
+        return rows
     if mining is None:
         return pairs(data if isinstance(data, Dataset) else read(data, None, config.min_grade))
     mining = mining.model_copy(update={name: getattr(config, name) for name in ("model", "query_prompt", "passage_prompt")})
-    # Anew each time: `force` takes over what was mined before where it is the same, and nothing where it is not.
+    # Always called: `force` reuses the mined run where its settings are the same, and mines again where they differ.
     mine(data, mining, out=work / "mined", model=encoder, runtime=runtime, force=True, on_progress=progress)
     return read_training(work / "mined")
 
 
 def _warn_about_model(setting: Setting, encoder: Encoder) -> None:
-    if not setting.config.pooling and (what := loaded(encoder.model)):
+    if not setting.config.pooling and (kind := kind_of_model(encoder.model)):
         mode = getattr(encoder.model[-1], "pooling_mode", "mean")
         setting.warn(
-            f"the model is {what}: the {mode} of its token vectors is trained, as sentence-transformers does (--pooling says it is meant)"
+            f"the model is {kind}: the {mode} of its token vectors is trained, as sentence-transformers does (--pooling says it is meant)"
         )
 
 
@@ -189,15 +229,15 @@ def _warn_about_rows(setting: Setting) -> None:
     if counts["rows_with_borrowed_negatives"]:
         setting.warn(f"{counts['rows_with_borrowed_negatives']} of {counts['rows']} rows have no negative and borrow random ones")
     if counts["rows_that_repeat_negatives"]:
-        few = counts["rows_that_repeat_negatives"]
-        setting.warn(f"{few} of {counts['rows']} rows have fewer than {counts['negatives']} negatives and repeat theirs")
+        short = counts["rows_that_repeat_negatives"]
+        setting.warn(f"{short} of {counts['rows']} rows have fewer than {counts['negatives']} negatives and repeat theirs")
     if setting.dev is not None:
         for note in count(setting.dev, EvaluateConfig.of().self_match).notes():
             setting.warn(f"dev: {note}")
 
 
-def _told(setting: Setting, encoder: Encoder, fits: Sequence[Any], chosen: int) -> dict[str, Any]:
-    best = fits[chosen]
+def _report(setting: Setting, encoder: Encoder, fits: Sequence[Any], best_index: int) -> TrainingReport:
+    best = fits[best_index]
     return {
         "config": setting.config.model_dump(mode="json"),
         "base_model": encoder.describe(),
@@ -210,29 +250,29 @@ def _told(setting: Setting, encoder: Encoder, fits: Sequence[Any], chosen: int) 
         "steps": best.steps,
         "stopped_at": best.stopped_at,
         "loss": best.losses,
-        "rates": [{"learning_rate": one.rate, "dev_score": one.score, "steps": one.steps} for one in fits],
+        "rates": [{"learning_rate": result.rate, "dev_score": result.score, "steps": result.steps} for result in fits],
         "warnings": setting.warnings,
     }
 
 
-def _card(path: Path, told: dict[str, Any]) -> None:
-    """A section for the model card that sentence-transformers wrote."""
-    config, rows, base = told["config"], told["rows"], told["base_model"]
+def _card(path: Path, report: TrainingReport) -> None:
+    """Append a section to the model card that sentence-transformers wrote."""
+    config, rows, base = report["config"], report["rows"], report["base_model"]
     lines = [
         f"""
 ## How this model was made
 
 Trained by Hardneg from `{base["name"]}` (content `{base["content"][:16]}`),
 on {rows["rows"]:,} rows with {rows["negatives"]} negatives each (sha256 `{rows["sha256"][:16]}`).
-Loss `{config["loss"]}`, batches `{config["batch_sampler"]}` of {config["train_batch_size"]}, {told["steps"]:,} steps,
-learning rate {told["learning_rate"]:g}, seed {config["seed"]}.
+Loss `{config["loss"]}`, batches `{config["batch_sampler"]}` of {config["train_batch_size"]}, {report["steps"]:,} steps,
+learning rate {report["learning_rate"]:g}, seed {config["seed"]}.
 """
     ]
-    if told["history"]:
+    if report["history"]:
         lines += [
-            f"\n| step | dev {told['dev_measure']} |\n| ---: | ---: |\n",
-            *(f"| {step:,} | {score:.4f} |\n" for step, score in told["history"]),
+            f"\n| step | dev {report['dev_measure']} |\n| ---: | ---: |\n",
+            *(f"| {step:,} | {score:.4f} |\n" for step, score in report["history"]),
         ]
-    lines += [f"\nWarning: {text}.\n" for text in told["warnings"]]
+    lines += [f"\nWarning: {text}.\n" for text in report["warnings"]]
     with storing(path):
         path.write_text((path.read_text(encoding="utf-8") if path.is_file() else "") + "".join(lines), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Training rows as columns: one row for each (query, positive), as many negatives in every row, labels where the loss needs scores.
+"""Training rows as columns: one row for each (query, positive), equally many negatives in every row, labels where the loss needs them.
 
-A trainer's batch is rectangular and files are not: a row with too few negatives repeats its own, a row with none borrows positives of
-other queries. Both are counted and told; no row vanishes.
+A trainer's batch is rectangular and files are not: a row with too few negatives repeats them, a row without any borrows positives of
+other queries. Both are counted and reported; no row is lost.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from miner.formats import TrainingRow
 from miner.support.noise import generator
 from miner.types import Dataset
 
-BLOCK = 4096
+BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Texts by column, all of one length: anchor, positive, negative_1 … negative_n; `label` where the loss wants one.
+    """Texts by column, of the same length: anchor, positive, negative_1 … negative_n; `label` where the loss needs one.
 
-    counts: what was read and mended, by name. reserve: {(anchor, positive): the row's negatives beyond those in the columns}.
+    counts: rows by what was read, repeated or borrowed.
+    reserve: {(anchor, positive): the row's negatives beyond those in the columns}.
     """
 
     columns: Mapping[str, list[Any]]
@@ -54,66 +55,75 @@ class Columns:
 def columns(
     rows: Iterable[TrainingRow], use: int | None = None, labels: Literal["none", "margins", "scores"] = "none", seed: int = 0
 ) -> Columns:
-    """The columns of a file's rows. use: negatives per row (default: as many as the longest row has).
+    """Build the columns of a file's rows.
 
-    InputError when there is no row with a positive, or `labels` asks for scores and a row has none.
+    rows: rows of a training file.
+    use: negatives per row (default: as many as the longest row has).
+    labels: the content of the column `label`: nothing, margins, or the scores of all passages.
+    seed: of the borrowed negatives.
+    Raises InputError when no row has a positive, or when `labels` needs scores and a row has none.
     """
-    read = [_Told.of(row, labels != "none") for row in rows]
-    told = _merged(read)
-    flat = [(row, place) for row in told for place in range(len(row.positives))]
+    file_rows = [_LabeledRow.of(row, labels != "none") for row in rows]
+    unique_rows = _merge(file_rows)
+    flat = [(row, position) for row in unique_rows for position in range(len(row.positives))]
     if not flat:
-        raise InputError(f"there is nothing to train on: none of {len(told)} rows has a positive")
-    width = max(len(row.negatives) for row in told) if use is None else use
-    counts = {"rows_read": len(read), "rows": len(flat), "negatives": width}
-    counts["rows_without_positive"] = sum(not row.positives for row in told)
+        raise InputError(f"there is nothing to train on: none of {len(unique_rows)} rows has a positive")
+    width = max(len(row.negatives) for row in unique_rows) if use is None else use
+    counts = {"rows_read": len(file_rows), "rows": len(flat), "negatives": width}
+    counts["rows_without_positive"] = sum(not row.positives for row in unique_rows)
     short = [row for row, _ in flat if len(row.negatives) < width]
     counts["rows_that_repeat_negatives"] = sum(bool(row.negatives) for row in short)
     counts["rows_with_borrowed_negatives"] = sum(not row.negatives for row in short)
     if counts["rows_with_borrowed_negatives"] and labels != "none":
         raise InputError(f"{counts['rows_with_borrowed_negatives']} rows have no negative, and a borrowed one has no score to learn from")
-    filled = [row.filled(width, told, seed) for row, _ in flat]
-    made: dict[str, list[Any]] = {
+    filled = [row.pad(width, unique_rows, seed) for row, _ in flat]
+    table: dict[str, list[Any]] = {
         "anchor": [row.query for row, _ in flat],
-        "positive": [row.positives[place] for row, place in flat],
-        **{f"negative_{i + 1}": [each[i][0] for each in filled] for i in range(width)},
+        "positive": [row.positives[position] for row, position in flat],
+        **{f"negative_{i + 1}": [negatives[i][0] for negatives in filled] for i in range(width)},
     }
     if labels != "none":
-        every = [[row.positive_scores[place], *(score for _, score in each)] for (row, place), each in zip(flat, filled, strict=True)]
-        made["label"] = [[each[0] - score for score in each[1:]] for each in every] if labels == "margins" else every
-    reserve = {(row.query, row.positives[place]): row.negatives[width:] for row, place in flat if len(row.negatives) > width}
-    return Columns(made, counts, reserve)
+        all_scores = [
+            [row.positive_scores[position], *(score for _, score in negatives)]
+            for (row, position), negatives in zip(flat, filled, strict=True)
+        ]
+        table["label"] = (
+            [[negatives[0] - score for score in negatives[1:]] for negatives in all_scores] if labels == "margins" else all_scores
+        )
+    reserve = {(row.query, row.positives[position]): row.negatives[width:] for row, position in flat if len(row.negatives) > width}
+    return Columns(table, counts, reserve)
 
 
-def _merged(rows: Sequence[_Told]) -> list[_Told]:
-    """Triplets of one query and positive as one row: a query spread over many rows would meet itself in every batch."""
-    merged: dict[tuple[str, ...], _Told] = {}
+def _merge(rows: Sequence[_LabeledRow]) -> list[_LabeledRow]:
+    """Merge the rows of one query and its positives: a query spread over many rows would be repeated within a batch."""
+    merged: dict[tuple[str, ...], _LabeledRow] = {}
     for row in rows:
         key = (row.query, *row.positives)
-        known = merged.get(key)
-        if known is None:
+        previous = merged.get(key)
+        if previous is None:
             merged[key] = row
             continue
-        new = [place for place, text in enumerate(row.negatives) if text not in known.negatives]
+        new = [position for position, text in enumerate(row.negatives) if text not in previous.negatives]
         merged[key] = replace(
-            known,
-            negatives=[*known.negatives, *(row.negatives[place] for place in new)],
-            negative_scores=[*known.negative_scores, *(row.negative_scores[place] for place in new)],
+            previous,
+            negatives=[*previous.negatives, *(row.negatives[position] for position in new)],
+            negative_scores=[*previous.negative_scores, *(row.negative_scores[position] for position in new)],
         )
     return list(merged.values())
 
 
 def pairs(dataset: Dataset) -> Iterator[TrainingRow]:
-    """A row for every query with all its positives and no negative: training with in-batch negatives alone."""
-    for start in range(0, len(dataset.queries), BLOCK):
-        block = np.arange(start, min(start + BLOCK, len(dataset.queries)))
+    """Yield a row for every query with all its positives and no negative, for training with in-batch negatives alone."""
+    for start in range(0, len(dataset.queries), BLOCK_ROWS):
+        block = np.arange(start, min(start + BLOCK_ROWS, len(dataset.queries)))
         for query, text, name in zip(block.tolist(), dataset.queries.texts(block), dataset.queries.ids(block), strict=True):
             texts = tuple(dataset.corpus.texts(dataset.qrels.positives(query)))
             yield TrainingRow(text, texts, (1,) * len(texts), name)
 
 
 @dataclass(frozen=True)
-class _Told:
-    """A row, its passages apart, with their scores where they are needed."""
+class _LabeledRow:
+    """A row with its passages split by label, and their scores where they are needed."""
 
     query: str
     positives: Sequence[str]
@@ -122,29 +132,29 @@ class _Told:
     negative_scores: Sequence[float]
 
     @classmethod
-    def of(cls, row: TrainingRow, scored: bool) -> _Told:
+    def of(cls, row: TrainingRow, scored: bool) -> _LabeledRow:
         scores = row.scores if row.scores else (None,) * len(row.passages)
         if scored and any(score is None for score in scores):
             raise InputError("this loss learns from scores, and a row has none; mine with --column scores, or score the file", row.where)
-        known = [(text, label, float(score or 0)) for text, label, score in zip(row.passages, row.labels, scores, strict=True)]
-        good, bad = ([(text, score) for text, label, score in known if label == wanted] for wanted in (1, 0))
-        return cls(row.query, [t for t, _ in good], [t for t, _ in bad], [s for _, s in good], [s for _, s in bad])
+        passages = [(text, label, float(score or 0)) for text, label, score in zip(row.passages, row.labels, scores, strict=True)]
+        positives, negatives = ([(text, score) for text, label, score in passages if label == target] for target in (1, 0))
+        return cls(row.query, [t for t, _ in positives], [t for t, _ in negatives], [s for _, s in positives], [s for _, s in negatives])
 
-    def filled(self, width: int, rows: Sequence[_Told], seed: int) -> list[tuple[str, float]]:
-        """`width` negatives: its own, repeated where there are too few, borrowed where there are none."""
-        own = list(zip(self.negatives, self.negative_scores, strict=True))[:width]
-        if own:
-            return [own[i % len(own)] for i in range(width)]
-        return [(text, 0.0) for text in self._borrowed(width, rows, seed)]
+    def pad(self, width: int, rows: Sequence[_LabeledRow], seed: int) -> list[tuple[str, float]]:
+        """Return `width` (negative, score) pairs: repeated where the row has too few, borrowed where it has none."""
+        negatives = list(zip(self.negatives, self.negative_scores, strict=True))[:width]
+        if negatives:
+            return [negatives[i % len(negatives)] for i in range(width)]
+        return [(text, 0.0) for text in self._borrow(width, rows, seed)]
 
-    def _borrowed(self, width: int, rows: Sequence[_Told], seed: int) -> list[str]:
-        draw, found = generator(seed, "borrowed", self.query), list[str]()
+    def _borrow(self, width: int, rows: Sequence[_LabeledRow], seed: int) -> list[str]:
+        draw, texts = generator(seed, "borrowed", self.query), list[str]()
         for _ in range(20 * width):
-            if len(found) == width:
+            if len(texts) == width:
                 break
-            other = rows[int(draw.integers(len(rows)))]
-            if other.positives and not set(other.positives) & {*self.positives, *found}:
-                found.append(other.positives[0])
-        if len(found) < width:
+            row = rows[int(draw.integers(len(rows)))]
+            if row.positives and not set(row.positives) & {*self.positives, *texts}:
+                texts.append(row.positives[0])
+        if len(texts) < width:
             raise InputError(f"query '{self.query[:60]}' has no negative, and the file is too small to borrow {width} from other queries")
-        return found
+        return texts

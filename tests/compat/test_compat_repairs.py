@@ -156,7 +156,7 @@ def test_equal_scores_go_by_place_in_the_corpus(pairs, monkeypatch):
     rows = [
         mined(pairs, Level(5, POOL), use_faiss=use_faiss, faiss_batch_size=batch) for use_faiss in (False, True) for batch in (1, 3, 99)
     ]
-    monkeypatch.setattr(search, "CELLS", 24)
+    monkeypatch.setattr(search, "MAX_SCORE_CELLS", 24)
     rows += [mined(pairs, Level(5, POOL), faiss_batch_size=batch) for batch in (1, 3, 99)]
     assert all(one == rows[0] for one in rows)
     monkeypatch.setattr(search, "Exact", None)  # the objects above were not searched by the index unless FAISS was asked for
@@ -173,7 +173,7 @@ def test_no_matrix_of_queries_and_corpus(pairs, monkeypatch):
             sizes.append(found.numel())
             return found
 
-    monkeypatch.setattr(search, "CELLS", 40)
+    monkeypatch.setattr(search, "MAX_SCORE_CELLS", 40)
     mined(pairs, Counts(5, POOL))
     assert max(sizes) <= 40
     assert sum(sizes) == 5 * 20
@@ -199,7 +199,7 @@ def test_the_cache_encodes_what_is_new(tmp_path, tiny_model, monkeypatch, capsys
 def test_more_scores_than_torch_takes_a_quantile_of(pairs, monkeypatch, capsys):
     """The original fails after all the work; ours prints the same numbers as for fewer."""
     mined(pairs, toy(), verbose=True)
-    monkeypatch.setattr(verbose, "LARGEST", 3)
+    monkeypatch.setattr(verbose, "MAX_QUANTILE_VALUES", 3)
     mined(pairs, toy(), verbose=True)
     first, _, second = capsys.readouterr().out.partition("Setting range_max")[2].partition("Setting range_max")
     assert first == second

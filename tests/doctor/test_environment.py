@@ -40,8 +40,8 @@ def test_what_is_missing_is_told_with_its_command(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("LEAST_DISK", 2**60, "MB free: a run wants more"),
-        ("LEAST_MEMORY", 2**60, "MB of memory are left"),
+        ("MIN_DISK_BYTES", 2**60, "MB free: a run wants more"),
+        ("MIN_MEMORY_BYTES", 2**60, "MB of memory are left"),
         ("selfcheck", lambda: Checked(False, "0" * 64, 0.1), "self-check came out as 000000000000…"),
     ],
 )
@@ -54,7 +54,7 @@ def test_problems(tmp_path, monkeypatch, name, value, said):
 def test_a_quota_and_slow_kernels_are_advice(tmp_path, monkeypatch):
     """Threads beyond the quota, and kernels without AVX on a processor that has it."""
     monkeypatch.setattr(module.machine, "processor", lambda: {"vectors": "avx2", "usable": 8, "quota": 2.0})
-    monkeypatch.setattr(module, "SLOW", set(doctor(tmp_path, tmp_path, check=False)["libraries"]["kernels"].values()))
+    monkeypatch.setattr(module, "SLOW_KERNELS", set(doctor(tmp_path, tmp_path, check=False)["libraries"]["kernels"].values()))
     advice = doctor(tmp_path, tmp_path, check=False)["advice"]
     assert "8 cores are seen and 2 granted: give --threads 2" in advice
     assert any("set OPENBLAS_CORETYPE=Haswell" in each for each in advice)

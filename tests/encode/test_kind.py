@@ -51,7 +51,7 @@ def test_a_model_with_another_head_is_refused(tmp_path, name):
     path = bare_model(tmp_path / "model", name)
     with pytest.raises(ModelError, match=rf"is {HEADS[name]} \({name}\), and no retriever: .*--pooling mean"):
         load(path)
-    assert model_kind.loaded(SentenceTransformer(str(path), device="cpu")) == model_kind.named(str(path))
+    assert model_kind.kind_of_model(SentenceTransformer(str(path), device="cpu")) == model_kind.kind_of_name(str(path))
 
 
 def test_labels_tell_a_cross_encoder_from_a_classifier(tmp_path, reranker):
@@ -152,6 +152,6 @@ def test_a_name_in_the_cache_is_looked_at(monkeypatch, reranker):
         return huggingface_hub._CACHED_NO_EXIST if repo == "some/reranker" and file != "config.json" else str(reranker / file)
 
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", cached)
-    assert model_kind.named("some/reranker").startswith("a cross-encoder")
+    assert model_kind.kind_of_name("some/reranker").startswith("a cross-encoder")
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_, **__: None)
-    assert model_kind.named("some/reranker") is None
+    assert model_kind.kind_of_name("some/reranker") is None

@@ -55,14 +55,14 @@ def test_ids_are_the_tokenizers(model, given_texts):
 @pytest.mark.parametrize("few", [0, 100])
 def test_vectors_are_the_models(few, model, monkeypatch):
     """The same bits as the model's own encode gives for the same batch, whether new words are tokenised one by one or together."""
-    monkeypatch.setattr(static, "FEW_TEXTS", few)
+    monkeypatch.setattr(static, "MIN_BATCH_TEXTS", few)
     batch = ["w1 w2 the", "W1, w2!", "", "é è", "w7 w7 w7"]
     assert np.array_equal(StaticWords.of(model).encode(batch), model.encode(batch, show_progress_bar=False))
 
 
 def test_a_full_memory_is_forgotten(model, monkeypatch):
     """What is remembered has an end, and forgetting changes nothing."""
-    monkeypatch.setattr(static, "MOST_PIECES", 5)
+    monkeypatch.setattr(static, "MAX_CACHED_PIECES", 5)
     words = StaticWords.of(model)
     batches = [[f"w{i} w{i + 1} thing"] for i in range(12)]
     assert all(np.array_equal(words.encode(batch), model.encode(batch, show_progress_bar=False)) for batch in batches)

@@ -28,7 +28,7 @@ single = pytest.mark.parametrize("name", [name for name, shape in FORMATS.items(
 
 def asked(name, columns=ALL):
     """What of `columns` the format has room for."""
-    return set(columns) & FORMATS[name].room
+    return set(columns) & FORMATS[name].optional_columns
 
 
 def carried(name, columns):
@@ -77,12 +77,12 @@ def test_the_table_and_the_setting_name_the_same_formats():
 @formats
 def test_a_column_a_format_has_no_room_for_is_refused(name):
     for column in ALL:
-        if column in FORMATS[name].room:
+        if column in FORMATS[name].optional_columns:
             assert MiningConfig.of(output_format=name, columns=(column,)).columns == (column,)
         else:
             with pytest.raises(ConfigError, match=f"output format '{name}' has no room for {column}; it has room for .*ids"):
                 MiningConfig.of(output_format=name, columns=(column,))
-    if "tiers" not in FORMATS[name].room:
+    if "tiers" not in FORMATS[name].optional_columns:
         with pytest.raises(ConfigError, match=f"output format '{name}' cannot say which negatives were filled in"):
             MiningConfig.of(output_format=name, fill="random")
 
@@ -119,7 +119,7 @@ def test_rows_do_not_depend_on_where_blocks_are_cut(name, dataset, negatives_of)
     assert [row for block in cut for row in FORMATS[name].write(dataset, block, ALL)] == whole
 
 
-@pytest.mark.parametrize("name", [name for name, shape in FORMATS.items() if "sources" in shape.room])
+@pytest.mark.parametrize("name", [name for name, shape in FORMATS.items() if "sources" in shape.optional_columns])
 def test_who_found_a_negative_at_which_rank(name, dataset, negatives_of, read_back):
     """`name:rank` of every source that found it; the column is ours, and no column of the user's."""
     negatives = negatives_of(2)
@@ -156,7 +156,7 @@ def test_columns_are_those_the_trainer_reads(name, dataset, negatives_of):
 
 @formats
 def test_other_columns_of_the_user_come_along_and_never_replace_ours(name, dataset, negatives_of, read_back):
-    if "extra" not in FORMATS[name].room:
+    if "extra" not in FORMATS[name].optional_columns:
         return
     ours = name in {"triplet", "n-tuple", "labeled-pair", "labeled-list"}
     label = ("extra_extra_label", "extra_label") if ours else ("label", "extra_label")

@@ -46,8 +46,8 @@ def test_rows_come_back_with_their_hash_and_size(name, tmp_path):
 def test_bytes_do_not_depend_on_the_cuts(name, rows, cut, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cuts")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrow_files, "BATCH", 5)
-        patch.setattr(row_files, "CHUNK", 64)
+        patch.setattr(arrow_files, "BATCH_ROWS", 5)
+        patch.setattr(row_files, "COMPRESS_CHUNK_BYTES", 64)
         whole = save(folder / name, rows).sha256
         assert save(folder / f"again_{name}", rows[:cut], [], rows[cut:]).sha256 == whole
         assert list(read_rows(folder / name)) == rows
@@ -122,7 +122,7 @@ def test_compressed_files_open_with_the_usual_tools_and_carry_no_time_or_name(tm
 
 
 def test_a_column_may_begin_with_nulls_and_turn_from_whole_to_broken_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrow_files, "BATCH", 2)
+    monkeypatch.setattr(arrow_files, "BATCH_ROWS", 2)
     rows = [{"a": None, "b": 1, "c": []}, {"a": None, "b": 2, "c": []}, {"a": "x", "b": 0.5, "c": [1]}, {"d": "new"}]
     save(tmp_path / "a.parquet", rows)
     assert list(read_rows(tmp_path / "a.parquet")) == [{name: row.get(name) for name in "abcd"} for row in rows]

@@ -13,7 +13,7 @@ import pytest
 
 from miner.io.atomic import Part, folder_part
 from miner.io.scratch import LOCK, hold, leftovers, make_scratch, record, scratch, sweep
-from miner.io.scratch.folders import taken
+from miner.io.scratch.folders import lock_file
 
 PROCESS = """
 import sys, time
@@ -107,9 +107,9 @@ def test_a_folder_that_is_removed_cannot_be_held(tmp_path):
     part = tmp_path / ".out.part"
     first = hold(part)
     (part / LOCK).unlink()
-    assert not taken(first, part / LOCK)
+    assert not lock_file(first, part / LOCK)
     (part / LOCK).write_text("another's")
-    assert not taken(first, part / LOCK)
+    assert not lock_file(first, part / LOCK)
     (part / LOCK).unlink()
     part.rmdir()
     second = hold(part)
@@ -143,7 +143,7 @@ def test_half_written_files_and_folders_go_with_the_next(tmp_path):
 def hold_of(folder):
     from miner.io.scratch import folders
 
-    return folders._held.pop(folder)
+    return folders._locks.pop(folder)
 
 
 def test_what_was_replaced_goes_only_when_the_new_one_is_there(tmp_path):

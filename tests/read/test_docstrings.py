@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from miner.read import read_beir, read_files
-from miner.read.docstrings import build, hidden
+from miner.read.docstrings import build, hidden_positives
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_one_positive_is_shown_and_the_others_are_hidden(made: tuple[Path, dict[
     folder, counts = made
     shown, every = read_beir(folder), read_files(*(folder / name for name in ("corpus.jsonl", "queries.jsonl", "all.tsv")))
     assert len(shown.qrels.rows) == len(shown.queries) == len(every.queries) == counts["queries"]
-    unseen = hidden(folder)
+    unseen = hidden_positives(folder)
     assert len(unseen) == counts["several_positives"]
     assert sum(map(len, unseen.values())) == counts["judgements"] - counts["queries"]
     for i, query in enumerate(shown.queries.ids(range(len(shown.queries)))):

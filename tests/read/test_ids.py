@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miner.read import ids
-from miner.read.assemble import ragged
+from miner.read.assemble import merge_judgements
 from miner.read.text_writer import TextsWriter
 from miner.types import Texts
 
@@ -43,7 +43,7 @@ def test_ragged_judgements_equal_a_dict(judgements: list[tuple[int, int, int]], 
     for query, passage, grade in judgements:
         expected[query][passage] = max(grade, expected[query].get(passage, -128))
     queries, passages, grades = (np.array(column) for column in zip(*judgements, strict=True))
-    qrels, repeated, disputed = ragged(5, queries, passages, grades.astype(np.int8), np.argsort(id_order).astype(np.int32))
+    qrels, repeated, disputed = merge_judgements(5, queries, passages, grades.astype(np.int8), np.argsort(id_order).astype(np.int32))
     for query, start, stop in zip(range(5), qrels.indptr[:-1], qrels.indptr[1:], strict=True):
         rows = qrels.rows[start:stop].tolist()
         assert dict(zip(rows, qrels.grades[start:stop].tolist(), strict=True)) == expected[query]

@@ -119,7 +119,7 @@ def test_every_format_that_is_written_is_read_back(tmp_path: Path, name: str, co
     chosen = Negatives(np.array([0]), *known, rows, scores, rows, np.zeros((1, 1), dtype=np.uint8))
     path = tmp_path / f"mined{'' if FORMATS[name].layout else FORMATS[name].kind}"
     with open_training(path, FORMATS[name], dataset) as sink:
-        sink.write(FORMATS[name].write(dataset, chosen, {*columns} & FORMATS[name].room))
+        sink.write(FORMATS[name].write(dataset, chosen, {*columns} & FORMATS[name].optional_columns))
     if name == "beir":
         with pytest.raises(InputError, match="--data"):
             read_pairs(path)

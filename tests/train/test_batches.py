@@ -7,7 +7,7 @@ from datasets import Dataset
 from miner.errors import ConfigError
 from miner.train.batches import HardExamples, HighLoss, TopicBatches
 from miner.train.batches.topics import clusters
-from miner.train.parts import BATCH_SAMPLERS, Given
+from miner.train.parts import BATCH_SAMPLERS, TrainingContext
 from miner.train.training_rows import Columns
 
 
@@ -73,7 +73,7 @@ def test_high_loss_is_the_published_loop(delta):
         sampler.set_epoch(epoch)
         for batch in sampler:
             value = float(draw.random())
-            sampler.heard(value)
+            sampler.record_loss(value)
             seen.append((tuple(batch), value))
     batches = [batch for batch, _ in seen[:10]]
     losses = dict(seen[:10])
@@ -95,14 +95,14 @@ def test_high_loss_hears_in_order_though_fetched_ahead():
     sampler = HighLoss.of()(table(8), batch_size=2, drop_last=False)
     fetched = iter(sampler)
     next(fetched), next(fetched)
-    sampler.heard(5.0)
+    sampler.record_loss(5.0)
     assert sampler.losses == [5.0, None, None, None]
     again = HighLoss.of()(table(8), batch_size=2, drop_last=False)
     again.load(sampler.state())
     again.skip = 1
     fetched = iter(again)
     next(fetched), next(fetched)
-    again.heard(7.0)
+    again.record_loss(7.0)
     assert again.losses == [5.0, 7.0, None, None]
 
 
@@ -114,9 +114,9 @@ def test_left_out_batches_come_back():
         for epoch in range(12):
             sampler.set_epoch(epoch)
             for batch in sampler:
-                sampler.heard(2.0 if sampler.made.index(batch) < 2 else 1.0)
+                sampler.record_loss(2.0 if sampler.all_batches.index(batch) < 2 else 1.0)
                 last = batch
-                if epoch > 1 and sampler.made.index(last) >= 2:
+                if epoch > 1 and sampler.all_batches.index(last) >= 2:
                     return True
         return False
 
@@ -131,7 +131,7 @@ def test_hard_examples_plainly():
     sampler = HardExamples.of(losses=lambda: losses, share=0.3, times=2, guard=0.1, groups=groups)(table(40), batch_size=4, drop_last=False)
     order = sorted(range(40), key=lambda row: -losses[row])
     expected = [0 if row in order[:4] else 2 if row in order[4:15] or groups[row] == "small" else 1 for row in range(40)]
-    assert sampler.often(losses).tolist() == expected
+    assert sampler.repetitions(losses).tolist() == expected
     batches = list(sampler)
     assert len(batches) == 10
     rows = [row for batch in batches for row in batch]
@@ -146,8 +146,10 @@ def test_rows_of_small_topics_come_more_often():
     vectors = np.repeat(np.eye(2, 4, dtype=np.float32), [36, 4], axis=0) + np.arange(40, dtype=np.float32)[:, None] * 1e-4
     rows = Columns({"anchor": [f"q{i}" for i in range(40)], "positive": ["p"] * 40})
     part = BATCH_SAMPLERS["hard_examples"](share=0.0, guard=0.0, topics=2)
-    given = Given(rows, lambda texts, side: vectors[[int(text[1:]) for text in texts]], lambda texts, side: vectors[: len(texts)], seed=0)
+    given = TrainingContext(
+        rows, lambda texts, side: vectors[[int(text[1:]) for text in texts]], lambda texts, side: vectors[: len(texts)], seed=0
+    )
     sampler = part(given)(table(40), batch_size=4, drop_last=False)
-    assert sampler.often(np.zeros(40)).tolist() == [1] * 36 + [2] * 4
+    assert sampler.repetitions(np.zeros(40)).tolist() == [1] * 36 + [2] * 4
     with pytest.raises(ConfigError, match="two topics or more"):
         BATCH_SAMPLERS["hard_examples"](topics=1)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from miner.errors import ConfigError
 from miner.train import TrainConfig, train
-from miner.train.augment import Deleted, Paraphrased, Reordered, Una
+from miner.train.augment import Paraphrasing, Una, WordDeletion, WordSwaps
 from miner.train.hardness import row_losses
-from miner.train.replace import Replaced, easy
+from miner.train.replace import ReserveReplacement, easy
 from miner.train.training_rows import Columns
 
 TEXTS = ["the boiler holds 20 litres of water", "the boiler is made of brass", "a kettle holds 2 litres", "the cat sat on the mat"]
@@ -23,21 +23,21 @@ def test_deletion_and_order_keep_words(words, share, step):
     """Deletion keeps a subsequence and at least one word; reordering keeps all of them; the same noise, the same text."""
     text = " ".join(words)
     rows = [{"anchor": text, "positive": text}]
-    shorter, shuffled = Deleted(share)(rows, step)[0], Reordered(share)(rows, step)[0]
+    shorter, shuffled = WordDeletion(share)(rows, step)[0], WordSwaps(share)(rows, step)[0]
     left = iter(words)
     assert all(word in left for word in shorter["anchor"].split())
     assert shorter["anchor"]
     assert Counter(shuffled["anchor"].split()) == Counter(words)
     assert shorter["positive"] == shuffled["positive"] == text
-    assert Deleted(share)(rows, step) == [shorter]
+    assert WordDeletion(share)(rows, step) == [shorter]
 
 
 def test_paraphrase_is_the_users_own():
     """Always, never, and an empty answer."""
     rows = [{"anchor": "a b", "positive": "c"}]
-    assert Paraphrased(str.upper, 1.0)(rows, 0)[0]["anchor"] == "A B"
-    assert Paraphrased(str.upper, 0.0)(rows, 0) == rows
-    assert Paraphrased(lambda text: "", 1.0)(rows, 0) == rows
+    assert Paraphrasing(str.upper, 1.0)(rows, 0)[0]["anchor"] == "A B"
+    assert Paraphrasing(str.upper, 0.0)(rows, 0) == rows
+    assert Paraphrasing(lambda text: "", 1.0)(rows, 0) == rows
 
 
 def test_una_weights_are_the_formula():
@@ -66,7 +66,7 @@ def test_una_replaces_what_weighs_most_and_never_the_least(step):
 def slowly(una, word, draw):
     """The substitute of a word, candidate by candidate."""
     digits = any(map(str.isdigit, word))
-    place = una.place.get(word, 0)
+    place = una.position.get(word, 0)
     low = max(0, place - una.near // 2)
     near = range(low, min(len(una.vocabulary), low + una.near))
     some = [i for i in near if i != place and any(map(str.isdigit, una.vocabulary[i])) == digits]
@@ -111,13 +111,13 @@ def test_easy_is_conans_rule_for_any_sign(first, now, told):
 def test_easy_negatives_give_way_and_the_state_goes_on():
     """Scored every second batch; the next in reserve comes; an empty reserve keeps what is there."""
     near = {"q": [1.0, 0.0], "n": [0.9, math.sqrt(0.19)], "r1": [0.9, math.sqrt(0.19)], "r2": [0.8, 0.6]}
-    swap = Replaced({("q", "p"): ["r1", "r2"]}, lambda texts, side: np.array([near[t] for t in texts], np.float32), every=2)
+    swap = ReserveReplacement({("q", "p"): ["r1", "r2"]}, lambda texts, side: np.array([near[t] for t in texts], np.float32), every=2)
     row = {"anchor": "q", "positive": "p", "negative_1": "n"}
     assert swap([row], 0) == [row]
     near["n"] = [0.1, math.sqrt(0.99)]
     assert swap([row], 1) == [row]
     assert swap([row], 2)[0]["negative_1"] == "r1"
-    other = Replaced({}, swap._encode, every=2)
+    other = ReserveReplacement({}, swap._encode, every=2)
     other.load(swap.state())
     near["r1"] = [0.8, 0.6]
     assert other([row], 4)[0]["negative_1"] == "r1"

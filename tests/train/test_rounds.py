@@ -162,9 +162,9 @@ def test_the_notebook_forgets_the_lowest(tmp_path):
     """At most so many of one query; statuses and counts go through the file."""
     book = Notebook()
     for place in range(4):
-        book.trained(1, "q", f"p{place}", place / 10, wrong=place > 1)
-    book.trained(2, "q", "p3", 0.9, wrong=True)
-    book.judged("q", "p2", float("nan"), "easy")
+        book.record_training(1, "q", f"p{place}", place / 10, wrong=place > 1)
+    book.record_training(2, "q", "p3", 0.9, wrong=True)
+    book.update("q", "p2", float("nan"), "easy")
     assert book.cap(2) == 2
     book.save(tmp_path / "n.parquet")
     again = Notebook.load(tmp_path / "n.parquet")

@@ -1,4 +1,4 @@
-"""Folders that a process needs only while it lives: held by a lock, listed for every other run, removed when their process is gone."""
+"""Temporary folders of a process: locked by it, recorded for other runs, removed when the process has ended."""
 
 from miner.io.scratch.folders import LOCK, hold, make_scratch, remove_scratch, scratch
 from miner.io.scratch.leftovers import Leftover, is_held, leftovers, sweep

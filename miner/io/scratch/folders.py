@@ -1,4 +1,4 @@
-"""A folder that is held: its file `lock` says by whom, and is locked for as long as that process lives, however it ends."""
+"""Locked folders: the file `lock` names the owner process, and the kernel locks it until that process ends in any way."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from miner.io.scratch.records import forget, record
 
 LOCK = "lock"
 PREFIX = "hardneg-"
-TRIES, PAUSE = 10, 0.02
-"""How often a lock is tried that another process may only be looking at, and the seconds between."""
+LOCK_ATTEMPTS, RETRY_SECONDS = 10, 0.02
+"""Attempts to lock a file that another process may only be inspecting, and the seconds between them."""
 
-_held: dict[Path, int] = {}
+_locks: dict[Path, int] = {}
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who holds a folder.
+    """The process that holds a folder.
 
-    keep: names in it that stay when the process is killed: a folder of finished files, the file without which these are worth nothing,
-    and what else goes with them.
+    host, boot, pid: the machine, its boot id and the process.
+    keep: names in the folder that stay after a kill: the folder of finished files, the file they depend on, and others that belong to them.
     """
 
     host: str
@@ -40,13 +40,13 @@ class Owner:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is, or was, a process of this machine: a lock says nothing certain of another machine's."""
+        """Whether it is, or was, a process of this machine: a lock tells nothing reliable about another machine's process."""
         return self.host == platform.node() or (bool(self.boot) and self.boot == _boot())
 
 
 @contextmanager
 def scratch(parent: Path | None = None, prefix: str = PREFIX) -> Iterator[Path]:
-    """A new folder, gone on exit; in `parent`, or where temporary files go."""
+    """Yield a new folder, removed on exit; in `parent`, or in the temporary folder."""
     folder = make_scratch(parent, prefix)
     try:
         yield folder
@@ -55,40 +55,40 @@ def scratch(parent: Path | None = None, prefix: str = PREFIX) -> Iterator[Path]:
 
 
 def make_scratch(parent: Path | None = None, prefix: str = PREFIX, suffix: str = "") -> Path:
-    """The same for a folder that outlives the function it is made in. It holds one file more than what is put there: `lock`."""
+    """Create a scratch folder that the caller removes with `remove_scratch`. It also contains the file `lock`."""
     folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
     if parent is not None:
         record(folder)
-    with suppress(OSError):  # a file system without locks: nobody else will take it for left over
-        _held[folder] = hold(folder)
+    with suppress(OSError):  # a file system without locks: no other process removes it either
+        _locks[folder] = hold(folder)
     return folder
 
 
 def remove_scratch(folder: Path) -> None:
-    """Remove it and all that is in it."""
+    """Remove a scratch folder with its content, its record and its lock."""
     shutil.rmtree(folder, ignore_errors=True)
     forget(folder)
-    if (lock := _held.pop(folder, None)) is not None:
+    if (lock := _locks.pop(folder, None)) is not None:
         os.close(lock)
 
 
 def hold(folder: Path, keep: tuple[str, ...] = ()) -> int:
-    """Make `folder` if need be, and hold it: an open file that lets go when closed. BlockingIOError where another process holds it."""
-    for left in reversed(range(TRIES)):
+    """Create `folder` where needed, and lock it; return the open lock file. Raises BlockingIOError where another process holds it."""
+    for attempts_left in reversed(range(LOCK_ATTEMPTS)):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             return _hold(folder / LOCK, keep)
-        except (BlockingIOError, FileNotFoundError):  # somebody may only be looking at it, or be removing what a killed process left
-            if not left:
+        except (BlockingIOError, FileNotFoundError):  # another process may only be inspecting it, or removing a leftover
+            if not attempts_left:
                 raise
-            time.sleep(PAUSE)
+            time.sleep(RETRY_SECONDS)
     raise AssertionError("the last try returns or raises")
 
 
 def _hold(path: Path, keep: tuple[str, ...]) -> int:
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        if not taken(lock, path):
+        if not lock_file(lock, path):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         os.ftruncate(lock, 0)
         os.write(lock, json.dumps(asdict(Owner(platform.node(), _boot(), os.getpid(), keep))).encode())
@@ -98,8 +98,8 @@ def _hold(path: Path, keep: tuple[str, ...]) -> int:
     return lock
 
 
-def taken(lock: int, path: Path) -> bool:
-    """Lock an open file; whether it is still what lies at `path`. BlockingIOError where another process holds it."""
+def lock_file(lock: int, path: Path) -> bool:
+    """Lock an open file; return whether `path` is still the same file. Raises BlockingIOError where another process holds it."""
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(lock), path.stat())
@@ -107,10 +107,10 @@ def taken(lock: int, path: Path) -> bool:
 
 
 def owner_of(lock: int) -> Owner | None:
-    """What the file says; None where it says nothing, as those of earlier versions do."""
+    """Read the owner from a lock file; None where it is empty, as in earlier versions."""
     with suppress(ValueError, TypeError, LookupError):
-        told = json.loads(os.pread(lock, 65_536, 0))
-        return Owner(str(told["host"]), str(told["boot"]), int(told["pid"]), tuple(map(str, told["keep"])))
+        content = json.loads(os.pread(lock, 65_536, 0))
+        return Owner(str(content["host"]), str(content["boot"]), int(content["pid"]), tuple(map(str, content["keep"])))
     return None
 
 

@@ -1,6 +1,6 @@
-"""What killed processes left: found by the records, in the temporary folder and in places that are named; removed where nobody holds it.
+"""Leftovers of killed processes: found by the records, in the temporary folder and in given folders; removed where no process holds them.
 
-Never removed: what a living process holds, what another machine's holds, what says nothing of its owner, and finished blocks of a run.
+Never removed: folders that a living process or another machine holds, folders without an owner, and finished blocks of a run.
 """
 
 from __future__ import annotations
@@ -15,18 +15,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from miner.io.scratch.folders import LOCK, PREFIX, Owner, owner_of, scratch, taken
-from miner.io.scratch.records import forget, recorded
+from miner.io.scratch.folders import LOCK, PREFIX, Owner, lock_file, owner_of, scratch
+from miner.io.scratch.records import forget, recorded_folders
 
 log = logging.getLogger(__name__)
 
-REPLACED, RANDOM, CUT = ".old.part", re.compile(r"\.[0-9a-f]{8}$"), 50
-"""How the name of a folder ends that was being replaced; with a random part, a long name is cut, and then tells no target."""
+REPLACED_SUFFIX, RANDOM_SUFFIX, MAX_NAME_CHARS = ".old.part", re.compile(r"\.[0-9a-f]{8}$"), 50
+"""The suffix of a folder that was being replaced, and its random part; a name of 50 characters is truncated and names no target."""
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """A folder without a living process. bytes: what can be removed of it; kept: files of a run that can go on. host: another machine's."""
+    """A folder without a living process.
+
+    bytes: size of the removable files.
+    kept: number of finished files of a run that can be resumed.
+    host: the other machine that owns it, or "".
+    """
 
     path: Path
     bytes: int
@@ -35,12 +40,12 @@ class Leftover:
 
     @property
     def removable(self) -> bool:
-        """Whether `sweep` removes anything of it."""
+        """Whether `sweep` removes any of its files."""
         return not self.host and (self.bytes > 0 or not self.kept)
 
     @property
     def advice(self) -> str:
-        """One sentence: what it is, how big, and what removes it or goes on with it."""
+        """One sentence: what it is, its size, and how to remove or resume it."""
         size = f"{self.path}: {self.bytes / 1e6:,.1f} MB that a killed process left"
         if self.host:
             return f"{size} on {self.host}: if no run is made there any more, remove it by hand"
@@ -50,13 +55,13 @@ class Leftover:
         return f"{size}; `hardneg cache prune --scratch` or the next run removes it{f', but not {blocks}' if self.kept else ''}"
 
 
-def leftovers(places: Iterable[Path] = ()) -> list[Leftover]:
-    """All that can be found; nothing is changed. places: further folders in which scratch may lie."""
-    return [found for path in _paths(places) if (found := _look(path)) is not None]
+def leftovers(folders: Iterable[Path] = ()) -> list[Leftover]:
+    """List the leftovers; change nothing. folders: further folders that may contain scratch folders."""
+    return [leftover for path in _paths(folders) if (leftover := _inspect(path)) is not None]
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process has a folder, or a file that it writes, locked."""
+    """Return whether a living process holds the lock of a folder or a file."""
     with suppress(OSError):
         lock = os.open(path / LOCK if path.is_dir() else path, os.O_RDWR | os.O_CLOEXEC)
         try:
@@ -68,112 +73,114 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def sweep(places: Iterable[Path] = ()) -> list[Leftover]:
-    """Remove what can be removed; what was."""
+def sweep(folders: Iterable[Path] = ()) -> list[Leftover]:
+    """Remove the removable leftovers; return them."""
     removed = []
-    for path in _paths(places):
+    for path in _paths(folders):
         with suppress(OSError):
-            found = _remove(path)
-            if found is not None:
-                removed.append(found)
-                log.info("removed %.1f MB that a killed process left in %s", found.bytes / 1e6, path)
+            leftover = _remove(path)
+            if leftover is not None:
+                removed.append(leftover)
+                log.info("removed %.1f MB that a killed process left in %s", leftover.bytes / 1e6, path)
     return removed
 
 
-def _paths(places: Iterable[Path]) -> list[Path]:
-    """Folders that may be left over, each once."""
-    found = [*recorded(), *_held_in(Path(tempfile.gettempdir()), f"{PREFIX}*")]
-    for place in places:
-        found += [*_held_in(place, ".*"), *_held_in(place, f"{PREFIX}*")]
+def _paths(folders: Iterable[Path]) -> list[Path]:
+    """Return the candidate folders, without duplicates."""
+    paths = [*recorded_folders(), *_locked_folders(Path(tempfile.gettempdir()), f"{PREFIX}*")]
+    for folder in folders:
+        paths += [*_locked_folders(folder, ".*"), *_locked_folders(folder, f"{PREFIX}*")]
         with suppress(OSError):
-            found += sorted(place.glob(f".*{REPLACED}"))
-    return list(dict.fromkeys(Path(os.path.realpath(path)) for path in found if not path.is_symlink()))
+            paths += sorted(folder.glob(f".*{REPLACED_SUFFIX}"))
+    return list(dict.fromkeys(Path(os.path.realpath(path)) for path in paths if not path.is_symlink()))
 
 
-def _held_in(place: Path, pattern: str) -> Iterator[Path]:
+def _locked_folders(folder: Path, pattern: str) -> Iterator[Path]:
     with suppress(OSError):
-        yield from (path.parent for path in sorted(place.glob(f"{pattern}/{LOCK}")))
+        yield from (path.parent for path in sorted(folder.glob(f"{pattern}/{LOCK}")))
 
 
-def _look(path: Path) -> Leftover | None:
-    """What is left there; None where somebody holds it, or it is not this user's."""
+def _inspect(path: Path) -> Leftover | None:
+    """Inspect a folder; None where a process holds it, or another user owns it."""
     with suppress(OSError):
         if path.stat().st_uid != os.getuid():
             return None
-        if _is_replaced(path):
+        if _is_old_copy(path):
             return Leftover(path, _size(path))
-        with _free(path) as owner:
+        with _locked(path) as owner:
             if owner is not None:
-                kept = _finished(path, owner)
-                size = sum(_size(each) for each in _doomed(path, owner, kept))
-                return Leftover(path, size, len(kept), "" if owner.is_here else owner.host)
+                finished = _finished_files(path, owner)
+                size = sum(_size(item) for item in _removable_paths(path, owner, finished))
+                return Leftover(path, size, len(finished), "" if owner.is_here else owner.host)
     return None
 
 
 def _remove(path: Path) -> Leftover | None:
-    found = _look(path)
-    if found is None or not found.removable:
+    leftover = _inspect(path)
+    if leftover is None or not leftover.removable:
         return None
-    with scratch(path.parent, f".{path.name.strip('.')[:50]}.gone-") as grave:
-        if _is_replaced(path):
-            path.rename(grave / path.name)
+    with scratch(path.parent, f".{path.name.strip('.')[:50]}.gone-") as trash:
+        if _is_old_copy(path):
+            path.rename(trash / path.name)
             forget(path)
-            return found
-        with _free(path) as owner:
+            return leftover
+        with _locked(path) as owner:
             if owner is None:
                 return None
-            _bury(path, owner, grave)
-    return found
+            _move_away(path, owner, trash)
+    return leftover
 
 
-def _bury(path: Path, owner: Owner, grave: Path) -> None:
-    """Move what goes out of the way while the lock is held: a run that begins there waits for no removal."""
-    kept = _finished(path, owner)
-    for number, each in enumerate(_doomed(path, owner, kept)):
-        each.rename(grave / f"{number}-{each.name[:50]}")
-    if not kept:
+def _move_away(path: Path, owner: Owner, trash: Path) -> None:
+    """Move the removable files away while the lock is held, so that a new run need not wait for their removal."""
+    finished = _finished_files(path, owner)
+    for number, item in enumerate(_removable_paths(path, owner, finished)):
+        item.rename(trash / f"{number}-{item.name[:50]}")
+    if not finished:
         (path / LOCK).unlink()
         path.rmdir()
         forget(path)
 
 
-def _is_replaced(path: Path) -> bool:
-    """Whether it is what a finished replacement would have removed last: the new one lies there."""
-    if not path.name.endswith(REPLACED) or not path.is_dir() or (path / LOCK).exists():
+def _is_old_copy(path: Path) -> bool:
+    """Return whether it is the old copy of a replaced folder: the new folder exists."""
+    if not path.name.endswith(REPLACED_SUFFIX) or not path.is_dir() or (path / LOCK).exists():
         return False
-    name = path.name.removeprefix(".").removesuffix(REPLACED)
-    target = RANDOM.sub("", name)
-    return path.with_name(name).is_dir() or (len(target) < CUT and path.with_name(target).is_dir())
+    name = path.name.removeprefix(".").removesuffix(REPLACED_SUFFIX)
+    target = RANDOM_SUFFIX.sub("", name)
+    return path.with_name(name).is_dir() or (len(target) < MAX_NAME_CHARS and path.with_name(target).is_dir())
 
 
 @contextmanager
-def _free(folder: Path) -> Iterator[Owner | None]:
-    """Hold the lock of a folder that nobody holds; its last owner. None where that is not known, or it is held."""
+def _locked(folder: Path) -> Iterator[Owner | None]:
+    """Lock a folder and yield its last owner; None where that is unknown, or a process holds it."""
     lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
     try:
-        yield owner_of(lock) if taken(lock, folder / LOCK) else None
+        yield owner_of(lock) if lock_file(lock, folder / LOCK) else None
     finally:
         os.close(lock)
 
 
-def _finished(folder: Path, owner: Owner) -> list[Path]:
-    """Files that a run can go on from: those of the first name, while the second is there."""
+def _finished_files(folder: Path, owner: Owner) -> list[Path]:
+    """Return the finished files that a run can resume from: those in the first name of `keep`, while the second exists."""
     if not owner.keep or not all((folder / name).exists() for name in owner.keep[:2]):
         return []
-    first = folder / owner.keep[0]
-    return [path for path in sorted(first.iterdir()) if not path.name.startswith(".")] if first.is_dir() else []
+    blocks_folder = folder / owner.keep[0]
+    return [path for path in sorted(blocks_folder.iterdir()) if not path.name.startswith(".")] if blocks_folder.is_dir() else []
 
 
-def _doomed(folder: Path, owner: Owner, kept: list[Path]) -> list[Path]:
-    names = {LOCK, *(owner.keep if kept else ())}
-    halves = (folder / owner.keep[0]).glob(".*") if kept else ()
-    return [*(path for path in sorted(folder.iterdir()) if path.name not in names), *halves]
+def _removable_paths(folder: Path, owner: Owner, finished: list[Path]) -> list[Path]:
+    names = {LOCK, *(owner.keep if finished else ())}
+    partial_files = (folder / owner.keep[0]).glob(".*") if finished else ()
+    return [*(path for path in sorted(folder.iterdir()) if path.name not in names), *partial_files]
 
 
 def _size(path: Path) -> int:
-    """Bytes that it takes on the disk."""
+    """Return the bytes on disk."""
     files = (
-        [path] if path.is_symlink() or not path.is_dir() else [Path(inside, name) for inside, _, names in os.walk(path) for name in names]
+        [path]
+        if path.is_symlink() or not path.is_dir()
+        else [Path(subfolder, name) for subfolder, _, names in os.walk(path) for name in names]
     )
     total = 0
     for file in files:

@@ -1,8 +1,8 @@
-"""Where scratch folders are listed, so that any run of the same user finds what a killed one left on another disk.
+"""The records of scratch folders, so that any run of the same user finds the leftovers of a killed one on another disk.
 
     CACHE/scratch/HASH.json     {"path": "/data/.run.part"}: one file for each folder outside the temporary folder
 
-A record is only a pointer: whether a folder may be removed is told by the lock in it.
+A record is only a pointer: the lock in the folder decides whether it may be removed.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ RECORDS = "scratch"
 
 def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
     """HARDNEG_CACHE, else XDG_CACHE_HOME/hardneg, else ~/.cache/hardneg."""
-    if chosen := environ.get("HARDNEG_CACHE"):
-        return Path(chosen)
+    if folder := environ.get("HARDNEG_CACHE"):
+        return Path(folder)
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hardneg"
 
 
 def record(folder: Path) -> None:
-    """List a folder. A cache that cannot be written stops no run."""
+    """Record a folder. An unwritable cache is ignored."""
     with suppress(OSError, RuntimeError):
         file = _file(folder)
         file.parent.mkdir(parents=True, exist_ok=True)
-        half = file.with_suffix(f".{os.getpid()}.half")
-        half.write_text(json.dumps({"path": os.path.realpath(folder)}), encoding="utf-8")
-        half.replace(file)
+        partial = file.with_suffix(f".{os.getpid()}.half")
+        partial.write_text(json.dumps({"path": os.path.realpath(folder)}), encoding="utf-8")
+        partial.replace(file)
 
 
 def forget(folder: Path) -> None:
-    """Take a folder off the list."""
+    """Remove the record of a folder."""
     with suppress(OSError, RuntimeError):
         _file(folder).unlink(missing_ok=True)
 
 
-def recorded() -> Iterator[Path]:
-    """Every folder on the list; one that is gone is taken off, unless its disk may be away."""
+def recorded_folders() -> Iterator[Path]:
+    """Yield every recorded folder; remove the record of a missing one, unless its disk may be unmounted."""
     with suppress(OSError, RuntimeError):
         for file in sorted((default_cache() / RECORDS).glob("*.json")):
             with suppress(OSError, ValueError, KeyError, TypeError):

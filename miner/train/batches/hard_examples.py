@@ -17,7 +17,14 @@ from miner.train.batches.row_batches import RowBatches
 
 
 class HardExamples(RowBatches):
-    """Rows by loss. losses: called before each pass, gives (rows,), higher is harder. groups: each row's group, or None."""
+    """Rows by loss.
+
+    losses: function called before each pass; it returns (rows,), higher is harder.
+    share: share of the rows that are hard.
+    times: how often hard rows come in a pass.
+    guard: share of the rows, with the highest losses, that is left out.
+    groups: each row's group, or None.
+    """
 
     def __init__(
         self,
@@ -36,20 +43,20 @@ class HardExamples(RowBatches):
         self._losses, self.share, self.times, self.guard, self.groups = losses, share, times, guard, groups
 
     def batches(self, draw: Any) -> list[list[int]]:
-        """As many batches as an ordinary pass has: the extra turns of hard rows first, then all rows, as far as the pass goes."""
-        often = self.often(np.asarray(self._losses(), dtype=np.float64))
-        turns = [np.flatnonzero(often > turn) for turn in range(int(often.max(initial=0)))]
-        order = np.concatenate([rows[draw.permutation(len(rows))] for rows in reversed(turns)])  # the hard ones' extra turns come first
+        """Return as many batches as an ordinary pass has: the repetitions of hard rows first, then all rows, up to that number."""
+        repetitions = self.repetitions(np.asarray(self._losses(), dtype=np.float64))
+        turns = [np.flatnonzero(repetitions > turn) for turn in range(int(repetitions.max(initial=0)))]
+        order = np.concatenate([rows[draw.permutation(len(rows))] for rows in reversed(turns)])  # repetitions of hard rows first
         return self.cut(order)
 
-    def often(self, losses: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Shape (rows,): how often each row comes: 0 the guarded, `times` the hard and the rare, 1 the rest."""
+    def repetitions(self, losses: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Shape (rows,): how often each row comes: 0 for the guard, `times` for hard rows and rows of small groups, 1 for the rest."""
         order = np.argsort(-losses, kind="stable")
-        out = int(self.guard * self.rows)
-        often = np.ones(self.rows, dtype=np.int64)
-        often[order[out : out + int(np.ceil(self.share * (self.rows - out)))]] = self.times
+        guarded = int(self.guard * self.rows)
+        repetitions = np.ones(self.rows, dtype=np.int64)
+        repetitions[order[guarded : guarded + int(np.ceil(self.share * (self.rows - guarded)))]] = self.times
         if self.groups is not None:
             _, place, sizes = np.unique(np.asarray(self.groups), return_inverse=True, return_counts=True)
-            often[sizes[place] < sizes.mean()] = self.times
-        often[order[:out]] = 0
-        return often
+            repetitions[sizes[place] < sizes.mean()] = self.times
+        repetitions[order[:guarded]] = 0
+        return repetitions

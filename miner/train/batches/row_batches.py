@@ -1,4 +1,4 @@
-"""What our samplers share: batches of row numbers, drawn anew each pass from (seed, pass)."""
+"""The base of the batch samplers: batches of row numbers, drawn for each pass from (seed, pass)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from miner.support.noise import generator
 
 
 class RowBatches(DefaultBatchSampler):  # type: ignore[misc]  # the base is untyped
-    """A sampler over n rows; a subclass says which rows make the batches of a pass."""
+    """A batch sampler over n rows; a subclass defines the batches of a pass."""
 
     def __init__(self, dataset: Any, batch_size: int, drop_last: bool, seed: int = 0, **rest: Any) -> None:
         super().__init__(dataset, batch_size, drop_last, seed=seed, **rest)
         self.rows = len(dataset)
 
     @classmethod
-    def of(cls, *, seen: list[Any] | None = None, **knobs: Any) -> Callable[..., Self]:
-        """The factory that a trainer's `batch_sampler` takes. seen: a list that gets the sampler, for whoever reports losses to it."""
-        return partial(_make, cls, seen, knobs)
+    def of(cls, *, samplers: list[Any] | None = None, **knobs: Any) -> Callable[..., Self]:
+        """Return a factory for a trainer's `batch_sampler`. samplers: a list to which the sampler is appended, to report losses to it."""
+        return partial(_make, cls, samplers, knobs)
 
     def batches(self, draw: Any) -> list[list[int]]:
         """The batches of this pass; `draw` is a numpy generator of (seed, epoch)."""
@@ -35,13 +35,13 @@ class RowBatches(DefaultBatchSampler):  # type: ignore[misc]  # the base is unty
         return count
 
     def cut(self, order: Any) -> list[list[int]]:
-        """An order of rows, cut into batches."""
+        """Cut an order of rows into batches."""
         pieces = [[int(row) for row in order[start : start + self.batch_size]] for start in range(0, len(order), self.batch_size)]
         return pieces[: len(self)]
 
 
-def _make(kind: type[Any], seen: list[Any] | None, knobs: dict[str, Any], dataset: Any, **given: Any) -> Any:
-    made = kind(dataset, **given, **knobs)
-    if seen is not None:
-        seen.append(made)
-    return made
+def _make(kind: type[Any], samplers: list[Any] | None, knobs: dict[str, Any], dataset: Any, **arguments: Any) -> Any:
+    sampler = kind(dataset, **arguments, **knobs)
+    if samplers is not None:
+        samplers.append(sampler)
+    return sampler

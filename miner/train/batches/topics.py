@@ -1,9 +1,9 @@
 """Topic-aware batches with balanced margins (TAS-B, arXiv 2104.06967).
 
 Queries are clustered once; a batch is drawn from one cluster, so that its in-batch negatives are on the same topic and hard. Within it,
-rows are drawn evenly over `bins` bins of their margin (positive less negative, where margins are known), so that easy pairs do not crowd
-out the rest. A cluster that is short is topped up from the nearest ones. In-batch positives of other rows become likelier: go on with a
-loss that masks them. NGAME (arXiv 2207.04452, abstract only) does the same with clusters made anew: give new vectors each round.
+rows are drawn evenly over `bins` bins of their margin (positive minus negative, where margins exist), so that easy pairs are not the
+majority. A small cluster is filled from the nearest ones. In-batch positives of other rows become more likely: use a loss that masks them.
+NGAME (arXiv 2207.04452, abstract only) does the same with new clusters each round: give new vectors each round.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ class TopicBatches(RowBatches):
         self.topic, self.centres = clusters(np.ascontiguousarray(vectors, dtype=np.float32), count, self.seed)
 
     def batches(self, draw: Any) -> list[list[int]]:
-        """Every row once: clusters in turn by what they have left, short batches topped up from the nearest cluster."""
-        left = {topic: list(self._balanced(np.flatnonzero(self.topic == topic), draw)) for topic in np.unique(self.topic).tolist()}
-        made: list[list[int]] = []
-        while left:
-            names = list(left)
-            sizes = np.array([len(left[name]) for name in names], dtype=np.float64)
+        """Return every row once: clusters are drawn by their remaining rows, short batches are filled from the nearest cluster."""
+        remaining = {topic: list(self._balanced(np.flatnonzero(self.topic == topic), draw)) for topic in np.unique(self.topic).tolist()}
+        batches: list[list[int]] = []
+        while remaining:
+            names = list(remaining)
+            sizes = np.array([len(remaining[name]) for name in names], dtype=np.float64)
             topic = names[int(draw.choice(len(names), p=sizes / sizes.sum()))]
             batch: list[int] = []
             for near in self._by_distance(topic, names):
                 missing = self.batch_size - len(batch)
-                batch, left[near] = batch + left[near][:missing], left[near][missing:]
+                batch, remaining[near] = batch + remaining[near][:missing], remaining[near][missing:]
                 if len(batch) == self.batch_size:
                     break
-            left = {name: rows for name, rows in left.items() if rows}
-            made.append(batch)
-        return made[: len(self)]
+            remaining = {name: rows for name, rows in remaining.items() if rows}
+            batches.append(batch)
+        return batches[: len(self)]
 
     def _by_distance(self, topic: int, names: list[int]) -> list[int]:
         gaps = np.linalg.norm(self.centres[names] - self.centres[topic], axis=1)
         return [names[place] for place in np.argsort(gaps, kind="stable")]
 
     def _balanced(self, rows: NDArray[Any], draw: Any) -> NDArray[Any]:
-        """Rows of a cluster in an order that takes from each margin bin in turn; random where no margins are known."""
+        """Order the rows of a cluster so that they alternate between the margin bins; random without margins."""
         shuffled: NDArray[Any] = rows[draw.permutation(len(rows))]
         if self.margins is None or len(rows) < 2:
             return shuffled
@@ -61,14 +61,14 @@ class TopicBatches(RowBatches):
         width: float = max(float(np.ptp(margins)), 1e-12) / self.bins
         bins = np.minimum(((margins - margins.min()) / width).astype(np.int64), self.bins - 1)
         turn = np.zeros(len(bins), dtype=np.int64)
-        for each in np.unique(bins):
-            turn[bins == each] = np.arange(int((bins == each).sum()))
+        for bin_number in np.unique(bins):
+            turn[bins == bin_number] = np.arange(int((bins == bin_number).sum()))
         ordered: NDArray[Any] = shuffled[np.lexsort((bins, turn))]
         return ordered
 
 
 def clusters(vectors: Floats, count: int, seed: int) -> tuple[NDArray[Any], Floats]:
-    """The cluster of each vector, and the centres: FAISS' k-means, seeded; every vector its own where there are as many."""
+    """Return the cluster of each vector, and the centres, by FAISS' seeded k-means; each vector is a cluster where `count` is as large."""
     import faiss
 
     if count >= len(vectors):

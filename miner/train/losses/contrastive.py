@@ -44,7 +44,7 @@ class Contrastive(nn.Module):
         return torch.logsumexp(torch.cat([positive[:, None], against], dim=1), dim=1) - positive
 
     def negatives(self, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:
-        """Shape (B, any): logits of what stands against the positive, -inf for nothing."""
+        """Shape (B, any): logits of the negatives in the denominator, -inf for none."""
         return logits.masked_fill(~allowed, -torch.inf)
 
     def get_config_dict(self) -> dict[str, Any]:
@@ -54,5 +54,5 @@ class Contrastive(nn.Module):
         }
 
     def draw(self) -> torch.Generator:
-        """Noise of this step: the same for the same seed and step."""
+        """Return the random generator of this step: the same for the same seed and step."""
         return torch.Generator().manual_seed((self.seed * 1_000_003 + self.step) % 2**63)

@@ -41,7 +41,7 @@ def debiased(positive: Tensor, against: Tensor, scale: float, beta: float, tau: 
     if tau:
         floor = log_count - scale
         share = math.log(tau) + log_count + positive - mass
-        left = torch.where(share < 0, share, torch.full_like(share, -1.0))  # where nothing is left, the floor stands
-        mass = torch.where(share < 0, mass + torch.log(-torch.expm1(left)) - math.log(1 - tau), floor)
+        log_ratio = torch.where(share < 0, share, torch.full_like(share, -1.0))  # where nothing is left, the floor stands
+        mass = torch.where(share < 0, mass + torch.log(-torch.expm1(log_ratio)) - math.log(1 - tau), floor)
         mass = torch.maximum(mass, floor)
     return torch.logaddexp(positive, mass) - positive

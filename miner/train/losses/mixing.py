@@ -2,7 +2,7 @@
 
 MoCHi (arXiv 2010.01028): from a query's hardest negatives, points between two of them, and points between one and the query, nearer to
 the negative. Mixtures carry no gradient of their own and stand in the denominator only.
-SSCL (arXiv 2304.02971) samples among such points and debiases the loss; only its abstract was at hand, so the sampling rule is ours.
+SSCL (arXiv 2304.02971) samples among such points and debiases the loss; only its abstract was available, so this sampling rule is new.
 """
 
 from __future__ import annotations
@@ -34,33 +34,35 @@ class MixedNegatives(Contrastive):
         plain = super().negatives(logits, allowed, queries, passages)
         if self.step < self.warmup:
             return plain
-        mixed, there = self.mixtures(plain.detach(), queries.detach(), passages.detach())
+        mixed, is_valid = self.mixtures(plain.detach(), queries.detach(), passages.detach())
         added = self.scale * torch.einsum("bd,bmd->bm", queries, mixed)
-        return torch.cat([plain, added.masked_fill(~there, -torch.inf)], dim=1)
+        return torch.cat([plain, added.masked_fill(~is_valid, -torch.inf)], dim=1)
 
     def mixtures(self, plain: Tensor, queries: Tensor, passages: Tensor) -> tuple[Tensor, Tensor]:
-        """Points (B, M, D) and which of them are there (B, M): a row with one negative has no pair, one without has nothing."""
+        """Points (B, M, D) and which of them are valid (B, M): a row with one negative has no pair, a row without has no mixture."""
         best, places = plain.topk(min(self.hardest, plain.shape[1]), dim=1)
-        have = torch.isfinite(best).sum(dim=1)
+        counts = torch.isfinite(best).sum(dim=1)
         pool, draw = passages[places], self.draw()
-        first, second, third = (self._pick(have, count, draw) for count in (self.pairs, self.pairs, self.towards))
-        second = torch.where(second == first, (first + 1) % have.clamp(min=1)[:, None], second)
+        first, second, third = (self._pick(counts, count, draw) for count in (self.pairs, self.pairs, self.towards))
+        second = torch.where(second == first, (first + 1) % counts.clamp(min=1)[:, None], second)
         alpha, beta = (torch.rand(len(queries), count, 1, generator=draw).to(pool) for count in (self.pairs, self.towards))
         beta = beta / 2
         between = alpha * _at(pool, first) + (1 - alpha) * _at(pool, second)
         nearer = beta * queries[:, None] + (1 - beta) * _at(pool, third)
-        there = torch.cat([(have >= least)[:, None].expand(-1, count) for least, count in ((2, self.pairs), (1, self.towards))], dim=1)
-        return normalize(torch.cat([between, nearer], dim=1), dim=-1), there
+        is_valid = torch.cat(
+            [(counts >= minimum)[:, None].expand(-1, count) for minimum, count in ((2, self.pairs), (1, self.towards))], dim=1
+        )
+        return normalize(torch.cat([between, nearer], dim=1), dim=-1), is_valid
 
-    def _pick(self, have: Tensor, count: int, draw: torch.Generator) -> Tensor:
-        """Shape (B, count): places below `have`."""
-        return (torch.rand(len(have), count, generator=draw).to(have.device) * have[:, None]).long()
+    def _pick(self, counts: Tensor, count: int, draw: torch.Generator) -> Tensor:
+        """Shape (B, count): random positions below `counts` (B,)."""
+        return (torch.rand(len(counts), count, generator=draw).to(counts.device) * counts[:, None]).long()
 
 
 class SyntheticNegatives(MixedNegatives):
     """In the spirit of SSCL: of `pairs` mixtures the `kept` that contrast most are used, and the loss is debiased by `tau`.
 
-    A mixture contrasts by s(q, h) - mean s(n, h) over the hardest negatives: near the query, yet unlike the negatives there are already.
+    The contrast of a mixture is s(q, h) - mean s(n, h) over the hardest negatives: near the query, but unlike the other negatives.
     """
 
     def __init__(
@@ -78,14 +80,14 @@ class SyntheticNegatives(MixedNegatives):
         self.kept, self.tau = kept, tau
 
     def mixtures(self, plain: Tensor, queries: Tensor, passages: Tensor) -> tuple[Tensor, Tensor]:
-        """Points (B, kept, D) and which of them are there (B, kept)."""
-        mixed, there = super().mixtures(plain, queries, passages)
+        """Points (B, kept, D) and which of them are valid (B, kept)."""
+        mixed, is_valid = super().mixtures(plain, queries, passages)
         best, places = plain.topk(min(self.hardest, plain.shape[1]), dim=1)
         real = torch.isfinite(best).to(mixed)
-        others = torch.einsum("bmd,bnd->bmn", mixed, passages[places]) * real[:, None]
-        contrast = torch.einsum("bd,bmd->bm", queries, mixed) - others.sum(dim=2) / real.sum(dim=1, keepdim=True).clamp(min=1)
-        chosen = contrast.topk(min(self.kept, mixed.shape[1]), dim=1).indices
-        return _at(mixed, chosen), torch.gather(there, 1, chosen)
+        similarity = torch.einsum("bmd,bnd->bmn", mixed, passages[places]) * real[:, None]
+        contrast = torch.einsum("bd,bmd->bm", queries, mixed) - similarity.sum(dim=2) / real.sum(dim=1, keepdim=True).clamp(min=1)
+        selection = contrast.topk(min(self.kept, mixed.shape[1]), dim=1).indices
+        return _at(mixed, selection), torch.gather(is_valid, 1, selection)
 
     def row_losses(self, positive: Tensor, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:
         """Shape (B,)."""
@@ -93,5 +95,5 @@ class SyntheticNegatives(MixedNegatives):
 
 
 def _at(points: Tensor, places: Tensor) -> Tensor:
-    """Points (B, N, D) at places (B, M): (B, M, D)."""
+    """Points (B, N, D) at positions (B, M): (B, M, D)."""
     return torch.gather(points, 1, places[:, :, None].expand(-1, -1, points.shape[2]))

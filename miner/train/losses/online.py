@@ -1,4 +1,4 @@
-"""Choosing among the batch's negatives at every step, with the model as it is now: only the chosen ones get a gradient.
+"""Selection among the batch's negatives at every step, with the current model: only the selected ones get a gradient.
 
 OHEM (arXiv 1604.03540): score everything, suppress near-duplicates, keep the hardest. UnReMix (arXiv 2206.01197): hard, uncertain and
 representative ones.
@@ -17,9 +17,9 @@ from miner.train.losses.contrastive import Contrastive
 class OnlineHard(Contrastive):
     """OHEM for text: InfoNCE over each row's `kept` hardest negatives, after greedy suppression.
 
-    A passage at a cosine of `same` or more to the positive, or to a harder one that was kept, is left out: the text's form of
-    non-maximum suppression (boxes at an overlap of 0.7 there). guard: leave out what scores above positive + guard; outliers have the
-    highest loss, and here they are mostly unlabelled positives. 2 switches it off.
+    A passage at a cosine of `same` or more to the positive, or to a harder selected passage, is left out: non-maximum suppression for texts
+    (for boxes at an overlap of 0.7). guard: leave out passages that score above positive + guard; outliers have the highest loss, and
+    for texts they are mostly unlabelled positives. 2 switches it off.
     """
 
     def __init__(self, model: Any, scale: float = 20.0, kept: int = 8, same: float = 0.95, guard: float = 2.0, seed: int = 0) -> None:
@@ -31,19 +31,19 @@ class OnlineHard(Contrastive):
     def row_losses(self, positive: Tensor, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:
         """Shape (B,); a row whose every negative was left out has a loss of zero."""
         near = passages.detach() @ passages.detach().T
-        open_ = allowed & (near[: len(queries)] < self.same) & (logits.detach() <= positive.detach()[:, None] + self.scale * self.guard)
-        chosen = torch.zeros_like(open_)
-        for _ in range(min(self.kept, open_.shape[1])):
-            best = logits.detach().masked_fill(~open_, -torch.inf).argmax(dim=1)
-            some = open_.any(dim=1)
-            chosen[some, best[some]] = True
-            open_ = open_ & (near[best] < self.same)
-            open_[torch.arange(len(best), device=best.device), best] = False
-        return super().row_losses(positive, logits, chosen, queries, passages)
+        eligible = allowed & (near[: len(queries)] < self.same) & (logits.detach() <= positive.detach()[:, None] + self.scale * self.guard)
+        selection = torch.zeros_like(eligible)
+        for _ in range(min(self.kept, eligible.shape[1])):
+            best = logits.detach().masked_fill(~eligible, -torch.inf).argmax(dim=1)
+            has_eligible = eligible.any(dim=1)
+            selection[has_eligible, best[has_eligible]] = True
+            eligible = eligible & (near[best] < self.same)
+            eligible[torch.arange(len(best), device=best.device), best] = False
+        return super().row_losses(positive, logits, selection, queries, passages)
 
 
 class Informative(Contrastive):
-    """In the spirit of UnReMix: InfoNCE over each row's `kept` most informative negatives. Only the abstract was at hand: the sum is ours.
+    """InfoNCE over each row's `kept` most informative negatives, after UnReMix, of which only the abstract was available: the sum is new.
 
         u = hard z(s) + uncertain z(p (1 - p)) + typical z(mean cosine to the row's other negatives)
 
@@ -68,23 +68,23 @@ class Informative(Contrastive):
         """Shape (B,)."""
         worth = self.worth(logits.detach(), allowed, passages.detach()).masked_fill(~allowed, -torch.inf)
         best = worth.topk(min(self.kept, worth.shape[1]), dim=1).indices
-        chosen = torch.zeros_like(allowed).scatter(1, best, True) & allowed
-        return super().row_losses(positive, logits, chosen, queries, passages)
+        selection = torch.zeros_like(allowed).scatter(1, best, True) & allowed
+        return super().row_losses(positive, logits, selection, queries, passages)
 
     def worth(self, logits: Tensor, allowed: Tensor, passages: Tensor) -> Tensor:
         """Shape (B, N): u of every allowed negative."""
         share = torch.softmax(logits.masked_fill(~allowed, -torch.inf), dim=1).nan_to_num(0.0)
-        there = allowed.to(logits)
+        weights = allowed.to(logits)
         near = passages @ passages.T
         near = near - torch.diag(torch.diag(near))
-        typical = there @ near / (there.sum(dim=1, keepdim=True) - 1).clamp(min=1)
+        typical = weights @ near / (weights.sum(dim=1, keepdim=True) - 1).clamp(min=1)
         parts = ((self.hard, logits), (self.uncertain, share * (1 - share)), (self.typical, typical))
-        return sum((weight * _standard(values, there) for weight, values in parts), torch.zeros_like(logits))
+        return sum((weight * _standard(values, weights) for weight, values in parts), torch.zeros_like(logits))
 
 
-def _standard(values: Tensor, there: Tensor) -> Tensor:
-    """Standard scores within each row, over what is there; zero where a row does not vary."""
-    count = there.sum(dim=1, keepdim=True).clamp(min=1)
-    mean = (values * there).sum(dim=1, keepdim=True) / count
-    spread = ((((values - mean) * there) ** 2).sum(dim=1, keepdim=True) / count).sqrt()
+def _standard(values: Tensor, weights: Tensor) -> Tensor:
+    """Standard scores within each row, over entries of weight 1; zero where a row does not vary."""
+    count = weights.sum(dim=1, keepdim=True).clamp(min=1)
+    mean = (values * weights).sum(dim=1, keepdim=True) / count
+    spread = ((((values - mean) * weights) ** 2).sum(dim=1, keepdim=True) / count).sqrt()
     return torch.where(spread > 1e-9, (values - mean) / spread.clamp(min=1e-9), torch.zeros_like(values))

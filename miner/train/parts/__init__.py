@@ -6,6 +6,6 @@ Nothing here imports torch before a part is called. The classes behind the parts
 from miner.train.parts.batches import BATCH_SAMPLERS, Batches
 from miner.train.parts.change import CHANGES, Change
 from miner.train.parts.loss import LOSSES, Loss
-from miner.train.parts.training_context import Given
+from miner.train.parts.training_context import TrainingContext
 
-__all__ = ["BATCH_SAMPLERS", "CHANGES", "LOSSES", "Batches", "Change", "Given", "Loss"]
+__all__ = ["BATCH_SAMPLERS", "CHANGES", "LOSSES", "Batches", "Change", "Loss", "TrainingContext"]

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Protocol
 from miner.errors import ConfigError
 from miner.train.hardness import margins, row_losses
 from miner.train.parts.knobs import SHARE, Knobs, Range
-from miner.train.parts.training_context import Given
+from miner.train.parts.training_context import TrainingContext
 
 
 class Batches(Protocol):
     """A batch sampler by name."""
 
-    def __call__(self, given: Given) -> Any:
-        """What goes into the trainer's `batch_sampler`; a sampler that learns from losses is put into `given.seen`."""
+    def __call__(self, context: TrainingContext) -> Any:
+        """Return the trainer's `batch_sampler`; a sampler that learns from losses is appended to `context.samplers`."""
         ...
 
 
@@ -27,7 +27,7 @@ class Shuffle(Knobs):
     part: ClassVar[str] = "batch sampler 'shuffle'"
     ranges: ClassVar[Mapping[str, Range]] = {}
 
-    def __call__(self, given: Given) -> Any:
+    def __call__(self, context: TrainingContext) -> Any:
         """Sentence-transformers' own."""
         return "batch_sampler"
 
@@ -39,7 +39,7 @@ class NoDuplicates(Knobs):
     part: ClassVar[str] = "batch sampler 'no_duplicates'"
     ranges: ClassVar[Mapping[str, Range]] = {}
 
-    def __call__(self, given: Given) -> Any:
+    def __call__(self, context: TrainingContext) -> Any:
         """Sentence-transformers' own."""
         return "no_duplicates"
 
@@ -54,13 +54,13 @@ class Topics(Knobs):
     part: ClassVar[str] = "batch sampler 'topics'"
     ranges: ClassVar[Mapping[str, Range]] = {"topics": Range(0, 1_000_000), "bins": Range(1, 1000)}
 
-    def __call__(self, given: Given) -> Any:
+    def __call__(self, context: TrainingContext) -> Any:
         """Clusters are made once, with the model before training."""
         from miner.train.batches import TopicBatches
 
-        vectors = given.base(given.rows.columns["anchor"], "query")
-        known = margins(given.rows, given.base) if self.balanced else None
-        return TopicBatches.of(vectors=vectors, topics=self.topics or None, margins=known, bins=self.bins)
+        vectors = context.encode_base(context.rows.columns["anchor"], "query")
+        row_margins = margins(context.rows, context.encode_base) if self.balanced else None
+        return TopicBatches.of(vectors=vectors, topics=self.topics or None, margins=row_margins, bins=self.bins)
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class HighLossBatches(Knobs):
     part: ClassVar[str] = "batch sampler 'high_loss'"
     ranges: ClassVar[Mapping[str, Range]] = {"delta": Range(0, 1, above=True), "decay": SHARE}
 
-    def __call__(self, given: Given) -> Any:
-        """Hears the loss of every batch."""
+    def __call__(self, context: TrainingContext) -> Any:
+        """Learns from the loss of every batch."""
         from miner.train.batches import HighLoss
 
-        return HighLoss.of(seen=given.seen, **asdict(self))
+        return HighLoss.of(samplers=context.samplers, **asdict(self))
 
 
 @dataclass(frozen=True)
@@ -103,28 +103,31 @@ class HardExampleBatches(Knobs):
         if self.topics == 1:
             raise ConfigError(f"batch sampler 'hard_examples' wants two topics or more, or topics=0 for none, got topics={self.topics}")
 
-    def __call__(self, given: Given) -> Any:
-        """Scored with the model as it is then."""
+    def __call__(self, context: TrainingContext) -> Any:
+        """Losses are measured with the current model, before each pass."""
         from miner.train.batches import HardExamples
         from miner.train.batches.topics import clusters
 
-        groups = clusters(given.base(given.rows.columns["anchor"], "query"), self.topics, given.seed)[0] if self.topics else None
-        return HardExamples.of(losses=Measured(given), share=self.share, times=self.times, guard=self.guard, groups=groups)
+        groups = (
+            clusters(context.encode_base(context.rows.columns["anchor"], "query"), self.topics, context.seed)[0] if self.topics else None
+        )
+        return HardExamples.of(losses=Measured(context), share=self.share, times=self.times, guard=self.guard, groups=groups)
 
 
 class Measured:
-    """The losses of a training's rows with the model as it is when called. A trainer pickles its arguments beside every checkpoint, for
-    nobody to read: the training's rows and model stay out of that.
+    """The losses of a training's rows under the current model.
+
+    A trainer pickles its arguments beside every checkpoint, and nothing reads them: the training's rows and model are not pickled.
     """
 
-    def __init__(self, given: Given | None) -> None:
-        self._given = given
+    def __init__(self, context: TrainingContext | None) -> None:
+        self._context = context
 
     def __call__(self) -> Any:
         """Shape (rows,)."""
-        if self._given is None:
+        if self._context is None:
             raise ConfigError("a batch sampler taken out of a checkpoint's training_args.bin knows no rows: begin a training instead")
-        return row_losses(self._given.rows, self._given.now)
+        return row_losses(self._context.rows, self._context.encode_current)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Measured, (None,)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from miner.errors import ConfigError
 from miner.train import augment
 from miner.train.parts.knobs import COSINE, COUNT, LESS_THAN_ALL, SHARE, Knobs, Range
-from miner.train.parts.training_context import Given
-from miner.train.replace import Replaced
+from miner.train.parts.training_context import TrainingContext
+from miner.train.replace import ReserveReplacement
 
-Look = Callable[[list[dict[str, Any]], int], list[dict[str, Any]]]
+BatchTransform = Callable[[list[augment.Row], int], list[augment.Row]]
 """Rows of a batch and its number → rows."""
 
 
 class Change(Protocol):
     """Something that changes the rows of a batch before they are tokenised."""
 
-    def __call__(self, given: Given) -> Look:
+    def __call__(self, context: TrainingContext) -> BatchTransform:
         """The function of (rows, number of the batch)."""
         ...
 
 
-Where = Literal["query", "positive", "both"]
+TargetTexts = Literal["query", "positive", "both"]
 COLUMNS: dict[str, tuple[str, ...]] = {"query": ("anchor",), "positive": ("positive",), "both": ("anchor", "positive")}
 
 
@@ -33,13 +33,13 @@ class Delete(Knobs):
     """Words of the query (or positive) left out."""
 
     share: float = 0.1
-    of: Where = "query"
+    of: TargetTexts = "query"
     part: ClassVar[str] = "change 'delete'"
     ranges: ClassVar[Mapping[str, Range]] = {"share": LESS_THAN_ALL}
 
-    def __call__(self, given: Given) -> Look:
-        """See augment.Deleted."""
-        return augment.Deleted(self.share, COLUMNS[self.of], given.seed)
+    def __call__(self, context: TrainingContext) -> BatchTransform:
+        """See augment.WordDeletion."""
+        return augment.WordDeletion(self.share, COLUMNS[self.of], context.seed)
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ class Reorder(Knobs):
     """Neighbouring words swapped."""
 
     share: float = 0.1
-    of: Where = "query"
+    of: TargetTexts = "query"
     part: ClassVar[str] = "change 'reorder'"
     ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
 
-    def __call__(self, given: Given) -> Look:
-        """See augment.Reordered."""
-        return augment.Reordered(self.share, COLUMNS[self.of], given.seed)
+    def __call__(self, context: TrainingContext) -> BatchTransform:
+        """See augment.WordSwaps."""
+        return augment.WordSwaps(self.share, COLUMNS[self.of], context.seed)
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,15 @@ class Paraphrase(Knobs):
     """The user's own function, in Python only: train(..., paraphrase=function)."""
 
     share: float = 0.5
-    of: Where = "query"
+    of: TargetTexts = "query"
     part: ClassVar[str] = "change 'paraphrase'"
     ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
 
-    def __call__(self, given: Given) -> Look:
-        """See augment.Paraphrased."""
-        if given.paraphrase is None:
+    def __call__(self, context: TrainingContext) -> BatchTransform:
+        """See augment.Paraphrasing."""
+        if context.paraphrase is None:
             raise ConfigError("change 'paraphrase' needs your function: train(..., paraphrase=function), in Python")
-        return augment.Paraphrased(given.paraphrase, self.share, COLUMNS[self.of], given.seed)
+        return augment.Paraphrasing(context.paraphrase, self.share, COLUMNS[self.of], context.seed)
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class TfIdfNegative(Knobs):
     part: ClassVar[str] = "change 'una'"
     ranges: ClassVar[Mapping[str, Range]] = {"every": COUNT, "strength": SHARE, "near": Range(2, 1_000_000_000)}
 
-    def __call__(self, given: Given) -> Look:
+    def __call__(self, context: TrainingContext) -> BatchTransform:
         """Word statistics are those of the positives."""
-        return augment.Una(given.rows.columns["positive"], **asdict(self), seed=given.seed)
+        return augment.Una(context.rows.columns["positive"], **asdict(self), seed=context.seed)
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,11 @@ class ReplaceEasy(Knobs):
     part: ClassVar[str] = "change 'replace'"
     ranges: ClassVar[Mapping[str, Range]] = {"drop": Range(0, 2), "score": COSINE, "every": COUNT}
 
-    def __call__(self, given: Given) -> Look:
-        """Scored with the model as it is."""
-        if not given.rows.reserve:
+    def __call__(self, context: TrainingContext) -> BatchTransform:
+        """Negatives are scored with the current model."""
+        if not context.rows.reserve:
             raise ConfigError("change 'replace' takes negatives from a reserve: set use_negatives below what the rows have")
-        return Replaced(given.rows.reserve, given.now, **asdict(self))
+        return ReserveReplacement(context.rows.reserve, context.encode_current, **asdict(self))
 
 
 CHANGES: dict[str, type[Change]] = {

@@ -1,4 +1,4 @@
-"""What a part's numbers may be: the one place where ranges are checked, when the configuration is read and before any work."""
+"""The ranges of a part's numbers. They are checked here alone, when the configuration is read and before any work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Range:
         return (value > self.low if self.above else value >= self.low) and (value < self.high if self.under else value <= self.high)
 
     def around(self, knob: str) -> str:
-        """As in `0 <= tau < 1`."""
+        """Format the range, as in `0 <= tau < 1`."""
         return f"{self.low:g} {'<' if self.above else '<='} {knob} {'<' if self.under else '<='} {self.high:g}"
 
 

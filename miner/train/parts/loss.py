@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal, Protocol
 from miner.errors import ConfigError
 from miner.train.parts.knobs import COUNT, SCALE, TEMPERATURE, Knobs, Range
 
-CHANCE = Range(0, 1, under=True)
-MIXED, WARMUP, WEIGHT = Range(0, 10_000), Range(0, 1_000_000_000), Range(0, 1000)
+PROBABILITY = Range(0, 1, under=True)
+MIXTURES, WARMUP, WEIGHT = Range(0, 10_000), Range(0, 1_000_000_000), Range(0, 1000)
 
 
 class Loss(Protocol):
@@ -100,10 +100,14 @@ class Gist(Knobs):
         from miner.encode import load_encoder
 
         guide = load_encoder(MiningConfig.of(model=self.guide), Runtime.of(device=str(model.device))).model
-        if any(type(each[0]).__name__ == "StaticEmbedding" for each in (model, guide)):
+        if any(type(module[0]).__name__ == "StaticEmbedding" for module in (model, guide)):
             raise ConfigError("loss 'gist' reads texts back from the tokenizer, which a static model cannot: give two transformers")
-        how = {"margin_strategy": "relative" if self.relative else "absolute", "margin": self.margin, "mini_batch_size": self.mini_batch}
-        return CachedGISTEmbedLoss(model, guide, temperature=self.temperature, **how)
+        options = {
+            "margin_strategy": "relative" if self.relative else "absolute",
+            "margin": self.margin,
+            "mini_batch_size": self.mini_batch,
+        }
+        return CachedGISTEmbedLoss(model, guide, temperature=self.temperature, **options)
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,8 @@ class Distillation(Knobs):
         from sentence_transformers.sentence_transformer.losses import DistillKLDivLoss
         from sentence_transformers.util import pairwise_cos_sim
 
-        how = {"student_temperature": self.temperature, "teacher_temperature": self.teacher}
-        return DistillKLDivLoss(model, similarity_fct=pairwise_cos_sim, **how)
+        options = {"student_temperature": self.temperature, "teacher_temperature": self.teacher}
+        return DistillKLDivLoss(model, similarity_fct=pairwise_cos_sim, **options)
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ class Hcl(Knobs):
     labels: ClassVar[Literal["none", "margins", "scores"]] = "none"
     tokens: ClassVar[bool] = False
     part: ClassVar[str] = "loss 'hcl'"
-    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "beta": Range(0, 100), "tau": CHANCE}
+    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "beta": Range(0, 100), "tau": PROBABILITY}
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
@@ -176,7 +180,7 @@ class Mochi(Knobs):
     labels: ClassVar[Literal["none", "margins", "scores"]] = "none"
     tokens: ClassVar[bool] = False
     part: ClassVar[str] = "loss 'mochi'"
-    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "hardest": COUNT, "pairs": MIXED, "towards": MIXED, "warmup": WARMUP}
+    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "hardest": COUNT, "pairs": MIXTURES, "towards": MIXTURES, "warmup": WARMUP}
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
@@ -203,7 +207,7 @@ class Sscl(Knobs):
         "hardest": COUNT,
         "pairs": Range(1, 10_000),
         "kept": COUNT,
-        "tau": CHANCE,
+        "tau": PROBABILITY,
         "warmup": WARMUP,
     }
 

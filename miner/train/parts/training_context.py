@@ -1,4 +1,4 @@
-"""What a part may need of a training beside its knobs."""
+"""The context of a training that its parts may need beside their knobs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ from miner.train.training_rows import Columns
 
 
 @dataclass(frozen=True)
-class Given:
-    """What parts may need of a training: its columns, the base model's vectors, the trained model's as it is, the user's own function."""
+class TrainingContext:
+    """The context of a training, for its parts.
+
+    rows: the training rows.
+    encode_base: function of (texts, side) that returns vectors of the model before training.
+    encode_current: the same with the current model.
+    seed: of the training.
+    samplers: list to which batch samplers that learn from losses are appended.
+    paraphrase: the user's function for the change `paraphrase`.
+    """
 
     rows: Columns
-    base: Encode
-    now: Encode
+    encode_base: Encode
+    encode_current: Encode
     seed: int
-    seen: list[Any] = field(default_factory=list)
+    samplers: list[Any] = field(default_factory=list)
     paraphrase: Callable[[str], str] | None = None
