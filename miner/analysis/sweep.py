@@ -209,7 +209,7 @@ def _rates(counts: Sequence[FalseNegativeCounts], hidden: Hidden, dataset: Datas
 def _measures(tally: Tally, dataset: Dataset, similarity: str) -> Row:
     chosen = tally.chosen()
     counts = counts_of(chosen, tally.setup, tally.codes)
-    hubs, ranks, margin = hubs_of(chosen, dataset), rank_spread(chosen.ranks[chosen.found]), spread(chosen.margins)
+    hubs, ranks, margin = hubs_of(chosen, dataset), rank_spread(chosen.ranks[chosen.is_negative]), spread(chosen.margins)
     return {
         "rows": counts["rows"]["any"],
         "pairs": counts["pairs"],
