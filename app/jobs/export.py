@@ -51,9 +51,9 @@ def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
     check_kind(config, asked.file_kind)
     said = {}
     if asked.verdicts:
-        from miner.runs.run import heeding
+        from miner.runs.run import with_verdict_filter
 
-        config, said = heeding(config, True), {"reviews": _last_review(asked.job, stock)}
+        config, said = with_verdict_filter(config, True), {"reviews": _last_review(asked.job, stock)}
     return {**asked.model_dump(mode="json"), **said, "config": config.model_dump(mode="json")}
 
 

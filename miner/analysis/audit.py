@@ -112,7 +112,7 @@ def _first_pass(
     """Run pass 1 with the positives that are not hidden; return the folder of candidates, inside `folder`."""
     target = Target(folder, str(folder / "none"), folder, "none")
     (folder / "scratch").mkdir()
-    passes.first_pass(dataset, vectors, passes.Work(config, runtime, on_progress), target, folder / "scratch")
+    passes.first_pass(dataset, vectors, passes.RunContext(config, runtime, on_progress), target, folder / "scratch")
     return target.blocks
 
 

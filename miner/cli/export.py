@@ -37,12 +37,12 @@ def export(
         raise ConfigError("--json and --out - both want stdout: leave one of them out")
     with Shown(quiet) as shown:
         from miner.config import MiningConfig
-        from miner.runs.run import FIRST_PASS, Run
+        from miner.runs.run import RETRIEVAL_SETTINGS, Run
         from miner.runs.run import export as export_it
 
         source = Run(run)
         below = {**source.config.model_dump(mode="json"), **(o.read_config(config) if config else {})}
-        settings = MiningConfig.of(**o.merged(flags, below, FIRST_PASS))
+        settings = MiningConfig.of(**o.merged(flags, below, RETRIEVAL_SETTINGS))
         place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
         made = export_it(source, settings, verdicts=verdicts or (), on_progress=shown, **place)
         outcome(made, shown, as_json=as_json, to_stdout=out == "-")

@@ -22,7 +22,7 @@ from miner.indexes.blas import VARIABLE, tuned_faiss
 from miner.io.scratch import is_held, leftovers
 from miner.runs.manifest import versions
 from miner.runs.run import Run
-from miner.runs.run_folder import REPLACED, restore
+from miner.runs.run_folder import REPLACED_SUFFIX, restore
 
 LEAST_DISK, LEAST_MEMORY = 1_000_000_000, 1_000_000_000
 """Bytes below which a run of any use is unlikely to end well."""
@@ -90,7 +90,7 @@ def state(folder: Path) -> Told:
 
 def _replaced(folder: Path) -> list[Path]:
     """Where the runs lay that wait under a hidden name for the end of what replaces them."""
-    return [old.with_name(old.name[1:].removesuffix(REPLACED)) for old in sorted(folder.glob(f".*{REPLACED}"))]
+    return [old.with_name(old.name[1:].removesuffix(REPLACED_SUFFIX)) for old in sorted(folder.glob(f".*{REPLACED_SUFFIX}"))]
 
 
 def _database(path: Path) -> Iterator[str]:
@@ -193,8 +193,8 @@ def _advice(told: Told) -> Iterator[str]:
 
 def _unfinished(path: Path) -> str:
     """What to do about something that does not say who left it."""
-    if path.name.endswith(REPLACED):
-        return f"{path} is what a killed process was replacing: move it to {path.name[1:].removesuffix(REPLACED)}, or remove it"
+    if path.name.endswith(REPLACED_SUFFIX):
+        return f"{path} is what a killed process was replacing: move it to {path.name[1:].removesuffix(REPLACED_SUFFIX)}, or remove it"
     if path.is_file():
         return f"{path} is a half-written file of {path.stat().st_size / 1e6:,.1f} MB that a killed process left: remove it"
     return f"{path} was left by a run that did not end: the same command goes on with it, --fresh begins anew"
