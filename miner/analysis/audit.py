@@ -15,7 +15,7 @@ import numpy as np
 
 from miner.analysis.grid import Setting, settings
 from miner.analysis.hidden_positives import MIN_QUERIES, hide
-from miner.analysis.sweep import FalseNegativeCounts, Hidden, HiddenStats, measure
+from miner.analysis.sweep import FalseNegativeCounts, Hidden, HiddenStats, Measures, measure
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.evaluation.intervals import clustered, wilson
 from miner.evidence.identity import id_keys
@@ -30,7 +30,7 @@ from miner.types import Dataset, Ints, Progress, Vectors
 NEAREST = "nearest"
 """Name of the setting without filters: the nearest passages that are not known positives."""
 
-BARE: dict[str, Any] = {
+UNFILTERED: dict[str, Any] = {
     "filters": ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off", "margin:off"),
     "sampler": "top",
     "ladder": 0,
@@ -63,7 +63,7 @@ def audit(
     draws: int = 5,
     model: Any = None,
     runtime: Runtime | None = None,
-    fewest: int = MIN_QUERIES,
+    min_queries: int = MIN_QUERIES,
     on_progress: Progress | None = None,
 ) -> AuditReport:
     """The false-negative rate of a run's settings, of those in `grid` (as for `sweep`) and without filters, on the run's own data.
@@ -71,7 +71,7 @@ def audit(
     hidden: the share of each query's positives to hide, in (0, 1); None: all but one.
     draws: the number of random choices of hidden positives.
     model: the loaded model, for a run whose model was passed in memory.
-    fewest: the least number of queries with two positives or more.
+    min_queries: the least number of queries with two positives or more.
     InputError where fewer queries have two positives, ConfigError for wrong settings.
     """
     points = [*(settings(run.config, grid) if grid else [Setting({}, (), run.config)]), _nearest(run.config)]
@@ -79,10 +79,10 @@ def audit(
     data = Inputs.of(**inputs) if inputs and inputs.get("query_vectors") else run.dataset
     vectors = open_vectors(data, run.config, runtime, model, on_progress)
     counts, hidden_stats = [FalseNegativeCounts(len(run.dataset.queries)) for _ in points], list[HiddenStats]()
-    measures: list[list[Row]] = []
+    measures: list[list[Measures]] = []
     for draw in range(draws):
         with scratch() as folder:
-            visible, held_out = hide(run.dataset, run.config.seed + draw, hidden, fewest)
+            visible, held_out = hide(run.dataset, run.config.seed + draw, hidden, min_queries)
             hidden_positives = Hidden(visible, held_out)
             path = _first_pass(visible, vectors, _first_pass_config(points), runtime, folder, on_progress)
             measures.append(measure(path, visible, [point.config for point in points], hidden_positives, on_progress, counts))
@@ -97,7 +97,7 @@ def audit(
 
 
 def _nearest(config: MiningConfig) -> Setting:
-    return Setting({"setting": NEAREST}, (), MiningConfig.of(**{**config.model_dump(), **BARE, "preset": None}))
+    return Setting({"setting": NEAREST}, (), MiningConfig.of(**{**config.model_dump(), **UNFILTERED, "preset": None}))
 
 
 def _first_pass_config(points: Sequence[Setting]) -> MiningConfig:
@@ -116,10 +116,10 @@ def _first_pass(
     return target.blocks
 
 
-def _row(point: Setting, counts: FalseNegativeCounts, measures: Sequence[Row]) -> Row:
+def _row(point: Setting, counts: FalseNegativeCounts, measures: Sequence[Mapping[str, Any]]) -> Row:
     """The counts over all draws, and the means of the reported measures."""
     false, total = int(counts.false.sum()), int(counts.all.sum())
-    means = {name: _mean([each[name] for each in measures]) for name in REPORTED}
+    means = {name: _mean([setting_measures[name] for setting_measures in measures]) for name in REPORTED}
     by_rank = [
         {"ranks": name, "false": int(part), "of": int(whole), "rate": share_of(int(part), int(whole))}
         for name, part, whole in zip(FalseNegativeCounts.BUCKETS, counts.false_by_rank, counts.all_by_rank, strict=True)

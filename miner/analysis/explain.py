@@ -68,6 +68,14 @@ class CandidateFields(IdText):
     place: int | None
 
 
+class CandidateCounts(TypedDict):
+    """Candidates by outcome; dropped: by filter."""
+
+    dropped: dict[str, int]
+    kept: int
+    chosen: int
+
+
 class AnchorFields(TypedDict):
     """A query with the positives that set its reference score (`bar`)."""
 
@@ -75,7 +83,7 @@ class AnchorFields(TypedDict):
     bar: Number
     background: Number
     ceilings: Evidence
-    counts: dict[str, Any]
+    counts: CandidateCounts
     candidates: list[CandidateFields]
 
 
@@ -208,7 +216,9 @@ def _anchor(choice: Choice, anchor: int, config: MiningConfig, names: _Names) ->
     single = anchors.take(np.array([anchor]))
     ceilings = {name: rule.ceiling(single)[0] for name, rule in rules.items() if hasattr(rule, "ceiling")}
     places = {
-        int(row): place for place, row in enumerate(negatives.rows[anchor].tolist()) if row >= 0 and negatives.tiers[anchor][place] < 5
+        int(row): position
+        for position, row in enumerate(negatives.rows[anchor].tolist())
+        if row >= 0 and negatives.tiers[anchor][position] < 5
     }
     codes = dropped[anchor][anchors.present[anchor]]
     return {
@@ -240,19 +250,19 @@ def _candidates(
         score = single.scores[0, column]
         evidence = {name: number(values[0, column]) for name, values in single.evidence.items()}
         dropped_by = rules[code - 1][0] if code else None
-        place = places.get(row)
+        position = places.get(row)
         yield {
             **names.identify(row),
             "rank": column + 1,
             "score": number(score),
             "margin": number(single.bar[0] - score),
             "evidence": evidence,
-            "status": "dropped" if place is None and code else "kept" if place is None else "chosen",
+            "status": "dropped" if position is None and code else "kept" if position is None else "chosen",
             "dropped_by": dropped_by,
             "rule": specs[dropped_by] if dropped_by else None,
             "why": _why(score, evidence, dropped_by, rules[code - 1][1], ceilings) if dropped_by else None,
-            "tier": None if place is None else tiers[place],
-            "place": None if place is None else place + 1,
+            "tier": None if position is None else tiers[position],
+            "place": None if position is None else position + 1,
         }
 
 

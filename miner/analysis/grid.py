@@ -52,7 +52,7 @@ def settings(base: MiningConfig, grid: Sequence[str] = ()) -> list[Setting]:
     """
     axes = [axis for text in grid or DEFAULT for axis in parse(text)]
     for axis in axes:
-        if sum(axis.title == other.title for other in axes) > 1:
+        if sum(axis.title == second.title for second in axes) > 1:
             raise ConfigError(f"--grid varies {axis.title} twice")
     count = 1
     for axis in axes:
@@ -69,9 +69,9 @@ def settings(base: MiningConfig, grid: Sequence[str] = ()) -> list[Setting]:
 
 def parse(text: str) -> Iterator[Axis]:
     """`margin:relative=0,0.05,background=0,0.3` is two axes; `negatives=1,4` is one."""
-    head, _, rest = text.strip().partition(":")
+    head, _, knob_text = text.strip().partition(":")
     is_setting = "=" in head
-    name, assignments = ("", text.strip()) if is_setting else (head, rest)
+    name, assignments = ("", text.strip()) if is_setting else (head, knob_text)
     if not is_setting and name not in FILTERS:
         raise ConfigError(f"--grid knows no filter '{name}'; there are: {', '.join(FILTERS)}; or settings: {', '.join(AXES)}")
     knobs: dict[str, list[str]] = {}

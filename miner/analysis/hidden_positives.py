@@ -20,24 +20,27 @@ MIN_QUERIES = 50
 """The least number of queries with two positives or more for a usable estimate of the rate."""
 
 
-def hide(dataset: Dataset, seed: int, share: float | None = None, fewest: int = MIN_QUERIES) -> tuple[Dataset, Truth]:
+def hide(dataset: Dataset, seed: int, share: float | None = None, min_queries: int = MIN_QUERIES) -> tuple[Dataset, Truth]:
     """The dataset without the hidden judgements (not saved), and the hidden judgements.
 
     share: the share of each query's positives to hide; None: all but one. At least one stays.
-    fewest: the least number of queries with two positives or more; InputError where there are fewer.
+    min_queries: the least number of queries with two positives or more; InputError where there are fewer.
     """
     qrels = dataset.qrels
     owner = np.repeat(np.arange(len(dataset.queries)), np.diff(qrels.indptr))
     relevant = qrels.grades >= qrels.min_grade
     eligible = int((np.bincount(owner[relevant], minlength=len(dataset.queries)) > 1).sum())
-    if eligible < fewest:
-        raise InputError(f"{fewest} queries with two positives or more are wanted, and there are {eligible}: nothing could be measured")
+    if eligible < min_queries:
+        raise InputError(
+            f"{min_queries} queries with two positives or more are wanted, and there are {eligible}: nothing could be measured"
+        )
     is_visible = _choose_visible(dataset, owner, relevant, seed, share)
     unit = owner if qrels.same is None else np.where(qrels.same.group[owner] < 0, owner, len(dataset.queries) + qrels.same.group[owner])
     keys = unit.astype(np.int64) * len(dataset.corpus) + qrels.rows
     is_hidden = relevant & ~np.isin(keys, keys[is_visible])
-    truth = Truth(owner[is_hidden], qrels.rows[is_hidden].astype(np.int64), 0)
-    return replace(dataset, qrels=_without(qrels, is_hidden, owner, keys[is_hidden], len(dataset.queries), len(dataset.corpus))), truth
+    hidden_pairs = Truth(owner[is_hidden], qrels.rows[is_hidden].astype(np.int64), 0)
+    visible = _without(qrels, is_hidden, owner, keys[is_hidden], len(dataset.queries), len(dataset.corpus))
+    return replace(dataset, qrels=visible), hidden_pairs
 
 
 def _choose_visible(dataset: Dataset, owner: Ints, relevant: Bools, seed: int, share: float | None) -> Bools:
@@ -61,7 +64,9 @@ def _without(qrels: Qrels, is_hidden: Bools, owner: Ints, hidden: Ints, queries:
     hidden: keys (query or Q + group) × N + passage of the hidden judgements.
     """
     indptr = np.concatenate([[0], np.cumsum(np.bincount(owner[~is_hidden], minlength=queries))]).astype(np.int64)
-    extras = None if qrels.extras is None else [extra for extra, gone in zip(qrels.extras, is_hidden.tolist(), strict=True) if not gone]
+    extras = (
+        None if qrels.extras is None else [extra for extra, removed in zip(qrels.extras, is_hidden.tolist(), strict=True) if not removed]
+    )
     same = None if qrels.same is None else _same(qrels.same, hidden, queries, passages)
     return replace(qrels, indptr=indptr, rows=qrels.rows[~is_hidden], grades=qrels.grades[~is_hidden], extras=extras, same=same)
 

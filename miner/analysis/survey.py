@@ -6,9 +6,9 @@ Reads every block once and keeps counts of scores in bins of a round width, the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -25,6 +25,21 @@ MAX_SUSPICIOUS_QUERIES, SAMPLE_SIZE = 1000, 400
 
 SEED = 0
 """Seed of the sample: all reviewers of a run see the same one."""
+
+
+class MarginHistogram(TypedDict):
+    """Edges of bins, and the negatives in each bin."""
+
+    edges: list[float]
+    chosen: list[int]
+
+
+class SuspiciousNegative(TypedDict):
+    """The negative of a query with the smallest margin; None where the margin is not finite."""
+
+    query_id: str
+    passage_id: str
+    margin: float | None
 
 
 def survey(run: Run) -> dict[str, Any]:
@@ -97,7 +112,7 @@ def _retrieved_negatives(choice: Choice) -> tuple[Ints, Rows, Floats]:
     return negatives.queries[places], negatives.rows[places, columns], anchors.bar[places] - negatives.scores[places, columns]
 
 
-def _histogram(margins: Floats) -> dict[str, Any]:
+def _histogram(margins: Floats) -> MarginHistogram:
     finite = margins[np.isfinite(margins)]
     if not len(finite):
         return {"edges": [], "chosen": []}
@@ -105,7 +120,7 @@ def _histogram(margins: Floats) -> dict[str, Any]:
     return {"edges": edges.tolist(), "chosen": np.histogram(finite, bins=edges)[0].tolist()}
 
 
-def _suspicious(dataset: Dataset, queries: Ints, rows: Rows, margins: Floats) -> list[dict[str, Any]]:
+def _suspicious(dataset: Dataset, queries: Ints, rows: Rows, margins: Floats) -> list[SuspiciousNegative]:
     worst_by_query: dict[int, int] = {}
     for negative in np.argsort(margins, kind="stable").tolist():  # NaN sorts last
         worst_by_query.setdefault(int(queries[negative]), negative)
@@ -113,14 +128,14 @@ def _suspicious(dataset: Dataset, queries: Ints, rows: Rows, margins: Floats) ->
             break
     order = list(worst_by_query.values())
     ids = zip(dataset.queries.ids(queries[order]), dataset.corpus.ids(rows[order]), strict=True) if order else ()
-    cases = [
+    cases: list[SuspiciousNegative] = [
         {"query_id": query, "passage_id": passage, "margin": float(margin) if math.isfinite(margin) else None}
         for (query, passage), margin in zip(ids, margins[order].tolist(), strict=True)
     ]
     return sorted(cases, key=_by_margin)[:MAX_SUSPICIOUS_QUERIES]
 
 
-def _by_margin(case: Mapping[str, Any]) -> tuple[bool, float, bytes]:
+def _by_margin(case: SuspiciousNegative) -> tuple[bool, float, bytes]:
     return case["margin"] is None, case["margin"] or 0.0, case["query_id"].encode()
 
 

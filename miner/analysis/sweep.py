@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from miner.analysis.grid import Setting, settings
 from miner.config import MiningConfig
-from miner.evaluation.intervals import clustered, wilson
+from miner.evaluation.intervals import Interval, clustered, wilson
 from miner.evidence.identity import id_keys
 from miner.read import Truth
 from miner.report import Tally
@@ -27,8 +27,45 @@ from miner.runs.run import Run, check_evidence
 from miner.sources.dense import distinct
 from miner.types import Bools, Candidates, Dataset, Ints, Negatives, Progress, Rows
 
-Row = dict[str, Any]
-"""The measures of one setting."""
+
+class FalseNegatives(TypedDict):
+    """False negatives among the negatives (`of`) of queries with hidden positives, with 95 % intervals; queries: the share that has one."""
+
+    false: int
+    of: int
+    rate: float | None
+    wilson: Interval | None
+    by_query: Interval | None
+    queries: float | None
+
+
+class Measures(TypedDict):
+    """The measures of one setting; as in the report of a run."""
+
+    rows: int
+    pairs: int
+    negatives: int
+    kept: int
+    dropped: dict[str, int]
+    coverage: dict[str, float | None]
+    tiers: dict[str, float | None]
+    gap: float | None
+    triplet_error: float | None
+    gradient_mass: float | None
+    margin: dict[str, Any]
+    ranks: dict[str, Any]
+    passages_used: int
+    top_percent_share: float | None
+    gini: float | None
+    false_negatives: NotRequired[FalseNegatives]
+
+
+class SettingRow(Measures):
+    """A setting and its measures. values: by axis; flags: of the command line; own: whether it is the run's own setting."""
+
+    values: dict[str, str]
+    flags: str
+    own: bool
 
 
 class HiddenStats(TypedDict):
@@ -54,7 +91,7 @@ class SweepReport(TypedDict):
 
     axes: list[str]
     queries: int
-    settings: list[Row]
+    settings: list[SettingRow]
     hidden: NotRequired[HiddenStats]
 
 
@@ -102,7 +139,7 @@ def measure(
     hidden: Hidden | None = None,
     on_progress: Progress | None = None,
     counts: Sequence[FalseNegativeCounts] = (),
-) -> list[Row]:
+) -> list[Measures]:
     """The measures of each config over stored candidates, in one pass over the blocks.
 
     hidden: the positives that the run did not know, to count among the negatives.
@@ -118,16 +155,16 @@ def measure(
         if hidden:
             for part in block.longest:
                 hidden.count_retrieved(part)
-        for place, (chooser, tally) in enumerate(zip(choosers, tallies, strict=True)):
+        for number, (chooser, tally) in enumerate(zip(choosers, tallies, strict=True)):
             for anchors, dropped, negatives in map(chooser.choose, chooser.searched(block)):
                 tally.add(anchors, dropped, negatives)
                 if hidden:
-                    counters[place].add(negatives, hidden)
+                    counters[number].add(negatives, hidden)
         done += len(block)
         if on_progress:
             on_progress("sweep", done, len(dataset.queries))
-    rates = _rates(counters, hidden, dataset) if hidden and not counts else [{} for _ in configs]
-    return [_measures(tally, dataset, similarity) | rate for tally, rate in zip(tallies, rates, strict=True)]
+    measures = [_measures(tally, dataset, similarity) for tally in tallies]
+    return measures if counts or hidden is None else _add_rates(measures, counters, hidden, dataset)
 
 
 class Hidden:
@@ -194,21 +231,27 @@ class FalseNegativeCounts:
         self.all_by_rank += np.bincount(bucket[is_counted], minlength=len(self.BUCKETS))
 
 
-def _rates(counts: Sequence[FalseNegativeCounts], hidden: Hidden, dataset: Dataset) -> list[Row]:
+def _add_rates(measures: list[Measures], counts: Sequence[FalseNegativeCounts], hidden: Hidden, dataset: Dataset) -> list[Measures]:
+    """The measures with the false-negative rate of each setting."""
     has_hidden = hidden.queries
     false_counts, totals = (np.stack([getattr(counter, name)[has_hidden] for counter in counts], axis=1) for name in ("false", "all"))
     intervals = clustered(false_counts, totals, id_keys(dataset.queries)[has_hidden])
-    rates = []
-    for i, (part, whole) in enumerate(zip(false_counts.sum(axis=0).tolist(), totals.sum(axis=0).tolist(), strict=True)):
-        queries = share(int((false_counts[:, i] > 0).sum()), int(has_hidden.sum()))
-        interval = {"wilson": wilson(part, whole), "by_query": intervals[i]}
-        rates.append({"false_negatives": {"false": part, "of": whole, "rate": share(part, whole), **interval, "queries": queries}})
-    return rates
+    for i, row in enumerate(measures):
+        false, total = int(false_counts[:, i].sum()), int(totals[:, i].sum())
+        row["false_negatives"] = {
+            "false": false,
+            "of": total,
+            "rate": share(false, total),
+            "wilson": wilson(false, total),
+            "by_query": intervals[i],
+            "queries": share(int((false_counts[:, i] > 0).sum()), int(has_hidden.sum())),
+        }
+    return measures
 
 
-def _measures(tally: Tally, dataset: Dataset, similarity: str) -> Row:
+def _measures(tally: Tally, dataset: Dataset, similarity: str) -> Measures:
     chosen = tally.chosen()
-    counts = counts_of(chosen, tally.setup, tally.codes)
+    counts, hardness = counts_of(chosen, tally.setup, tally.codes), hardness_of(chosen, similarity)
     hubs, ranks, margin = hubs_of(chosen, dataset), rank_spread(chosen.ranks[chosen.is_negative]), spread(chosen.margins)
     return {
         "rows": counts["rows"]["any"],
@@ -218,12 +261,16 @@ def _measures(tally: Tally, dataset: Dataset, similarity: str) -> Row:
         "dropped": counts["dropped"],
         "coverage": {name: share(counts["rows"][name], counts["pairs"]) for name in ("all", "any", "none")},
         "tiers": {tier: share(count, counts["chosen"]) for tier, count in counts["tiers"].items()},
-        **hardness_of(chosen, similarity),
-        "margin": {name: margin[name] for name in ("mean", "std", "min", "quantiles", "max")},
+        "gap": hardness["gap"],
+        "triplet_error": hardness["triplet_error"],
+        "gradient_mass": hardness["gradient_mass"],
+        "margin": {name: value for name, value in margin.items() if name not in ("count", "histogram")},
         "ranks": {"median": ranks["median"], "quantiles": ranks["quantiles"]},
-        **{name: hubs[name] for name in ("passages_used", "top_percent_share", "gini")},
+        "passages_used": hubs["passages_used"],
+        "top_percent_share": hubs["top_percent_share"],
+        "gini": hubs["gini"],
     }
 
 
-def _row(point: Setting, measures: Row, is_own: bool) -> Row:
+def _row(point: Setting, measures: Measures, is_own: bool) -> SettingRow:
     return {"values": point.values, "flags": " ".join(point.flags), "own": is_own, **measures}

@@ -60,14 +60,20 @@ def examples(space: Space, negatives: list[Pairs], missing: tuple[Ints, Ints], f
 
 
 def _example(space: Space, side: int, pairs: Pairs, missing: Ints, fates: Fates, query: int) -> list[ChangedNegative]:
-    places = np.flatnonzero(missing // space.width == query)
-    positions = np.searchsorted(pairs.keys, missing[places])
-    _, rows = space.rows(side, missing[places])
+    pairs_of_query = np.flatnonzero(missing // space.width == query)
+    positions = np.searchsorted(pairs.keys, missing[pairs_of_query])
+    _, rows = space.rows(side, missing[pairs_of_query])
     corpus = space.datasets[side].corpus
-    negatives = zip(places.tolist(), positions.tolist(), corpus.ids(rows), corpus.texts(rows), strict=True)
+    negatives = zip(pairs_of_query.tolist(), positions.tolist(), corpus.ids(rows), corpus.texts(rows), strict=True)
     cases: list[ChangedNegative] = [
-        {"id": name, "text": _clip(text), "score": float(pairs.scores[i]), "rank": int(pairs.ranks[i]), "there": fates.name(place)}
-        for place, i, name, text in negatives
+        {
+            "id": name,
+            "text": _clip(text),
+            "score": float(pairs.scores[position]),
+            "rank": int(pairs.ranks[position]),
+            "there": fates.name(pair),
+        }
+        for pair, position, name, text in negatives
     ]
     return sorted(cases, key=lambda case: (case["rank"], case["id"]))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from miner.comparison.changed_queries import ChangedQuery, examples
 from miner.comparison.matching import SharedCounts, Space, within
-from miner.comparison.overlap import Overlap, RankShift, drift, overlap, shift
+from miner.comparison.overlap import Overlap, RankShift, ScoreChange, drift, overlap, shift
 from miner.comparison.run_side import FateCounts, Fates, side_of
 from miner.comparison.settings_diff import counts, differences, dropped
 from miner.runs.run import Run
@@ -26,7 +26,7 @@ class Comparison(TypedDict):
     overlap: Overlap
     gained: FateCounts
     lost: FateCounts
-    scores: dict[str, dict[str, Any]]
+    scores: dict[str, ScoreChange]
     positives: RankShift
     config: dict[str, list[Any]]
     counts: dict[str, list[Any]]

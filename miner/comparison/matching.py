@@ -75,7 +75,7 @@ class Space:
             "first": len(self.queries[0]),
             "second": len(self.queries[1]),
             "common": self.common.size,
-            "other_text": sum(text != other for text, other in zip(first, second, strict=True)),
+            "other_text": sum(first_text != second_text for first_text, second_text in zip(first, second, strict=True)),
             "passages": {"first": len(self.passages[0]), "second": len(self.passages[1]), "common": np.intersect1d(*self.passages).size},
         }
 
@@ -102,8 +102,8 @@ def pairs_of(keys: NDArray[Any], scores: NDArray[Any], ranks: NDArray[Any], plac
     order = np.lexsort((places, keys))
     _, first = np.unique(keys[order], return_index=True)
     selection = order[first]
-    key, rank, place = (array[selection].astype(np.int64) for array in (keys, ranks, places))
-    return Pairs(key, scores[selection].astype(np.float64), rank, place)
+    pair_keys, pair_ranks, pair_places = (array[selection].astype(np.int64) for array in (keys, ranks, places))
+    return Pairs(pair_keys, scores[selection].astype(np.float64), pair_ranks, pair_places)
 
 
 def within(pairs: Pairs, space: Space) -> Pairs:

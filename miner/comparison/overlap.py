@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from miner.comparison.matching import Pairs, Space, query_of
 from miner.comparison.run_side import Fates
-from miner.report.distribution import mean, quantiles, share, spread
+from miner.report.distribution import Spread, mean, quantiles, share, spread
 from miner.types import Ints
 
 
@@ -29,6 +29,12 @@ class Overlap(TypedDict):
     same: float | None
     disjoint: float | None
     at: dict[str, float | None]
+
+
+class ScoreChange(Spread):
+    """Differences of scores, and the correlation of the scores of both runs."""
+
+    correlation: float | None
 
 
 class RankShift(TypedDict):
@@ -69,7 +75,7 @@ def _overlap_at(negatives: list[Pairs], space: Space, n: int) -> float | None:
     return mean(np.sort(shared[longer > 0] / longer[longer > 0])) if (longer > 0).any() else None
 
 
-def drift(negatives: list[Pairs], positives: list[Pairs], missing: tuple[Ints, Ints], fates: list[Fates]) -> dict[str, dict[str, Any]]:
+def drift(negatives: list[Pairs], positives: list[Pairs], missing: tuple[Ints, Ints], fates: list[Fates]) -> dict[str, ScoreChange]:
     """Score in the second run less score in the first: of known positives, and of negatives of either run that both retrieved."""
     common = np.intersect1d(negatives[0].keys, negatives[1].keys)
     before = [_scores_of(negatives[0], common), _scores_of(negatives[0], missing[0]), fates[0].scores]
@@ -81,7 +87,7 @@ def drift(negatives: list[Pairs], positives: list[Pairs], missing: tuple[Ints, I
     }
 
 
-def _score_change(before: NDArray[np.float64], after: NDArray[np.float64]) -> dict[str, Any]:
+def _score_change(before: NDArray[np.float64], after: NDArray[np.float64]) -> ScoreChange:
     finite = np.isfinite(before) & np.isfinite(after)
     before, after = before[finite], after[finite]
     varies = len(before) > 1 and before.std() > 0 and after.std() > 0

@@ -30,9 +30,9 @@ def lines(comparison: Mapping[str, Any]) -> Iterator[str]:
     overlaps = ", ".join(f"@{n} {percent(value)}" for n, value in overlap["at"].items())
     yield f"negatives: {number(overlap['shared'])} shared; overlap {overlaps}; Jaccard {decimal(overlap['jaccard']['mean'])}"
     yield f"{percent(overlap['same'])} of queries have the very same negatives, {percent(overlap['disjoint'])} none in common"
-    for name, other in (("lost", "second"), ("gained", "first")):
+    for name, counterpart in (("lost", "second"), ("gained", "first")):
         fates = ", ".join(f"{fate} {number(count)}" for fate, count in comparison[name]["there"].items())
-        yield f"{name} {number(comparison[name]['pairs'])}" + (f"; in the {other}: {fates}" if fates else "")
+        yield f"{name} {number(comparison[name]['pairs'])}" + (f"; in the {counterpart}: {fates}" if fates else "")
     for name in ("negatives", "positives"):
         change = scores[name]
         if change["min"] == change["max"] == 0:
@@ -61,8 +61,8 @@ def _number(name: str, value: float | None) -> str:
 
 def _grid(heads: list[str], rows: Any, right: bool = False) -> Table:
     grid = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    for place, head in enumerate(heads):
-        grid.add_column(head, justify="right" if right and place else "left", overflow="fold")
+    for column, head in enumerate(heads):
+        grid.add_column(head, justify="right" if right and column else "left", overflow="fold")
     for row in rows:
         grid.add_row(*row)
     return grid

@@ -25,11 +25,11 @@ def side_of(run: Run, space: Space, side: int, on_progress: Progress | None) -> 
     """The negatives of a run, and its known positives with their ranks by score among the candidates."""
     parts: dict[str, list[Any]] = {name: [np.empty(0)] for name in ("nk", "ns", "nr", "np", "pk", "ps", "pr")}
     done = 0
-    for anchors, _, chosen in choices(run.candidates, run.dataset, run.config):
-        is_negative, is_positive = chosen.rows >= 0, anchors.positives >= 0
-        parts["nk"].append(space.keys(side, chosen.queries[:, None], chosen.rows)[is_negative])
-        parts["ns"].append(chosen.scores[is_negative])
-        parts["nr"].append(chosen.ranks[is_negative])
+    for anchors, _, negatives in choices(run.candidates, run.dataset, run.config):
+        is_negative, is_positive = negatives.rows >= 0, anchors.positives >= 0
+        parts["nk"].append(space.keys(side, negatives.queries[:, None], negatives.rows)[is_negative])
+        parts["ns"].append(negatives.scores[is_negative])
+        parts["nr"].append(negatives.ranks[is_negative])
         parts["np"].append(np.broadcast_to(np.arange(is_negative.shape[1]), is_negative.shape)[is_negative])
         parts["pk"].append(space.keys(side, anchors.queries[:, None], anchors.positives)[is_positive])
         parts["ps"].append(anchors.positive_scores[is_positive])
@@ -39,8 +39,8 @@ def side_of(run: Run, space: Space, side: int, on_progress: Progress | None) -> 
         if on_progress:
             on_progress(f"choose again from {run.folder.name}", done, max(done, len(run.dataset.queries)))
     joined = {name: np.concatenate(arrays) for name, arrays in parts.items()}
-    negatives = pairs_of(joined["nk"], joined["ns"], joined["nr"], joined["np"])
-    return negatives, pairs_of(joined["pk"], joined["ps"], joined["pr"], joined["pr"] * 0)
+    negative_pairs = pairs_of(joined["nk"], joined["ns"], joined["nr"], joined["np"])
+    return negative_pairs, pairs_of(joined["pk"], joined["ps"], joined["pr"], joined["pr"] * 0)
 
 
 class Fates:
@@ -65,16 +65,16 @@ class Fates:
             if on_progress:
                 on_progress(f"look up in {run.folder.name}", done, max(done, len(run.dataset.queries)))
 
-    def name(self, place: int) -> str:
+    def name(self, pair: int) -> str:
         """The fate of one pair in words."""
-        code = int(self.codes[place])
+        code = int(self.codes[pair])
         if code == ABSENT:
-            return "not retrieved" if self.in_corpus[place] else "not in its corpus"
+            return "not retrieved" if self.in_corpus[pair] else "not in its corpus"
         return "kept, others chosen" if code == KEPT else f"dropped by {self.names[code - 1]}"
 
     def describe(self) -> FateCounts:
         """The numbers of pairs and of each fate."""
         counts: dict[str, int] = {}
-        for place in range(len(self.keys)):
-            counts[self.name(place)] = counts.get(self.name(place), 0) + 1
+        for pair in range(len(self.keys)):
+            counts[self.name(pair)] = counts.get(self.name(pair), 0) + 1
         return {"pairs": len(self.keys), "there": dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))}

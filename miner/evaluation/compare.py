@@ -182,11 +182,11 @@ def _describe(models: Sequence[Any], values: Values, config: EvaluateConfig, see
     low, high = significance.bootstrap(values, config.resamples, seed)
     means, by_seed = values.mean(axis=(0, 1)), values.mean(axis=1)
     summary: dict[str, Any] = {"models": [str(model) if isinstance(model, str | Path) else "in memory" for model in models]}
-    for place, name in enumerate(config.measures):
+    for column, name in enumerate(config.measures):
         summary[name] = {
-            "mean": float(means[place]),
-            "interval": [float(low[place]), float(high[place])],
-            "by_seed": by_seed[:, place].tolist(),
+            "mean": float(means[column]),
+            "interval": [float(low[column]), float(high[column])],
+            "by_seed": by_seed[:, column].tolist(),
         }
     histories = [history(model) for model in models]
     summary["history"] = [steps for steps in histories if steps]
@@ -203,9 +203,9 @@ def _differences(values: Mapping[str, Values], config: EvaluateConfig, seed: int
         differences_by_query = values[label].mean(axis=0) - values[baseline].mean(axis=0)
         p = significance.randomisation(differences_by_query, config.permutations, seed)
         low, high = significance.bootstrap_difference(values[label], values[baseline], config.resamples, seed)
-        for place, name in enumerate(config.measures):
-            mean, interval = float(differences_by_query[:, place].mean()), [float(low[place]), float(high[place])]
-            differences[label][name] = {"mean": mean, "interval": interval, "p": float(p[place]), "p_holm": math.nan}
+        for column, name in enumerate(config.measures):
+            mean, interval = float(differences_by_query[:, column].mean()), [float(low[column]), float(high[column])]
+            differences[label][name] = {"mean": mean, "interval": interval, "p": float(p[column]), "p_holm": math.nan}
     for name in config.measures:
         for label, corrected in zip(others, significance.holm([differences[label][name]["p"] for label in others]), strict=True):
             differences[label][name]["p_holm"] = corrected

@@ -29,8 +29,8 @@ def wilson(part: int, whole: int) -> Interval | None:
         return None
     share = part / whole
     center = (share + Z * Z / (2 * whole)) / (1 + Z * Z / whole)
-    half = Z / (1 + Z * Z / whole) * math.sqrt(share * (1 - share) / whole + Z * Z / (4 * whole * whole))
-    return (0.0 if part == 0 else center - half, 1.0 if part == whole else center + half)
+    half_width = Z / (1 + Z * Z / whole) * math.sqrt(share * (1 - share) / whole + Z * Z / (4 * whole * whole))
+    return (0.0 if part == 0 else center - half_width, 1.0 if part == whole else center + half_width)
 
 
 def clustered(parts: Counts, wholes: Counts, keys: noise.Keys, seed: int = 0) -> list[Interval | None]:

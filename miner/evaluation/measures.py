@@ -91,8 +91,8 @@ def _missing_positives(qrels: Qrels) -> dict[int, dict[str, int]]:
     """Grades of positives that are not in the corpus: {query row: {a name unlike any row number: grade}}."""
     grades: dict[int, dict[str, int]] = {}
     if qrels.lost is not None:
-        for place, (query, grade) in enumerate(zip(qrels.lost.rows.tolist(), qrels.lost.grades.tolist(), strict=True)):
-            grades.setdefault(query, {})[f"lost {place}"] = grade if grade >= qrels.min_grade else 0
+        for number, (query, grade) in enumerate(zip(qrels.lost.rows.tolist(), qrels.lost.grades.tolist(), strict=True)):
+            grades.setdefault(query, {})[f"lost {number}"] = grade if grade >= qrels.min_grade else 0
     return grades
 
 

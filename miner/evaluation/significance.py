@@ -75,11 +75,11 @@ def quantiles(parts: Sequence[Values], weights: Sequence[float], resamples: int,
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down correction, in the order of `p_values`: it bounds the probability of any false claim by the level."""
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     corrected, highest = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = highest
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = highest
     return corrected
 
 

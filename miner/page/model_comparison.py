@@ -47,21 +47,23 @@ def intervals(values: Mapping[str, tuple[float, float, float]], *, zero: bool = 
     values: {label: (mean, low, high)}.
     zero: whether the axis includes 0, with a line there.
     """
-    low, high = min(each[1] for each in values.values()), max(each[2] for each in values.values())
+    low, high = min(interval[1] for interval in values.values()), max(interval[2] for interval in values.values())
     low, high = (min(low, 0.0), max(high, 0.0)) if zero else (low, high)
     x = _scale(low, high, LABEL, WIDTH - 60)
     height = ROW * len(values)
     marks = [tag("line", x1=f"{x(0.0):.1f}", x2=f"{x(0.0):.1f}", y1=0, y2=height, class_="zero")] if zero else []
-    for row, (label, (mean, left, right)) in enumerate(values.items()):
+    for row, (label, (mean, interval_low, interval_high)) in enumerate(values.items()):
         y = ROW * row + ROW / 2
         marks += [
             tag("text", label[:28], x=0, y=f"{y + 4:.1f}"),
-            tag("line", x1=f"{x(left):.1f}", x2=f"{x(right):.1f}", y1=f"{y:.1f}", y2=f"{y:.1f}", class_="axis"),
+            tag("line", x1=f"{x(interval_low):.1f}", x2=f"{x(interval_high):.1f}", y1=f"{y:.1f}", y2=f"{y:.1f}", class_="axis"),
             tag("rect", x=f"{x(mean) - 3.5:.1f}", y=f"{y - 3.5:.1f}", width=7, height=7, rx=3.5, class_="dot"),
             tag("text", _signed(mean) if zero else f"{mean:.4f}", x=WIDTH - 52, y=f"{y + 4:.1f}"),
         ]
     marks += [tag("text", f"{value:.3f}", x=f"{x(value):.1f}", y=height + 16, text_anchor="middle") for value in (low, high)]
-    description = "; ".join(f"{label} {mean:.4f}, {left:.4f} to {right:.4f}" for label, (mean, left, right) in values.items())
+    description = "; ".join(
+        f"{label} {mean:.4f}, {interval_low:.4f} to {interval_high:.4f}" for label, (mean, interval_low, interval_high) in values.items()
+    )
     return tag("figure", tag("svg", *marks, viewBox=f"0 0 {WIDTH} {height + FOOT}", role="img", aria_label=description))
 
 

@@ -64,9 +64,9 @@ def _changes(comparison: Mapping[str, Any]) -> Html:
 
 def _fates(comparison: Mapping[str, Any]) -> Html:
     cards = []
-    for name, other in (("lost", "second"), ("gained", "first")):
+    for name, counterpart in (("lost", "second"), ("gained", "first")):
         rows = [(fate, number(count)) for fate, count in comparison[name]["there"].items()]
-        cards.append(card(name.capitalize(), listed(f"What became of them in the {other}", ["there", "#pairs"], rows)))
+        cards.append(card(name.capitalize(), listed(f"What became of them in the {counterpart}", ["there", "#pairs"], rows)))
     return section("Gained and lost", tag("div", *cards, class_="pair"))
 
 
@@ -78,16 +78,21 @@ def _counts(comparison: Mapping[str, Any], names: tuple[str, str]) -> Html:
 
 def _examples(comparison: Mapping[str, Any]) -> Html:
     folds = []
-    for place, case in enumerate(comparison["examples"]):
-        lists = [_changed(case[name], name.capitalize(), other) for name, other in (("lost", "in the second"), ("gained", "in the first"))]
+    for position, case in enumerate(comparison["examples"]):
+        lists = [
+            _changed(case[name], name.capitalize(), counterpart)
+            for name, counterpart in (("lost", "in the second"), ("gained", "in the first"))
+        ]
         head = tag("summary", case["query"], tag("small", case["query_id"]))
-        folds.append(tag("details", head, *lists, open="" if place < OPEN_EXAMPLES else None, class_="card"))
+        folds.append(tag("details", head, *lists, open="" if position < OPEN_EXAMPLES else None, class_="card"))
     return section("Queries that changed most", *(folds or [tag("p", "There are none.", class_="note")]))
 
 
-def _changed(pairs: list[Mapping[str, Any]], name: str, other: str) -> Html:
-    rows = [(number(one["rank"]), score(one["score"]), one["there"], tag("span", one["text"], tag("small", one["id"]))) for one in pairs]
-    return listed(name if rows else f"{name}: none", ["#rank", "#score", other, "passage"], rows, "rows")
+def _changed(pairs: list[Mapping[str, Any]], name: str, counterpart: str) -> Html:
+    rows = [
+        (number(pair["rank"]), score(pair["score"]), pair["there"], tag("span", pair["text"], tag("small", pair["id"]))) for pair in pairs
+    ]
+    return listed(name if rows else f"{name}: none", ["#rank", "#score", counterpart, "passage"], rows, "rows")
 
 
 def _settings(comparison: Mapping[str, Any], names: tuple[str, str]) -> Html:

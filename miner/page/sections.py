@@ -145,7 +145,7 @@ def cases(report: Report, link: Callable[[str], str] = str) -> Html:
 
 
 def _examples(report: Report) -> Html:
-    rows = [_example(case, place < OPEN_EXAMPLES) for place, case in enumerate(report["examples"])]
+    rows = [_example(case, position < OPEN_EXAMPLES) for position, case in enumerate(report["examples"])]
     return section("Rows as they are", *(rows or [tag("p", "There are none.", class_="note")]))
 
 

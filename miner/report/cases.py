@@ -77,14 +77,14 @@ def short_queries(chosen: ChosenNegatives, dataset: Dataset, setup: Mapping[str,
     """Queries with fewer than M negatives under the strict rules, the fewest first, each with the filter that dropped most candidates."""
     anchors = chosen.short_anchors
     strict = (chosen.is_negative[anchors] & (chosen.tiers[anchors] == 0)).sum(axis=1)
-    queries, places = np.unique(chosen.queries[anchors], return_inverse=True)
+    queries, query_positions = np.unique(chosen.queries[anchors], return_inverse=True)
     counts_per_query = np.full(len(queries), chosen.width)
-    np.minimum.at(counts_per_query, places, strict)
+    np.minimum.at(counts_per_query, query_positions, strict)
     reasons = np.zeros((len(queries), len(setup["filters"])), np.int64)
-    np.add.at(reasons, places, chosen.short_drops)
-    cases = sorted(zip(counts_per_query.tolist(), dataset.queries.ids(queries), range(len(queries)), strict=True))[:limit]
+    np.add.at(reasons, query_positions, chosen.short_drops)
+    shortest = sorted(zip(counts_per_query.tolist(), dataset.queries.ids(queries), range(len(queries)), strict=True))[:limit]
     examples: list[ShortQuery] = [
-        {"id": name, "found": count, "reason": _main_reason(reasons[place], setup)} for count, name, place in cases
+        {"id": name, "found": count, "reason": _main_reason(reasons[query], setup)} for count, name, query in shortest
     ]
     return {"total": len(queries), "examples": examples}
 
@@ -121,7 +121,7 @@ def _example(chosen: ChosenNegatives, dataset: Dataset, query: int) -> ExampleRo
     pairs = np.flatnonzero(np.isin(chosen.pair_anchors, np.flatnonzero(chosen.queries == query)))
     ids = dataset.corpus.ids(chosen.pair_rows[pairs])
     scores = [_finite(score) for score in chosen.pair_scores[pairs]]
-    order = sorted(range(len(pairs)), key=lambda place: (scores[place] is None, scores[place] or 0.0, ids[place]))
+    order = sorted(range(len(pairs)), key=lambda pair_index: (scores[pair_index] is None, scores[pair_index] or 0.0, ids[pair_index]))
     query_id, text = dataset.queries.ids([query])[0], _clip(dataset.queries.texts([query])[0])
     if not order:
         return {"query_id": query_id, "query": text, "positive": None, "negatives": []}

@@ -117,7 +117,7 @@ def gini(counts: NDArray[np.int64]) -> float | None:
     ordered = np.sort(counts).tolist()
     if not ordered:
         return None
-    weighted: int = sum(place * count for place, count in enumerate(ordered, start=1))
+    weighted: int = sum(rank * count for rank, count in enumerate(ordered, start=1))
     total, size = sum(ordered), len(ordered)
     return float((2 * weighted - (size + 1) * total) / (size * total))
 

@@ -22,12 +22,12 @@ class LeftOut:
 
     filters: names in the order of the config.
     width: M, negatives per row.
-    least: negatives that the format needs.
+    min_negatives: negatives that the format needs.
     pairs: the number of (query, positive) pairs in the file so far.
     """
 
-    def __init__(self, path: Path, dataset: Dataset, filters: Sequence[str], width: int, least: int) -> None:
-        self._path, self._dataset, self._filters, self._width, self._least = path, dataset, list(filters), width, least
+    def __init__(self, path: Path, dataset: Dataset, filters: Sequence[str], width: int, min_negatives: int) -> None:
+        self._path, self._dataset, self._filters, self._width, self._min_negatives = path, dataset, list(filters), width, min_negatives
         self._rank: Ints = dataset.queries.id_rank.astype(np.int64)
         self._file: BinaryIO | None = None
         self.pairs = 0
@@ -47,7 +47,7 @@ class LeftOut:
         lines = [
             (int(self._rank[negatives.queries[anchor]]), self._row(anchor, dropped, negatives))
             for _, dropped, negatives in parts
-            for anchor in np.flatnonzero(negatives.found < self._least).tolist()
+            for anchor in np.flatnonzero(negatives.found < self._min_negatives).tolist()
         ]
         for _, line in sorted(lines, key=lambda entry: entry[0]):
             if self._file is None:

@@ -120,13 +120,13 @@ def blocks(folder: Path) -> list[Path]:
 
 def check_belongs(folder: Path, dataset: Dataset) -> None:
     """IntegrityError unless the blocks together hold every query of `dataset`, in the order of ids, and no other."""
-    stored = list(chain.from_iterable(_read(file, "query_id").to_pylist() for file in blocks(folder)))
+    query_ids = list(chain.from_iterable(_read(file, "query_id").to_pylist() for file in blocks(folder)))
     expected = dataset.queries.ids(dataset.queries.id_order)
-    if stored != expected:
+    if query_ids != expected:
         difference = (
             "its queries are others"
-            if len(stored) == len(expected)
-            else f"it has candidates of {len(stored):,} queries, not {len(expected):,}"
+            if len(query_ids) == len(expected)
+            else f"it has candidates of {len(query_ids):,} queries, not {len(expected):,}"
         )
         raise IntegrityError(f"{folder} does not belong to the texts beside it: {difference}")
 
@@ -149,20 +149,20 @@ def _parts(table: pa.Table, depth: int) -> list[Candidates]:
     return [_part(table.filter(pa.array(widths == width)), int(width), depth) for width in np.unique(widths)]
 
 
-def read_query(folder: Path, place: int) -> Block:
-    """The candidates of one query, the `place`-th in id order, from 0; only its block is read. StorageError where there is none."""
+def read_query(folder: Path, position: int) -> Block:
+    """The candidates of one query, the `position`-th in id order, from 0; only its block is read. StorageError where there is none."""
     start = 0
     for file in blocks(folder):
         count = _open(file).metadata.num_rows
-        if start <= place < start + count:
-            row, depth, deep = _read(file).slice(place - start, 1).combine_chunks(), about(folder)["depth"], deep_file(file)
+        if start <= position < start + count:
+            row, depth, deep = _read(file).slice(position - start, 1).combine_chunks(), about(folder)["depth"], deep_file(file)
             deep_parts = []
             if deep.exists():
                 deep_table = _read(deep)
                 deep_parts = _parts(deep_table.filter(pc.equal(deep_table["query"], row["query"][0])).combine_chunks(), depth)
             return Block(_parts(row, depth), deep_parts, _about(file).get("deepened_for"))
         start += count
-    raise StorageError(f"{folder} holds candidates of {start} queries: there is no {place + 1}th")
+    raise StorageError(f"{folder} holds candidates of {start} queries: there is no {position + 1}th")
 
 
 def positive_scores(folder: Path) -> Floats:

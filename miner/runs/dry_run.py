@@ -63,10 +63,10 @@ def plan(
             write_verdicts(folder, dataset, verdicts)
         read_end = time.perf_counter()
         vectors = open_vectors(inputs, config, runtime, None, None)
-        spent = {"read": read_end - start, "load model": time.perf_counter() - read_end}
+        elapsed = {"read": read_end - start, "load model": time.perf_counter() - read_end}
         result = _count(dataset, config, vectors)
         if foresee:
-            result["estimate"] = estimate(dataset, vectors, config, runtime, spent=spent, work=folder / "pilot", kind=kind)
+            result["estimate"] = estimate(dataset, vectors, config, runtime, elapsed=elapsed, work=folder / "pilot", kind=kind)
         result["free_bytes"] = _free_bytes(parent_folder or folder, runtime.cache)
         return result
 

@@ -59,17 +59,21 @@ def estimate(
     config: MiningConfig,
     runtime: Runtime,
     *,
-    spent: Mapping[str, float],
+    elapsed: Mapping[str, float],
     work: Path,
     kind: str | None = None,
 ) -> Estimate:
     """Run a pilot and scale its costs up to the whole run.
 
-    spent: seconds of the stages that are finished.
+    elapsed: seconds of the stages that are finished.
     work: a folder for the pilot.
     kind: suffix of the training file; None: that of the format.
     """
-    encoders = {name: encoding_speeds(each, dataset) for name, each in vectors.items() if isinstance(each, StoredVectors)}
+    encoders = {
+        name: encoding_speeds(source_vectors, dataset)
+        for name, source_vectors in vectors.items()
+        if isinstance(source_vectors, StoredVectors)
+    }
     file_format = FORMATS[config.output_format]
     suffix = "" if file_format.layout else file_format.kind if kind is None else kind
     pilot = run_pilot(dataset, vectors, config, runtime, work, subset_texts(encoders, dataset), suffix)
@@ -77,7 +81,7 @@ def estimate(
     candidates = _candidates(dataset, config, share_short)
     disk = _disk(pilot, dataset, vectors, config, candidates)
     search = search_costs(pilot, vectors, config, runtime, ceil(len(dataset.queries) / BLOCK))
-    seconds = {**spent, **_seconds(pilot, dataset, encoders, search, candidates, disk["run"])}
+    seconds = {**elapsed, **_seconds(pilot, dataset, encoders, search, candidates, disk["run"])}
     return {
         "seconds": {"all": round(sum(seconds.values()), 2), **{name: round(value, 2) for name, value in seconds.items()}},
         "memory_bytes": _memory(pilot, dataset, vectors),

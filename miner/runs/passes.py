@@ -77,7 +77,7 @@ def no_progress(stage: str, done: int, total: int) -> None:
 
 def first_model(vectors: Mapping[str, Vectors]) -> dict[str, Any] | None:
     """The model section of the manifest; None where nothing is encoded."""
-    return next((each.describe() for each in vectors.values()), None)
+    return next((source_vectors.describe() for source_vectors in vectors.values()), None)
 
 
 def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, target: Target, scratch: Path) -> None:

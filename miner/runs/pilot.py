@@ -60,24 +60,24 @@ class PilotResult:
     @property
     def candidates(self) -> int:
         """The number of stored candidates."""
-        stored = read_blocks(self.folder / "candidates.parquet")
-        return sum(part.rows.size for block in stored for part in (*block.within, *block.deep))
+        blocks = read_blocks(self.folder / "candidates.parquet")
+        return sum(part.rows.size for block in blocks for part in (*block.within, *block.deep))
 
 
-def encoding_speeds(stored: StoredVectors, dataset: Dataset) -> dict[Side, Speed]:
+def encoding_speeds(vectors: StoredVectors, dataset: Dataset) -> dict[Side, Speed]:
     """The encoding speed of each side."""
     sides: tuple[tuple[Texts, Side], ...] = ((dataset.corpus, "passage"), (dataset.queries, "query"))
-    return {side: _speed(stored, texts, side) for texts, side in sides}
+    return {side: _speed(vectors, texts, side) for texts, side in sides}
 
 
-def _speed(stored: StoredVectors, texts: Texts, side: Side) -> Speed:
+def _speed(vectors: StoredVectors, texts: Texts, side: Side) -> Speed:
     """Encode growing batches, spread evenly from short to long texts, until one takes long enough; the first batches warm up."""
-    rows, count, seconds, encoded = stored.unknown(texts, side), 16, 0.0, 0
+    rows, count, seconds, encoded = vectors.unknown(texts, side), 16, 0.0, 0
     while encoded < len(rows) and (encoded < MIN_TIMED_TEXTS or seconds < SPEED_SECONDS):
         selection: Ints = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)]
-        batch, began = texts.texts(selection[::-1]), time.perf_counter()
-        stored.encoder.encode(batch, side)
-        seconds, encoded, count = time.perf_counter() - began, len(selection), 4 * count
+        batch, start = texts.texts(selection[::-1]), time.perf_counter()
+        vectors.encoder.encode(batch, side)
+        seconds, encoded, count = time.perf_counter() - start, len(selection), 4 * count
     return Speed(len(rows), seconds / max(1, encoded))
 
 
@@ -99,10 +99,12 @@ def run_pilot(
     scratch.mkdir()
     target = Target(folder, str(file), folder, file.name)
     passes.first_pass(subset, trial_vectors, context, target, scratch)
-    began = time.perf_counter()
+    start = time.perf_counter()
     report = passes.second_pass(subset, context, target, {"inputs": None, "model": passes.first_model(vectors), "files": {}})
-    seconds = {**context.timings, "second pass": time.perf_counter() - began}
-    seconds["encoder"] = sum(each.seconds for each in trial_vectors.values() if isinstance(each, TrialVectors))
+    seconds = {**context.timings, "second pass": time.perf_counter() - start}
+    seconds["encoder"] = sum(
+        source_vectors.seconds for source_vectors in trial_vectors.values() if isinstance(source_vectors, TrialVectors)
+    )
     return PilotResult(subset, folder, file, seconds, report)
 
 
@@ -115,9 +117,9 @@ def search_costs(pilot: PilotResult, vectors: Mapping[str, Vectors], config: Min
         if isinstance(part, BM25Part):
             (folder := pilot.folder / f"{name}-again").mkdir()
             source, queries = part.open(pilot.dataset, None, folder, config.index), np.arange(len(pilot.dataset.queries))
-            began = time.perf_counter()
+            start = time.perf_counter()
             source.retrieve(queries, config.depth)
-            total += (time.perf_counter() - began) / len(queries) / len(pilot.dataset.corpus) / workers
+            total += (time.perf_counter() - start) / len(queries) / len(pilot.dataset.corpus) / workers
     return total
 
 
@@ -128,7 +130,7 @@ def _search_cost(dim: int, depth: int, workers: int, threads: int) -> float:
     queries: Floats = draw.standard_normal((512, dim), dtype=np.float32)
     seconds = []
     for count in (SEARCH_PASSAGES // 4, SEARCH_PASSAGES // 4, SEARCH_PASSAGES):  # the first search warms up
-        search, began = partial(Exact(passages[:count], "dot").search, queries), time.perf_counter()
+        search, start = partial(Exact(passages[:count], "dot").search, queries), time.perf_counter()
         list(in_order(search, [depth] * (2 * workers), workers, partial(limit_threads, threads)))
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - start)
     return max(0.0, seconds[2] - seconds[1]) / (SEARCH_PASSAGES - SEARCH_PASSAGES // 4) / (2 * workers * len(queries))

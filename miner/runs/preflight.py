@@ -34,7 +34,7 @@ KEY_BYTES = 16
 
 def texts_to_encode(dataset: Dataset, vectors: Mapping[str, Vectors]) -> int:
     """The number of texts that are not in the vector store, summed over encoders."""
-    return sum(each.missing(dataset) for each in vectors.values() if isinstance(each, StoredVectors))
+    return sum(source_vectors.missing(dataset) for source_vectors in vectors.values() if isinstance(source_vectors, StoredVectors))
 
 
 def is_worthwhile(dataset: Dataset, new: int) -> bool:
@@ -45,10 +45,12 @@ def is_worthwhile(dataset: Dataset, new: int) -> bool:
 def disk_space(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig) -> dict[str, int]:
     """Bytes that a run will write: `store` (vectors of new texts), `scratch` (temporary matrices), `candidates` (an estimate)."""
     texts = len(dataset.queries) + len(dataset.corpus)
-    new_texts = {name: each.missing(dataset) for name, each in vectors.items() if isinstance(each, StoredVectors)}
+    new_texts = {
+        name: source_vectors.missing(dataset) for name, source_vectors in vectors.items() if isinstance(source_vectors, StoredVectors)
+    }
     return {
         "store": sum(count * (vectors[name].dim * 4 + KEY_BYTES) for name, count in new_texts.items()),
-        "scratch": texts * 4 * sum(each.dim for each in vectors.values()),
+        "scratch": texts * 4 * sum(source_vectors.dim for source_vectors in vectors.values()),
         "candidates": len(dataset.queries) * min(config.depth, len(dataset.corpus)) * CANDIDATE_BYTES,
     }
 
@@ -75,15 +77,18 @@ def gigabytes(size: int) -> str:
 
 def preflight_config(config: MiningConfig, vectors: Mapping[str, Vectors]) -> MiningConfig:
     """The config of a preflight or pilot: exact search, as an approximate index needs more vectors; its factory string is checked only."""
-    for each in vectors.values():
+    for source_vectors in vectors.values():
         if config.index != "exact":
-            check_factory(each.dim, each.similarity, config.index)
+            check_factory(source_vectors.dim, source_vectors.similarity, config.index)
     return config.model_copy(update={"index": "exact"})
 
 
 def trial_vectors(vectors: Mapping[str, Vectors]) -> dict[str, Vectors]:
     """The vectors of a preflight or pilot, which are not written to the store."""
-    return {name: TrialVectors(each) if isinstance(each, StoredVectors) else each for name, each in vectors.items()}
+    return {
+        name: TrialVectors(source_vectors) if isinstance(source_vectors, StoredVectors) else source_vectors
+        for name, source_vectors in vectors.items()
+    }
 
 
 def run_preflight(dataset: Dataset, folder: Path, passes: Callable[[Dataset], tuple[Path, str, int]]) -> None:

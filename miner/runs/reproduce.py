@@ -80,10 +80,10 @@ def rerun(
         )
 
 
-def _data(run: Run, stored: bool) -> Inputs | Dataset:
+def _data(run: Run, use_stored: bool) -> Inputs | Dataset:
     """The inputs, which must be unchanged."""
     inputs, outputs = run.manifest.get("inputs"), run.manifest["outputs"]
-    if inputs and not stored:
+    if inputs and not use_stored:
         for name, entry in run.manifest["files"].items():
             path = manifests.base(run.folder, run.manifest) / name
             if not path.exists():

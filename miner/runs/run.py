@@ -174,20 +174,20 @@ def _first_pass(
     """Reuse pass 1 of the run that is replaced, resume it, or run it; returns a hash of its inputs."""
     made_from = _retrieval_inputs(dataset, vectors, context)
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
-    stored = None if resume is False else first_pass_of(destination.final, digest)
-    if stored is None:
+    reusable = None if resume is False else first_pass_of(destination.final, digest)
+    if reusable is None:
         preflight.check_disk_space(preflight.disk_space(dataset, vectors, context.config), destination.folder, context.runtime.cache)
-    if stored is None and preflight.is_worthwhile(dataset, preflight.texts_to_encode(dataset, vectors)):
+    if reusable is None and preflight.is_worthwhile(dataset, preflight.texts_to_encode(dataset, vectors)):
         with context.stage("rehearse"), storing(destination.folder):
             _preflight(dataset, vectors, context, destination)
     if destination.begin(made_from, resume):
         log.info("going on with the blocks of an interrupted run")
-    if stored is not None:
+    if reusable is not None:
         log.info("nothing that candidates follow from has changed: those of the run in %s are reused", destination.final)
         take_first_pass(destination.final, destination.folder)
-        context.retrieval = stored
+        context.retrieval = reusable
     with tempfile.TemporaryDirectory(dir=destination.folder, prefix=".vectors-") as scratch, storing(destination.folder):
-        run_pass = passes.first_pass if stored is None else passes.complete_first_pass
+        run_pass = passes.first_pass if reusable is None else passes.complete_first_pass
         run_pass(dataset, vectors, context, destination, Path(scratch))
     return digest
 
@@ -199,7 +199,7 @@ def _retrieval_inputs(dataset: Dataset, vectors: Mapping[str, Vectors], context:
         "settings": {name: getattr(config, name) for name in RETRIEVAL_SETTINGS if name != "evidence"},
         "min_grade": dataset.qrels.min_grade,
         "data": {name: context.sha256_of(folder / name) for name in passes.DATA_FILES if (folder / name).exists()},
-        "models": {name: each.describe() for name, each in vectors.items()},
+        "models": {name: source_vectors.describe() for name, source_vectors in vectors.items()},
         "versions": {name: version for name, version in manifests.versions().items() if name != "faiss-simd"},
         "code": manifests.source_hash(),
     }
@@ -323,9 +323,9 @@ def _vector_files(vectors: Mapping[str, Vectors]) -> dict[str, dict[str, Any]]:
 
 def check_evidence(config: MiningConfig, run: Run) -> None:
     """ConfigError for evidence that `config` needs and that the run did not store."""
-    stored = run.manifest["retrieval"].get("evidence", ALWAYS)
+    stored_evidence = run.manifest["retrieval"].get("evidence", ALWAYS)
     for name, user in config.needed.items():
-        if name in (*EVIDENCE, *TABLES) and name not in stored and name not in FROM_TEXTS:
+        if name in (*EVIDENCE, *TABLES) and name not in stored_evidence and name not in FROM_TEXTS:
             raise ConfigError(f"{user} needs '{name}', which was not measured when this run was mined; mine again with --evidence {name}")
 
 

@@ -57,7 +57,7 @@ def _judged(qrels: Qrels, queries: Ints) -> Qrels:
     """The judgements of `queries` (rows unchanged), and the known passages of queries with the same text."""
     selection = np.concatenate([np.empty(0, dtype=np.int64), *(np.arange(*qrels.indptr[query : query + 2]) for query in queries.tolist())])
     indptr = np.concatenate([[0], np.cumsum(qrels.indptr[queries + 1] - qrels.indptr[queries])]).astype(np.int64)
-    extras = None if qrels.extras is None else [qrels.extras[place] for place in selection.tolist()]
+    extras = None if qrels.extras is None else [qrels.extras[judgement] for judgement in selection.tolist()]
     same = None if qrels.same is None else _same(qrels.same, queries)
     return replace(qrels, indptr=indptr, rows=qrels.rows[selection], grades=qrels.grades[selection], extras=extras, same=same)
 

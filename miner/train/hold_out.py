@@ -17,7 +17,7 @@ def hide(dataset: Dataset, folder: Path, seed: int) -> None:
 
     InputError where fewer than 50 queries have two positives.
     """
-    shown, truth = hidden_positives.hide(dataset, seed, fewest=MIN_QUERIES)
+    shown, truth = hidden_positives.hide(dataset, seed, min_queries=MIN_QUERIES)
     hidden: dict[str, list[str]] = {}
     for query, passage in zip(dataset.queries.ids(truth.queries), dataset.corpus.ids(truth.passages), strict=True):
         hidden.setdefault(query, []).append(passage)

@@ -29,7 +29,7 @@ def whole(texts, tiny_model, tmp_path, monkeypatch):
     config, runtime = MiningConfig.of(model=str(tiny_model), depth=40, max_depth=200), Runtime.of(cache=tmp_path / "cache")
     stored = StoredVectors(load_encoder(config, runtime), runtime.cache)
     monkeypatch.setattr(pilot, "MAX_TEXTS", 600)
-    told = module.estimate(texts, {"dense": stored}, config, runtime, spent={"read": 1.5}, work=tmp_path / "pilot")
+    told = module.estimate(texts, {"dense": stored}, config, runtime, elapsed={"read": 1.5}, work=tmp_path / "pilot")
     return told, mine(texts, config, runtime=runtime)
 
 
