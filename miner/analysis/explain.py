@@ -22,7 +22,7 @@ from miner.runs.run import Run
 from miner.types import Candidates, Dataset, Filter, Texts
 
 MAX_SUGGESTED_IDS = 3
-"""Ids that are proposed for one that is not there."""
+"""Similar ids that an error message proposes for a missing id."""
 
 MAX_COMPARED_IDS = 20_000
 """Ids that are compared with a missing id."""

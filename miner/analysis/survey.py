@@ -85,7 +85,7 @@ class _Bins:
 
 
 def round_edges(low: float, high: float, max_bins: int) -> Floats:
-    """Edges of at most `most` bins over [low, high], multiples of 1, 2 or 5 times a power of ten."""
+    """Edges of at most `max_bins` bins over [low, high]: multiples of 1, 2 or 5 times a power of ten."""
     min_step = max((high - low) / (max_bins - 1), 1e-6 * max(abs(low), abs(high), 1e-6))
     power = 10.0 ** math.floor(math.log10(min_step))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= min_step * (1 - 1e-9))

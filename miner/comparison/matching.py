@@ -55,7 +55,7 @@ class Space:
         self.common = np.intersect1d(*self.queries)
 
     def keys(self, side: int, queries: NDArray[Any], rows: NDArray[Any]) -> Ints:
-        """The key of each pair of rows of one side."""
+        """The key of each pair, from its query and passage rows in one run."""
         keys: Ints = self.queries[side][queries] * self.width + self.passages[side][rows]
         return keys
 

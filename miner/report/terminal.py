@@ -70,7 +70,7 @@ def percent(value: float | None) -> str:
 
 
 def _waterfall(counts: Mapping[str, Any]) -> Table:
-    """Each filter's bar ends where the one before it began."""
+    """A bar per filter, which ends where the bar of the filter before it begins."""
     rows = Table.grid(padding=(0, 2))
     rows.add_column()
     rows.add_column(justify="right")

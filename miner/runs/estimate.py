@@ -77,8 +77,8 @@ def estimate(
     file_format = FORMATS[config.output_format]
     suffix = "" if file_format.layout else file_format.kind if kind is None else kind
     pilot = run_pilot(dataset, vectors, config, runtime, work, subset_texts(encoders, dataset), suffix)
-    share_short = short_share(pilot, dataset, config)
-    candidates = _candidates(dataset, config, share_short)
+    short = short_share(pilot, dataset, config)
+    candidates = _candidates(dataset, config, short)
     disk = _disk(pilot, dataset, vectors, config, candidates)
     search = search_costs(pilot, vectors, config, runtime, ceil(len(dataset.queries) / BLOCK))
     seconds = {**elapsed, **_seconds(pilot, dataset, encoders, search, candidates, disk["run"])}
@@ -87,7 +87,7 @@ def estimate(
         "memory_bytes": _memory(pilot, dataset, vectors),
         "disk_bytes": disk,
         "candidates": candidates,
-        "queries_deepened_at_least": round(share_short * len(dataset.queries)),
+        "queries_deepened_at_least": round(short * len(dataset.queries)),
         "rows": round(pilot.report["rows_written"] * pairs(dataset) / max(1, pairs(pilot.dataset))),
         "full_rows_share": pilot.report["coverage"]["all"],
         "pilot": {"queries": len(pilot.dataset.queries), "passages": len(pilot.dataset.corpus), "texts_per_second": _rates(encoders)},

@@ -41,7 +41,7 @@ SEARCH_PASSAGES = 16_384
 
 @dataclass(frozen=True)
 class Speed:
-    """Texts of one side that are not in the store, and seconds for one of them."""
+    """The number of texts of one side that are not in the vector store, and the seconds to encode one of them."""
 
     texts: int
     seconds: float
@@ -125,9 +125,9 @@ def search_costs(pilot: PilotResult, vectors: Mapping[str, Vectors], config: Min
 
 def _search_cost(dim: int, depth: int, workers: int, threads: int) -> float:
     """Seconds per query and passage: the slope between a small and a larger corpus of random vectors, without constant costs."""
-    draw = np.random.default_rng(0)
-    passages: Floats = draw.standard_normal((SEARCH_PASSAGES, dim), dtype=np.float32)
-    queries: Floats = draw.standard_normal((512, dim), dtype=np.float32)
+    rng = np.random.default_rng(0)
+    passages: Floats = rng.standard_normal((SEARCH_PASSAGES, dim), dtype=np.float32)
+    queries: Floats = rng.standard_normal((512, dim), dtype=np.float32)
     seconds = []
     for count in (SEARCH_PASSAGES // 4, SEARCH_PASSAGES // 4, SEARCH_PASSAGES):  # the first search warms up
         search, start = partial(Exact(passages[:count], "dot").search, queries), time.perf_counter()
