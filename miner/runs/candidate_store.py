@@ -1,12 +1,13 @@
-"""Stores candidates, scores and evidence, so that pass 2 can be repeated: a folder of Parquet files, one or two per block of queries.
+"""Candidates, scores and evidence on disk: retrieve once, choose many times. A folder of Parquet files, one or two per block of queries.
 
     block-000000.parquet   every query of the block, candidates up to `depth`
-    _deep-000000.parquet   the queries that were searched deeper, candidates up to `max_depth`; absent where there are none
+    _deep-000000.parquet   the queries that were searched deeper, candidates up to `max_depth`; no file where there are none
 
 Columns: query_id; query, positives, rows as row numbers into the run's own dataset; scores float32; one list per evidence.
-Any Parquet reader can read it: `pandas.read_parquet(folder)` gives one row per query with the list up to `depth` (readers ignore names
-that begin with an underscore). A file is absent or complete, so an interrupted run resumes with the missing blocks. While a run is
-incomplete, `blocks.sha256` lies beside the folder: a file with another hash counts as missing.
+Read it with anything that reads Parquet: `pandas.read_parquet(folder)` gives one row a query with the list up to `depth` (readers pass
+over names that begin with an underscore). A file is absent or complete, so a run that was interrupted goes on with the blocks that are
+missing. While a run is in the making, `blocks.sha256` lies beside the folder: a file whose bytes are not those that were written is
+missing too.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ LISTS = {"positives": pa.int32(), "positive_scores": pa.float32(), "rows": pa.in
 
 
 class CandidateWriter:
-    """Writes blocks into `folder`, in any order and from several threads. about: similarity, depth …, for the metadata of each file."""
+    """Writes blocks into `folder`, in any order and from several threads; `about` (similarity, depth …) goes into each file's metadata."""
 
     def __init__(self, folder: Path, dataset: Dataset, about: Mapping[str, Any]) -> None:
         self._folder, self._dataset = folder, dataset
@@ -46,7 +47,7 @@ class CandidateWriter:
         self._hashes, self._lock = folder.with_name(HASH_FILE), threading.Lock()
 
     def missing(self, blocks: int) -> list[int]:
-        """Numbers of the blocks, of `blocks` in all, that do not exist or whose hash differs: a disk corrupted or truncated them."""
+        """Numbers of the blocks that are not there yet, of so many, or not as they were written: a disk changed them or cut them short."""
         hashes = _read_hashes(self._hashes)
         return [number for number in range(blocks) if not self._is_whole(number, hashes)]
 
@@ -55,11 +56,11 @@ class CandidateWriter:
         return _is_whole(within, hashes) and (deep.name not in hashes or _is_whole(deep, hashes))
 
     def read(self, number: int) -> Block:
-        """Read a block."""
+        """A block as it lies on disk."""
         return read_block(self._file(number), self._about["depth"])
 
     def write(self, number: int, block: Block) -> None:
-        """Write one block, its queries in id order; the deep file first, since the existence of a block means that it is complete."""
+        """Put one block on disk, its queries in id order; what is deep first, since a block that is there is complete."""
         if block.deep:
             self._write(deep_file(self._file(number)), block.deep, {})
         self._write(self._file(number), block.within, {"deepened_for": block.deepened_for})
@@ -106,12 +107,12 @@ class CandidateWriter:
 
 
 def deep_file(file: Path) -> Path:
-    """The file of the deep lists of a block."""
+    """Where the deep lists of a block's queries are."""
     return file.with_name(file.name.replace("block-", "_deep-", 1))
 
 
 def blocks(folder: Path) -> list[Path]:
-    """The files of all blocks, in the order of their queries' ids. StorageError where there are none."""
+    """The files of all blocks, in the order of their queries' ids. StorageError when there is none."""
     files = sorted(folder.glob("block-*.parquet"))
     if not files:
         raise StorageError(f"{folder} cannot be read as candidates: it holds no block")
@@ -138,19 +139,19 @@ def read_blocks(folder: Path) -> Iterator[Block]:
 
 
 def read_block(file: Path, depth: int) -> Block:
-    """The candidates of one block; depth: as in `about`."""
+    """The candidates of one block; `depth` is what `about` tells."""
     deep = deep_file(file)
     return Block(_parts(_read(file), depth), _parts(_read(deep), depth) if deep.exists() else [], _about(file).get("deepened_for"))
 
 
 def _parts(table: pa.Table, depth: int) -> list[Candidates]:
-    """One Candidates per number of candidates, in ascending order of it."""
+    """One Candidates per length of list, in order of length."""
     widths = np.diff(table["rows"].combine_chunks().offsets.to_numpy())
     return [_part(table.filter(pa.array(widths == width)), int(width), depth) for width in np.unique(widths)]
 
 
 def read_query(folder: Path, position: int) -> Block:
-    """The candidates of one query, the `position`-th in id order, from 0; only its block is read. StorageError where there is none."""
+    """The candidates of one query, the `position`-th in id order, from 0; no other block is read. StorageError where it is missing."""
     start = 0
     for file in blocks(folder):
         count = _open(file).metadata.num_rows
@@ -172,7 +173,7 @@ def positive_scores(folder: Path) -> Floats:
 
 
 def about(folder: Path) -> dict[str, Any]:
-    """The metadata of the writer."""
+    """What the writer put into the metadata."""
     return _about(blocks(folder)[0])
 
 
@@ -192,14 +193,14 @@ def _open(file: Path) -> pq.ParquetFile:
 
 
 def _read_hashes(path: Path) -> dict[str, str]:
-    """The hash of each block by file name; the last one of a block that was written twice."""
+    """The hash of each block by the name of its file, as it was written; of one written twice, the last."""
     lines = path.read_text(encoding="ascii", errors="replace").splitlines() if path.exists() else []
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def _is_whole(file: Path, hashes: Mapping[str, str]) -> bool:
-    """True where a block exists and has its recorded hash; a damaged block is logged."""
-    if not file.exists() or file.name not in hashes:  # or the process was killed before it recorded the hash
+    """Whether a block is there with the bytes that were written; of one that is not, the log says so."""
+    if not file.exists() or file.name not in hashes:  # or killed before its hash was noted
         return False
     if is_equal := _sha256(file) == hashes[file.name]:
         return is_equal
@@ -213,7 +214,7 @@ def _sha256(file: Path) -> str:
 
 
 def _read(file: Path, column: str | None = None) -> Any:
-    """The table of a block, or one of its columns."""
+    """The table of a block, or one column of it."""
     parquet = _open(file)
     try:
         return parquet.read() if column is None else parquet.read(columns=[column])[column]

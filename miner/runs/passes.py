@@ -1,6 +1,6 @@
 """The two passes on disk: candidates block by block, then the training file, the report and the manifest.
 
-Owns the order and the times of the stages; the folder of a run is the matter of `run.py`.
+Owns the order of the stages and the time each took; where a run goes and what becomes of it afterwards is `run.py`'s.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, V
 log = logging.getLogger(__name__)
 
 MAX_PARALLEL_BLOCKS = 8
-"""Blocks that are computed at the same time: each takes about 60 MB at depth 1,000."""
+"""Blocks in the making at the same time: each holds some 60 MB at depth 1,000."""
 
 SHARED_ARTIFACTS = ("candidates.parquet", "vectors.npy")
-"""Files of pass 1, which an export shares with its run."""
+"""Of pass 1: what an export shares with the run it was made from."""
 
 DATA_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME)
 DATASET_FILES = (*DATA_FILES, "dataset.json", "errors.jsonl")
 
 
 class RunContext:
-    """Config, runtime, progress, the time of each stage and hashes of files of one run."""
+    """Config, runtime, progress and the time each stage took."""
 
     def __init__(self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None) -> None:
         self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
@@ -56,14 +56,14 @@ class RunContext:
         self.hashes: dict[Path, str] = {}
 
     def sha256_of(self, path: Path) -> str:
-        """The hash of a file or folder that the run no longer changes; read once."""
+        """Of a file or folder that the run is done with: read once."""
         if path not in self.hashes:
             self.hashes[path] = sha256_of(path)
         return self.hashes[path]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time the body of a `with` statement as this stage."""
+        """What runs inside takes this stage's time."""
         started = time.perf_counter()
         self.progress(name, 0, 0)
         yield
@@ -72,19 +72,16 @@ class RunContext:
 
 
 def no_progress(stage: str, done: int, total: int) -> None:
-    """Ignore progress."""
+    """Nobody is watching."""
 
 
 def first_model(vectors: Mapping[str, Vectors]) -> dict[str, Any] | None:
-    """The model section of the manifest; None where nothing is encoded."""
+    """What the manifest says about the model; None where nothing is encoded."""
     return next((source_vectors.describe() for source_vectors in vectors.values()), None)
 
 
 def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, target: Target, scratch: Path) -> None:
-    """Pass 1: encode, retrieve and measure evidence, for every block that is missing in `target`.
-
-    vectors: by source. scratch: an empty folder for matrices.
-    """
+    """Encode, search, measure: every block that is missing in `target`. scratch: an empty folder for matrices."""
     config = context.config
     source = open_source(dataset, config, vectors, scratch, context.stage)
     with context.stage("retrieve"):
@@ -103,7 +100,7 @@ def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunCon
 
 
 def complete_first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, target: Target, scratch: Path) -> None:
-    """Add to stored candidates the evidence and the deep lists of short queries that other settings need; nothing is retrieved again."""
+    """Add what these settings need and earlier ones did not: deep lists of short queries, evidence. Nothing is searched twice."""
     config = context.config
     with context.stage("check candidates"):
         incomplete = incomplete_blocks(target.blocks, config)
@@ -121,7 +118,7 @@ def complete_first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], contex
 
 
 def incomplete_blocks(candidates: Path, config: MiningConfig) -> list[int]:
-    """Numbers of the stored blocks without the evidence, or without deep lists of short queries, that these settings need."""
+    """Blocks that other settings left without something that these need: evidence, or the deep list of a query that runs short."""
     evidence = [name for name in config.measured if name in EVIDENCE]
     all_scores = positive_scores(candidates)
     shared = {"population": np.sort(all_scores[~np.isnan(all_scores)])}
@@ -148,7 +145,7 @@ def _complete(retrieval: Retrieval, writer: CandidateWriter, incomplete: list[in
 
 
 def _write_blocks(incomplete: list[int], write: Callable[[int], None], blocks: int, queries: int, context: RunContext) -> None:
-    """Write several blocks in parallel: one thread per block is faster than all threads for each block in turn."""
+    """Several blocks at a time: one thread each is faster than all threads for one after the other."""
     threads = context.runtime.threads or processors()
     at_once = max(1, min(threads, MAX_PARALLEL_BLOCKS, len(incomplete)))
     for done, _ in enumerate(
@@ -160,10 +157,10 @@ def _write_blocks(incomplete: list[int], write: Callable[[int], None], blocks: i
 def second_pass(
     dataset: Dataset, context: RunContext, target: Target, sections: dict[str, Any], stored_candidates: Path | None = None
 ) -> dict[str, Any]:
-    """Pass 2: judge, choose and write; returns the report.
+    """Judge, choose, write; the report.
 
-    sections: of the manifest: inputs, model, files, and the retrieval of stored candidates.
-    stored_candidates: the folder of candidates of another run; None: those in `target`.
+    sections: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval.
+    stored_candidates: where that lies.
     """
     config, candidates = context.config, stored_candidates or target.blocks
     with context.stage("choose and write"):
@@ -215,20 +212,20 @@ def second_pass(
 
 
 def _with_deepened(retrieval: Mapping[str, Any], count: int) -> dict[str, Any]:
-    """The retrieval section with the number of queries whose deep lists were used; the sources come last."""
+    """What is stored of pass 1, with how many queries' deep lists this choice goes by; the sources come last."""
     section = {name: value for name, value in retrieval.items() if name not in ("queries_deepened", "sources")}
     return {**section, "queries_deepened": count, "sources": retrieval["sources"]}
 
 
 def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> set[int]:
-    """Queries that a run with these settings would search deeper, and whose stored candidates end at `depth`."""
+    """Queries that a run with these settings would have searched deeper, and whose stored list ends at `depth`."""
     if not config.deepens or anchors.rows.shape[1] != config.depth:
         return set()
     return set(anchors.queries[(dropped == 0).sum(axis=1) < config.negatives].tolist())
 
 
 def _finish(context: RunContext, target: Target, sections: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
-    """Write report, page and manifest, in that order: the manifest has the hashes of the others."""
+    """Report, page and manifest, in that order: the manifest hashes the others."""
     folder = target.folder
     counts = {
         "queries": len(dataset.queries),
@@ -260,7 +257,7 @@ def _finish(context: RunContext, target: Target, sections: dict[str, Any], repor
 
 
 def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
-    """The negatives of the parts of a block, sorted by query id; the anchors of a query keep their order."""
+    """The negatives of a block's parts as one, sorted by query id; a query's anchors stay in order."""
     if len(parts) == 1:
         return parts[0]
     width = max(part.positives.shape[1] for part in parts)

@@ -1,4 +1,4 @@
-"""Repeats pass 2 on stored candidates without writing: shared by explain, sweep, survey and comparison."""
+"""Pass 2 over stored candidates, without writing anything: what explaining, sweeping and comparing have in common."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from miner.types import Candidates, Codes, Dataset, Negatives
 
 
 class Choice(NamedTuple):
-    """The result of pass 2 for B anchors: candidates, the filter that dropped each (B, K), and negatives (B, M)."""
+    """Some anchors, what became of each of their candidates (B, K), and their negatives (B, M)."""
 
     anchors: Candidates
     dropped: Codes
@@ -23,11 +23,7 @@ class Choice(NamedTuple):
 
 
 def chooser(candidates: Path, dataset: Dataset, config: MiningConfig, verdicts: Path | None = None) -> Chooser:
-    """Pass 2 of a run with a config.
-
-    candidates: the folder of stored candidates.
-    verdicts: the folder with the file of verdicts; None: that of the run.
-    """
+    """The chooser that made a run, or would make it with another config. verdicts: the folder that holds them, if it is not the run's."""
     tables = {**stored(candidates.parent), **load_verdicts(verdicts or candidates.parent, dataset)}
     selector = Chooser(dataset, config, positive_scores(candidates), tables)
     selector.allot(lambda: read_blocks(candidates))
@@ -35,7 +31,7 @@ def chooser(candidates: Path, dataset: Dataset, config: MiningConfig, verdicts: 
 
 
 def choices(candidates: Path, dataset: Dataset, config: MiningConfig) -> Iterator[Choice]:
-    """The results of pass 2 of a run, block by block."""
+    """Every anchor of a run, block by block."""
     check_belongs(candidates, dataset)
     selector = chooser(candidates, dataset, config)
     for block in read_blocks(candidates):

@@ -1,12 +1,12 @@
-"""Makes run folders: read, retrieve, choose, write, report, manifest. The command line, the service and Python call it.
+"""A run folder: read, retrieve, choose, write, report, manifest. What the command line, the service and Python all call.
 
     RUN/triplets.jsonl      the training file (elsewhere when --out names a file)
-        verdicts.jsonl      verdicts of pairs, where there are any
-        candidates.parquet  pass 1: candidates with scores and evidence; a folder, one Parquet file per block of queries
-        dataset/            the texts and judgements, memory-mapped: all that a new export needs
+        verdicts.jsonl      what was said of pairs, where anything was
+        candidates.parquet  pass 1: what was retrieved, with scores and evidence; a folder, one Parquet file per block of queries
+        dataset/            the texts and judgements, memory-mapped: the run needs nothing else to be exported again
         report.json, report.html, manifest.json
 
-A run folder is absent or complete: it is written under a hidden name and renamed. The manifest records how it was made.
+A run folder is absent or complete: it is built under a hidden name and renamed. The manifest tells what made it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ RETRIEVAL_SETTINGS = (
     *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "pooling", "dtype"),
     *("similarity", "sources", "rrf_k", "index", "depth", "max_depth", "evidence", "min_grade"),
 )
-"""Settings of pass 1, which an export cannot change."""
+"""Settings that pass 1 has used up: an export cannot change them."""
 
 INHERITED_SECTIONS: tuple[str, ...] = ("inputs", "model", "files", "retrieval", "made_from")
-"""Sections of the manifest that an export takes from its run."""
+"""What the manifest of an export says as that of its run does."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Run:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """The manifest."""
+        """What made it."""
         return manifests.load_whole(self.folder)
 
     @cached_property
     def report(self) -> dict[str, Any]:
-        """The report: statistics of the training file."""
+        """The numbers beside the training file."""
         import orjson
 
         path = self.folder / "report.json"
@@ -80,7 +80,7 @@ class Run:
 
     @property
     def config(self) -> MiningConfig:
-        """The config, with all defaults."""
+        """The resolved config."""
         return MiningConfig.of_stored(self.manifest["config"])
 
     @property
@@ -90,27 +90,27 @@ class Run:
 
     @property
     def hashes(self) -> dict[str, str]:
-        """Hashes of the files of pass 1 and the dataset, which pass 2 starts from. IntegrityError where any of them has changed."""
+        """Of what pass 1 and reading left, which choosing again starts from. IntegrityError where any of it is not as the run left it."""
         return manifests.check(self.folder, self.manifest, (*passes.SHARED_ARTIFACTS, *(f"dataset/{name}" for name in passes.DATA_FILES)))
 
     @property
     def candidates(self) -> Path:
-        """The folder of stored candidates. IntegrityError as for `hashes`."""
+        """The folder of stored candidates, checked as `hashes` says."""
         _ = self.hashes
         return self.folder / BLOCKS
 
     @property
     def dataset(self) -> Dataset:
-        """The texts and judgements of the run."""
+        """The texts and judgements the run was made from."""
         return Dataset.open(self.folder / "dataset")
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows of the training file, or of the main file of a format of several files."""
-        # A generator: it keeps a temporary run alive while its rows are read.
+        """The rows of the training file; of a format's folder, those of its main file."""
+        # Not return: a temporary run must live as long as its rows are read.
         yield from file_rows(self.file, self.config.output_format)
 
     def differences(self) -> list[str]:
-        """Differences from the manifest; empty where the run is unchanged."""
+        """What no longer matches the manifest; empty when the run is whole."""
         return list(manifests.differences(self.folder))
 
 
@@ -130,20 +130,15 @@ def mine(
 ) -> Run:
     """Mine hard negatives: both passes, from data to a run folder.
 
-    data: a Dataset (from `read_beir` …) or Inputs.
-    config: all settings that determine the result.
-    out: a folder, a file name (its run goes to NAME.run beside it), "-" for standard output, or None for a temporary run, which is deleted
-        with the returned object.
-    model: an Encoder, or a loaded SentenceTransformer; default: the model that `config` names.
-    runtime: devices, threads and folders, which do not change the result.
-    kind: suffix of the training file in a folder, "" for a datasets folder; default: that of the format, mostly .jsonl. A format of
-        several files is written to a folder of its name.
-    force: replace an earlier run.
-    resume: how to treat the blocks of an interrupted run: None resumes them where data, model, settings and versions are equal, True
-        raises ConfigError where they differ, False starts over.
-    verdicts: files of verdicts, in addition to those of `data`; they do not change the candidates.
-    spare: further files that `out` must not replace, such as the source of `config`; inputs are protected in any case.
-    Raises ConfigError, InputError, ModelError, StorageError; then nothing remains but complete blocks.
+    data: a Dataset (from `read_beir` …) or Inputs. model: an Encoder, or a loaded SentenceTransformer; default: the one `config` names.
+    out: a folder, a file name (its run goes beside it, in NAME.run), "-" for standard output, or None for a temporary run that goes
+    with the returned object. kind: suffix of the training file in a folder, "" for a datasets folder; default: the
+    format's own, mostly .jsonl. A format of several files lies in a folder of its name. force: replace an earlier run.
+    resume: what to do with the blocks an interrupted run left there: None goes on with them when data, model, settings and versions are
+    the same, True refuses when they are not, False begins anew.
+    verdicts: files of verdicts, beside those that `data` names; they do not change what is retrieved.
+    spare: further files that `out` may not replace, such as the one `config` is from; what is read is spared anyway.
+    Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind but blocks that can be gone on with.
     """
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
     verdict_rows, config = read_verdicts(paths), with_verdict_filter(config, bool(paths))
@@ -171,7 +166,7 @@ def mine(
 def _first_pass(
     dataset: Dataset, vectors: Mapping[str, Vectors], context: passes.RunContext, destination: Target, resume: bool | None
 ) -> str:
-    """Reuse pass 1 of the run that is replaced, resume it, or run it; returns a hash of its inputs."""
+    """Taken over from the run that is replaced, gone on with, or made; returns a hash of everything it follows from."""
     made_from = _retrieval_inputs(dataset, vectors, context)
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     reusable = None if resume is False else first_pass_of(destination.final, digest)
@@ -193,7 +188,7 @@ def _first_pass(
 
 
 def _retrieval_inputs(dataset: Dataset, vectors: Mapping[str, Vectors], context: passes.RunContext) -> dict[str, Any]:
-    """All inputs of pass 1: blocks of another run may be reused only where all of them are equal."""
+    """Everything the candidates follow from: a block of another run may be used only where all of it is the same."""
     folder, config = dataset.corpus.path.parent, context.config
     return {
         "settings": {name: getattr(config, name) for name in RETRIEVAL_SETTINGS if name != "evidence"},
@@ -206,7 +201,7 @@ def _retrieval_inputs(dataset: Dataset, vectors: Mapping[str, Vectors], context:
 
 
 def _preflight(dataset: Dataset, vectors: Mapping[str, Vectors], context: passes.RunContext, destination: Target) -> None:
-    """Run all stages on ten queries, in a temporary folder beside the run."""
+    """Every stage of this run on ten queries, beside it."""
     preflight_context = passes.RunContext(preflight.preflight_config(context.config, vectors), context.runtime, None)
 
     def run_passes(subset: Dataset) -> tuple[Path, str, int]:
@@ -239,13 +234,11 @@ def export(
     spare: Sequence[str | Path] = (),
     on_progress: Progress | None = None,
 ) -> Run:
-    """Repeat pass 2 on stored candidates, without the model. The result is a new run that shares the files of pass 1 (hard links).
+    """Choose and write again from stored candidates, without the model. The result is a run of its own that shares pass 1 (hard links).
 
-    run: the run with the candidates.
-    config: its settings of pass 1 must be those of the run, else ConfigError.
-    out, kind, force: as in `mine`.
-    verdicts: files of verdicts, in addition to those of the run; the last verdict of a pair counts.
-    spare: further files that `out` must not replace.
+    verdicts: files of verdicts, which join those the run has heard already; the last word about a pair counts.
+    spare: further files that `out` may not replace.
+    ConfigError when `config` differs in something pass 1 has used up.
     """
     for name in RETRIEVAL_SETTINGS:
         before, after = getattr(run.config, name), getattr(config, name)
@@ -282,16 +275,13 @@ def export(
 
 
 def _is_link(source: Path, target: Path) -> bool:
-    """True where two files, or all files of two folders, are the same by inode: a hash of one holds for the other."""
+    """Whether a file, or each file of a folder, is the very same one: what is known of its bytes holds for both."""
     pairs = [(file, target / file.name) for file in source.iterdir()] if source.is_dir() else [(source, target)]
     return all(first.is_file() and second.is_file() and first.samefile(second) for first, second in pairs)
 
 
 def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfig:
-    """The config with the filter of verdicts, where there are verdicts and the filter is not off.
-
-    ConfigError where the config needs verdicts and there are none.
-    """
+    """The config with the filter of verdicts if there are any and nobody switched it off. ConfigError when it has none to go by."""
     if has_verdicts and not any(spec.partition(":")[0] == "verdict" for spec in config.filters):
         return MiningConfig.of(**{**config.model_dump(), "filters": (*config.filters, "verdict")})
     for name, is_needed in (
@@ -304,12 +294,12 @@ def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfi
 
 
 def _hashes(named: Mapping[str, str | Path]) -> dict[str, manifests.FileEntry]:
-    """Entries of the manifest for files of verdicts. named: {name in the manifest: path}."""
+    """Verdict files, by the name the manifest gives them, as it tells of whatever was read."""
     return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in named.items()}
 
 
 def _refuse_overwriting_inputs(destination: Target, inputs: Sequence[str | Path]) -> None:
-    """ConfigError where `out` would replace an input of the run."""
+    """ConfigError where the run would take the place of something it reads."""
     for name in inputs:
         path = Path(os.path.realpath(name))
         if not destination.temporary and any(output == path or output in path.parents for output in destination.output_paths):
@@ -317,12 +307,12 @@ def _refuse_overwriting_inputs(destination: Target, inputs: Sequence[str | Path]
 
 
 def _vector_files(vectors: Mapping[str, Vectors]) -> dict[str, dict[str, Any]]:
-    """Entries of the manifest for files of precomputed vectors."""
+    """Vectors made before, likewise."""
     return {name: entry for source_vectors in vectors.values() for name, entry in source_vectors.describe().get("files", {}).items()}
 
 
 def check_evidence(config: MiningConfig, run: Run) -> None:
-    """ConfigError for evidence that `config` needs and that the run did not store."""
+    """ConfigError for evidence that choosing again by `config` would need and that was not stored."""
     stored_evidence = run.manifest["retrieval"].get("evidence", ALWAYS)
     for name, user in config.needed.items():
         if name in (*EVIDENCE, *TABLES) and name not in stored_evidence and name not in FROM_TEXTS:
@@ -330,7 +320,7 @@ def check_evidence(config: MiningConfig, run: Run) -> None:
 
 
 def _open_run(destination: Target) -> Run:
-    """The run; a temporary one is deleted with the object."""
+    """The run; a temporary one goes with the object."""
     run = Run(destination.final)
     if destination.temporary:
         weakref.finalize(run, remove_scratch, destination.final.parent)
