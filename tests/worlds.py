@@ -18,7 +18,7 @@ from miner.read import read_inline
 from miner.read.repeated_queries import same_questions
 from miner.runs.candidate_store import CandidateWriter, read_blocks
 from miner.runs.rechoose import chooser as chooser_of
-from miner.runs.verdict_files import keep_verdicts
+from miner.runs.verdict_files import write_verdicts
 from miner.sources import Dense
 from miner.types import Candidates, Dataset
 
@@ -270,7 +270,7 @@ def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact
         if "vectors" in config.measured:
             HalfVectors(source).save(Path(folder))
         if world and world.verdicts:
-            keep_verdicts(Path(folder), dataset, last_words(Verdict(*pair, verdict) for pair, verdict in world.verdicts.items()))
+            write_verdicts(Path(folder), dataset, last_words(Verdict(*pair, verdict) for pair, verdict in world.verdicts.items()))
         for number, block in enumerate(retrieve(dataset, source, config)):
             writer.write(number, block)
         chooser = chooser_of(path, dataset, config)

@@ -37,7 +37,7 @@ class ExportJob(BaseModel):
 
 def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
     """The spec with the whole config. Conflict when that job has no run to choose from."""
-    from miner.runs.run import FIRST_PASS
+    from miner.runs.run import RETRIEVAL_SETTINGS
 
     source = stock.queue.get(asked.job)
     if source.kind not in ("mine", "export") or source.state != "succeeded":
@@ -49,13 +49,13 @@ def resolve(asked: ExportJob, stock: Stock) -> dict[str, Any]:
     for name in ("model", "revision"):
         if wanted.get(name, below.get(name)) != below.get(name):
             raise ConfigError(f"{name} was used up by that job, and cannot change without mining again")
-    config = MiningConfig.of(**laid_over(wanted, Layers(stored=below), FIRST_PASS))
+    config = MiningConfig.of(**laid_over(wanted, Layers(stored=below), RETRIEVAL_SETTINGS))
     check_kind(config, asked.file_kind)
     said = {}
     if asked.verdicts:
-        from miner.runs.run import heeding
+        from miner.runs.run import with_verdict_filter
 
-        config, said = heeding(config, True), {"reviews": _last_review(asked.job, stock)}
+        config, said = with_verdict_filter(config, True), {"reviews": _last_review(asked.job, stock)}
     return {**asked.model_dump(mode="json"), **said, "config": config.model_dump(mode="json")}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.pages.frame import crumbs, form
@@ -78,13 +79,13 @@ def _step(job: Job, lineup: Lineup, by: int, name: str, key: str) -> Html:
     return tag("a", name, " ", mark, href=address, class_="button plain", rel="next" if by > 0 else "prev")
 
 
-def _positive(one: dict[str, Any]) -> Html:
+def _positive(one: Mapping[str, Any]) -> Html:
     rank = f"rank {number(one['rank'])}" if one["rank"] else "not retrieved"
     said = f"{visible(one['id'])} · score {score(one['score'])} · {rank}"
     return tag("div", tag("p", visible(one["text"]), class_="text"), tag("small", said), class_="positive")
 
 
-def _candidate(job: Job, lineup: Lineup, one: dict[str, Any]) -> Html:
+def _candidate(job: Job, lineup: Lineup, one: Mapping[str, Any]) -> Html:
     said = lineup.said.get(one["id"])
     nearest, likeness = _nearest(lineup, one["text"])
     marked = tag("p", shared(one["text"], nearest), class_="text plainly")
@@ -107,7 +108,7 @@ def _candidate(job: Job, lineup: Lineup, one: dict[str, Any]) -> Html:
     )
 
 
-def _facts(one: dict[str, Any], likeness: float) -> list[Html | None]:
+def _facts(one: Mapping[str, Any], likeness: float) -> list[Html | None]:
     reason = f"dropped by {one['dropped_by']}" + (f": {one['why']}" if one["why"] else "") if one["status"] == "dropped" else one["status"]
     margin = one["margin"]
     wrong = margin is not None and margin < 0
@@ -127,7 +128,7 @@ def _nearest(lineup: Lineup, text: str) -> tuple[str, float]:
     return nearest, likeness
 
 
-def _verdict(job: Job, lineup: Lineup, one: dict[str, Any], said: Review | None) -> Html:
+def _verdict(job: Job, lineup: Lineup, one: Mapping[str, Any], said: Review | None) -> Html:
     """The form that says a word; without scripts it works by itself."""
     place = "" if lineup.place is None else str(lineup.place)
     hidden = {"query_id": lineup.query["id"], "passage_id": one["id"], "order": lineup.order, "at": place}

@@ -13,7 +13,7 @@ from miner.analysis.explain import explain
 from miner.runs.run import Run
 
 Order = Literal["suspicious", "sample"]
-Told = dict[str, Any]
+Told = Mapping[str, Any]
 FIRST = 20
 """Candidates that are shown by their rank; chosen ones are shown at any rank."""
 

@@ -1,1 +1,1 @@
-"""Looking back at a run: explain one query, survey all, sweep settings, audit false negatives."""
+"""Analysis of a finished run: explain one query, survey all queries, sweep settings, audit false negatives."""

@@ -1,21 +1,21 @@
-"""How many of the negatives are really positives: known positives are hidden, all is mined again, and those that come back are counted.
+"""Estimates the false-negative rate: hides known positives, mines again, and counts the hidden ones among the negatives.
 
-Told per setting, with what keeps the rate honest: random negatives have the fewest false ones, so that coverage, gap and gradient mass
-stand beside it, and the rate of passages drawn blindly. Intervals: Wilson over negatives, and over whole queries, which claims go by.
-Pass 1 runs once for each draw of the hidden ones; vectors come from the store.
+The rate is reported per setting. Random negatives have the lowest rate but teach little, so coverage, gap, gradient mass and the rate of
+random passages are reported beside it. Intervals: Wilson over negatives, and a cluster bootstrap over queries, which claims rest on.
+Pass 1 runs once for each draw of hidden positives; vectors come from the store.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from miner.analysis.grid import Setting, settings
-from miner.analysis.hidden_positives import FEWEST, hide
-from miner.analysis.sweep import Hidden, Wrong, measure
+from miner.analysis.hidden_positives import MIN_QUERIES, hide
+from miner.analysis.sweep import FalseNegativeCounts, Hidden, HiddenStats, Measures, measure
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.evaluation.intervals import clustered, wilson
 from miner.evidence.identity import id_keys
@@ -28,9 +28,9 @@ from miner.runs.run_folder import Target
 from miner.types import Dataset, Ints, Progress, Vectors
 
 NEAREST = "nearest"
-"""The setting that judges nothing: the nearest passages that are no known positive."""
+"""Name of the setting without filters: the nearest passages that are not known positives."""
 
-BARE: dict[str, Any] = {
+UNFILTERED: dict[str, Any] = {
     "filters": ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off", "margin:off"),
     "sampler": "top",
     "ladder": 0,
@@ -39,9 +39,20 @@ BARE: dict[str, Any] = {
     "distinct": None,
 }
 
-SHOWN = ("coverage", "gap", "gradient_mass", "negatives")
+REPORTED = ("coverage", "gap", "gradient_mass", "negatives")
+"""Measures of `sweep` that are reported beside the rate, averaged over the draws."""
 
-Told = dict[str, Any]
+Row = dict[str, Any]
+"""One setting in the report."""
+
+
+class AuditReport(TypedDict):
+    """The result of `audit`, JSON-safe. queries: Q; hidden: means over the draws of `Hidden.describe`; settings: one row per setting."""
+
+    draws: int
+    hidden: dict[str, float | None]
+    queries: int
+    settings: list[Row]
 
 
 def audit(
@@ -52,79 +63,82 @@ def audit(
     draws: int = 5,
     model: Any = None,
     runtime: Runtime | None = None,
-    fewest: int = FEWEST,
+    min_queries: int = MIN_QUERIES,
     on_progress: Progress | None = None,
-) -> Told:
-    """The false-negative rate of a run's settings, of those in `grid` (as for `sweep`) and of none at all, on the run's own data.
+) -> AuditReport:
+    """The false-negative rate of a run's settings, of those in `grid` (as for `sweep`) and without filters, on the run's own data.
 
-    hidden: the share of a query's positives that is hidden; None: all but one. draws: how often others are hidden. model: the loaded one,
-    for a run whose model was handed over in memory. InputError where too few queries have two positives, ConfigError for wrong settings.
+    hidden: the share of each query's positives to hide, in (0, 1); None: all but one.
+    draws: the number of random choices of hidden positives.
+    model: the loaded model, for a run whose model was passed in memory.
+    min_queries: the least number of queries with two positives or more.
+    InputError where fewer queries have two positives, ConfigError for wrong settings.
     """
     points = [*(settings(run.config, grid) if grid else [Setting({}, (), run.config)]), _nearest(run.config)]
-    runtime, given = runtime or Runtime.of(), run.manifest.get("inputs")
-    data = Inputs.of(**given) if given and given.get("query_vectors") else run.dataset
+    runtime, inputs = runtime or Runtime.of(), run.manifest.get("inputs")
+    data = Inputs.of(**inputs) if inputs and inputs.get("query_vectors") else run.dataset
     vectors = open_vectors(data, run.config, runtime, model, on_progress)
-    wrong, found = [Wrong(len(run.dataset.queries)) for _ in points], list[Told]()
-    numbers: list[list[Told]] = []
+    counts, hidden_stats = [FalseNegativeCounts(len(run.dataset.queries)) for _ in points], list[HiddenStats]()
+    measures: list[list[Measures]] = []
     for draw in range(draws):
         with scratch() as folder:
-            shown, truth = hide(run.dataset, run.config.seed + draw, hidden, fewest)
-            kept = Hidden(shown, truth)
-            path = _first_pass(shown, vectors, _measuring(points), runtime, folder, on_progress)
-            numbers.append(measure(path, shown, [point.config for point in points], kept, on_progress, wrong))
-            found.append(kept.describe())
-    rows = [_row(point, counted, each) for point, counted, each in zip(points, wrong, zip(*numbers, strict=True), strict=True)]
+            visible, held_out = hide(run.dataset, run.config.seed + draw, hidden, min_queries)
+            hidden_positives = Hidden(visible, held_out)
+            path = _first_pass(visible, vectors, _first_pass_config(points), runtime, folder, on_progress)
+            measures.append(measure(path, visible, [point.config for point in points], hidden_positives, on_progress, counts))
+            hidden_stats.append(hidden_positives.describe())
+    rows = [_row(*setting) for setting in zip(points, counts, zip(*measures, strict=True), strict=True)]
     keys = id_keys(run.dataset.queries)
-    _intervals(rows, wrong, keys)
-    worst = rows[-1]["false"]
+    _intervals(rows, counts, keys)
+    unfiltered_false = rows[-1]["false"]
     for row in rows:
-        row["caught"] = None if not worst else 1 - row["false"] / worst
-    return {"draws": draws, "hidden": _mean(found), "queries": len(run.dataset.queries), "settings": rows}
+        row["caught"] = None if not unfiltered_false else 1 - row["false"] / unfiltered_false
+    return {"draws": draws, "hidden": _mean(hidden_stats), "queries": len(run.dataset.queries), "settings": rows}
 
 
 def _nearest(config: MiningConfig) -> Setting:
-    return Setting({"setting": NEAREST}, (), MiningConfig.of(**{**config.model_dump(), **BARE, "preset": None}))
+    return Setting({"setting": NEAREST}, (), MiningConfig.of(**{**config.model_dump(), **UNFILTERED, "preset": None}))
 
 
-def _measuring(points: Sequence[Setting]) -> MiningConfig:
-    """The first setting, measuring what any of them needs."""
-    wanted = tuple(dict.fromkeys(name for point in points for name in point.config.measured))
-    return MiningConfig.of(**{**points[0].config.model_dump(), "evidence": wanted})
+def _first_pass_config(points: Sequence[Setting]) -> MiningConfig:
+    """The config of the first setting, with the evidence that any of the settings needs."""
+    evidence = tuple(dict.fromkeys(name for point in points for name in point.config.measured))
+    return MiningConfig.of(**{**points[0].config.model_dump(), "evidence": evidence})
 
 
 def _first_pass(
     dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig, runtime: Runtime, folder: Path, on_progress: Progress | None
 ) -> Path:
-    """Candidates of the shown positives, in `folder`."""
-    place = Target(folder, str(folder / "none"), folder, "none")
+    """Run pass 1 with the positives that are not hidden; return the folder of candidates, inside `folder`."""
+    target = Target(folder, str(folder / "none"), folder, "none")
     (folder / "scratch").mkdir()
-    passes.first_pass(dataset, vectors, passes.Work(config, runtime, on_progress), place, folder / "scratch")
-    return place.blocks
+    passes.first_pass(dataset, vectors, passes.RunContext(config, runtime, on_progress), target, folder / "scratch")
+    return target.blocks
 
 
-def _row(point: Setting, counted: Wrong, numbers: Sequence[Told]) -> Told:
-    """Counts of all draws, and the mean of what stands beside them."""
-    false, every = int(counted.false.sum()), int(counted.all.sum())
-    beside = {name: _mean([each[name] for each in numbers]) for name in SHOWN}
+def _row(point: Setting, counts: FalseNegativeCounts, measures: Sequence[Mapping[str, Any]]) -> Row:
+    """The counts over all draws, and the means of the reported measures."""
+    false, total = int(counts.false.sum()), int(counts.all.sum())
+    means = {name: _mean([setting_measures[name] for setting_measures in measures]) for name in REPORTED}
     by_rank = [
         {"ranks": name, "false": int(part), "of": int(whole), "rate": share_of(int(part), int(whole))}
-        for name, part, whole in zip(Wrong.BUCKETS, counted.false_by_rank, counted.all_by_rank, strict=True)
+        for name, part, whole in zip(FalseNegativeCounts.BUCKETS, counts.false_by_rank, counts.all_by_rank, strict=True)
     ]
-    told = {"false": false, "of": every, "rate": share_of(false, every), "wilson": wilson(false, every), "by_rank": by_rank}
-    return {"values": point.values, "flags": " ".join(point.flags), **told, **beside}
+    rates = {"false": false, "of": total, "rate": share_of(false, total), "wilson": wilson(false, total), "by_rank": by_rank}
+    return {"values": point.values, "flags": " ".join(point.flags), **rates, **means}
 
 
-def _intervals(rows: list[Told], wrong: Sequence[Wrong], keys: Any) -> None:
-    """The intervals over whole queries, and the share of queries with a false negative."""
-    asked: Ints = np.flatnonzero(sum(counted.all for counted in wrong))
-    false, every = (np.stack([getattr(counted, name)[asked] for counted in wrong], axis=1) for name in ("false", "all"))
-    for place, (row, interval) in enumerate(zip(rows, clustered(false, every, keys[asked]), strict=True)):
+def _intervals(rows: list[Row], counts: Sequence[FalseNegativeCounts], keys: Any) -> None:
+    """Add to each row the interval over queries, and the share of queries with a false negative."""
+    query_rows: Ints = np.flatnonzero(sum(count.all for count in counts))
+    false_counts, totals = (np.stack([getattr(count, name)[query_rows] for count in counts], axis=1) for name in ("false", "all"))
+    for column, (row, interval) in enumerate(zip(rows, clustered(false_counts, totals, keys[query_rows]), strict=True)):
         row["by_query"] = interval
-        row["queries_with_one"] = share_of(int((false[:, place] > 0).sum()), len(asked))
+        row["queries_with_one"] = share_of(int((false_counts[:, column] > 0).sum()), len(query_rows))
 
 
 def _mean(values: Sequence[Any]) -> Any:
-    """Of numbers, or of each number in mappings; None where any is."""
+    """The mean of numbers, or of each field of mappings; None where any of them is None."""
     if isinstance(values[0], dict):
         return {name: _mean([value[name] for value in values]) for name in values[0]}
     return None if any(value is None for value in values) else float(np.mean(values))

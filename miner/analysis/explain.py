@@ -1,6 +1,6 @@
-"""Why a passage is a negative of a query, or is not: one query's candidates with their scores, evidence and the rule that hit.
+"""Explains why a passage is a negative of a query, or is not: one query's candidates with scores, evidence and the filter that hit.
 
-Reads the one block that holds the query and chooses again from it; what it tells is what was written.
+Reads only the block that holds the query and repeats pass 2 on it, so that the explanation agrees with the training file.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import pyarrow.compute as pc
@@ -21,188 +21,285 @@ from miner.runs.rechoose import Choice, chooser
 from miner.runs.run import Run
 from miner.types import Candidates, Dataset, Filter, Texts
 
-SIMILAR = 3
-"""Ids that are proposed for one that is not there."""
+MAX_SUGGESTED_IDS = 3
+"""Similar ids that an error message proposes for a missing id."""
 
-MOST_COMPARED = 20_000
+MAX_COMPARED_IDS = 20_000
+"""Ids that are compared with a missing id."""
 
-Told = dict[str, Any]
+MAX_LENGTH_DIFFERENCE = 3
+"""Letters by which ids of a large corpus may differ in length from a missing id to be compared with it."""
+
+Number = int | float | bool | None
+Evidence = dict[str, Number]
 
 
-def explain(run: Run, query_id: str, passage_id: str | None = None) -> Told:
-    """Everything known about the candidates of one query, JSON-safe; of `passage_id` alone if it is given.
+class IdText(TypedDict):
+    """A query or a passage."""
 
-    query, setup, retrieved; anchors: one, or one per positive where each has its own bar, each with its positives, bar, background,
-    ceilings and candidates, best first. A candidate's status is chosen, kept or dropped; `dropped_by` is the strict rules' verdict,
-    also of one that a later rung chose. passage: where it stands, for one that was asked for.
-    InputError for an id that is not there, with those that are most like it.
+    id: str
+    text: str
+
+
+class PositiveFields(IdText):
+    """A known positive; rank: 1-based, None where it was not retrieved."""
+
+    score: Number
+    rank: int | None
+
+
+class CandidateFields(IdText):
+    """A candidate.
+
+    status: chosen, kept or dropped.
+    rule, why: the filter that dropped it, as in the config, and the numbers that the filter compared.
+    tier: the fallback level of a negative. place: 1-based, among the negatives.
+    """
+
+    rank: int
+    score: Number
+    margin: Number
+    evidence: Evidence
+    status: str
+    dropped_by: str | None
+    rule: str | None
+    why: str | None
+    tier: int | None
+    place: int | None
+
+
+class CandidateCounts(TypedDict):
+    """Candidates by outcome; dropped: by filter."""
+
+    dropped: dict[str, int]
+    kept: int
+    chosen: int
+
+
+class AnchorFields(TypedDict):
+    """A query with the positives that set its reference score (`bar`)."""
+
+    positives: list[PositiveFields]
+    bar: Number
+    background: Number
+    ceilings: Evidence
+    counts: CandidateCounts
+    candidates: list[CandidateFields]
+
+
+class PassageFields(IdText):
+    """The requested passage.
+
+    stands_for_it: the id of the candidate with the same text, where it is another passage.
+    score_at_most: an upper bound of the score where the passage was not retrieved.
+    """
+
+    rank: int | None
+    grade: int | None
+    stands_for_it: str | None
+    retrieved: bool
+    score_at_most: Number
+
+
+class Explanation(TypedDict):
+    """The result of `explain`, JSON-safe."""
+
+    query: IdText
+    setup: dict[str, Any]
+    retrieved: int
+    anchors: list[AnchorFields]
+    passage: NotRequired[PassageFields]
+
+
+def explain(run: Run, query_id: str, passage_id: str | None = None) -> Explanation:
+    """The candidates of one query with scores, evidence and outcome, JSON-safe; only `passage_id` where it is not None.
+
+    query, setup, retrieved: the query, the settings of pass 2, the number of candidates.
+    anchors: one, or one per positive where each positive has its own reference score (`bar`). Each has its positives, bar, noise floor
+        (`background`), ceilings and candidates, best first. A candidate's status is chosen, kept or dropped; `dropped_by` is the first
+        filter that drops it under the strict rules, also where a fallback level chose it.
+    passage: the rank and judgement of `passage_id`.
+    InputError for an id that is not in the run, with the most similar ids.
     """
     config, dataset = run.config, run.dataset
     query = row_of(dataset.queries, query_id, "query")
     passage = None if passage_id is None else row_of(dataset.corpus, passage_id, "passage")
     path = run.candidates
-    chosen = chooser(path, dataset, config)
-    (found,) = chosen.searched(_stored(path, dataset, query))
-    choice = Choice(*chosen.choose(found))
-    names = _Names(dataset, found)
-    told: Told = {
+    selector = chooser(path, dataset, config)
+    (candidates,) = selector.searched(_read_block(path, dataset, query))
+    choice = Choice(*selector.choose(candidates))
+    names = _Names(dataset, candidates)
+    explanation: Explanation = {
         "query": {"id": query_id, "text": dataset.queries.texts([query])[0]},
         "setup": _setup(config),
-        "retrieved": int(found.present.sum()),
-        "anchors": [_anchor(choice, place, config, names) for place in range(len(choice.anchors))],
+        "retrieved": int(candidates.present.sum()),
+        "anchors": [_anchor(choice, anchor, config, names) for anchor in range(len(choice.anchors))],
     }
-    return told if passage is None else told | _about_passage(told, passage, names, dataset, query)
+    if passage is not None:
+        _restrict_to_passage(explanation, passage, names, dataset, query)
+    return explanation
 
 
 def row_of(texts: Texts, name: str, kind: str) -> int:
-    """The row of an id. InputError with close matches where there is none."""
+    """The row of an id. InputError with similar ids where there is none."""
     start = 0
     for batch in texts.batches():
-        at = pc.index(batch.column("id"), name).as_py()
-        if at >= 0:
-            return int(start + at)
+        position = pc.index(batch.column("id"), name).as_py()
+        if position >= 0:
+            return int(start + position)
         start += batch.num_rows
-    close = get_close_matches(name, _alike(texts, name), n=SIMILAR, cutoff=0.6)
-    near = (
-        f"; the nearest ids: {', '.join(close)}"
-        if close
-        else f"; there are {start:,}, such as {', '.join(texts.ids(range(min(SIMILAR, start))))}"
+    suggestions = get_close_matches(name, _similar_ids(texts, name), n=MAX_SUGGESTED_IDS, cutoff=0.6)
+    advice = (
+        f"; the nearest ids: {', '.join(suggestions)}"
+        if suggestions
+        else f"; there are {start:,}, such as {', '.join(texts.ids(range(min(MAX_SUGGESTED_IDS, start))))}"
     )
-    raise InputError(f"there is no {kind} '{name}' in this run{near}")
+    raise InputError(f"there is no {kind} '{name}' in this run{advice}")
 
 
-def _alike(texts: Texts, name: str) -> list[str]:
-    """Ids of about the same length that begin or end as `name` does: of a large corpus not all can be compared letter by letter."""
-    few = len(texts) <= MOST_COMPARED
-    found: list[str] = []
+def _similar_ids(texts: Texts, name: str) -> list[str]:
+    """Ids to compare with `name`: all of a small corpus; of a large one those of similar length with the same first or last two letters."""
+    compare_all = len(texts) <= MAX_COMPARED_IDS
+    ids: list[str] = []
     for batch in texts.batches():
-        ids = batch.column("id").to_pylist()
-        found += (
-            other for other in ids if few or (abs(len(other) - len(name)) <= SIMILAR and (other[:2] == name[:2] or other[-2:] == name[-2:]))
-        )
-        if len(found) > MOST_COMPARED:
+        ids += (identifier for identifier in batch.column("id").to_pylist() if compare_all or _is_similar(identifier, name))
+        if len(ids) > MAX_COMPARED_IDS:
             break
-    return found
+    return ids
 
 
-def _stored(path: Path, dataset: Dataset, query: int) -> Block:
-    place = int(np.flatnonzero(dataset.queries.id_order == query)[0])
-    found = read_query(path, place)
-    if [each for part in found.within for each in part.queries.tolist()] != [query]:
-        raise IntegrityError(f"{path} does not belong to the texts beside it: query {place + 1} in the order of ids is another one")
-    return found
+def _is_similar(first: str, second: str) -> bool:
+    return abs(len(first) - len(second)) <= MAX_LENGTH_DIFFERENCE and (first[:2] == second[:2] or first[-2:] == second[-2:])
+
+
+def _read_block(path: Path, dataset: Dataset, query: int) -> Block:
+    position = int(np.flatnonzero(dataset.queries.id_order == query)[0])
+    block = read_query(path, position)
+    if [row for part in block.within for row in part.queries.tolist()] != [query]:
+        raise IntegrityError(f"{path} does not belong to the texts beside it: query {position + 1} in the order of ids is another one")
+    return block
 
 
 class _Names:
-    """Ids and texts of a query's candidates and positives, fetched once."""
+    """Ids and texts of a query's candidates and positives, read once."""
 
-    def __init__(self, dataset: Dataset, found: Candidates) -> None:
+    def __init__(self, dataset: Dataset, candidates: Candidates) -> None:
         self.dataset = dataset
-        self.rows: list[int] = found.rows[0][found.present[0]].tolist()
-        positives: list[int] = found.positives[0][found.positives[0] >= 0].tolist()
-        both = self.rows + positives
-        self._ids = dict(zip(both, dataset.corpus.ids(both), strict=True))
-        self._texts = dict(zip(both, dataset.corpus.texts(both), strict=True))
+        self.rows: list[int] = candidates.rows[0][candidates.present[0]].tolist()
+        positives: list[int] = candidates.positives[0][candidates.positives[0] >= 0].tolist()
+        all_rows = self.rows + positives
+        self._ids = dict(zip(all_rows, dataset.corpus.ids(all_rows), strict=True))
+        self._texts = dict(zip(all_rows, dataset.corpus.texts(all_rows), strict=True))
 
-    def told(self, row: int) -> Told:
-        """Id and text."""
+    def identify(self, row: int) -> IdText:
+        """Id and text of one passage."""
         return {"id": self._ids[row], "text": self._texts[row]}
 
     def column(self, row: int) -> int | None:
-        """Where a passage, or the one that stands for its very text, is among the candidates; None where it was not retrieved."""
+        """The column of a passage among the candidates, or of the passage with the same text; None where neither was retrieved."""
         if row in self.rows:
             return self.rows.index(row)
         text = self.dataset.corpus.texts([row])[0]
-        return next((place for place, other in enumerate(self.rows) if self._texts[other] == text), None)
+        return next((column for column, candidate in enumerate(self.rows) if self._texts[candidate] == text), None)
 
 
-def _setup(config: MiningConfig) -> Told:
+def _setup(config: MiningConfig) -> dict[str, Any]:
     names = ("depth", "max_depth", "anchor", "filters", "sampler", "negatives", "ladder", "fill", "seed")
     return {name: value for name, value in config.model_dump(mode="json").items() if name in names}
 
 
-def _anchor(choice: Choice, place: int, config: MiningConfig, names: _Names) -> Told:
+def _anchor(choice: Choice, anchor: int, config: MiningConfig, names: _Names) -> AnchorFields:
     anchors, dropped, negatives = choice
     rules = config.active_filters
-    there = anchors.positives[place] >= 0
-    known = zip(anchors.positives[place][there].tolist(), anchors.positive_scores[place][there], strict=True)
-    one = anchors.take(np.array([place]))
-    ceilings = {name: rule.ceiling(one)[0] for name, rule in rules.items() if hasattr(rule, "ceiling")}
-    chosen = {int(row): at for at, row in enumerate(negatives.rows[place].tolist()) if row >= 0 and negatives.tiers[place][at] < 5}
-    codes = dropped[place][anchors.present[place]]
+    is_present = anchors.positives[anchor] >= 0
+    scored = zip(anchors.positives[anchor][is_present].tolist(), anchors.positive_scores[anchor][is_present], strict=True)
+    single = anchors.take(np.array([anchor]))
+    ceilings = {name: rule.ceiling(single)[0] for name, rule in rules.items() if hasattr(rule, "ceiling")}
+    places = {
+        int(row): position
+        for position, row in enumerate(negatives.rows[anchor].tolist())
+        if row >= 0 and negatives.tiers[anchor][position] < 5
+    }
+    codes = dropped[anchor][anchors.present[anchor]]
     return {
-        "positives": [names.told(row) | {"score": number(score), "rank": _rank(names.column(row))} for row, score in known],
-        "bar": number(anchors.bar[place]),
-        "background": number(anchors.background[place]),
+        "positives": [{**names.identify(row), "score": number(score), "rank": _rank(names.column(row))} for row, score in scored],
+        "bar": number(anchors.bar[anchor]),
+        "background": number(anchors.background[anchor]),
         "ceilings": {name: number(value) for name, value in ceilings.items()},
         "counts": {
             "dropped": {name: int((codes == code).sum()) for code, name in enumerate(rules, start=1)},
             "kept": int((codes == 0).sum()),
-            "chosen": len(chosen),
+            "chosen": len(places),
         },
-        "candidates": list(_candidates(one, codes.tolist(), config, names, chosen, negatives.tiers[place].tolist(), ceilings)),
+        "candidates": list(_candidates(single, codes.tolist(), config, names, places, negatives.tiers[anchor].tolist(), ceilings)),
     }  # fmt: skip
 
 
 def _candidates(
-    one: Candidates, codes: list[int], config: MiningConfig, names: _Names, chosen: Mapping[int, int], tiers: list[int], ceilings: Told
-) -> Iterator[Told]:
+    single: Candidates,
+    codes: list[int],
+    config: MiningConfig,
+    names: _Names,
+    places: Mapping[int, int],
+    tiers: list[int],
+    ceilings: Mapping[str, Any],
+) -> Iterator[CandidateFields]:
     specs = {spec.partition(":")[0]: spec for spec in config.filters}
     rules = list(config.active_filters.items())
     for column, (row, code) in enumerate(zip(names.rows, codes, strict=True)):
-        score = one.scores[0, column]
-        evidence = {name: number(values[0, column]) for name, values in one.evidence.items()}
+        score = single.scores[0, column]
+        evidence = {name: number(values[0, column]) for name, values in single.evidence.items()}
         dropped_by = rules[code - 1][0] if code else None
-        place = chosen.get(row)
-        yield names.told(row) | {
+        position = places.get(row)
+        yield {
+            **names.identify(row),
             "rank": column + 1,
             "score": number(score),
-            "margin": number(one.bar[0] - score),
+            "margin": number(single.bar[0] - score),
             "evidence": evidence,
-            "status": "dropped" if place is None and code else "kept" if place is None else "chosen",
+            "status": "dropped" if position is None and code else "kept" if position is None else "chosen",
             "dropped_by": dropped_by,
             "rule": specs[dropped_by] if dropped_by else None,
             "why": _why(score, evidence, dropped_by, rules[code - 1][1], ceilings) if dropped_by else None,
-            "tier": None if place is None else tiers[place],
-            "place": None if place is None else place + 1,
+            "tier": None if position is None else tiers[position],
+            "place": None if position is None else position + 1,
         }
 
 
-def _why(score: Any, evidence: Told, name: str, rule: Filter, ceilings: Told) -> str:
-    """The numbers that a rule looked at: its evidence where there is any, and the ceiling it set."""
-    told = [f"{need} {evidence[need]}" for need in rule.needs if evidence.get(need) and need != name]
-    by_source = [one for one in evidence if ":" in one and one.partition(":")[0] in rule.needs]
-    told += [f"{one} {evidence[one]}" for one in by_source if evidence[one] is not None]
+def _why(score: Any, evidence: Evidence, name: str, rule: Filter, ceilings: Mapping[str, Any]) -> str:
+    """The numbers that a filter compared: its evidence, where it has any, and its ceiling."""
+    comparisons = [f"{need} {evidence[need]}" for need in rule.needs if evidence.get(need) and need != name]
+    by_source = [part for part in evidence if ":" in part and part.partition(":")[0] in rule.needs]
+    comparisons += [f"{part} {evidence[part]}" for part in by_source if evidence[part] is not None]
     if name in ceilings:
-        told.append(f"{score:.4f} > {ceilings[name]:.4f}")
-    return ", ".join(told)
+        comparisons.append(f"{score:.4f} > {ceilings[name]:.4f}")
+    return ", ".join(comparisons)
 
 
-def _about_passage(told: Told, passage: int, names: _Names, dataset: Dataset, query: int) -> Told:
-    """The passage that was asked for, and the anchors with its row alone."""
-    column = names.column(passage)
-    about = {"id": dataset.corpus.ids([passage])[0], "text": dataset.corpus.texts([passage])[0], "rank": _rank(column)}
-    judged = dataset.qrels.rows[int(dataset.qrels.indptr[query]) : int(dataset.qrels.indptr[query + 1])]
-    about["grade"] = next((int(grade) for row, grade in zip(judged, _grades(dataset, query), strict=True) if row == passage), None)
-    about["stands_for_it"] = names.told(names.rows[column])["id"] if column is not None and names.rows[column] != passage else None
-    anchors = [
-        anchor | {"candidates": [] if column is None else [anchor["candidates"][column]]}
-        for anchor in told["anchors"]
-    ]  # fmt: skip
-    last = told["anchors"][0]["candidates"][-1]["score"] if column is None and told["retrieved"] else None
-    return {"passage": about | {"retrieved": column is not None, "score_at_most": last}, "anchors": anchors}
-
-
-def _grades(dataset: Dataset, query: int) -> Any:
-    return dataset.qrels.grades[int(dataset.qrels.indptr[query]) : int(dataset.qrels.indptr[query + 1])]
+def _restrict_to_passage(explanation: Explanation, passage: int, names: _Names, dataset: Dataset, query: int) -> None:
+    """Add the requested passage, and leave no other candidate in the anchors."""
+    column, anchors = names.column(passage), explanation["anchors"]
+    span = slice(int(dataset.qrels.indptr[query]), int(dataset.qrels.indptr[query + 1]))
+    judgements = zip(dataset.qrels.rows[span], dataset.qrels.grades[span], strict=True)
+    explanation["passage"] = {
+        "id": dataset.corpus.ids([passage])[0],
+        "text": dataset.corpus.texts([passage])[0],
+        "rank": _rank(column),
+        "grade": next((int(grade) for row, grade in judgements if row == passage), None),
+        "stands_for_it": names.identify(names.rows[column])["id"] if column is not None and names.rows[column] != passage else None,
+        "retrieved": column is not None,
+        "score_at_most": anchors[0]["candidates"][-1]["score"] if column is None and explanation["retrieved"] else None,
+    }
+    for anchor in anchors:
+        anchor["candidates"] = [] if column is None else [anchor["candidates"][column]]
 
 
 def _rank(column: int | None) -> int | None:
     return None if column is None else column + 1
 
 
-def number(value: Any) -> int | float | bool | None:
-    """A numpy scalar as JSON has it: the shortest decimal of a float32, None for what is not finite."""
+def number(value: Any) -> Number:
+    """A numpy scalar as a JSON value: the shortest decimal of a float32; None where it is not finite."""
     if isinstance(value, np.integer | np.bool_):
         return value.item()
     return float(str(value)) if np.isfinite(value) else None

@@ -1,7 +1,7 @@
-"""Several settings at once: `margin:relative=0,0.05,0.1` is three of them, two such axes are all pairs.
+"""Grids of settings: `margin:relative=0,0.05,0.1` is three settings, two such axes are all pairs of values.
 
-An axis is a knob of a filter (`off` among its values switches the filter off) or a setting of pass 2 (`negatives=1,4,8`). What a
-setting is called is what `--filter` and the other flags are given to get it.
+An axis is a knob of a filter (the value `off` switches the filter off) or a setting of pass 2 (`negatives=1,4,8`). A setting is labelled
+with the command-line flags that select it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from miner.errors import ConfigError
 from miner.filters import FILTERS
 
 DEFAULT = ("margin:relative=0,0.05,0.1", "margin:background=0,0.3,0.5", "near_positive:cosine=off,0.9,0.8")
-MOST = 256
+MAX_GRID_POINTS = 256
 AXES = ("anchor", "negatives", "sampler", "ladder", "fill", "seed")
-"""Settings that are no filter and that pass 2 has not used up."""
+"""Settings of pass 2 that can be varied, beside the filters' knobs."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What is varied, and its values as text; `knob` is empty for a setting that is no filter's."""
+    """A setting to vary, and its values as text; `knob` is empty unless `name` is a filter."""
 
     name: str
     knob: str
@@ -46,46 +46,47 @@ class Setting:
 
 
 def settings(base: MiningConfig, grid: Sequence[str] = ()) -> list[Setting]:
-    """The grid's settings, the last axis fastest, each once, and before them `base` where it is none of them. No grid: the default one.
+    """The settings of a grid without duplicates, the last axis fastest; `base` comes first unless the grid holds it.
 
-    ConfigError for what is no axis, and for more than 256 settings.
+    grid: texts of axes; empty: `DEFAULT`.
+    ConfigError for a text that is not an axis, and for more than 256 settings.
     """
     axes = [axis for text in grid or DEFAULT for axis in parse(text)]
     for axis in axes:
-        if sum(axis.title == other.title for other in axes) > 1:
+        if sum(axis.title == second.title for second in axes) > 1:
             raise ConfigError(f"--grid varies {axis.title} twice")
     count = 1
     for axis in axes:
         count *= len(axis.values)
-    if count > MOST:
-        raise ConfigError(f"--grid asks for {count:,} settings; {MOST} are the most at once")
+    if count > MAX_GRID_POINTS:
+        raise ConfigError(f"--grid asks for {count:,} settings; {MAX_GRID_POINTS} are the most at once")
     points: dict[MiningConfig, Setting] = {}
     for values in product(*(axis.values for axis in axes)):
         point = _setting(base, axes, values)
-        points.setdefault(point.config, point)  # a filter that is off is off whatever its other knobs are
-    own = [] if base in points else [Setting({axis.title: _value(base, axis) for axis in axes}, (), base)]
-    return [*own, *points.values()]
+        points.setdefault(point.config, point)  # a filter that is off has one config, whatever its other knobs are
+    leading = [] if base in points else [Setting({axis.title: _value(base, axis) for axis in axes}, (), base)]
+    return [*leading, *points.values()]
 
 
 def parse(text: str) -> Iterator[Axis]:
     """`margin:relative=0,0.05,background=0,0.3` is two axes; `negatives=1,4` is one."""
-    head, _, rest = text.strip().partition(":")
-    named = "=" in head
-    name, told = ("", text.strip()) if named else (head, rest)
-    if not named and name not in FILTERS:
+    head, _, knob_text = text.strip().partition(":")
+    is_setting = "=" in head
+    name, assignments = ("", text.strip()) if is_setting else (head, knob_text)
+    if not is_setting and name not in FILTERS:
         raise ConfigError(f"--grid knows no filter '{name}'; there are: {', '.join(FILTERS)}; or settings: {', '.join(AXES)}")
     knobs: dict[str, list[str]] = {}
     knob = ""
-    for item in told.split(","):
+    for item in assignments.split(","):
         before, equals, after = item.partition("=")
         knob = before.strip() if equals else knob
         if not knob or not (value := (after if equals else item).strip()):
             raise ConfigError(f"'{text}' is no axis: write filter:knob=value,value or setting=value,value")
         knobs.setdefault(knob, []).append(value)
     for knob, values in knobs.items():
-        if named and knob not in AXES:
+        if is_setting and knob not in AXES:
             raise ConfigError(f"--grid cannot vary '{knob}'; it can: {', '.join(AXES)}, and knobs of filters as filter:knob=value,value")
-        yield Axis(knob, "", tuple(dict.fromkeys(values))) if named else Axis(name, knob, tuple(dict.fromkeys(values)))
+        yield Axis(knob, "", tuple(dict.fromkeys(values))) if is_setting else Axis(name, knob, tuple(dict.fromkeys(values)))
 
 
 def _setting(base: MiningConfig, axes: Sequence[Axis], values: tuple[str, ...]) -> Setting:
@@ -96,18 +97,18 @@ def _setting(base: MiningConfig, axes: Sequence[Axis], values: tuple[str, ...]) 
             knobs.setdefault(axis.name, []).append("off" if value == "off" else f"{axis.knob}={value}")
         else:
             fields[axis.name] = value
-    specs = [f"{name}:{'off' if 'off' in told else ','.join(told)}" for name, told in knobs.items()]
+    specs = [f"{name}:{'off' if 'off' in assignments else ','.join(assignments)}" for name, assignments in knobs.items()]
     flags = (*(f"--filter {spec}" for spec in specs), *(f"--{name} {value}" for name, value in fields.items()))
     varied = MiningConfig.of(**{**base.model_dump(), **fields, "filters": changed(base.filters, specs)})
-    named = {spec.partition(":")[0] for spec in base.filters}
-    # What is switched off here and was never on stays unnamed, as in `base`: one setting has one config.
-    kept = tuple(spec for spec in varied.filters if spec.partition(":")[0] in named or not Spec.parse(spec).off)
-    config = MiningConfig.of(**{**varied.model_dump(), "filters": kept})
+    base_filters = {spec.partition(":")[0] for spec in base.filters}
+    # A filter that is off here and absent from `base` is left out, so that equal settings have equal configs.
+    specs_to_keep = tuple(spec for spec in varied.filters if spec.partition(":")[0] in base_filters or not Spec.parse(spec).off)
+    config = MiningConfig.of(**{**varied.model_dump(), "filters": specs_to_keep})
     return Setting(dict(zip((axis.title for axis in axes), values, strict=True)), flags, config)
 
 
 def _value(base: MiningConfig, axis: Axis) -> str:
-    """What `base` has on an axis."""
+    """The value of `base` on an axis, as text."""
     if not axis.knob:
         return str(getattr(base, axis.name))
     rule = base.active_filters.get(axis.name)

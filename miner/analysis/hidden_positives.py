@@ -1,7 +1,7 @@
-"""Positives hidden from a miner, so that negatives which are really positives can be counted.
+"""Hides known positives from the miner, so that false negatives can be counted.
 
-Of every query with several positives some are shown and the others hidden, drawn by a hash of (seed, query id, passage id). Queries that
-ask the same share what is known: what is shown for one of them is hidden for none, and what is hidden is hidden from all.
+Each query with several positives keeps some and loses the others, drawn by a hash of (seed, query id, passage id). Queries with the same
+text share their judgements: a positive that one of them keeps is hidden for none, and a hidden one is hidden for all.
 """
 
 from __future__ import annotations
@@ -16,54 +16,64 @@ from miner.read import Truth
 from miner.support import noise
 from miner.types import Bools, Dataset, Ints, Qrels, SameQuestions
 
-FEWEST = 50
-"""Queries with two positives or more, below which a rate would say nothing."""
+MIN_QUERIES = 50
+"""The least number of queries with two positives or more for a usable estimate of the rate."""
 
 
-def hide(dataset: Dataset, seed: int, share: float | None = None, fewest: int = FEWEST) -> tuple[Dataset, Truth]:
-    """The dataset without the hidden judgements (not saved), and these.
+def hide(dataset: Dataset, seed: int, share: float | None = None, min_queries: int = MIN_QUERIES) -> tuple[Dataset, Truth]:
+    """The dataset without the hidden judgements (not saved), and the hidden judgements.
 
-    share: how much of a query's positives is hidden; None: all but one. At least one stays.
-    InputError where fewer than `fewest` queries have two positives.
+    share: the share of each query's positives to hide; None: all but one. At least one stays.
+    min_queries: the least number of queries with two positives or more; InputError where there are fewer.
     """
     qrels = dataset.qrels
     owner = np.repeat(np.arange(len(dataset.queries)), np.diff(qrels.indptr))
     relevant = qrels.grades >= qrels.min_grade
-    many = int((np.bincount(owner[relevant], minlength=len(dataset.queries)) > 1).sum())
-    if many < fewest:
-        raise InputError(f"{fewest} queries with two positives or more are wanted, and there are {many}: nothing could be measured")
-    shown = _shown(dataset, owner, relevant, seed, share)
+    eligible = int((np.bincount(owner[relevant], minlength=len(dataset.queries)) > 1).sum())
+    if eligible < min_queries:
+        raise InputError(
+            f"{min_queries} queries with two positives or more are wanted, and there are {eligible}: nothing could be measured"
+        )
+    is_visible = _choose_visible(dataset, owner, relevant, seed, share)
     unit = owner if qrels.same is None else np.where(qrels.same.group[owner] < 0, owner, len(dataset.queries) + qrels.same.group[owner])
     keys = unit.astype(np.int64) * len(dataset.corpus) + qrels.rows
-    gone = relevant & ~np.isin(keys, keys[shown])
-    truth = Truth(owner[gone], qrels.rows[gone].astype(np.int64), 0)
-    return replace(dataset, qrels=_without(qrels, gone, owner, keys[gone], len(dataset.queries), len(dataset.corpus))), truth
+    is_hidden = relevant & ~np.isin(keys, keys[is_visible])
+    hidden_pairs = Truth(owner[is_hidden], qrels.rows[is_hidden].astype(np.int64), 0)
+    visible = _without(qrels, is_hidden, owner, keys[is_hidden], len(dataset.queries), len(dataset.corpus))
+    return replace(dataset, qrels=visible), hidden_pairs
 
 
-def _shown(dataset: Dataset, owner: Ints, relevant: Bools, seed: int, share: float | None) -> Bools:
-    """Shape (J,): True for the positives that stay: of each query those with the smallest hashes."""
+def _choose_visible(dataset: Dataset, owner: Ints, relevant: Bools, seed: int, share: float | None) -> Bools:
+    """Shape (J,): True for the positives that stay: those of each query with the smallest hashes."""
     rows = dataset.qrels.rows
-    drawn = noise.uniform(seed, id_keys(dataset.queries)[owner], id_keys(dataset.corpus)[rows][:, None])[:, 0]
-    order = np.lexsort((drawn, ~relevant, owner))
+    hashes = noise.uniform(seed, id_keys(dataset.queries)[owner], id_keys(dataset.corpus)[rows][:, None])[:, 0]
+    order = np.lexsort((hashes, ~relevant, owner))
     starts = dataset.qrels.indptr[owner[order]]
     counts = np.bincount(owner[relevant], minlength=len(dataset.queries))
-    stay = np.ones(len(counts), dtype=np.int64) if share is None else np.maximum(1, np.ceil((1 - share) * counts - 1e-9)).astype(np.int64)
-    shown = np.zeros(len(owner), dtype=bool)
-    shown[order] = np.arange(len(order)) - starts < stay[owner[order]]
-    return shown & relevant
+    limits = np.ones(len(counts), dtype=np.int64) if share is None else np.maximum(1, np.ceil((1 - share) * counts - 1e-9)).astype(np.int64)
+    is_visible = np.zeros(len(owner), dtype=bool)
+    is_visible[order] = np.arange(len(order)) - starts < limits[owner[order]]
+    return is_visible & relevant
 
 
-def _without(qrels: Qrels, gone: Bools, owner: Ints, hidden: Ints, queries: int, passages: int) -> Qrels:
-    """The judgements that stay; hidden: keys (query or Q + group) × N + passage of those that go."""
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(owner[~gone], minlength=queries))]).astype(np.int64)
-    extras = None if qrels.extras is None else [extra for extra, left in zip(qrels.extras, gone.tolist(), strict=True) if not left]
+def _without(qrels: Qrels, is_hidden: Bools, owner: Ints, hidden: Ints, queries: int, passages: int) -> Qrels:
+    """The judgements that stay.
+
+    is_hidden: shape (J,), True for a judgement to remove.
+    owner: shape (J,), the query row of each judgement.
+    hidden: keys (query or Q + group) × N + passage of the hidden judgements.
+    """
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(owner[~is_hidden], minlength=queries))]).astype(np.int64)
+    extras = (
+        None if qrels.extras is None else [extra for extra, removed in zip(qrels.extras, is_hidden.tolist(), strict=True) if not removed]
+    )
     same = None if qrels.same is None else _same(qrels.same, hidden, queries, passages)
-    return replace(qrels, indptr=indptr, rows=qrels.rows[~gone], grades=qrels.grades[~gone], extras=extras, same=same)
+    return replace(qrels, indptr=indptr, rows=qrels.rows[~is_hidden], grades=qrels.grades[~is_hidden], extras=extras, same=same)
 
 
 def _same(same: SameQuestions, hidden: Ints, queries: int, passages: int) -> SameQuestions:
-    """What groups know without what is hidden from them."""
+    """The judgements of groups of equal queries without the hidden ones."""
     group = np.repeat(np.arange(len(same.indptr) - 1), np.diff(same.indptr))
-    stays = ~np.isin((queries + group) * passages + same.rows, hidden)
-    counts = np.bincount(group[stays], minlength=len(same.indptr) - 1)
-    return SameQuestions(same.group, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), same.rows[stays])
+    is_kept = ~np.isin((queries + group) * passages + same.rows, hidden)
+    counts = np.bincount(group[is_kept], minlength=len(same.indptr) - 1)
+    return SameQuestions(same.group, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), same.rows[is_kept])

@@ -1,14 +1,14 @@
-"""A second look at a run, for who reviews it: where a ceiling would cut, and which of its negatives to look at first.
+"""Statistics of a run for its reviewers: score histograms, the most suspicious negatives and a random sample.
 
-Reads every block once and keeps a few numbers: counts of scores in bins of a round width, the most suspicious queries, a random sample.
+Reads every block once and keeps counts of scores in bins of a round width, the most suspicious queries and the sample.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -20,34 +20,51 @@ from miner.types import Dataset, Floats, Ints, Rows
 
 VERSION = 1
 BINS = 200
-QUEUED, SAMPLED = 1000, 400
-"""Queries in the order of suspicion, and negatives drawn by chance, that are kept."""
+MAX_SUSPICIOUS_QUERIES, SAMPLE_SIZE = 1000, 400
+"""Queries in the list of suspicious ones, and negatives in the random sample."""
 
 SEED = 0
-"""Of the sample: everybody who reviews a run draws the same one."""
+"""Seed of the sample: all reviewers of a run see the same one."""
+
+
+class MarginHistogram(TypedDict):
+    """Edges of bins, and the negatives in each bin."""
+
+    edges: list[float]
+    chosen: list[int]
+
+
+class SuspiciousNegative(TypedDict):
+    """The negative of a query with the smallest margin; None where the margin is not finite."""
+
+    query_id: str
+    passage_id: str
+    margin: float | None
 
 
 def survey(run: Run) -> dict[str, Any]:
-    """version; scores: {positives, kept, dropped, chosen} and margins: {chosen}, each edges and counts; suspicious; sample.
+    """Histograms of scores and margins, suspicious negatives and a random sample.
 
-    kept counts all candidates that no filter dropped, chosen those of them that were written. suspicious: queries, that with the smallest
-    margin first, each with its most suspicious negative. sample: (query, negative) pairs in an order drawn by chance.
+    scores: edges, and counts of positives, kept, dropped and chosen; kept are the candidates that no filter dropped, chosen the negatives.
+    margins: edges, and counts of chosen.
+    suspicious: one negative per query, the one with the smallest margin; the smallest margin first.
+    sample: (query, negative) pairs in random order.
     """
     path, dataset = run.candidates, run.dataset
     bins = _Bins(*_range(path))
-    found: list[tuple[Ints, Rows, Floats]] = []
+    negatives: list[tuple[Ints, Rows, Floats]] = []
     for choice in choices(path, dataset, run.config):
         bins.add(choice)
-        found.append(_chosen(choice))
-    queries, rows, margins = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        negatives.append(_retrieved_negatives(choice))
+    queries, rows, margins = (np.concatenate(parts) for parts in zip(*negatives, strict=True))
     keys = noise.keys(dataset.queries.ids(queries)), noise.keys(dataset.corpus.ids(rows))
-    drawn = noise.uniform(SEED, keys[0], keys[1][:, None])[:, 0] if len(rows) else np.empty(0)
+    hashes = noise.uniform(SEED, keys[0], keys[1][:, None])[:, 0] if len(rows) else np.empty(0)
     return {
         "version": VERSION,
         "scores": {"edges": bins.edges.tolist(), **{name: counts.tolist() for name, counts in bins.counts.items()}},
         "margins": _histogram(margins),
         "suspicious": _suspicious(dataset, queries, rows, margins),
-        "sample": _sampled(dataset, queries, rows, drawn),
+        "sample": _sample(dataset, queries, rows, hashes),
     }
 
 
@@ -59,19 +76,19 @@ class _Bins:
         self.counts = {name: np.zeros(len(self.edges) - 1, np.int64) for name in ("positives", "kept", "dropped", "chosen")}
 
     def add(self, choice: Choice) -> None:
-        """One part of a block."""
+        """Count the scores of one part of a block."""
         anchors, dropped, negatives = choice
-        kept, gone = anchors.present & (dropped == 0), anchors.present & (dropped > 0) & (dropped < 255)
-        there = {"positives": anchors.positive_scores, "kept": anchors.scores[kept], "dropped": anchors.scores[gone]}
-        for name, scores in {**there, "chosen": negatives.scores[negatives.rows >= 0]}.items():
+        is_kept, is_dropped = anchors.present & (dropped == 0), anchors.present & (dropped > 0) & (dropped < 255)
+        scores_by_name = {"positives": anchors.positive_scores, "kept": anchors.scores[is_kept], "dropped": anchors.scores[is_dropped]}
+        for name, scores in {**scores_by_name, "chosen": negatives.scores[negatives.rows >= 0]}.items():
             self.counts[name] += np.histogram(scores[np.isfinite(scores)], bins=self.edges)[0]
 
 
-def round_edges(low: float, high: float, most: int) -> Floats:
-    """Edges of at most `most` bins over [low, high], multiples of 1, 2 or 5 times a power of ten."""
-    rough = max((high - low) / (most - 1), 1e-6 * max(abs(low), abs(high), 1e-6))
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+def round_edges(low: float, high: float, max_bins: int) -> Floats:
+    """Edges of at most `max_bins` bins over [low, high]: multiples of 1, 2 or 5 times a power of ten."""
+    min_step = max((high - low) / (max_bins - 1), 1e-6 * max(abs(low), abs(high), 1e-6))
+    power = 10.0 ** math.floor(math.log10(min_step))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= min_step * (1 - 1e-9))
     first, last = math.floor(low / step - 1e-6), math.floor(high / step + 1e-6) + 1
     digits = max(0, 1 - math.floor(math.log10(step)))
     edges: Floats = np.round(np.arange(first, last + 1) * step, digits)
@@ -88,14 +105,14 @@ def _range(path: Path) -> tuple[float, float]:
     return (float(low), float(high)) if low <= high else (0.0, 1.0)
 
 
-def _chosen(choice: Choice) -> tuple[Ints, Rows, Floats]:
-    """Query, row and margin of every negative of the run's own rules and ladder; what was only filled in has no rank."""
+def _retrieved_negatives(choice: Choice) -> tuple[Ints, Rows, Floats]:
+    """Query row, passage row and margin of every negative that was retrieved; random ones of `fill` have no rank and are left out."""
     anchors, _, negatives = choice
     places, columns = np.nonzero((negatives.rows >= 0) & (negatives.ranks > 0))
     return negatives.queries[places], negatives.rows[places, columns], anchors.bar[places] - negatives.scores[places, columns]
 
 
-def _histogram(margins: Floats) -> dict[str, Any]:
+def _histogram(margins: Floats) -> MarginHistogram:
     finite = margins[np.isfinite(margins)]
     if not len(finite):
         return {"edges": [], "chosen": []}
@@ -103,29 +120,29 @@ def _histogram(margins: Floats) -> dict[str, Any]:
     return {"edges": edges.tolist(), "chosen": np.histogram(finite, bins=edges)[0].tolist()}
 
 
-def _suspicious(dataset: Dataset, queries: Ints, rows: Rows, margins: Floats) -> list[dict[str, Any]]:
-    worst: dict[int, int] = {}
-    for place in np.argsort(margins, kind="stable").tolist():  # NaN sorts last
-        worst.setdefault(int(queries[place]), place)
-        if len(worst) == 2 * QUEUED:
+def _suspicious(dataset: Dataset, queries: Ints, rows: Rows, margins: Floats) -> list[SuspiciousNegative]:
+    worst_by_query: dict[int, int] = {}
+    for negative in np.argsort(margins, kind="stable").tolist():  # NaN sorts last
+        worst_by_query.setdefault(int(queries[negative]), negative)
+        if len(worst_by_query) == 2 * MAX_SUSPICIOUS_QUERIES:
             break
-    places = list(worst.values())
-    ids = zip(dataset.queries.ids(queries[places]), dataset.corpus.ids(rows[places]), strict=True) if places else ()
-    named = [
+    order = list(worst_by_query.values())
+    ids = zip(dataset.queries.ids(queries[order]), dataset.corpus.ids(rows[order]), strict=True) if order else ()
+    cases: list[SuspiciousNegative] = [
         {"query_id": query, "passage_id": passage, "margin": float(margin) if math.isfinite(margin) else None}
-        for (query, passage), margin in zip(ids, margins[places].tolist(), strict=True)
+        for (query, passage), margin in zip(ids, margins[order].tolist(), strict=True)
     ]
-    return sorted(named, key=_by_margin)[:QUEUED]
+    return sorted(cases, key=_by_margin)[:MAX_SUSPICIOUS_QUERIES]
 
 
-def _by_margin(case: Mapping[str, Any]) -> tuple[bool, float, bytes]:
+def _by_margin(case: SuspiciousNegative) -> tuple[bool, float, bytes]:
     return case["margin"] is None, case["margin"] or 0.0, case["query_id"].encode()
 
 
-def _sampled(dataset: Dataset, queries: Ints, rows: Rows, drawn: Any) -> list[dict[str, str]]:
-    """Each pair once, however many anchors chose it."""
-    order = np.argsort(drawn, kind="stable")
-    pairs = list(dict.fromkeys(_pairs(queries, rows, order[: 8 * SAMPLED])))[:SAMPLED]
+def _sample(dataset: Dataset, queries: Ints, rows: Rows, hashes: Any) -> list[dict[str, str]]:
+    """The sample, each pair once, however many anchors chose it."""
+    order = np.argsort(hashes, kind="stable")
+    pairs = list(dict.fromkeys(_pairs(queries, rows, order[: 8 * SAMPLE_SIZE])))[:SAMPLE_SIZE]
     ids = zip(dataset.queries.ids([q for q, _ in pairs]), dataset.corpus.ids([r for _, r in pairs]), strict=True) if pairs else ()
     return [{"query_id": query, "passage_id": passage} for query, passage in ids]
 

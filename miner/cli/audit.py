@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +68,7 @@ def share(text: str) -> float | None:
     return value
 
 
-def _table(told: dict[str, Any]) -> Any:
+def _table(told: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
     rows = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from miner.cli.display import console
 from miner.cli.numbers import counted
 
 
-def show(told: dict[str, Any]) -> None:
+def show(told: Mapping[str, Any]) -> None:
     """Counts, then the estimate."""
     from miner.report import of_reading
     from miner.runs.preflight import gigabytes
@@ -40,7 +41,7 @@ def show(told: dict[str, Any]) -> None:
     out.print(f"training file  {counted(guess['rows'], 'row')}{full}")
 
 
-def _counts(told: dict[str, Any], between: str = ", ") -> str:
+def _counts(told: Mapping[str, Any], between: str = ", ") -> str:
     return f"{counted(told['queries'], 'query')}{between}{counted(told['passages'], 'passage')}"
 
 
@@ -52,6 +53,6 @@ def span(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _rates(guess: dict[str, Any]) -> str:
+def _rates(guess: Mapping[str, Any]) -> str:
     told = [f"{side} {rate:,.0f}/s" for sides in guess["pilot"]["texts_per_second"].values() for side, rate in sides.items()]
     return f" ({', '.join(told)})" if told else ""

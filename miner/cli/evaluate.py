@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,15 +91,15 @@ def write(found: Evaluation, out: Path, *, force: bool) -> None:
             shutil.copyfile(found.errors, folder / "errors.jsonl")
         with open_sink(folder / "per_query.parquet") as sink:
             sink.write(found.rows())
-        write_bytes(folder / "evaluation.html", comparison(found.told).encode())
-        write_json(folder / "evaluation.json", found.told)
+        write_bytes(folder / "evaluation.html", comparison(found.summary).encode())
+        write_json(folder / "evaluation.json", found.summary)
 
 
 def _say(found: Evaluation, shown: Shown, *, as_json: bool, out: Path | None) -> None:
-    shown.console.print(_table(found.told))
-    for sentence in (found.told["data"]["rule"], *found.told["data"]["notes"]):
+    shown.console.print(_table(found.summary))
+    for sentence in (found.summary["data"]["rule"], *found.summary["data"]["notes"]):
         shown.console.print(sentence, soft_wrap=True, markup=False)
-    for label, about in found.told["models"].items():
+    for label, about in found.summary["models"].items():
         if "steps_to_target" in about:
             told = ", ".join("not reached" if steps is None else f"{steps:,}" for steps in about["steps_to_target"])
             shown.console.print(f"{label}: steps to target {told}")
@@ -107,14 +107,14 @@ def _say(found: Evaluation, shown: Shown, *, as_json: bool, out: Path | None) ->
         shown.console.print(f"{out / 'evaluation.html'}", soft_wrap=True)
     if found.errors:  # also under --quiet: rows are missing
         there = out / "errors.jsonl" if out is not None else kept_errors(found.errors)
-        typer.echo(f"hardneg: {found.told['data']['rows_rejected']:,} rows were rejected; see {there}", err=True)
+        typer.echo(f"hardneg: {found.summary['data']['rows_rejected']:,} rows were rejected; see {there}", err=True)
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps(found.told, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(found.summary, option=orjson.OPT_INDENT_2).decode())
 
 
-def _table(told: dict[str, Any]) -> Any:
+def _table(told: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
     models, differences = told["models"], told["differences"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,7 +57,7 @@ def explain(
         _table(out, anchor["candidates"], limit or FEW)
 
 
-def _passage(told: dict[str, Any]) -> str:
+def _passage(told: Mapping[str, Any]) -> str:
     about = told["passage"]
     said = f"passage   {flat(about['id'])}: {flat(about['text'])}"
     if not about["retrieved"]:
@@ -70,7 +70,7 @@ def _passage(told: dict[str, Any]) -> str:
     return said
 
 
-def _head(anchor: dict[str, Any], retrieved: int) -> Iterable[str]:
+def _head(anchor: Mapping[str, Any], retrieved: int) -> Iterable[str]:
     for one in anchor["positives"]:
         rank = "not retrieved" if one["rank"] is None else f"rank {one['rank']}"
         yield f"positive  {flat(one['id'])}: {flat(one['text'])}  (score {score(one['score'])}, {rank})"
@@ -81,7 +81,7 @@ def _head(anchor: dict[str, Any], retrieved: int) -> Iterable[str]:
     yield f"judged    {retrieved} candidates: dropped by {drops}; {counts['kept']} kept, {counts['chosen']} chosen"
 
 
-def _table(out: Any, candidates: list[dict[str, Any]], limit: int) -> None:
+def _table(out: Any, candidates: Sequence[Mapping[str, Any]], limit: int) -> None:
     from rich.table import Table
 
     rows = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
@@ -99,7 +99,7 @@ def _table(out: Any, candidates: list[dict[str, Any]], limit: int) -> None:
         out.print(f"and {len(candidates) - limit:,} more; --limit {len(candidates)} shows them")
 
 
-def _verdict(one: dict[str, Any]) -> str:
+def _verdict(one: Mapping[str, Any]) -> str:
     """What became of it; a chosen one that the strict rules had dropped says so."""
     if one["status"] == "chosen":
         return f"chosen, {tier(one['tier'])}" + (f"; strictly: {one['dropped_by']}" if one["dropped_by"] else "")
@@ -108,7 +108,7 @@ def _verdict(one: dict[str, Any]) -> str:
     return f"dropped: {one['dropped_by']}" + (f" ({one['why']})" if one["why"] else "")
 
 
-def _evidence(evidence: dict[str, Any]) -> str:
+def _evidence(evidence: Mapping[str, Any]) -> str:
     """What was measured and is not nought; the bits of same_text in words."""
     told = []
     for name, value in evidence.items():

@@ -39,13 +39,13 @@ def export(
         from miner.cli.config_file import read_layers
         from miner.config import MiningConfig
         from miner.config.layers import Layers
-        from miner.runs.run import FIRST_PASS, Run
+        from miner.runs.run import RETRIEVAL_SETTINGS, Run
         from miner.runs.run import export as export_it
 
         source = Run(run)
         below = read_layers(config) if config else Layers()
         stored = {**source.config.model_dump(mode="json"), **below.stored}
-        settings = MiningConfig.of(**o.merged(flags, below.typed, FIRST_PASS, stored))
+        settings = MiningConfig.of(**o.merged(flags, below.typed, RETRIEVAL_SETTINGS, stored))
         place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
         made = export_it(source, settings, verdicts=verdicts or (), on_progress=shown, **place)
         outcome(made, shown, as_json=as_json, to_stdout=out == "-")

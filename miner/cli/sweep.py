@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,7 +62,7 @@ def sweep(
         out.print(_hidden(told["hidden"]))
 
 
-def _table(told: dict[str, Any]) -> Any:
+def _table(told: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
     with_truth = "hidden" in told
@@ -83,7 +84,7 @@ def _table(told: dict[str, Any]) -> Any:
     return rows
 
 
-def _hidden(hidden: dict[str, Any]) -> str:
+def _hidden(hidden: Mapping[str, Any]) -> str:
     unknown = f" {hidden['unknown']:,} judgements are of other queries or passages." if hidden["unknown"] else ""
     known = (
         f" {hidden['known']:,} more were known, of the same question or from other files in qrels/ (see --leave-out)."

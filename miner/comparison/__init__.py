@@ -1,4 +1,4 @@
-"""Two runs compared: which negatives they share, what was gained and lost and why, how scores and ranks moved."""
+"""Comparison of two runs: shared negatives, gained and lost ones and why, and the change of scores and ranks."""
 
 from miner.comparison.compare_runs import compare
 from miner.comparison.printout import table

@@ -1,8 +1,8 @@
-"""The queries whose negatives changed most, as they are."""
+"""Examples: the queries whose negatives changed most, with their texts."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -10,23 +10,45 @@ from miner.comparison.matching import Pairs, Space, query_of
 from miner.comparison.run_side import Fates
 from miner.types import Ints
 
-EXAMPLES = 10
-CLIP = 300
-
-Told = dict[str, Any]
+MAX_EXAMPLES = 10
+MAX_TEXT_CHARS = 300
 
 
-def examples(space: Space, negatives: list[Pairs], missing: tuple[Ints, Ints], fates: list[Fates]) -> list[Told]:
-    """The queries whose negatives changed most: most gained and lost first, then by id."""
+class ChangedNegative(TypedDict):
+    """A negative of one run only. rank: 1-based; there: its fate in the other run (see `Fates`)."""
+
+    id: str
+    text: str
+    score: float
+    rank: int
+    there: str
+
+
+class ChangedQuery(TypedDict):
+    """A query and the negatives of one run only: lost of the first, gained of the second."""
+
+    query_id: str
+    query: str
+    lost: list[ChangedNegative]
+    gained: list[ChangedNegative]
+
+
+def examples(space: Space, negatives: list[Pairs], missing: tuple[Ints, Ints], fates: list[Fates]) -> list[ChangedQuery]:
+    """The queries with the most gained and lost negatives, the most first, then by id.
+
+    negatives: those of each run.
+    missing: sorted keys of the lost and of the gained pairs.
+    fates: of the gained pairs in the first run, of the lost pairs in the second.
+    """
     lost, gained = missing
     counts = np.bincount(query_of(np.concatenate([lost, gained]), space), minlength=len(space.common))
-    most = np.flatnonzero(counts >= max(1, np.sort(counts)[-EXAMPLES:][0] if len(counts) else 1))
-    ids = space.datasets[0].queries.ids(space.common[most])
-    order = sorted(range(len(most)), key=lambda i: (-counts[most[i]], ids[i]))[:EXAMPLES]
-    told = []
+    most_changed = np.flatnonzero(counts >= max(1, np.sort(counts)[-MAX_EXAMPLES:][0] if len(counts) else 1))
+    ids = space.datasets[0].queries.ids(space.common[most_changed])
+    order = sorted(range(len(most_changed)), key=lambda i: (-counts[most_changed[i]], ids[i]))[:MAX_EXAMPLES]
+    changed: list[ChangedQuery] = []
     for i in order:
-        query = int(space.common[most[i]])
-        told.append(
+        query = int(space.common[most_changed[i]])
+        changed.append(
             {
                 "query_id": ids[i],
                 "query": _clip(space.datasets[0].queries.texts([query])[0]),
@@ -34,21 +56,27 @@ def examples(space: Space, negatives: list[Pairs], missing: tuple[Ints, Ints], f
                 "gained": _example(space, 1, negatives[1], gained, fates[0], query),
             }
         )
-    return told
+    return changed
 
 
-def _example(space: Space, side: int, pairs: Pairs, missing: Ints, fates: Fates, query: int) -> list[Told]:
-    places = np.flatnonzero(missing // space.width == query)
-    at = np.searchsorted(pairs.keys, missing[places])
-    _, rows = space.rows(side, missing[places])
+def _example(space: Space, side: int, pairs: Pairs, missing: Ints, fates: Fates, query: int) -> list[ChangedNegative]:
+    pairs_of_query = np.flatnonzero(missing // space.width == query)
+    positions = np.searchsorted(pairs.keys, missing[pairs_of_query])
+    _, rows = space.rows(side, missing[pairs_of_query])
     corpus = space.datasets[side].corpus
-    found = zip(places.tolist(), at.tolist(), corpus.ids(rows), corpus.texts(rows), strict=True)
-    told = [
-        {"id": name, "text": _clip(text), "score": float(pairs.scores[i]), "rank": int(pairs.ranks[i]), "there": fates.name(place)}
-        for place, i, name, text in found
+    negatives = zip(pairs_of_query.tolist(), positions.tolist(), corpus.ids(rows), corpus.texts(rows), strict=True)
+    cases: list[ChangedNegative] = [
+        {
+            "id": name,
+            "text": _clip(text),
+            "score": float(pairs.scores[position]),
+            "rank": int(pairs.ranks[position]),
+            "there": fates.name(pair),
+        }
+        for pair, position, name, text in negatives
     ]
-    return sorted(told, key=lambda one: (one["rank"], one["id"]))
+    return sorted(cases, key=lambda case: (case["rank"], case["id"]))
 
 
 def _clip(text: str) -> str:
-    return text if len(text) <= CLIP else text[: CLIP - 1] + "…"
+    return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"

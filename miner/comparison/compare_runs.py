@@ -1,30 +1,43 @@
-"""Two runs side by side: the same queries, which negatives they share, what was gained and lost and why, how scores and ranks moved.
+"""Compares two runs: shared negatives, gained and lost ones and why, and the change of scores and ranks.
 
-Both are chosen again from their stored candidates, block by block, and met by ids: corpora, models and settings may differ.
+Pass 2 is repeated on the stored candidates of both, block by block. Queries and passages are matched by id, so corpora, models and
+settings may differ.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
-from miner.comparison.changed_queries import examples
-from miner.comparison.matching import Space, within
-from miner.comparison.overlap import drift, overlap, shift
-from miner.comparison.run_side import Fates, side_of
+from miner.comparison.changed_queries import ChangedQuery, examples
+from miner.comparison.matching import SharedCounts, Space, within
+from miner.comparison.overlap import Overlap, RankShift, ScoreChange, drift, overlap, shift
+from miner.comparison.run_side import FateCounts, Fates, side_of
 from miner.comparison.settings_diff import counts, differences, dropped
 from miner.runs.run import Run
 from miner.types import Progress
 
-Told = dict[str, Any]
+
+class Comparison(TypedDict):
+    """The result of `compare`, JSON-safe; [value of the first, value of the second] where a list has two items."""
+
+    queries: SharedCounts
+    overlap: Overlap
+    gained: FateCounts
+    lost: FateCounts
+    scores: dict[str, ScoreChange]
+    positives: RankShift
+    config: dict[str, list[Any]]
+    counts: dict[str, list[Any]]
+    dropped: dict[str, list[Any]]
+    examples: list[ChangedQuery]
 
 
-def compare(first: Run, second: Run, on_progress: Progress | None = None) -> Told:
-    """Everything that differs, JSON-safe; gained and lost go from `first` to `second`, on the queries they share.
+def compare(first: Run, second: Run, on_progress: Progress | None = None) -> Comparison:
+    """Everything that differs between `first` and `second`, on the queries they share; gained are negatives of `second` only.
 
-    queries, overlap, gained, lost, scores, positives, config, counts, examples. A pair that one run chose and the other did not has a
-    fate there: not retrieved, dropped by which filter, or kept and outranked.
+    A negative of one run only has a fate in the other: not retrieved, dropped by a filter, or kept and not chosen.
     """
     space = Space(first.dataset, second.dataset)
     sides = [side_of(run, space, number, on_progress) for number, run in enumerate((first, second))]

@@ -1,4 +1,4 @@
-"""A comparison in a terminal."""
+"""Renders a comparison for a terminal."""
 
 from __future__ import annotations
 
@@ -14,31 +14,33 @@ SHARES = {"complete rows", "above the positive", "filled by the top 1 %"}
 DECIMALS = {"mean margin", "gradient mass"}
 
 
-def table(told: Mapping[str, Any]) -> RenderableType:
-    """The sentences, then what differs, then the numbers side by side."""
-    made = _grid(["what differs", "first", "second"], ((name, *map(_plain, both)) for name, both in told["config"].items()))
-    return Group(*lines(told), "", made if told["config"] else "made alike: same settings, model, inputs and versions", "", _counts(told))
+def table(comparison: Mapping[str, Any]) -> RenderableType:
+    """The sentences, the settings that differ, and the numbers side by side."""
+    if not comparison["config"]:
+        return Group(*lines(comparison), "", "made alike: same settings, model, inputs and versions", "", _counts(comparison))
+    rows = ((name, *map(_plain, values)) for name, values in comparison["config"].items())
+    return Group(*lines(comparison), "", _grid(["what differs", "first", "second"], rows), "", _counts(comparison))
 
 
-def lines(told: Mapping[str, Any]) -> Iterator[str]:
+def lines(comparison: Mapping[str, Any]) -> Iterator[str]:
     """The comparison in plain sentences."""
-    queries, overlap, scores, positives = told["queries"], told["overlap"], told["scores"], told["positives"]
-    others = f", {number(queries['other_text'])} of them with another text" if queries["other_text"] else ""
-    yield f"{number(queries['common'])} common queries of {number(queries['first'])} and {number(queries['second'])}{others}"
-    at = ", ".join(f"@{n} {percent(value)}" for n, value in overlap["at"].items())
-    yield f"negatives: {number(overlap['shared'])} shared; overlap {at}; Jaccard {decimal(overlap['jaccard']['mean'])}"
+    queries, overlap, scores, positives = comparison["queries"], comparison["overlap"], comparison["scores"], comparison["positives"]
+    text_note = f", {number(queries['other_text'])} of them with another text" if queries["other_text"] else ""
+    yield f"{number(queries['common'])} common queries of {number(queries['first'])} and {number(queries['second'])}{text_note}"
+    overlaps = ", ".join(f"@{n} {percent(value)}" for n, value in overlap["at"].items())
+    yield f"negatives: {number(overlap['shared'])} shared; overlap {overlaps}; Jaccard {decimal(overlap['jaccard']['mean'])}"
     yield f"{percent(overlap['same'])} of queries have the very same negatives, {percent(overlap['disjoint'])} none in common"
-    for name, other in (("lost", "second"), ("gained", "first")):
-        there = ", ".join(f"{fate} {number(count)}" for fate, count in told[name]["there"].items())
-        yield f"{name} {number(told[name]['pairs'])}" + (f"; in the {other}: {there}" if there else "")
+    for name, counterpart in (("lost", "second"), ("gained", "first")):
+        fates = ", ".join(f"{fate} {number(count)}" for fate, count in comparison[name]["there"].items())
+        yield f"{name} {number(comparison[name]['pairs'])}" + (f"; in the {counterpart}: {fates}" if fates else "")
     for name in ("negatives", "positives"):
-        moved = scores[name]
-        if moved["min"] == moved["max"] == 0:
-            yield f"scores of {number(moved['count'])} {name} are the same in both"
+        change = scores[name]
+        if change["min"] == change["max"] == 0:
+            yield f"scores of {number(change['count'])} {name} are the same in both"
             continue
         yield (
-            f"scores of {number(moved['count'])} {name} moved by {decimal(moved['mean'])} on average, 80 % of them by "
-            f"{decimal(moved['quantiles']['10'])} to {decimal(moved['quantiles']['90'])}; correlation {decimal(moved['correlation'])}"
+            f"scores of {number(change['count'])} {name} moved by {decimal(change['mean'])} on average, 80 % of them by "
+            f"{decimal(change['quantiles']['10'])} to {decimal(change['quantiles']['90'])}; correlation {decimal(change['correlation'])}"
         )
     before, after = positives["median"]
     yield (
@@ -47,9 +49,9 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _counts(told: Mapping[str, Any]) -> Table:
-    rows = [(name, *(_number(name, value) for value in both)) for name, both in told["counts"].items()]
-    rows += [(f"− {name}", *map(number, both)) for name, both in told["dropped"].items()]
+def _counts(comparison: Mapping[str, Any]) -> Table:
+    rows = [(name, *(_number(name, value) for value in values)) for name, values in comparison["counts"].items()]
+    rows += [(f"− {name}", *map(number, values)) for name, values in comparison["dropped"].items()]
     return _grid(["", "first", "second"], rows, right=True)
 
 
@@ -59,8 +61,8 @@ def _number(name: str, value: float | None) -> str:
 
 def _grid(heads: list[str], rows: Any, right: bool = False) -> Table:
     grid = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    for place, head in enumerate(heads):
-        grid.add_column(head, justify="right" if right and place else "left", overflow="fold")
+    for column, head in enumerate(heads):
+        grid.add_column(head, justify="right" if right and column else "left", overflow="fold")
     for row in rows:
         grid.add_row(*row)
     return grid

@@ -1,8 +1,8 @@
-"""What one run chose, and what became in it of what the other one chose."""
+"""One run of a comparison: its negatives and positives, and the fates of the other run's negatives in it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -13,60 +13,68 @@ from miner.types import Ints, Progress
 
 KEPT, ABSENT = 254, 0
 
-Told = dict[str, Any]
+
+class FateCounts(TypedDict):
+    """The number of pairs, and the number of each fate in the other run, the most frequent first."""
+
+    pairs: int
+    there: dict[str, int]
 
 
 def side_of(run: Run, space: Space, side: int, on_progress: Progress | None) -> tuple[Pairs, Pairs]:
-    """The chosen negatives of a run, and its known positives with their ranks by score among what was retrieved."""
+    """The negatives of a run, and its known positives with their ranks by score among the candidates."""
     parts: dict[str, list[Any]] = {name: [np.empty(0)] for name in ("nk", "ns", "nr", "np", "pk", "ps", "pr")}
     done = 0
-    for anchors, _, chosen in choices(run.candidates, run.dataset, run.config):
-        there, known = chosen.rows >= 0, anchors.positives >= 0
-        parts["nk"].append(space.keys(side, chosen.queries[:, None], chosen.rows)[there])
-        parts["ns"].append(chosen.scores[there])
-        parts["nr"].append(chosen.ranks[there])
-        parts["np"].append(np.broadcast_to(np.arange(there.shape[1]), there.shape)[there])
-        parts["pk"].append(space.keys(side, anchors.queries[:, None], anchors.positives)[known])
-        parts["ps"].append(anchors.positive_scores[known])
+    for anchors, _, negatives in choices(run.candidates, run.dataset, run.config):
+        is_negative, is_positive = negatives.rows >= 0, anchors.positives >= 0
+        parts["nk"].append(space.keys(side, negatives.queries[:, None], negatives.rows)[is_negative])
+        parts["ns"].append(negatives.scores[is_negative])
+        parts["nr"].append(negatives.ranks[is_negative])
+        parts["np"].append(np.broadcast_to(np.arange(is_negative.shape[1]), is_negative.shape)[is_negative])
+        parts["pk"].append(space.keys(side, anchors.queries[:, None], anchors.positives)[is_positive])
+        parts["ps"].append(anchors.positive_scores[is_positive])
         better = np.stack([(anchors.scores > column[:, None]).sum(axis=1) for column in anchors.positive_scores.T], axis=1)
-        parts["pr"].append(np.where(better < anchors.present.sum(axis=1)[:, None], better + 1, 0)[known])
+        parts["pr"].append(np.where(better < anchors.present.sum(axis=1)[:, None], better + 1, 0)[is_positive])
         done += len(anchors)
         if on_progress:
             on_progress(f"choose again from {run.folder.name}", done, max(done, len(run.dataset.queries)))
     joined = {name: np.concatenate(arrays) for name, arrays in parts.items()}
-    negatives = pairs_of(joined["nk"], joined["ns"], joined["nr"], joined["np"])
-    return negatives, pairs_of(joined["pk"], joined["ps"], joined["pr"], joined["pr"] * 0)
+    negative_pairs = pairs_of(joined["nk"], joined["ns"], joined["nr"], joined["np"])
+    return negative_pairs, pairs_of(joined["pk"], joined["ps"], joined["pr"], joined["pr"] * 0)
 
 
 class Fates:
-    """What became in one run of pairs (W,) that the other one chose."""
+    """The fates in one run of the pairs (W,) that only the other run chose: not retrieved, dropped by a filter, or kept.
 
-    def __init__(self, run: Run, space: Space, side: int, wanted: Ints, on_progress: Progress | None) -> None:
-        self.names, self.wanted = list(run.config.active_filters), wanted
-        self.in_corpus = space.has(side, wanted)
-        self.codes = np.full(len(wanted), ABSENT, dtype=np.int64)
-        self.scores = np.full(len(wanted), np.nan)
+    keys: sorted keys of the pairs.
+    """
+
+    def __init__(self, run: Run, space: Space, side: int, keys: Ints, on_progress: Progress | None) -> None:
+        self.names, self.keys = list(run.config.active_filters), keys
+        self.in_corpus = space.has(side, keys)
+        self.codes = np.full(len(keys), ABSENT, dtype=np.int64)
+        self.scores = np.full(len(keys), np.nan)
         done = 0
-        for anchors, dropped, _ in choices(run.candidates, run.dataset, run.config) if len(wanted) else ():
-            keys = space.keys(side, anchors.queries[:, None], anchors.rows)
-            at = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
-            hit = (wanted[at] == keys) & anchors.present
-            np.maximum.at(self.codes, at[hit], np.where(dropped[hit] == 0, KEPT, dropped[hit]).astype(np.int64))
-            self.scores[at[hit]] = anchors.scores[hit]
+        for anchors, dropped, _ in choices(run.candidates, run.dataset, run.config) if len(keys) else ():
+            candidates = space.keys(side, anchors.queries[:, None], anchors.rows)
+            positions = np.minimum(np.searchsorted(keys, candidates), len(keys) - 1)
+            is_match = (keys[positions] == candidates) & anchors.present
+            np.maximum.at(self.codes, positions[is_match], np.where(dropped[is_match] == 0, KEPT, dropped[is_match]).astype(np.int64))
+            self.scores[positions[is_match]] = anchors.scores[is_match]
             done += len(anchors)
             if on_progress:
                 on_progress(f"look up in {run.folder.name}", done, max(done, len(run.dataset.queries)))
 
-    def name(self, place: int) -> str:
-        """One pair's fate in words."""
-        code = int(self.codes[place])
+    def name(self, pair: int) -> str:
+        """The fate of one pair in words."""
+        code = int(self.codes[pair])
         if code == ABSENT:
-            return "not retrieved" if self.in_corpus[place] else "not in its corpus"
+            return "not retrieved" if self.in_corpus[pair] else "not in its corpus"
         return "kept, others chosen" if code == KEPT else f"dropped by {self.names[code - 1]}"
 
-    def describe(self) -> Told:
-        """How many, and how many of each fate, the most frequent first."""
+    def describe(self) -> FateCounts:
+        """The numbers of pairs and of each fate."""
         counts: dict[str, int] = {}
-        for place in range(len(self.wanted)):
-            counts[self.name(place)] = counts.get(self.name(place), 0) + 1
-        return {"pairs": len(self.wanted), "there": dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))}
+        for pair in range(len(self.keys)):
+            counts[self.name(pair)] = counts.get(self.name(pair), 0) + 1
+        return {"pairs": len(self.keys), "there": dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))}

@@ -1,4 +1,4 @@
-"""What differs in how two runs were made, and their reports side by side."""
+"""The differences between the settings of two runs, and the numbers of their reports side by side."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from miner.runs.run import Run
-
-Told = dict[str, Any]
-
 
 COUNTS: Mapping[str, tuple[str, ...]] = {
     "queries": ("counts", "queries"),
@@ -24,11 +21,11 @@ COUNTS: Mapping[str, tuple[str, ...]] = {
     "filled by the top 1 %": ("hubs", "top_percent_share"),
     "suspicious positives": ("suspicious", "total"),
 }
-"""What is set side by side, and where a report has it."""
+"""The label of each number that is compared, and its path in a report."""
 
 
 def counts(first: Run, second: Run) -> dict[str, list[Any]]:
-    """{what: [in the first, in the second]}."""
+    """{label: [number of the first, number of the second]}."""
     return {name: [_count(run, path) for run in (first, second)] for name, path in COUNTS.items()}
 
 
@@ -39,15 +36,15 @@ def _count(run: Run, path: tuple[str, ...]) -> Any:
     return value
 
 
-def dropped(first: Run, second: Run) -> Told:
-    """Candidates dropped by each filter; None where a run does not have it."""
+def dropped(first: Run, second: Run) -> dict[str, list[int | None]]:
+    """Candidates dropped by each filter in each run; None where a run does not use the filter."""
     sides = [run.report["counts"]["dropped"] for run in (first, second)]
     return {name: [side.get(name) for side in sides] for name in dict.fromkeys([*sides[0], *sides[1]])}
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """{name: [in the first, in the second]} of whatever differs in what made two manifests: settings, filters one by one, model, inputs."""
-    sides = [_flat(made) for made in (first, second)]
+    """{name: [in the first, in the second]} of the settings, filters, inputs, files, model and versions in which two manifests differ."""
+    sides = [_flat(manifest) for manifest in (first, second)]
     return {
         name: [side.get(name) for side in sides]
         for name in dict.fromkeys([*sides[0], *sides[1]])
@@ -55,12 +52,13 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
     }
 
 
-def _flat(made: Mapping[str, Any]) -> Told:
-    config = {name: value for name, value in made["config"].items() if name != "filters"}
-    specs = dict(spec.partition(":")[::2] for spec in made["config"].get("filters", ()))
-    told: Told = {**config, **{f"filter {name}": knobs or "on" for name, knobs in specs.items()}}
-    told |= {f"input {name}": value for name, value in (made.get("inputs") or {}).items()}
-    told |= {f"file {name}": about["sha256"][:12] for name, about in (made.get("files") or {}).items()}
-    model = made.get("model") or {}
-    told |= {f"model {name}": value for name, value in model.items() if name in ("name", "content", "dim", "similarity", "prompts")}
-    return told | {f"version {name}": value for name, value in made["versions"].items()}
+def _flat(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a manifest that define its run, by one-level names."""
+    config = {name: value for name, value in manifest["config"].items() if name != "filters"}
+    specs = dict(spec.partition(":")[::2] for spec in manifest["config"].get("filters", ()))
+    fields: dict[str, Any] = {**config, **{f"filter {name}": knobs or "on" for name, knobs in specs.items()}}
+    fields |= {f"input {name}": value for name, value in (manifest.get("inputs") or {}).items()}
+    fields |= {f"file {name}": description["sha256"][:12] for name, description in (manifest.get("files") or {}).items()}
+    model = manifest.get("model") or {}
+    fields |= {f"model {name}": value for name, value in model.items() if name in ("name", "content", "dim", "similarity", "prompts")}
+    return fields | {f"version {name}": value for name, value in manifest["versions"].items()}

@@ -22,7 +22,7 @@ from miner.indexes.blas import VARIABLE, tuned_faiss
 from miner.io.scratch import is_held, leftovers
 from miner.runs.manifest import versions
 from miner.runs.run import Run
-from miner.runs.run_folder import REPLACED, restore
+from miner.runs.run_folder import REPLACED_SUFFIX, restore
 
 MIN_DISK_BYTES, MIN_MEMORY_BYTES = 1_000_000_000, 1_000_000_000
 """A run with fewer bytes than these is likely to fail."""
@@ -140,7 +140,7 @@ def state(folder: Path) -> DataState:
 
 def _replaced(folder: Path) -> list[Path]:
     """Return the original paths of runs that were renamed to be replaced."""
-    return [path.with_name(path.name[1:].removesuffix(REPLACED)) for path in sorted(folder.glob(f".*{REPLACED}"))]
+    return [path.with_name(path.name[1:].removesuffix(REPLACED_SUFFIX)) for path in sorted(folder.glob(f".*{REPLACED_SUFFIX}"))]
 
 
 def _database(path: Path) -> Iterator[str]:
@@ -249,8 +249,8 @@ def _advice(report: Environment) -> Iterator[str]:
 
 def _unfinished(path: Path) -> str:
     """Advise what to do about a leftover without an owner."""
-    if path.name.endswith(REPLACED):
-        return f"{path} is what a killed process was replacing: move it to {path.name[1:].removesuffix(REPLACED)}, or remove it"
+    if path.name.endswith(REPLACED_SUFFIX):
+        return f"{path} is what a killed process was replacing: move it to {path.name[1:].removesuffix(REPLACED_SUFFIX)}, or remove it"
     if path.is_file():
         return f"{path} is a half-written file of {path.stat().st_size / 1e6:,.1f} MB that a killed process left: remove it"
     return f"{path} was left by a run that did not end: the same command goes on with it, --fresh begins anew"

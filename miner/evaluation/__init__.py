@@ -1,6 +1,6 @@
-"""How well models rank: exact search over the corpus, measures per query, models compared with intervals and paired tests.
+"""Evaluation of models: exact search over the corpus, measures per query, comparison of models with intervals and paired tests.
 
-Finds with the same encoder, store and exact search as mining; there is no second search engine here.
+Uses the encoders, the vector store and the exact search of mining.
 """
 
 from miner.evaluation.compare import EvaluateConfig, Evaluation, evaluate

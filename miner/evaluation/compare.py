@@ -1,14 +1,15 @@
-"""Several models over one data set: means with intervals, differences from the first with paired tests, steps to a target.
+"""Evaluates several models on one data set: means with intervals, differences from the first with paired tests, steps to a target.
 
-Models under one label are seeds of one method: their mean is compared, and the interval draws seeds as well as queries.
+Models under one label are seeds of one method: their mean is compared, and the bootstrap resamples seeds as well as queries.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import orjson
@@ -27,13 +28,13 @@ from miner.read.rejects import FILE_NAME as REJECTED
 from miner.types import Dataset, Progress
 
 HISTORY = "training.json"
-"""Beside a model that was trained here: its dev scores by step."""
+"""File in the folder of a model that this project trained: its dev scores by step."""
 
 Values = NDArray[np.float64]
 
 
 class EvaluateConfig(Checked):
-    """What is measured and how it is compared. Model settings (prompts, length, similarity), min_grade and seed are MiningConfig's."""
+    """Measures and tests. Settings of models (prompts, length, similarity), min_grade and seed are fields of MiningConfig."""
 
     model_config = ConfigDict(allow_inf_nan=False, validate_default=True)
 
@@ -55,24 +56,52 @@ class EvaluateConfig(Checked):
         return tuple(dict.fromkeys(f"{name}@{cut}" for name, cut in map(parse, names)))
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The outcome: `told` is what --json prints; values {label: (S, Q, M)} per seed, query and measure; query_ids (Q,).
+class Difference(TypedDict):
+    """A measure of a model less that of the baseline. interval: 95 %, [low, high]; p_holm: p with Holm's correction over the models."""
 
-    errors: the file of rows that reading skipped, None where it skipped none.
+    mean: float
+    interval: list[float]
+    p: float
+    p_holm: float
+
+
+class Summary(TypedDict):
+    """The summary of an evaluation, JSON-safe.
+
+    data: see `Counts.describe`.
+    baseline: the first label.
+    models: {label: {measure: {"mean", "interval", "by_seed"}, "models", "history", "steps_to_target"}}.
+    differences: {label: {measure: difference from the baseline}}.
     """
 
-    told: dict[str, Any]
+    data: dict[str, Any]
+    measures: list[str]
+    baseline: str
+    models: dict[str, dict[str, Any]]
+    differences: dict[str, dict[str, Difference]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of `evaluate`.
+
+    summary: the output of --json.
+    values: {label: (S, Q, M)}, by seed, query and measure.
+    query_ids: (Q,).
+    errors: the file of rows that were skipped while reading; None where there are none.
+    """
+
+    summary: Summary
     values: Mapping[str, Values]
     query_ids: Sequence[str]
     errors: Path | None = None
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """One row for every model and query, for a file."""
+        """One row per model, seed and query."""
         for label, values in self.values.items():
-            for seed, of_seed in enumerate(values):
-                for query, measured in zip(self.query_ids, of_seed.tolist(), strict=True):
-                    yield {"model": label, "seed": seed, "query_id": query, **dict(zip(self.told["measures"], measured, strict=True))}
+            for seed, query_values in enumerate(values):
+                for query, measures in zip(self.query_ids, query_values.tolist(), strict=True):
+                    yield {"model": label, "seed": seed, "query_id": query, **dict(zip(self.summary["measures"], measures, strict=True))}
 
 
 def evaluate(
@@ -85,53 +114,55 @@ def evaluate(
     into: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Evaluation:
-    """Rank the corpus with each model and measure. Every judged query counts, as with trec_eval -c: `told["data"]` says what did.
+    """Rank the corpus with each model and measure the rankings. All judged queries count, as with trec_eval -c; see `summary["data"]`.
 
-    models: {label: a model folder, an Encoder or a SentenceTransformer, or several of them: the seeds of one method}. The first label is
-    what the others are compared with. into: where read data is put (default: a temporary folder).
+    data: Inputs to read, or a Dataset.
+    models: {label: a model folder, an Encoder or a SentenceTransformer, or a list of them: the seeds of one method}. The first label is
+        the baseline.
+    config: measures and tests. settings: of the models, and the seed.
+    into: the folder for data that is read; default: a temporary folder.
     """
     config, settings, runtime = config or EvaluateConfig.of(), settings or MiningConfig.of(), runtime or Runtime.of()
     if not models:
         raise ConfigError("no model to evaluate: give --model FOLDER, once for each")
-    for model in (one for given in models.values() for one in (given if isinstance(given, list | tuple) else [given])):
+    for model in (model for seeds in models.values() for model in _seeds(seeds)):
         if isinstance(model, str | Path):
             check_encoder(settings.model_copy(update={"model": str(model)}))
     dataset = data if isinstance(data, Dataset) else read(test_split(data), into, settings.min_grade, complete=True)
     values = {}
-    for label, given in models.items():
-        seeds = list(given) if isinstance(given, list | tuple) else [given]
-        values[label] = np.stack([score_queries(dataset, one, config, settings, runtime, on_progress) for one in seeds])
-    told: dict[str, Any] = {
+    for label, seeds in models.items():
+        values[label] = np.stack([score_queries(dataset, model, config, settings, runtime, on_progress) for model in _seeds(seeds)])
+    summary: Summary = {
         "data": count(dataset, config.self_match).describe(),
         "measures": list(config.measures),
         "baseline": next(iter(models)),
-        "models": {label: _about(models[label], values[label], config, settings.seed) for label in models},
+        "models": {label: _describe(_seeds(models[label]), values[label], config, settings.seed) for label in models},
+        "differences": _differences(values, config, settings.seed),
     }
-    told["differences"] = _differences(values, config, settings.seed)
     errors = dataset.corpus.path.parent / REJECTED
-    return Evaluation(told, values, query_ids(dataset), errors if told["data"]["rows_rejected"] and errors.is_file() else None)
+    return Evaluation(summary, values, query_ids(dataset), errors if summary["data"]["rows_rejected"] and errors.is_file() else None)
 
 
 def test_split(inputs: Inputs) -> Inputs:
-    """The same inputs with split=test where no split is named and there is one: what a model was trained on says little about it."""
-    there = inputs.data is not None and (Path(inputs.data) / "qrels" / "test.tsv").is_file()
-    return inputs.model_copy(update={"split": ("test",)}) if there and not inputs.split else inputs
+    """The inputs with split=test where they name no split and have a test split: a model is not measured on its training data."""
+    has_test = inputs.data is not None and (Path(inputs.data) / "qrels" / "test.tsv").is_file()
+    return inputs.model_copy(update={"split": ("test",)}) if has_test and not inputs.split else inputs
 
 
 def score_queries(
     dataset: Dataset, model: Any, config: EvaluateConfig, settings: MiningConfig, runtime: Runtime, on_progress: Progress | None = None
 ) -> Values:
-    """Shape (Q, M): every measure of every judged query, with one model; 0 for those that are not among the queries, the last ones."""
+    """Shape (Q, M): every measure of every judged query with one model; judged queries without a text come last and have 0."""
     encoder = model if isinstance(model, Encoder) else _load(model, settings, runtime)
     vectors = StoredVectors(encoder, runtime.cache, on_progress)
     ranking = rank(dataset, vectors, deepest(config.measures), config.self_match)
-    measured = measure(dataset.qrels, ranking.rows, config.measures)
+    measures = measure(dataset.qrels, ranking.rows, config.measures)
     missing = len(query_ids(dataset)) - len(dataset.queries)
-    return np.pad(np.stack([measured[name] for name in config.measures], axis=1), ((0, missing), (0, 0)))
+    return np.pad(np.stack([measures[name] for name in config.measures], axis=1), ((0, missing), (0, 0)))
 
 
 def query_ids(dataset: Dataset) -> list[str]:
-    """Ids of all judged queries; those that are not among the queries come last."""
+    """Ids of all judged queries; those without a text come last."""
     return [*dataset.queries.ids(np.arange(len(dataset.queries))), *(dataset.qrels.lost.queries if dataset.qrels.lost else ())]
 
 
@@ -141,43 +172,48 @@ def _load(model: Any, settings: MiningConfig, runtime: Runtime) -> Encoder:
     return load_encoder(settings, runtime, model)
 
 
-def _about(given: Any, values: Values, config: EvaluateConfig, seed: int) -> dict[str, Any]:
-    seeds = list(given) if isinstance(given, list | tuple) else [given]
+def _seeds(models: Any) -> list[Any]:
+    """The models of one label: one, or several seeds."""
+    return list(models) if isinstance(models, list | tuple) else [models]
+
+
+def _describe(models: Sequence[Any], values: Values, config: EvaluateConfig, seed: int) -> dict[str, Any]:
+    """The entry of one label in the summary. values: (S, Q, M)."""
     low, high = significance.bootstrap(values, config.resamples, seed)
     means, by_seed = values.mean(axis=(0, 1)), values.mean(axis=1)
-    told: dict[str, Any] = {"models": [str(one) if isinstance(one, str | Path) else "in memory" for one in seeds]}
-    for place, name in enumerate(config.measures):
-        told[name] = {
-            "mean": float(means[place]),
-            "interval": [float(low[place]), float(high[place])],
-            "by_seed": by_seed[:, place].tolist(),
+    summary: dict[str, Any] = {"models": [str(model) if isinstance(model, str | Path) else "in memory" for model in models]}
+    for column, name in enumerate(config.measures):
+        summary[name] = {
+            "mean": float(means[column]),
+            "interval": [float(low[column]), float(high[column])],
+            "by_seed": by_seed[:, column].tolist(),
         }
-    histories = [history(one) for one in seeds]
-    told["history"] = [found for found in histories if found]
+    histories = [history(model) for model in models]
+    summary["history"] = [steps for steps in histories if steps]
     if config.target is not None:
-        told["steps_to_target"] = [significance.steps_to(found, config.target) if found else None for found in histories]
-    return told
+        summary["steps_to_target"] = [significance.steps_to(steps, config.target) if steps else None for steps in histories]
+    return summary
 
 
-def _differences(values: Mapping[str, Values], config: EvaluateConfig, seed: int) -> dict[str, Any]:
-    """Each later model less the first, by measure; Holm's correction runs over the models."""
+def _differences(values: Mapping[str, Values], config: EvaluateConfig, seed: int) -> dict[str, dict[str, Difference]]:
+    """The difference of each later model from the first, by measure; Holm's correction is over the models."""
     baseline, *others = values
-    told: dict[str, Any] = {label: {} for label in others}
+    differences: dict[str, dict[str, Difference]] = {label: {} for label in others}
     for label in others:
-        paired = values[label].mean(axis=0) - values[baseline].mean(axis=0)
-        p = significance.randomisation(paired, config.permutations, seed)
+        differences_by_query = values[label].mean(axis=0) - values[baseline].mean(axis=0)
+        p = significance.randomisation(differences_by_query, config.permutations, seed)
         low, high = significance.bootstrap_difference(values[label], values[baseline], config.resamples, seed)
-        for place, name in enumerate(config.measures):
-            mean, interval = float(paired[:, place].mean()), [float(low[place]), float(high[place])]
-            told[label][name] = {"mean": mean, "interval": interval, "p": float(p[place])}
+        for column, name in enumerate(config.measures):
+            mean, interval = float(differences_by_query[:, column].mean()), [float(low[column]), float(high[column])]
+            differences[label][name] = {"mean": mean, "interval": interval, "p": float(p[column]), "p_holm": math.nan}
     for name in config.measures:
-        for label, corrected in zip(others, significance.holm([told[label][name]["p"] for label in others]), strict=True):
-            told[label][name]["p_holm"] = corrected
-    return told
+        for label, corrected in zip(others, significance.holm([differences[label][name]["p"] for label in others]), strict=True):
+            differences[label][name]["p_holm"] = corrected
+    return differences
 
 
 def history(model: Any) -> list[tuple[int, float]]:
-    """(step, dev score) of a model that was trained here; nothing where it was not."""
+    """(step, dev score) of a model that this project trained; empty for other models."""
     path = Path(model) / HISTORY if isinstance(model, str | Path) else None
     if path is None or not path.is_file():
         return []

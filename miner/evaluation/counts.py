@@ -1,7 +1,7 @@
-"""What an evaluation is taken over: queries and judgements that count, those that count as nothing found, and the rule by name.
+"""Counts the queries and judgements of an evaluation, and states its rule.
 
-The rule is trec_eval's with -c: the mean is over every query that has a judgement. A query without a relevant passage, and one that is
-not among the queries, counts as 0; a relevant passage that is not in the corpus stays in the ideal. Self-matches are BEIR's.
+The rule is that of trec_eval -c: means are over all queries with a judgement. A query without a relevant passage, and a judged query
+without a text, counts as 0; a relevant passage that is not in the corpus stays in the ideal ranking. Self-matches are handled as in BEIR.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from miner.evaluation.ranking import SelfMatch, self_matches
 from miner.types import Dataset, Ints
 
-SELF = {
+SELF_MATCH_RULES = {
     "id": "a passage with the query's id is left out of its ranking (BEIR) unless it is judged relevant",
     "text": "passages with the query's text are left out of its ranking unless they are judged relevant",
     "keep": "a passage with the query's id stays in its ranking",
@@ -24,12 +24,15 @@ SELF = {
 
 @dataclass(frozen=True)
 class Counts:
-    """How much of everything.
+    """Numbers of queries and judgements.
 
-    queries: what a mean is over. queries_without_positive, queries_missing (judged, not among the queries): count as 0.
-    positives_missing: judged relevant, not in the corpus, of so many queries; they count in the ideal. grades_below: positive grades below
-    min_grade. queries_unjudged, queries_left_out (by a reader that reads for mining): not in the mean. rows_rejected: skipped rows.
-    self_matches_removed, self_matches_judged: queries that have such a passage.
+    queries: the queries that means are over.
+    queries_without_positive, queries_missing: of these, queries without a relevant passage, and judged queries without a text; 0 each.
+    positives_missing, queries_missing_positives: relevant passages that are not in the corpus, and their queries; they count in the ideal.
+    grades_below: positive grades below min_grade.
+    queries_unjudged, queries_left_out: not in the means; the latter were left out by a reader for mining.
+    rows_rejected: rows that were skipped.
+    self_matches_removed, self_matches_judged: queries whose self-match was removed, or kept since it is judged relevant.
     """
 
     queries: int
@@ -52,12 +55,12 @@ class Counts:
     def rule(self) -> str:
         """The rule in one sentence."""
         relevant = f"a grade of {self.min_grade} or more is relevant"
-        return f"means over all {self.queries:,} judged queries, as trec_eval -c; {relevant}; {SELF[self.self_match]}"
+        return f"means over all {self.queries:,} judged queries, as trec_eval -c; {relevant}; {SELF_MATCH_RULES[self.self_match]}"
 
     def notes(self) -> Iterator[str]:
-        """One sentence for everything that is not as the files say it."""
-        own = "text" if self.self_match == "text" else "id"
-        found = {
+        """One sentence for each number that differs from the files."""
+        match_field = "text" if self.self_match == "text" else "id"
+        counts = {
             f"queries without a judgement of grade {self.min_grade} or more, which count as 0": self.queries_without_positive,
             "judged queries that are not among the queries, which count as 0": self.queries_missing,
             f"relevant passages that are not in the corpus, of {self.queries_missing_positives:,} queries; they count as not found": (
@@ -67,10 +70,10 @@ class Counts:
             "queries without a judgement, not measured": self.queries_unjudged,
             "queries without a positive that were left out when the data was read, not measured": self.queries_left_out,
             "rows that were skipped (errors.jsonl)": self.rows_rejected,
-            f"queries whose ranking leaves out a passage with their {own}": self.self_matches_removed,
-            f"queries that have a passage with their {own} which stays, as it is judged relevant": self.self_matches_judged,
+            f"queries whose ranking leaves out a passage with their {match_field}": self.self_matches_removed,
+            f"queries that have a passage with their {match_field} which stays, as it is judged relevant": self.self_matches_judged,
         }
-        return (f"{sentence}: {count:,}" for sentence, count in found.items() if count)
+        return (f"{sentence}: {count:,}" for sentence, count in counts.items() if count)
 
     def describe(self) -> dict[str, Any]:
         """JSON-safe, with the rule and the notes."""
@@ -78,12 +81,12 @@ class Counts:
 
 
 def count(dataset: Dataset, self_match: SelfMatch) -> Counts:
-    """Count a dataset; one that was read for mining knows nothing of what was lost."""
+    """Count the queries and judgements of a dataset; a dataset read for mining does not record missing queries and passages."""
     qrels, lost, reading = dataset.qrels, dataset.qrels.lost, dataset.reading
     owner = np.repeat(np.arange(len(dataset.queries)), np.diff(qrels.indptr))
-    gone: Ints = np.empty(0, np.int64) if lost is None else lost.rows[lost.grades >= qrels.min_grade].astype(np.int64)
-    positives = np.bincount(np.concatenate([owner[qrels.grades >= qrels.min_grade], gone]), minlength=len(dataset.queries))
-    own, missing = self_matches(dataset, self_match), len(lost.queries) if lost else 0
+    missing_positives: Ints = np.empty(0, np.int64) if lost is None else lost.rows[lost.grades >= qrels.min_grade].astype(np.int64)
+    positives = np.bincount(np.concatenate([owner[qrels.grades >= qrels.min_grade], missing_positives]), minlength=len(dataset.queries))
+    matches, missing = self_matches(dataset, self_match), len(lost.queries) if lost else 0
     return Counts(
         queries=len(dataset.queries) + missing,
         passages=len(dataset.corpus),
@@ -92,12 +95,12 @@ def count(dataset: Dataset, self_match: SelfMatch) -> Counts:
         grades_below=int(((qrels.grades > 0) & (qrels.grades < qrels.min_grade)).sum()),
         queries_without_positive=int((positives == 0).sum()),
         queries_missing=missing,
-        queries_missing_positives=len(np.unique(gone)),
-        positives_missing=len(gone),
+        queries_missing_positives=len(np.unique(missing_positives)),
+        positives_missing=len(missing_positives),
         queries_unjudged=reading.get("queries_not_in_split", 0),
         queries_left_out=reading.get("queries_without_positive", 0) if lost is None else 0,
         rows_rejected=reading.get("rejected", 0),
         self_match=self_match,
-        self_matches_removed=len(own.rows),
-        self_matches_judged=own.judged,
+        self_matches_removed=len(matches.rows),
+        self_matches_judged=matches.judged,
     )

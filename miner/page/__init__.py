@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no script, no foreign origin, light and dark, readable without pictures."""
+"""The report as one self-contained HTML page: no script, no foreign origin, light and dark, readable without images."""
 
 from miner.page.model_comparison import comparison
 from miner.page.run_comparison import runs

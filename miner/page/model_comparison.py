@@ -1,9 +1,9 @@
-"""The page of a comparison: a table, each model's mean with its interval, differences from the first, dev scores by step."""
+"""The page of an evaluation: a table, each model's mean with its interval, differences from the first, dev scores by step."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from miner.page.html import DASH, Html, grid, number, tag
@@ -12,26 +12,27 @@ from miner.page.sections import document
 WIDTH, ROW, LABEL, FOOT = 640, 26, 190, 24
 KINDS = ("pos", "neg", "mar", "drop")
 
-Told = Mapping[str, Any]
+Summary = Mapping[str, Any]
+"""The summary of an `Evaluation`."""
 
 
-def comparison(told: Told) -> str:
-    """One self-contained HTML page of what `evaluate` found."""
-    data, first = told["data"], told["measures"][0]
-    said = f"{number(data['queries'])} queries, {number(data['passages'])} passages, {number(data['judgements'])} judgements"
-    rules = [tag("p", sentence, class_="note") for sentence in (said, data["rule"], *data["notes"])]
-    parts = [tag("header", tag("h1", "Models compared"), *rules), tag("section", _table(told), id="numbers")]
-    means = {label: (model[first]["mean"], *model[first]["interval"]) for label, model in told["models"].items()}
+def comparison(summary: Summary) -> str:
+    """One self-contained HTML page of the summary of an evaluation."""
+    data, first = summary["data"], summary["measures"][0]
+    sizes = f"{number(data['queries'])} queries, {number(data['passages'])} passages, {number(data['judgements'])} judgements"
+    rules = [tag("p", sentence, class_="note") for sentence in (sizes, data["rule"], *data["notes"])]
+    parts = [tag("header", tag("h1", "Models compared"), *rules), tag("section", _table(summary), id="numbers")]
+    means = {label: (model[first]["mean"], *model[first]["interval"]) for label, model in summary["models"].items()}
     parts.append(_card(f"{first}: mean and 95 % interval", intervals(means)))
-    if told["differences"]:
-        gaps = {label: (each[first]["mean"], *each[first]["interval"]) for label, each in told["differences"].items()}
+    if summary["differences"]:
+        differences = {label: (measures[first]["mean"], *measures[first]["interval"]) for label, measures in summary["differences"].items()}
         parts += [
-            _card(f"{first}: difference from {told['baseline']}, 95 % interval", intervals(gaps, zero=True)),
-            tag("section", _tests(told)),
+            _card(f"{first}: difference from {summary['baseline']}, 95 % interval", intervals(differences, zero=True)),
+            tag("section", _tests(summary)),
         ]
     curves = {
         f"{label} {seed}" if seed else label: points
-        for label, model in told["models"].items()
+        for label, model in summary["models"].items()
         for seed, points in enumerate(model["history"])
         if len(points) > 1
     }
@@ -41,72 +42,81 @@ def comparison(told: Told) -> str:
 
 
 def intervals(values: Mapping[str, tuple[float, float, float]], *, zero: bool = False) -> Html:
-    """A dot with its interval for every label: {label: (mean, low, high)}."""
-    low, high = min(each[1] for each in values.values()), max(each[2] for each in values.values())
+    """A dot with its interval for every label.
+
+    values: {label: (mean, low, high)}.
+    zero: whether the axis includes 0, with a line there.
+    """
+    low, high = min(interval[1] for interval in values.values()), max(interval[2] for interval in values.values())
     low, high = (min(low, 0.0), max(high, 0.0)) if zero else (low, high)
-    place = _scale(low, high, LABEL, WIDTH - 60)
+    x = _scale(low, high, LABEL, WIDTH - 60)
     height = ROW * len(values)
-    marks = [tag("line", x1=f"{place(0.0):.1f}", x2=f"{place(0.0):.1f}", y1=0, y2=height, class_="zero")] if zero else []
-    for row, (label, (mean, left, right)) in enumerate(values.items()):
-        middle = ROW * row + ROW / 2
+    marks = [tag("line", x1=f"{x(0.0):.1f}", x2=f"{x(0.0):.1f}", y1=0, y2=height, class_="zero")] if zero else []
+    for row, (label, (mean, interval_low, interval_high)) in enumerate(values.items()):
+        y = ROW * row + ROW / 2
         marks += [
-            tag("text", label[:28], x=0, y=f"{middle + 4:.1f}"),
-            tag("line", x1=f"{place(left):.1f}", x2=f"{place(right):.1f}", y1=f"{middle:.1f}", y2=f"{middle:.1f}", class_="axis"),
-            tag("rect", x=f"{place(mean) - 3.5:.1f}", y=f"{middle - 3.5:.1f}", width=7, height=7, rx=3.5, class_="dot"),
-            tag("text", _signed(mean) if zero else f"{mean:.4f}", x=WIDTH - 52, y=f"{middle + 4:.1f}"),
+            tag("text", label[:28], x=0, y=f"{y + 4:.1f}"),
+            tag("line", x1=f"{x(interval_low):.1f}", x2=f"{x(interval_high):.1f}", y1=f"{y:.1f}", y2=f"{y:.1f}", class_="axis"),
+            tag("rect", x=f"{x(mean) - 3.5:.1f}", y=f"{y - 3.5:.1f}", width=7, height=7, rx=3.5, class_="dot"),
+            tag("text", _signed(mean) if zero else f"{mean:.4f}", x=WIDTH - 52, y=f"{y + 4:.1f}"),
         ]
-    marks += [tag("text", f"{value:.3f}", x=f"{place(value):.1f}", y=height + 16, text_anchor="middle") for value in (low, high)]
-    said = "; ".join(f"{label} {mean:.4f}, {left:.4f} to {right:.4f}" for label, (mean, left, right) in values.items())
-    return tag("figure", tag("svg", *marks, viewBox=f"0 0 {WIDTH} {height + FOOT}", role="img", aria_label=said))
+    marks += [tag("text", f"{value:.3f}", x=f"{x(value):.1f}", y=height + 16, text_anchor="middle") for value in (low, high)]
+    description = "; ".join(
+        f"{label} {mean:.4f}, {interval_low:.4f} to {interval_high:.4f}" for label, (mean, interval_low, interval_high) in values.items()
+    )
+    return tag("figure", tag("svg", *marks, viewBox=f"0 0 {WIDTH} {height + FOOT}", role="img", aria_label=description))
 
 
 def lines(curves: Mapping[str, Sequence[tuple[int, float]]], height: int = 220) -> Html:
-    """Scores by step, a line for every label, each named at its end."""
+    """Scores by step: one line per label, with the label at its end.
+
+    curves: {label: [(step, score)]}.
+    """
     steps, scores = zip(*(point for points in curves.values() for point in points), strict=True)
-    across, up = _scale(min(steps), max(steps), 40, WIDTH - 150), _scale(min(scores), max(scores), height - 24, 12)
+    x, y = _scale(min(steps), max(steps), 40, WIDTH - 150), _scale(min(scores), max(scores), height - 24, 12)
     marks = []
-    for place, (label, points) in enumerate(curves.items()):
-        path = "M" + "L".join(f"{across(step):.1f} {up(score):.1f}" for step, score in sorted(points))
+    for curve, (label, points) in enumerate(curves.items()):
+        path = "M" + "L".join(f"{x(step):.1f} {y(score):.1f}" for step, score in sorted(points))
         last = max(points)
         marks += [
-            tag("path", tag("title", label), d=path, class_=f"curve {KINDS[place % len(KINDS)]}"),
-            tag("text", f"{label[:20]} {last[1]:.3f}", x=f"{across(last[0]) + 4:.1f}", y=f"{up(last[1]) + 4:.1f}"),
+            tag("path", tag("title", label), d=path, class_=f"curve {KINDS[curve % len(KINDS)]}"),
+            tag("text", f"{label[:20]} {last[1]:.3f}", x=f"{x(last[0]) + 4:.1f}", y=f"{y(last[1]) + 4:.1f}"),
         ]
-    marks += [tag("text", f"{score:.3f}", x=0, y=f"{up(score) + 4:.1f}") for score in (min(scores), max(scores))]
-    marks += [tag("text", number(step), x=f"{across(step):.1f}", y=height, text_anchor="middle") for step in (min(steps), max(steps))]
+    marks += [tag("text", f"{score:.3f}", x=0, y=f"{y(score) + 4:.1f}") for score in (min(scores), max(scores))]
+    marks += [tag("text", number(step), x=f"{x(step):.1f}", y=height, text_anchor="middle") for step in (min(steps), max(steps))]
     return tag("figure", tag("svg", *marks, viewBox=f"0 0 {WIDTH} {height + 6}", role="img", aria_label="dev score by training step"))
 
 
-def _table(told: Told) -> Html:
-    wanted = any("steps_to_target" in model for model in told["models"].values())
-    heads = ["model", "#seeds", *(f"#{name}" for name in told["measures"]), *(["#steps to target"] if wanted else [])]
+def _table(summary: Summary) -> Html:
+    has_target = any("steps_to_target" in model for model in summary["models"].values())
+    heads = ["model", "#seeds", *(f"#{name}" for name in summary["measures"]), *(["#steps to target"] if has_target else [])]
     rows = [
         [
             label,
             number(len(model["models"])),
-            *(f"{model[name]['mean']:.4f}" for name in told["measures"]),
-            *([", ".join(DASH if step is None else number(step) for step in model["steps_to_target"])] if wanted else []),
+            *(f"{model[name]['mean']:.4f}" for name in summary["measures"]),
+            *([", ".join(DASH if step is None else number(step) for step in model["steps_to_target"])] if has_target else []),
         ]
-        for label, model in told["models"].items()
+        for label, model in summary["models"].items()
     ]
     return grid("Means over queries and seeds", heads, rows)
 
 
-def _tests(told: Told) -> Html:
+def _tests(summary: Summary) -> Html:
     rows = [
         [
             label,
             name,
-            _signed(each["mean"]),
-            f"{_signed(each['interval'][0])} to {_signed(each['interval'][1])}",
-            _p(each["p"]),
-            _p(each["p_holm"]),
+            _signed(test["mean"]),
+            f"{_signed(test['interval'][0])} to {_signed(test['interval'][1])}",
+            _p(test["p"]),
+            _p(test["p_holm"]),
         ]
-        for label, measures in told["differences"].items()
-        for name, each in measures.items()
+        for label, measures in summary["differences"].items()
+        for name, test in measures.items()
     ]
     heads = ["model", "measure", "#difference", "#95 % interval", "#p (randomisation)", "#p (Holm)"]
-    return grid(f"Differences from {told['baseline']}", heads, rows)
+    return grid(f"Differences from {summary['baseline']}", heads, rows)
 
 
 def _card(title: str, picture: Html) -> Html:
@@ -121,8 +131,8 @@ def _signed(value: float) -> str:
     return f"{value:+.4f}".replace("-", "−")
 
 
-def _scale(low: float, high: float, begin: float, end: float) -> Any:
-    """A straight line from [low, high] to [begin, end]; the middle where there is no width."""
+def _scale(low: float, high: float, begin: float, end: float) -> Callable[[float], float]:
+    """The linear map from [low, high] to [begin, end]; the middle of [begin, end] where low equals high."""
     if math.isclose(low, high):
         return lambda value: (begin + end) / 2
     return lambda value: begin + (end - begin) * (value - low) / (high - low)

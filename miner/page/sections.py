@@ -1,4 +1,4 @@
-"""The page, top to bottom: what was made, how hard it is, what was dropped, what to look at, where it came from."""
+"""The sections of the report page: numbers, hardness, filters, ranks, cases to inspect, example rows, provenance."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from miner.page.html import DASH, Html, grid, join, number, percent, score, tag
 from miner.types import columns_line
 
 TIERS = ("strict rules", "found deeper", "bar of a weak positive", "no ceiling", "random passage", "repeated")
-MOST_FACTS = 200
-OPEN = 3
+MAX_FACTS = 200
+"""Rows of one table of the manifest."""
+OPEN_EXAMPLES = 3
+"""Examples that are unfolded at first."""
 
 Report = Mapping[str, Any]
 
 
 def page(report: Report, manifest: Mapping[str, Any]) -> str:
-    """One self-contained HTML page. Every text is escaped; the policy in its head allows this one style sheet and nothing else."""
+    """One self-contained HTML page. All texts are escaped; the content security policy allows only the inline style sheet."""
     sections = [_hardness, waterfall, ranks, cases, _examples]
     return document("Hard negatives: report", [_header(report, manifest), *(part(report) for part in sections), _provenance(manifest)])
 
 
 def document(title: str, body: Sequence[Html]) -> str:
-    """A whole page around `body`, with our style sheet and a policy that allows nothing else."""
+    """A complete page around `body`, with the style sheet and a content security policy that allows nothing else."""
     style = files("miner.page").joinpath("style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -45,15 +47,15 @@ def document(title: str, body: Sequence[Html]) -> str:
 
 
 def _header(report: Report, manifest: Mapping[str, Any]) -> Html:
-    when = str(manifest.get("created_at") or "").replace("T", " ").replace("+00:00", " UTC")
-    said = " · ".join(filter(None, (_model(manifest), when, f"similarity {report['setup']['similarity']}")))
-    return tag("header", tag("h1", "Hard negatives"), tag("p", said, class_="note"), tiles(report), *_notes(report))
+    created_at = str(manifest.get("created_at") or "").replace("T", " ").replace("+00:00", " UTC")
+    subtitle = " · ".join(filter(None, (_model(manifest), created_at, f"similarity {report['setup']['similarity']}")))
+    return tag("header", tag("h1", "Hard negatives"), tag("p", subtitle, class_="note"), tiles(report), *_notes(report))
 
 
 def tiles(report: Report) -> Html:
-    """The few numbers that people ask for first."""
+    """The most important numbers."""
     counts, hardness = report["counts"], report["hardness"]
-    told = [
+    numbers = [
         ("queries", number(counts["queries"]), f"{number(counts['pairs'])} with a positive each"),
         ("negatives", number(counts["chosen"]), f"{number(report['hubs']['passages_used'])} different passages"),
         ("complete rows", percent(report["coverage"]["all"]), f"all {report['setup']['negatives']} negatives found"),
@@ -61,19 +63,19 @@ def tiles(report: Report) -> Html:
         ("above the positive", percent(hardness["triplet_error"]), "of negatives: suspect or very hard"),
         ("gradient mass", score(hardness["gradient_mass"]), "0 nothing to learn, 1 all of it"),
     ]
-    shown = [tag("div", tag("dt", name), tag("dd", tag("b", value), tag("small", note))) for name, value, note in told]
-    return tag("dl", *shown, id="numbers", class_="tiles")
+    cells = [tag("div", tag("dt", name), tag("dd", tag("b", value), tag("small", note))) for name, value, note in numbers]
+    return tag("dl", *cells, id="numbers", class_="tiles")
 
 
 def _notes(report: Report) -> list[Html]:
     columns = columns_line(report.get("columns") or {})
-    said = [*([f"read: {columns}"] if columns else []), *(report.get("notes") or [])]
-    return [tag("ul", *(tag("li", note) for note in said), class_="note")] if said else []
+    texts = [*([f"read: {columns}"] if columns else []), *(report.get("notes") or [])]
+    return [tag("ul", *(tag("li", note) for note in texts), class_="note")] if texts else []
 
 
 def _hardness(report: Report) -> Html:
     spreads = report["scores"]
-    both = histogram(
+    scores = histogram(
         "Scores of positives and negatives", {"positives": ("pos", spreads["positive"]), "negatives": ("neg", spreads["negative"])}
     )
     margin = histogram("Margin", {"positive less negative": ("mar", spreads["margin"])})
@@ -87,17 +89,17 @@ def _hardness(report: Report) -> Html:
     ]
     heads = ["", "#count", "#mean", "#std", "#min", *(f"#{q} %" for q in spreads["margin"]["quantiles"]), "#max"]
     note = "Left of zero a negative scores above its positive."
-    cards = tag("div", card("Scores", both), card("Margin", margin, tag("p", note, class_="note")), class_="pair")
+    cards = tag("div", card("Scores", scores), card("Margin", margin, tag("p", note, class_="note")), class_="pair")
     return section("How hard", cards, grid("Scores and margins in numbers", heads, rows))
 
 
 def waterfall(report: Report) -> Html:
-    """What each filter dropped of what the ones before it left."""
+    """The candidates that each filter dropped among those that the filters before it kept."""
     counts = report["counts"]
-    left, rows = counts["judged"], [Bar("judged", counts["judged"], 0, "quiet")]
+    remaining, rows = counts["judged"], [Bar("judged", counts["judged"], 0, "quiet")]
     for name, count in counts["dropped"].items():
-        left -= count
-        rows.append(Bar(f"− {name}", count, left, "drop"))
+        remaining -= count
+        rows.append(Bar(f"− {name}", count, remaining, "drop"))
     rows += [Bar("kept", counts["kept"], 0, "pos"), Bar("chosen", counts["chosen"], 0, "neg")]
     return section(
         "What was dropped", card("Candidates", bars("Each filter counts what the ones before it left", ["step"], rows, counts["judged"]))
@@ -105,68 +107,87 @@ def waterfall(report: Report) -> Html:
 
 
 def ranks(report: Report) -> Html:
-    """Where the negatives stood, and how far the rules were relaxed for them."""
-    told, tiers = report["ranks"], report["counts"]["tiers"]
-    steps = [Bar(_span(step["first"], step["last"]), step["count"], 0, "neg") for step in told["histogram"]]
+    """The ranks of the negatives, and the fallback levels they were chosen at."""
+    spread, tiers = report["ranks"], report["counts"]["tiers"]
+    steps = [Bar(_span(step["first"], step["last"]), step["count"], 0, "neg") for step in spread["histogram"]]
     highest = max(step.size for step in steps)
-    middle = f"median {number(told['median'])}" + (f"; {number(told['unranked'])} were not retrieved" if told["unranked"] else "")
-    ladder = [Bar(f"{tier} {name}", tiers[str(tier)], 0, "neg" if tier == 0 else "drop") for tier, name in enumerate(TIERS)]
-    ranked = bars(f"Rank of the chosen among everything retrieved: {middle}", ["rank"], steps, highest, told["count"])
-    climbed = bars("How far the rules were relaxed to find a negative", ["tier"], ladder, max(tiers.values()), report["counts"]["chosen"])
-    return section("Where they come from", tag("div", card("Ranks", ranked), card("Tiers", climbed), class_="pair"))
+    summary = f"median {number(spread['median'])}" + (f"; {number(spread['unranked'])} were not retrieved" if spread["unranked"] else "")
+    levels = [Bar(f"{tier} {name}", tiers[str(tier)], 0, "neg" if tier == 0 else "drop") for tier, name in enumerate(TIERS)]
+    rank_chart = bars(f"Rank of the chosen among everything retrieved: {summary}", ["rank"], steps, highest, spread["count"])
+    level_chart = bars(
+        "How far the rules were relaxed to find a negative", ["tier"], levels, max(tiers.values()), report["counts"]["chosen"]
+    )
+    return section("Where they come from", tag("div", card("Ranks", rank_chart), card("Tiers", level_chart), class_="pair"))
 
 
 def cases(report: Report, link: Callable[[str], str] = str) -> Html:
-    """Suspicious positives, starved queries, hubs. link: how the id of a query is shown."""
+    """Suspicious positives, short queries, hubs.
+
+    link: renders the id of a query.
+    """
     starved, suspicious, hubs = report["starved"], report["suspicious"], report["hubs"]
-    hungry = [(link(case["id"]), number(case["found"]), case["reason"] or "too few candidates") for case in starved["examples"]]
-    wrong = [(link(case["query_id"]), case["positive_id"], score(case["score"]), case["reason"]) for case in suspicious["examples"]]
-    most = [(hub["id"], number(hub["uses"])) for hub in hubs["most_used"]]
-    share = f"The most used 1 % fill {percent(hubs['top_percent_share'])} of the places; Gini {score(hubs['gini'])}"
+    short_rows = [(link(case["id"]), number(case["found"]), case["reason"] or "too few candidates") for case in starved["examples"]]
+    suspicious_rows = [
+        (link(case["query_id"]), case["positive_id"], score(case["score"]), case["reason"]) for case in suspicious["examples"]
+    ]
+    hub_rows = [(hub["id"], number(hub["uses"])) for hub in hubs["most_used"]]
+    hub_caption = f"The most used 1 % fill {percent(hubs['top_percent_share'])} of the places; Gini {score(hubs['gini'])}"
     return section(
         "What to look at",
         card("Suspicious positives", listed(f"{number(suspicious['total'])} known positives the model does not find; lowest scores first",
-              ["query", "positive", "#score", "why"], wrong)),
+              ["query", "positive", "#score", "why"], suspicious_rows)),
         tag("div",
             card("Starved queries", listed(f"{number(starved['total'])} queries found too few under the strict rules",
-                  ["query", "#found", "most dropped by"], hungry)),
-            card("Hubs", listed(share, ["passage", "#uses"], most)),
+                  ["query", "#found", "most dropped by"], short_rows)),
+            card("Hubs", listed(hub_caption, ["passage", "#uses"], hub_rows)),
             class_="pair"),
     )  # fmt: skip
 
 
 def _examples(report: Report) -> Html:
-    rows = [_example(case, place < OPEN) for place, case in enumerate(report["examples"])]
+    rows = [_example(case, position < OPEN_EXAMPLES) for position, case in enumerate(report["examples"])]
     return section("Rows as they are", *(rows or [tag("p", "There are none.", class_="note")]))
 
 
 def _example(case: Mapping[str, Any], is_open: bool) -> Html:
     positive = case["positive"] or {"text": DASH, "id": DASH, "score": None, "of": 0}
-    bar = positive["score"]
+    reference_score = positive["score"]
     rows = [
-        (number(one["rank"] or None), score(one["score"]), score(None if None in (bar, one["score"]) else bar - one["score"]),
-         TIERS[one["tier"]], tag("span", one["text"], tag("small", one["id"])))
-        for one in case["negatives"]
-    ]  # fmt: skip
-    more = f" · the weakest of {positive['of']}" if positive["of"] > 1 else ""
-    told = tag("p", positive["text"], tag("small", f"{positive['id']} · score {score(bar)}{more}"), class_="positive")
+        (
+            number(negative["rank"] or None),
+            score(negative["score"]),
+            score(None if None in (reference_score, negative["score"]) else reference_score - negative["score"]),
+            TIERS[negative["tier"]],
+            tag("span", negative["text"], tag("small", negative["id"])),
+        )
+        for negative in case["negatives"]
+    ]
+    count_note = f" · the weakest of {positive['of']}" if positive["of"] > 1 else ""
+    positive_text = tag(
+        "p", positive["text"], tag("small", f"{positive['id']} · score {score(reference_score)}{count_note}"), class_="positive"
+    )
     table = listed("Its negatives" if rows else "No negative was found", ["#rank", "#score", "#margin", "tier", "passage"], rows, "rows")
     return tag(
-        "details", tag("summary", case["query"], tag("small", case["query_id"])), told, table, open="" if is_open else None, class_="card"
+        "details",
+        tag("summary", case["query"], tag("small", case["query_id"])),
+        positive_text,
+        table,
+        open="" if is_open else None,
+        class_="card",
     )
 
 
 def _provenance(manifest: Mapping[str, Any]) -> Html:
-    """The manifest, one fold per section, nested names joined by dots."""
+    """The manifest, one foldable table per section, nested names joined by dots."""
     plain = {name: value for name, value in manifest.items() if not isinstance(value, Mapping)}
     groups = {"run": plain} | {name: value for name, value in manifest.items() if isinstance(value, Mapping)}
     folds = []
     for name, values in groups.items():
         if not (facts := list(_facts(values))):
             continue
-        more = tag("p", f"and {len(facts) - MOST_FACTS} more", class_="note") if len(facts) > MOST_FACTS else None
-        table = listed(name, ["name", "value"], facts[:MOST_FACTS])
-        folds.append(tag("details", tag("summary", name), table, more, open="" if name == "config" else None, class_="card"))
+        omission = tag("p", f"and {len(facts) - MAX_FACTS} more", class_="note") if len(facts) > MAX_FACTS else None
+        table = listed(name, ["name", "value"], facts[:MAX_FACTS])
+        folds.append(tag("details", tag("summary", name), table, omission, open="" if name == "config" else None, class_="card"))
     return section("How it was made", *folds)
 
 
@@ -181,8 +202,8 @@ def _facts(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 
 
 def _model(manifest: Mapping[str, Any]) -> str:
-    told = manifest.get("model") or manifest.get("config", {}).get("model")
-    return str(told.get("name") or "") if isinstance(told, Mapping) else str(told or "")
+    model = manifest.get("model") or manifest.get("config", {}).get("model")
+    return str(model.get("name") or "") if isinstance(model, Mapping) else str(model or "")
 
 
 def _span(first: int, last: int | None) -> str:
@@ -190,12 +211,12 @@ def _span(first: int, last: int | None) -> str:
 
 
 def listed(caption: str, heads: list[str], rows: list[Any], classes: str = "") -> Html:
-    """A table, or the sentence that it would be empty."""
+    """A table; its caption alone where it has no rows."""
     return grid(caption, heads, rows, classes) if rows else tag("p", f"{caption.partition(';')[0]}.", class_="note")
 
 
 def section(title: str, *children: Html) -> Html:
-    """A part of the page under a heading of its own."""
+    """A section of the page with a heading."""
     name = title.lower().replace(" ", "-")
     return tag("section", tag("h2", title, id=name), join(children), aria_labelledby=name)
 

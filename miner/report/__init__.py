@@ -1,4 +1,4 @@
-"""The numbers beside every export: counted while mining, measured at the end, shown in a terminal. The page is in `page`."""
+"""The report of a run: statistics that are collected while mining, notes, and a terminal table. The HTML page is in `page`."""
 
 from miner.report.left_out import FILE as LEFT_OUT
 from miner.report.left_out import LeftOut

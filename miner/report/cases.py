@@ -1,77 +1,146 @@
-"""Cases worth a look, named by id: queries that starved, positives the model does not find, and a few whole rows chosen by hash."""
+"""Cases to inspect: short queries, positives that the model ranks low, and example rows drawn by a hash of the query id."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
-from miner.report.selection import Chosen
+from miner.report.selection import ChosenNegatives
 from miner.types import Dataset, Ints
 
-CLIP = 300
+MAX_TEXT_CHARS = 300
 
 
-def starved_of(chosen: Chosen, dataset: Dataset, setup: Mapping[str, Any], most: int) -> dict[str, Any]:
-    """Queries for which the strict pass found fewer than M: those with the fewest first, and the filter that dropped most of theirs."""
-    anchors = chosen.starved_anchors
-    strict = (chosen.found[anchors] & (chosen.tiers[anchors] == 0)).sum(axis=1)
-    queries, places = np.unique(chosen.queries[anchors], return_inverse=True)
-    found = np.full(len(queries), chosen.width)
-    np.minimum.at(found, places, strict)
+class ShortQuery(TypedDict):
+    """A query with fewer than M negatives under the strict rules. reason: the filter that dropped most of its candidates."""
+
+    id: str
+    found: int
+    reason: str | None
+
+
+class ShortQueries(TypedDict):
+    """All such queries counted, and the first of them."""
+
+    total: int
+    examples: list[ShortQuery]
+
+
+class SuspiciousPositive(TypedDict):
+    """A known positive with a low rank."""
+
+    query_id: str
+    positive_id: str
+    score: float | None
+    reason: str
+
+
+class SuspiciousPositives(TypedDict):
+    """All such positives counted, and the first of them."""
+
+    total: int
+    examples: list[SuspiciousPositive]
+
+
+class ExamplePositive(TypedDict):
+    """The weakest of `of` positives."""
+
+    id: str
+    text: str
+    score: float | None
+    of: int
+
+
+class ExampleNegative(TypedDict):
+    """A negative. rank: 1-based; tier: the fallback level."""
+
+    id: str
+    text: str
+    score: float | None
+    rank: int
+    tier: int
+
+
+class ExampleRow(TypedDict):
+    """A query with its weakest positive and the negatives of that anchor."""
+
+    query_id: str
+    query: str
+    positive: ExamplePositive | None
+    negatives: list[ExampleNegative]
+
+
+def short_queries(chosen: ChosenNegatives, dataset: Dataset, setup: Mapping[str, Any], limit: int) -> ShortQueries:
+    """Queries with fewer than M negatives under the strict rules, the fewest first, each with the filter that dropped most candidates."""
+    anchors = chosen.short_anchors
+    strict = (chosen.is_negative[anchors] & (chosen.tiers[anchors] == 0)).sum(axis=1)
+    queries, query_positions = np.unique(chosen.queries[anchors], return_inverse=True)
+    counts_per_query = np.full(len(queries), chosen.width)
+    np.minimum.at(counts_per_query, query_positions, strict)
     reasons = np.zeros((len(queries), len(setup["filters"])), np.int64)
-    np.add.at(reasons, places, chosen.starved_reasons)
-    cases = sorted(zip(found.tolist(), dataset.queries.ids(queries), range(len(queries)), strict=True))[:most]
-    shown = [{"id": name, "found": count, "reason": _strongest(reasons[place], setup)} for count, name, place in cases]
-    return {"total": len(queries), "examples": shown}
+    np.add.at(reasons, query_positions, chosen.short_drops)
+    shortest = sorted(zip(counts_per_query.tolist(), dataset.queries.ids(queries), range(len(queries)), strict=True))[:limit]
+    examples: list[ShortQuery] = [
+        {"id": name, "found": count, "reason": _main_reason(reasons[query], setup)} for count, name, query in shortest
+    ]
+    return {"total": len(queries), "examples": examples}
 
 
-def suspicious_of(chosen: Chosen, dataset: Dataset, depth: int, most: int) -> dict[str, Any]:
-    """Known positives the model ranks beyond `depth`: a wrong judgement, or a query it does not understand. Lowest scores first."""
+def suspicious_of(chosen: ChosenNegatives, dataset: Dataset, depth: int, limit: int) -> SuspiciousPositives:
+    """Known positives that the model ranks beyond `depth`: wrong judgements, or queries it does not understand. Lowest scores first."""
     pairs = np.flatnonzero(chosen.pair_beyond)
     scores = chosen.pair_scores[pairs].astype(np.float64)
-    if len(pairs) > most:  # no need for the ids of all: whatever ties with the last shown stays in
-        lowest = scores <= np.partition(scores, most - 1)[most - 1] if most else np.zeros(len(pairs), np.bool_)
+    if len(pairs) > limit:  # ids are read of the lowest scores only; ties with the last of them stay
+        lowest = scores <= np.partition(scores, limit - 1)[limit - 1] if limit else np.zeros(len(pairs), np.bool_)
         pairs, scores = pairs[lowest], scores[lowest]
     query_ids = dataset.queries.ids(chosen.queries[chosen.pair_anchors[pairs]])
     positive_ids = dataset.corpus.ids(chosen.pair_rows[pairs])
-    cases = sorted(zip(scores.tolist(), query_ids, positive_ids, strict=True))[:most]
+    cases = sorted(zip(scores.tolist(), query_ids, positive_ids, strict=True))[:limit]
     reason = f"ranked beyond {depth}"
-    shown = [
+    examples: list[SuspiciousPositive] = [
         {"query_id": query, "positive_id": positive, "score": _finite(np.float32(score)), "reason": reason}
         for score, query, positive in cases
     ]
-    return {"total": int(chosen.pair_beyond.sum()), "examples": shown}
+    return {"total": int(chosen.pair_beyond.sum()), "examples": examples}
 
 
-def examples_of(chosen: Chosen, dataset: Dataset, most: int) -> list[dict[str, Any]]:
-    """Whole rows of the queries whose ids have the smallest hashes, whatever the order they came in."""
+def examples_of(chosen: ChosenNegatives, dataset: Dataset, limit: int) -> list[ExampleRow]:
+    """Example rows of the queries whose ids have the smallest hashes, independent of the order of blocks."""
     queries = np.unique(chosen.queries)
-    hashed = sorted(
+    order = sorted(
         (hashlib.sha256(name.encode()).digest(), row) for name, row in zip(dataset.queries.ids(queries), queries.tolist(), strict=True)
     )
-    return [_example(chosen, dataset, row) for _, row in hashed[:most]]
+    return [_example(chosen, dataset, row) for _, row in order[:limit]]
 
 
-def _example(chosen: Chosen, dataset: Dataset, query: int) -> dict[str, Any]:
+def _example(chosen: ChosenNegatives, dataset: Dataset, query: int) -> ExampleRow:
     """One query with its weakest positive (by score, then id) and that anchor's negatives."""
     pairs = np.flatnonzero(np.isin(chosen.pair_anchors, np.flatnonzero(chosen.queries == query)))
     ids = dataset.corpus.ids(chosen.pair_rows[pairs])
     scores = [_finite(score) for score in chosen.pair_scores[pairs]]
-    order = sorted(range(len(pairs)), key=lambda place: (scores[place] is None, scores[place] or 0.0, ids[place]))
-    case: dict[str, Any] = {"query_id": dataset.queries.ids([query])[0], "query": _clip(dataset.queries.texts([query])[0])}
+    order = sorted(range(len(pairs)), key=lambda pair_index: (scores[pair_index] is None, scores[pair_index] or 0.0, ids[pair_index]))
+    query_id, text = dataset.queries.ids([query])[0], _clip(dataset.queries.texts([query])[0])
     if not order:
-        return case | {"positive": None, "negatives": []}
+        return {"query_id": query_id, "query": text, "positive": None, "negatives": []}
     pair = pairs[order[0]]
-    text = _clip(dataset.corpus.texts([int(chosen.pair_rows[pair])])[0])
-    case["positive"] = {"id": ids[order[0]], "text": text, "score": scores[order[0]], "of": len(pairs)}
-    return case | {"negatives": _negatives(chosen, dataset, int(chosen.pair_anchors[pair]))}
+    return {
+        "query_id": query_id,
+        "query": text,
+        "positive": {
+            "id": ids[order[0]],
+            "text": _clip(dataset.corpus.texts([int(chosen.pair_rows[pair])])[0]),
+            "score": scores[order[0]],
+            "of": len(pairs),
+        },
+        "negatives": _negatives(chosen, dataset, int(chosen.pair_anchors[pair])),
+    }
 
 
-def _negatives(chosen: Chosen, dataset: Dataset, anchor: int) -> list[dict[str, Any]]:
-    places: Ints = np.flatnonzero(chosen.found[anchor])
+def _negatives(chosen: ChosenNegatives, dataset: Dataset, anchor: int) -> list[ExampleNegative]:
+    places: Ints = np.flatnonzero(chosen.is_negative[anchor])
     rows = chosen.rows[anchor, places]
     return [
         {"id": name, "text": _clip(text), "score": _finite(score), "rank": int(rank), "tier": int(tier)}
@@ -86,8 +155,8 @@ def _negatives(chosen: Chosen, dataset: Dataset, anchor: int) -> list[dict[str, 
     ]
 
 
-def _strongest(reasons: Ints, setup: Mapping[str, Any]) -> str | None:
-    """The filter that dropped most, the first of equals; None where nothing was dropped: there was too little to choose from."""
+def _main_reason(reasons: Ints, setup: Mapping[str, Any]) -> str | None:
+    """The filter that dropped most candidates, the first of equal ones; None where there were too few candidates and none was dropped."""
     return setup["filters"][int(np.argmax(reasons))] if reasons.any() else None
 
 
@@ -96,4 +165,4 @@ def _finite(score: np.float32) -> float | None:
 
 
 def _clip(text: str) -> str:
-    return text if len(text) <= CLIP else text[: CLIP - 1] + "…"
+    return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"

@@ -1,29 +1,67 @@
-"""How numbers are spread: exact sums and sorted values, so that neither the order nor the cuts they came in can be seen."""
+"""Distributions of numbers: exact sums and sorted values, so that results do not depend on the order or the sizes of blocks."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 BINS = 40
 QUANTILES = (10, 25, 50, 75, 90)
-RANKS = (1, 2, 3, 6, 11, 21, 51, 101, 201, 501, 1001)
-"""Where the bins of ranks begin; the last one is open."""
+RANK_BIN_STARTS = (1, 2, 3, 6, 11, 21, 51, 101, 201, 501, 1001)
+"""The first rank of each bin; the last bin has no upper end."""
+
+Quantiles = dict[str, float | None]
 
 
-def spread(values: NDArray[Any]) -> dict[str, Any]:
-    """count, mean, std (of the population), min, quantiles in per cent, max, and a histogram over the values' own range.
+class Histogram(TypedDict):
+    """E + 1 edges and E counts."""
 
-    Values that are not finite are left out; with none left every number is None and the histogram is empty.
+    edges: list[float]
+    counts: list[int]
+
+
+class Spread(TypedDict):
+    """A distribution. std: of the population; quantiles: by per cent; None where there are no values."""
+
+    count: int
+    mean: float | None
+    std: float | None
+    min: float | None
+    quantiles: Quantiles
+    max: float | None
+    histogram: Histogram
+
+
+class RankBin(TypedDict):
+    """Ranks from `first` to `last`; None: no upper end."""
+
+    first: int
+    last: int | None
+    count: int
+
+
+class RankSpread(TypedDict):
+    """A distribution of ranks. unranked: negatives that were not retrieved."""
+
+    count: int
+    unranked: int
+    median: float | None
+    quantiles: Quantiles
+    histogram: list[RankBin]
+
+
+def spread(values: NDArray[Any]) -> Spread:
+    """The distribution of the finite values, with a histogram between their minimum and maximum.
+
+    Without finite values every number is None and the histogram is empty.
     """
-    finite = np.sort(values[np.isfinite(values)].astype(np.float64) + 0.0)  # -0.0 becomes 0.0: sorting does not tell them apart
+    finite = np.sort(values[np.isfinite(values)].astype(np.float64) + 0.0)  # -0.0 becomes 0.0: their order in a sort is not defined
     if not len(finite):
-        nothing = dict.fromkeys(str(q) for q in QUANTILES)
-        empty: dict[str, list[float]] = {"edges": [], "counts": []}
-        return {"count": 0, "mean": None, "std": None, "min": None, "quantiles": nothing, "max": None, "histogram": empty}
+        empty: Histogram = {"edges": [], "counts": []}
+        return {"count": 0, "mean": None, "std": None, "min": None, "quantiles": _no_quantiles(), "max": None, "histogram": empty}
     center = mean(finite)
     counts, edges = np.histogram(finite, bins=BINS, range=_range(finite))
     return {
@@ -37,43 +75,55 @@ def spread(values: NDArray[Any]) -> dict[str, Any]:
     }
 
 
-def rank_spread(ranks: NDArray[Any]) -> dict[str, Any]:
-    """count, quantiles and a histogram in steps of about a factor two; unranked: those that were not retrieved (rank 0)."""
+def rank_spread(ranks: NDArray[Any]) -> RankSpread:
+    """The distribution of ranks, with a histogram whose bins double in width; rank 0 means not retrieved."""
     ranked = np.sort(ranks[ranks > 0].astype(np.float64))
-    counts = np.histogram(ranked, bins=[*RANKS, np.inf])[0].tolist()
-    lasts = [first - 1 for first in RANKS[1:]] + [None]
-    bins = [{"first": first, "last": last, "count": count} for first, last, count in zip(RANKS, lasts, counts, strict=True)]
-    middle = quantiles(ranked) if len(ranked) else dict.fromkeys(str(q) for q in QUANTILES)
-    return {"count": len(ranked), "unranked": int((ranks <= 0).sum()), "median": middle["50"], "quantiles": middle, "histogram": bins}
+    counts = np.histogram(ranked, bins=[*RANK_BIN_STARTS, np.inf])[0].tolist()
+    bin_ends = [first - 1 for first in RANK_BIN_STARTS[1:]] + [None]
+    bins: list[RankBin] = [
+        {"first": first, "last": last, "count": count} for first, last, count in zip(RANK_BIN_STARTS, bin_ends, counts, strict=True)
+    ]
+    by_percent = quantiles(ranked) if len(ranked) else _no_quantiles()
+    return {
+        "count": len(ranked),
+        "unranked": int((ranks <= 0).sum()),
+        "median": by_percent["50"],
+        "quantiles": by_percent,
+        "histogram": bins,
+    }
 
 
-def quantiles(ordered: NDArray[np.float64]) -> dict[str, float | None]:
-    """The quantiles by per cent, linear between neighbours."""
+def _no_quantiles() -> Quantiles:
+    return dict.fromkeys(str(q) for q in QUANTILES)
+
+
+def quantiles(ordered: NDArray[np.float64]) -> Quantiles:
+    """The quantiles by per cent, with linear interpolation."""
     return {str(q): float(value) for q, value in zip(QUANTILES, np.quantile(ordered, np.array(QUANTILES) / 100), strict=True)}
 
 
 def mean(values: NDArray[np.float64]) -> float:
-    """The exact sum, rounded once, by the count: the same for every order of the values."""
+    """The mean by an exact sum, which is rounded once: independent of the order of the values."""
     return math.fsum(value for part in np.array_split(values, -(-len(values) // 65536)) for value in part.tolist()) / len(values)
 
 
 def share(part: int, whole: int) -> float | None:
-    """`part / whole`; None of nothing."""
+    """`part / whole`; None where `whole` is 0."""
     return part / whole if whole else None
 
 
 def gini(counts: NDArray[np.int64]) -> float | None:
-    """0 where all counts are equal, near 1 where one has nearly all. Whole numbers until the last step."""
+    """The Gini coefficient: 0 where all counts are equal, near 1 where one has nearly all. Integers up to the last division."""
     ordered = np.sort(counts).tolist()
     if not ordered:
         return None
-    weighted: int = sum(place * count for place, count in enumerate(ordered, start=1))
+    weighted: int = sum(rank * count for rank, count in enumerate(ordered, start=1))
     total, size = sum(ordered), len(ordered)
     return float((2 * weighted - (size + 1) * total) / (size * total))
 
 
 def _range(ordered: NDArray[np.float64]) -> tuple[float, float]:
-    """The values' own range, widened where it is too narrow to be cut into bins."""
+    """The minimum and maximum, widened where they are too close for bins."""
     low, high = float(ordered[0]), float(ordered[-1])
-    slack = max(abs(low), abs(high), 1e-30) * 1e-9
-    return (low, high) if high - low > slack else (low - slack, high + slack)
+    width = max(abs(low), abs(high), 1e-30) * 1e-9
+    return (low, high) if high - low > width else (low - width, high + width)

@@ -1,6 +1,6 @@
-"""Rows that are not in the training file: anchors with fewer negatives than a row of its format needs, one JSON line each, by query id.
+"""Rows that are not in the training file: anchors with fewer negatives than its format needs, one JSON line each, by query id.
 
-{"query_id", "query", "positive_ids", "negatives": how many it has, "wanted", "dropped": {filter: how many of its candidates}}
+{"query_id", "query", "positive_ids", "negatives": their number, "wanted": M, "dropped": {filter: number of candidates}}
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ FILE = "left_out.jsonl"
 
 
 class LeftOut:
-    """The side file, made when the first row comes. `pairs`: how many (query, positive) pairs are in it.
+    """Writes the file, which is created with its first row. A context manager that closes the file.
 
-    filters: names in the order they ran. least: negatives a row needs. Use it as a context: leaving it closes the file.
+    filters: names in the order of the config.
+    width: M, negatives per row.
+    min_negatives: negatives that the format needs.
+    pairs: the number of (query, positive) pairs in the file so far.
     """
 
-    def __init__(self, path: Path, dataset: Dataset, filters: Sequence[str], wanted: int, least: int) -> None:
-        self._path, self._dataset, self._filters, self._wanted, self._least = path, dataset, list(filters), wanted, least
+    def __init__(self, path: Path, dataset: Dataset, filters: Sequence[str], width: int, min_negatives: int) -> None:
+        self._path, self._dataset, self._filters, self._width, self._min_negatives = path, dataset, list(filters), width, min_negatives
         self._rank: Ints = dataset.queries.id_rank.astype(np.int64)
         self._file: BinaryIO | None = None
         self.pairs = 0
@@ -32,32 +35,35 @@ class LeftOut:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *rest: object) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._file:
             self._file.close()
 
     def add(self, parts: Sequence[tuple[Candidates, Codes, Negatives]]) -> None:
-        """Write those of one block: its anchors, what became of each candidate (B, K; 0 kept, 255 padding), and their negatives."""
+        """Write the anchors of one block that have too few negatives.
+
+        parts: candidates (B, K), the filter that dropped each (B, K; 0 kept, 255 padding), and negatives (B, M).
+        """
         lines = [
-            (int(self._rank[negatives.queries[place]]), self._row(place, dropped, negatives))
+            (int(self._rank[negatives.queries[anchor]]), self._row(anchor, dropped, negatives))
             for _, dropped, negatives in parts
-            for place in np.flatnonzero(negatives.found < self._least).tolist()
+            for anchor in np.flatnonzero(negatives.found < self._min_negatives).tolist()
         ]
-        for _, line in sorted(lines, key=lambda one: one[0]):
+        for _, line in sorted(lines, key=lambda entry: entry[0]):
             if self._file is None:
                 self._file = self._path.open("wb")
             self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
-    def _row(self, place: int, dropped: Codes, negatives: Negatives) -> dict[str, object]:
-        query = int(negatives.queries[place])
-        positives = negatives.positives[place][negatives.positives[place] >= 0]
+    def _row(self, anchor: int, dropped: Codes, negatives: Negatives) -> dict[str, object]:
+        query = int(negatives.queries[anchor])
+        positives = negatives.positives[anchor][negatives.positives[anchor] >= 0]
         self.pairs += len(positives)
-        counts = np.bincount(dropped[place], minlength=256)
+        counts = np.bincount(dropped[anchor], minlength=256)
         return {
             "query_id": self._dataset.queries.ids([query])[0],
             "query": self._dataset.queries.texts([query])[0],
             "positive_ids": self._dataset.corpus.ids(positives),
-            "negatives": int(negatives.found[place]),
-            "wanted": self._wanted,
+            "negatives": int(negatives.found[anchor]),
+            "wanted": self._width,
             "dropped": {name: int(counts[code]) for code, name in enumerate(self._filters, start=1) if counts[code]},
         }

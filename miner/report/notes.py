@@ -1,4 +1,4 @@
-"""What a person should know beside the numbers: what reading left out, what an approximate index misses. One sentence each."""
+"""Notes beside the numbers, one sentence each: rows left out while reading, recall of an approximate index, relaxed filters."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from miner.report.left_out import FILE
 from miner.types import KNOWN_FROM, unread_judgements
 
-ENOUGH_RECALL = 0.97
-"""Below this an approximate index hides so many hard candidates that the choice changes."""
+MIN_RECALL = 0.97
+"""With a lower recall an approximate index misses so many hard candidates that the negatives change."""
 
-TEST = "test"
-"""The split that the linter compares with."""
+TEST_SPLIT = "test"
+"""The split that the linter compares training rows with."""
 
 READING = {
     "rejected": "wrong rows, left out (see dataset/errors.jsonl in the run folder)",
@@ -25,30 +25,32 @@ READING = {
 
 
 def notes(report: Mapping[str, Any]) -> Iterator[str]:
-    """Sentences about report["reading"] and report["retrieval"]; none where there is nothing to say."""
+    """The notes of a report; none where nothing is unusual."""
     yield from of_reading(report["reading"])
     yield from unread_judgements(report.get("columns", {}))
-    for file, asked in report.get("asked_in", {}).items():
-        yield _asked_in(file, asked)
+    for file, overlap in report.get("asked_in", {}).items():
+        yield _shared_queries(file, overlap)
     yield from _missing(report)
     if repeated := report.get("rows_repeated", 0):
         yield f"rows whose texts stood in an earlier row (a question under two ids, a positive there twice), left out: {repeated:,}"
     yield from _short(report)
     yield from _relaxed(report)
     yield from _above(report)
-    found = report["retrieval"]
-    if (recall := found.get("recall")) is not None:
-        nearest = min(found["depth"], found["distinct_passages"])
-        told = f"index {found['index']} finds {100 * recall:.1f} % of the {nearest} nearest, measured on a sample"
-        low = f"; below {100 * ENOUGH_RECALL:.0f} % hard candidates are missed: a larger nprobe or another index helps, exact misses none"
-        yield told + (low if recall < ENOUGH_RECALL else "")
+    retrieval = report["retrieval"]
+    if (recall := retrieval.get("recall")) is not None:
+        nearest = min(retrieval["depth"], retrieval["distinct_passages"])
+        sentence = f"index {retrieval['index']} finds {100 * recall:.1f} % of the {nearest} nearest, measured on a sample"
+        advice = f"; below {100 * MIN_RECALL:.0f} % hard candidates are missed: a larger nprobe or another index helps, exact misses none"
+        yield sentence + (advice if recall < MIN_RECALL else "")
     if count := report.get("not_deepened", 0):
-        searched = f"the {found['depth']} candidates stored of it, and with these settings are searched to {found['max_depth']} when mined"
+        searched = (
+            f"the {retrieval['depth']} candidates stored of it, and with these settings are searched to {retrieval['max_depth']} when mined"
+        )
         yield f"queries that ran short within {searched}: {count:,}"
 
 
 def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
-    """What was left out, and what else than the judgements asked for is known."""
+    """What was left out while reading, and the positives that other splits add."""
     for name, sentence in READING.items():
         if count := reading.get(name, 0):
             yield f"{sentence}: {count:,}"
@@ -58,14 +60,14 @@ def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
             yield f"positives that qrels/{file} adds to what is known, never mined (--leave-out {file.split('.')[0]} reads none): {count:,}"
 
 
-def _asked_in(file: str, asked: Mapping[str, Any]) -> str:
-    """A model that trains on these queries has seen them when it is tested."""
-    cure = "; lint --against FOLDER names their rows, --fix leaves them out" if file.split(".", maxsplit=1)[0] == TEST else ""
-    return f"queries that are asked in qrels/{file} too (such as {', '.join(asked['ids'])}){cure}: {asked['queries']:,}"
+def _shared_queries(file: str, overlap: Mapping[str, Any]) -> str:
+    """Training queries that are test queries too: a model trained on them is tested on known queries."""
+    advice = "; lint --against FOLDER names their rows, --fix leaves them out" if file.split(".", maxsplit=1)[0] == TEST_SPLIT else ""
+    return f"queries that are asked in qrels/{file} too (such as {', '.join(overlap['ids'])}){advice}: {overlap['queries']:,}"
 
 
 def _above(report: Mapping[str, Any]) -> Iterator[str]:
-    """Negatives that a model places above the positives, on average: it is no retriever for this data, or they are no negatives."""
+    """Negatives that score above the positives on average: the model is unfit for the data, or many negatives are unlabelled positives."""
     gap, scores = report["hardness"]["gap"], report["scores"]
     if gap is not None and gap < 0:
         means = f"mean {scores['negative']['mean']:.4f}, of positives {scores['positive']['mean']:.4f}, mean margin {gap:.4f}"
@@ -77,17 +79,17 @@ def _above(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _missing(report: Mapping[str, Any]) -> Iterator[str]:
     pairs, written, format_ = report["counts"]["pairs"], report["rows_written"], report["setup"]["output_format"]
-    alone, left_out = report["counts"]["rows"]["none"], report.get("left_out", {}).get("pairs", 0)
-    if left_out > alone:
+    without_negatives, left_out = report["counts"]["rows"]["none"], report.get("left_out", {}).get("pairs", 0)
+    if left_out > without_negatives:
         yield f"rows that ran short, which output format '{format_}' leaves out (see {FILE} in the run folder): {left_out:,} of {pairs:,}"
-    elif alone:
-        yield f"rows that found no negative and are left out (see {FILE} in the run folder): {alone:,} of {pairs:,}"
+    elif without_negatives:
+        yield f"rows that found no negative and are left out (see {FILE} in the run folder): {without_negatives:,} of {pairs:,}"
     if not written:
         yield "the training file is empty"
 
 
 def _short(report: Mapping[str, Any]) -> Iterator[str]:
-    """Rows that stay short because the rules hold, and the flags that would fill them."""
+    """Short rows that filters without relaxation leave, and the flags that would fill them."""
     setup, short = report["setup"], report["counts"]["ran_short"]["total"]
     if not short or not setup.get("firm"):
         return
@@ -99,7 +101,7 @@ def _short(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _relaxed(report: Mapping[str, Any]) -> Iterator[str]:
-    """Which rules the negatives break, how many do, and why that is allowed."""
+    """The filters that negatives fail because a fallback level relaxed them, and how many fail."""
     counts, setup = report["counts"], report["setup"]
     for name, count in counts.get("relaxed", {}).items():
         yield (

@@ -1,30 +1,80 @@
-"""Counts, hardness and hubs: one number for each question people ask of a mined file."""
+"""Statistics of mined negatives: counts, hardness and hubs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
 from miner.report.distribution import gini, mean, share
-from miner.report.selection import Chosen
+from miner.report.selection import ChosenNegatives, IncompleteQueries
 from miner.types import Dataset, Ints, Priority
 
 TIERS = 6
-TAU = 0.05
+TEMPERATURE = 0.05
 """Temperature of the softmax that most contrastive losses train cosines with."""
-CELLS = 1 << 22
-"""Numbers held at a time where every pair meets its negatives."""
-HUBS = 10
+MAX_CELLS = 1 << 22
+"""Scores of pairs × negatives that are in memory at a time."""
+MAX_HUBS = 10
 
 
-def counts_of(chosen: Chosen, setup: Mapping[str, Any], codes: Ints) -> dict[str, Any]:
-    """How much of everything; `judged` is what was dropped, by filter, and what was kept."""
+class Counts(TypedDict):
+    """Numbers of queries, pairs, candidates and negatives.
+
+    judged: candidates. dropped: candidates by filter. tiers: negatives by fallback level.
+    rows: pairs with all M, with any and without negatives.
+    """
+
+    queries: int
+    anchors: int
+    pairs: int
+    judged: int
+    dropped: dict[str, int]
+    kept: int
+    chosen: int
+    above_positive: int
+    tiers: dict[str, int]
+    rows: dict[str, int]
+    relaxed: NotRequired[dict[str, int]]
+    ran_short: NotRequired[IncompleteQueries]
+
+
+class Hardness(TypedDict):
+    """See `hardness_of`; None where nothing was measured."""
+
+    gap: float | None
+    triplet_error: float | None
+    gradient_mass: float | None
+
+
+class Hub(TypedDict):
+    """A passage and the number of anchors that it is a negative of."""
+
+    id: str
+    uses: int
+
+
+class Hubs(TypedDict):
+    """Reuse of passages. top_percent_share: the share of the uses that the most used 1 % of the used passages have."""
+
+    passages_used: int
+    uses: int
+    most_used: list[Hub]
+    top_percent_share: float | None
+    gini: float | None
+
+
+def counts_of(chosen: ChosenNegatives, setup: Mapping[str, Any], codes: Ints) -> Counts:
+    """Numbers of queries, pairs, candidates and negatives.
+
+    setup: of the tally.
+    codes: int64 (256,), the number of candidates by code: 0 kept, else the position of the filter that dropped it.
+    """
     dropped = {name: int(codes[code]) for code, name in enumerate(setup["filters"], start=1)}
     per_pair = chosen.counts[chosen.pair_anchors]
     rows = {"all": per_pair >= chosen.width, "any": per_pair > 0, "none": per_pair == 0}
-    tiers = np.bincount(chosen.tiers[chosen.found], minlength=TIERS)
+    tiers = np.bincount(chosen.tiers[chosen.is_negative], minlength=TIERS)
     return {
         "queries": len(np.unique(chosen.queries)),
         "anchors": len(chosen.queries),
@@ -35,18 +85,20 @@ def counts_of(chosen: Chosen, setup: Mapping[str, Any], codes: Ints) -> dict[str
         "chosen": int(chosen.counts.sum()),
         "above_positive": int((chosen.margins < 0).sum()),
         "tiers": {str(tier): int(count) for tier, count in enumerate(tiers)},
-        "rows": {name: int(where.sum()) for name, where in rows.items()},
+        "rows": {name: int(has_negatives.sum()) for name, has_negatives in rows.items()},
     }
 
 
-def hardness_of(chosen: Chosen, similarity: str) -> dict[str, float | None]:
-    """How hard the negatives are for the model that mined them.
+def hardness_of(chosen: ChosenNegatives, similarity: str) -> Hardness:
+    """The hardness of the negatives for the model that mined them.
 
-    gap: mean margin. triplet_error: share of negatives that score above the weakest positive. gradient_mass: mean over rows of
-    1 - softmax(positive | positive, negatives) at temperature 0.05, the part of the loss's gradient still to be had; cosines only.
+    gap: mean margin.
+    triplet_error: share of negatives that score above the weakest positive.
+    gradient_mass: mean over rows of 1 - softmax(positive | positive, negatives) at temperature 0.05, the remaining part of the loss's
+        gradient; for cosines only.
     """
     margins = np.sort(chosen.margins[np.isfinite(chosen.margins)])
-    mass = _masses(chosen) if similarity == "cosine" else np.zeros(0)
+    mass = _gradient_masses(chosen) if similarity == "cosine" else np.zeros(0)
     return {
         "gap": mean(margins) if len(margins) else None,
         "triplet_error": share(int((margins < 0).sum()), len(margins)),
@@ -54,32 +106,32 @@ def hardness_of(chosen: Chosen, similarity: str) -> dict[str, float | None]:
     }
 
 
-def hubs_of(chosen: Chosen, dataset: Dataset) -> dict[str, Any]:
-    """Passages that are a negative again and again: uses are counted per anchor, shares among the passages that are used."""
-    rows, uses = np.unique(chosen.rows[chosen.found], return_counts=True)
+def hubs_of(chosen: ChosenNegatives, dataset: Dataset) -> Hubs:
+    """Passages that are negatives of many anchors: uses are counted per anchor, shares are of the passages that are used."""
+    rows, uses = np.unique(chosen.rows[chosen.is_negative], return_counts=True)
     descending = np.sort(uses)[::-1]
-    total, top = int(uses.sum()), -(-len(uses) // 100)
-    at_least = descending[min(HUBS, len(uses)) - 1] if len(uses) else 0
-    often = np.flatnonzero(uses >= at_least)
-    most = sorted(zip((-uses[often]).tolist(), dataset.corpus.ids(rows[often]), strict=True))[:HUBS]
+    total, top_count = int(uses.sum()), -(-len(uses) // 100)
+    min_uses = descending[min(MAX_HUBS, len(uses)) - 1] if len(uses) else 0
+    hub_places = np.flatnonzero(uses >= min_uses)
+    hubs = sorted(zip((-uses[hub_places]).tolist(), dataset.corpus.ids(rows[hub_places]), strict=True))[:MAX_HUBS]
     return {
         "passages_used": len(rows),
         "uses": total,
-        "most_used": [{"id": name, "uses": -count} for count, name in most],
-        "top_percent_share": share(int(descending[:top].sum()), total),
+        "most_used": [{"id": name, "uses": -count} for count, name in hubs],
+        "top_percent_share": share(int(descending[:top_count].sum()), total),
         "gini": gini(uses),
     }
 
 
-def _masses(chosen: Chosen) -> Priority:
-    """Shape (R',): the gradient mass of every pair with a known score and a negative."""
+def _gradient_masses(chosen: ChosenNegatives) -> Priority:
+    """Shape (R',): the gradient mass of every pair with a known positive score and a negative."""
     useful = np.flatnonzero(np.isfinite(chosen.pair_scores) & (chosen.counts[chosen.pair_anchors] > 0))
     masses = [np.zeros(0)]
-    for pairs in np.array_split(useful, len(useful) * chosen.width // CELLS + 1):
+    for pairs in np.array_split(useful, len(useful) * chosen.width // MAX_CELLS + 1):
         positive = chosen.pair_scores[pairs].astype(np.float64)[:, None]
         anchors = chosen.pair_anchors[pairs]
-        negative = np.where(chosen.found[anchors], chosen.scores[anchors].astype(np.float64), -np.inf)
+        negative = np.where(chosen.is_negative[anchors], chosen.scores[anchors].astype(np.float64), -np.inf)
         highest = np.maximum(positive, negative.max(axis=1, keepdims=True))
-        weights = np.exp((negative - highest) / TAU).sum(axis=1)
-        masses.append(weights / (weights + np.exp((positive - highest) / TAU)[:, 0]))
+        weights = np.exp((negative - highest) / TEMPERATURE).sum(axis=1)
+        masses.append(weights / (weights + np.exp((positive - highest) / TEMPERATURE)[:, 0]))
     return np.concatenate(masses)

@@ -1,4 +1,4 @@
-"""The report in a terminal: what was judged, what was dropped and by whom, what is left, how hard it is."""
+"""Renders the report for a terminal: candidates judged, dropped by each filter and kept, and the hardness of the negatives."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.table import Table
 from miner.report.distribution import QUANTILES
 from miner.types import columns_line
 
-WIDTH = 32
+BAR_CHARS = 32
 
 
 def table(report: Mapping[str, Any]) -> RenderableType:
-    """A compact summary for a person: counts, the waterfall, score quantiles, ranks, coverage."""
+    """A summary: counts, the waterfall of filters, score quantiles, ranks, coverage."""
     columns = columns_line(report.get("columns", {}))
     return Group(
         *([f"read: {columns}"] if columns else []),
@@ -32,58 +32,58 @@ def table(report: Mapping[str, Any]) -> RenderableType:
 
 
 def summary_lines(report: Mapping[str, Any]) -> list[str]:
-    """The same in plain sentences, one per line."""
+    """The summary as sentences, one per line."""
     counts, hardness, hubs = report["counts"], report["hardness"], report["hubs"]
     dropped = ", ".join(f"{name} {number(count)}" for name, count in counts["dropped"].items() if count) or "nothing"
     tiers = ", ".join(f"tier {tier} {number(count)}" for tier, count in counts["tiers"].items() if count and tier != "0")
     full, empty = percent(report["coverage"]["all"]), percent(report["coverage"]["none"])
-    low, middle, high = (number(report["ranks"]["quantiles"][q]) for q in ("10", "50", "90"))
-    starved, suspicious = number(report["starved"]["total"]), number(report["suspicious"]["total"])
-    wanted, short = report["setup"]["negatives"], number(counts["ran_short"]["total"])
+    tenth, median, ninetieth = (number(report["ranks"]["quantiles"][q]) for q in ("10", "50", "90"))
+    short_queries, suspicious = number(report["starved"]["total"]), number(report["suspicious"]["total"])
+    width, incomplete = report["setup"]["negatives"], number(counts["ran_short"]["total"])
     return [
         f"{number(counts['queries'])} queries, {number(counts['pairs'])} rows, {number(counts['chosen'])} negatives"
         + (f" (of these {tiers})" if tiers else ""),
-        f"{full} of rows have all {wanted} negatives, {empty} have none; {short} queries ran short",
+        f"{full} of rows have all {width} negatives, {empty} have none; {incomplete} queries ran short",
         f"{number(counts['judged'])} candidates judged: dropped by {dropped}; {number(counts['kept'])} kept",
-        f"rank of a negative: median {middle}, 80 % between {low} and {high}",
+        f"rank of a negative: median {median}, 80 % between {tenth} and {ninetieth}",
         f"mean margin under the bar {decimal(hardness['gap'])}; {percent(hardness['triplet_error'])} of negatives score above the positive"
         + (f"; gradient mass of rows {decimal(hardness['gradient_mass'])}" if hardness["gradient_mass"] is not None else ""),
         f"{number(hubs['passages_used'])} passages used; the top 1 % of them fill {percent(hubs['top_percent_share'])}"
         + (f"; {number(hubs['passages_at_cap'])} reached the cap of {number(hubs['cap'])} uses" if "cap" in hubs else ""),
-        f"{starved} queries starved under the strict rules, {suspicious} known positives look suspicious",
+        f"{short_queries} queries starved under the strict rules, {suspicious} known positives look suspicious",
     ]
 
 
 def number(value: float | None) -> str:
-    """A count with its thousands apart; an en dash for None."""
+    """A count with separators of thousands; an en dash for None."""
     return "–" if value is None else f"{value:,.0f}"
 
 
 def decimal(value: float | None) -> str:
-    """Four digits after the point; an en dash for None."""
+    """A number with four decimals; an en dash for None."""
     return "–" if value is None else f"{value:.4f}"
 
 
 def percent(value: float | None) -> str:
-    """A share with one digit; an en dash for None."""
+    """A share in per cent with one decimal; an en dash for None."""
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def _waterfall(counts: Mapping[str, Any]) -> Table:
-    """Each filter's bar ends where the one before it began."""
+    """A bar per filter, which ends where the bar of the filter before it begins."""
     rows = Table.grid(padding=(0, 2))
     rows.add_column()
     rows.add_column(justify="right")
     rows.add_column(justify="right")
-    rows.add_column(width=WIDTH)
-    left = judged = counts["judged"]
+    rows.add_column(width=BAR_CHARS)
+    remaining = judged = counts["judged"]
     steps = [("judged", judged, 0, "default")]
     for name, count in counts["dropped"].items():
-        steps.append((f"− {name}", count, left - count, "yellow"))
-        left -= count
+        steps.append((f"− {name}", count, remaining - count, "yellow"))
+        remaining -= count
     for name, count, begin, color in [*steps, ("kept", counts["kept"], 0, "cyan"), ("chosen", counts["chosen"], 0, "cyan")]:
         share = percent(count / judged) if judged else "–"
-        rows.add_row(name, number(count), share, Bar(judged or 1, begin, min(begin + count, judged), width=WIDTH, color=color))
+        rows.add_row(name, number(count), share, Bar(judged or 1, begin, min(begin + count, judged), width=BAR_CHARS, color=color))
     return rows
 
 
@@ -93,6 +93,6 @@ def _scores(report: Mapping[str, Any]) -> Table:
     for name in ("mean", "min", *(f"{q} %" for q in QUANTILES), "max"):
         rows.add_column(name, justify="right")
     for name, values in report["scores"].items():
-        middle = values["quantiles"].values()
-        rows.add_row(name, *map(decimal, (values["mean"], values["min"], *middle, values["max"])))
+        quantiles = values["quantiles"].values()
+        rows.add_row(name, *map(decimal, (values["mean"], values["min"], *quantiles, values["max"])))
     return rows

@@ -1,1 +1,1 @@
-"""Run folders: read, retrieve, choose, write, report, manifest; resumed, reused, reproduced, estimated. What every door calls."""
+"""Run folders: read, retrieve, choose, write, report, manifest; also resume, reuse, reproduce and estimate runs."""

@@ -32,7 +32,7 @@ from miner.errors import IntegrityError, StorageError
 from miner.types import Candidates, Dataset, Floats
 
 VERSION = 1
-SUMS = "blocks.sha256"
+HASH_FILE = "blocks.sha256"
 log = logging.getLogger(__name__)
 LISTS = {"positives": pa.int32(), "positive_scores": pa.float32(), "rows": pa.int32(), "scores": pa.float32()}
 
@@ -44,16 +44,16 @@ class CandidateWriter:
         self._folder, self._dataset = folder, dataset
         self._about = {"version": VERSION, **about}
         folder.mkdir(exist_ok=True)
-        self._sums, self._alone = folder.with_name(SUMS), threading.Lock()
+        self._hashes, self._lock = folder.with_name(HASH_FILE), threading.Lock()
 
     def missing(self, blocks: int) -> list[int]:
         """Numbers of the blocks that are not there yet, of so many, or not as they were written: a disk changed them or cut them short."""
-        written = _sums(self._sums)
-        return [number for number in range(blocks) if not self._is_whole(number, written)]
+        hashes = _read_hashes(self._hashes)
+        return [number for number in range(blocks) if not self._is_whole(number, hashes)]
 
-    def _is_whole(self, number: int, written: Mapping[str, str]) -> bool:
+    def _is_whole(self, number: int, hashes: Mapping[str, str]) -> bool:
         within, deep = self._file(number), deep_file(self._file(number))
-        return _is_whole(within, written) and (deep.name not in written or _is_whole(deep, written))
+        return _is_whole(within, hashes) and (deep.name not in hashes or _is_whole(deep, hashes))
 
     def read(self, number: int) -> Block:
         """A block as it lies on disk."""
@@ -71,8 +71,8 @@ class CandidateWriter:
         if len(tables) > 1:
             order = np.argsort([text.encode() for text in table["query_id"].to_pylist()], kind="stable")
             table = table.take(pa.array(order))
-        half = file.with_name(f".{file.name}")
-        with half.open("wb") as sink:
+        incomplete = file.with_name(f".{file.name}")
+        with incomplete.open("wb") as sink:
             pq.write_table(
                 table.replace_schema_metadata({"hardneg": json.dumps({**self._about, **about})}),
                 sink,
@@ -83,22 +83,22 @@ class CandidateWriter:
             )
             sink.flush()
             os.fsync(sink.fileno())
-        digest = _sha256(half)
-        half.replace(file)
-        with self._alone, self._sums.open("ab", buffering=0) as sums:
-            sums.write(f"{digest}  {file.name}\n".encode())
-            os.fsync(sums.fileno())
+        digest = _sha256(incomplete)
+        incomplete.replace(file)
+        with self._lock, self._hashes.open("ab", buffering=0) as hashes:
+            hashes.write(f"{digest}  {file.name}\n".encode())
+            os.fsync(hashes.fileno())
 
     def _file(self, number: int) -> Path:
         return self._folder / f"block-{number:06d}.parquet"
 
     def _table(self, part: Candidates) -> pa.Table:
-        there = part.positives >= 0
+        is_present = part.positives >= 0
         columns: dict[str, Any] = {
             "query_id": self._dataset.queries.ids(part.queries),
             "query": pa.array(part.queries.astype(np.int32)),
-            "positives": _ragged(part.positives[there], there.sum(axis=1)),
-            "positive_scores": _ragged(part.positive_scores[there], there.sum(axis=1)),
+            "positives": _ragged(part.positives[is_present], is_present.sum(axis=1)),
+            "positive_scores": _ragged(part.positive_scores[is_present], is_present.sum(axis=1)),
         }
         width = np.full(len(part), part.rows.shape[1])
         for name, values in {"rows": part.rows, "scores": part.scores, **part.evidence}.items():
@@ -121,13 +121,15 @@ def blocks(folder: Path) -> list[Path]:
 
 def check_belongs(folder: Path, dataset: Dataset) -> None:
     """IntegrityError unless the blocks together hold every query of `dataset`, in the order of ids, and no other."""
-    there = list(chain.from_iterable(_read(file, "query_id").to_pylist() for file in blocks(folder)))
-    wanted = dataset.queries.ids(dataset.queries.id_order)
-    if there != wanted:
-        told = (
-            "its queries are others" if len(there) == len(wanted) else f"it has candidates of {len(there):,} queries, not {len(wanted):,}"
+    query_ids = list(chain.from_iterable(_read(file, "query_id").to_pylist() for file in blocks(folder)))
+    expected = dataset.queries.ids(dataset.queries.id_order)
+    if query_ids != expected:
+        difference = (
+            "its queries are others"
+            if len(query_ids) == len(expected)
+            else f"it has candidates of {len(query_ids):,} queries, not {len(expected):,}"
         )
-        raise IntegrityError(f"{folder} does not belong to the texts beside it: {told}")
+        raise IntegrityError(f"{folder} does not belong to the texts beside it: {difference}")
 
 
 def read_blocks(folder: Path) -> Iterator[Block]:
@@ -148,20 +150,20 @@ def _parts(table: pa.Table, depth: int) -> list[Candidates]:
     return [_part(table.filter(pa.array(widths == width)), int(width), depth) for width in np.unique(widths)]
 
 
-def read_query(folder: Path, place: int) -> Block:
-    """The candidates of one query, the `place`-th in id order, from 0; no other block is read. StorageError when there is no such query."""
+def read_query(folder: Path, position: int) -> Block:
+    """The candidates of one query, the `position`-th in id order, from 0; no other block is read. StorageError where it is missing."""
     start = 0
     for file in blocks(folder):
         count = _open(file).metadata.num_rows
-        if start <= place < start + count:
-            row, depth, deep = _read(file).slice(place - start, 1).combine_chunks(), about(folder)["depth"], deep_file(file)
-            longer = []
+        if start <= position < start + count:
+            row, depth, deep = _read(file).slice(position - start, 1).combine_chunks(), about(folder)["depth"], deep_file(file)
+            deep_parts = []
             if deep.exists():
-                others = _read(deep)
-                longer = _parts(others.filter(pc.equal(others["query"], row["query"][0])).combine_chunks(), depth)
-            return Block(_parts(row, depth), longer, _about(file).get("deepened_for"))
+                deep_table = _read(deep)
+                deep_parts = _parts(deep_table.filter(pc.equal(deep_table["query"], row["query"][0])).combine_chunks(), depth)
+            return Block(_parts(row, depth), deep_parts, _about(file).get("deepened_for"))
         start += count
-    raise StorageError(f"{folder} holds candidates of {start} queries: there is no {place + 1}th")
+    raise StorageError(f"{folder} holds candidates of {start} queries: there is no {position + 1}th")
 
 
 def positive_scores(folder: Path) -> Floats:
@@ -190,18 +192,18 @@ def _open(file: Path) -> pq.ParquetFile:
         raise StorageError(f"{file} cannot be read as candidates: {error}") from error
 
 
-def _sums(path: Path) -> dict[str, str]:
+def _read_hashes(path: Path) -> dict[str, str]:
     """The hash of each block by the name of its file, as it was written; of one written twice, the last."""
     lines = path.read_text(encoding="ascii", errors="replace").splitlines() if path.exists() else []
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
-def _is_whole(file: Path, written: Mapping[str, str]) -> bool:
+def _is_whole(file: Path, hashes: Mapping[str, str]) -> bool:
     """Whether a block is there with the bytes that were written; of one that is not, the log says so."""
-    if not file.exists() or file.name not in written:  # or killed before its hash was noted
+    if not file.exists() or file.name not in hashes:  # or killed before its hash was noted
         return False
-    if whole := _sha256(file) == written[file.name]:
-        return whole
+    if is_equal := _sha256(file) == hashes[file.name]:
+        return is_equal
     log.warning("%s is damaged: its bytes are not those that were written; it is made again", file)
     return False
 
@@ -213,29 +215,29 @@ def _sha256(file: Path) -> str:
 
 def _read(file: Path, column: str | None = None) -> Any:
     """The table of a block, or one column of it."""
-    whole = _open(file)
+    parquet = _open(file)
     try:
-        return whole.read() if column is None else whole.read(columns=[column])[column]
+        return parquet.read() if column is None else parquet.read(columns=[column])[column]
     except (OSError, KeyError, pa.ArrowException) as error:
         raise StorageError(f"{file} cannot be read as candidates: {error}") from error
 
 
 def _part(table: pa.Table, width: int, depth: int) -> Candidates:
     count = len(table)
-    fixed = {
+    columns = {
         name: table[name].combine_chunks().flatten().to_numpy().reshape(count, width)
         for name in table.column_names
         if name not in ("query_id", "query", "positives", "positive_scores")
     }
-    rows, scores = fixed.pop("rows"), fixed.pop("scores")
+    rows, scores = columns.pop("rows"), columns.pop("scores")
     lengths = np.diff(table["positives"].combine_chunks().offsets.to_numpy())
-    there = np.arange(max(1, int(lengths.max(initial=0)))) < lengths[:, None]
-    positives = np.full(there.shape, -1, dtype=np.int32)
-    positives[there] = table["positives"].combine_chunks().flatten().to_numpy()
-    known = np.full(there.shape, np.nan, dtype=np.float32)
-    known[there] = table["positive_scores"].combine_chunks().flatten().to_numpy()
-    queries, bar = table["query"].to_numpy().astype(np.int64), weakest(known)
-    return Candidates(queries, rows, scores, positives, known, bar, background(scores, fixed, depth), fixed)
+    is_present = np.arange(max(1, int(lengths.max(initial=0)))) < lengths[:, None]
+    positives = np.full(is_present.shape, -1, dtype=np.int32)
+    positives[is_present] = table["positives"].combine_chunks().flatten().to_numpy()
+    positive_scores = np.full(is_present.shape, np.nan, dtype=np.float32)
+    positive_scores[is_present] = table["positive_scores"].combine_chunks().flatten().to_numpy()
+    queries, reference_scores = table["query"].to_numpy().astype(np.int64), weakest(positive_scores)
+    return Candidates(queries, rows, scores, positives, positive_scores, reference_scores, background(scores, columns, depth), columns)
 
 
 def _ragged(values: Any, lengths: Any) -> pa.ListArray:

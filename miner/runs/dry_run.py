@@ -1,6 +1,6 @@
-"""What `mine` would do, before it does it: what is read, what must be encoded, and, from a pilot, what it will take and give.
+"""Dry run: counts what `mine` would read and encode and, with a pilot, estimates its cost and output.
 
-The data are read and the model is loaded as for a run; nothing stays on disk.
+The data are read and the model is loaded as for a run; nothing remains on disk.
 """
 
 from __future__ import annotations
@@ -9,20 +9,37 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.io.scratch import scratch
 from miner.read import read
 from miner.runs import open_source, passes, preflight
-from miner.runs.estimate import estimate
+from miner.runs.estimate import Estimate, estimate
 from miner.runs.open_source import open_vectors
-from miner.runs.run import heeding
+from miner.runs.run import with_verdict_filter
 from miner.runs.run_folder import check
-from miner.runs.verdict_files import keep_verdicts, read_verdicts
+from miner.runs.verdict_files import read_verdicts, write_verdicts
 from miner.types import Dataset, Vectors
 
-Told = dict[str, Any]
+
+class Plan(TypedDict):
+    """The result of `plan`, JSON-safe. free_bytes: on the disks of the `run` and of the vector `store`."""
+
+    queries: int
+    passages: int
+    judgements: int
+    pairs: int
+    texts_to_encode: int
+    candidates_at_least: int
+    store_bytes: int
+    scratch_bytes: int
+    filters: list[str]
+    reading: dict[str, int]
+    columns: dict[str, Any]
+    model: dict[str, Any] | None
+    estimate: NotRequired[Estimate]
+    free_bytes: NotRequired[dict[str, int]]
 
 
 def plan(
@@ -34,39 +51,39 @@ def plan(
     kind: str | None = None,
     force: bool = False,
     foresee: bool = True,
-) -> Told:
-    """Counts, settings, disk, and with `foresee` an estimate from a pilot; JSON-safe. Raises what `mine` would raise up to there."""
-    place = check(out, kind, force, config.output_format)
-    said, config = read_verdicts(inputs.verdicts), heeding(config, bool(inputs.verdicts))
+) -> Plan:
+    """Counts, settings, disk space and, unless `foresee` is False, an estimate from a pilot. Raises the errors of `mine`."""
+    parent_folder = check(out, kind, force, config.output_format)
+    verdicts, config = read_verdicts(inputs.verdicts), with_verdict_filter(config, bool(inputs.verdicts))
     open_source.check(inputs, config)
     with scratch() as folder:
-        began = time.perf_counter()
+        start = time.perf_counter()
         dataset = read(inputs, folder / "dataset", config.min_grade)
         if inputs.verdicts:
-            keep_verdicts(folder, dataset, said)
-        read_in = time.perf_counter()
+            write_verdicts(folder, dataset, verdicts)
+        read_end = time.perf_counter()
         vectors = open_vectors(inputs, config, runtime, None, None)
-        spent = {"read": read_in - began, "load model": time.perf_counter() - read_in}
-        told = _counted(dataset, config, vectors)
+        elapsed = {"read": read_end - start, "load model": time.perf_counter() - read_end}
+        result = _count(dataset, config, vectors)
         if foresee:
-            told["estimate"] = estimate(dataset, vectors, config, runtime, spent=spent, work=folder / "pilot", kind=kind)
-        told["free_bytes"] = _free(place or folder, runtime.cache)
-        return told
+            result["estimate"] = estimate(dataset, vectors, config, runtime, elapsed=elapsed, work=folder / "pilot", kind=kind)
+        result["free_bytes"] = _free_bytes(parent_folder or folder, runtime.cache)
+        return result
 
 
-def _counted(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vectors]) -> Told:
-    """What follows without trying anything."""
+def _count(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vectors]) -> Plan:
+    """The counts, without a pilot."""
     depth = min(config.depth, len(dataset.corpus))
-    room = preflight.room(dataset, vectors, config)
+    space = preflight.disk_space(dataset, vectors, config)
     return {
         "queries": len(dataset.queries),
         "passages": len(dataset.corpus),
         "judgements": len(dataset.qrels.rows),
         "pairs": int((dataset.qrels.grades >= config.min_grade).sum()),
-        "texts_to_encode": preflight.unknown(dataset, vectors),
+        "texts_to_encode": preflight.texts_to_encode(dataset, vectors),
         "candidates_at_least": len(dataset.queries) * depth,
-        "store_bytes": room["store"],
-        "scratch_bytes": room["scratch"],
+        "store_bytes": space["store"],
+        "scratch_bytes": space["scratch"],
         "filters": list(config.active_filters),
         "reading": dict(dataset.reading),
         "columns": dict(dataset.columns),
@@ -74,7 +91,7 @@ def _counted(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vecto
     }
 
 
-def _free(place: Path, cache: Path) -> dict[str, int]:
-    """Bytes free where the run is built, and where the store lies."""
-    nearest = next(folder for folder in (cache, *cache.absolute().parents) if folder.exists())
-    return {"run": shutil.disk_usage(place).free, "store": shutil.disk_usage(nearest).free}
+def _free_bytes(folder: Path, cache: Path) -> dict[str, int]:
+    """Free bytes on the disks of the run and of the vector store."""
+    nearest = next(candidate for candidate in (cache, *cache.absolute().parents) if candidate.exists())
+    return {"run": shutil.disk_usage(folder).free, "store": shutil.disk_usage(nearest).free}

@@ -1,6 +1,6 @@
-"""From the config to an open source: which models are loaded, which vectors are read, what is indexed.
+"""Opens the source of a run from its config: loads models, reads vectors, builds indexes.
 
-Owns no search and no file of the run. Vectors come by the name of the source they belong to.
+Owns neither search nor files of the run. Vectors are named by their source.
 """
 
 from __future__ import annotations
@@ -23,46 +23,48 @@ Stage = Callable[[str], AbstractContextManager[None]]
 def open_vectors(
     data: Inputs | Dataset, config: MiningConfig, runtime: Runtime, model: Any, on_progress: Progress | None
 ) -> dict[str, Vectors]:
-    """The vectors of every source that has some. `model` (loaded, or an Encoder) is the config's own model.
+    """The vectors of every source that encodes, by its name.
 
-    ConfigError, ModelError, InputError: which model or file, and why.
+    model: the model of the config where it is loaded already, or an Encoder.
+    ConfigError, ModelError, InputError name the model or file.
     """
     opened: dict[str, Vectors] = {}
     for name, part in config.active_sources.items():
         if not part.encodes:
             continue
-        own, settings = not part.settings(), config.model_copy(update=part.settings())
-        if own and isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
+        is_default, settings = not part.settings(), config.model_copy(update=part.settings())
+        if is_default and isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
             opened[name] = Precomputed(data.query_vectors, data.passage_vectors, config.similarity)
         else:
-            given = model if own else None
-            encoder = given if isinstance(given, Encoder) else load_encoder(settings, runtime, given)
+            loaded = model if is_default else None
+            encoder = loaded if isinstance(loaded, Encoder) else load_encoder(settings, runtime, loaded)
             opened[name] = StoredVectors(encoder, runtime.cache, on_progress)
     return opened
 
 
 def check(data: Inputs | Dataset, config: MiningConfig, model: Any = None) -> None:
-    """What `open_vectors` and `open_source` would refuse and can be seen without loading or reading: before anything is read."""
+    """Raise the errors of `open_vectors` and `open_source` that can be found without loading or reading anything."""
     for part in config.active_sources.values():
         if not part.encodes:
             continue
-        own, settings = not part.settings(), config.model_copy(update=part.settings())
-        if own and isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
+        is_default, settings = not part.settings(), config.model_copy(update=part.settings())
+        if is_default and isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
             check_vectors(data.query_vectors, data.passage_vectors)
-        elif not (own and model is not None):
+        elif not (is_default and model is not None):
             check_encoder(settings)
         if config.index != "exact":
             check_name(config.index)
 
 
 def open_source(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vectors], work: Path, stage: Stage) -> Dense | BM25 | Fused:
-    """Everything encoded and indexed, ready to be searched. `work` holds temporary matrices, memory-mapped.
+    """Encode and index everything.
 
-    stage: told what takes the time: "encode", or "index bm25".
+    vectors: by source. work: a folder for temporary matrices, which are memory-mapped.
+    stage: a context manager for each stage by name: "encode", or "index bm25".
     """
     opened: dict[str, Dense | BM25] = {}
-    for place, (name, part) in enumerate(config.active_sources.items()):
-        folder = work / str(place)
+    for number, (name, part) in enumerate(config.active_sources.items()):
+        folder = work / str(number)
         folder.mkdir()
         with stage("encode" if part.encodes else f"index {name}"):
             opened[name] = part.open(dataset, vectors.get(name), folder, config.index)

@@ -36,22 +36,22 @@ from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, V
 
 log = logging.getLogger(__name__)
 
-MOST_BLOCKS = 8
+MAX_PARALLEL_BLOCKS = 8
 """Blocks in the making at the same time: each holds some 60 MB at depth 1,000."""
 
-PASSED_ON = ("candidates.parquet", "vectors.npy")
+SHARED_ARTIFACTS = ("candidates.parquet", "vectors.npy")
 """Of pass 1: what an export shares with the run it was made from."""
 
 DATA_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME)
 DATASET_FILES = (*DATA_FILES, "dataset.json", "errors.jsonl")
 
 
-class Work:
+class RunContext:
     """Config, runtime, progress and the time each stage took."""
 
     def __init__(self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None) -> None:
         self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
-        self.progress: Progress = on_progress or silent
+        self.progress: Progress = on_progress or no_progress
         self.retrieval: dict[str, Any] = {}
         self.hashes: dict[Path, str] = {}
 
@@ -71,117 +71,130 @@ class Work:
         log.info("%s took %.1f s", name, self.timings[name])
 
 
-def silent(stage: str, done: int, total: int) -> None:
+def no_progress(stage: str, done: int, total: int) -> None:
     """Nobody is watching."""
 
 
 def first_model(vectors: Mapping[str, Vectors]) -> dict[str, Any] | None:
     """What the manifest says about the model; None where nothing is encoded."""
-    return next((each.describe() for each in vectors.values()), None)
+    return next((source_vectors.describe() for source_vectors in vectors.values()), None)
 
 
-def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: Work, target: Target, scratch: Path) -> None:
+def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, target: Target, scratch: Path) -> None:
     """Encode, search, measure: every block that is missing in `target`. scratch: an empty folder for matrices."""
-    config = work.config
-    source = open_source(dataset, config, vectors, scratch, work.stage)
-    with work.stage("retrieve"):
+    config = context.config
+    source = open_source(dataset, config, vectors, scratch, context.stage)
+    with context.stage("retrieve"):
         recall = source.measure_recall(config.depth)
         if "vectors" in config.measured:
             HalfVectors(source).save(target.folder)
-        stored = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
-        retrieval, writer = Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, stored)
+        metadata = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
+        retrieval, writer = Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, metadata)
         missing = writer.missing(len(retrieval))
-        _write_blocks(missing, lambda number: writer.write(number, retrieval(number)), len(retrieval), retrieval.queries, work)
+        _write_blocks(missing, lambda number: writer.write(number, retrieval(number)), len(retrieval), retrieval.queries, context)
         if len(missing) < len(retrieval):
-            _complete(retrieval, writer, incomplete_blocks(target.blocks, config), work)
+            _complete(retrieval, writer, incomplete_blocks(target.blocks, config), context)
     distinct = len(source.passage_rows)
     sources = dict(zip(config.active_sources, source.describe(), strict=True))
-    work.retrieval = {**stored, "index": config.index, "recall": recall, "distinct_passages": distinct, "sources": sources}
+    context.retrieval = {**metadata, "index": config.index, "recall": recall, "distinct_passages": distinct, "sources": sources}
 
 
-def complete_first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: Work, target: Target, scratch: Path) -> None:
+def complete_first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, target: Target, scratch: Path) -> None:
     """Add what these settings need and earlier ones did not: deep lists of short queries, evidence. Nothing is searched twice."""
-    config = work.config
-    with work.stage("check candidates"):
-        todo = incomplete_blocks(target.blocks, config)
-        table = "vectors" in config.measured and not (target.folder / "vectors.npy").exists()
-    if not todo and not table:
+    config = context.config
+    with context.stage("check candidates"):
+        incomplete = incomplete_blocks(target.blocks, config)
+        needs_vectors = "vectors" in config.measured and not (target.folder / "vectors.npy").exists()
+    if not incomplete and not needs_vectors:
         return
-    evidence = [name for name in (*EVIDENCE, *TABLES) if name in {*config.measured, *work.retrieval["evidence"]}]
-    work.retrieval = {**work.retrieval, "evidence": evidence}
-    source = open_source(dataset, config, vectors, scratch, work.stage)
-    with work.stage("retrieve"):
-        if table:
+    evidence = [name for name in (*EVIDENCE, *TABLES) if name in {*config.measured, *context.retrieval["evidence"]}]
+    context.retrieval = {**context.retrieval, "evidence": evidence}
+    source = open_source(dataset, config, vectors, scratch, context.stage)
+    with context.stage("retrieve"):
+        if needs_vectors:
             HalfVectors(source).save(target.folder)
-        stored = {name: work.retrieval[name] for name in ("similarity", "depth", "max_depth", "evidence")}
-        _complete(Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, stored), todo, work)
+        metadata = {name: context.retrieval[name] for name in ("similarity", "depth", "max_depth", "evidence")}
+        _complete(Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, metadata), incomplete, context)
 
 
 def incomplete_blocks(candidates: Path, config: MiningConfig) -> list[int]:
     """Blocks that other settings left without something that these need: evidence, or the deep list of a query that runs short."""
-    wanted = [name for name in config.measured if name in EVIDENCE]
-    population = positive_scores(candidates)
-    shared = {"population": np.sort(population[~np.isnan(population)])}
+    evidence = [name for name in config.measured if name in EVIDENCE]
+    all_scores = positive_scores(candidates)
+    shared = {"population": np.sort(all_scores[~np.isnan(all_scores)])}
 
-    def lacks(block: Block) -> bool:
-        if any(name not in part.evidence for part in (*block.within, *block.deep) for name in wanted):
+    def is_incomplete(block: Block) -> bool:
+        if any(name not in part.evidence for part in (*block.within, *block.deep) for name in evidence):
             return True
         if block.deepened_for == deepening(config):
             return False
         deep = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in block.deep)])
         return any(len(np.setdiff1d(short_queries(replace(part, shared=shared), config), deep)) for part in block.within)
 
-    return [number for number, file in enumerate(blocks(candidates)) if lacks(read_block(file, config.depth))]
+    return [number for number, file in enumerate(blocks(candidates)) if is_incomplete(read_block(file, config.depth))]
 
 
-def _complete(retrieval: Retrieval, writer: CandidateWriter, todo: list[int], work: Work) -> None:
-    _write_blocks(todo, lambda number: writer.write(number, retrieval.completed(writer.read(number))), len(todo), retrieval.queries, work)
+def _complete(retrieval: Retrieval, writer: CandidateWriter, incomplete: list[int], context: RunContext) -> None:
+    _write_blocks(
+        incomplete,
+        lambda number: writer.write(number, retrieval.completed(writer.read(number))),
+        len(incomplete),
+        retrieval.queries,
+        context,
+    )
 
 
-def _write_blocks(todo: list[int], write: Callable[[int], None], blocks: int, queries: int, work: Work) -> None:
+def _write_blocks(incomplete: list[int], write: Callable[[int], None], blocks: int, queries: int, context: RunContext) -> None:
     """Several blocks at a time: one thread each is faster than all threads for one after the other."""
-    threads = work.runtime.threads or processors()
-    at_once = max(1, min(threads, MOST_BLOCKS, len(todo)))
-    for done, _ in enumerate(in_order(write, todo, at_once, partial(limit_threads, max(1, threads // at_once))), blocks - len(todo) + 1):
-        work.progress("retrieve", min(done * BLOCK, queries), queries)
+    threads = context.runtime.threads or processors()
+    at_once = max(1, min(threads, MAX_PARALLEL_BLOCKS, len(incomplete)))
+    for done, _ in enumerate(
+        in_order(write, incomplete, at_once, partial(limit_threads, max(1, threads // at_once))), blocks - len(incomplete) + 1
+    ):
+        context.progress("retrieve", min(done * BLOCK, queries), queries)
 
 
-def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, Any], stored: Path | None = None) -> dict[str, Any]:
+def second_pass(
+    dataset: Dataset, context: RunContext, target: Target, sections: dict[str, Any], stored_candidates: Path | None = None
+) -> dict[str, Any]:
     """Judge, choose, write; the report.
 
-    known: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval. stored: where that lies.
+    sections: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval.
+    stored_candidates: where that lies.
     """
-    config, candidates = work.config, stored or target.blocks
-    with work.stage("choose and write"):
-        if stored:
-            check_belongs(stored, dataset)
-        told = about(candidates)
-        tally = Tally(list(config.active_filters), config.negatives, config.depth, told["similarity"])
-        chooser, shape = chooser_of(candidates, dataset, config, target.folder), FORMATS[config.output_format]
+    config, candidates = context.config, stored_candidates or target.blocks
+    with context.stage("choose and write"):
+        if stored_candidates:
+            check_belongs(stored_candidates, dataset)
+        metadata = about(candidates)
+        tally = Tally(list(config.active_filters), config.negatives, config.depth, metadata["similarity"])
+        chooser, file_format = chooser_of(candidates, dataset, config, target.folder), FORMATS[config.output_format]
         columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
-        written = RowWriter(shape, dataset, columns)
+        row_writer = RowWriter(file_format, dataset, columns)
 
-        def chosen(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
-            return [chooser.choose(part) for part in chooser.searched(read_block(file, told["depth"]))]
+        def choose(file: Path) -> list[tuple[Candidates, Codes, Negatives]]:
+            return [chooser.choose(part) for part in chooser.searched(read_block(file, metadata["depth"]))]
 
         not_deepened, deepened = set[int](), 0
         left_out = LeftOut(
-            target.folder / LEFT_OUT, dataset, [*config.active_filters], config.negatives, shape.min_negatives(config.negatives)
+            target.folder / LEFT_OUT, dataset, [*config.active_filters], config.negatives, file_format.min_negatives(config.negatives)
         )
-        with open_training(target.file, shape, dataset) as sink, left_out:
-            for done, parts in enumerate(in_order(chosen, blocks(candidates), min(MOST_BLOCKS, work.runtime.threads or processors())), 1):
+        with open_training(target.file, file_format, dataset) as sink, left_out:
+            for done, parts in enumerate(
+                in_order(choose, blocks(candidates), min(MAX_PARALLEL_BLOCKS, context.runtime.threads or processors())), 1
+            ):
                 for part in parts:
                     tally.add(*part)
                     not_deepened |= _not_deepened(part[0], part[1], config)
                     deepened += len(np.unique(part[0].queries)) if part[0].rows.shape[1] > config.depth else 0
                 left_out.add(parts)
-                sink.write(written(_in_order([negatives for *_, negatives in parts], dataset)))
-                work.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
-    work.hashes[Path(target.file)] = sink.sha256
-    with work.stage("report"):
+                sink.write(row_writer(_in_order([negatives for *_, negatives in parts], dataset)))
+                context.progress("choose and write", min(done * BLOCK, len(dataset.queries)), len(dataset.queries))
+    context.hashes[Path(target.file)] = sink.sha256
+    with context.stage("report"):
         report = tally.result(dataset)
         report["hubs"] |= chooser.hubs
-        report["rows_written"], report["rows_repeated"] = sink.rows, written.repeated
+        report["rows_written"], report["rows_repeated"] = sink.rows, row_writer.repeated
         report["reading"] = dict(dataset.reading)
         report["left_out"] = {"pairs": left_out.pairs}
         report["setup"] |= {"output_format": config.output_format, "max_depth": config.deepest, **config.relaxation}
@@ -190,18 +203,18 @@ def second_pass(dataset: Dataset, work: Work, target: Target, known: dict[str, A
             report["asked_in"] = dict(dataset.asked_in)
         if chooser.verdicts:
             report["verdicts"] = chooser.verdicts
-        report["retrieval"] = known["retrieval"] = _with_deepened(known.get("retrieval", work.retrieval), deepened)
-        if stored and not_deepened and report["retrieval"]["distinct_passages"] > config.depth:
+        report["retrieval"] = sections["retrieval"] = _with_deepened(sections.get("retrieval", context.retrieval), deepened)
+        if stored_candidates and not_deepened and report["retrieval"]["distinct_passages"] > config.depth:
             report["not_deepened"] = len(not_deepened)
         report["notes"] = list(notes(report))
-    _finish(work, target, known, report, dataset)
+    _finish(context, target, sections, report, dataset)
     return report
 
 
 def _with_deepened(retrieval: Mapping[str, Any], count: int) -> dict[str, Any]:
     """What is stored of pass 1, with how many queries' deep lists this choice goes by; the sources come last."""
-    told = {name: value for name, value in retrieval.items() if name not in ("queries_deepened", "sources")}
-    return {**told, "queries_deepened": count, "sources": retrieval["sources"]}
+    section = {name: value for name, value in retrieval.items() if name not in ("queries_deepened", "sources")}
+    return {**section, "queries_deepened": count, "sources": retrieval["sources"]}
 
 
 def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> set[int]:
@@ -211,7 +224,7 @@ def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> 
     return set(anchors.queries[(dropped == 0).sum(axis=1) < config.negatives].tolist())
 
 
-def _finish(work: Work, target: Target, known: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
+def _finish(context: RunContext, target: Target, sections: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
     """Report, page and manifest, in that order: the manifest hashes the others."""
     folder = target.folder
     counts = {
@@ -221,18 +234,18 @@ def _finish(work: Work, target: Target, known: dict[str, Any], report: dict[str,
         "rows": report["rows_written"],
         "rows_repeated": report["rows_repeated"],
     }
-    made = manifests.manifest(
-        config=work.config.model_dump(mode="json"),
+    manifest = manifests.build_manifest(
+        config=context.config.model_dump(mode="json"),
         counts=counts,
-        timings=work.timings,
+        timings=context.timings,
         training_file=target.name,
-        seed=work.config.seed,
-        **known,
+        seed=context.config.seed,
+        **sections,
     )
     write_json(folder / "report.json", report)
-    write_bytes(folder / "report.html", page(report, made).encode())
+    write_bytes(folder / "report.html", page(report, manifest).encode())
     names = [
-        *(name for name in (*PASSED_ON, VERDICTS, LEFT_OUT) if (folder / name).exists()),
+        *(name for name in (*SHARED_ARTIFACTS, VERDICTS, LEFT_OUT) if (folder / name).exists()),
         "report.json",
         "report.html",
         *(f"dataset/{f}" for f in DATASET_FILES if (folder / "dataset" / f).exists()),
@@ -240,7 +253,7 @@ def _finish(work: Work, target: Target, known: dict[str, Any], report: dict[str,
     files = {name: folder / name for name in names}
     if target.name:
         files = {target.name: Path(target.file), **files}
-    write_json(folder / "manifest.json", manifests.sealed({**made, "outputs": manifests.outputs(files, work.sha256_of)}))
+    write_json(folder / "manifest.json", manifests.with_seal({**manifest, "outputs": manifests.outputs(files, context.sha256_of)}))
 
 
 def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
@@ -250,14 +263,14 @@ def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
     width = max(part.positives.shape[1] for part in parts)
     pad = [((0, 0), (0, width - part.positives.shape[1])) for part in parts]
     positives = np.concatenate([np.pad(part.positives, w, constant_values=-1) for part, w in zip(parts, pad, strict=True)])
-    known = np.concatenate([np.pad(part.positive_scores, w, constant_values=np.nan) for part, w in zip(parts, pad, strict=True)])
+    positive_scores = np.concatenate([np.pad(part.positive_scores, w, constant_values=np.nan) for part, w in zip(parts, pad, strict=True)])
     queries = np.concatenate([part.queries for part in parts])
     rank = np.empty(len(dataset.queries), dtype=np.int64)
     rank[dataset.queries.id_order] = np.arange(len(rank))
     order = np.argsort(rank[queries], kind="stable")
-    rows, scores, ranks, tiers = (np.concatenate([getattr(part, name) for part in parts])[order] for name in _CHOSEN)
+    rows, scores, ranks, tiers = (np.concatenate([getattr(part, name) for part in parts])[order] for name in _NEGATIVE_FIELDS)
     sources = {name: np.concatenate([part.sources[name] for part in parts])[order] for name in parts[0].sources}
-    return Negatives(queries[order], positives[order], known[order], rows, scores, ranks, tiers, sources)
+    return Negatives(queries[order], positives[order], positive_scores[order], rows, scores, ranks, tiers, sources)
 
 
-_CHOSEN = ("rows", "scores", "ranks", "tiers")
+_NEGATIVE_FIELDS = ("rows", "scores", "ranks", "tiers")

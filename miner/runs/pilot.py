@@ -1,6 +1,6 @@
-"""A pilot: how fast the encoders are, what a search costs, and both passes over a piece of the data, timed stage by stage.
+"""Pilot: measures the speed of the encoders and of the search, and times both passes on a subset of the data.
 
-The piece is as large as the encoders manage in some seconds. The store is read and left as it is.
+The subset is as large as the encoders can process within seconds. The vector store is read and not written.
 """
 
 from __future__ import annotations
@@ -26,111 +26,111 @@ from miner.sources import BM25Part
 from miner.support.parallel import in_order, processors
 from miner.types import Dataset, Floats, Ints, Side, Texts, Vectors
 
-SPEED_SECONDS, PIECE_SECONDS = 1.0, 6.0
-"""How long one side's texts are encoded at least to know their speed; about how long all of the piece may take."""
+SPEED_SECONDS, PILOT_SECONDS = 1.0, 6.0
+"""The least time to encode texts of one side for a measure of speed; about the time that the whole subset may take."""
 
-LEAST = 64
-"""Texts whose time says something."""
+MIN_TIMED_TEXTS = 64
+"""The least number of texts for a measure of speed."""
 
-FEWEST, MOST = 96, 20_000
-"""Texts of the piece."""
+MIN_TEXTS, MAX_TEXTS = 96, 20_000
+"""Texts of the subset."""
 
-SEARCHED = 16_384
+SEARCH_PASSAGES = 16_384
 """Passages of the search that is timed."""
-
-Told = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Texts of one side that are not in the store, and seconds for one of them."""
+    """The number of texts of one side that are not in the vector store, and the seconds to encode one of them."""
 
     texts: int
     seconds: float
 
 
 @dataclass(frozen=True)
-class Piece:
-    """What was tried: the data, where both passes left their files, the seconds of each stage, what the report says."""
+class PilotResult:
+    """The result of a pilot: its subset, the folder of both passes, the training file, seconds by stage, the report."""
 
     dataset: Dataset
     folder: Path
     file: Path
     seconds: Mapping[str, float]
-    report: Told
+    report: dict[str, Any]
 
     @property
     def candidates(self) -> int:
-        """How many were stored."""
-        stored = read_blocks(self.folder / "candidates.parquet")
-        return sum(part.rows.size for block in stored for part in (*block.within, *block.deep))
+        """The number of stored candidates."""
+        blocks = read_blocks(self.folder / "candidates.parquet")
+        return sum(part.rows.size for block in blocks for part in (*block.within, *block.deep))
 
 
-def speeds(stored: StoredVectors, dataset: Dataset) -> dict[Side, Speed]:
-    """How fast each side is encoded."""
+def encoding_speeds(vectors: StoredVectors, dataset: Dataset) -> dict[Side, Speed]:
+    """The encoding speed of each side."""
     sides: tuple[tuple[Texts, Side], ...] = ((dataset.corpus, "passage"), (dataset.queries, "query"))
-    return {side: _speed(stored, texts, side) for texts, side in sides}
+    return {side: _speed(vectors, texts, side) for texts, side in sides}
 
 
-def _speed(stored: StoredVectors, texts: Texts, side: Side) -> Speed:
-    """More and more texts, evenly from the shortest to the longest, until one go takes its time: the first ones warm up."""
-    rows, count, took, some = stored.missing_rows(texts, side), 16, 0.0, 0
-    while some < len(rows) and (some < LEAST or took < SPEED_SECONDS):
-        wanted: Ints = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)]
-        asked, began = texts.texts(wanted[::-1]), time.perf_counter()
-        stored.encoder.encode(asked, side)
-        took, some, count = time.perf_counter() - began, len(wanted), 4 * count
-    return Speed(len(rows), took / max(1, some))
+def _speed(vectors: StoredVectors, texts: Texts, side: Side) -> Speed:
+    """Encode growing batches, spread evenly from short to long texts, until one takes long enough; the first batches warm up."""
+    rows, count, seconds, encoded = vectors.missing_rows(texts, side), 16, 0.0, 0
+    while encoded < len(rows) and (encoded < MIN_TIMED_TEXTS or seconds < SPEED_SECONDS):
+        selection: Ints = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)]
+        batch, start = texts.texts(selection[::-1]), time.perf_counter()
+        vectors.encoder.encode(batch, side)
+        seconds, encoded, count = time.perf_counter() - start, len(selection), 4 * count
+    return Speed(len(rows), seconds / max(1, encoded))
 
 
-def size(known: Mapping[str, Mapping[Side, Speed]], dataset: Dataset) -> int:
-    """Texts of the piece."""
-    whole = sum(speed.texts * speed.seconds for sides in known.values() for speed in sides.values())
+def subset_texts(encoders: Mapping[str, Mapping[Side, Speed]], dataset: Dataset) -> int:
+    """The number of texts of the subset. encoders: speeds by encoder and side."""
+    encoding_seconds = sum(speed.texts * speed.seconds for sides in encoders.values() for speed in sides.values())
     texts = len(dataset.queries) + len(dataset.corpus)
-    return min(texts, max(FEWEST, min(MOST, int(PIECE_SECONDS / whole * texts) if whole else MOST)))
+    return min(texts, max(MIN_TEXTS, min(MAX_TEXTS, int(PILOT_SECONDS / encoding_seconds * texts) if encoding_seconds else MAX_TEXTS)))
 
 
-def tried(
+def run_pilot(
     dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig, runtime: Runtime, folder: Path, texts: int, suffix: str
-) -> Piece:
-    """Both passes over about so many texts, in `folder`. suffix: of the training file, "" for a folder."""
+) -> PilotResult:
+    """Run both passes on about `texts` texts, in `folder`. suffix: of the training file, "" for a folder."""
     queries = min(len(dataset.queries), 2 * BLOCK, max(1, texts // 5))
-    small = sample(dataset, folder / "dataset", queries, max(1, min(len(dataset.corpus), texts - queries)))
-    trial, work = preflight.trial(vectors), passes.Work(preflight.settings(config, vectors), runtime, None)
+    subset = sample(dataset, folder / "dataset", queries, max(1, min(len(dataset.corpus), texts - queries)))
+    trial_vectors, context = preflight.trial_vectors(vectors), passes.RunContext(preflight.preflight_config(config, vectors), runtime, None)
     file, scratch = folder / f"triplets{suffix}", folder / "scratch"
     scratch.mkdir()
-    place = Target(folder, str(file), folder, file.name)
-    passes.first_pass(small, trial, work, place, scratch)
-    began = time.perf_counter()
-    report = passes.second_pass(small, work, place, {"inputs": None, "model": passes.first_model(vectors), "files": {}})
-    seconds = {**work.timings, "second pass": time.perf_counter() - began}
-    seconds["encoder"] = sum(each.seconds for each in trial.values() if isinstance(each, TrialVectors))
-    return Piece(small, folder, file, seconds, report)
+    target = Target(folder, str(file), folder, file.name)
+    passes.first_pass(subset, trial_vectors, context, target, scratch)
+    start = time.perf_counter()
+    report = passes.second_pass(subset, context, target, {"inputs": None, "model": passes.first_model(vectors), "files": {}})
+    seconds = {**context.timings, "second pass": time.perf_counter() - start}
+    seconds["encoder"] = sum(
+        source_vectors.seconds for source_vectors in trial_vectors.values() if isinstance(source_vectors, TrialVectors)
+    )
+    return PilotResult(subset, folder, file, seconds, report)
 
 
-def search_costs(piece: Piece, vectors: Mapping[str, Vectors], config: MiningConfig, runtime: Runtime, blocks: int) -> float:
-    """Seconds that all sources together search one query for, by passage, when so many blocks of queries are asked for."""
+def search_costs(pilot: PilotResult, vectors: Mapping[str, Vectors], config: MiningConfig, runtime: Runtime, blocks: int) -> float:
+    """Seconds of search per query and passage, over all sources, where `blocks` blocks of queries are searched."""
     threads = runtime.threads or processors()
-    crew = max(1, min(threads, passes.MOST_BLOCKS, blocks))
-    total = sum(_search_cost(each.dim, config.depth, crew, max(1, threads // crew)) for each in vectors.values())
+    workers = max(1, min(threads, passes.MAX_PARALLEL_BLOCKS, blocks))
+    total = sum(_search_cost(source_vectors.dim, config.depth, workers, max(1, threads // workers)) for source_vectors in vectors.values())
     for name, part in config.active_sources.items():
         if isinstance(part, BM25Part):
-            (folder := piece.folder / f"{name}-again").mkdir()
-            source, queries = part.open(piece.dataset, None, folder, config.index), np.arange(len(piece.dataset.queries))
-            began = time.perf_counter()
+            (folder := pilot.folder / f"{name}-again").mkdir()
+            source, queries = part.open(pilot.dataset, None, folder, config.index), np.arange(len(pilot.dataset.queries))
+            start = time.perf_counter()
             source.retrieve(queries, config.depth)
-            total += (time.perf_counter() - began) / len(queries) / len(piece.dataset.corpus) / crew
+            total += (time.perf_counter() - start) / len(queries) / len(pilot.dataset.corpus) / workers
     return total
 
 
-def _search_cost(dim: int, depth: int, crew: int, threads: int) -> float:
-    """The slope between a small and a larger corpus of vectors that mean nothing: what does not grow with it is no search."""
-    draw = np.random.default_rng(0)
-    passages: Floats = draw.standard_normal((SEARCHED, dim), dtype=np.float32)
-    queries: Floats = draw.standard_normal((512, dim), dtype=np.float32)
-    took = []
-    for count in (SEARCHED // 4, SEARCHED // 4, SEARCHED):  # the first one warms up
-        search, began = partial(Exact(passages[:count], "dot").search, queries), time.perf_counter()
-        list(in_order(search, [depth] * (2 * crew), crew, partial(limit_threads, threads)))
-        took.append(time.perf_counter() - began)
-    return max(0.0, took[2] - took[1]) / (SEARCHED - SEARCHED // 4) / (2 * crew * len(queries))
+def _search_cost(dim: int, depth: int, workers: int, threads: int) -> float:
+    """Seconds per query and passage: the slope between a small and a larger corpus of random vectors, without constant costs."""
+    rng = np.random.default_rng(0)
+    passages: Floats = rng.standard_normal((SEARCH_PASSAGES, dim), dtype=np.float32)
+    queries: Floats = rng.standard_normal((512, dim), dtype=np.float32)
+    seconds = []
+    for count in (SEARCH_PASSAGES // 4, SEARCH_PASSAGES // 4, SEARCH_PASSAGES):  # the first search warms up
+        search, start = partial(Exact(passages[:count], "dot").search, queries), time.perf_counter()
+        list(in_order(search, [depth] * (2 * workers), workers, partial(limit_threads, threads)))
+        seconds.append(time.perf_counter() - start)
+    return max(0.0, seconds[2] - seconds[1]) / (SEARCH_PASSAGES - SEARCH_PASSAGES // 4) / (2 * workers * len(queries))

@@ -1,7 +1,7 @@
-"""Before a long run: every stage on ten queries, so that what would fail in the last one fails in the first seconds.
+"""Preflight: before a long run, every stage runs on ten queries, so that an error of a late stage appears within seconds.
 
-The run's own code does it, in a folder beside the run that is removed again; vectors are read from the store or encoded and forgotten.
-Left out where the run itself is short, and sized so that it encodes about a hundredth of what the run does.
+It uses the code of the run, in a temporary folder beside the run; vectors are read from the store or encoded and not stored.
+Short runs have no preflight. Its size is such that it encodes about a hundredth of the texts of the run.
 """
 
 from __future__ import annotations
@@ -18,50 +18,56 @@ from miner.indexes import check_factory
 from miner.runs.subset import sample
 from miner.types import Dataset, Vectors
 
-SMALL, LARGE = 2_000, 50_000
-"""Texts, of both sides: so many to encode, or so many in all, make a run long enough to be rehearsed."""
+MIN_NEW_TEXTS, MIN_TEXTS = 2_000, 50_000
+"""Texts to encode, or queries and passages in all, from which a run is long enough for a preflight."""
 
 QUERIES = 10
-FEWEST, MOST = 20, 256
-"""Passages of the rehearsal."""
+MIN_PASSAGES, MAX_PASSAGES = 20, 256
+"""Passages of the preflight."""
 
 CANDIDATE_BYTES = 18
-"""Of one candidate on disk, about: row, score, evidence, and the deeper ones spread over all."""
+"""Approximate size of one candidate on disk: row, score, evidence and its part of the deep lists."""
 
 KEY_BYTES = 16
+"""Size of the key of a text in the vector store."""
 
 
-def unknown(dataset: Dataset, vectors: Mapping[str, Vectors]) -> int:
-    """Texts that must be encoded, once for each encoder."""
-    return sum(each.missing(dataset) for each in vectors.values() if isinstance(each, StoredVectors))
+def texts_to_encode(dataset: Dataset, vectors: Mapping[str, Vectors]) -> int:
+    """The number of texts that are not in the vector store, summed over encoders."""
+    return sum(source_vectors.missing(dataset) for source_vectors in vectors.values() if isinstance(source_vectors, StoredVectors))
 
 
-def worth(dataset: Dataset, new: int) -> bool:
-    """Whether a run is so long that ten queries first are nothing beside it. new: texts that must be encoded."""
-    return new >= SMALL or len(dataset.queries) + len(dataset.corpus) >= LARGE
+def is_worthwhile(dataset: Dataset, new: int) -> bool:
+    """True where a run is long enough for a preflight. new: texts that must be encoded."""
+    return new >= MIN_NEW_TEXTS or len(dataset.queries) + len(dataset.corpus) >= MIN_TEXTS
 
 
-def room(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig) -> dict[str, int]:
-    """Bytes that a run will write: `store` (vectors of new texts, for good), `scratch` (matrices, while it lasts), `candidates` (about)."""
+def disk_space(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig) -> dict[str, int]:
+    """Bytes that a run will write: `store` (vectors of new texts), `scratch` (temporary matrices), `candidates` (an estimate)."""
     texts = len(dataset.queries) + len(dataset.corpus)
-    new = {name: each.missing(dataset) for name, each in vectors.items() if isinstance(each, StoredVectors)}
+    new_texts = {
+        name: source_vectors.missing(dataset) for name, source_vectors in vectors.items() if isinstance(source_vectors, StoredVectors)
+    }
     return {
-        "store": sum(count * (vectors[name].dim * 4 + KEY_BYTES) for name, count in new.items()),
-        "scratch": texts * 4 * sum(each.dim for each in vectors.values()),
+        "store": sum(count * (vectors[name].dim * 4 + KEY_BYTES) for name, count in new_texts.items()),
+        "scratch": texts * 4 * sum(source_vectors.dim for source_vectors in vectors.values()),
         "candidates": len(dataset.queries) * min(config.depth, len(dataset.corpus)) * CANDIDATE_BYTES,
     }
 
 
-def check_room(needed: Mapping[str, int], folder: Path, cache: Path) -> None:
-    """StorageError where what is sure to be written does not fit: the vectors exactly, of the candidates a half."""
-    wanted: dict[int, tuple[Path, int]] = {}
-    for place, size in ((folder, needed["scratch"] + needed["candidates"] // 2), (cache, needed["store"])):
-        device = place.stat().st_dev if place.exists() else -1
-        wanted[device] = (place, wanted.get(device, (place, 0))[1] + size)
-    for place, size in wanted.values():
-        free = shutil.disk_usage(place).free if place.exists() else size
+def check_disk_space(needed: Mapping[str, int], folder: Path, cache: Path) -> None:
+    """StorageError where the vectors and half of the estimated candidates exceed the free disk space.
+
+    needed: see `disk_space`. folder: of the run. cache: of the vector store.
+    """
+    required: dict[int, tuple[Path, int]] = {}
+    for path, size in ((folder, needed["scratch"] + needed["candidates"] // 2), (cache, needed["store"])):
+        device = path.stat().st_dev if path.exists() else -1
+        required[device] = (path, required.get(device, (path, 0))[1] + size)
+    for path, size in required.values():
+        free = shutil.disk_usage(path).free if path.exists() else size
         if size > free:
-            raise StorageError(f"the run needs about {gigabytes(size)} of disk at {place}, and {gigabytes(free)} are free")
+            raise StorageError(f"the run needs about {gigabytes(size)} of disk at {path}, and {gigabytes(free)} are free")
 
 
 def gigabytes(size: int) -> str:
@@ -69,31 +75,36 @@ def gigabytes(size: int) -> str:
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.0f} MB"
 
 
-def settings(config: MiningConfig, vectors: Mapping[str, Vectors]) -> MiningConfig:
-    """The config a trial runs with: an approximate index wants more vectors than a trial has, so that only its name is tried."""
-    for each in vectors.values():
+def preflight_config(config: MiningConfig, vectors: Mapping[str, Vectors]) -> MiningConfig:
+    """The config of a preflight or pilot: exact search, as an approximate index needs more vectors; its factory string is checked only."""
+    for source_vectors in vectors.values():
         if config.index != "exact":
-            check_factory(each.dim, each.similarity, config.index)
+            check_factory(source_vectors.dim, source_vectors.similarity, config.index)
     return config.model_copy(update={"index": "exact"})
 
 
-def trial(vectors: Mapping[str, Vectors]) -> dict[str, Vectors]:
-    """The same vectors, the store left as it is."""
-    return {name: TrialVectors(each) if isinstance(each, StoredVectors) else each for name, each in vectors.items()}
+def trial_vectors(vectors: Mapping[str, Vectors]) -> dict[str, Vectors]:
+    """The vectors of a preflight or pilot, which are not written to the store."""
+    return {
+        name: TrialVectors(source_vectors) if isinstance(source_vectors, StoredVectors) else source_vectors
+        for name, source_vectors in vectors.items()
+    }
 
 
-def rehearse(dataset: Dataset, folder: Path, passes: Callable[[Dataset], tuple[Path, str, int]]) -> None:
-    """Both passes over ten queries, and the training file read back. `passes` runs them in `folder`: file, its format, its rows.
+def run_preflight(dataset: Dataset, folder: Path, passes: Callable[[Dataset], tuple[Path, str, int]]) -> None:
+    """Run both passes on ten queries and read the training file back.
 
-    Raises what the run would have raised, with a note that it was a rehearsal; IntegrityError where the file is not what was written.
+    folder: an empty folder.
+    passes: runs both passes on a dataset and returns the training file, its format and its number of rows.
+    Raises the errors of the run, with a note; IntegrityError where the file cannot be read back.
     """
     texts = len(dataset.queries) + len(dataset.corpus)
     try:
-        small = sample(dataset, folder / "dataset", QUERIES, min(MOST, max(FEWEST, texts // 100)))
+        small = sample(dataset, folder / "dataset", QUERIES, min(MAX_PASSAGES, max(MIN_PASSAGES, texts // 100)))
         file, output_format, rows = passes(small)
-        read = sum(1 for _ in file_rows(file, output_format)) if rows else 0
-        if read != rows or (rows and next(iter(read_training(file, output_format)), None) is None):
-            raise IntegrityError(f"{file.name} cannot be read back: {read} of the {rows} rows that were written are there")
+        rows_read = sum(1 for _ in file_rows(file, output_format)) if rows else 0
+        if rows_read != rows or (rows and next(iter(read_training(file, output_format)), None) is None):
+            raise IntegrityError(f"{file.name} cannot be read back: {rows_read} of the {rows} rows that were written are there")
     except Exception as error:
         error.add_note(f"found by a rehearsal on {QUERIES} queries, before the run began")
         raise

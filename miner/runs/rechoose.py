@@ -10,7 +10,7 @@ from miner.config import MiningConfig
 from miner.core.pipeline import Chooser
 from miner.evidence.passage_vectors import stored
 from miner.runs.candidate_store import check_belongs, positive_scores, read_blocks
-from miner.runs.verdict_files import stored_verdicts
+from miner.runs.verdict_files import load_verdicts
 from miner.types import Candidates, Codes, Dataset, Negatives
 
 
@@ -24,16 +24,16 @@ class Choice(NamedTuple):
 
 def chooser(candidates: Path, dataset: Dataset, config: MiningConfig, verdicts: Path | None = None) -> Chooser:
     """The chooser that made a run, or would make it with another config. verdicts: the folder that holds them, if it is not the run's."""
-    tables = {**stored(candidates.parent), **stored_verdicts(verdicts or candidates.parent, dataset)}
-    made = Chooser(dataset, config, positive_scores(candidates), tables)
-    made.allot(lambda: read_blocks(candidates))
-    return made
+    tables = {**stored(candidates.parent), **load_verdicts(verdicts or candidates.parent, dataset)}
+    selector = Chooser(dataset, config, positive_scores(candidates), tables)
+    selector.allot(lambda: read_blocks(candidates))
+    return selector
 
 
 def choices(candidates: Path, dataset: Dataset, config: MiningConfig) -> Iterator[Choice]:
     """Every anchor of a run, block by block."""
     check_belongs(candidates, dataset)
-    made = chooser(candidates, dataset, config)
+    selector = chooser(candidates, dataset, config)
     for block in read_blocks(candidates):
-        for part in made.searched(block):
-            yield Choice(*made.choose(part))
+        for part in selector.searched(block):
+            yield Choice(*selector.choose(part))

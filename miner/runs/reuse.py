@@ -1,6 +1,6 @@
-"""What a run takes over from another folder instead of making it again: a dataset, the candidates of the run it replaces.
+"""Reuses files of other folders in a run: a dataset, or the candidates of the run that it replaces.
 
-By hard links where the file system can, copies elsewhere. What is linked is never written to.
+By hard links where the file system supports them, by copies elsewhere. Linked files are never modified.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from miner.errors import NoRunError, StorageError
 from miner.io.atomic import storing
 from miner.io.row_files import sha256_of
 from miner.runs import manifest as manifests
-from miner.runs.passes import DATASET_FILES, PASSED_ON
-from miner.runs.run_folder import BLOCKS, STARTED
+from miner.runs.passes import DATASET_FILES, SHARED_ARTIFACTS
+from miner.runs.run_folder import BLOCKS, START_NOTE
 from miner.types import SAME, Dataset
 
 
 def take_dataset(dataset: Dataset, into: Path) -> Dataset:
-    """The dataset in a folder of the run's; judgements changed in memory are written anew."""
+    """Link a dataset into a folder of the run; judgements that were changed in memory are written."""
     source = dataset.corpus.path.parent
     for name in DATASET_FILES:
         if (source / name).exists() and name != dataset.queries.path.name:
@@ -30,39 +30,47 @@ def take_dataset(dataset: Dataset, into: Path) -> Dataset:
     link(dataset.queries.path, into / dataset.queries.path.name)
     if not (into / "dataset.json").exists() or not Dataset.open(into).qrels.equals(dataset.qrels):
         for name in ("qrels.arrow", SAME, "dataset.json"):
-            (into / name).unlink(missing_ok=True)  # linked: what the user's dataset lies in is not written to
+            (into / name).unlink(missing_ok=True)  # a link to the user's file, which must not be modified
         dataset.save(into)
     return Dataset.open(into)
 
 
 def first_pass_of(folder: Path, made_from: str) -> dict[str, Any] | None:
-    """What the manifest of the run in `folder` tells of its pass 1, if that was made from the very same and is whole; else None."""
+    """The retrieval section of the manifest in `folder` where pass 1 has the same inputs (`made_from`) and is unchanged; else None."""
     with suppress(NoRunError, StorageError):
-        told = manifests.load(folder)
-        same = told.get("made_from") == made_from and "seal" in told and manifests.is_sealed(told) and BLOCKS in told["outputs"]
-        if same and _plain(folder / BLOCKS) and all(_whole(folder / name, told["outputs"].get(name)) for name in PASSED_ON):
-            return dict(told["retrieval"])
+        manifest = manifests.load(folder)
+        is_same = (
+            manifest.get("made_from") == made_from
+            and "seal" in manifest
+            and manifests.is_sealed(manifest)
+            and BLOCKS in manifest["outputs"]
+        )
+        if (
+            is_same
+            and _has_files_only(folder / BLOCKS)
+            and all(_is_unchanged(folder / name, manifest["outputs"].get(name)) for name in SHARED_ARTIFACTS)
+        ):
+            return dict(manifest["retrieval"])
     return None
 
 
-def _plain(folder: Path) -> bool:
-    """Whether there is nothing but files in it: no links, pipes, folders."""
+def _has_files_only(folder: Path) -> bool:
+    """True where a folder holds regular files only: no links, pipes or folders."""
     return folder.is_dir() and all(path.is_file() and not path.is_symlink() for path in folder.iterdir())
 
 
-def _whole(path: Path, made: Mapping[str, Any] | None) -> bool:
-    """Whether a file or folder is as the manifest says; or not there, as it says."""
-    return path.exists() and sha256_of(path) == made["sha256"] if made else not path.exists()
+def _is_unchanged(path: Path, entry: Mapping[str, Any] | None) -> bool:
+    """True where a file or folder has the hash of its entry in the manifest, or is absent and has no entry."""
+    return path.exists() and sha256_of(path) == entry["sha256"] if entry else not path.exists()
 
 
 def take_first_pass(folder: Path, into: Path) -> None:
-    """Everything that pass 1 left in the run `folder`; what `into` has of it goes first.
+    """Link all files of pass 1 of the run `folder` into the folder `into`, which replaces its own.
 
-    So does the note of what `into` is made from: until this run is finished nobody may go on with blocks that are half there, or those of
-    another run.
+    The note of the inputs of `into` is removed first: an interrupted copy, or blocks of another run, must not be resumed.
     """
-    (into / STARTED).unlink(missing_ok=True)
-    for name in PASSED_ON:
+    (into / START_NOTE).unlink(missing_ok=True)
+    for name in SHARED_ARTIFACTS:
         if (into / name).is_dir():
             shutil.rmtree(into / name)
         (into / name).unlink(missing_ok=True)
@@ -71,7 +79,7 @@ def take_first_pass(folder: Path, into: Path) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """A hard link where the file system can, a copy elsewhere; of a folder, of each of its files."""
+    """A hard link where the file system supports it, else a copy; of a folder, of each of its files."""
     with storing(target):
         if source.is_dir():
             target.mkdir()

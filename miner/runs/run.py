@@ -37,17 +37,17 @@ from miner.runs import manifest as manifests
 from miner.runs import open_source, passes, preflight
 from miner.runs.open_source import open_vectors
 from miner.runs.reuse import first_pass_of, take_dataset, take_first_pass
-from miner.runs.run_folder import BLOCKS, Target, homes, target
+from miner.runs.run_folder import BLOCKS, Target, parent_folders, target
 from miner.runs.verdict_files import FILE as VERDICTS
-from miner.runs.verdict_files import keep_verdicts, read_verdicts
+from miner.runs.verdict_files import read_verdicts, write_verdicts
 from miner.types import Dataset, Progress, Vectors
 
 log = logging.getLogger(__name__)
 
-FIRST_PASS = (*EncoderSettings.model_fields, *RetrievalSettings.model_fields)
+RETRIEVAL_SETTINGS = (*EncoderSettings.model_fields, *RetrievalSettings.model_fields)
 """Settings that pass 1 has used up: an export cannot change them."""
 
-PASSED_DOWN: tuple[str, ...] = ("inputs", "model", "files", "retrieval", "made_from")
+INHERITED_SECTIONS: tuple[str, ...] = ("inputs", "model", "files", "retrieval", "made_from")
 """What the manifest of an export says as that of its run does."""
 
 
@@ -89,7 +89,7 @@ class Run:
     @property
     def hashes(self) -> dict[str, str]:
         """Of what pass 1 and reading left, which choosing again starts from. IntegrityError where any of it is not as the run left it."""
-        return manifests.check(self.folder, self.manifest, (*passes.PASSED_ON, *(f"dataset/{name}" for name in passes.DATA_FILES)))
+        return manifests.check(self.folder, self.manifest, (*passes.SHARED_ARTIFACTS, *(f"dataset/{name}" for name in passes.DATA_FILES)))
 
     @property
     def candidates(self) -> Path:
@@ -139,80 +139,84 @@ def mine(
     Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind but blocks that can be gone on with.
     """
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
-    said, config = read_verdicts(paths), heeding(config, bool(paths))
-    work = passes.Work(config, runtime or Runtime.of(), on_progress)
+    verdict_rows, config = read_verdicts(paths), with_verdict_filter(config, bool(paths))
+    context = passes.RunContext(config, runtime or Runtime.of(), on_progress)
     open_source.check(data, config, model)
-    sweep(homes(out))
-    with target(out, kind, force, config.output_format) as place:
-        with work.stage("read"), storing(place.folder):
-            folder = place.folder / "dataset"
+    sweep(parent_folders(out))
+    with target(out, kind, force, config.output_format) as destination:
+        with context.stage("read"), storing(destination.folder):
+            folder = destination.folder / "dataset"
             dataset = take_dataset(data, folder) if isinstance(data, Dataset) else read(data, folder, config.min_grade)
             if paths:
-                keep_verdicts(place.folder, dataset, said)
-        with work.stage("load model"):
-            vectors = open_vectors(data, config, work.runtime, model, work.progress)
-        _check_spared(place, [*dataset.inputs, *paths, *_vector_files(vectors), *spare])
-        made_from = _first_pass(dataset, vectors, work, place, resume)
-        given = data.model_dump(mode="json") if isinstance(data, Inputs) else None
+                write_verdicts(destination.folder, dataset, verdict_rows)
+        with context.stage("load model"):
+            vectors = open_vectors(data, config, context.runtime, model, context.progress)
+        _refuse_overwriting_inputs(destination, [*dataset.inputs, *paths, *_vector_files(vectors), *spare])
+        made_from = _first_pass(dataset, vectors, context, destination, resume)
+        inputs = data.model_dump(mode="json") if isinstance(data, Inputs) else None
         files = {**dataset.inputs, **_hashes({path: path for path in paths if path != "-"}), **_vector_files(vectors)}
-        seen = manifests.seen_from(place.final, Path.cwd())
-        known = {"inputs": given, "model": passes.first_model(vectors), "files": files, "seen_from": seen, "made_from": made_from}
-        passes.second_pass(dataset, work, place, known)
-    return _finished(place)
+        base = manifests.relative_base(destination.final, Path.cwd())
+        sections = {"inputs": inputs, "model": passes.first_model(vectors), "files": files, "seen_from": base, "made_from": made_from}
+        passes.second_pass(dataset, context, destination, sections)
+    return _open_run(destination)
 
 
-def _first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Work, place: Target, resume: bool | None) -> str:
+def _first_pass(
+    dataset: Dataset, vectors: Mapping[str, Vectors], context: passes.RunContext, destination: Target, resume: bool | None
+) -> str:
     """Taken over from the run that is replaced, gone on with, or made; returns a hash of everything it follows from."""
-    made_from = _made_from(dataset, vectors, work)
+    made_from = _retrieval_inputs(dataset, vectors, context)
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
-    stored = None if resume is False else first_pass_of(place.final, digest)
-    if stored is None:
-        preflight.check_room(preflight.room(dataset, vectors, work.config), place.folder, work.runtime.cache)
-    if stored is None and preflight.worth(dataset, preflight.unknown(dataset, vectors)):
-        with work.stage("rehearse"), storing(place.folder):
-            _rehearse(dataset, vectors, work, place)
-    if place.begin(made_from, resume):
+    reusable = None if resume is False else first_pass_of(destination.final, digest)
+    if reusable is None:
+        preflight.check_disk_space(preflight.disk_space(dataset, vectors, context.config), destination.folder, context.runtime.cache)
+    if reusable is None and preflight.is_worthwhile(dataset, preflight.texts_to_encode(dataset, vectors)):
+        with context.stage("rehearse"), storing(destination.folder):
+            _preflight(dataset, vectors, context, destination)
+    if destination.begin(made_from, resume):
         log.info("going on with the blocks of an interrupted run")
-    if stored is not None:
-        log.info("nothing that candidates follow from has changed: those of the run in %s are reused", place.final)
-        take_first_pass(place.final, place.folder)
-        work.retrieval = stored
-    with tempfile.TemporaryDirectory(dir=place.folder, prefix=".vectors-") as scratch, storing(place.folder):
-        make = passes.first_pass if stored is None else passes.complete_first_pass
-        make(dataset, vectors, work, place, Path(scratch))
+    if reusable is not None:
+        log.info("nothing that candidates follow from has changed: those of the run in %s are reused", destination.final)
+        take_first_pass(destination.final, destination.folder)
+        context.retrieval = reusable
+    with tempfile.TemporaryDirectory(dir=destination.folder, prefix=".vectors-") as scratch, storing(destination.folder):
+        run_pass = passes.first_pass if reusable is None else passes.complete_first_pass
+        run_pass(dataset, vectors, context, destination, Path(scratch))
     return digest
 
 
-def _made_from(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Work) -> dict[str, Any]:
+def _retrieval_inputs(dataset: Dataset, vectors: Mapping[str, Vectors], context: passes.RunContext) -> dict[str, Any]:
     """Everything the candidates follow from: a block of another run may be used only where all of it is the same."""
-    folder, config = dataset.corpus.path.parent, work.config
+    folder, config = dataset.corpus.path.parent, context.config
     return {
-        "settings": {name: getattr(config, name) for name in FIRST_PASS if name != "evidence"},
+        "settings": {name: getattr(config, name) for name in RETRIEVAL_SETTINGS if name != "evidence"},
         "min_grade": dataset.qrels.min_grade,
-        "data": {name: work.sha256_of(folder / name) for name in passes.DATA_FILES if (folder / name).exists()},
-        "models": {name: each.describe() for name, each in vectors.items()},
+        "data": {name: context.sha256_of(folder / name) for name in passes.DATA_FILES if (folder / name).exists()},
+        "models": {name: source_vectors.describe() for name, source_vectors in vectors.items()},
         "versions": {name: version for name, version in manifests.versions().items() if name != "faiss-simd"},
-        "code": manifests.code(),
+        "code": manifests.source_hash(),
     }
 
 
-def _rehearse(dataset: Dataset, vectors: Mapping[str, Vectors], work: passes.Work, place: Target) -> None:
+def _preflight(dataset: Dataset, vectors: Mapping[str, Vectors], context: passes.RunContext, destination: Target) -> None:
     """Every stage of this run on ten queries, beside it."""
-    tried = passes.Work(preflight.settings(work.config, vectors), work.runtime, None)
+    preflight_context = passes.RunContext(preflight.preflight_config(context.config, vectors), context.runtime, None)
 
-    def both(small: Dataset) -> tuple[Path, str, int]:
-        name = "triplets.jsonl" if place.file == "-" else Path(place.file).name
-        inside = Target(folder, str(folder / name), folder, name)
-        passes.first_pass(small, preflight.trial(vectors), tried, inside, _made(folder / "scratch"))
-        report = passes.second_pass(small, tried, inside, {"inputs": None, "model": passes.first_model(vectors), "files": {}})
-        return folder / name, tried.config.output_format, report["rows_written"]
+    def run_passes(subset: Dataset) -> tuple[Path, str, int]:
+        name = "triplets.jsonl" if destination.file == "-" else Path(destination.file).name
+        small_target = Target(folder, str(folder / name), folder, name)
+        passes.first_pass(subset, preflight.trial_vectors(vectors), preflight_context, small_target, _make_folder(folder / "scratch"))
+        report = passes.second_pass(
+            subset, preflight_context, small_target, {"inputs": None, "model": passes.first_model(vectors), "files": {}}
+        )
+        return folder / name, preflight_context.config.output_format, report["rows_written"]
 
-    with tempfile.TemporaryDirectory(dir=place.folder, prefix=".rehearsal-") as path:
+    with tempfile.TemporaryDirectory(dir=destination.folder, prefix=".rehearsal-") as path:
         folder = Path(path)
-        preflight.rehearse(dataset, folder, both)
+        preflight.run_preflight(dataset, folder, run_passes)
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     folder.mkdir()
     return folder
 
@@ -234,81 +238,88 @@ def export(
     spare: further files that `out` may not replace.
     ConfigError when `config` differs in something pass 1 has used up.
     """
-    for name in FIRST_PASS:
-        was, wanted = getattr(run.config, name), getattr(config, name)
-        if was != wanted:
-            raise ConfigError(f"{name} was {was!r} when this run was mined, and cannot become {wanted!r} without mining again")
+    for name in RETRIEVAL_SETTINGS:
+        before, after = getattr(run.config, name), getattr(config, name)
+        if before != after:
+            raise ConfigError(f"{name} was {before!r} when this run was mined, and cannot become {after!r} without mining again")
     check_evidence(config, run)
-    heard = [path for path in (run.folder / VERDICTS,) if path.exists()]
-    said, config = read_verdicts([*heard, *verdicts]), heeding(config, bool(heard or verdicts))
-    work = passes.Work(config, Runtime.of(), on_progress)
+    run_verdicts = [path for path in (run.folder / VERDICTS,) if path.exists()]
+    verdict_rows, config = read_verdicts([*run_verdicts, *verdicts]), with_verdict_filter(config, bool(run_verdicts or verdicts))
+    context = passes.RunContext(config, Runtime.of(), on_progress)
     _ = run.hashes
-    sweep(homes(out))
-    with target(out, kind, force, config.output_format) as place:
-        _check_spared(place, [*verdicts, *spare])
-        dataset = take_dataset(run.dataset, place.folder / "dataset")
-        if heard or verdicts:
-            keep_verdicts(place.folder, dataset, said)
-        take_first_pass(run.folder, place.folder)
-        known = {name: run.manifest[name] for name in PASSED_DOWN if name in run.manifest}
+    sweep(parent_folders(out))
+    with target(out, kind, force, config.output_format) as destination:
+        _refuse_overwriting_inputs(destination, [*verdicts, *spare])
+        dataset = take_dataset(run.dataset, destination.folder / "dataset")
+        if run_verdicts or verdicts:
+            write_verdicts(destination.folder, dataset, verdict_rows)
+        take_first_pass(run.folder, destination.folder)
+        sections = {name: run.manifest[name] for name in INHERITED_SECTIONS if name in run.manifest}
         base = manifests.base(run.folder, run.manifest)
-        known["seen_from"] = manifests.seen_from(place.final, base)
-        named = {os.path.relpath(path, base) if not Path(path).is_absolute() else str(path): path for path in verdicts if str(path) != "-"}
-        known["files"] = {**known["files"], **_hashes(named)}
-        if known["inputs"]:
-            known["inputs"] = {**known["inputs"], "verdicts": [*known["inputs"].get("verdicts", ()), *named]}
-        work.hashes |= {
-            place.folder / name: sha256 for name, sha256 in run.hashes.items() if _is_link(run.folder / name, place.folder / name)
+        sections["seen_from"] = manifests.relative_base(destination.final, base)
+        verdict_files = {
+            os.path.relpath(path, base) if not Path(path).is_absolute() else str(path): path for path in verdicts if str(path) != "-"
         }
-        passes.second_pass(dataset, work, place, known, run.candidates)
-    return _finished(place)
+        sections["files"] = {**sections["files"], **_hashes(verdict_files)}
+        if sections["inputs"]:
+            sections["inputs"] = {**sections["inputs"], "verdicts": [*sections["inputs"].get("verdicts", ()), *verdict_files]}
+        context.hashes |= {
+            destination.folder / name: sha256
+            for name, sha256 in run.hashes.items()
+            if _is_link(run.folder / name, destination.folder / name)
+        }
+        passes.second_pass(dataset, context, destination, sections, run.candidates)
+    return _open_run(destination)
 
 
 def _is_link(source: Path, target: Path) -> bool:
     """Whether a file, or each file of a folder, is the very same one: what is known of its bytes holds for both."""
     pairs = [(file, target / file.name) for file in source.iterdir()] if source.is_dir() else [(source, target)]
-    return all(one.is_file() and other.is_file() and one.samefile(other) for one, other in pairs)
+    return all(first.is_file() and second.is_file() and first.samefile(second) for first, second in pairs)
 
 
-def heeding(config: MiningConfig, heard: bool) -> MiningConfig:
+def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfig:
     """The config with the filter of verdicts if there are any and nobody switched it off. ConfigError when it has none to go by."""
-    if heard and not any(spec.partition(":")[0] == "verdict" for spec in config.filters):
+    if has_verdicts and not any(spec.partition(":")[0] == "verdict" for spec in config.filters):
         return config.with_filters("verdict")
-    for name, wanted in (("filter 'verdict'", "verdict" in config.active_filters), ("false_negatives", config.false_negatives == "adopt")):
-        if wanted and not heard:
+    for name, is_needed in (
+        ("filter 'verdict'", "verdict" in config.active_filters),
+        ("false_negatives", config.false_negatives == "adopt"),
+    ):
+        if is_needed and not has_verdicts:
             raise ConfigError(f"{name} goes by verdicts, and there are none: give a file of them with --verdicts")
     return config
 
 
-def _hashes(named: Mapping[str, str | Path]) -> dict[str, dict[str, Any]]:
+def _hashes(named: Mapping[str, str | Path]) -> dict[str, manifests.FileEntry]:
     """Verdict files, by the name the manifest gives them, as it tells of whatever was read."""
     return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in named.items()}
 
 
-def _check_spared(place: Target, inputs: Sequence[str | Path]) -> None:
+def _refuse_overwriting_inputs(destination: Target, inputs: Sequence[str | Path]) -> None:
     """ConfigError where the run would take the place of something it reads."""
     for name in inputs:
         path = Path(os.path.realpath(name))
-        if not place.temporary and any(taken == path or taken in path.parents for taken in place.places):
+        if not destination.temporary and any(output == path or output in path.parents for output in destination.output_paths):
             raise ConfigError(f"{name} is read by this run, and --out would replace it: choose another --out")
 
 
 def _vector_files(vectors: Mapping[str, Vectors]) -> dict[str, dict[str, Any]]:
     """Vectors made before, likewise."""
-    return {name: told for each in vectors.values() for name, told in each.describe().get("files", {}).items()}
+    return {name: entry for source_vectors in vectors.values() for name, entry in source_vectors.describe().get("files", {}).items()}
 
 
 def check_evidence(config: MiningConfig, run: Run) -> None:
     """ConfigError for evidence that choosing again by `config` would need and that was not stored."""
-    stored = run.manifest["retrieval"].get("evidence", ALWAYS)
-    for name, who in config.needed.items():
-        if name in (*EVIDENCE, *TABLES) and name not in stored and name not in FROM_TEXTS:
-            raise ConfigError(f"{who} needs '{name}', which was not measured when this run was mined; mine again with --evidence {name}")
+    stored_evidence = run.manifest["retrieval"].get("evidence", ALWAYS)
+    for name, user in config.needed.items():
+        if name in (*EVIDENCE, *TABLES) and name not in stored_evidence and name not in FROM_TEXTS:
+            raise ConfigError(f"{user} needs '{name}', which was not measured when this run was mined; mine again with --evidence {name}")
 
 
-def _finished(place: Target) -> Run:
+def _open_run(destination: Target) -> Run:
     """The run; a temporary one goes with the object."""
-    run = Run(place.final)
-    if place.temporary:
-        weakref.finalize(run, remove_scratch, place.final.parent)
+    run = Run(destination.final)
+    if destination.temporary:
+        weakref.finalize(run, remove_scratch, destination.final.parent)
     return run

@@ -1,4 +1,4 @@
-"""Verdicts in files: JSONL, JSON or Parquet of the user's, and the file that a run keeps."""
+"""Files of verdicts: those of the user (JSONL, JSON or Parquet), and the file in a run folder."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 NAME = "verdicts"
 FILE = "verdicts.jsonl"
-"""In a run folder: all that was said, one line a pair, in the order of ids. The same verdicts are the same bytes."""
+"""The file in a run folder: one line per pair, in the order of ids. Equal verdicts have equal bytes."""
 
 
 def read_verdicts(paths: Iterable[str | Path]) -> list[Verdict]:
-    """The last word about each pair, in the order of ids. Several files are read one after the other.
+    """The last verdict of each pair, in the order of ids; files are read in the order of `paths`.
 
-    JSONL, JSON, Parquet …, as any rows; other columns are left alone. InputError names file and line.
+    JSONL, JSON or Parquet; other columns are ignored. InputError names file and line.
     """
     paths = list(paths)
     for path in paths:
@@ -31,8 +31,8 @@ def read_verdicts(paths: Iterable[str | Path]) -> list[Verdict]:
     return last_words(verdict_of(row.values, row.where) for path in paths for row in rows_with_places(path))
 
 
-def keep_verdicts(folder: Path, dataset: Dataset, verdicts: Sequence[Verdict]) -> None:
-    """Write the file of a run. InputError when none of them is about the run; those that are not are kept and counted."""
+def write_verdicts(folder: Path, dataset: Dataset, verdicts: Sequence[Verdict]) -> None:
+    """Write the file of a run, also verdicts of unknown pairs, which are counted in a warning. InputError where all pairs are unknown."""
     unknown = VerdictTable(dataset, verdicts).counts["unknown"]
     if unknown and unknown == len(verdicts):
         first = verdicts[0]
@@ -42,6 +42,6 @@ def keep_verdicts(folder: Path, dataset: Dataset, verdicts: Sequence[Verdict]) -
     write_bytes(folder / FILE, b"".join(verdict.line() for verdict in verdicts))
 
 
-def stored_verdicts(folder: Path, dataset: Dataset) -> dict[str, VerdictTable]:
-    """{"verdicts": what was said}, if the run in `folder` has heard any, else nothing."""
+def load_verdicts(folder: Path, dataset: Dataset) -> dict[str, VerdictTable]:
+    """{"verdicts": the table} where the run in `folder` has verdicts, else an empty dict."""
     return {NAME: VerdictTable(dataset, read_verdicts([folder / FILE]))} if (folder / FILE).exists() else {}

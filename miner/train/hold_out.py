@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 
 from miner.analysis import hidden_positives
-from miner.analysis.hidden_positives import FEWEST
+from miner.analysis.hidden_positives import MIN_QUERIES
 from miner.io.atomic import write_json
 from miner.types import Dataset
 
@@ -17,7 +17,7 @@ def hide(dataset: Dataset, folder: Path, seed: int) -> None:
 
     Raises InputError where fewer than 50 queries have two positives.
     """
-    reduced, truth = hidden_positives.hide(dataset, seed, fewest=FEWEST)
+    reduced, truth = hidden_positives.hide(dataset, seed, min_queries=MIN_QUERIES)
     hidden: dict[str, list[str]] = {}
     for query, passage in zip(dataset.queries.ids(truth.queries), dataset.corpus.ids(truth.passages), strict=True):
         hidden.setdefault(query, []).append(passage)

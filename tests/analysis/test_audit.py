@@ -32,7 +32,7 @@ def by_hand(run, config, draws, share=None):
     """(false, all) negatives of mining what is shown, over all draws."""
     false, every = 0, 0
     for draw in range(draws):
-        shown, truth = hide(run.dataset, config.seed + draw, share, fewest=1)
+        shown, truth = hide(run.dataset, config.seed + draw, share, min_queries=1)
         hidden = set(zip(run.dataset.queries.ids(truth.queries), run.dataset.corpus.ids(truth.passages), strict=True))
         folder = run.folder.parent / f"shown-{draw}"
         mined = mine(_saved(shown, folder), config)
@@ -86,11 +86,11 @@ def test_vectors_made_before_are_used_again(tmp_path):
     """A run without a model is audited from the files it came from; the run stays as it is."""
     world = make(2, passages=40, queries=20, dim=4)
     run = mine(on_disk(world, tmp_path / "data"), MiningConfig.of(similarity=world.similarity, depth=10), out=tmp_path / "run")
-    told = audit(run, draws=3, fewest=1)
+    told = audit(run, draws=3, min_queries=1)
     assert told["settings"][-1]["of"] > 0
     assert run.differences() == []
 
 
 def test_too_few_say_nothing(run, tmp_path):
     with pytest.raises(InputError, match="500 queries with two positives or more are wanted, and there are 60"):
-        audit(run, fewest=500)
+        audit(run, min_queries=500)

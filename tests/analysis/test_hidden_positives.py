@@ -23,7 +23,7 @@ def test_shown_and_hidden_are_all_there_is(tmp_path_factory, seed, share, splits
     """Of n positives max(1, ⌈(1 − share) n⌉) at least stay; whatever is hidden is known nowhere; other judgements are as they were."""
     folder = tmp_path_factory.mktemp("hiding")
     whole = read(on_disk(make(seed, passages=25, queries=12, splits=splits), folder / "data"), folder / "read")
-    shown, truth = hide(whole, seed, share, fewest=0)
+    shown, truth = hide(whole, seed, share, min_queries=0)
     hidden = {}
     for query, passage in zip(truth.queries.tolist(), whole.corpus.ids(truth.passages), strict=True):
         hidden.setdefault(query, set()).add(passage)
@@ -46,7 +46,7 @@ def test_what_one_of_two_equal_questions_shows_is_hidden_from_neither(tmp_path):
     whole = read_inline(queries, passages, tmp_path / "read")
     assert whole.qrels.same is not None
     for seed in range(10):
-        shown, truth = hide(whole, seed, fewest=0)
+        shown, truth = hide(whole, seed, min_queries=0)
         hidden = set(whole.corpus.ids(truth.passages))
         left = names(shown, 0) | names(shown, 1)
         assert not hidden & left
@@ -62,7 +62,7 @@ def test_the_draw_is_one_of_ids(tmp_path):
     found = []
     for place, (each, seed) in enumerate([(world, 0), (turned, 0), (world, 1)]):
         data = read(on_disk(each, tmp_path / f"data{place}"), tmp_path / f"read{place}")
-        _, truth = hide(data, seed, fewest=0)
+        _, truth = hide(data, seed, min_queries=0)
         found.append(set(zip(data.queries.ids(truth.queries), data.corpus.ids(truth.passages), strict=True)))
     assert found[0] == found[1] != found[2]
 
@@ -71,7 +71,7 @@ def test_it_can_be_saved_and_opened(tmp_path):
     """With groups of the same question and without."""
     whole = read(on_disk(make(3, passages=25, queries=12, splits=True), tmp_path / "data"), tmp_path / "read")
     assert whole.qrels.same is not None
-    shown, _ = hide(whole, 0, fewest=0)
+    shown, _ = hide(whole, 0, min_queries=0)
     shown.save(tmp_path / "read")
     again = Dataset.open(tmp_path / "read")
     assert all(names(again, query, known=True) == names(shown, query, known=True) for query in range(len(again.queries)))

@@ -14,7 +14,7 @@ from miner.cli.export import export
 from miner.cli.mine import mine
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError
-from miner.runs.run import FIRST_PASS
+from miner.runs.run import RETRIEVAL_SETTINGS
 
 OURS = {"out", "kind", "force", "config", "dry_run", "as_json", "quiet", "resume", "run"}
 HEAVY = {"torch", "transformers", "sentence_transformers", "datasets", "faiss", "pyarrow", "numpy", "fastapi", "pydantic"}
@@ -31,7 +31,7 @@ def test_every_field_of_the_config_is_a_flag_of_mine():
 
 def test_export_takes_what_pass_one_has_not_used_up():
     """The flags of export are the config less the settings of pass 1, and what belongs to pass 2 alone: verdicts."""
-    assert flags(export) == set(MiningConfig.model_fields) - set(FIRST_PASS) | {"verdicts"}
+    assert flags(export) == set(MiningConfig.model_fields) - set(RETRIEVAL_SETTINGS) | {"verdicts"}
 
 
 def test_help_imports_nothing_heavy():

@@ -65,7 +65,7 @@ def test_means_are_those_of_trec_eval_with_c(tmp_path_factory, encoder, world):
     assume(judged & world["corpus"].keys())
     config = EvaluateConfig.of(measures=tuple(NAMES), self_match=world["self_match"], resamples=100, permutations=100)
     data = inputs_of(tmp_path_factory.mktemp("world"), world)
-    told = evaluate(data, {"it": encoder}, config, settings=MiningConfig.of(min_grade=least)).told
+    told = evaluate(data, {"it": encoder}, config, settings=MiningConfig.of(min_grade=least)).summary
     wanted = reference(world, encoder)
     assert {name: told["models"]["it"][name]["mean"] for name in NAMES} == pytest.approx(wanted, abs=1e-6)
     assert told["data"]["queries"] == len({query for query, _ in world["qrels"]})
@@ -81,21 +81,21 @@ WORLD = {
 def test_everything_that_is_not_as_the_files_say_is_counted(tmp_path, encoder):
     """In the outcome, with the rule's name; the rows of lost queries too."""
     found = evaluate(inputs_of(tmp_path, WORLD), {"it": encoder}, EvaluateConfig.of(measures=("recall@10",)))
-    counts = {name: value for name, value in found.told["data"].items() if name not in ("rule", "notes") and value}
+    counts = {name: value for name, value in found.summary["data"].items() if name not in ("rule", "notes") and value}
     assert counts == {
         "queries": 4, "passages": 4, "judgements": 3, "min_grade": 1, "queries_without_positive": 1, "queries_missing": 1,
         "queries_missing_positives": 1, "positives_missing": 2, "queries_unjudged": 1, "rows_rejected": 3, "self_match": "id",
         "self_matches_removed": 1,
     }  # fmt: skip
-    assert "trec_eval -c" in found.told["data"]["rule"]
-    assert "relevant passages that are not in the corpus, of 1 queries; they count as not found: 2" in found.told["data"]["notes"]
+    assert "trec_eval -c" in found.summary["data"]["rule"]
+    assert "relevant passages that are not in the corpus, of 1 queries; they count as not found: 2" in found.summary["data"]["notes"]
     assert {row["query_id"]: row["recall@10"] for row in found.rows()} == {"p0": 1, "q1": pytest.approx(1 / 3), "q2": 0, "q0": 0}
     assert found.errors.read_text().count("\n") == 3
 
 
 def test_a_grade_changes_what_is_counted(tmp_path, encoder):
     """min_grade 2: p0's only positive is none any more; it says so."""
-    told = evaluate(inputs_of(tmp_path, WORLD), {"it": encoder}, settings=MiningConfig.of(min_grade=2)).told["data"]
+    told = evaluate(inputs_of(tmp_path, WORLD), {"it": encoder}, settings=MiningConfig.of(min_grade=2)).summary["data"]
     assert (told["queries"], told["queries_without_positive"], told["positives_missing"], told["grades_below"]) == (4, 2, 1, 1)
     assert "a grade of 2 or more is relevant" in told["rule"]
 
@@ -106,13 +106,13 @@ def test_a_judged_passage_stays_though_it_is_the_query(tmp_path, encoder, how):
     world = {**WORLD, "qrels": {("p0", "p0"): 1, ("q1", "p2"): 1}}
     found = evaluate(inputs_of(tmp_path, world), {"it": encoder}, EvaluateConfig.of(measures=("recall@1", "recall@10"), self_match=how))
     assert next(found.rows())["recall@1"] == 1
-    assert found.told["data"]["self_matches_judged"] == 1
+    assert found.summary["data"]["self_matches_judged"] == 1
 
 
 def test_what_was_read_for_mining_says_what_it_left_out(tmp_path, encoder):
     """Its lost judgements are not known; that queries were left out is."""
     dataset = read(inputs_of(tmp_path, WORLD))
-    told = evaluate(dataset, {"it": encoder}).told["data"]
+    told = evaluate(dataset, {"it": encoder}).summary["data"]
     assert (told["queries"], told["queries_left_out"], told["rows_rejected"]) == (2, 1, 3)
 
 

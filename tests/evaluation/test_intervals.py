@@ -40,7 +40,7 @@ def test_the_bootstrap_is_the_slow_one(monkeypatch):
             shares.append(sum(parts[taken, setting]) / sum(wholes[taken, setting]))
         assert found[setting] == pytest.approx(np.quantile(shares, (0.025, 0.975)))
     shuffled = rng.permutation(7)
-    monkeypatch.setattr(intervals, "CELLS", 30)
+    monkeypatch.setattr(intervals, "MAX_CELLS", 30)
     assert clustered(parts[shuffled], wholes[shuffled], keys[shuffled], seed=9) == found
 
 

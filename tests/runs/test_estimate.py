@@ -28,8 +28,8 @@ def whole(texts, tiny_model, tmp_path, monkeypatch):
     """An estimate from a quarter of the data, and the run."""
     config, runtime = MiningConfig.of(model=str(tiny_model), depth=40, max_depth=200), Runtime.of(cache=tmp_path / "cache")
     stored = StoredVectors(load_encoder(config, runtime), runtime.cache)
-    monkeypatch.setattr(pilot, "MOST", 600)
-    told = module.estimate(texts, {"dense": stored}, config, runtime, spent={"read": 1.5}, work=tmp_path / "pilot")
+    monkeypatch.setattr(pilot, "MAX_TEXTS", 600)
+    told = module.estimate(texts, {"dense": stored}, config, runtime, elapsed={"read": 1.5}, work=tmp_path / "pilot")
     return told, mine(texts, config, runtime=runtime)
 
 
@@ -52,7 +52,7 @@ def test_seconds_go_by_what_makes_them(texts, tiny_model, tmp_path):
     """Twice the seconds for a text are twice the encoding, and a dearer search is a longer retrieval."""
     config, runtime = MiningConfig.of(model=str(tiny_model), depth=40), Runtime.of(cache=tmp_path / "cache")
     stored = StoredVectors(load_encoder(config, runtime), runtime.cache)
-    piece = pilot.tried(texts, {"dense": stored}, config, runtime, tmp_path / "pilot", 600, ".jsonl")
+    piece = pilot.run_pilot(texts, {"dense": stored}, config, runtime, tmp_path / "pilot", 600, ".jsonl")
     piece = replace(piece, seconds={**piece.seconds, "encode": 3.0, "encoder": 2.0, "retrieve": 4.0})
     known = lambda each: {"dense": {"passage": pilot.Speed(2000, each), "query": pilot.Speed(400, each)}}  # noqa: E731
     slow, fast = (module._seconds(piece, texts, known(each), search, 16_000, 0) for each, search in ((0.02, 1e-6), (0.01, 0.0)))

@@ -19,7 +19,7 @@ def folder(tmp_path):
     (tmp_path / "input").write_bytes(b"input")
     outputs = manifest.outputs({"triplets.jsonl": run / "triplets.jsonl", "set": run / "set"})
     files = manifest.outputs({str(tmp_path / "input"): tmp_path / "input"})
-    made = manifest.sealed(manifest.manifest(outputs=outputs, files=files, config={"seed": 1}, retrieval={}))
+    made = manifest.with_seal(manifest.build_manifest(outputs=outputs, files=files, config={"seed": 1}, retrieval={}))
     (run / "manifest.json").write_text(json.dumps(made))
     return run
 
@@ -49,7 +49,7 @@ def edited(run, **changes):
 
 def test_relative_names_start_where_the_run_was_made(folder, tmp_path, monkeypatch):
     """From another working directory, and after run and inputs were moved together."""
-    seen = manifest.seen_from(folder, tmp_path)
+    seen = manifest.relative_base(folder, tmp_path)
     files = manifest.outputs({"input": tmp_path / "input"})
     made = {"inputs": {"data": "d", "corpus": "hf:x", "split": ["dev"]}, "config": {"model": "set"}, "seen_from": seen}
     edited(folder, files={"input": files.get("input")}, seen_from=seen)
@@ -113,7 +113,7 @@ def test_a_manifest_from_elsewhere_opens_nothing_outside(folder, name):
     assert f"{name} lies outside the run: the manifest is not of its making" in list(manifest.differences(folder))
 
 
-@pytest.mark.parametrize("gone", manifest.NEEDED)
+@pytest.mark.parametrize("gone", manifest.REQUIRED_SECTIONS)
 def test_a_manifest_without_one_of_its_sections(folder, gone):
     """It is damaged, in one sentence, wherever it is read."""
     edited(folder, **{gone: None})

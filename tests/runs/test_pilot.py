@@ -38,7 +38,7 @@ def test_a_speed_is_that_of_the_encoder(texts, stored, monkeypatch):
 
     monkeypatch.setattr(stored.encoder, "encode", slow)
     monkeypatch.setattr(pilot, "SPEED_SECONDS", 0.2)
-    found = pilot.speeds(stored, texts)
+    found = pilot.encoding_speeds(stored, texts)
     assert {side: speed.texts for side, speed in found.items()} == {"passage": 300, "query": 150}
     assert all(0.002 <= speed.seconds < 0.004 for speed in found.values())
     assert [len(each) for each in seen] == [16, 64, 256, 16, 64, 150]
@@ -49,7 +49,7 @@ def test_a_speed_is_that_of_the_encoder(texts, stored, monkeypatch):
 def test_what_is_stored_costs_nothing(texts, stored):
     """Speeds are told for what is missing."""
     stored.vectors(texts.corpus, np.arange(300), "passage")
-    found = pilot.speeds(stored, texts)
+    found = pilot.encoding_speeds(stored, texts)
     assert found["passage"] == Speed(0, 0.0)
     assert found["query"].texts == 150
 
@@ -57,13 +57,13 @@ def test_what_is_stored_costs_nothing(texts, stored):
 @pytest.mark.parametrize(("seconds", "size"), [(1.0, 96), (6 / 300, 300), (0.0, 450)])
 def test_a_piece_is_as_large_as_its_time(texts, seconds, size):
     """Never less than 96 texts, never more than there are."""
-    assert pilot.size({"dense": {"passage": Speed(450, seconds)}}, texts) == size
+    assert pilot.subset_texts({"dense": {"passage": Speed(450, seconds)}}, texts) == size
 
 
 def test_a_piece_goes_through_both_passes(texts, stored, tmp_path):
     """Every stage is timed, and the store stays empty."""
     config, runtime = MiningConfig.of(model=stored.encoder.name, depth=20), Runtime.of(cache=tmp_path / "cache")
-    piece = pilot.tried(texts, {"dense": stored}, config, runtime, tmp_path / "pilot", 200, ".jsonl")
+    piece = pilot.run_pilot(texts, {"dense": stored}, config, runtime, tmp_path / "pilot", 200, ".jsonl")
     assert (len(piece.dataset.queries), len(piece.dataset.corpus)) == (40, 160)
     assert {"encode", "encoder", "retrieve", "choose and write", "report", "second pass"} <= set(piece.seconds)
     assert piece.candidates >= 40 * 20
@@ -76,6 +76,6 @@ def test_a_search_costs_time_for_every_source(texts, stored, tmp_path):
     runtime = Runtime.of(cache=tmp_path / "cache", threads=1)
     alone = MiningConfig.of(model=stored.encoder.name, depth=20)
     config = MiningConfig.of(model=stored.encoder.name, sources=("dense", "bm25"), depth=20)
-    piece = pilot.tried(texts, {"dense": stored}, config, runtime, tmp_path / "pilot", 450, ".jsonl")
+    piece = pilot.run_pilot(texts, {"dense": stored}, config, runtime, tmp_path / "pilot", 450, ".jsonl")
     assert pilot.search_costs(piece, {"dense": stored}, config, runtime, 1) > 0
     assert pilot.search_costs(piece, {}, alone, runtime, 1) == 0

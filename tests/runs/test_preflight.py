@@ -23,7 +23,7 @@ from miner.runs.subset import sample
 @pytest.fixture
 def every_run(monkeypatch):
     """Small runs are rehearsed too."""
-    monkeypatch.setattr(preflight, "SMALL", 0)
+    monkeypatch.setattr(preflight, "MIN_NEW_TEXTS", 0)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_rehearsal_passes_where_the_run_does(tmp_path_factory, seed, name):
     inputs = on_disk(world, folder / "data")
     with pytest.MonkeyPatch.context() as patch:
         plain = mine(inputs, config, out=folder / "plain")
-        patch.setattr(preflight, "SMALL", 0)
+        patch.setattr(preflight, "MIN_NEW_TEXTS", 0)
         run = mine(inputs, config, out=folder / "run")
     assert "rehearse" in run.manifest["timings"]
     assert run.manifest["outputs"][run.file.name] == plain.manifest["outputs"][plain.file.name]
@@ -54,10 +54,10 @@ def test_a_rehearsal_passes_where_the_run_does(tmp_path_factory, seed, name):
 def test_short_runs_are_not_rehearsed(texts, tiny_model, tmp_path, monkeypatch):
     """What makes one long is what must be encoded, or very many texts."""
     config, runtime = MiningConfig.of(model=str(tiny_model)), Runtime.of(cache=tmp_path / "cache")
-    monkeypatch.setattr(preflight, "SMALL", 440)
+    monkeypatch.setattr(preflight, "MIN_NEW_TEXTS", 440)
     assert "rehearse" in mine(texts, config, runtime=runtime).manifest["timings"]
     assert "rehearse" not in mine(texts, config, runtime=runtime).manifest["timings"]
-    monkeypatch.setattr(preflight, "LARGE", 440)
+    monkeypatch.setattr(preflight, "MIN_TEXTS", 440)
     assert "rehearse" in mine(texts, config, runtime=runtime).manifest["timings"]
 
 
@@ -65,7 +65,7 @@ def test_the_store_is_read_and_left_as_it_is(texts, tiny_model, tmp_path, every_
     """A run that fails in its rehearsal has encoded a few texts and stored none; a second run encodes none for it."""
     config, runtime = MiningConfig.of(model=str(tiny_model)), Runtime.of(cache=tmp_path / "cache")
     stored = StoredVectors(load_encoder(config, runtime), runtime.cache)
-    (tried,) = preflight.trial({"dense": stored}).values()
+    (tried,) = preflight.trial_vectors({"dense": stored}).values()
     rows = np.arange(50)
     first = tried.vectors(texts.corpus, rows, "passage")
     assert (tried.encoded, stored.encoded, stored.missing(texts)) == (50, 0, 440)
@@ -109,7 +109,7 @@ def test_the_room_is_what_is_written(texts, tiny_model, tmp_path):
     """The store's growth to the byte."""
     config, runtime = MiningConfig.of(model=str(tiny_model)), Runtime.of(cache=tmp_path / "cache")
     stored = StoredVectors(load_encoder(config, runtime), runtime.cache)
-    told = preflight.room(texts, {"dense": stored}, config)
+    told = preflight.disk_space(texts, {"dense": stored}, config)
     assert told["scratch"] == 440 * 4 * 8
     mine(texts, config, runtime=runtime)
     assert sum(file.stat().st_size for name in ("keys.bin", "vectors.bin") for file in runtime.cache.rglob(name)) == told["store"]

@@ -151,7 +151,7 @@ def test_twenty_other_settings_search_nothing_again(at, watched, tmp_path):
 def test_other_code_searches_anew(at, searched, monkeypatch):
     """A working copy changes without another version."""
     at()
-    monkeypatch.setattr(manifest, "code", lambda: "other")
+    monkeypatch.setattr(manifest, "source_hash", lambda: "other")
     at()
     assert len(searched) == 2
 
