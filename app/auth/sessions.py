@@ -15,7 +15,7 @@ from app.state import State
 from app.state.names import now
 from app.state.tables import sessions
 
-SECONDS = 12 * 3600
+SESSION_SECONDS = 12 * 3600
 """How long a session lasts."""
 
 
@@ -31,7 +31,7 @@ class Sessions:
         if self._keyring.holder(digest) is None:
             return None
         token, moment = secrets.token_urlsafe(32), now()
-        row = {"digest": digest_of(token).hex(), "key_digest": digest.hex(), "created_at": moment, "expires_at": moment + SECONDS}
+        row = {"digest": digest_of(token).hex(), "key_digest": digest.hex(), "created_at": moment, "expires_at": moment + SESSION_SECONDS}
         with self._database.write() as connection:
             connection.execute(delete(sessions).where(sessions.c.expires_at < moment))
             connection.execute(sessions.insert().values(row))

@@ -81,7 +81,7 @@ class Connection(H11Protocol):
 
     def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._all: Connections = config.app.state.desk.connections
+        self._all: Connections = config.app.state.services.connections
         self._phase: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._received, self._mark, self._ours = 0, 0, False

@@ -25,7 +25,7 @@ OURS = 128
 """Of them, what the service needs beside its connections: the database, files of jobs, pipes to child processes."""
 BACKLOG = 2048
 """Connections that the kernel keeps until they are taken."""
-AT_ONCE = 32
+MAX_ACCEPTS = 32
 """Connections that asyncio takes in one turn, at most an eighth of those there may be: what each sends is read some turns later, and until
 then it must not have to make room."""
 NONE_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)

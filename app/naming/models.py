@@ -42,7 +42,7 @@ class Models:
         """The public name of a model that an earlier version has noted by its folder; any other name as it is."""
         return next((name for name, where in self.where.items() if where == model), public(model))
 
-    def given(self, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    def linked_config(self, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """The config that the process of a job gets: the model's public name, linked into the job's folder. ConfigError when it is gone."""
         name = self.named(str(config["model"]))
         if name not in self.where:

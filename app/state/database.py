@@ -61,7 +61,7 @@ class Database:
         with _translated(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
-    def alone(self, connection: Connection, lock: int = CONTENTS_LOCK) -> None:
+    def take_lock(self, connection: Connection, lock: int = CONTENTS_LOCK) -> None:
         """From here to its end, this transaction is the only one that has asked for this lock.
 
         CONTENTS_LOCK: it may move bytes that rows name. NEEDS_LOCK: what jobs need neither goes nor is promised to another.

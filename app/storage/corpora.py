@@ -23,7 +23,7 @@ from app.state.database import NEEDS_LOCK
 from app.state.names import now
 from app.state.tables import corpora, corpus_versions, jobs
 from app.storage.job_rows import ACTIVE, WAITING
-from app.storage.needs import check_free
+from app.storage.needs import check_unused
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ class Corpora:
     def _forget(self, corpus_id: str) -> None:
         """With it go the Idempotency-Keys that made it: the same request makes a new one, as of a job that was deleted."""
         with self._state.database.write() as connection:
-            self._state.database.alone(connection, NEEDS_LOCK)
-            check_free(connection, "this corpus", corpus=corpus_id)
+            self._state.database.take_lock(connection, NEEDS_LOCK)
+            check_unused(connection, "this corpus", corpus=corpus_id)
             built_by = select(corpus_versions.c.job_id).where(corpus_versions.c.corpus_id == corpus_id)
             connection.execute(update(jobs).where(jobs.c.id.in_(built_by)).values(idempotency_key=None))
             connection.execute(delete(corpus_versions).where(corpus_versions.c.corpus_id == corpus_id))

@@ -20,7 +20,7 @@ from app.state.folder import STALE_SECONDS
 from app.state.names import new_name, now
 from app.state.tables import files
 from app.storage.job_output import Output
-from app.storage.needs import check_free
+from app.storage.needs import check_unused
 from miner.io.atomic import Part
 
 MEDIA = {
@@ -92,7 +92,7 @@ class Files:
         part.commit()  # waits for the disk, and nobody else has to wait for that
         try:
             with self._state.database.write() as connection:
-                self._state.database.alone(connection)
+                self._state.database.take_lock(connection)
                 self._state.blobs.keep(part.path, sha256)
                 return _added(connection, name, suffix, sha256, size, None)
         finally:
@@ -101,7 +101,7 @@ class Files:
 
     def adopt(self, connection: Connection, path: Path, output: Output, job_id: str) -> File:
         """A finished file of a job, without a copy, in the transaction that ends the job."""
-        self._state.database.alone(connection)
+        self._state.database.take_lock(connection)
         self._state.blobs.adopt(path, output.sha256)
         return _added(connection, output.name, output.suffix, output.sha256, path.stat().st_size, job_id)
 
@@ -150,8 +150,8 @@ class Files:
 
     def _forget(self, file: File) -> None:
         with self._state.database.write() as connection:
-            self._state.database.alone(connection, NEEDS_LOCK)
-            check_free(connection, "this file", of=[file.id])
+            self._state.database.take_lock(connection, NEEDS_LOCK)
+            check_unused(connection, "this file", of=[file.id])
             connection.execute(delete(files).where(files.c.id == file.id))
 
     def sweep(self) -> int:
@@ -164,7 +164,7 @@ class Files:
     def _drop(self, sha256: str) -> bool:
         """Remove a content unless somebody holds it; nobody can add the same one meanwhile."""
         with self._state.database.write() as connection:
-            self._state.database.alone(connection)
+            self._state.database.take_lock(connection)
             held = connection.execute(select(func.count()).select_from(files).where(files.c.sha256 == sha256)).scalar_one()
             if not held:
                 self._state.blobs.remove(sha256)

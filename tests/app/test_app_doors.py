@@ -125,7 +125,7 @@ class World:
 @pytest.fixture(scope="module")
 def worlds(client_of, model, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "LOOK_SECONDS", 0.02)
+        patch.setattr(worker, "POLL_SECONDS", 0.02)
         client = client_of()
         yield [World(client, model, tmp_path_factory.mktemp("doors"), seed) for seed in range(2)]
 
