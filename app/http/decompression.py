@@ -1,4 +1,4 @@
-"""Bodies that were sent packed (Content-Encoding), unpacked piece by piece within bounds: a bomb is noticed before it is in memory."""
+"""Compressed bodies (Content-Encoding), decompressed in chunks within limits: a bomb is refused before it fills the memory."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from miner.errors import InputError
 
 PIECE_BYTES = 2**18
 ZSTD_INPUT_BYTES = 512
-"""Bytes that are given to zstd at a time: at most 16 MB can come of them at once."""
+"""Bytes that zstd gets at a time: they expand to 16 MB at most."""
 MAX_WINDOW_BYTES = 2**27
 RATIO_GRACE_BYTES = 2**20
 
 
 class Decoder(Protocol):
-    """Pieces in, pieces out; `ended` when a stream is complete."""
+    """Decodes chunks; `ended` when a stream is complete."""
 
     ended: bool
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
-        """What comes of `data`, in pieces."""
+        """The decoded bytes of `data`, in chunks."""
         ...
 
 
 class Plain:
-    """Sent as it is."""
+    """No compression."""
 
     ended = True
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
-        """The same."""
+        """`data`, unchanged."""
         yield data
 
 
@@ -51,12 +51,12 @@ class Gzip:
             if self.ended:
                 self._inner = zlib.decompressobj(31)
             try:
-                piece = self._inner.decompress(data, PIECE_BYTES)
+                chunk = self._inner.decompress(data, PIECE_BYTES)
             except zlib.error:
                 raise InputError("the body is not gzip, or is damaged") from None
-            yield piece
+            yield chunk
             self.ended = self._inner.eof
-            is_full = len(piece) == PIECE_BYTES and not self.ended
+            is_full = len(chunk) == PIECE_BYTES and not self.ended
             data = self._inner.unused_data if self.ended else self._inner.unconsumed_tail
 
 
@@ -70,7 +70,7 @@ class Zstd:
         self._inner, self.ended = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).decompressobj(), False
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
-        """A few MB at a time at most."""
+        """At most 16 MB at a time."""
         for start in range(0, len(data), ZSTD_INPUT_BYTES):
             remaining = data[start : start + ZSTD_INPUT_BYTES]
             while remaining:
@@ -88,7 +88,11 @@ DECODERS: dict[str, type[Plain] | type[Gzip] | type[Zstd]] = {"identity": Plain,
 
 
 class Decompressor:
-    """Counts what came in and what came of it. TooLarge beyond `most` bytes, or beyond `ratio` of what came in after the first MiB."""
+    """Decompresses a body.
+
+    max_bytes: size of the content; TooLarge beyond it.
+    ratio: bytes of content per compressed byte, after the first MiB of content; TooLarge beyond it.
+    """
 
     def __init__(self, encoding: str, max_bytes: int, ratio: int) -> None:
         decoder = DECODERS.get(encoding.strip().lower())
@@ -98,18 +102,18 @@ class Decompressor:
         self._max_bytes, self._ratio, self._in, self._out = max_bytes, ratio, 0, 0
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
-        """The unpacked pieces."""
+        """The content of a chunk."""
         self._in += len(data)
-        for piece in self._decoder(data):
-            self._out += len(piece)
+        for chunk in self._decoder(data):
+            self._out += len(chunk)
             if self._out > self._max_bytes:
                 raise TooLarge(f"the content is larger than the {self._max_bytes:,} bytes that are accepted here")
             if self._out > RATIO_GRACE_BYTES + self._ratio * self._in:
                 raise TooLarge(f"the packed body becomes more than {self._ratio} times as large: that is not accepted here")
-            if piece:
-                yield piece
+            if chunk:
+                yield chunk
 
     def finish(self) -> None:
-        """InputError when the packed stream is not complete."""
+        """InputError when the compressed stream is not complete."""
         if not self._decoder.ended:
             raise InputError("the packed body ends too early")

@@ -61,7 +61,7 @@ def resolve(request: ExportJob, stores: Stores) -> JobSpec:
 def _last_review(job_id: str, stores: Stores) -> int:
     """The number of the last review to apply, stored so that a retry applies the same ones. Conflict when there are no reviews."""
     last = stores.reviews.last(job_id)
-    if not stores.reviews.standing(job_id, last):
+    if not stores.reviews.current(job_id, last):
         raise Conflict("there are no reviews of that job to heed: say something first, or leave `verdicts` out")
     return last
 
@@ -71,7 +71,7 @@ def prepare(spec: JobSpec, stores: Stores, folder: Path) -> JobSpec:
     source = stores.queue.get(spec["job"])
     if spec.get("verdicts"):
         (folder / VERDICTS).parent.mkdir(exist_ok=True)
-        write_bytes(folder / VERDICTS, verdict_file(stores.reviews.standing(source.id, spec["reviews"])))
+        write_bytes(folder / VERDICTS, verdict_file(stores.reviews.current(source.id, spec["reviews"])))
     return {**spec, "run": f"../{source.id}/run"}
 
 

@@ -11,7 +11,7 @@ from app.errors import Conflict
 from app.jobs.stores import Stores
 from app.jobs.task import Outcome, link
 from app.schemas import STRICT
-from app.storage.files import MEDIA
+from app.storage.files import MEDIA_TYPES
 from app.storage.job_output import Output
 from app.storage.job_rows import JobSpec
 from miner.config import Inputs, MiningConfig, Runtime
@@ -113,7 +113,7 @@ def outcome_of(run: Any) -> Outcome:
 def _output(role: str, name: str, hashes: dict[str, str]) -> Output:
     from miner.io.atomic import sha256_of
 
-    suffix = next((kind for kind in MEDIA if name.endswith(kind)), ".txt")
+    suffix = next((kind for kind in MEDIA_TYPES if name.endswith(kind)), ".txt")
     return Output(role, name, f"run/{name}", suffix, hashes.get(name) or sha256_of(f"run/{name}"))
 
 

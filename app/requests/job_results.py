@@ -52,7 +52,7 @@ def plan(body: Any, services: Services) -> JobPlan:
 
 def remove(services: Services, job_id: str) -> None:
     """Delete a job: its rows, then the contents of its files, then its folder. A crash leaves unreferenced files, never dangling rows."""
-    services.files.drop(services.state.reserve.freeing(lambda: services.queue.remove(job_id)))
+    services.files.drop(services.state.reserve.with_reserve(lambda: services.queue.remove(job_id)))
     shutil.rmtree(services.state.jobs / job_id, ignore_errors=True)
 
 

@@ -89,7 +89,7 @@ def overview(request: Request, services: Services, job_id: str) -> Response:
     """A run at a glance."""
     job, run = run_of(services, job_id)
     survey, model = survey_of(run), str(job.spec["config"].get("model") or "")
-    sample = sample_summary(survey["sample"], services.reviews.standing(job_id))
+    sample = sample_summary(survey["sample"], services.reviews.current(job_id))
     reviewed = services.reviews.counts([job_id]).get(job_id, 0)
     model_name = services.settings.known_models.named(model) if model else ""
     return page(request, runs_page.title(job), overview_page.overview(job, run.report, survey, sample, reviewed, model_name))
@@ -98,7 +98,7 @@ def overview(request: Request, services: Services, job_id: str) -> Response:
 def review(request: Request, services: Services, job_id: str, order: Order, position: int | None, query_id: str | None) -> Response:
     """A query with its candidates."""
     job, run = run_of(services, job_id)
-    reviews = services.reviews.standing(job_id)
+    reviews = services.reviews.current(job_id)
     sample = sample_summary(survey_of(run)["sample"], reviews)
     item = review_item(run, reviews, order, position, query_id)
     return page(request, f"Review · {runs_page.title(job)}", review_page.review(job, item, sample), scripts=("review.js",))

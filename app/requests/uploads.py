@@ -66,13 +66,13 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
 
 
 def _write(part: Part, decompress: Decompressor, form: Form | None, data: bytes) -> None:
-    for piece in decompress(data):
-        for content in form(piece) if form is not None else _whole(piece):
+    for chunk in decompress(data):
+        for content in form(chunk) if form is not None else _whole(chunk):
             part.write(content)
 
 
-def _whole(piece: bytes) -> Iterator[bytes]:
-    yield piece
+def _whole(chunk: bytes) -> Iterator[bytes]:
+    yield chunk
 
 
 def _check_digest(request: Request, part: Part) -> None:

@@ -10,7 +10,7 @@ from app.http.content import Content, headers_of
 from app.requests.uploads import receive
 from app.schemas import FileList, FileOut
 from app.services import ServicesDep
-from app.storage.files import MEDIA
+from app.storage.files import MEDIA_TYPES
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -24,7 +24,7 @@ BODY = {
         {"name": "name", "in": "query", "schema": {"type": "string", "maxLength": 200}, "example": "corpus.jsonl", "required": False}
     ],
 }
-ANY = dict.fromkeys(MEDIA.values(), BYTES)
+ANY = dict.fromkeys(MEDIA_TYPES.values(), BYTES)
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": ANY, "description": "The whole content."},
     206: {"content": ANY, "description": "The range that was asked for."},

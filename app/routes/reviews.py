@@ -41,7 +41,7 @@ def list_reviews(
     """The log, oldest first; ?format=jsonl is what stands of it, as a verdict file for `hardneg export --verdicts`."""
     last = services.reviews.last(job_id)
     if format == "jsonl":
-        return review_requests.as_file(services.reviews.standing(job_id, last), last, request.headers.get("if-none-match", ""))
+        return review_requests.as_file(services.reviews.current(job_id, last), last, request.headers.get("if-none-match", ""))
     response.headers["ETag"] = review_requests.etag(last)
     return ReviewList.of(services.reviews.ls(job_id, after, limit))
 

@@ -45,7 +45,7 @@ class Blobs:
         with storing(self._folder, "remove"):
             self.path(sha256).unlink(missing_ok=True)
 
-    def older(self, moment: float) -> list[str]:
+    def older_than(self, moment: float) -> list[str]:
         """Contents that were put here before `moment`, in seconds since 1970."""
         with storing(self._folder, "read"):
             return [path.name for path in self._folder.glob("??/*") if path.stat().st_mtime < moment]

@@ -19,14 +19,14 @@ from pathlib import Path
 
 from app.state.blobs import Blobs
 from app.state.database import Database
-from app.state.modes import Shared, keep_others_out
+from app.state.modes import Shared, restrict_access
 from app.state.reserve import Reserve
 from miner.errors import StorageError
 from miner.io.atomic import storing, write_json
 from miner.io.scratch import sweep
 
 LAYOUT = 1
-MARK = "hardneg.json"
+MARKER = "hardneg.json"
 STALE_SECONDS = 24 * 3600
 
 
@@ -36,8 +36,8 @@ class State:
     def __init__(self, folder: Path, database: str | None) -> None:
         self.folder = folder
         names = ("incoming", "corpora", "jobs", "workers")
-        self.incoming, self.corpora, self.jobs, self.workers = (_made(folder / name) for name in names)
-        self.blobs = Blobs(_made(folder / "blobs"), self.incoming)
+        self.incoming, self.corpora, self.jobs, self.workers = (_make_folder(folder / name) for name in names)
+        self.blobs = Blobs(_make_folder(folder / "blobs"), self.incoming)
         if not database:
             (folder / "hardneg.sqlite").touch()  # SQLite itself would let nobody but the owner write it, whatever the umask
         self.database = Database(database or folder / "hardneg.sqlite")
@@ -70,26 +70,26 @@ def open_state(folder: Path, database: str | None = None, shared: Shared = "no")
     with storing(folder, "use"):
         folder.mkdir(parents=True, exist_ok=True)
         _check(folder)
-        keep_others_out(folder, shared)
+        restrict_access(folder, shared)
         state = State(folder, database)
     state.sweep()
     return state
 
 
 def _check(folder: Path) -> None:
-    mark = folder / MARK
-    if not mark.exists():
+    marker = folder / MARKER
+    if not marker.exists():
         if any(path.name in ("blobs", "hardneg.sqlite") for path in folder.iterdir()):
-            raise StorageError(f"{folder} looks like a data folder, but {MARK} is missing: put it back, or choose another folder")
-        write_json(mark, {"layout": LAYOUT})
+            raise StorageError(f"{folder} looks like a data folder, but {MARKER} is missing: put it back, or choose another folder")
+        write_json(marker, {"layout": LAYOUT})
     try:
-        layout = json.loads(mark.read_text(encoding="utf-8"))["layout"]
+        layout = json.loads(marker.read_text(encoding="utf-8"))["layout"]
     except (ValueError, KeyError, TypeError):
-        raise StorageError(f"{mark} is damaged: it should say {{'layout': {LAYOUT}}}") from None
+        raise StorageError(f"{marker} is damaged: it should say {{'layout': {LAYOUT}}}") from None
     if layout != LAYOUT:
         raise StorageError(f"{folder} is a data folder of layout {layout}, this hardneg knows {LAYOUT}: use the hardneg that made it")
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     return folder

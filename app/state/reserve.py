@@ -12,7 +12,7 @@ from typing import TypeVar
 from miner.errors import StorageError
 
 Answer = TypeVar("Answer")
-RESERVED = 4 * 2**20
+RESERVED_BYTES = 4 * 2**20
 
 
 class Reserve:
@@ -25,15 +25,15 @@ class Reserve:
     def keep(self) -> None:
         """Take the room, where there is some and we have none."""
         with suppress(OSError):
-            if self._path.exists() and self._path.stat().st_size == RESERVED:
+            if self._path.exists() and self._path.stat().st_size == RESERVED_BYTES:
                 return
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
             try:
-                os.posix_fallocate(handle, 0, RESERVED)
+                os.posix_fallocate(handle, 0, RESERVED_BYTES)
             finally:
                 os.close(handle)
 
-    def freeing(self, call: Callable[[], Answer]) -> Answer:
+    def with_reserve(self, call: Callable[[], Answer]) -> Answer:
         """Make a call that removes something and may be made twice; again, with the room, when the disk is full."""
         try:
             return call()

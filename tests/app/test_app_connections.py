@@ -21,7 +21,7 @@ class App:
     """/livez answers at once; /body reads to the end; /key too, and knows the caller; /early refuses at once; /large sends without end."""
 
     def __init__(self, connections):
-        self.state, self.gone = SimpleNamespace(desk=SimpleNamespace(connections=connections)), 0
+        self.state, self.gone = SimpleNamespace(services=SimpleNamespace(connections=connections)), 0
 
     async def __call__(self, scope, receive, send):
         scope["state"]["caller"] = "somebody" if scope["path"] in ("/key", "/large") else None
@@ -163,6 +163,6 @@ def test_a_minute_is_one_line(caplog):
     """Whatever is closed."""
     connections = Connections(1, 1, 1, 1)
     for _ in range(500):
-        connections.note("head")
+        connections.count_closed("head")
     assert [record.getMessage() for record in caplog.records] == ["connections closed (head: 1); 0 are open"]
     assert connections.closed["head"] == 500

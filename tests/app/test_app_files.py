@@ -188,7 +188,7 @@ def stores(tmp_path):
     opened.close()
 
 
-def kept(stores, content):
+def stored(stores, content):
     part = stores.files.begin()
     part.write(content)
     return stores.files.finish(part, "a.jsonl", ".jsonl")
@@ -196,23 +196,23 @@ def kept(stores, content):
 
 def test_contents_that_nobody_names_go_when_they_are_old(stores):
     """A cut between bytes and row leaves a content without a name; one that has a name stays, however old, and so does a new one."""
-    named, orphan, fresh = kept(stores, b"named"), kept(stores, b"orphan"), kept(stores, b"fresh")
+    referenced, orphan, fresh = stored(stores, b"named"), stored(stores, b"orphan"), stored(stores, b"fresh")
     with stores.state.database.write() as connection:
         connection.execute(delete(files).where(files.c.id.in_([orphan.id, fresh.id])))
-    for file in (named, orphan):
+    for file in (referenced, orphan):
         os.utime(stores.files.path(file), (1, 1))
     assert stores.files.sweep() == 1
-    assert [stores.files.path(file).exists() for file in (named, orphan, fresh)] == [True, False, True]
+    assert [stores.files.path(file).exists() for file in (referenced, orphan, fresh)] == [True, False, True]
     assert list(stores.state.incoming.iterdir()) == []
 
 
 def test_a_content_that_is_adopted_is_new_again(stores, tmp_path):
     """Or it could be swept between its adoption and its row."""
-    orphan = kept(stores, b"orphan")
+    orphan = stored(stores, b"orphan")
     os.utime(stores.files.path(orphan), (1, 1))
     (tmp_path / "made").write_bytes(b"orphan")
     stores.state.blobs.adopt(tmp_path / "made", orphan.sha256)
-    assert stores.state.blobs.older(time.time() - 60) == []
+    assert stores.state.blobs.older_than(time.time() - 60) == []
 
 
 def test_a_file_whose_row_cannot_be_written_leaves_nothing(stores, monkeypatch):

@@ -126,7 +126,7 @@ def test_a_review_is_its_keys_and_no_body_says_otherwise(client_of):
         connection.execute(jobs.insert().values({**row, "attempts": 1, "crashes": 0, "done": 0, "total": 0, "last_event": 0}))
     at.reviews.dataset = lambda job_id: SimpleNamespace(queries=None, corpus=None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.storage.reviews.check_known", lambda dataset, said: None)
+        patch.setattr("app.storage.reviews.check_ids", lambda dataset, said: None)
         (made,) = at.reviews.append("job_1", [Verdict("q", "p", "unsure", "The Boss")], caller)
     assert (made.said_by, made.key_id, at.reviews.withdraw("job_1", 1, caller).said_by) == ("Ada", key_id, "Ada")
     assert [(one.said_by, one.key_id) for one in at.reviews.ls("job_1")] == [("Ada", key_id)] * 2
