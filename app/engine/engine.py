@@ -23,7 +23,7 @@ from app.engine.open_corpus import OpenCorpus
 from app.engine.vector_cache import VectorCache
 from app.metrics import Metrics
 from app.schemas import MineRequest, Query
-from app.settings import SERVED, Settings
+from app.settings import SERVED_SETTINGS, Settings
 from app.storage.corpora import Corpora
 from miner.config import MiningConfig
 from miner.core.pipeline import Chooser, retrieve
@@ -70,7 +70,7 @@ class Engine:
 
     def describe(self) -> dict[str, Any]:
         """Model and corpus, for /v1/info."""
-        served = {name: getattr(self.serving, name) for name in SERVED}
+        served = {name: getattr(self.serving, name) for name in SERVED_SETTINGS}
         return {"model": self.vectors.describe(), "served": served, "passages": len(self.corpus.texts) if self.corpus else None}
 
     def mine(self, request: MineRequest) -> MiningResult:
@@ -90,7 +90,7 @@ class Engine:
     @lru_cache(maxsize=256)  # noqa: B019 - one engine, as long as the server; a config's parts are built once
     def _resolve(self, config: MiningConfig) -> MiningConfig:
         """The request's config with the operator's model and index. ConfigError where the request sets another one."""
-        for name in SERVED:
+        for name in SERVED_SETTINGS:
             default, served = MiningConfig.model_fields[name].default, getattr(self.serving, name)
             if getattr(config, name) not in (default, served):
                 raise ConfigError(f"config.{name} is set by the server, to {served!r}: leave it out")
@@ -103,7 +103,7 @@ class Engine:
             raise ConfigError("config.sources cannot be set here: the server searches with its own model, so leave it out")
         if "verdict" in config.active_filters or config.false_negatives == "adopt":
             raise ConfigError("verdicts are heeded by jobs only: leave filter 'verdict' and false_negatives out")
-        return config.model_copy(update={name: getattr(self.serving, name) for name in SERVED})
+        return config.model_copy(update={name: getattr(self.serving, name) for name in SERVED_SETTINGS})
 
     def _inputs(self, request: MineRequest, corpus: OpenCorpus | None, folder: Path, config: MiningConfig) -> tuple[Dataset, Dense]:
         queries = [query.model_dump() for query in request.queries]

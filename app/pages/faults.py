@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
 from app.auth.browser import wants_page
-from app.errors import NoKey, Refused, allowed, answer
+from app.errors import NoKey, Refused, allowed_methods, error_response
 from app.pages.frame import page
 from miner.page.html import tag
 
@@ -23,14 +23,14 @@ def refusal_response(error: Refused, scope: Scope, headers: Headers, redact: Cal
     """The answer for a request that the guard refuses. redact: removes the paths of this machine from a sentence."""
     if isinstance(error, NoKey) and scope["method"] == "GET" and wants_page("GET", scope["path"], headers):
         return RedirectResponse(f"/login?next={quote(scope['path'], safe='/')}", 303)
-    return as_page(Request(scope), answer(error, scope["state"]["request_id"], redact))
+    return as_page(Request(scope), error_response(error, scope["state"]["request_id"], redact))
 
 
 async def handle_error(request: Request, error: Exception) -> Response:
     """The exception handler of the app."""
     if isinstance(error, HTTPException) and error.status_code == 405:
-        error = HTTPException(405, error.detail, {"Allow": ", ".join(allowed(request))})
-    return as_page(request, answer(error, getattr(request.state, "request_id", None), request.app.state.services.redaction))
+        error = HTTPException(405, error.detail, {"Allow": ", ".join(allowed_methods(request))})
+    return as_page(request, error_response(error, getattr(request.state, "request_id", None), request.app.state.services.redaction))
 
 
 def as_page(request: Request, problem: Response) -> Response:

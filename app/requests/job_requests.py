@@ -91,7 +91,7 @@ def append_to_corpus(name: str, body: CorpusAppend, stores: Stores, caller: Call
         return earlier
     corpus = stores.corpora.growing(name)
     files = [*(corpus.ready.files if corpus.ready else []), *body.files]
-    spec = _index_spec(stores, corpus.id, corpus.next, files, stores.settings.known_models.named(corpus.model), corpus.fields)
+    spec = _index_spec(stores, corpus.id, corpus.next, files, stores.settings.known_models.public_name(corpus.model), corpus.fields)
     return stores.queue.submit(replace(asked, spec=spec), lambda connection, job: stores.corpora.append(connection, corpus, files, job.id))
 
 

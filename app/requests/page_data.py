@@ -81,7 +81,7 @@ def runs(request: Request, services: Services, after: str) -> Response:
     return page(
         request,
         "Runs",
-        runs_page.runs(jobs, services.reviews.counts([job.id for job in jobs]), services.settings.known_models.named, older),
+        runs_page.runs(jobs, services.reviews.counts([job.id for job in jobs]), services.settings.known_models.public_name, older),
     )
 
 
@@ -91,7 +91,7 @@ def overview(request: Request, services: Services, job_id: str) -> Response:
     survey, model = survey_of(run), str(job.spec["config"].get("model") or "")
     sample = sample_summary(survey["sample"], services.reviews.current(job_id))
     reviewed = services.reviews.counts([job_id]).get(job_id, 0)
-    model_name = services.settings.known_models.named(model) if model else ""
+    model_name = services.settings.known_models.public_name(model) if model else ""
     return page(request, runs_page.title(job), overview_page.overview(job, run.report, survey, sample, reviewed, model_name))
 
 

@@ -33,14 +33,14 @@ PRAGMAS = (
     "trusted_schema=OFF",
 )
 MIGRATION_LOCK, CONTENTS_LOCK, NEEDS_LOCK = 4_852_391, 4_852_392, 4_852_393
-"""Of PostgreSQL. A transaction that takes the last takes it first, and no worker waits for it while it holds a job's row."""
+"""Advisory locks of PostgreSQL. NEEDS_LOCK is always taken first, and never while a worker holds the row of a job."""
 
 
 class Database:
-    """Short transactions, nothing held between them. May be used from several threads and processes."""
+    """Short transactions. Safe for several threads and processes."""
 
     def __init__(self, address: Path | str) -> None:
-        """Connect, and bring an older database up to date. StorageError says why it cannot be used."""
+        """Connect, and migrate an older database. StorageError says why it cannot be used."""
         url = URL.create("sqlite", database=str(address)) if isinstance(address, Path) else _parse_url(address)
         self.shared = url.get_backend_name() != "sqlite"
         self._engine = _engine(url)
@@ -62,32 +62,32 @@ class Database:
             yield connection
 
     def take_lock(self, connection: Connection, lock: int = CONTENTS_LOCK) -> None:
-        """From here to its end, this transaction is the only one that has asked for this lock.
+        """Take an exclusive lock until the end of the transaction.
 
-        CONTENTS_LOCK: it may move bytes that rows name. NEEDS_LOCK: what jobs need neither goes nor is promised to another.
-        On SQLite every transaction that writes is alone by itself.
+        CONTENTS_LOCK protects the blobs that rows reference. NEEDS_LOCK protects what jobs need from deletion.
+        On SQLite every writing transaction is exclusive anyway.
         """
         if self.shared:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
     def changes(self) -> int | None:
-        """A number that is another one once somebody else has committed something; None: this database cannot tell so cheaply."""
+        """A number that differs after any commit; None: this database has no such cheap counter."""
         if self._change_counter is None:
             return None
         try:
             with self._change_lock:
                 return int(self._change_counter.execute("PRAGMA data_version").fetchone()[0])
         except sqlite3.Error:
-            return None  # whoever asks for more is told what is wrong
+            return None  # the next query raises the error
 
     def clock(self, connection: Connection) -> float:
-        """Seconds since 1970, by the one clock that all workers share: leases are measured with it."""
+        """Seconds since 1970 by the clock that all workers share. Leases use it."""
         if not self.shared:
             return time.time()
         return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         if self._change_counter:
             self._change_counter.close()
         self._engine.dispose()
@@ -115,7 +115,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _configure(connection: Any, record: object) -> None:
-    """Every SQLite connection gets its settings; transactions are ours to begin."""
+    """Set the pragmas of a SQLite connection, and turn off its implicit transactions: `_begin` starts them."""
     connection.isolation_level = None
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
@@ -127,7 +127,7 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """What the database says, as our own errors; where it was is in the log, not in the message."""
+    """Raise errors of the database as StorageError, without its address."""
     try:
         yield
     except PoolTimeoutError as error:

@@ -1,13 +1,13 @@
-"""The data folder, versioned: an older one opens or says why not, and so does one that is somebody else's.
+"""The data folder. It has a layout version: a folder of another layout, or of another program, is refused with the reason.
 
 DATA/hardneg.json      {"layout": 1}
-     hardneg.sqlite    what there is (unless `database` names PostgreSQL)
+     hardneg.sqlite    the database (unless `database` names PostgreSQL)
      reserve           room for the database, so that something can be deleted on a disk that is full
      blobs/ab/abcd…    contents by SHA-256
-     incoming/         uploads that are not complete; nothing here is worth keeping
+     incoming/         incomplete uploads, which may be deleted
      corpora/ID/V/     one version of a corpus: texts and vectors, memory-mapped
-     workers/          a locked file for each worker that lives
-     jobs/ID/          what a job works on: its inputs, its run folder
+     workers/          a locked file for each live worker
+     jobs/ID/          the folder of a job: its inputs, its run folder
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STALE_SECONDS = 24 * 3600
 
 
 class State:
-    """A data folder that is open."""
+    """An open data folder."""
 
     def __init__(self, folder: Path, database: str | None) -> None:
         self.folder = folder
@@ -44,12 +44,12 @@ class State:
         self.reserve = Reserve(folder / "reserve")
 
     def free_bytes(self) -> int:
-        """Room that is left on the disk of the data folder."""
+        """Free bytes on the disk of the data folder."""
         with storing(self.folder, "measure"):
             return shutil.disk_usage(self.folder).free
 
     def sweep(self) -> None:
-        """Remove what an upload that was cut off long ago has left, and scratch of processes that are gone."""
+        """Delete old incomplete uploads, and scratch folders of dead processes."""
         oldest = time.time() - STALE_SECONDS
         sweep([self.incoming])
         with storing(self.incoming, "clear"):
@@ -58,12 +58,12 @@ class State:
                     path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self.database.close()
 
 
 def open_state(folder: Path, database: str | None = None, shared: Shared = "no") -> State:
-    """Open the data folder, or begin one where there is none. StorageError says why it cannot be used.
+    """Open the data folder, or create it. StorageError says why it cannot be used.
 
     shared: who else may use it.
     """

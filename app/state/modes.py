@@ -15,14 +15,14 @@ FOLDER_MODES: dict[Shared, int] = {"no": 0o700, "group": 0o770}
 
 
 def close_to_others(shared: Shared) -> None:
-    """Whatever this process and its children create is closed to others, whatever the umask was."""
+    """Set the umask of this process and its children, so that other users cannot read their files."""
     os.umask(0o777 & ~FOLDER_MODES[shared])
 
 
 def restrict_access(folder: Path, shared: Shared) -> None:
-    """Give the data folder its mode; where it had another, all in it too: an earlier version left it open, or the setting has changed.
+    """Set the mode of the data folder; if it had another one, of everything in it too (an older version, or a changed setting).
 
-    What is somebody else's is used as it is, and the log says so.
+    Files of other users stay as they are; the log names one.
     """
     mode = FOLDER_MODES[shared]
     if stat.S_IMODE(folder.stat().st_mode) & 0o777 == mode:
@@ -38,7 +38,7 @@ def restrict_access(folder: Path, shared: Shared) -> None:
 
 
 def _set_mode(path: Path, mode: int) -> bool:
-    """Whether it has the mode now. Set-group-id and the like stay; what is gone meanwhile, or a link to somewhere else, is let be."""
+    """Set the mode of a path. False: it belongs to another user. Special bits stay; links and deleted files are skipped."""
     try:
         now = path.lstat().st_mode
         if not stat.S_ISLNK(now):

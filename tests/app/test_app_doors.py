@@ -102,7 +102,10 @@ class World:
         yield "files", self.command_line(config, "--queries", "queries.jsonl", "--qrels", "qrels.jsonl")
         yield "pairs", self.command_line(config, "--pairs", "pairs.jsonl", "--field", "grade=label")
         made = mine(
-            read_inline(queries, shown), MiningConfig.of(**config, model=self.model), runtime=Runtime.of(device="cpu"), kind=".jsonl"
+            read_inline(queries, shown),
+            MiningConfig.of(**config, model=self.model),
+            runtime=Runtime.of(device="cpu"),
+            kind=".jsonl",
         )
         yield "Python", made.file.read_bytes()
         yield "request", self.client.post("/v1/mine", json=inline, headers=LINES).content

@@ -33,9 +33,9 @@ def umask():
 
 
 @pytest.mark.parametrize(("shared", "wanted"), [("no", ({0o700}, {0o600})), ("group", ({0o770}, {0o660}))])
-def test_a_server_closes_what_it_makes(start_server, model, tmp_path, free_port, umask, mark_shared, wanted):
+def test_a_server_closes_what_it_makes(start_server, model, tmp_path, free_port, umask, shared, wanted):
     """Files, a job with its run, the database, the store: by server, worker and child."""
-    places = {"HARDNEG_CACHE": str(tmp_path / "d" / "cache"), "HARDNEG_DATA_DIR": str(tmp_path / "d"), "HARDNEG_SHARED_DATA": mark_shared}
+    places = {"HARDNEG_CACHE": str(tmp_path / "d" / "cache"), "HARDNEG_DATA_DIR": str(tmp_path / "d"), "HARDNEG_SHARED_DATA": shared}
     (tmp_path / "d").mkdir(mode=0o777)
     process = start_server("--port", free_port, "--model", model, cwd=tmp_path, **places)
     try:
@@ -47,7 +47,7 @@ def test_a_server_closes_what_it_makes(start_server, model, tmp_path, free_port,
         with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/v1/files?name=p.jsonl", rows) as answer:
             file = json.load(answer)
         job = ask(free_port, "/v1/jobs", {"kind": "mine", "inputs": {"pairs": file["id"]}})[1]
-        while mark_shared == "no" and job["state"] not in ("succeeded", "failed"):  # one of them is enough of a job
+        while shared == "no" and job["state"] not in ("succeeded", "failed"):  # one of them is enough of a job
             job = ask(free_port, f"/v1/jobs/{job['id']}?wait=5")[1]
             assert time.monotonic() < deadline
         assert job["state"] != "failed", job
@@ -71,5 +71,5 @@ def test_what_was_left_open_is_closed_once(tmp_path, umask):
     (folder / "jobs" / "old" / "pairs.jsonl").chmod(0o644)
     open_state(folder).close()
     assert modes(folder)[1] == {0o600, 0o644}
-    open_state(folder, mark_shared="group").close()
+    open_state(folder, shared="group").close()
     assert modes(folder) == ({0o770}, {0o660})
