@@ -67,32 +67,33 @@ def resolve(body: Any, stores: Stores) -> JobSpec:
 
 def submit(body: Any, stores: Stores, caller: Caller, key: str | None) -> Job:
     """Submit the job that `body` asks for. key: the Idempotency-Key."""
-    asked = Submission(body.kind, {}, _hash(body), caller.id, key)
-    return stores.queue.find_duplicate(asked) or stores.queue.submit(replace(asked, spec=resolve(body, stores)))
+    submission = Submission(body.kind, {}, _hash(body), caller.id, key)
+    return stores.queue.find_duplicate(submission) or stores.queue.submit(replace(submission, spec=resolve(body, stores)))
 
 
 def create_corpus(body: CorpusRequest, stores: Stores, caller: Caller, key: str | None) -> Job:
     """Create a corpus and the job that builds its first version, in one transaction."""
-    asked = Submission("index", {}, _hash(body), caller.id, key)
-    if earlier := stores.queue.find_duplicate(asked):
+    submission = Submission("index", {}, _hash(body), caller.id, key)
+    if earlier := stores.queue.find_duplicate(submission):
         return earlier
     corpus_id, model = new_name("corpus"), body.model or stores.settings.known_models.served or ""
     row = {"id": corpus_id, "name": body.name, "model": model, "fields": body.fields}
     spec = _index_spec(stores, corpus_id, 1, body.files, model, body.fields)
     return stores.queue.submit(
-        replace(asked, spec=spec), lambda connection, job: stores.corpora.create(connection, row, body.files, job.id)
+        replace(submission, spec=spec), lambda connection, job: stores.corpora.create(connection, row, body.files, job.id)
     )
 
 
 def append_to_corpus(name: str, body: CorpusAppend, stores: Stores, caller: Caller, key: str | None) -> Job:
     """Add a version to a corpus, and the job that builds it, in one transaction."""
-    asked = Submission("index", {}, _hash(body, name), caller.id, key)
-    if earlier := stores.queue.find_duplicate(asked):
+    submission = Submission("index", {}, _hash(body, name), caller.id, key)
+    if earlier := stores.queue.find_duplicate(submission):
         return earlier
     corpus = stores.corpora.growing(name)
     files = [*(corpus.ready.files if corpus.ready else []), *body.files]
     spec = _index_spec(stores, corpus.id, corpus.next, files, stores.settings.known_models.public_name(corpus.model), corpus.fields)
-    return stores.queue.submit(replace(asked, spec=spec), lambda connection, job: stores.corpora.append(connection, corpus, files, job.id))
+    submission = replace(submission, spec=spec)
+    return stores.queue.submit(submission, lambda connection, job: stores.corpora.append(connection, corpus, files, job.id))
 
 
 def _index_spec(stores: Stores, corpus_id: str, version: int, files: Any, model: str, fields: dict[str, str]) -> JobSpec:
