@@ -83,15 +83,15 @@ def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
             part = read_texts(open_rows(path, rejects, {}), CORPUS, fields, into / "corpus.arrow", rejects)
         parts.append(part.texts.path)
         keys.append(part.keys)
-    rewrite([(path, None) for path in parts], folder / "corpus.arrow")
+    rewrite([(part_path, None) for part_path in parts], folder / "corpus.arrow")
     texts = Texts(folder / "corpus.arrow")
     first = firsts(texts, np.concatenate(keys))
     repeated = np.flatnonzero(first != np.arange(len(first)))
     if len(repeated):
         raise InputError(f"the id '{texts.ids(repeated[:1])[0]}' is in more than one of the files; {len(repeated):,} ids are")
-    for path in parts:
-        path.unlink()
-        path.parent.rmdir() if not any(path.parent.iterdir()) else None
+    for part_path in parts:
+        part_path.unlink()
+        part_path.parent.rmdir() if not any(part_path.parent.iterdir()) else None
     return texts
 
 
