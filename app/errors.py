@@ -1,7 +1,7 @@
-"""Every failure as one shape, application/problem+json (RFC 9457), by one table: error class → status.
+"""Errors as problem documents, application/problem+json (RFC 9457), by one table: error class → status.
 
-Routes raise and never catch. No answer repeats what was sent but for a short quotation in a sentence of the library; no answer
-below 500 tells anything of the machine, and none from 500 on tells anything but where to look.
+Routes raise and never catch. An answer repeats nothing of the request but a short quotation in a sentence of the library. Below 500 it says
+nothing about the machine; from 500 on it only names the entry in the log.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from miner.errors import ConfigError, HardnegError, InputError, IntegrityError, 
 log = logging.getLogger(__name__)
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-SHOWN_CHARS = 500
-SHOWN_FAULTS = 50
+MAX_DETAIL_CHARS = 500
+MAX_FAULTS = 50
 
 
 class Refused(HardnegError):  # noqa: N818 - as the rest of the tree: the word says what happened
@@ -115,7 +115,7 @@ class WrongFields(Refused):
     """The body is JSON of another shape. `faults`: pointer and detail of each."""
 
     def __init__(self, faults: Sequence[Mapping[str, str]]) -> None:
-        self.faults = [dict(fault) for fault in faults[:SHOWN_FAULTS]]
+        self.faults = [dict(fault) for fault in faults[:MAX_FAULTS]]
         super().__init__(f"{self.faults[0]['pointer'] or 'the body'}: {self.faults[0]['detail']}")
 
 
@@ -153,8 +153,8 @@ HEADERS: dict[type[Exception], dict[str, str]] = {
 }
 
 
-def answer(error: Exception, name: str | None = None, shown: Callable[[str], str] = str) -> Response:
-    """The problem document of an error. name: the request's id. shown: takes the paths of this machine out of a sentence."""
+def error_response(error: Exception, name: str | None = None, redact: Callable[[str], str] = str) -> Response:
+    """The problem document of an error. name: the request's id. redact: removes the paths of this machine from a sentence."""
     if isinstance(error, HTTPException):
         return problem(error.status_code, str(error.detail), dict(error.headers or {}))
     if isinstance(error, RequestValidationError):
@@ -166,7 +166,7 @@ def answer(error: Exception, name: str | None = None, shown: Callable[[str], str
     status, headers = STATUS[kind], HEADERS.get(kind, {})
     if status >= 500 and not isinstance(error, Refused):
         return _internal(error, status, headers, name or uuid.uuid4().hex[:12])
-    faults = [{**fault, "detail": shown(fault["detail"])} for fault in error.faults] if isinstance(error, WrongFields) else []
+    faults = [{**fault, "detail": redact(fault["detail"])} for fault in error.faults] if isinstance(error, WrongFields) else []
     extra: dict[str, Any] = {"errors": faults} if faults else {}
     if isinstance(error, Held):
         extra = {"jobs": error.jobs}
@@ -174,27 +174,27 @@ def answer(error: Exception, name: str | None = None, shown: Callable[[str], str
         headers = {"Content-Range": f"bytes */{error.length}"}
     if isinstance(error, TooOften):
         headers = {"Retry-After": str(error.seconds)}
-    return problem(status, shown(str(error)), headers, **extra)
+    return problem(status, redact(str(error)), headers, **extra)
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **extra: Any) -> Response:
-    """One problem document; its title is the status' name."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": _shown(detail), **extra}
+    """A problem document; its title is the phrase of the status."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": _truncate(detail), **extra}
     return Response(orjson.dumps(body), status, dict(headers or {}), "application/problem+json")
 
 
-def allowed(request: Request) -> list[str]:
-    """Every method that is answered under this path. Starlette tells those of one route, and a path may have several."""
-    asked = ((method, {**request.scope, "method": method}) for method in METHODS)
-    return [method for method, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)]
+def allowed_methods(request: Request) -> list[str]:
+    """All methods of the routes with this path. Starlette's own answer names those of one route only."""
+    scopes = ((method, {**request.scope, "method": method}) for method in METHODS)
+    return [method for method, scope in scopes if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)]
 
 
 def _internal(error: Exception, status: int, headers: Mapping[str, str], name: str) -> Response:
-    """What went wrong goes to the log, under the request's id."""
+    """Log the error under the request's id, and answer without details."""
     log.error("request %s failed", name, exc_info=error)
     return problem(status, f"this is not your fault; the server's log has it under {name}", headers, request_id=name)
 
 
-def _shown(text: str) -> str:
-    text = text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "…"
+def _truncate(text: str) -> str:
+    text = text if len(text) <= MAX_DETAIL_CHARS else text[:MAX_DETAIL_CHARS] + "…"
     return text.encode("utf-8", "replace").decode()

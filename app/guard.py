@@ -1,10 +1,10 @@
-"""What stands before every route: the Host header, then the key and its scope, then a line in the log. Default is closed.
+"""The middleware before every route: it checks the Host header, the key and its scope, and writes a line to the log. The default is closed.
 
-The key comes as a Bearer token, or a browser brings the session that it opened; then whatever changes something must come from our page.
-A wrong key waits for its answer, and a client that has tried too many is answered 429 (app/auth/attempts.py), in a header as in the form.
+The key is a Bearer token, or the session of a browser; with a session, a request that changes something must come from one of our pages.
+The answer to a wrong key is delayed, and a client with too many wrong keys is answered 429 (app/auth/attempts.py), for header and form.
 
-Plain ASGI, so that docs, unknown paths and routes still to be written are behind the key without anybody thinking of it.
-Reading (GET, HEAD) needs the scope `read`, everything else `write`; a route may ask for more with `needs`.
+It is plain ASGI, so that the docs, unknown paths and every future route need the key by default.
+Reading (GET, HEAD) needs the scope `read`, everything else `write`; a route may require more with `needs`.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.attempts import WRONG_KEY_SECONDS
-from app.auth.browser import MACHINES, of_our_page, session_token
+from app.auth.browser import API_PREFIXES, of_our_page, session_token
 from app.auth.keys import ANYBODY, Caller, digest_of
 from app.errors import BadHost, Foreign, NoKey, NotAllowed, NotReady, Refused, TooOften
-from app.pages.faults import refused
-from app.services import Desk
+from app.pages.faults import refusal_response
+from app.services import Services
 from miner.errors import StorageError
 
 log = logging.getLogger(__name__)
 
 OPEN = frozenset({"/livez", "/readyz", "/login", "/static/page.css", "/static/page.js", "/static/mark.svg"})
-"""The only paths that are answered without a key: two that say yes or no, the form that asks for the key, and how it looks."""
+"""The only paths that need no key: the two probes, the sign-in form, and its style sheet, script and icon."""
 
 PROBES = frozenset({"/livez", "/readyz"})
 READING = frozenset({"GET", "HEAD"})
@@ -45,13 +46,13 @@ ALWAYS = {
 }
 """Headers of every answer that does not set them itself."""
 
-STRANGERS = "stranger"
-"""Lines about requests without a key: the log takes so many of them in a minute."""
+UNAUTHENTICATED = "unauthenticated"
+"""Kind of the log lines about requests without a key: the log limits their number per minute."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def needs(scope: str) -> Callable[[Request], Awaitable[Caller]]:
-    """For routes that reading or writing is not enough for: Depends(needs("admin"))."""
+    """A dependency for routes that need another scope than read or write: Depends(needs("admin"))."""
 
     async def check(request: Request) -> Caller:
         caller: Caller = request.state.caller
@@ -63,17 +64,22 @@ def needs(scope: str) -> Callable[[Request], Awaitable[Caller]]:
 
 
 async def caller_of(request: Request) -> Caller:
-    """Who asks; the guard has seen to it that there is one."""
+    """The caller of a request. The guard has set it before any route runs."""
     caller: Caller = request.state.caller
     return caller
 
 
-class Guard:
-    """Refuses, or passes on. What a request holds is noted in its state: `caller`, `request_id`."""
+CallerDep = Annotated[Caller, Depends(caller_of)]
+"""The type of a route's parameter that FastAPI fills with the caller."""
 
-    def __init__(self, app: ASGIApp, at: Desk) -> None:
-        self.app, self._hosts, self._keyring, self._sessions, self._attempts = app, at.settings.hosts, at.keyring, at.sessions, at.attempts
-        self._metrics, self._shown, self._proxied = at.metrics, at.redaction, bool(at.settings.trusted_proxies)
+
+class Guard:
+    """Refuses a request, or passes it on with `caller`, `session` and `request_id` in its state."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self.app, self._hosts, self._keyring = app, services.settings.hosts, services.keyring
+        self._sessions, self._attempts, self._metrics = services.sessions, services.attempts, services.metrics
+        self._redact, self._trusts_proxies = services.redaction, bool(services.settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - the ASGI signature
         if scope["type"] == "lifespan":
@@ -84,43 +90,43 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started, status = time.perf_counter(), 500
+        start, status = time.perf_counter(), 500
         headers = Headers(scope=scope)
-        name = _request_id(headers)
-        scope.setdefault("state", {})["request_id"] = name
+        request_id = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
 
-        async def noted(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": _completed(message["headers"], name)}
+                message = {**message, "headers": _with_defaults(message["headers"], request_id)}
             await send(message)
 
         refusal = await self._refusal(scope, headers)
         try:
-            await (refused(refusal, scope, headers, self._shown) if refusal else self.app)(scope, receive, noted)
+            await (refusal_response(refusal, scope, headers, self._redact) if refusal else self.app)(scope, receive, send_with_headers)
         finally:
-            self._tell(scope, status, time.perf_counter() - started)
+            self._log(scope, status, time.perf_counter() - start)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        """One line. The route's own name, never the path or the query string as they were sent: those are the client's texts."""
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        """Log and count the request. The line has the route's pattern, never the path or the query string: they may hold texts."""
         path = getattr(scope.get("route"), "path", "-")
         caller = scope["state"].get("caller")
-        told = {"request_id": scope["state"]["request_id"], "key": caller.id if caller else None}
-        told |= {"method": scope["method"], "route": path, "status": status, "seconds": round(seconds, 4)}
+        fields = {"request_id": scope["state"]["request_id"], "key": caller.id if caller else None}
+        fields |= {"method": scope["method"], "route": path, "status": status, "seconds": round(seconds, 4)}
         level = logging.DEBUG if path in OPEN else logging.INFO
-        stranger = {} if caller else {"sparing": STRANGERS}
-        log.log(level, "%s %s %d %.0f ms", scope["method"], path, status, 1000 * seconds, extra={"told": told, **stranger})
+        limit = {} if caller else {"rate_limit": UNAUTHENTICATED}
+        log.log(level, "%s %s %d %.0f ms", scope["method"], path, status, 1000 * seconds, extra={"fields": fields, **limit})
         self._metrics.note(scope["method"], path, status, seconds)
 
     async def _refusal(self, scope: Scope, headers: Headers) -> Refused | None:
-        if not self._knows(headers.getlist("host")):
+        if not self._is_own_host(headers.getlist("host")):
             return BadHost("the Host header names a host that is not served here; HARDNEG_ALLOWED_HOSTS adds one")
         try:
             caller = await self._caller(scope, headers)
         except TooOften as error:
             return error
-        except StorageError as error:  # sessions are kept in the database
+        except StorageError as error:  # sessions are stored in the database
             return NotReady(str(error))
         scope["state"]["caller"] = caller
         if caller is None and scope["path"] not in OPEN:
@@ -128,12 +134,12 @@ class Guard:
         return _misuse(scope, headers, caller, self._keyring.open)
 
     async def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
-        """Who holds the key that was brought; without one, who has signed in. `session` in the request's state says which."""
+        """The holder of the request's key, else of its session, which is then in the request's state."""
         state, path = scope["state"], scope["path"]
         state["caller"] = state["session"] = None
         if self._keyring.open:
             return ANYBODY
-        if path in PROBES:  # who asks for health waits for no thread, and for no database
+        if path in PROBES:  # a health check must not wait for a thread or the database
             return None
         if "authorization" in headers:
             return await self._holder(scope, headers) if path not in OPEN else None
@@ -143,7 +149,7 @@ class Guard:
         return None
 
     async def _holder(self, scope: Scope, headers: Headers) -> Caller | None:
-        """Whose key the header brings. TooOften when too many wrong ones came from there."""
+        """The holder of the key in the header. TooOften after too many wrong keys from this client."""
         token, client = _token(headers), address_of(scope)
         if not token:
             return None
@@ -155,11 +161,11 @@ class Guard:
             return caller
         self._attempts.wrong(client, digest)
         self._metrics.wrong_keys.labels("header").inc()
-        note_wrong_key("a header", client, behind="x-forwarded-for" in headers and not self._proxied)
+        log_wrong_key("a header", client, untrusted_proxy="x-forwarded-for" in headers and not self._trusts_proxies)
         await asyncio.sleep(WRONG_KEY_SECONDS)
         return None
 
-    def _knows(self, hosts: list[str]) -> bool:
+    def _is_own_host(self, hosts: list[str]) -> bool:
         if len(hosts) != 1:
             return False
         name, _, port = hosts[0].lower().rpartition(":")
@@ -169,7 +175,7 @@ class Guard:
 
 
 def address_of(scope: Scope) -> str:
-    """The client's address: the peer's, or what a proxy that is trusted says of it (app/main.py)."""
+    """The client's address: that of the peer, or the one that a trusted proxy reports (app/main.py)."""
     host = (scope.get("client") or ("",))[0]
     try:
         return str(ipaddress.ip_address(host))
@@ -177,36 +183,38 @@ def address_of(scope: Scope) -> str:
         return "unknown"
 
 
-def note_wrong_key(where: str, client: str, *, behind: bool) -> None:
-    """A line of the log, without the key. behind: a proxy that is not trusted says that it asks for somebody else."""
-    more = "; it came through a proxy that HARDNEG_TRUSTED_PROXIES does not name, so all clients of it count as one" if behind else ""
-    log.warning("a wrong key in %s, from %s%s", where, client, more, extra={"told": {"client": client}, "sparing": "wrong key"})
+def log_wrong_key(where: str, client: str, *, untrusted_proxy: bool) -> None:
+    """Write a line about a wrong key, without the key. untrusted_proxy: the request came through a proxy that is not trusted."""
+    hint = "; it came through a proxy that HARDNEG_TRUSTED_PROXIES does not name, so all clients of it count as one"
+    extra = {"fields": {"client": client}, "rate_limit": "wrong key"}
+    log.warning("a wrong key in %s, from %s%s", where, client, hint if untrusted_proxy else "", extra=extra)
 
 
 def _misuse(scope: Scope, headers: Headers, caller: Caller | None, keyless: bool) -> Refused | None:
-    """What a caller may not do. keyless: no key is wanted, so a client that is no browser brings nothing and says nothing."""
-    by_machine = "authorization" in headers or (keyless and scope["path"].startswith(MACHINES))
-    if scope["method"] not in READING and not of_our_page(headers, strict=not by_machine):
+    """Refuse a request that its caller may not make. keyless: the service has no keys, so an API client sends no Authorization header."""
+    from_api_client = "authorization" in headers or (keyless and scope["path"].startswith(API_PREFIXES))
+    if scope["method"] not in READING and not of_our_page(headers, strict=not from_api_client):
         return Foreign("this request must come from a page of this service itself")
-    wanted = "read" if scope["method"] in READING else "write"
-    if caller is None or scope["path"] in OPEN or wanted in caller.scopes:
+    required = "read" if scope["method"] in READING else "write"
+    if caller is None or scope["path"] in OPEN or required in caller.scopes:
         return None
-    return NotAllowed(f"this key may not do that: it needs the scope {wanted}")
+    return NotAllowed(f"this key may not do that: it needs the scope {required}")
 
 
 def _token(headers: Headers) -> str | None:
-    given = headers.getlist("authorization")
-    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    values = headers.getlist("authorization")
+    scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _request_id(headers: Headers) -> str:
-    """The client's, when it is a plain one, else a new one."""
-    given = headers.get("x-request-id", "")
-    return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    """The request id that the client sent, if it is a plain one, else a new one."""
+    value = headers.get("x-request-id", "")
+    return value if REQUEST_ID.fullmatch(value) else secrets.token_hex(8)
 
 
-def _completed(headers: list[tuple[bytes, bytes]], name: str) -> list[tuple[bytes, bytes]]:
-    there = {key.lower() for key, _ in headers}
-    more = [(key, value) for key, value in ALWAYS.items() if key not in there]
-    return [*headers, *more, (b"x-request-id", name.encode())]
+def _with_defaults(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, with those of ALWAYS that it does not set, and the request id."""
+    names = {key.lower() for key, _ in headers}
+    defaults = [(key, value) for key, value in ALWAYS.items() if key not in names]
+    return [*headers, *defaults, (b"x-request-id", request_id.encode())]

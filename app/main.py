@@ -1,4 +1,4 @@
-"""create_app: the only wiring. Must not import faiss or torch; the engine does, when it is opened."""
+"""create_app assembles the service. It must not import faiss or torch: the engine does, when it is opened."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from app.auth.keys import REFRESH_SECONDS
 from app.errors import STATUS
 from app.guard import Guard
 from app.openapi.document import complete
-from app.pages.faults import handle
+from app.pages.faults import handle_error
 from app.routes import corpora, files, jobs, keys, mine, models, pages, probes, reviews
-from app.services import Desk
+from app.services import Services
 from app.settings import Settings
 from miner.errors import StorageError
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Service(FastAPI):
-    """FastAPI, whose document also knows what it cannot see: bodies that are decoded in app.http.body, the key, refusals."""
+    """FastAPI with a complete OpenAPI document: with the bodies that app.http.body decodes, the key and the problem documents."""
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
@@ -38,40 +38,40 @@ class Service(FastAPI):
 
 
 def create_app(settings: Settings, on_failure: Callable[[BaseException], None] | None = None) -> FastAPI:
-    """The service. StorageError when the data folder cannot be used.
+    """The service as an ASGI app; it answers 503 until the model and the corpus are open. StorageError when the data folder is unusable.
 
-    on_failure is called when the model or the corpus cannot be opened; until they are, it answers 503.
+    on_failure: called when the model or the corpus cannot be opened.
     """
-    at = Desk(settings)
+    services = Services(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        at.open(on_failure or (lambda error: log.error("cannot be opened: %s", error)))
-        refreshing = asyncio.create_task(_refreshed(at))
+        services.open(on_failure or (lambda error: log.error("cannot be opened: %s", error)))
+        refresh_task = asyncio.create_task(_refresh_keys(services))
         yield
-        refreshing.cancel()
-        await asyncio.to_thread(at.close)
+        refresh_task.cancel()
+        await asyncio.to_thread(services.close)
 
-    # FastAPI's page of docs would load its scripts from elsewhere; ours is in routes/pages.py, behind the key like the document itself.
+    # FastAPI's docs page would load scripts from a CDN; ours is in routes/pages.py, and needs the key like the document itself.
     app = Service(title="hardneg", version=version("hardneg"), lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.settings, app.state.desk = settings, at
-    app.add_middleware(Guard, at=at)
-    if settings.trusted_proxies:  # before the guard: it is told the client's address by them alone
+    app.state.settings, app.state.services = settings, services
+    app.add_middleware(Guard, services=services)
+    if settings.trusted_proxies:  # runs before the guard, which then sees the client's address
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
-    for part in (probes, mine, files, corpora, jobs, reviews, models, keys, pages):
-        app.include_router(part.router)
+    for module in (probes, mine, files, corpora, jobs, reviews, models, keys, pages):
+        app.include_router(module.router)
     for kind in (*STATUS, HTTPException, RequestValidationError):
-        app.add_exception_handler(kind, handle)
+        app.add_exception_handler(kind, handle_error)
     return app
 
 
-async def _refreshed(at: Desk) -> None:
-    """Read the keys again and again; a database that is away for a while leaves the keys as they were, and the service not ready."""
+async def _refresh_keys(services: Services) -> None:
+    """Read the keys every REFRESH_SECONDS. While the database cannot be read, the keys stay as they are and the service is not ready."""
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         try:
-            await asyncio.to_thread(at.keyring.refresh)
-            at.away = None
+            await asyncio.to_thread(services.keyring.refresh)
+            services.database_error = None
         except StorageError as error:
-            at.away = error
+            services.database_error = error
             log.warning("the keys could not be read again: %s", error)

@@ -1,6 +1,6 @@
-"""What a request may hold and what an answer looks like. Contains MiningConfig, does not copy it.
+"""The models of requests and answers. They contain MiningConfig and do not copy it.
 
-Limits are the operator's and are checked apart, in `check_limits`.
+`check_limits` checks the limits of the operator.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, overload
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from app.errors import TooLarge
-from app.naming.models import public, shown
+from app.naming.models import public, with_public_name
 from app.settings import Limits
 from app.storage.corpora import Corpus
 from app.storage.files import File
@@ -26,12 +26,12 @@ RELEVANT, NON_RELEVANT = 1, 0
 WHOLE_NUMBER = {"type": "integer", "minimum": 1 - MAX_INT, "maximum": MAX_INT - 1}
 
 
-def _written_out(value: Any) -> Any:
-    """An id as files may have it: a whole number below 2**53 is its digits."""
+def _id_of_number(value: Any) -> Any:
+    """The id for a whole number below 2**53: its digits, as in files."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_INT else value
 
 
-Id = Annotated[str, BeforeValidator(_written_out), WithJsonSchema({"anyOf": [{"type": "string"}, WHOLE_NUMBER]})]
+Id = Annotated[str, BeforeValidator(_id_of_number), WithJsonSchema({"anyOf": [{"type": "string"}, WHOLE_NUMBER]})]
 
 
 class Passage(BaseModel):
@@ -117,9 +117,9 @@ class FileOut(BaseModel):
     @classmethod
     def of(cls, file: File) -> Self:
         """As it is shown."""
-        made = datetime.fromtimestamp(file.created_at, UTC)
+        created_at = datetime.fromtimestamp(file.created_at, UTC)
         return cls(
-            id=file.id, name=file.name, media_type=file.media, bytes=file.bytes, sha256=file.sha256, job=file.job_id, created_at=made
+            id=file.id, name=file.name, media_type=file.media, bytes=file.bytes, sha256=file.sha256, job=file.job_id, created_at=created_at
         )
 
 
@@ -179,11 +179,13 @@ class CorpusOut(BaseModel):
     @classmethod
     def of(cls, corpus: Corpus) -> Self:
         """As it is shown."""
-        versions = [VersionOut(**{**vars(one), "job": one.job_id, "created_at": time_of(one.created_at)}) for one in corpus.versions]
+        versions = [
+            VersionOut(**{**vars(version), "job": version.job_id, "created_at": time_of(version.created_at)}) for version in corpus.versions
+        ]
         state = "ready" if corpus.ready else versions[-1].state
-        told = {name: getattr(corpus, name) for name in ("id", "name", "fields")} | {"model": public(corpus.model)}
+        fields = {name: getattr(corpus, name) for name in ("id", "name", "fields")} | {"model": public(corpus.model)}
         passages = corpus.ready.passages if corpus.ready else None
-        return cls(**told, created_at=time_of(corpus.created_at), state=state, passages=passages, versions=versions)
+        return cls(**fields, created_at=time_of(corpus.created_at), state=state, passages=passages, versions=versions)
 
 
 class CorpusList(BaseModel):
@@ -219,10 +221,10 @@ class JobOut(BaseModel):
     @classmethod
     def of(cls, job: Job) -> Self:
         """As it is shown."""
-        told = {name: getattr(job, name) for name in ("id", "kind", "state", "attempts", "error", "last_event")}
-        told |= {"spec": shown(job.spec, "config", "model"), "result": shown(job.result, "model", "name")}
+        fields = {name: getattr(job, name) for name in ("id", "kind", "state", "attempts", "error", "last_event")}
+        fields |= {"spec": with_public_name(job.spec, "config", "model"), "result": with_public_name(job.result, "model", "name")}
         times = {name: time_of(getattr(job, name)) for name in ("created_at", "started_at", "finished_at")}
-        return cls(**told, **times, progress=Progressed(stage=job.stage, done=job.done, total=job.total))
+        return cls(**fields, **times, progress=Progressed(stage=job.stage, done=job.done, total=job.total))
 
 
 class JobList(BaseModel):
@@ -275,33 +277,33 @@ def time_of(seconds: float) -> datetime: ...
 @overload
 def time_of(seconds: float | None) -> datetime | None: ...
 def time_of(seconds: float | None) -> datetime | None:
-    """Seconds since 1970 as clients see them, in UTC."""
+    """A time for clients, in UTC. seconds: since 1970."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def check_limits(request: MineRequest, limits: Limits) -> None:
-    """TooLarge names the first limit that the request is over."""
-    for what, size, most in _sizes(request, limits):
-        if size > most:
-            raise TooLarge(f"{what} is {size:,}; at most {most:,} are accepted here")
+    """TooLarge names the first limit that the request exceeds."""
+    for name, size, limit in _sizes(request, limits):
+        if size > limit:
+            raise TooLarge(f"{name} is {size:,}; at most {limit:,} are accepted here")
 
 
 def _sizes(request: MineRequest, limits: Limits) -> Iterator[tuple[str, int, int]]:
-    """What it is, how much of it there is, how much there may be: the cheap ones first."""
+    """(name, size, limit) of each limited quantity, the cheap ones first."""
     passages = request.passages or []
     yield "the number of queries", len(request.queries), limits.max_queries
     yield "the number of passages", len(passages), limits.max_passages
     yield "config.negatives", request.config.negatives, limits.max_negatives
     yield "config.depth", request.config.depth, limits.max_depth
     yield "config.max_depth", request.config.max_depth, limits.max_depth
-    for at, query in enumerate(request.queries):
-        judged, texts = [name for name, _ in query.judgements], [query.text, *query.positive_texts]
-        yield f"the number of positives and judged passages of queries[{at}]", len(judged) + len(texts) - 1, limits.max_positives
-        yield f"the length of a text in queries[{at}], in characters,", max(map(len, texts)), limits.max_text_chars
-        longest = max(len(name.encode()) for name in (query.id or "", *judged))
-        yield f"the length of an id in queries[{at}], in bytes,", longest, limits.max_id_bytes
-    for at, passage in enumerate(passages):
+    for index, query in enumerate(request.queries):
+        judged_ids, texts = [name for name, _ in query.judgements], [query.text, *query.positive_texts]
+        yield f"the number of positives and judged passages of queries[{index}]", len(judged_ids) + len(texts) - 1, limits.max_positives
+        yield f"the length of a text in queries[{index}], in characters,", max(map(len, texts)), limits.max_text_chars
+        longest = max(len(name.encode()) for name in (query.id or "", *judged_ids))
+        yield f"the length of an id in queries[{index}], in bytes,", longest, limits.max_id_bytes
+    for index, passage in enumerate(passages):
         length = len(passage.text) + len(passage.title or "")
-        yield f"the length of passages[{at}], in characters,", length, limits.max_text_chars
+        yield f"the length of passages[{index}], in characters,", length, limits.max_text_chars
         longest = max(len(name.encode()) for name in (passage.id, passage.group or ""))
-        yield f"the length of an id of passages[{at}], in bytes,", longest, limits.max_id_bytes
+        yield f"the length of an id of passages[{index}], in bytes,", longest, limits.max_id_bytes

@@ -1,4 +1,4 @@
-"""Run the service: `hardneg serve`. Settings come from the environment, flags win; errors are the library's, for the command line."""
+"""Run the service: `hardneg serve`. Settings come from the environment, flags override them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import uvicorn
 
 from app.http.connections import Connection
-from app.http.listener import AT_ONCE, connections_for, listeners, raise_descriptors
-from app.logs import begin_logs
+from app.http.listener import MAX_ACCEPTS, connections_for, listeners, raise_descriptors
+from app.logs import configure_logging
 from app.main import create_app
 from app.settings import Settings, from_environ
 from app.state.modes import close_to_others
@@ -24,18 +24,18 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10
 SWITCH_SECONDS = 0.001
-"""How long a thread that mines may keep the others waiting, above all the one that answers; Python's own default is five times that."""
+"""Thread switch interval of the interpreter, a fifth of the default: mining threads then delay the event loop less."""
 
 
-def serve(given: Mapping[str, Any]) -> None:
-    """Serve until told to stop. ConfigError, ModelError … when it cannot: at once for what is not there, later for what cannot be used."""
-    settings = Settings.of(**{**from_environ(os.environ), **given})
+def serve(flags: Mapping[str, Any]) -> None:
+    """Serve until SIGTERM or SIGINT. ConfigError, ModelError …: missing inputs are reported before listening, unusable ones after."""
+    settings = Settings.of(**{**from_environ(os.environ), **flags})
     close_to_others(settings.shared_data)
-    settings.check_exposure(_keys(settings) if settings.exposed else 0)
+    settings.check_exposure(_count_keys(settings) if settings.exposed else 0)
     check_encoder(settings.loading)
     if settings.corpus and not settings.corpus.startswith("hf:"):
         existing_path(settings.corpus, "corpus")
-    begin_logs(settings)
+    configure_logging(settings)
     settings = _with_descriptors(settings)
     failures: list[BaseException] = []
 
@@ -47,39 +47,39 @@ def serve(given: Mapping[str, Any]) -> None:
     sockets = listeners(settings.host, settings.port)
     app = create_app(settings, stop)
     server = Server(_config(app, settings), app)
-    log.info("listening on %s", ", ".join(f"http://{_address(one.getsockname())}" for one in sockets))
+    log.info("listening on %s", ", ".join(f"http://{_address(listener.getsockname())}" for listener in sockets))
     server.run(list(sockets))
     if failures:
         raise failures[0]
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which tells the service first that it is to stop: /readyz says so, and streams say goodbye."""
+    """Uvicorn that marks the service as draining before it stops: /readyz then answers 503, and event streams end."""
 
     def __init__(self, config: uvicorn.Config, app: Any) -> None:
         super().__init__(config)
         self._app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM or SIGINT has come."""
-        self._app.state.desk.draining = True
+        """Handle SIGTERM or SIGINT."""
+        self._app.state.services.draining = True
         super().handle_exit(sig, frame)
 
 
 def _with_descriptors(settings: Settings) -> Settings:
-    """As many files may be open as the system allows; where that is few, there are fewer connections."""
-    most = connections_for(descriptors := raise_descriptors(), settings.max_connections)
-    if most < settings.max_connections:
-        log.warning("at most %d connections: only %d files may be open (ulimit -n)", most, descriptors)
-    return settings.model_copy(update={"max_connections": most})
+    """The settings with max_connections lowered to what the limit of open files allows. The limit is raised first."""
+    max_connections = connections_for(descriptors := raise_descriptors(), settings.max_connections)
+    if max_connections < settings.max_connections:
+        log.warning("at most %d connections: only %d files may be open (ulimit -n)", max_connections, descriptors)
+    return settings.model_copy(update={"max_connections": max_connections})
 
 
 def _address(name: tuple[Any, ...]) -> str:
     return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
 
-def _keys(settings: Settings) -> int:
-    """How many keys the data folder knows that still open."""
+def _count_keys(settings: Settings) -> int:
+    """Number of keys in the data folder that are not revoked."""
     from app.auth.keys import ls
     from app.state import open_state
 
@@ -94,13 +94,13 @@ def _config(app: Any, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Connection,
-        loop="asyncio",  # which takes connections from our own kind of socket
-        backlog=max(1, min(AT_ONCE, settings.max_connections // 8)),
+        loop="asyncio",  # it accepts connections from our socket class
+        backlog=max(1, min(MAX_ACCEPTS, settings.max_connections // 8)),
         ws="none",
         lifespan="on",
         log_config=None,
-        access_log=False,  # ours, in app.guard, tells no path and no query string as they were sent
+        access_log=False,  # app.guard logs requests, without paths and query strings
         server_header=False,
-        proxy_headers=False,  # ours, in app.main: they are heeded only from HARDNEG_TRUSTED_PROXIES
+        proxy_headers=False,  # app.main adds the middleware, for HARDNEG_TRUSTED_PROXIES only
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

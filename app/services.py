@@ -1,4 +1,4 @@
-"""What the running service holds: settings, data folder, workers, and the engine once it is open. One per app, in `app.state.desk`."""
+"""The objects that one running service shares: stores, keys, thread pools, workers, the engine. One per app, in `app.state.services`."""
 
 from __future__ import annotations
 
@@ -7,33 +7,35 @@ import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from app.auth.attempts import Attempts
 from app.auth.keys import Keyring
 from app.auth.sessions import Sessions
 from app.engine.engine import Engine
-from app.engine.thread_pool import Workers, begin
+from app.engine.thread_pool import BoundedPool, start_thread
 from app.errors import Full, NotReady
 from app.http.connections import Connections
 from app.jobs.plan import Readers
-from app.jobs.stores import Stock
+from app.jobs.stores import Stores
 from app.jobs.worker import Worker
 from app.metrics import Metrics
 from app.naming.redaction import Redaction
 from app.settings import Settings
 from miner.errors import StorageError
 
-CHECK_SECONDS = 1.0
-MOST_CHECK_SECONDS = 2.0
-"""How long the data folder may take to say how full it is: a drive that has gone away may take for ever."""
+CHECK_INTERVAL_SECONDS = 1.0
+"""The free space on the disk is measured at most this often."""
+MAX_CHECK_SECONDS = 2.0
+"""Time limit of one measurement: a network drive that is offline may never answer."""
 
 
-class Desk(Stock):
-    """A stock with an engine and workers.
+class Services(Stores):
+    """The stores, and what only a server needs: keys, thread pools, workers, the engine.
 
-    Opens the engine beside the event loop, so that the service answers, with 503, while a model or a corpus is being opened.
+    The engine is opened beside the event loop: while a model or a corpus is being opened, the service answers 503.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -43,76 +45,80 @@ class Desk(Stock):
         self.attempts = Attempts(settings.max_wrong_keys)
         self.connections = Connections(settings.max_connections, settings.head_seconds, settings.body_seconds, settings.min_body_rate)
         self.redaction = Redaction(settings)
-        self.workers = Workers(settings.at_once, settings.waiting, "requests that mine")
-        self.plans = Workers(settings.dry_runs_at_once, settings.dry_runs_waiting, "dry runs")
+        self.mining_pool = BoundedPool(settings.at_once, settings.waiting, "requests that mine")
+        self.dry_run_pool = BoundedPool(settings.dry_runs_at_once, settings.dry_runs_waiting, "dry runs")
+        self.page_pool = BoundedPool(settings.pages_at_once, settings.pages_waiting, "pages of runs")
         self.readers = Readers()
-        self.looks = Workers(settings.pages_at_once, settings.pages_waiting, "pages of runs")
         self.metrics = Metrics(self)
         self.metrics.follow(self)
-        self.draining, self.watchers, self._checked = False, 0, 0.0
-        self.away: StorageError | None = None
-        """Why the database could not be read when the keys were read last."""
-        self._measuring = ThreadPoolExecutor(1, thread_name_prefix="check")
-        self._measured: Future[int] | None = None
-        self.staff: list[Worker] = []
-        self._opening: Future[Engine] = Future()
+        self.draining, self.watchers, self._checked_at = False, 0, 0.0
+        self.database_error: StorageError | None = None
+        """The error of the last read of the keys; None: it succeeded."""
+        self._disk_pool = ThreadPoolExecutor(1, thread_name_prefix="check")
+        self._free_bytes_future: Future[int] | None = None
+        self.workers: list[Worker] = []
+        self._engine_future: Future[Engine] = Future()
 
     def open(self, on_failure: Callable[[BaseException], None]) -> None:
-        """Begin to open the engine, and to work on jobs. on_failure is called when model or corpus cannot be opened."""
-        self._opening = begin(lambda: Engine(self.settings, self.corpora, self.metrics))
-        self._opening.add_done_callback(lambda done: on_failure(error) if (error := done.exception()) else _settle())
-        self.staff = [Worker(self) for _ in range(self.settings.jobs_at_once)]
-        for worker in self.staff:
+        """Start to open the engine, and start the workers. on_failure is called when the model or the corpus cannot be opened."""
+        self._engine_future = start_thread(lambda: Engine(self.settings, self.corpora, self.metrics))
+        self._engine_future.add_done_callback(lambda done: on_failure(error) if (error := done.exception()) else _freeze_objects())
+        self.workers = [Worker(self) for _ in range(self.settings.jobs_at_once)]
+        for worker in self.workers:
             worker.start()
 
     @property
     def engine(self) -> Engine:
-        """The engine. NotReady while there is none."""
+        """The engine. NotReady until it is open, and once the server stops."""
         if self.draining:
             raise NotReady("the server is stopping")
-        if not self._opening.done() or self._opening.exception():
+        if not self._engine_future.done() or self._engine_future.exception():
             raise NotReady("the model and the corpus are being opened")
-        return self._opening.result()
+        return self._engine_future.result()
 
     async def check(self) -> None:
-        """NotReady, Full or StorageError when requests had better go elsewhere. It waits for nobody else's work."""
+        """Raise NotReady, Full or StorageError while the service cannot mine or store. Waits for no other request."""
         self.engine  # noqa: B018 - raises while there is none
-        if self.away:
-            raise self.away
-        if time.monotonic() - self._checked > CHECK_SECONDS:
+        if self.database_error:
+            raise self.database_error
+        if time.monotonic() - self._checked_at > CHECK_INTERVAL_SECONDS:
             if await self._free_bytes() < self.settings.keep_free_bytes:
                 raise Full("there is too little room left on the disk")
-            self._checked = time.monotonic()
+            self._checked_at = time.monotonic()
 
     async def _free_bytes(self) -> int:
-        """Measured by a thread of its own, one measurement at a time. NotReady when it takes too long."""
-        if self._measured is None or self._measured.done():
-            self._measured = self._measuring.submit(self.state.free_bytes)
+        """Free bytes on the disk, measured in a thread of its own, one measurement at a time. NotReady after MAX_CHECK_SECONDS."""
+        if self._free_bytes_future is None or self._free_bytes_future.done():
+            self._free_bytes_future = self._disk_pool.submit(self.state.free_bytes)
         try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._measured)), MOST_CHECK_SECONDS)
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._free_bytes_future)), MAX_CHECK_SECONDS)
         except TimeoutError:
             raise NotReady("the data folder does not answer") from None
 
     def close(self) -> None:
-        """Stop taking work; jobs go back into the queue."""
-        for worker in self.staff:
+        """Stop the workers, the pools and the engine. The jobs of the workers return to the queue."""
+        for worker in self.workers:
             worker.stop()
-        for pool in (self.workers, self.plans, self.looks):
+        for pool in (self.mining_pool, self.dry_run_pool, self.page_pool):
             pool.close()
         self.readers.close()
-        self._measuring.shutdown(wait=False, cancel_futures=True)
-        if self._opening.done() and not self._opening.exception():
-            self._opening.result().close()
+        self._disk_pool.shutdown(wait=False, cancel_futures=True)
+        if self._engine_future.done() and not self._engine_future.exception():
+            self._engine_future.result().close()
         super().close()
 
 
-def _settle() -> None:
-    """What is loaded by now stays: Python's collector need not look at it again, which holds everybody up for a tenth of a second."""
+def _freeze_objects() -> None:
+    """Exclude the objects of the start from garbage collection: scanning a loaded model would pause all threads for a tenth of a second."""
     gc.collect()
     gc.freeze()
 
 
-async def desk(request: Request) -> Desk:
-    """The desk of the app that got the request. Async, as every dependency that waits for nothing: others wait for a thread."""
-    found: Desk = request.app.state.desk
-    return found
+async def get_services(request: Request) -> Services:
+    """The services of the app that received the request. Async: FastAPI runs other dependencies in a thread."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+"""The type of a route's parameter that FastAPI fills with the services."""

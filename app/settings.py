@@ -1,6 +1,6 @@
-"""What the operator decides: address, key, model, corpus, limits. Read from the environment in one place, `from_environ`.
+"""The settings of the operator: address, keys, model, corpus, limits. `from_environ` reads them from the environment.
 
-Imports miner.config, miner.errors and app.naming.models only. What a request may decide is in schemas.py.
+The settings of a request are in schemas.py.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from miner.errors import ConfigError, StorageError
 
 PREFIX = "HARDNEG_"
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
-SERVED = (
+SERVED_SETTINGS = (
     *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name"),
     *("max_length", "pooling", "dtype", "similarity", "index"),
 )
-"""Fields of the mining config that the operator sets for everybody: they decide which vectors and which index are kept warm."""
+"""Fields of the mining config that the operator sets for all requests: they determine the loaded vectors and index."""
 
 Count = Annotated[int, Field(ge=1)]
 
-LEAST_KEY = 16
-"""Characters of a key that the operator gives: one that was drawn by lot cannot be guessed then, at any rate of trying."""
-MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+MIN_KEY_CHARS = 16
+"""Minimum length of a key in the settings: a random key of this length cannot be guessed."""
+MAKE_KEY_COMMAND = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 
 
 def default_data(environ: Mapping[str, str] = os.environ) -> Path:
@@ -130,22 +130,22 @@ class Settings(Limits):
     @field_validator("data_dir", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        """Jobs work in folders of their own: what is named from here has to be found from there."""
+        """Make the path absolute: jobs run in other working directories."""
         return value.absolute()
 
     @field_validator("api_key", "allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
-        """Several are separated by commas."""
+        """Split a text at its commas."""
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Addresses and networks only: a name would be asked for again and again, or never match."""
-        for one in value:
+        """Accept addresses and networks only: a host name would never match."""
+        for network in value:
             try:
-                ipaddress.ip_network(one)
+                ipaddress.ip_network(network)
             except ValueError as error:
                 raise ValueError(f"{error}; a proxy is an address such as 10.0.0.7, or a network such as 10.1.0.0/24") from None
         return value
@@ -163,7 +163,7 @@ class Settings(Limits):
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """Build from loose values, empty ones left out; ConfigError names the field. A key is never in a message."""
+        """The settings from values of any type; empty texts are ignored. ConfigError names the field; its message never holds a key."""
         try:
             return cls(**{name: value for name, value in values.items() if value != ""})
         except ValidationError as error:
@@ -173,19 +173,19 @@ class Settings(Limits):
 
     @property
     def known_models(self) -> Models:
-        """The models that may be named, and the served one. ConfigError when two would have one name."""
+        """The models that clients may name. ConfigError when two would have the same name."""
         return Models.of(self.model, self.models)
 
     @property
     def serving(self) -> MiningConfig:
-        """What every request's config says about model and index. ConfigError when no model is named."""
+        """The model and index settings of every request's config. ConfigError when no model is named."""
         if not self.model:
             raise ConfigError("no model is named: give --model or HARDNEG_MODEL, a sentence-transformers folder or a hub name")
-        return MiningConfig.of(**{**{name: getattr(self, name) for name in SERVED}, "model": self.known_models.served})
+        return MiningConfig.of(**{**{name: getattr(self, name) for name in SERVED_SETTINGS}, "model": self.known_models.served})
 
     @property
     def loading(self) -> MiningConfig:
-        """The same with where the model is."""
+        """The same with the folder or hub name of the model."""
         models = self.known_models
         return self.serving.model_copy(update={"model": models.where[models.served or ""]})
 
@@ -200,19 +200,19 @@ class Settings(Limits):
             raise ConfigError(f"config.model is one of the server's: {', '.join(models.where) or 'there are none'}")
         if any(part.settings() for part in config.active_sources.values()):
             raise ConfigError("config.sources cannot name a model here: dense is the config's own model, and bm25 needs none")
-        ours: dict[str, Any] = {"model": name}
+        overrides: dict[str, Any] = {"model": name}
         if name == models.served:
-            ours |= {name: getattr(self, name) for name in SERVED if name not in config.model_fields_set and name != "model"}
-        return MiningConfig.of(**{**config.model_dump(), **ours})
+            overrides |= {name: getattr(self, name) for name in SERVED_SETTINGS if name not in config.model_fields_set and name != "model"}
+        return MiningConfig.of(**{**config.model_dump(), **overrides})
 
     @property
     def job_runtime(self) -> Runtime:
-        """The same for jobs, which leave the server room."""
+        """The runtime of jobs, with fewer threads than the server's."""
         return Runtime.of(device=self.device, threads=self.job_threads, cache=self.cache)
 
     @property
     def runtime(self) -> Runtime:
-        """Where and how fast."""
+        """The runtime of the server."""
         return Runtime.of(device=self.device, threads=self.threads, cache=self.cache)
 
     @property
@@ -223,32 +223,34 @@ class Settings(Limits):
     @property
     def hosts(self) -> frozenset[str]:
         """Values of the Host header that are answered, without a port; "*" means any."""
-        own = () if _any_address(self.host) else (f"[{self.host}]" if ":" in self.host else self.host,)
-        return frozenset(name.lower() for name in (*LOCAL, *own, *self.allowed_hosts))
+        own_host = () if _any_address(self.host) else (f"[{self.host}]" if ":" in self.host else self.host,)
+        return frozenset(name.lower() for name in (*LOCAL, *own_host, *self.allowed_hosts))
 
     def digests(self) -> tuple[bytes, ...]:
-        """Hashes of the keys; empty when none is asked for. ConfigError when one is too short, which is not told."""
+        """Hashes of the keys in the settings. ConfigError when one is too short; the message does not hold the key."""
         keys = {key.get_secret_value(): "HARDNEG_API_KEY" for key in self.api_key}
         if self.api_key_file:
             try:
-                found = self.api_key_file.read_text(encoding="utf-8").split()
+                file_keys = self.api_key_file.read_text(encoding="utf-8").split()
             except (OSError, UnicodeDecodeError) as error:
                 raise StorageError(f"the key file {self.api_key_file} cannot be read: {type(error).__name__}") from None
-            if not found:
+            if not file_keys:
                 raise ConfigError(f"the key file {self.api_key_file} holds no key")
-            keys |= dict.fromkeys(found, f"the key file {self.api_key_file}")
+            keys |= dict.fromkeys(file_keys, f"the key file {self.api_key_file}")
         for key, place in keys.items():
-            if len(key) < LEAST_KEY:
-                raise ConfigError(f"a key of {place} has {len(key)} characters, and needs {LEAST_KEY} at least: make one with {MAKE_ONE}")
+            if len(key) < MIN_KEY_CHARS:
+                raise ConfigError(
+                    f"a key of {place} has {len(key)} characters, and needs {MIN_KEY_CHARS} at least: make one with {MAKE_KEY_COMMAND}"
+                )
         return tuple(sha256(key.encode()).digest() for key in keys)
 
     @property
     def exposed(self) -> bool:
-        """Whether other machines can reach the service, and nobody has said that they may without a key."""
+        """Whether other machines can reach the service, and insecure_no_auth is not set."""
         return not (_loopback(self.host) or self.insecure_no_auth)
 
     def check_exposure(self, keys: int = 0) -> None:
-        """ConfigError when the service would be open to other machines without a key. keys: how many the data folder knows."""
+        """ConfigError when other machines could use the service without a key. keys: number of keys in the data folder."""
         if self.exposed and not self.digests() and not keys:
             raise ConfigError(
                 f"refusing to listen on {self.host} without a key: `hardneg keys create`, or HARDNEG_API_KEY, or --insecure-no-auth"
@@ -256,9 +258,9 @@ class Settings(Limits):
 
 
 def from_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings that the environment names, HARDNEG_HOST and so on, as text; `Settings.of` makes values of them."""
-    wanted = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
-    return {wanted[name]: value for name, value in environ.items() if name in wanted and value}
+    """The settings in the environment (HARDNEG_HOST …) as texts, for `Settings.of`."""
+    names = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+    return {names[name]: value for name, value in environ.items() if name in names and value}
 
 
 def _loopback(host: str) -> bool:

@@ -1,1 +1,1 @@
-"""Who may do what: keys, sessions, limits on wrong keys, and the guard before every route."""
+"""Authentication and authorisation: keys, sessions, limits on wrong keys, checks of a browser's requests."""

@@ -1,7 +1,7 @@
-"""How many wrong keys one client may try, in a header or in the form: a bucket each, which fills again within a minute.
+"""A rate limit on wrong keys per client, in a header or in the form: one token bucket each, refilled within a minute.
 
-Who has opened with a key from an address before goes on opening from there, whatever else comes from it: nobody can lock another out who
-is at work, not even behind one address. Counts are kept in memory, of so many clients at most. Knows no HTTP.
+A key that was right from an address stays exempt there, whatever other requests from that address do: a client cannot lock out another one
+behind the same address. The buckets are in memory, for a limited number of clients. Knows no HTTP.
 """
 
 from __future__ import annotations
@@ -12,70 +12,70 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-MINUTE = 60.0
-MOST_CLIENTS = 4096
-"""Clients that are remembered; the one that was heard of longest ago is forgotten first."""
+MINUTE_SECONDS = 60.0
+MAX_CLIENTS = 4096
+"""Clients in memory; the least recently used one is dropped first."""
 WRONG_KEY_SECONDS = 0.3
-"""How long a wrong key waits for its answer."""
+"""The delay of the answer to a wrong key."""
 
 
 class Attempts:
-    """Wrong keys of the last minute. Not for several threads."""
+    """The buckets of the clients. Not thread-safe."""
 
-    def __init__(self, of_one: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """of_one: wrong keys in a minute that one client may try."""
-        self._of_one, self._clock = of_one, clock
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """per_minute: wrong keys that one client may try in a minute."""
+        self._per_minute, self._clock = per_minute, clock
         self._clients: OrderedDict[str, Bucket] = OrderedDict()
         self._opened: OrderedDict[tuple[str, bytes], None] = OrderedDict()
 
     def begin(self, client: str, digest: bytes) -> int:
-        """Take an attempt: 0, or the seconds after which there is one again. A key that has opened from here before needs none."""
-        net = _net(client)
-        if (net, digest) in self._opened:
+        """Take an attempt. Return 0, or the seconds until the next attempt. A key that was right from this client before is exempt."""
+        network = _network(client)
+        if (network, digest) in self._opened:
             return 0
-        one = self._bucket(net)
-        wait = one.wait(self._clock())
+        bucket = self._bucket(network)
+        wait = bucket.wait(self._clock())
         if not wait:
-            one.left -= 1
+            bucket.tokens -= 1
         return math.ceil(wait)
 
     def right(self, client: str, digest: bytes) -> None:
-        """The key opened: the attempt does not count, and none is needed from now on."""
-        known = _net(client), digest
-        if known not in self._opened:
-            self._bucket(known[0]).left += 1
-        self._opened[known] = None
-        self._opened.move_to_end(known)
-        if len(self._opened) > MOST_CLIENTS:
+        """The key was right: return the attempt, and exempt the key from now on."""
+        client_key = _network(client), digest
+        if client_key not in self._opened:
+            self._bucket(client_key[0]).tokens += 1
+        self._opened[client_key] = None
+        self._opened.move_to_end(client_key)
+        if len(self._opened) > MAX_CLIENTS:
             self._opened.popitem(last=False)
 
     def wrong(self, client: str, digest: bytes) -> None:
-        """The key did not open, and is no longer one that did."""
-        self._opened.pop((_net(client), digest), None)
+        """The key was wrong: it is no longer exempt."""
+        self._opened.pop((_network(client), digest), None)
 
-    def _bucket(self, net: str) -> Bucket:
-        found = self._clients.setdefault(net, Bucket(self._of_one, self._clock()))
-        self._clients.move_to_end(net)
-        if len(self._clients) > MOST_CLIENTS:
+    def _bucket(self, network: str) -> Bucket:
+        bucket = self._clients.setdefault(network, Bucket(self._per_minute, self._clock()))
+        self._clients.move_to_end(network)
+        if len(self._clients) > MAX_CLIENTS:
             self._clients.popitem(last=False)
-        return found
+        return bucket
 
 
 class Bucket:
-    """What is left of so many attempts a minute."""
+    """A token bucket: `capacity` attempts per minute."""
 
-    def __init__(self, most: int, moment: float) -> None:
-        self.left, self._most, self._moment = float(most), most, moment
+    def __init__(self, capacity: int, now: float) -> None:
+        self.tokens, self._capacity, self._updated_at = float(capacity), capacity, now
 
-    def wait(self, moment: float) -> float:
-        """Seconds until there is one; 0: now."""
-        self.left = min(self._most, self.left + (moment - self._moment) * self._most / MINUTE)
-        self._moment = moment
-        return 0.0 if self.left >= 1 else (1 - self.left) * MINUTE / self._most
+    def wait(self, now: float) -> float:
+        """Seconds until there is a token; 0: there is one."""
+        self.tokens = min(self._capacity, self.tokens + (now - self._updated_at) * self._capacity / MINUTE_SECONDS)
+        self._updated_at = now
+        return 0.0 if self.tokens >= 1 else (1 - self.tokens) * MINUTE_SECONDS / self._capacity
 
 
-def _net(client: str) -> str:
-    """The address; of IPv6 the network, since a client has as many addresses there as it likes."""
+def _network(client: str) -> str:
+    """The address of a client; for IPv6 its /64 network, of which a client may use every address."""
     try:
         address = ipaddress.ip_address(client)
     except ValueError:

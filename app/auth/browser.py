@@ -1,5 +1,5 @@
-"""What is particular about a browser: it brings a cookie by itself, on behalf of any page it shows. So a request that changes something
-must come from a page of ours, and who may read is told by SameSite=Strict.
+"""Protection against cross-site requests: a browser sends cookies on behalf of any page. So a request that changes something must come from
+one of our pages, and SameSite=Strict protects reading.
 """
 
 from __future__ import annotations
@@ -9,31 +9,31 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from app.auth.sessions import SECONDS
+from app.auth.sessions import SESSION_SECONDS
 
 COOKIE = "hardneg_session"
-SECURE = f"__Host-{COOKIE}"
-"""The cookie's name where the page came over https: a browser takes it from nobody else."""
+SECURE_COOKIE = f"__Host-{COOKIE}"
+"""The cookie's name over https: with the prefix __Host- no other host or path can set it."""
 
-MACHINES = ("/v1/", "/openapi.json", "/metrics", "/livez", "/readyz", "/static/")
-"""Paths whose refusals are problem documents whatever the client accepts."""
+API_PREFIXES = ("/v1/", "/openapi.json", "/metrics", "/livez", "/readyz", "/static/")
+"""Paths whose errors are problem documents, whatever the client accepts."""
 
-MOST_COOKIE_BYTES = 8192
+MAX_COOKIE_BYTES = 8192
 
 
 def session_token(headers: Headers) -> str | None:
-    """The session that the cookie names. Two of them are none: nobody can tell which is ours."""
-    found = set()
-    for given in headers.getlist("cookie"):
-        for pair in given[:MOST_COOKIE_BYTES].split(";"):
+    """The session token of the cookie. None if there are two different ones: one of them is not ours."""
+    tokens = set()
+    for header in headers.getlist("cookie"):
+        for pair in header[:MAX_COOKIE_BYTES].split(";"):
             name, _, value = pair.strip().partition("=")
-            if name in (COOKIE, SECURE) and value:
-                found.add(value)
-    return found.pop() if len(found) == 1 else None
+            if name in (COOKIE, SECURE_COOKIE) and value:
+                tokens.add(value)
+    return tokens.pop() if len(tokens) == 1 else None
 
 
 def of_our_page(headers: Headers, *, strict: bool) -> bool:
-    """Whether a request that changes something comes from a page of this very host. strict: it must say so; else it may say nothing."""
+    """Whether a request comes from a page of this host. strict: without an Origin header it does not."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None and site != "same-origin":
         return False
@@ -43,18 +43,18 @@ def of_our_page(headers: Headers, *, strict: bool) -> bool:
 
 
 def wants_page(method: str, path: str, headers: Headers) -> bool:
-    """Whether an answer should be something to look at."""
-    return not path.startswith(MACHINES) and "text/html" in headers.get("accept", "") and method in ("GET", "HEAD", "POST")
+    """Whether the answer should be an HTML page."""
+    return not path.startswith(API_PREFIXES) and "text/html" in headers.get("accept", "") and method in ("GET", "HEAD", "POST")
 
 
-def keep(response: Response, token: str, headers: Headers) -> None:
-    """Give the browser its session."""
-    safe = headers.get("origin", "").startswith("https://")
-    name = SECURE if safe else COOKIE
-    response.set_cookie(name, token, max_age=SECONDS, path="/", secure=safe, httponly=True, samesite="strict")
+def set_session_cookie(response: Response, token: str, headers: Headers) -> None:
+    """Set the session cookie; secure over https."""
+    secure = headers.get("origin", "").startswith("https://")
+    name = SECURE_COOKIE if secure else COOKIE
+    response.set_cookie(name, token, max_age=SESSION_SECONDS, path="/", secure=secure, httponly=True, samesite="strict")
 
 
-def drop(response: Response) -> None:
-    """Take it back."""
+def delete_session_cookie(response: Response) -> None:
+    """Delete the session cookie."""
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
-    response.delete_cookie(SECURE, path="/", secure=True, httponly=True, samesite="strict")
+    response.delete_cookie(SECURE_COOKIE, path="/", secure=True, httponly=True, samesite="strict")

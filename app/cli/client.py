@@ -1,6 +1,6 @@
-"""A client of the service, of nothing but the standard library: what `hardneg files | corpora | jobs --url …` call.
+"""A client of the service over the standard library only, for `hardneg files | corpora | jobs --url …`.
 
-A download that breaks goes on where it broke (Range and If-Range with the content's ETag) and is compared with its hash at the end.
+A broken download is resumed (Range and If-Range with the ETag of the content), and its hash is checked at the end.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 from miner.errors import ConfigError, HardnegError
 from miner.io.atomic import storing, sync_folder
 
-PIECE = 2**18
-TRIES = 5
+CHUNK_BYTES = 2**18
+MAX_ATTEMPTS = 5
 
 
 class RemoteError(HardnegError):
@@ -42,69 +42,69 @@ class Client:
         self._url, self._headers = url.rstrip("/"), {"Authorization": f"Bearer {key}"} if key else {}
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """One request with a JSON answer (None where it is empty). RemoteError says what the service said."""
+        """Send a request. Return the decoded JSON answer, or None where it is empty. RemoteError holds the detail of a problem document."""
         data = None if body is None else json.dumps(body).encode()
         media = {} if body is None else {"Content-Type": "application/json"}
         with self._open(method, path, data, {**media, **headers}) as answer:
             try:
                 content = answer.read()
             except (OSError, http.client.HTTPException) as error:
-                raise self._broken(error) from None
+                raise self._unreachable(error) from None
         return json.loads(content) if content else None
 
     def upload(self, file: Path, name: str | None = None) -> Any:
-        """Send a file, streamed; what the service has is compared with what was sent."""
+        """Upload a file in chunks, and compare the hash that the service reports."""
         digest = hashlib.sha256()
         with storing(file, "read"):
             size = file.stat().st_size
             with file.open("rb") as source:
                 query = urllib.parse.urlencode({"name": name or file.name})
                 headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
-                with self._open("POST", f"/v1/files?{query}", _pieces(source, digest), headers) as answer:
-                    made = json.loads(answer.read())
-        if made["sha256"] != digest.hexdigest():
+                with self._open("POST", f"/v1/files?{query}", _hash_chunks(source, digest), headers) as answer:
+                    file_info = json.loads(answer.read())
+        if file_info["sha256"] != digest.hexdigest():
             raise RemoteError("the file was damaged on its way: its hash differs; send it again")
-        return made
+        return file_info
 
     def download(self, file_id: str, target: Path) -> Any:
-        """A file's content to `target`, going on where an earlier attempt broke off. The hash is checked before it gets its name."""
-        about = self.call("GET", f"/v1/files/{urllib.parse.quote(file_id, safe='')}")
-        part = target.with_name(f".{target.name}.{about['sha256'][:16]}.part")
+        """Download a file to `target`, resuming an earlier attempt. The hash is checked before the file gets its name."""
+        file_info = self.call("GET", f"/v1/files/{urllib.parse.quote(file_id, safe='')}")
+        part = target.with_name(f".{target.name}.{file_info['sha256'][:16]}.part")
         with storing(target):
-            for attempt in range(TRIES):
-                if self._fetched(about, part):
+            for attempt in range(MAX_ATTEMPTS):
+                if self._fetch_rest(file_info, part):
                     break
                 time.sleep(min(2**attempt / 4, 5))
-            have = part.stat().st_size if part.exists() else 0
-            if have != about["bytes"]:
-                raise RemoteError(f"the download broke off {TRIES} times; the same command goes on from {have:,} bytes")
+            received = part.stat().st_size if part.exists() else 0
+            if received != file_info["bytes"]:
+                raise RemoteError(f"the download broke off {MAX_ATTEMPTS} times; the same command goes on from {received:,} bytes")
             with part.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found != about["sha256"]:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            if sha256 != file_info["sha256"]:
                 part.unlink()
                 raise RemoteError("what was downloaded is damaged: its hash differs; download it again")
             part.replace(target)
             sync_folder(target.parent)
-        return about
+        return file_info
 
-    def events(self, job_id: str, seen: int = 0) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        """What happens to a job, each event once, over broken connections and restarts of the service."""
+    def events(self, job_id: str, last_seen: int = 0) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        """The events of a job (number, kind, data), each once, over broken connections and restarts of the service."""
         failures = 0
         while True:
             try:
-                for number, kind, data in self._stream(job_id, seen):
-                    seen, failures = number, 0
+                for number, kind, data in self._stream(job_id, last_seen):
+                    last_seen, failures = number, 0
                     yield number, kind, data
                 if self.call("GET", f"/v1/jobs/{job_id}")["state"] not in ("queued", "running", "cancelling"):
                     return
             except (RemoteError, OSError, http.client.HTTPException) as error:
                 failures += 1
-                if (isinstance(error, RemoteError) and 400 <= error.status < 500) or failures > TRIES * 4:
+                if (isinstance(error, RemoteError) and 400 <= error.status < 500) or failures > MAX_ATTEMPTS * 4:
                     raise
                 time.sleep(0.5)
 
-    def _stream(self, job_id: str, seen: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        with self._open("GET", f"/v1/jobs/{job_id}/events", None, {"Last-Event-ID": str(seen)}) as answer:
+    def _stream(self, job_id: str, last_seen: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        with self._open("GET", f"/v1/jobs/{job_id}/events", None, {"Last-Event-ID": str(last_seen)}) as answer:
             block: dict[str, str] = {}
             for line in answer:
                 name, _, value = line.decode().rstrip("\n").partition(": ")
@@ -113,15 +113,15 @@ class Client:
                     yield int(block["id"]), block["event"], json.loads(block["data"])
                     block = {}
 
-    def _fetched(self, about: dict[str, Any], part: Path) -> bool:
-        """One attempt to get what is missing; whether all of it is there."""
-        have = part.stat().st_size if part.exists() else 0
-        if have == about["bytes"]:
+    def _fetch_rest(self, file_info: dict[str, Any], part: Path) -> bool:
+        """Try to download the missing bytes. Return whether the file is complete."""
+        received = part.stat().st_size if part.exists() else 0
+        if received == file_info["bytes"]:
             part.touch()
             return True
-        headers = {"Range": f"bytes={have}-", "If-Range": f'"{about["sha256"]}"'} if have else {}
+        headers = {"Range": f"bytes={received}-", "If-Range": f'"{file_info["sha256"]}"'} if received else {}
         try:
-            answer = self._open("GET", f"/v1/files/{about['id']}/content", None, headers)
+            answer = self._open("GET", f"/v1/files/{file_info['id']}/content", None, headers)
         except RemoteError as error:
             if 0 < error.status < 500:
                 raise
@@ -129,44 +129,44 @@ class Client:
         with answer, part.open("ab") as file:
             if answer.status != 206:
                 file.truncate(0)
-            for piece in _arriving(answer):
-                file.write(piece)
+            for chunk in _read_chunks(answer):
+                file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        return bool(part.stat().st_size == about["bytes"])
+        return bool(part.stat().st_size == file_info["bytes"])
 
     def _open(self, method: str, path: str, data: Any, headers: dict[str, str]) -> Any:
         request = urllib.request.Request(self._url + path, data, {**self._headers, **headers}, method=method)  # noqa: S310 - checked above
         try:
             return urllib.request.urlopen(request, timeout=90)  # noqa: S310 - http or https, checked above
         except urllib.error.HTTPError as error:
-            raise RemoteError(_said(error), error.code) from None
+            raise RemoteError(_problem_detail(error), error.code) from None
         except (OSError, http.client.HTTPException) as error:
-            raise self._broken(error) from None
+            raise self._unreachable(error) from None
 
-    def _broken(self, error: Exception) -> RemoteError:
-        said = getattr(error, "reason", None) or str(error) or type(error).__name__
-        return RemoteError(f"{self._url} cannot be reached: {said}")
+    def _unreachable(self, error: Exception) -> RemoteError:
+        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+        return RemoteError(f"{self._url} cannot be reached: {reason}")
 
 
-def _said(error: urllib.error.HTTPError) -> str:
-    """The sentence of a problem document."""
+def _problem_detail(error: urllib.error.HTTPError) -> str:
+    """The status and the detail of a problem document."""
     try:
         return f"{error.code}: {json.loads(error.read())['detail']}"
     except (ValueError, KeyError, OSError):
         return f"{error.code} {error.reason}"
 
 
-def _arriving(answer: Any) -> Iterator[bytes]:
-    """What comes in until the connection ends, well or not."""
+def _read_chunks(answer: Any) -> Iterator[bytes]:
+    """The chunks of an answer until the connection ends or breaks."""
     try:
-        while piece := answer.read(PIECE):
-            yield piece
+        while chunk := answer.read(CHUNK_BYTES):
+            yield chunk
     except (OSError, http.client.HTTPException):
         return
 
 
-def _pieces(source: Any, digest: Any) -> Iterator[bytes]:
-    while piece := source.read(PIECE):
-        digest.update(piece)
-        yield piece
+def _hash_chunks(source: Any, digest: Any) -> Iterator[bytes]:
+    while chunk := source.read(CHUNK_BYTES):
+        digest.update(chunk)
+        yield chunk

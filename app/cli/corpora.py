@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, client, follow, quoted, show
+from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, connect, follow, quote_name, show
 from miner.cli.command import Verbs
 
 app = Verbs(no_args_is_help=True, help="Corpora of a service: build, grow, list, remove.")
@@ -23,10 +23,10 @@ def create_corpus(
     as_json: AsJson = False,
 ) -> None:
     """Send files, build a corpus of them, and wait for it."""
-    at = client(url, key)
-    made = at.call("POST", "/v1/corpora", {"name": name, "model": model, "files": [at.upload(path)["id"] for path in file]})
-    follow(at, made["versions"][-1]["job"])
-    show(at.call("GET", f"/v1/corpora/{made['id']}"), as_json, "id", "name", "passages")
+    service = connect(url, key)
+    corpus = service.call("POST", "/v1/corpora", {"name": name, "model": model, "files": [service.upload(path)["id"] for path in file]})
+    follow(service, corpus["versions"][-1]["job"])
+    show(service.call("GET", f"/v1/corpora/{corpus['id']}"), as_json, "id", "name", "passages")
 
 
 @app.command("append")
@@ -38,19 +38,19 @@ def append(
     as_json: AsJson = False,
 ) -> None:
     """Add the passages of more files; only new texts are encoded."""
-    at = client(url, key)
-    grown = at.call("POST", f"/v1/corpora/{quoted(name)}/versions", {"files": [at.upload(path)["id"] for path in file]})
-    follow(at, grown["versions"][-1]["job"])
-    show(at.call("GET", f"/v1/corpora/{grown['id']}"), as_json, "id", "name", "passages")
+    service = connect(url, key)
+    corpus = service.call("POST", f"/v1/corpora/{quote_name(name)}/versions", {"files": [service.upload(path)["id"] for path in file]})
+    follow(service, corpus["versions"][-1]["job"])
+    show(service.call("GET", f"/v1/corpora/{corpus['id']}"), as_json, "id", "name", "passages")
 
 
 @app.command("ls")
 def list_corpora(url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) -> None:
     """List the corpora."""
-    show(client(url, key).call("GET", "/v1/corpora")["corpora"], as_json, "id", "state", "passages", "name")
+    show(connect(url, key).call("GET", "/v1/corpora")["corpora"], as_json, "id", "state", "passages", "name")
 
 
 @app.command("rm")
 def remove_corpus(name: Name, url: Url = LOCAL, key: ApiKey = None) -> None:
     """Forget a corpus."""
-    client(url, key).call("DELETE", f"/v1/corpora/{quoted(name)}")
+    connect(url, key).call("DELETE", f"/v1/corpora/{quote_name(name)}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, client, quoted, show
+from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, connect, quote_name, show
 from miner.cli.command import Verbs
 
 Paths = Annotated[list[Path], typer.Argument(show_default=False)]
@@ -21,16 +21,16 @@ def upload(
 ) -> None:
     """Send files; their ids are printed."""
     for path in paths:
-        show(client(url, key).upload(path), as_json, "id")
+        show(connect(url, key).upload(path), as_json, "id")
 
 
 @app.command("ls")
 def list_files(url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) -> None:
     """List the files."""
-    found: list[Any] = []
-    while page := client(url, key).call("GET", f"/v1/files?limit=1000&after={found[-1]['id'] if found else ''}")["files"]:
-        found += page
-    show(found, as_json, "id", "bytes", "name")
+    files: list[Any] = []
+    while page := connect(url, key).call("GET", f"/v1/files?limit=1000&after={files[-1]['id'] if files else ''}")["files"]:
+        files += page
+    show(files, as_json, "id", "bytes", "name")
 
 
 @app.command("download")
@@ -38,11 +38,11 @@ def download(
     file_id: Name, out: Annotated[Path, typer.Option(help="Where it goes.")], url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False
 ) -> None:
     """Get a file; a download that broke goes on where it broke, and the hash is checked."""
-    about = client(url, key).download(file_id, out)
-    show(about, as_json, "sha256", "bytes")
+    file = connect(url, key).download(file_id, out)
+    show(file, as_json, "sha256", "bytes")
 
 
 @app.command("rm")
 def remove_file(file_id: Name, url: Url = LOCAL, key: ApiKey = None) -> None:
     """Forget a file."""
-    client(url, key).call("DELETE", f"/v1/files/{quoted(file_id)}")
+    connect(url, key).call("DELETE", f"/v1/files/{quote_name(file_id)}")

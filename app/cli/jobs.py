@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, client, follow, quoted, sent, show
+from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, connect, follow, quote_name, show, upload_inputs
 from miner.cli.command import Verbs
 from miner.errors import ConfigError
 
@@ -26,41 +26,41 @@ def submit(
     """Put a job into the queue. File names in `inputs` are sent first."""
     from miner.cli.config_file import read_config
 
-    at, wanted = client(url, key), read_config(body)
-    wanted["inputs"] = sent(at, wanted["inputs"], body.parent) if isinstance(wanted.get("inputs"), dict) else None
+    service, job_body = connect(url, key), read_config(body)
+    job_body["inputs"] = upload_inputs(service, job_body["inputs"], body.parent) if isinstance(job_body.get("inputs"), dict) else None
     headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-    job = at.call("POST", "/v1/jobs", {name: value for name, value in wanted.items() if value is not None}, **headers)
-    show(follow(at, job["id"]) if wait else job, as_json, "id", "state")
+    job = service.call("POST", "/v1/jobs", {name: value for name, value in job_body.items() if value is not None}, **headers)
+    show(follow(service, job["id"]) if wait else job, as_json, "id", "state")
 
 
 @app.command("ls")
 def list_jobs(url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) -> None:
     """List the jobs, newest first."""
-    show(client(url, key).call("GET", "/v1/jobs")["jobs"], as_json, "id", "kind", "state", "created_at")
+    show(connect(url, key).call("GET", "/v1/jobs")["jobs"], as_json, "id", "kind", "state", "created_at")
 
 
 @app.command("get")
 def get(job_id: Name, url: Url = LOCAL, key: ApiKey = None) -> None:
     """All that is known of a job, as JSON."""
-    show(client(url, key).call("GET", f"/v1/jobs/{quoted(job_id)}"), True)
+    show(connect(url, key).call("GET", f"/v1/jobs/{quote_name(job_id)}"), True)
 
 
 @app.command("wait")
 def wait(job_id: Name, url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) -> None:
     """Follow a job until it ends; the exit code is 1 when it did not succeed."""
-    show(follow(client(url, key), quoted(job_id)), as_json, "id", "state")
+    show(follow(connect(url, key), quote_name(job_id)), as_json, "id", "state")
 
 
 @app.command("cancel")
 def cancel(job_id: Name, url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) -> None:
     """Stop a job."""
-    show(client(url, key).call("POST", f"/v1/jobs/{quoted(job_id)}/cancel"), as_json, "id", "state")
+    show(connect(url, key).call("POST", f"/v1/jobs/{quote_name(job_id)}/cancel"), as_json, "id", "state")
 
 
 @app.command("retry")
 def retry(job_id: Name, url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) -> None:
     """Try a job again."""
-    show(client(url, key).call("POST", f"/v1/jobs/{quoted(job_id)}/retry"), as_json, "id", "state")
+    show(connect(url, key).call("POST", f"/v1/jobs/{quote_name(job_id)}/retry"), as_json, "id", "state")
 
 
 @app.command("download")
@@ -68,19 +68,19 @@ def download_job(
     job_id: Name, out: Annotated[Path, typer.Option(help="A folder.")], url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False
 ) -> None:
     """Get everything a job has made into a folder; what broke goes on where it broke."""
-    at = client(url, key)
-    job = at.call("GET", f"/v1/jobs/{quoted(job_id)}")
+    service = connect(url, key)
+    job = service.call("GET", f"/v1/jobs/{quote_name(job_id)}")
     if job["state"] != "succeeded":
         raise ConfigError(f"there is nothing to download: that job is {job['state']}")
     for file_id in job["result"].get("files", {}).values():
-        name = Path(at.call("GET", f"/v1/files/{file_id}")["name"].replace("\\", "/"))
+        name = Path(service.call("GET", f"/v1/files/{file_id}")["name"].replace("\\", "/"))
         target = out / Path(*(part for part in name.parts if part not in ("..", "/")))
         target.parent.mkdir(parents=True, exist_ok=True)
-        about = at.download(file_id, target)
-        show({**about, "path": str(target)}, as_json, "sha256", "path")
+        file = service.download(file_id, target)
+        show({**file, "path": str(target)}, as_json, "sha256", "path")
 
 
 @app.command("rm")
 def remove_job(job_id: Name, url: Url = LOCAL, key: ApiKey = None) -> None:
     """Forget a job, with its files."""
-    client(url, key).call("DELETE", f"/v1/jobs/{quoted(job_id)}")
+    connect(url, key).call("DELETE", f"/v1/jobs/{quote_name(job_id)}")

@@ -23,9 +23,9 @@ def create(
 
     hardneg keys create "Ada's notebook" --scope write
     """
-    from app.auth.keys import create as make
+    from app.auth.keys import create as create_key
 
-    key_id, key = make(o.opened(data_dir), name, scope or ["write"])
+    key_id, key = create_key(o.open_data_folder(data_dir), name, scope or ["write"])
     typer.echo(f"made key {key_id} ({', '.join(scope or ['write'])}); this is the only time it is shown:", err=True)
     typer.echo(key)
 
@@ -33,25 +33,25 @@ def create(
 @app.command()
 def ls(data_dir: o.DataDir = None, as_json: o.Json = False) -> None:
     """List the keys, without what would open."""
-    from app.auth.keys import ls as found
+    from app.auth.keys import ls as list_keys
 
-    keys = found(o.opened(data_dir))
+    keys = list_keys(o.open_data_folder(data_dir))
     if as_json:
         import orjson
 
         typer.echo(orjson.dumps(keys, option=orjson.OPT_INDENT_2).decode())
         return
     for key in keys:
-        made = datetime.fromtimestamp(key["created_at"]).astimezone()
+        created_at = datetime.fromtimestamp(key["created_at"]).astimezone()
         state = "revoked" if key["revoked_at"] else ",".join(key["scopes"])
-        typer.echo(f"{key['id']}  {state:<12} {made:%Y-%m-%d %H:%M}  {key['name']}")
+        typer.echo(f"{key['id']}  {state:<12} {created_at:%Y-%m-%d %H:%M}  {key['name']}")
     typer.echo(f"{sum(not key['revoked_at'] for key in keys)} of {len(keys)} keys open", err=True)
 
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="As `hardneg keys ls` shows it.")], data_dir: o.DataDir = None) -> None:
     """Close a key for ever; a running server notices within two seconds."""
-    from app.auth.keys import revoke as close
+    from app.auth.keys import revoke as revoke_key
 
-    close(o.opened(data_dir), key_id)
+    revoke_key(o.open_data_folder(data_dir), key_id)
     typer.echo(f"key {key_id} is revoked", err=True)

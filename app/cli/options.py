@@ -1,4 +1,4 @@
-"""The flags that several of the service's verbs have, once."""
+"""Flags that several verbs of the service share."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ DataDir = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON on stdout.")]
 
 
-def opened(data_dir: Path | None) -> State:
-    """The data folder that the flag or the environment names."""
+def open_data_folder(data_dir: Path | None) -> State:
+    """Open the data folder that the flag or the environment names."""
     import os
 
     from app.settings import Settings, from_environ
     from app.state import open_state
     from app.state.modes import close_to_others
 
-    given = {**from_environ(os.environ), **({"data_dir": data_dir} if data_dir else {})}
-    settings = Settings.of(**given)
+    values = {**from_environ(os.environ), **({"data_dir": data_dir} if data_dir else {})}
+    settings = Settings.of(**values)
     close_to_others(settings.shared_data)
     return open_state(settings.data_dir, settings.database.get_secret_value() if settings.database else None, settings.shared_data)

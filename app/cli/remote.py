@@ -1,4 +1,4 @@
-"""What `hardneg files | corpora | jobs --url …` share: a service from the command line. Ids on stdout, talk on stderr."""
+"""Functions that `hardneg files | corpora | jobs --url …` share. Ids go to stdout, progress to stderr."""
 
 from __future__ import annotations
 
@@ -17,50 +17,52 @@ Name = Annotated[str, typer.Argument(show_default=False)]
 LOCAL = "http://127.0.0.1:8000"
 
 
-def client(url: str, key: str | None) -> Client:
-    """The client, imported when it is needed."""
+def connect(url: str, key: str | None) -> Client:
+    """A client of the service. It is imported here, so that other verbs start faster."""
     from app.cli.client import Client
 
     return Client(url, key)
 
 
 def show(answer: Any, as_json: bool, *fields: str) -> None:
-    """Some fields of an answer (or of each of a list), or all of it as JSON."""
+    """Print the fields of an answer, one line per item of a list; or the whole answer as JSON."""
     import json
 
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
-    for one in answer if isinstance(answer, list) else [answer]:
-        typer.echo("  ".join(str(one[field] if one[field] is not None else "-") for field in fields))
+    for item in answer if isinstance(answer, list) else [answer]:
+        typer.echo("  ".join(str(item[field] if item[field] is not None else "-") for field in fields))
 
 
-def follow(at: Client, job_id: str) -> Any:
-    """Say on stderr what happens, until the job has ended. RemoteError when it did not succeed."""
+def follow(service: Client, job_id: str) -> Any:
+    """Print the events of a job to stderr until it has ended. Return the job. RemoteError when it did not succeed."""
     from app.cli.client import RemoteError
 
-    for _, kind, data in at.events(job_id):
-        told = (
+    for _, kind, data in service.events(job_id):
+        text = (
             data["state"] if kind == "state" else f"{data['stage']} {data['done']:,}" + (f" of {data['total']:,}" if data["total"] else "")
         )
-        typer.echo(f"{job_id}: {told}", err=True)
-    job = at.call("GET", f"/v1/jobs/{job_id}")
+        typer.echo(f"{job_id}: {text}", err=True)
+    job = service.call("GET", f"/v1/jobs/{job_id}")
     if job["state"] != "succeeded":
         raise RemoteError(f"job {job_id} is {job['state']}: {(job['error'] or {}).get('detail', 'nobody said why')}")
     return job
 
 
-def sent(at: Client, inputs: dict[str, Any], beside: Path) -> dict[str, Any]:
-    """The inputs, with every name of a file that is there sent and replaced by its id."""
+def upload_inputs(service: Client, inputs: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Upload the inputs that name existing files, relative to `folder`. Return the inputs with ids in place of these names."""
 
-    def one(value: Any) -> Any:
-        return at.upload(beside / value)["id"] if isinstance(value, str) and (beside / value).is_file() else value
+    def upload_file(value: Any) -> Any:
+        return service.upload(folder / value)["id"] if isinstance(value, str) and (folder / value).is_file() else value
 
-    return {name: [one(item) for item in value] if isinstance(value, list) else one(value) for name, value in inputs.items()}
+    return {
+        name: [upload_file(item) for item in value] if isinstance(value, list) else upload_file(value) for name, value in inputs.items()
+    }
 
 
-def quoted(name: str) -> str:
-    """A name as part of a path."""
+def quote_name(name: str) -> str:
+    """A name, percent-encoded for a path."""
     from urllib.parse import quote
 
     return quote(name, safe="")

@@ -20,8 +20,8 @@ def serve(
     insecure_no_auth: Annotated[bool, typer.Option("--insecure-no-auth", help="Listen beyond this machine without a key.")] = False,
 ) -> None:
     """Serve files, corpora, jobs and POST /v1/mine over HTTP. Keys: `hardneg keys create`, or HARDNEG_API_KEY."""
-    from app.serve import serve as serve_it
+    from app.serve import serve as run_server
 
-    given = {"host": host, "port": port, "model": model, "corpus": corpus, "cache": cache, "data_dir": data_dir}
-    given["insecure_no_auth"] = insecure_no_auth or None
-    serve_it({name: value for name, value in given.items() if value is not None})
+    flags = {"host": host, "port": port, "model": model, "corpus": corpus, "cache": cache, "data_dir": data_dir}
+    flags["insecure_no_auth"] = insecure_no_auth or None
+    run_server({name: value for name, value in flags.items() if value is not None})

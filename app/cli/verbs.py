@@ -1,4 +1,4 @@
-"""The verbs of the service join those of the library."""
+"""Adds the verbs of the service to those of the library."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main() -> NoReturn:
 
 
 def _checked() -> None:
-    """The verb, once the environment is known to hold no setting that nobody would read."""
+    """Check the environment, then run the verb."""
     if not {"-h", "--help", "-V", "--version"} & set(sys.argv[1:]):
         check_environ(os.environ)
     app()

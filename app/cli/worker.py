@@ -1,4 +1,4 @@
-"""`hardneg worker`: one more pair of hands for the jobs of a data folder. Listens on nothing."""
+"""`hardneg worker`: one more worker for the jobs of a data folder. It listens on no port."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def worker(
 
     The server works on jobs too (HARDNEG_JOBS_AT_ONCE, default 1; 0: it leaves them all to workers).
     """
-    from app.jobs.run_worker import work
+    from app.jobs.run_worker import run_worker
 
-    work({name: value for name, value in {"data_dir": data_dir, "cache": cache}.items() if value is not None})
+    run_worker({name: value for name, value in {"data_dir": data_dir, "cache": cache}.items() if value is not None})

@@ -1,1 +1,1 @@
-"""What answers `POST /v1/mine`: a model kept loaded, corpora kept open, texts of simultaneous requests encoded together."""
+"""The engine behind `POST /v1/mine`: a loaded model, open corpora, batched encoding and search of simultaneous requests."""

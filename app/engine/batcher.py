@@ -1,4 +1,4 @@
-"""Calls that come at the same time are made as one: whoever comes first serves all who wait. Nobody waits for company."""
+"""Opportunistic batching: simultaneous calls are served as one batch by the first caller. No call waits for a batch to fill."""
 
 from __future__ import annotations
 
@@ -7,46 +7,46 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-Ask = TypeVar("Ask")
-Answer = TypeVar("Answer")
+Request = TypeVar("Request")
+Response = TypeVar("Response")
 
 
 @dataclass
-class _Slot(Generic[Ask, Answer]):
-    ask: Ask
-    answer: Answer | None = None
+class _Entry(Generic[Request, Response]):
+    request: Request
+    response: Response | None = None
     error: BaseException | None = None
-    done: bool = False
+    is_done: bool = False
 
 
-class Together(Generic[Ask, Answer]):
-    """`call` takes a list of asks and gives as many answers. It is never called by two threads at a time."""
+class Batcher(Generic[Request, Response]):
+    """Batches calls. `call` maps a list of requests to as many responses; only one thread at a time calls it."""
 
-    def __init__(self, call: Callable[[Sequence[Ask]], Sequence[Answer]]) -> None:
+    def __init__(self, call: Callable[[Sequence[Request]], Sequence[Response]]) -> None:
         self._call = call
-        self._waiting: list[_Slot[Ask, Answer]] = []
-        self._mutex, self._busy = threading.Lock(), threading.Lock()
+        self._waiting: list[_Entry[Request, Response]] = []
+        self._mutex, self._running = threading.Lock(), threading.Lock()
 
-    def __call__(self, ask: Ask) -> Answer:
-        """The answer to one ask, perhaps found together with others'."""
-        slot = _Slot[Ask, Answer](ask)
+    def __call__(self, request: Request) -> Response:
+        """The response to one request, computed alone or in a batch."""
+        entry = _Entry[Request, Response](request)
         with self._mutex:
-            self._waiting.append(slot)
-        with self._busy:
-            if not slot.done:
-                self._serve()
-        if slot.error is not None:
-            raise slot.error
-        return slot.answer  # type: ignore[return-value]  # there is one where there is no error
+            self._waiting.append(entry)
+        with self._running:
+            if not entry.is_done:
+                self._run_batch()
+        if entry.error is not None:
+            raise entry.error
+        return entry.response  # type: ignore[return-value]  # set, since there is no error
 
-    def _serve(self) -> None:
+    def _run_batch(self) -> None:
         with self._mutex:
-            slots, self._waiting = self._waiting, []
+            entries, self._waiting = self._waiting, []
         try:
-            for slot, answer in zip(slots, self._call([slot.ask for slot in slots]), strict=True):
-                slot.answer = answer
-        except Exception as error:  # noqa: BLE001 - raised in each of the threads that asked
-            for slot in slots:
-                slot.error = error
-        for slot in slots:
-            slot.done = True
+            for entry, response in zip(entries, self._call([entry.request for entry in entries]), strict=True):
+                entry.response = response
+        except Exception as error:  # noqa: BLE001 - raised in each calling thread
+            for entry in entries:
+                entry.error = error
+        for entry in entries:
+            entry.is_done = True

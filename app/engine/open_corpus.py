@@ -1,5 +1,5 @@
-"""A corpus that is open: texts, vectors and index memory-mapped, ready to be asked. Requests that come at the same time are searched
-together; the results are exact, so it does not matter who shares a search.
+"""An open corpus: texts, vectors and index, memory-mapped. Simultaneous requests are searched in one batch; the results are exact, so the
+batch does not change them.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from app.engine.batcher import Together
+from app.engine.batcher import Batcher
 from miner.indexes import Exact, Factory
 from miner.read.ids import Lookup, keys_of
 from miner.sources import Dense
 from miner.types import Floats, Ints, SearchResult, Texts, Vectors
 
-Search = tuple[Floats, int]
+SearchRequest = tuple[Floats, int]
 
 
-class Laid(Dense):
-    """The dense source over vectors that a job has laid out (app/jobs/index.py): nothing is read, encoded or copied."""
+class StoredSource(Dense):
+    """The dense source over the vector files that a job has written (app/jobs/index.py): nothing is read, encoded or copied."""
 
     def __init__(self, folder: Path, vectors: Vectors, index: str) -> None:
         self.similarity = self.scale = vectors.similarity
@@ -34,12 +34,12 @@ class Laid(Dense):
         self.recall = None
 
 
-class Asked(Dense):
+class RequestSource(Dense):
     """The same source with the queries of one request."""
 
-    def __init__(self, source: Dense, queries: Floats, together: Together[Search, SearchResult]) -> None:
+    def __init__(self, source: Dense, queries: Floats, batcher: Batcher[SearchRequest, SearchResult]) -> None:
         self.__dict__.update(source.__dict__)
-        self.queries, self._search_together, self._source = queries, together, source
+        self.queries, self._batched_search, self._source = queries, batcher, source
 
     @property
     def lengths(self) -> Floats:
@@ -47,8 +47,8 @@ class Asked(Dense):
         return self._source.lengths
 
     def retrieve(self, queries: Ints, depth: int) -> SearchResult:
-        """Rows (B, K), scores (B, K), best first; found together with what others ask at the same time."""
-        return self._search_together((self.queries[queries], min(depth, len(self.passages))))
+        """Rows (B, K) and scores (B, K), best first, searched in a batch with simultaneous requests."""
+        return self._batched_search((self.queries[queries], min(depth, len(self.passages))))
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class OpenCorpus:
     texts: Texts
     source: Dense
 
-    def asked(self, queries: Floats) -> Asked:
+    def with_queries(self, queries: Floats) -> RequestSource:
         """The source with these queries (Q, D)."""
-        return Asked(self.source, queries, self._together)
+        return RequestSource(self.source, queries, self._batcher)
 
     @cached_property
     def by_id(self) -> Lookup:
@@ -70,23 +70,23 @@ class OpenCorpus:
         return Lookup(np.concatenate(keys), self.texts.ids)
 
     @cached_property
-    def _together(self) -> Together[Search, SearchResult]:
-        return Together(self._found)
+    def _batcher(self) -> Batcher[SearchRequest, SearchResult]:
+        return Batcher(self._search)
 
-    def _found(self, asks: Sequence[Search]) -> list[SearchResult]:
-        answers: list[SearchResult | None] = [None] * len(asks)
-        for depth in {depth for _, depth in asks}:
-            places = [place for place, ask in enumerate(asks) if ask[1] == depth]
-            vectors = np.concatenate([asks[place][0] for place in places])
-            rows, scores, _ = Dense.retrieve(Asked(self.source, vectors, self._together), np.arange(len(vectors)), depth)
-            cuts = np.cumsum([len(asks[place][0]) for place in places])[:-1]
-            for place, some, their in zip(places, np.split(rows, cuts), np.split(scores, cuts), strict=True):
-                answers[place] = SearchResult(some, their)
-        return answers  # type: ignore[return-value]  # every place was filled
+    def _search(self, searches: Sequence[SearchRequest]) -> list[SearchResult]:
+        results: list[SearchResult | None] = [None] * len(searches)
+        for depth in {depth for _, depth in searches}:
+            members = [number for number, search in enumerate(searches) if search[1] == depth]
+            vectors = np.concatenate([searches[number][0] for number in members])
+            rows, scores, _ = Dense.retrieve(RequestSource(self.source, vectors, self._batcher), np.arange(len(vectors)), depth)
+            cuts = np.cumsum([len(searches[number][0]) for number in members])[:-1]
+            for number, own_rows, own_scores in zip(members, np.split(rows, cuts), np.split(scores, cuts), strict=True):
+                results[number] = SearchResult(own_rows, own_scores)
+        return results  # type: ignore[return-value]  # every element is set
 
 
-def open_laid(name: str, folder: Path, vectors: Vectors, index: str) -> OpenCorpus:
+def open_stored(name: str, folder: Path, vectors: Vectors, index: str) -> OpenCorpus:
     """A version of a stored corpus."""
-    opened = OpenCorpus(name, Texts(folder / "corpus.arrow"), Laid(folder, vectors, index))
-    opened.by_id  # noqa: B018 - made now, not by the first request
-    return opened
+    corpus = OpenCorpus(name, Texts(folder / "corpus.arrow"), StoredSource(folder, vectors, index))
+    corpus.by_id  # noqa: B018 - computed now, not by the first request
+    return corpus

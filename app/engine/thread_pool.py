@@ -1,4 +1,4 @@
-"""Where mining runs: a few threads beside the event loop, a short queue before them, and a refusal beyond it."""
+"""Thread pools beside the event loop, each with a bounded queue: a call that finds the queue full is refused."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from miner.indexes import limit_threads
 Result = TypeVar("Result")
 
 
-class Workers:
-    """`at_once` calls run, `waiting` more wait, the next is refused. what: the name of them all, for the refusal."""
+class BoundedPool:
+    """Runs `at_once` calls at a time, queues `waiting` more, refuses the next. what: the name of the calls in the refusal."""
 
     def __init__(self, at_once: int, waiting: int, what: str = "requests") -> None:
-        # One thread of FAISS each: a request is too little work to be spread, and a barrier on a busy machine costs more than the search.
+        # One FAISS thread each: a request is too little work for several, and on a busy machine their barrier costs more than the search.
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="mine", initializer=limit_threads, initargs=(1,))
         self._slots, self._what = threading.Semaphore(at_once + waiting), what
-        self._taken: set[Future[Any]] = set()
+        self._futures: set[Future[Any]] = set()
 
     @property
-    def taken(self) -> int:
-        """How many run or wait."""
-        return len(self._taken)
+    def in_use(self) -> int:
+        """Number of calls that run or wait."""
+        return len(self._futures)
 
     async def run(self, call: Callable[..., Result], *arguments: object) -> Result:
-        """The result of `call`. A slot is held until the call has ended, even when nobody waits for it any more."""
+        """The result of `call`. Busy when the queue is full. A cancelled caller frees its slot only when the call has ended."""
         if not self._slots.acquire(blocking=False):
             raise Busy(f"as many {self._what} as may wait are waiting; try again soon")
         try:
@@ -37,27 +37,27 @@ class Workers:
         except BaseException:
             self._slots.release()
             raise
-        self._taken.add(future)
+        self._futures.add(future)
         future.add_done_callback(self._free)
         return await asyncio.wrap_future(future)
 
     def _free(self, future: Future[Any]) -> None:
-        self._taken.discard(future)
+        self._futures.discard(future)
         self._slots.release()
 
     def close(self) -> None:
-        """Forget what waits; what runs ends by itself."""
+        """Cancel the queued calls. Running calls end by themselves."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def begin(call: Callable[[], Result]) -> Future[Result]:
-    """Start a long call that nothing waits for at exit: it may be cut off at any time."""
+def start_thread(call: Callable[[], Result]) -> Future[Result]:
+    """Run a long call in a daemon thread: the process may exit without waiting for it."""
     future: Future[Result] = Future()
 
     def work() -> None:
         try:
             future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - handed on to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - the future raises it
             future.set_exception(error)
 
     threading.Thread(target=work, name="open", daemon=True).start()

@@ -23,9 +23,9 @@ MINE = TypeAdapter(MineRequest)
 
 async def mine_request(request: Request) -> MineRequest:
     """The decoded body of POST /v1/mine."""
-    wanted = validated(MINE, await json_body(request))
-    check_limits(wanted, request.app.state.settings)
-    return wanted
+    body = validated(MINE, await json_body(request))
+    check_limits(body, request.app.state.settings)
+    return body
 
 
 async def json_body(request: Request) -> Any:
@@ -60,10 +60,10 @@ async def _whole(request: Request, media: str) -> bytes:
     return await _read(request, settings.max_body_bytes)
 
 
-def _check_media(request: Request, wanted: str) -> None:
+def _check_media(request: Request, body: str) -> None:
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media != wanted:
-        raise WrongMedia(f"the body must be announced as Content-Type: {wanted}")
+    if media != body:
+        raise WrongMedia(f"the body must be announced as Content-Type: {body}")
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise WrongMedia("the body must not be compressed (Content-Encoding)")
 

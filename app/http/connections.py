@@ -1,8 +1,8 @@
-"""How many connections there may be, and how long each may take to bring a request or to take its answer.
+"""Limits on connections: their number, the time for the head of a request, and a minimum rate for bodies and answers.
 
-uvicorn waits for the end of a head, and of a body, for ever. Here a head has so many seconds. A body, and an answer, must go on: so many
-bytes in each window of so many seconds, however long it takes in all. When there are as many connections as may be, the one that has
-brought no whole request for the longest time makes room for a new one, so whoever sends a request at once is answered.
+uvicorn waits for the end of a head or of a body without limit. Here a head has a time limit, and a body or an answer a minimum number of
+bytes per window, whatever its total time. When the number of connections is at its maximum, a new one replaces the connection that has
+been without a whole request for the longest time. So a client that sends its request at once is always served.
 """
 
 from __future__ import annotations
@@ -23,135 +23,140 @@ from app.errors import problem
 
 log = logging.getLogger(__name__)
 
-TOLD_EVERY = 60.0
-LINGER = 5.0
-"""Seconds for what is left to be sent when a connection is closed."""
+LOG_INTERVAL_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
+"""Seconds to send the rest of an answer when a connection is closed."""
 HEAD, BODY, REST, ANSWER, IDLE, CLOSING = "head", "body", "rest", "answer", "idle", "closing"
-"""What a connection waits for: a head, a body, the rest of a body that was answered before its end, a client that reads, the next request,
-its end."""
-STRANGERS = (BODY, ANSWER)
-"""What a connection makes room for others in only when no key came with its request."""
+"""The phases of a connection. It waits for: a head, a body, the rest of a body that was answered early, a client that reads its answer, the
+next request, the close."""
+AUTHENTICATED_PHASES = (BODY, ANSWER)
+"""Phases in which a connection with a valid key is never replaced by a new one."""
 REASONS = (HEAD, BODY, REST, ANSWER, "room", "full")
-"""Why connections are closed: too slow with one of these, to make room for a new one, or new while no room could be made."""
+"""Why the server closes connections: too slow in a phase; `room`: replaced by a new one; `full`: new, and none could be replaced."""
 
 
 class Connections:
-    """The open connections of a server, `most` at a time. head, body: seconds; rate: bytes a second; see Limits."""
+    """The open connections of a server.
 
-    def __init__(self, most: int, head: float, body: float, rate: int) -> None:
-        self.most, self.head, self.body, self.rate = most, head, body, rate
+    max_open: connections at a time.
+    head, body: seconds.
+    rate: bytes per second. See Limits.
+    """
+
+    def __init__(self, max_open: int, head: float, body: float, rate: int) -> None:
+        self.max_open, self.head, self.body, self.rate = max_open, head, body, rate
         self.open: set[Connection] = set()
         self.closed: Counter[str] = Counter()
         self._slow: dict[Connection, None] = {}
-        self._told, self._before = float("-inf"), Counter[str]()
+        self._logged_at, self._counts_logged = float("-inf"), Counter[str]()
 
-    def admit(self, new: Connection) -> bool:
-        """Whether there is room for one more, or room could be made."""
-        if len(self.open) >= self.most:
-            oldest = next((one for one in self._slow if one.yields), None)
-            self.note("full" if oldest is None else "room")
+    def admit(self, connection: Connection) -> bool:
+        """Add a connection, in place of a slow one where the maximum is reached. False: none could be replaced."""
+        if len(self.open) >= self.max_open:
+            oldest = next((connection for connection in self._slow if connection.may_be_closed), None)
+            self.count_closed("full" if oldest is None else "room")
             if oldest is None:
                 return False
             oldest.transport.abort()
-            self.forget(oldest)
-        self.open.add(new)
+            self.remove(oldest)
+        self.open.add(connection)
         return True
 
-    def waits(self, one: Connection, phase: str | None) -> None:
-        """It waits for something from now on; None: it is being answered."""
-        self._slow.pop(one, None)
+    def set_phase(self, connection: Connection, phase: str | None) -> None:
+        """Note the phase of a connection; None: its request is being answered."""
+        self._slow.pop(connection, None)
         if phase is not None:
-            self._slow[one] = None
+            self._slow[connection] = None
 
-    def forget(self, one: Connection) -> None:
-        """It is closed."""
-        self.open.discard(one)
-        self._slow.pop(one, None)
+    def remove(self, connection: Connection) -> None:
+        """Remove a closed connection."""
+        self.open.discard(connection)
+        self._slow.pop(connection, None)
 
-    def note(self, why: str) -> None:
-        """One was closed by us. All of a minute are one line of the log."""
-        self.closed[why] += 1
-        if time.monotonic() - self._told > TOLD_EVERY:
-            since, self._before, self._told = self.closed - self._before, self.closed.copy(), time.monotonic()
-            log.warning("connections closed (%s); %d are open", ", ".join(f"{name}: {n}" for name, n in since.items()), len(self.open))
+    def count_closed(self, reason: str) -> None:
+        """Count a connection that the server closes. The counts are logged at most once per LOG_INTERVAL_SECONDS."""
+        self.closed[reason] += 1
+        if time.monotonic() - self._logged_at > LOG_INTERVAL_SECONDS:
+            new_counts, self._counts_logged, self._logged_at = self.closed - self._counts_logged, self.closed.copy(), time.monotonic()
+            log.warning("connections closed (%s); %d are open", ", ".join(f"{name}: {n}" for name, n in new_counts.items()), len(self.open))
 
 
 class Connection(H11Protocol):
-    """uvicorn's connection with limits; those of `app.state.desk.connections`."""
+    """uvicorn's connection with the limits of `app.state.services.connections`."""
 
     def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._all: Connections = config.app.state.desk.connections
+        self._connections: Connections = config.app.state.services.connections
         self._phase: str | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._received, self._mark, self._ours = 0, 0, False
+        self._received, self._window_start, self._paused = 0, 0, False
 
     @property
-    def yields(self) -> bool:
-        """Whether it makes room for another."""
-        return self._phase not in STRANGERS or self.scope.get("state", {}).get("caller") is None
+    def may_be_closed(self) -> bool:
+        """Whether a new connection may replace this one."""
+        return self._phase not in AUTHENTICATED_PHASES or self.scope.get("state", {}).get("caller") is None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """It is there."""
+        """A client has connected."""
         super().connection_made(transport)
-        if self._all.admit(self):
+        if self._connections.admit(self):
             self._watch()
         else:
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
+        """The connection is closed."""
         super().connection_lost(exc)
-        self._all.forget(self)
-        self._wait(None, 0, _nothing)
+        self._connections.remove(self)
+        self._set_timer(None, 0, _no_op)
 
     def data_received(self, data: bytes) -> None:
-        """The client has sent something."""
+        """The client has sent bytes."""
         self._received += len(data)
         super().data_received(data)
-        self._ours = self._ours or self.flow.read_paused
+        self._paused = self._paused or self.flow.read_paused
         self._watch()
 
     def on_response_complete(self) -> None:
-        """An answer was handed over."""
+        """The answer is complete."""
         super().on_response_complete()
         self._watch()
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as the answer comes."""
+        """The write buffer is full: the client reads too slowly."""
         super().pause_writing()
         self._watch()
 
     def resume_writing(self) -> None:
-        """It has read most of it."""
+        """The write buffer has room again."""
         super().resume_writing()
         self._watch()
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no HTTP. Nothing can be said of it once an answer has begun."""
+        """Refuse bytes that are not HTTP. Once an answer has begun, the connection is only closed."""
         self._refuse(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
 
     def _watch(self) -> None:
-        """Begin to measure when it waits for something else than before."""
-        phase = self._waits_for()
+        """Start the timer of the phase when the phase has changed."""
+        phase = self._current_phase()
         if phase == self._phase:
             return
         self._phase = phase
-        self._all.waits(self, phase)
+        self._connections.set_phase(self, phase)
         if phase == HEAD:
-            self._wait(phase, self._all.head, self._head_is_late)
+            self._set_timer(phase, self._connections.head, self._on_late_head)
         elif phase == BODY:
-            self._mark, self._ours = self._received, self.flow.read_paused
-            self._wait(phase, self._all.body, self._body_is_slow)
+            self._window_start, self._paused = self._received, self.flow.read_paused
+            self._set_timer(phase, self._connections.body, self._on_body_window)
         elif phase == ANSWER:
-            self._mark = self.transport.get_write_buffer_size()
-            self._wait(phase, self._all.body, self._reader_is_slow)
+            self._window_start = self.transport.get_write_buffer_size()
+            self._set_timer(phase, self._connections.body, self._on_answer_window)
         elif phase in (REST, CLOSING):
-            self._wait(phase, LINGER if phase == CLOSING else self._all.head, self._abort)
+            self._set_timer(phase, CLOSE_SECONDS if phase == CLOSING else self._connections.head, self._abort)
         else:
-            self._wait(None, 0, _nothing)
+            self._set_timer(None, 0, _no_op)
 
-    def _waits_for(self) -> str | None:
+    def _current_phase(self) -> str | None:
         if self.transport.is_closing():
             return CLOSING
         if self.flow.write_paused:
@@ -163,46 +168,47 @@ class Connection(H11Protocol):
             return None
         return HEAD if self.timeout_keep_alive_task is None else IDLE
 
-    def _wait(self, phase: str | None, seconds: float, call: Callable[[], None]) -> None:
+    def _set_timer(self, phase: str | None, seconds: float, call: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self.loop.call_later(seconds, call) if phase is not None else None
 
-    def _head_is_late(self) -> None:
-        self._all.note(HEAD)
+    def _on_late_head(self) -> None:
+        self._connections.count_closed(HEAD)
         if self.conn.trailing_data[0]:
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"the head of the request was not there after {self._all.head:g} s")
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"the head of the request was not there after {self._connections.head:g} s")
         else:
             self.transport.close()
         self._watch()
 
-    def _body_is_slow(self) -> None:
-        """A window is over. It counts only where we were ready to read all the while."""
-        ours = self._ours or self.flow.read_paused or self.cycle.waiting_for_100_continue
-        if ours or self._received - self._mark >= self._all.rate * self._all.body:
-            self._mark, self._ours = self._received, self.flow.read_paused
-            return self._wait(BODY, self._all.body, self._body_is_slow)
-        self._all.note(BODY)
-        said = f"the body of the request came too slowly: less than {self._all.rate:,} bytes a second over {self._all.body:g} s"
-        self._refuse(HTTPStatus.REQUEST_TIMEOUT, said)
+    def _on_body_window(self) -> None:
+        """At the end of a window, refuse a body that was too slow. A window in which the server has paused reading does not count."""
+        paused = self._paused or self.flow.read_paused or self.cycle.waiting_for_100_continue
+        if paused or self._received - self._window_start >= self._connections.rate * self._connections.body:
+            self._window_start, self._paused = self._received, self.flow.read_paused
+            return self._set_timer(BODY, self._connections.body, self._on_body_window)
+        self._connections.count_closed(BODY)
+        rate, seconds = self._connections.rate, self._connections.body
+        detail = f"the body of the request came too slowly: less than {rate:,} bytes a second over {seconds:g} s"
+        self._refuse(HTTPStatus.REQUEST_TIMEOUT, detail)
         return self._watch()
 
-    def _reader_is_slow(self) -> None:
-        left = self.transport.get_write_buffer_size()
-        if self._mark - left >= self._all.rate * self._all.body:
-            self._mark = left
-            return self._wait(ANSWER, self._all.body, self._reader_is_slow)
+    def _on_answer_window(self) -> None:
+        remaining = self.transport.get_write_buffer_size()
+        if self._window_start - remaining >= self._connections.rate * self._connections.body:
+            self._window_start = remaining
+            return self._set_timer(ANSWER, self._connections.body, self._on_answer_window)
         return self._abort()
 
     def _abort(self) -> None:
         if self._phase in REASONS:
-            self._all.note(str(self._phase))
+            self._connections.count_closed(str(self._phase))
         self.transport.abort()
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
-        """A last answer, where none has begun; whoever works on the request is told that the client is gone."""
+        """Send a final answer unless one has begun, tell the app that the client has disconnected, and close."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self.transport.write(last_words(status, detail))
+            self.transport.write(final_response(status, detail))
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -210,12 +216,12 @@ class Connection(H11Protocol):
 
 
 @lru_cache(maxsize=8)
-def last_words(status: HTTPStatus, detail: str) -> bytes:
-    """A whole answer, made once: a thousand connections may be due at the same moment."""
-    made = problem(status, detail)
-    fields = b"".join(b"%s: %s\r\n" % field for field in made.raw_headers)
-    return b"HTTP/1.1 %d %s\r\n%sconnection: close\r\n\r\n%s" % (status, status.phrase.encode(), fields, made.body)
+def final_response(status: HTTPStatus, detail: str) -> bytes:
+    """A whole answer as bytes, cached: a thousand connections may time out at once."""
+    response = problem(status, detail)
+    fields = b"".join(b"%s: %s\r\n" % field for field in response.raw_headers)
+    return b"HTTP/1.1 %d %s\r\n%sconnection: close\r\n\r\n%s" % (status, status.phrase.encode(), fields, response.body)
 
 
-def _nothing() -> None:
-    """No timer is set."""
+def _no_op() -> None:
+    """Do nothing: the callback where no timer is set."""

@@ -1,4 +1,4 @@
-"""Bodies that were sent packed (Content-Encoding), unpacked piece by piece within bounds: a bomb is noticed before it is in memory."""
+"""Compressed bodies (Content-Encoding), decompressed in chunks within limits: a bomb is refused before it fills the memory."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ import zstandard
 from app.errors import TooLarge, WrongMedia
 from miner.errors import InputError
 
-PIECE = 2**18
-ZSTD_INPUT = 512
-"""Bytes that are given to zstd at a time: at most 16 MB can come of them at once."""
-MAX_WINDOW = 2**27
-SLACK = 2**20
+PIECE_BYTES = 2**18
+ZSTD_INPUT_BYTES = 512
+"""Bytes that zstd gets at a time: they expand to 16 MB at most."""
+MAX_WINDOW_BYTES = 2**27
+RATIO_GRACE_BYTES = 2**20
 
 
-class Unpacker(Protocol):
-    """Pieces in, pieces out; `ended` when a stream is complete."""
+class Decoder(Protocol):
+    """Decodes chunks; `ended` when a stream is complete."""
 
     ended: bool
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
-        """What comes of `data`, in pieces."""
+        """The decoded bytes of `data`, in chunks."""
         ...
 
 
 class Plain:
-    """Sent as it is."""
+    """No compression."""
 
     ended = True
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
-        """The same."""
+        """`data`, unchanged."""
         yield data
 
 
@@ -46,17 +46,17 @@ class Gzip:
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
         """At most PIECE bytes at a time."""
-        full = False
-        while data or full:  # a full piece: more may come of what zlib has already taken in
+        is_full = False
+        while data or is_full:  # a full piece: more may come of what zlib has already taken in
             if self.ended:
                 self._inner = zlib.decompressobj(31)
             try:
-                piece = self._inner.decompress(data, PIECE)
+                chunk = self._inner.decompress(data, PIECE_BYTES)
             except zlib.error:
                 raise InputError("the body is not gzip, or is damaged") from None
-            yield piece
+            yield chunk
             self.ended = self._inner.eof
-            full = len(piece) == PIECE and not self.ended
+            is_full = len(chunk) == PIECE_BYTES and not self.ended
             data = self._inner.unused_data if self.ended else self._inner.unconsumed_tail
 
 
@@ -67,49 +67,53 @@ class Zstd:
         self._begin()
 
     def _begin(self) -> None:
-        self._inner, self.ended = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj(), False
+        self._inner, self.ended = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).decompressobj(), False
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
-        """A few MB at a time at most."""
-        for start in range(0, len(data), ZSTD_INPUT):
-            left = data[start : start + ZSTD_INPUT]
-            while left:
+        """At most 16 MB at a time."""
+        for start in range(0, len(data), ZSTD_INPUT_BYTES):
+            remaining = data[start : start + ZSTD_INPUT_BYTES]
+            while remaining:
                 if self.ended:
                     self._begin()
                 try:
-                    yield self._inner.decompress(left)
+                    yield self._inner.decompress(remaining)
                 except zstandard.ZstdError:
                     raise InputError("the body is not zstd, or is damaged") from None
                 self.ended = self._inner.eof
-                left = self._inner.unused_data if self.ended else b""
+                remaining = self._inner.unused_data if self.ended else b""
 
 
-UNPACKERS: dict[str, type[Plain] | type[Gzip] | type[Zstd]] = {"identity": Plain, "": Plain, "gzip": Gzip, "x-gzip": Gzip, "zstd": Zstd}
+DECODERS: dict[str, type[Plain] | type[Gzip] | type[Zstd]] = {"identity": Plain, "": Plain, "gzip": Gzip, "x-gzip": Gzip, "zstd": Zstd}
 
 
-class Unpacked:
-    """Counts what came in and what came of it. TooLarge beyond `most` bytes, or beyond `ratio` of what came in after the first MiB."""
+class Decompressor:
+    """Decompresses a body.
 
-    def __init__(self, encoding: str, most: int, ratio: int) -> None:
-        unpacker = UNPACKERS.get(encoding.strip().lower())
-        if unpacker is None:
+    max_bytes: size of the content; TooLarge beyond it.
+    ratio: bytes of content per compressed byte, after the first MiB of content; TooLarge beyond it.
+    """
+
+    def __init__(self, encoding: str, max_bytes: int, ratio: int) -> None:
+        decoder = DECODERS.get(encoding.strip().lower())
+        if decoder is None:
             raise WrongMedia("Content-Encoding is one of identity, gzip, zstd")
-        self._unpacker: Unpacker = unpacker()
-        self._most, self._ratio, self._in, self._out = most, ratio, 0, 0
+        self._decoder: Decoder = decoder()
+        self._max_bytes, self._ratio, self._in, self._out = max_bytes, ratio, 0, 0
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
-        """The unpacked pieces."""
+        """The content of a chunk."""
         self._in += len(data)
-        for piece in self._unpacker(data):
-            self._out += len(piece)
-            if self._out > self._most:
-                raise TooLarge(f"the content is larger than the {self._most:,} bytes that are accepted here")
-            if self._out > SLACK + self._ratio * self._in:
+        for chunk in self._decoder(data):
+            self._out += len(chunk)
+            if self._out > self._max_bytes:
+                raise TooLarge(f"the content is larger than the {self._max_bytes:,} bytes that are accepted here")
+            if self._out > RATIO_GRACE_BYTES + self._ratio * self._in:
                 raise TooLarge(f"the packed body becomes more than {self._ratio} times as large: that is not accepted here")
-            if piece:
-                yield piece
+            if chunk:
+                yield chunk
 
     def finish(self) -> None:
-        """InputError when the packed stream is not complete."""
-        if not self._unpacker.ended:
+        """InputError when the compressed stream is not complete."""
+        if not self._decoder.ended:
             raise InputError("the packed body ends too early")

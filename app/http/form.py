@@ -1,4 +1,4 @@
-"""A browser's form with one file, taken apart while it comes in (python-multipart's parser): the file's bytes go by, nothing is kept."""
+"""A streaming parser for a browser's form with one file, over python-multipart: it yields the file's bytes and buffers nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from app.errors import WrongMedia
 from miner.errors import InputError
 
-MAX_HEADER = 8192
+MAX_HEADER_BYTES = 8192
 
 
 class Form:
-    """Pieces of the body in, pieces of its file out."""
+    """Chunks of the body in, chunks of its file out."""
 
     def __init__(self, content_type: str) -> None:
         _, options = parse_options_header(content_type)
@@ -27,17 +27,17 @@ class Form:
         self._field, self._value, self._is_file, self._ended = bytearray(), bytearray(), False, False
         self._parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]  # its TypedDict wants every callback
 
-    def __call__(self, piece: bytes) -> Iterator[bytes]:
-        """What of `piece` belongs to the file."""
+    def __call__(self, chunk: bytes) -> Iterator[bytes]:
+        """The bytes of the file in a chunk of the body."""
         try:
-            self._parser.write(piece)
+            self._parser.write(chunk)
         except FormParserError:
             raise InputError("the body is no multipart/form-data, or is damaged") from None
         out, self._out = self._out, []
         yield from out
 
     def finish(self) -> str:
-        """The file's name. InputError when the form is cut off or has no file."""
+        """The file's name. InputError when the form is incomplete or has no file."""
         if not self._ended:
             raise InputError("the form ends too early")
         if self._name is None:
@@ -59,7 +59,7 @@ class Form:
 
     def _header(self, into: bytearray, data: bytes) -> None:
         into += data
-        if len(into) > MAX_HEADER:
+        if len(into) > MAX_HEADER_BYTES:
             raise InputError("a header of the form is too long")
 
     def _header_end(self) -> None:

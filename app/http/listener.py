@@ -1,7 +1,7 @@
-"""The socket that connections come to, and the file descriptors that there are for them.
+"""The listening socket, and the limit of file descriptors.
 
-asyncio's own loop logs a traceback for each connection that there is no descriptor for, and tries again at once. This socket holds one
-descriptor back: when there is no other, it takes the connection with that one and closes it.
+Without a free descriptor, asyncio's loop logs a traceback for each connection and retries at once. This socket reserves one descriptor:
+when there is no other, it accepts the connection with that one and closes it.
 """
 
 from __future__ import annotations
@@ -19,76 +19,76 @@ from miner.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-DESCRIPTORS = 65_536
-"""Descriptors are raised to as many at start, where the hard limit allows it."""
-OURS = 128
-"""Of them, what the service needs beside its connections: the database, files of jobs, pipes to child processes."""
+MAX_DESCRIPTORS = 65_536
+"""The soft limit of open files is raised to this at start, where the hard limit allows it."""
+RESERVED_DESCRIPTORS = 128
+"""Descriptors for other things than connections: the database, files of jobs, pipes to child processes."""
 BACKLOG = 2048
-"""Connections that the kernel keeps until they are taken."""
-AT_ONCE = 32
-"""Connections that asyncio takes in one turn, at most an eighth of those there may be: what each sends is read some turns later, and until
-then it must not have to make room."""
-NONE_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-TOLD_EVERY = 60.0
-PAUSE = 1.0
+"""Connections that the kernel queues until they are accepted."""
+MAX_ACCEPTS = 32
+"""Connections that asyncio accepts in one turn of its loop, at most an eighth of the maximum: their bytes are read some turns later, and
+until then none of them should be replaced by a newer one."""
+NO_DESCRIPTOR_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+LOG_INTERVAL_SECONDS = 60.0
+PAUSE_SECONDS = 1.0
 
 
-def raise_descriptors(most: int = DESCRIPTORS) -> int:
-    """Raise the soft limit of open files to the hard one; how many there may be."""
+def raise_descriptors(limit: int = MAX_DESCRIPTORS) -> int:
+    """Raise the soft limit of open files to the hard one. Return the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = most if hard == resource.RLIM_INFINITY else min(hard, most)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return most if soft == resource.RLIM_INFINITY else soft
+    target = limit if hard == resource.RLIM_INFINITY else min(hard, limit)
+    if soft == resource.RLIM_INFINITY or soft >= target:
+        return limit if soft == resource.RLIM_INFINITY else soft
     with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def connections_for(descriptors: int, most: int) -> int:
-    """How many connections that is enough for: each may have a file open too."""
-    return max(8, min(most, (descriptors - OURS) // 2))
+def connections_for(descriptors: int, limit: int) -> int:
+    """Number of connections that the descriptors suffice for: each may have a file open too."""
+    return max(8, min(limit, (descriptors - RESERVED_DESCRIPTORS) // 2))
 
 
 class Listener(socket.socket):
-    """A socket that listens, and is never out of descriptors."""
+    """A listening socket with a reserved descriptor."""
 
     def __init__(self, family: int, address: Any) -> None:
         super().__init__(family, socket.SOCK_STREAM)
-        self._spare, self._told, self._until = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0.0, 0.0
+        self._reserve, self._logged_at, self._paused_until = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0.0, 0.0
         self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             self.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         self.bind(address)
 
     def listen(self, backlog: int = BACKLOG) -> None:
-        """Begin. asyncio's `backlog` says how many it takes in one turn; the kernel keeps more than that."""
+        """Start to listen. asyncio's `backlog` is the number of accepts per turn; the kernel's queue is longer."""
         super().listen(max(backlog, BACKLOG))
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """A connection. BlockingIOError when there is none, or none that a descriptor is left for."""
-        if time.monotonic() < self._until:
+        """Accept a connection. BlockingIOError when there is none, or no descriptor for it."""
+        if time.monotonic() < self._paused_until:
             raise BlockingIOError
         try:
             return super().accept()
         except OSError as error:
-            if error.errno not in NONE_LEFT:
+            if error.errno not in NO_DESCRIPTOR_ERRORS:
                 raise
-            if not self._turned_away():
-                self._until = time.monotonic() + PAUSE  # asyncio logs this once, and looks again after a second
+            if not self._reject():
+                self._paused_until = time.monotonic() + PAUSE_SECONDS  # asyncio logs this once, and looks again after a second
                 raise
         raise BlockingIOError
 
     def close(self) -> None:
         """Stop listening."""
-        self._let_go()
+        self._release_reserve()
         super().close()
 
-    def _turned_away(self) -> bool:
-        """Take the connection with the descriptor held back, and close it; whether that worked."""
-        if time.monotonic() - self._told > TOLD_EVERY or not self._told:
-            self._told = time.monotonic()
+    def _reject(self) -> bool:
+        """Accept a connection with the reserved descriptor, and close it. False when that failed."""
+        if time.monotonic() - self._logged_at > LOG_INTERVAL_SECONDS or not self._logged_at:
+            self._logged_at = time.monotonic()
             log.warning("no file descriptor is left: connections are closed as they come (raise `ulimit -n`)")
-        self._let_go()
+        self._release_reserve()
         try:
             super().accept()[0].close()
         except BlockingIOError:
@@ -97,27 +97,27 @@ class Listener(socket.socket):
             return False
         finally:
             with suppress(OSError):
-                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+                self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         return True
 
-    def _let_go(self) -> None:
-        if self._spare >= 0:
-            os.close(self._spare)
-            self._spare = -1
+    def _release_reserve(self) -> None:
+        if self._reserve >= 0:
+            os.close(self._reserve)
+            self._reserve = -1
 
 
 def listeners(host: str, port: int) -> list[Listener]:
-    """One for each address that `host` stands for. StorageError when one cannot be had."""
+    """One socket per address of `host`. StorageError when one cannot be opened."""
     try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise StorageError(f"cannot listen on {host}: {(error.strerror or str(error)).lower()}") from error
-    made: list[Listener] = []
-    for family, _, _, _, address in dict.fromkeys(found):
+    sockets: list[Listener] = []
+    for family, _, _, _, address in dict.fromkeys(addresses):
         try:
-            made.append(Listener(family, address))
+            sockets.append(Listener(family, address))
         except OSError as error:
-            for one in made:
-                one.close()
+            for opened in sockets:
+                opened.close()
             raise StorageError(f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}") from error
-    return made
+    return sockets

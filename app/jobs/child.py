@@ -1,5 +1,5 @@
-"""The process that does the work: started by a worker, niced, bounded in threads. It reads tasks from stdin and writes what happens to
-stdout, one JSON object a line. When its worker is gone, stdin ends, and so does it: at once, whatever it was doing.
+"""The child process that runs jobs, at low priority and with a limited number of threads. It reads tasks from stdin and writes messages to
+stdout, one JSON object a line. When its worker dies, stdin ends, and the child exits at once, even in the middle of a job.
 
     ← {"job_id": …, "kind": …, "folder": …, "spec": …, "runtime": …}
     → {"stage": …, "done": …, "total": …} … then {"outcome": …} or {"error": {"kind": …, "detail": …}}
@@ -27,60 +27,60 @@ from miner.errors import HardnegError
 
 log = logging.getLogger(__name__)
 
-NICE = 10
-TOLD_EVERY = 0.5
-"""Seconds between two lines of progress of one stage."""
+NICENESS = 10
+PROGRESS_INTERVAL_SECONDS = 0.5
+"""Minimum interval between two progress messages of one stage."""
 
 
 class Lines:
-    """The worker's side of the conversation: our stdout, which nobody else writes to any more."""
+    """Writes messages to the worker: to the stdout that the process was started with. All other output goes to stderr."""
 
     def __init__(self) -> None:
         self._out = os.fdopen(os.dup(1), "wb", buffering=0)
-        os.dup2(2, 1)  # what a library prints goes to the log
-        self._stage, self._told = "", 0.0
+        os.dup2(2, 1)  # a library that prints writes to the log
+        self._stage, self._sent_at = "", 0.0
 
-    def send(self, **what: Any) -> None:
-        """One line."""
-        self._out.write(orjson.dumps(what, option=orjson.OPT_APPEND_NEWLINE))
+    def send(self, **message: Any) -> None:
+        """Write one message."""
+        self._out.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """One line of progress, when the last one was some time ago."""
-        moment = time.monotonic()
-        if stage != self._stage or moment - self._told >= TOLD_EVERY:
-            self._stage, self._told = stage, moment
+        """Write a progress message, at most one per interval and stage."""
+        clock = time.monotonic()
+        if stage != self._stage or clock - self._sent_at >= PROGRESS_INTERVAL_SECONDS:
+            self._stage, self._sent_at = stage, clock
             self.send(stage=stage, done=done, total=total)
 
 
 def main() -> None:
-    """Work until stdin ends."""
-    os.nice(NICE)
+    """Run tasks until stdin ends."""
+    os.nice(NICENESS)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     lines, tasks = Lines(), queue.SimpleQueue[Task]()
-    threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
+    threading.Thread(target=_read_tasks, args=(tasks,), daemon=True).start()
     while True:
-        _do(tasks.get(), lines)
+        _run_task(tasks.get(), lines)
 
 
-def _listen(tasks: queue.SimpleQueue[Task]) -> None:
+def _read_tasks(tasks: queue.SimpleQueue[Task]) -> None:
     for line in sys.stdin.buffer:
         tasks.put(Task(**orjson.loads(line)))
-    os._exit(0)  # the worker is gone or wants no more: nothing here is worth an orderly end
+    os._exit(0)  # the worker has died or stopped; the next attempt can use whatever this one has stored
 
 
-def _do(task: Task, lines: Lines) -> None:
-    """One task. Only one process works in a job's folder, even while an older one has not noticed yet that it is no longer wanted."""
+def _run_task(task: Task, lines: Lines) -> None:
+    """Run one task under the lock of the job's folder: the process of an earlier attempt may still be running there."""
     os.chdir(task.folder)
     with Path("lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            outcome = KINDS[task.kind].work(task.spec, Runtime.of(**task.runtime), lines.progress)
+            outcome = KINDS[task.kind].run(task.spec, Runtime.of(**task.runtime), lines.progress)
             lines.send(outcome=dataclasses.asdict(outcome))
         except HardnegError as error:
             lines.send(error={"kind": type(error).__name__, "detail": str(error)})
         except MemoryError:
             lines.send(error={"kind": "MemoryError", "detail": "there is not enough memory for this job"})
-        except Exception as error:  # the worker decides what to tell
+        except Exception as error:  # the worker decides what the client sees
             log.exception("job %s failed", task.job_id)
             lines.send(error={"kind": "bug", "detail": f"a bug: {type(error).__name__}; the server's log has it under {task.job_id}"})
     os.chdir("/")

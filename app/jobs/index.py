@@ -1,4 +1,4 @@
-"""Kind `index`: files become a version of a corpus, with its vectors. Texts that are in the embedding store are not encoded again."""
+"""Kind `index`: build a version of a corpus from files, with its vectors. Texts that are in the embedding store are not encoded again."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from app.jobs.stores import Stock
+from app.jobs.stores import Stores
 from app.jobs.task import Outcome, link
+from app.storage.job_rows import JobSpec
 from miner.config import MiningConfig, Runtime
 from miner.errors import InputError
 from miner.types import Progress, Texts, Vectors
@@ -18,19 +19,19 @@ from miner.types import Progress, Texts, Vectors
 PASSAGES = "passages.jsonl"
 
 
-def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
-    """Link the files into the job's folder."""
+def prepare(spec: JobSpec, stores: Stores, folder: Path) -> JobSpec:
+    """Link the files and the model into the job's folder."""
     names = []
-    for place, file_id in enumerate(spec["files"], 1):
-        file = stock.files.get(file_id)
-        names.append(f"inputs/{place}{file.suffix}")
-        link(stock.files.path(file), folder / names[-1])
-    config = stock.settings.known_models.given(spec["config"], folder)
-    return {**spec, "config": config, "paths": names, "target": str(stock.corpora.folder(spec["corpus"], spec["version"]))}
+    for number, file_id in enumerate(spec["files"], 1):
+        file = stores.files.get(file_id)
+        names.append(f"inputs/{number}{file.suffix}")
+        link(stores.files.path(file), folder / names[-1])
+    config = stores.settings.known_models.linked_config(spec["config"], folder)
+    return {**spec, "config": config, "paths": names, "target": str(stores.corpora.folder(spec["corpus"], spec["version"]))}
 
 
-def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outcome:
-    """In the child: read, encode, lay out. The version's folder is absent or complete."""
+def run(spec: JobSpec, runtime: Runtime, on_progress: Progress) -> Outcome:
+    """In the child: read the passages, encode them, write the files of the version. Its folder is absent or complete."""
     from miner.encode import StoredVectors, check_encoder, load_encoder
     from miner.io.atomic import folder_part, sha256_of, write_json
 
@@ -38,8 +39,8 @@ def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outco
     check_encoder(config)
     target = Path(spec["target"])
     target.parent.mkdir(parents=True, exist_ok=True)
-    for left in target.parent.glob(f".{target.name}.*.part"):  # an attempt that was killed; nobody else builds this version
-        shutil.rmtree(left, ignore_errors=True)
+    for stale in target.parent.glob(f".{target.name}.*.part"):  # of an attempt that was killed; no other job builds this version
+        shutil.rmtree(stale, ignore_errors=True)
     with folder_part(target, "about.json") as folder:
         on_progress("read", 0, 0)
         texts = _read(spec["paths"], spec["fields"], folder)
@@ -47,7 +48,7 @@ def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outco
         on_progress("load model", 0, 0)
         vectors = StoredVectors(load_encoder(config, runtime), runtime.cache, on_progress)
         on_progress("encode", 0, len(texts))
-        _lay_out(texts, vectors, folder)
+        _write_vectors(texts, vectors, folder)
         sha256 = sha256_of(folder / "corpus.arrow")
         about = {"passages": len(texts), "sha256": sha256, "model": vectors.describe(), "encoded": vectors.encoded}
         write_json(folder / "about.json", about)
@@ -55,7 +56,7 @@ def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outco
 
 
 def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
-    """All files as one corpus, in their order. InputError names a repeated id."""
+    """The files as one corpus, in their order. InputError names an id that is in two files."""
     from miner.read.assemble import work_folder
     from miner.read.column_names import CORPUS, check_fields
     from miner.read.file_rows import open_rows
@@ -66,23 +67,23 @@ def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
     parts, keys = [], []
     for path in paths:
         with work_folder(folder / Path(path).name, "fail") as (into, rejects):
-            read = read_texts(open_rows(path, rejects, {}), CORPUS, fields, into / "corpus.arrow", rejects)
-        parts.append(read.texts.path)
-        keys.append(read.keys)
-    rewrite([(part, None) for part in parts], folder / "corpus.arrow")
+            part = read_texts(open_rows(path, rejects, {}), CORPUS, fields, into / "corpus.arrow", rejects)
+        parts.append(part.texts.path)
+        keys.append(part.keys)
+    rewrite([(part_path, None) for part_path in parts], folder / "corpus.arrow")
     texts = Texts(folder / "corpus.arrow")
     first = firsts(texts, np.concatenate(keys))
     repeated = np.flatnonzero(first != np.arange(len(first)))
     if len(repeated):
         raise InputError(f"the id '{texts.ids(repeated[:1])[0]}' is in more than one of the files; {len(repeated):,} ids are")
-    for part in parts:
-        part.unlink()
-        part.parent.rmdir() if not any(part.parent.iterdir()) else None
+    for part_path in parts:
+        part_path.unlink()
+        part_path.parent.rmdir() if not any(part_path.parent.iterdir()) else None
     return texts
 
 
 def _write_passages(texts: Texts, path: Path) -> None:
-    """The same as JSON lines, for jobs that read the corpus together with queries and judgements."""
+    """Write the passages as JSON lines too: jobs of kind `mine` read the corpus from there."""
     from miner.io.atomic import Part
 
     with Part(path) as part:
@@ -92,13 +93,13 @@ def _write_passages(texts: Texts, path: Path) -> None:
 
 
 def _passage(row: dict[str, Any]) -> dict[str, Any]:
-    """Title and group in every row, null where there is none: or a further column of such a name would be taken for them."""
+    """One row of passages.jsonl. Title and group are in every row, as null where absent, so that no extra column can take their place."""
     extra = orjson.loads(row["extra"]) if row["extra"] else {}
     return {**extra, "_id": row["id"], "title": row["title"], "group": row["group"], "text": row["text"]}
 
 
-def _lay_out(texts: Texts, vectors: Vectors, folder: Path) -> None:
-    """What a search needs: vectors of the distinct texts, and which row each of them is."""
+def _write_vectors(texts: Texts, vectors: Vectors, folder: Path) -> None:
+    """Write the vectors of the distinct texts, and the arrays that map passages to vectors and back."""
     from miner.sources.dense import distinct
     from miner.sources.scoring import to_unit
 

@@ -1,4 +1,4 @@
-"""The table of kinds of jobs. A new kind is a file with `resolve`, `prepare`, `work`, and a line here (house rule: explicit tables)."""
+"""The table of the kinds of jobs. A new kind is a file with `resolve`, `prepare`, `run`, and a line here."""
 
 from __future__ import annotations
 
@@ -13,38 +13,41 @@ from sqlalchemy import Connection
 from app.jobs import export, index, mine, plan
 from app.jobs.export import ExportJob
 from app.jobs.mine import MineJob
-from app.jobs.stores import Stock
-from app.jobs.task import Work
-from app.storage.job_rows import Job
+from app.jobs.stores import Stores
+from app.jobs.task import JobFunction
+from app.storage.job_rows import Job, JobSpec
 
 
-def nothing_more(connection: Connection, job: Job, result: dict[str, Any], stock: Stock) -> None:
-    """Most kinds write nothing beside their result."""
+def commit_nothing(connection: Connection, job: Job, result: dict[str, Any], stores: Stores) -> None:
+    """Write nothing: most kinds have no rows beside their result."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """resolve: a client's body → the spec; None: clients cannot ask for it by themselves. prepare: the spec → what the child gets.
+    """The functions of one kind of job.
 
-    work: in the child. commit: what is written, beside result and files, in the transaction that ends the job.
+    resolve: the client's request → the spec; None: clients cannot submit this kind directly.
+    prepare: the spec → the spec for the child, with the inputs linked into the job's folder.
+    run: the work itself, in the child.
+    commit: rows that are written in the transaction that finishes the job, beside its result and files.
     """
 
-    resolve: Callable[[Any, Stock], dict[str, Any]] | None
-    prepare: Callable[[dict[str, Any], Stock, Path], dict[str, Any]]
-    work: Work
-    commit: Callable[[Connection, Job, dict[str, Any], Stock], None] = nothing_more
+    resolve: Callable[[Any, Stores], JobSpec] | None
+    prepare: Callable[[JobSpec, Stores, Path], JobSpec]
+    run: JobFunction
+    commit: Callable[[Connection, Job, dict[str, Any], Stores], None] = commit_nothing
 
 
-def _built(connection: Connection, job: Job, result: dict[str, Any], stock: Stock) -> None:
-    stock.corpora.note_built(connection, job.spec["corpus"], job.spec["version"], result["passages"], result["sha256"])
+def _commit_index(connection: Connection, job: Job, result: dict[str, Any], stores: Stores) -> None:
+    stores.corpora.note_built(connection, job.spec["corpus"], job.spec["version"], result["passages"], result["sha256"])
 
 
 KINDS: dict[str, Kind] = {
-    "mine": Kind(mine.resolve, mine.prepare, mine.work),
-    "export": Kind(export.resolve, export.prepare, export.work),
-    "index": Kind(None, index.prepare, index.work, _built),
-    "plan": Kind(None, mine.prepare, plan.work),
+    "mine": Kind(mine.resolve, mine.prepare, mine.run),
+    "export": Kind(export.resolve, export.prepare, export.run),
+    "index": Kind(None, index.prepare, index.run, _commit_index),
+    "plan": Kind(None, mine.prepare, plan.run),
 }
 
-Asking = Annotated[MineJob | ExportJob, Field(discriminator="kind")]
-JOB_REQUEST: TypeAdapter[BaseModel] = TypeAdapter(Asking)
+JobRequest = Annotated[MineJob | ExportJob, Field(discriminator="kind")]
+JOB_REQUEST: TypeAdapter[BaseModel] = TypeAdapter(JobRequest)

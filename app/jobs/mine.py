@@ -1,4 +1,4 @@
-"""Kind `mine`: the library's own `mine`, over files and stored corpora. The same bytes as the command line writes for the same config."""
+"""Kind `mine`: the library's `mine` over files and stored corpora. It writes the same bytes as the command line for the same config."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from app.errors import Conflict
-from app.jobs.stores import Stock
+from app.jobs.stores import Stores
 from app.jobs.task import Outcome, link
 from app.schemas import STRICT
-from app.storage.files import MEDIA
+from app.storage.files import MEDIA_TYPES
 from app.storage.job_output import Output
+from app.storage.job_rows import JobSpec
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError
 from miner.formats import FORMATS
@@ -45,47 +46,46 @@ class MineJob(BaseModel):
     file_kind: FileKind = Field(None, description="what the training file is written as; default: what suits the format")
 
 
-def resolve(asked: MineJob, stock: Stock) -> dict[str, Any]:
-    """The spec with the operator's model, and with every name looked up. NotFound, Conflict, ConfigError say what is wrong."""
-    given = asked.inputs
-    files = [given.queries, given.pairs, *given.qrels]
-    corpus = None
-    if given.corpus and not given.corpus.startswith("file_"):
-        found = stock.corpora.get(given.corpus)
-        if found.ready is None:
+def resolve(request: MineJob, stores: Stores) -> JobSpec:
+    """The spec: the request with the operator's model, its files and corpus checked. NotFound, Conflict, ConfigError."""
+    inputs = request.inputs
+    file_ids = [inputs.queries, inputs.pairs, *inputs.qrels]
+    version = None
+    if inputs.corpus and not inputs.corpus.startswith("file_"):
+        corpus = stores.corpora.get(inputs.corpus)
+        if corpus.ready is None:
             raise Conflict("this corpus has no version that is ready: see its job")
-        corpus = {"id": found.id, "version": found.ready.version}
+        version = {"id": corpus.id, "version": corpus.ready.version}
     else:
-        files.append(given.corpus)
-    for name in filter(None, files):
-        stock.files.get(name)
-    Inputs.of(**given.model_dump())  # which of them go together
-    config = stock.settings.resolved(asked.config)
-    check_kind(config, asked.file_kind)
-    return {**asked.model_dump(mode="json"), "config": config.model_dump(mode="json"), "corpus": corpus}
+        file_ids.append(inputs.corpus)
+    for file_id in filter(None, file_ids):
+        stores.files.get(file_id)
+    Inputs.of(**inputs.model_dump())  # ConfigError for inputs that do not go together
+    config = stores.settings.resolved(request.config)
+    check_kind(config, request.file_kind)
+    return {**request.model_dump(mode="json"), "config": config.model_dump(mode="json"), "corpus": version}
 
 
-def prepare(spec: dict[str, Any], stock: Stock, folder: Path) -> dict[str, Any]:
-    """Link what is read into the job's folder; the spec with paths in it."""
-    given = dict(spec["inputs"])
+def prepare(spec: JobSpec, stores: Stores, folder: Path) -> JobSpec:
+    """Link the inputs and the model into the job's folder. Return the spec with their paths in place of ids."""
+    inputs = dict(spec["inputs"])
     for role in ("queries", "pairs", "corpus"):
-        if given[role] and not (role == "corpus" and spec["corpus"]):
-            given[role] = _linked(given[role], role, stock, folder)
-    given["qrels"] = [_linked(name, f"qrels-{place}", stock, folder) for place, name in enumerate(given["qrels"], 1)]
+        if inputs[role] and not (role == "corpus" and spec["corpus"]):
+            inputs[role] = _link_file(inputs[role], role, stores, folder)
+    inputs["qrels"] = [_link_file(file_id, f"qrels-{number}", stores, folder) for number, file_id in enumerate(inputs["qrels"], 1)]
     if spec["corpus"]:
-        source = stock.corpora.passages(spec["corpus"]["id"], spec["corpus"]["version"])
-        given["corpus"] = f"inputs/{source.name}"
-        link(source, folder / given["corpus"])
-    return {**spec, "inputs": given, "config": stock.settings.known_models.given(spec["config"], folder)}
+        source = stores.corpora.passages(spec["corpus"]["id"], spec["corpus"]["version"])
+        inputs["corpus"] = f"inputs/{source.name}"
+        link(source, folder / inputs["corpus"])
+    return {**spec, "inputs": inputs, "config": stores.settings.known_models.linked_config(spec["config"], folder)}
 
 
-def work(spec: dict[str, Any], runtime: Runtime, on_progress: Progress) -> Outcome:
-    """In the child: mine, and tell what was made."""
+def run(spec: JobSpec, runtime: Runtime, on_progress: Progress) -> Outcome:
+    """In the child: mine into the folder `run`."""
     from miner.runs.run import mine
 
     inputs, config = Inputs.of(**spec["inputs"]), MiningConfig.of(**spec["config"])
-    run = mine(inputs, config, out="run", runtime=runtime, kind=suffix_of(spec), force=True, on_progress=on_progress)
-    return told(run)
+    return outcome_of(mine(inputs, config, out="run", runtime=runtime, kind=suffix_of(spec), force=True, on_progress=on_progress))
 
 
 def check_kind(config: MiningConfig, file_kind: str | None) -> None:
@@ -94,31 +94,32 @@ def check_kind(config: MiningConfig, file_kind: str | None) -> None:
         raise ConfigError(f"output format '{config.output_format}' is a folder of several files, each of its own kind: leave file_kind out")
 
 
-def suffix_of(spec: dict[str, Any]) -> str | None:
-    """What the library calls the kind."""
+def suffix_of(spec: JobSpec) -> str | None:
+    """The file kind as the library names it: by its suffix."""
     return f".{spec['file_kind']}" if spec["file_kind"] else None
 
 
-def told(run: Any) -> Outcome:
-    """A finished run as the client sees it: counts, and training file, report and manifest as files."""
+def outcome_of(run: Any) -> Outcome:
+    """The result of a finished run for the client: its counts, with training file, report and manifest as files."""
     hashes = {name: output["sha256"] for name, output in run.manifest["outputs"].items()}
-    several = sorted(path.relative_to(run.folder).as_posix() for path in run.file.rglob("*") if path.is_file())
-    named = {name.replace("/", ".", 1): name for name in several} if run.file.is_dir() else {"training_file": run.file.name}
-    named |= {"report": "report.json", "report_page": "report.html", "manifest": "manifest.json"}
-    outputs = [_output(role, name, hashes) for role, name in named.items()]
-    told = {"counts": run.manifest["counts"], "mining": run.report["counts"], "columns": run.report.get("columns", {})}
-    return Outcome(told, outputs)
+    training_files = sorted(path.relative_to(run.folder).as_posix() for path in run.file.rglob("*") if path.is_file())
+    names = {name.replace("/", ".", 1): name for name in training_files} if run.file.is_dir() else {"training_file": run.file.name}
+    names |= {"report": "report.json", "report_page": "report.html", "manifest": "manifest.json"}
+    outputs = [_output(role, name, hashes) for role, name in names.items()]
+    result = {"counts": run.manifest["counts"], "mining": run.report["counts"], "columns": run.report.get("columns", {})}
+    return Outcome(result, outputs)
 
 
 def _output(role: str, name: str, hashes: dict[str, str]) -> Output:
     from miner.io.atomic import sha256_of
 
-    suffix = next((kind for kind in MEDIA if name.endswith(kind)), ".txt")
+    suffix = next((kind for kind in MEDIA_TYPES if name.endswith(kind)), ".txt")
     return Output(role, name, f"run/{name}", suffix, hashes.get(name) or sha256_of(f"run/{name}"))
 
 
-def _linked(file_id: str, role: str, stock: Stock, folder: Path) -> str:
-    file = stock.files.get(file_id)
+def _link_file(file_id: str, role: str, stores: Stores, folder: Path) -> str:
+    """Link a file into the job's folder. Return its path there."""
+    file = stores.files.get(file_id)
     name = f"inputs/{role}{file.suffix}"
-    link(stock.files.path(file), folder / name)
+    link(stores.files.path(file), folder / name)
     return name

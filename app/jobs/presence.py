@@ -1,7 +1,7 @@
-"""Which workers of this machine are alive: each holds a lock on a file of its name, and the kernel lets go of it when it dies.
+"""Which workers of this machine are alive: each holds a lock on a file of its name, which the kernel releases when the process dies.
 
-So a job of a worker that was killed waits for no lease. Only names of this machine are looked at: a lock may mean nothing on a drive that
-several share, and there the lease decides. A name is used once (app/jobs/worker.py), so who is gone stays gone.
+So a job of a killed worker is fetched again at once, before its lease expires. Only workers of this machine are checked: on a network drive
+a lock may mean nothing, and there the lease decides. A name is never reused (app/jobs/worker.py).
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from typing import IO
 
 
 class Presence:
-    """A folder with one file a worker."""
+    """A folder with one locked file per live worker."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def begin(self, worker: str) -> IO[bytes] | None:
-        """Hold the lock of a worker until what is returned is closed; None where files cannot be locked, and nobody is told."""
+    def register(self, worker: str) -> IO[bytes] | None:
+        """Lock the file of a worker until the returned file is closed. None where files cannot be locked: then only its lease counts."""
         hidden = self._folder / f".{worker}"
         with suppress(OSError):
-            held = hidden.open("wb")
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            hidden.rename(self._folder / worker)  # under its name only when it is held
-            return held
+            lock_file = hidden.open("wb")
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hidden.rename(self._folder / worker)  # visible only once it is locked
+            return lock_file
         return None
 
-    def gone(self) -> list[str]:
-        """Workers of this machine whose process has died."""
-        ours = f"{socket.gethostname()}:"
-        return [path.name for path in self._folder.iterdir() if path.name.startswith(ours) and _free(path)]
+    def dead_workers(self) -> list[str]:
+        """Names of the workers of this machine whose process has died."""
+        prefix = f"{socket.gethostname()}:"
+        return [path.name for path in self._folder.iterdir() if path.name.startswith(prefix) and _is_unlocked(path)]
 
-    def forget(self, workers: Iterable[str]) -> None:
-        """They left, or what they held is known to be free."""
+    def unregister(self, workers: Iterable[str]) -> None:
+        """Remove the files of workers that have stopped or died."""
         for worker in workers:
             with suppress(OSError):
                 (self._folder / worker).unlink()
 
 
-def _free(path: Path) -> bool:
+def _is_unlocked(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True

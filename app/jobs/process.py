@@ -1,4 +1,4 @@
-"""A child process and the conversation with it."""
+"""A child process that runs jobs, as its worker sees it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,28 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import orjson
 
-from app.jobs.task import Task
+from app.jobs.task import ChildMessage, Task
 
 ROOT = Path(__file__).parents[2]
-BOUNDED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
 class Child:
-    """A process that works on one task after another. `messages` holds what it says; None: it has ended."""
+    """A process that runs one task after another. `messages` holds its answers; None: it has ended."""
 
     def __init__(self, threads: int) -> None:
-        self.messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        environ = {**os.environ, **dict.fromkeys(BOUNDED, str(threads)), "PYTHONPATH": _path(), "TOKENIZERS_PARALLELISM": "false"}
+        self.messages: queue.SimpleQueue[ChildMessage | None] = queue.SimpleQueue()
+        environ = {
+            **os.environ,
+            **dict.fromkeys(THREAD_VARIABLES, str(threads)),
+            "PYTHONPATH": _python_path(),
+            "TOKENIZERS_PARALLELISM": "false",
+        }
         command = [sys.executable, "-m", "hardneg.job"]
-        # A group of its own: an interrupt at the terminal is for the server, which then decides what becomes of the job.
+        # A process group of its own: Ctrl-C at the terminal reaches the server only, which then returns the job to the queue.
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, cwd="/", start_new_session=True
         )
@@ -36,22 +40,22 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The process id."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
-    def give(self, task: Task) -> None:
-        """Hand it a task. A child that has died says so in `messages`."""
+    def send(self, task: Task) -> None:
+        """Give the process a task. If it has died, `messages` holds a None."""
         with suppress(OSError):
             self._process.stdin.write(orjson.dumps(dataclasses.asdict(task), option=orjson.OPT_APPEND_NEWLINE))  # type: ignore[union-attr]
             self._process.stdin.flush()  # type: ignore[union-attr]
 
     def kill(self) -> None:
-        """End it and whatever it has started, at once: nothing it works on can be torn."""
+        """Kill the process and its children at once. That is safe: all its outputs are written atomically."""
         with suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -65,6 +69,6 @@ class Child:
         self.messages.put(None)
 
 
-def _path() -> str:
-    """The same packages as ours, wherever they were imported from."""
+def _python_path() -> str:
+    """PYTHONPATH of the child: it imports the same packages as this process."""
     return os.pathsep.join(dict.fromkeys([str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]))

@@ -1,4 +1,4 @@
-"""What the service has: settings, data folder, files, corpora, the queue. The server holds one, and so does every worker. Knows no HTTP."""
+"""The stores of a data folder: files, corpora, reviews, the queue. The server and every worker open them. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.storage.files import Files
 from app.storage.reviews import Reviews
 
 
-class Stock:
+class Stores:
     """Opens the data folder that the settings name. StorageError when it cannot be used."""
 
     def __init__(self, settings: Settings) -> None:
@@ -26,5 +26,5 @@ class Stock:
         self.leases = Leases(self.state, settings.max_crashes)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self.state.close()

@@ -1,4 +1,4 @@
-"""What a worker hands to a child, and what comes back: plain data, so that the child needs neither the database nor the settings."""
+"""What a worker sends to a child process, and what it answers: plain data, so the child needs neither the database nor the settings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from app.errors import NotFound
 from app.storage.job_output import Output
+from app.storage.job_rows import JobSpec
 from miner.config import Runtime
 from miner.io.atomic import storing
 from miner.types import Progress
@@ -18,35 +19,60 @@ from miner.types import Progress
 
 @dataclass(frozen=True)
 class Task:
-    """Work in a folder: the child changes into it, so that no path of this machine gets into a manifest."""
+    """One job for a child process. The child changes into `folder`, so that no path of this machine gets into a manifest."""
 
     job_id: str
     kind: str
     folder: str
-    spec: dict[str, Any]
+    spec: JobSpec
     runtime: dict[str, Any]
+    """The fields of miner.config.Runtime, as JSON."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the client is told, and the files that become its own."""
+    """The result of a job as its client sees it, and the files that it wrote."""
 
     result: dict[str, Any]
     outputs: list[Output] = field(default_factory=list)
 
 
-Work = Callable[[dict[str, Any], Runtime, Progress], Outcome]
-"""A kind's work: spec, runtime, progress → outcome. Runs in the child, in the job's folder."""
+class OutcomeFields(TypedDict):
+    """An Outcome as JSON."""
+
+    result: dict[str, Any]
+    outputs: list[dict[str, str]]
+
+
+class JobError(TypedDict):
+    """Why a job failed: the class of the error (`bug` for one of ours), and a sentence."""
+
+    kind: str
+    detail: str
+
+
+class ChildMessage(TypedDict, total=False):
+    """One line from a child: progress (stage, done, total), an outcome, or an error."""
+
+    stage: str
+    done: int
+    total: int
+    outcome: OutcomeFields
+    error: JobError
+
+
+JobFunction = Callable[[JobSpec, Runtime, Progress], Outcome]
+"""What a kind of job runs in the child, in the job's folder: spec, runtime, progress → outcome."""
 
 
 def link(source: Path, target: Path) -> None:
-    """A file under another name: a hard link where the file system can, a copy elsewhere. What is there already stays."""
+    """Make `source` available as `target`: a hard link, or a copy where the file system has none. An existing target stays as it is."""
     with storing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
             try:
                 os.link(source, target)
-            except FileNotFoundError:  # of a dry run, which holds nothing
+            except FileNotFoundError:  # in a dry run, which does not protect its inputs from deletion
                 raise NotFound(f"{target.name} was deleted meanwhile") from None
             except OSError:
                 shutil.copyfile(source, target)

@@ -1,6 +1,6 @@
-"""A worker: claims a job, hands it to a child, notes how far it is, keeps the lease, ends it.
+"""A worker fetches a job, gives it to a child process, stores its progress, sends heartbeats, and finishes it.
 
-A thread of the server, or of `hardneg worker`.
+It is a thread of the server, or of `hardneg worker`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
 from app.jobs.job_kinds import KINDS
-from app.jobs.leases import BEAT_SECONDS
+from app.jobs.leases import HEARTBEAT_SECONDS
 from app.jobs.process import Child
-from app.jobs.stores import Stock
-from app.jobs.task import Task
+from app.jobs.stores import Stores
+from app.jobs.task import ChildMessage, JobError, OutcomeFields, Task
 from app.naming.redaction import Redaction
 from app.storage.job_output import Output
 from app.storage.job_rows import Job
@@ -30,132 +29,134 @@ from miner.errors import HardnegError, StorageError
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5
-IDLE_SECONDS = 120
-"""A child that had nothing to do for so long is let go: it holds a model's libraries in memory."""
+POLL_SECONDS = 0.5
+"""Interval between two looks into an empty queue."""
+MAX_IDLE_SECONDS = 120
+"""A child process without a job for so long is ended: it holds a model's libraries in memory."""
 
 
 class Worker:
-    """Works until it is told to stop."""
+    """Works on jobs, one after another, from `start` to `stop`."""
 
-    def __init__(self, stock: Stock) -> None:
+    def __init__(self, stores: Stores) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._stock, self._stopping, self._shown = stock, threading.Event(), Redaction(stock.settings)
+        self._stores, self._stopping, self._redact = stores, threading.Event(), Redaction(stores.settings)
         self._child: Child | None = None
-        self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
+        self._thread = threading.Thread(target=self._loop, name="worker", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Give the job in hand back, and end. What it has done so far is not done again."""
+        """Return the current job to the queue, and end. The next attempt reuses what this one has stored."""
         self._stopping.set()
         self._thread.join(timeout=10)
 
     def wait(self) -> None:
-        """Until it has stopped."""
+        """Wait until the thread has ended."""
         while self._thread.is_alive():
             self._thread.join(1)
 
-    def _work(self) -> None:
-        used, held = time.monotonic(), self._stock.leases.presence.begin(self.name)
+    def _loop(self) -> None:
+        last_used, lock_file = time.monotonic(), self._stores.leases.presence.register(self.name)
         while not self._stopping.is_set():
-            job = self._claimed()
+            job = self._fetch_job()
             if job is not None:
-                self._attempt(job)
-                used = time.monotonic()
+                self._attempt_job(job)
+                last_used = time.monotonic()
             else:
-                if self._child and time.monotonic() - used > IDLE_SECONDS:
-                    self._let_go()
-                self._stopping.wait(LOOK_SECONDS)
-        self._let_go()
-        if held:
-            self._stock.leases.presence.forget([self.name])
-            held.close()
+                if self._child and time.monotonic() - last_used > MAX_IDLE_SECONDS:
+                    self._kill_child()
+                self._stopping.wait(POLL_SECONDS)
+        self._kill_child()
+        if lock_file:
+            self._stores.leases.presence.unregister([self.name])
+            lock_file.close()
 
-    def _claimed(self) -> Job | None:
+    def _fetch_job(self) -> Job | None:
         try:
-            return self._stock.leases.claim(self.name)
+            return self._stores.leases.fetch_job(self.name)
         except StorageError as error:
             log.warning("no job can be claimed: %s", error)
-            self._stopping.wait(5 * LOOK_SECONDS)
+            self._stopping.wait(5 * POLL_SECONDS)
             return None
 
-    def _attempt(self, job: Job) -> None:
-        """One try at a job, whatever happens in it."""
+    def _attempt_job(self, job: Job) -> None:
+        """Run a job once; every exception becomes the error of the job."""
         try:
-            self._handled(job)
-        except HardnegError as error:  # what it reads is gone, the disk is full …
+            self._run(job)
+        except HardnegError as error:  # an input was deleted, the disk is full …
             log.warning("job %s: %s", job.id, error)
-            self._failed(job, {"kind": type(error).__name__, "detail": str(error)})
+            self._record_failure(job, {"kind": type(error).__name__, "detail": str(error)})
         except Exception:
             log.exception("job %s", job.id)
-            self._failed(job, {"kind": "bug", "detail": f"a bug; the server's log has it under {job.id}"})
+            self._record_failure(job, {"kind": "bug", "detail": f"a bug; the server's log has it under {job.id}"})
 
-    def _handled(self, job: Job) -> None:
-        folder = self._stock.state.jobs / job.id
+    def _run(self, job: Job) -> None:
+        folder = self._stores.state.jobs / job.id
         folder.mkdir(exist_ok=True)
-        spec = KINDS[job.kind].prepare(job.spec, self._stock, folder)
-        runtime = self._stock.settings.job_runtime.model_dump(mode="json")
+        spec = KINDS[job.kind].prepare(job.spec, self._stores, folder)
+        runtime = self._stores.settings.job_runtime.model_dump(mode="json")
         if self._child is None or not self._child.alive:
-            self._child = Child(self._stock.settings.job_threads)
-        self._child.give(Task(job.id, job.kind, str(folder), spec, runtime))
-        self._listened(job, self._child, folder)
+            self._child = Child(self._stores.settings.job_threads)
+        self._child.send(Task(job.id, job.kind, str(folder), spec, runtime))
+        self._follow(job, self._child, folder)
 
-    def _listened(self, job: Job, child: Child, folder: Path) -> None:
-        """Until the job has ended one way or another."""
+    def _follow(self, job: Job, child: Child, folder: Path) -> None:
+        """Read the child's messages until the job has ended or has left this worker."""
         while True:
-            message: dict[str, Any] | None = {}
+            message: ChildMessage | None = {}
             with suppress(queue.Empty):
-                message = child.messages.get(timeout=BEAT_SECONDS)
+                message = child.messages.get(timeout=HEARTBEAT_SECONDS)
             if message is None:
                 log.warning("job %s: the process died", job.id)
                 self._child = None
-                return self._stock.leases.give_back(job, crashed=True)
+                return self._stores.leases.requeue(job, crashed=True)
             if "outcome" in message:
-                return self._succeeded(job, folder, message["outcome"])
+                return self._record_success(job, folder, message["outcome"])
             if "error" in message:
-                return self._failed(job, message["error"])
+                return self._record_failure(job, message["error"])
             if self._stopping.is_set():
-                self._let_go()
-                return self._stock.leases.give_back(job, crashed=False)
-            if not self._goes_on(job, message):
+                self._kill_child()
+                return self._stores.leases.requeue(job, crashed=False)
+            if not self._report_progress(job, message):
                 return None
 
-    def _goes_on(self, job: Job, progress: dict[str, Any]) -> bool:
-        """Beat; False when the job was cancelled, or is somebody else's by now."""
+    def _report_progress(self, job: Job, message: ChildMessage) -> bool:
+        """Send a heartbeat. False: the job was cancelled, or another worker has it now."""
+        stage, done, total = message.get("stage"), message.get("done", 0), message.get("total", 0)
         try:
-            state = self._stock.leases.beat(job, **progress)
+            state = self._stores.leases.heartbeat(job, stage, done, total)
         except StorageError as error:
-            log.warning("job %s: no beat: %s", job.id, error)
-            return True  # a database that is away for long is noticed by the lease
+            log.warning("job %s: no heartbeat: %s", job.id, error)
+            return True  # if the database stays unreachable, the lease expires
         if state == "running":
             return True
-        self._let_go()
+        self._kill_child()
         if state == "cancelling":
-            self._stock.leases.end(job, "cancelled")
+            self._stores.leases.finish_job(job, "cancelled")
         return False
 
-    def _succeeded(self, job: Job, folder: Path, outcome: dict[str, Any]) -> None:
-        """Result, files and what the kind adds, in one transaction."""
+    def _record_success(self, job: Job, folder: Path, outcome: OutcomeFields) -> None:
+        """Store the result, the files, and what the kind of job adds, in one transaction."""
         outputs = [Output(**output) for output in outcome["outputs"]]
         result = dict(outcome["result"])
 
         def commit(connection: Connection, job: Job) -> None:
-            KINDS[job.kind].commit(connection, job, result, self._stock)
-            files = self._stock.files
+            KINDS[job.kind].commit(connection, job, result, self._stores)
+            files = self._stores.files
             result["files"] = {output.role: files.adopt(connection, folder / output.path, output, job.id).id for output in outputs}
 
-        self._stock.leases.end(job, "succeeded", result=result, commit=commit)
+        self._stores.leases.finish_job(job, "succeeded", result=result, commit=commit)
 
-    def _failed(self, job: Job, error: dict[str, Any]) -> None:
+    def _record_failure(self, job: Job, error: JobError) -> None:
         try:
-            self._stock.leases.end(job, "failed", error={**error, "detail": self._shown(error["detail"])})
-        except StorageError as wrong:  # the lease lapses, and the job is tried again
-            log.warning("job %s: %s", job.id, wrong)
+            self._stores.leases.finish_job(job, "failed", error={**error, "detail": self._redact(error["detail"])})
+        except StorageError as storage_error:  # the lease expires, and the job is attempted again
+            log.warning("job %s: %s", job.id, storage_error)
 
-    def _let_go(self) -> None:
+    def _kill_child(self) -> None:
         if self._child:
             self._child.kill()
             self._child = None

@@ -1,7 +1,6 @@
-"""Models under public names: what clients call them, what stands in specs, manifests and answers. Where they lie stays here.
+"""Public names of models: clients, specs, manifests and answers use them. Only this module knows the folders.
 
-A job works in a folder of its own, where a link of the public name leads to the model. So the library is given the name alone, and no path
-of this machine gets into what it writes.
+The folder of a job has a link with the public name to the model. So the library gets the name alone, and writes no path of this machine.
 """
 
 from __future__ import annotations
@@ -14,37 +13,37 @@ from typing import Any
 
 from miner.errors import ConfigError
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
-TAKEN = ("inputs", "run", "lock", "survey.json")
-"""Names that mean something else in the folder of a job."""
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
+RESERVED_NAMES = ("inputs", "run", "lock", "survey.json")
+"""Names with another meaning in the folder of a job."""
 
 
 @dataclass(frozen=True)
 class Models:
-    """Where each model is, by its public name; `served` is the name of the one that is kept loaded."""
+    """The models of the operator. where: public name → folder or hub name. served: the name of the loaded one."""
 
     where: Mapping[str, str]
     served: str | None
 
     @classmethod
     def of(cls, model: str | None, named: Mapping[str, str]) -> Models:
-        """The operator's list, and the served model: one of the list, by name or by folder, else under the name of its folder."""
-        where = {check(name): _absolute(place) for name, place in named.items()}
+        """The operator's models with the served one. `model` is one of them, by name or by folder, or gets the name of its folder."""
+        where = {check(name): _absolute(path) for name, path in named.items()}
         if not model or model in where:
             return cls(where, model or None)
-        place = _absolute(model)
-        name = next((name for name, known in where.items() if known == place), public(model))
-        if where.get(name, place) != place:
+        path = _absolute(model)
+        name = next((name for name, known_path in where.items() if known_path == path), public(model))
+        if where.get(name, path) != path:
             raise ConfigError(f"two models would be called {name}: give the served one a name of its own, HARDNEG_MODELS=NAME=FOLDER")
-        return cls({name: place, **where}, name)
+        return cls({name: path, **where}, name)
 
-    def named(self, model: str) -> str:
-        """The public name of a model that an earlier version has noted by its folder; any other name as it is."""
+    def public_name(self, model: str) -> str:
+        """The public name of a model. Earlier versions stored its folder."""
         return next((name for name, where in self.where.items() if where == model), public(model))
 
-    def given(self, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-        """The config that the process of a job gets: the model's public name, linked into the job's folder. ConfigError when it is gone."""
-        name = self.named(str(config["model"]))
+    def linked_config(self, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        """Link the model into the folder of a job. Return the config with its public name. ConfigError for an unknown model."""
+        name = self.public_name(str(config["model"]))
         if name not in self.where:
             raise ConfigError(f"the model {name} is not one of the server's any more")
         if not Path(self.where[name]).is_dir():
@@ -58,27 +57,29 @@ class Models:
 
 
 def public(model: str) -> str:
-    """The name of a folder without where it lies; of a model of a hub all of it."""
+    """The public name of a model: the last part of a folder's path, or the whole name of a hub model."""
     if not (Path(model).is_absolute() or Path(model).is_dir() or model.startswith((".", "~"))):
         return model
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(model).absolute().name).lstrip("._-")[:100]
-    return f"model-{name}" if name in TAKEN else name or "model"
+    return f"model-{name}" if name in RESERVED_NAMES else name or "model"
 
 
 def check(name: str) -> str:
-    """ConfigError when something cannot be a public name."""
-    if not NAME.fullmatch(name) or name.split("/", maxsplit=1)[0] in TAKEN:
-        raise ConfigError(f"a model cannot be called '{name}': letters, digits, . _ - and one / at most, and not {', '.join(TAKEN)}")
+    """The name, if it can be a public name; else ConfigError."""
+    if not NAME_PATTERN.fullmatch(name) or name.split("/", maxsplit=1)[0] in RESERVED_NAMES:
+        raise ConfigError(
+            f"a model cannot be called '{name}': letters, digits, . _ - and one / at most, and not {', '.join(RESERVED_NAMES)}"
+        )
     return name
 
 
-def shown(values: Mapping[str, Any], *path: str) -> dict[str, Any]:
-    """A spec or a result as clients see it: a folder that an earlier version has noted there is its public name."""
+def with_public_name(values: Mapping[str, Any], *path: str) -> dict[str, Any]:
+    """A spec or a result for clients: the model at `path`, which earlier versions stored as a folder, by its public name."""
     first, *rest = path
-    inner = values.get(first)
-    if rest and isinstance(inner, Mapping):
-        return {**values, first: shown(inner, *rest)}
-    return {**values, first: public(inner)} if not rest and isinstance(inner, str) and Path(inner).is_absolute() else dict(values)
+    value = values.get(first)
+    if rest and isinstance(value, Mapping):
+        return {**values, first: with_public_name(value, *rest)}
+    return {**values, first: public(value)} if not rest and isinstance(value, str) and Path(value).is_absolute() else dict(values)
 
 
 def _absolute(model: str) -> str:

@@ -1,4 +1,4 @@
-"""Sentences of the library without the paths of this machine: what an answer, an event or the error of a job may say."""
+"""Removes the paths of this machine from sentences of the library, for answers, events and the errors of jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Redaction:
-    """Puts a name in the place of each folder that the service knows: DATA, CACHE, CORPUS, a model's public name."""
+    """Replaces each folder of the service by a name: DATA, CACHE, CORPUS, the public name of a model."""
 
     def __init__(self, settings: Settings) -> None:
         places = {where: name for name, where in settings.known_models.where.items() if Path(where).is_absolute()}
@@ -26,7 +26,7 @@ class Redaction:
         self._places = _ordered({**real, **places})
 
     def __call__(self, text: str) -> str:
-        """The text, with the longest folder that fits replaced first."""
+        """The text with all folders replaced, longer ones first."""
         for place, name in self._places.items():
             text = text.replace(place, name)
         return text

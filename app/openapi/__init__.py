@@ -1,1 +1,1 @@
-"""The OpenAPI document: what FastAPI does not know of our bodies, keys and refusals, and one example of each body."""
+"""The OpenAPI document: bodies, the key and problem documents that FastAPI does not know of, and one example of each body."""

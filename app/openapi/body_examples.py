@@ -1,4 +1,4 @@
-"""A body that works, for each that a client may send: shown in the OpenAPI document, checked by the tests against what is accepted."""
+"""A valid example of each request body, for the OpenAPI document. The tests check that each is accepted."""
 
 from __future__ import annotations
 

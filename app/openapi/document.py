@@ -1,4 +1,4 @@
-"""What FastAPI does not know of the OpenAPI document: bodies decoded in app.http.body, the key, the one shape of every refusal."""
+"""Completes FastAPI's OpenAPI document: the bodies decoded in app.http.body, the key, the problem documents."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ SHAPE: dict[str, Any] = {
     "required": ["type", "title", "status", "detail"],
     "examples": [PROBLEM],
 }
-LINKS = {  # whoever makes a thing is told its id: what it is then called in paths
+LINKS = {
     "create_file": ("201", "file_id", "/v1/files/"),
     "create_corpus": ("202", "name", "/v1/corpora/"),
     "append_to_corpus": ("202", "name", "/v1/corpora/"),
     "create_job": ("202", "job_id", "/v1/jobs/"),
     "retry_job": ("202", "job_id", "/v1/jobs/"),
 }
-"""By operation: the status that tells of the thing, the name of its id in paths, and which paths."""
+"""OpenAPI links by operation: the status whose answer has an id, the path parameter it stands for, the prefix of the paths."""
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI's document with bodies, examples, key and refusals."""
+    """FastAPI's document with bodies, examples, the key and problem documents."""
     shapes = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         shapes.pop(name, None)
@@ -59,18 +59,18 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
                 operation["security"] = []
             operation["responses"] |= {str(status): _refusal(status) for status in sorted(_refusals(path, method, operation))}
             if operation["operationId"] in LINKS:
-                status, name, under = LINKS[operation["operationId"]]
-                operation["responses"][status]["links"] = dict(_links(document, name, f"{under}{{{name}}}"))
+                status, name, prefix = LINKS[operation["operationId"]]
+                operation["responses"][status]["links"] = dict(_links(document, name, f"{prefix}{{{name}}}"))
     return document
 
 
 def request_schemas() -> dict[str, Any]:
-    """The JSON schemas of the bodies we decode ourselves."""
+    """The JSON schemas of the bodies that app.http.body decodes."""
     bodies = (MineRequest, CorpusRequest, CorpusAppend, ReviewRequest)
     _, document = models_json_schema([(body, "validation") for body in bodies], ref_template=REF)
     job = JOB_REQUEST.json_schema(ref_template=REF)
-    found: dict[str, Any] = {**document["$defs"], **job.pop("$defs")}
-    return {**found, "JobRequest": {**job, "title": "JobRequest"}}
+    schemas: dict[str, Any] = {**document["$defs"], **job.pop("$defs")}
+    return {**schemas, "JobRequest": {**job, "title": "JobRequest"}}
 
 
 def _links(document: dict[str, Any], name: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -81,21 +81,21 @@ def _links(document: dict[str, Any], name: str, start: str) -> Iterator[tuple[st
 
 
 def _refusals(path: str, method: str, operation: dict[str, Any]) -> set[int]:
-    """Statuses, from what the operation is given: a name can be unknown, a body too large, a waiting one too many."""
-    given = operation.get("parameters", [])
-    body, named, follows = "requestBody" in operation, "{" in path, path.startswith("/v1/jobs/{job_id}")
+    """The error statuses of an operation, by rules over its path, method and parameters."""
+    parameters = operation.get("parameters", [])
+    body, has_path_parameter, concerns_one_job = "requestBody" in operation, "{" in path, path.startswith("/v1/jobs/{job_id}")
     rules = (
         (True, (400, 503)),
         (path not in OPEN, (401, 403)),
-        (bool(body or given), (422,)),
-        (body or named, (404, 409)),
+        (bool(body or parameters), (422,)),
+        (body or has_path_parameter, (404, 409)),
         (body, (413, 415, 429)),
         (method == "post" or path == "/readyz", (507,)),
-        (follows and method == "get", (429,)),
+        (concerns_one_job and method == "get", (429,)),
         (path.endswith(("/content", "/results")), (416,)),
-        (any(one["name"].lower() == "if-match" for one in given), (412,)),
+        (any(parameter["name"].lower() == "if-match" for parameter in parameters), (412,)),
     )
-    return {status for holds, statuses in rules if holds for status in statuses}
+    return {status for applies, statuses in rules if applies for status in statuses}
 
 
 def _refusal(status: int) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""The pages, rendered here: no build step, no foreign origin, no inline script or style. Texts are escaped by miner.page.html.
+"""The pages, rendered on the server: no build step, no foreign origin, no inline script or style. miner.page.html escapes texts.
 
-frame.py   what every page has; faults.py: a refusal as a page;  assets.py: style sheet and scripts
-login.py, runs.py, overview.py, review.py, docs.py: one page each, data → markup; routes/pages.py gets the data
+frame.py   the frame of every page;  faults.py: errors as pages;  assets.py: style sheets and scripts
+login.py, run_list.py, overview.py, review.py, docs.py: one page each, data → markup; app/requests/page_data.py reads the data
 """

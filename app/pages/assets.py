@@ -1,4 +1,4 @@
-"""Style sheet and scripts, read once: an ETag of the content, compressed once. Names are looked up in a table, no path is made of them."""
+"""Style sheets and scripts, read and compressed once, with an ETag of the content. Names are looked up in a table, never used as paths."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ASSETS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "docs.css": (CSS, ((SWAGGER, "swagger-ui.css"), ("app.pages.static", "docs.css"))),
     "swagger-ui-bundle.js": (JS, ((SWAGGER, "swagger-ui-bundle.js"),)),
 }
-"""By name: media type, and the files that it is made of."""
+"""By name: the media type, and the files (package, name) that are concatenated."""
 
 
 class Asset(NamedTuple):
-    """A content, plain and packed."""
+    """The content of an asset, plain and gzipped."""
 
     media: str
     plain: bytes
@@ -38,7 +38,7 @@ class Asset(NamedTuple):
 
 @cache
 def asset(name: str) -> Asset:
-    """By its name. NotFound when there is none."""
+    """The asset of this name. NotFound when there is none."""
     if name not in ASSETS:
         raise NotFound("there is no such file")
     media, parts = ASSETS[name]
@@ -46,14 +46,14 @@ def asset(name: str) -> Asset:
     return Asset(media, plain, gzip.compress(plain, 9, mtime=0), sha256(plain).hexdigest()[:32])
 
 
-def sent(request: Request, name: str) -> Response:
-    """An asset; 304 when the browser has it."""
-    found = asset(name)
-    packed = "gzip" in request.headers.get("accept-encoding", "")
-    etag = f'"{found.etag}{"-gz" if packed else ""}"'
+def asset_response(request: Request, name: str) -> Response:
+    """The answer with an asset; 304 when the browser has it already."""
+    content = asset(name)
+    use_gzip = "gzip" in request.headers.get("accept-encoding", "")
+    etag = f'"{content.etag}{"-gz" if use_gzip else ""}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if request.headers.get("if-none-match", "") == etag:
         return Response(status_code=304, headers=headers)
-    if packed:
+    if use_gzip:
         headers["Content-Encoding"] = "gzip"
-    return Response(found.gzip if packed else found.plain, 200, headers, found.media)
+    return Response(content.gzip if use_gzip else content.plain, 200, headers, content.media)

@@ -1,4 +1,4 @@
-"""The API's document, to be read and tried: Swagger UI, vendored, under the same policy as every page."""
+"""The page of the API documentation: Swagger UI, vendored, under the same content security policy as every page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ STYLES = ("docs.css",)
 
 
 def docs() -> list[Html]:
-    """The page; without scripts it names the document itself."""
+    """The page; without scripts a link to the OpenAPI document."""
     link = tag("a", "/openapi.json", href="/openapi.json")
     note = tag(
         "p", "Every request below is sent with your session. Elsewhere: ", tag("code", "Authorization: Bearer KEY"), ".", class_="note"

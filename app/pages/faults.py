@@ -1,4 +1,4 @@
-"""A refusal, for who looks at a page: the form that asks for the key, or a page that says what is wrong. Machines get the problem."""
+"""Errors as answers: a redirect to the sign-in form or an error page for a browser, a problem document for an API client."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
 from app.auth.browser import wants_page
-from app.errors import NoKey, Refused, allowed, answer
+from app.errors import NoKey, Refused, allowed_methods, error_response
 from app.pages.frame import page
 from miner.page.html import tag
 
 
-def refused(error: Refused, scope: Scope, headers: Headers, hidden: Callable[[str], str]) -> Response:
-    """The guard's refusal. hidden: takes the paths of this machine out of a sentence."""
+def refusal_response(error: Refused, scope: Scope, headers: Headers, redact: Callable[[str], str]) -> Response:
+    """The answer for a request that the guard refuses. redact: removes the paths of this machine from a sentence."""
     if isinstance(error, NoKey) and scope["method"] == "GET" and wants_page("GET", scope["path"], headers):
         return RedirectResponse(f"/login?next={quote(scope['path'], safe='/')}", 303)
-    return shown(Request(scope), answer(error, scope["state"]["request_id"], hidden))
+    return as_page(Request(scope), error_response(error, scope["state"]["request_id"], redact))
 
 
-async def handle(request: Request, error: Exception) -> Response:
-    """The one exception handler."""
+async def handle_error(request: Request, error: Exception) -> Response:
+    """The exception handler of the app."""
     if isinstance(error, HTTPException) and error.status_code == 405:
-        error = HTTPException(405, error.detail, {"Allow": ", ".join(allowed(request))})
-    return shown(request, answer(error, getattr(request.state, "request_id", None), request.app.state.desk.redaction))
+        error = HTTPException(405, error.detail, {"Allow": ", ".join(allowed_methods(request))})
+    return as_page(request, error_response(error, getattr(request.state, "request_id", None), request.app.state.services.redaction))
 
 
-def shown(request: Request, problem: Response) -> Response:
-    """The problem as it is, or as a page with its status and its headers."""
+def as_page(request: Request, problem: Response) -> Response:
+    """The problem document, or for a browser a page with the same status and headers."""
     if not wants_page(request.method, request.scope["path"], request.headers):
         return problem
-    told = orjson.loads(bytes(problem.body))
+    fields = orjson.loads(bytes(problem.body))
     title = HTTPStatus(problem.status_code).phrase
-    body = [tag("h1", title), tag("p", told["detail"], class_="lead"), tag("p", tag("a", "All runs", href="/"))]
-    made = page(request, title, body, status=problem.status_code)
+    body = [tag("h1", title), tag("p", fields["detail"], class_="lead"), tag("p", tag("a", "All runs", href="/"))]
+    response = page(request, title, body, status=problem.status_code)
     for name in ("www-authenticate", "retry-after", "allow"):
         if name in problem.headers:
-            made.headers[name] = problem.headers[name]
-    return made
+            response.headers[name] = problem.headers[name]
+    return response

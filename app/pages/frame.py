@@ -1,4 +1,4 @@
-"""What every page has: head, policy, navigation; compressed where the browser takes it."""
+"""The frame of every page: head, content security policy, navigation; compressed where the browser accepts gzip."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-PLACES = (("/", "Runs"), ("/docs", "API"))
+NAVIGATION = (("/", "Runs"), ("/docs", "API"))
 
 
 def page(
@@ -33,12 +33,12 @@ def page(
     )
     skip = tag("a", "Skip to the content", href="#content", class_="skip")
     main = tag("main", *body, id="content", tabindex="-1")
-    markup = "<!doctype html>\n" + tag("html", head, tag("body", skip, _top(request), main), lang="en") + "\n"
-    return packed(request, markup.encode("utf-8", "replace"), "text/html; charset=utf-8", status)
+    markup = "<!doctype html>\n" + tag("html", head, tag("body", skip, _header(request), main), lang="en") + "\n"
+    return html_response(request, markup.encode("utf-8", "replace"), "text/html; charset=utf-8", status)
 
 
-def packed(request: Request, body: bytes, media: str, status: int = 200) -> Response:
-    """An answer, as gzip where the client takes that. No secret is on a page beside what its reader sent, so its size tells nothing."""
+def html_response(request: Request, body: bytes, media: str, status: int = 200) -> Response:
+    """An HTML answer, gzipped where the client accepts it. No page holds a secret beside text of the client, so BREACH does not apply."""
     headers = {"Content-Security-Policy": POLICY, "Vary": "Accept-Encoding, Cookie", "Cross-Origin-Opener-Policy": "same-origin"}
     if "gzip" in request.headers.get("accept-encoding", ""):
         body, headers["Content-Encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
@@ -46,25 +46,25 @@ def packed(request: Request, body: bytes, media: str, status: int = 200) -> Resp
 
 
 def form(action: str, *children: Html | None, **attributes: str | None) -> Html:
-    """A form that changes something: the guard lets it pass only from a page of ours."""
+    """A form that changes something. The guard accepts it from pages of this service only."""
     return tag("form", *children, action=action, method="post", **attributes)
 
 
-def crumbs(*steps: tuple[str | None, str]) -> Html:
-    """Where the page is: (address, name) of each step, the last one without an address."""
-    items = [tag("li", tag("a", name, href=at) if at else tag("span", name, aria_current="page")) for at, name in steps]
+def breadcrumbs(*steps: tuple[str | None, str]) -> Html:
+    """The navigation path: (address, name) of each step, the last one without an address."""
+    items = [tag("li", tag("a", name, href=address) if address else tag("span", name, aria_current="page")) for address, name in steps]
     return tag("nav", tag("ol", *items), class_="crumbs", aria_label="Where you are")
 
 
-def _top(request: Request) -> Html:
-    """The bar above; a stranger sees the name alone."""
+def _header(request: Request) -> Html:
+    """The header with navigation and sign-out; without a caller only the name."""
     caller = getattr(request.state, "caller", None)
     name = tag("a", tag("span", "", class_="mark", aria_hidden="true"), "Hardneg", href="/", class_="brand")
     if caller is None:
         return tag("header", tag("div", name), class_="top")
-    here = request.scope["path"]
-    links = [tag("a", text, href=at, aria_current="page" if here == at else None) for at, text in PLACES]
-    who = None
+    current_path = request.scope["path"]
+    links = [tag("a", text, href=address, aria_current="page" if current_path == address else None) for address, text in NAVIGATION]
+    session_form = None
     if getattr(request.state, "session", None):
-        who = form("/logout", tag("span", caller.name or caller.id, class_="who"), tag("button", "Sign out", class_="plain"))
-    return tag("header", tag("div", name, tag("nav", *links, aria_label="Pages"), who), class_="top")
+        session_form = form("/logout", tag("span", caller.name or caller.id, class_="who"), tag("button", "Sign out", class_="plain"))
+    return tag("header", tag("div", name, tag("nav", *links, aria_label="Pages"), session_form), class_="top")

@@ -1,4 +1,4 @@
-"""The form that asks for the key."""
+"""The sign-in page: a form for the key."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 from app.pages.frame import form
 from miner.page.html import Html, tag
 
-OURS = re.compile(r"/(?:docs|jobs/[A-Za-z0-9_]{1,100}(?:/review)?)?")
-"""Pages that signing in may lead to."""
+NEXT_PAGES = re.compile(r"/(?:docs|jobs/[A-Za-z0-9_]{1,100}(?:/review)?)?")
+"""Pages that a sign-in may redirect to."""
 
 
-def login(onward: str, wrong: bool) -> list[Html]:
-    """The form. onward: where it leads; wrong: the key before this one did not open."""
-    said = tag("p", "That key does not open.", class_="wrong", role="alert", id="wrong") if wrong else None
+def login(next_page: str, wrong: bool) -> list[Html]:
+    """The form. next_page: the page after the sign-in. wrong: the previous key was wrong."""
+    alert = tag("p", "That key does not open.", class_="wrong", role="alert", id="wrong") if wrong else None
     field = tag(
         "input",
         type="password",
@@ -26,12 +26,12 @@ def login(onward: str, wrong: bool) -> list[Html]:
         aria_describedby="wrong" if wrong else "hint",
     )
     hint = tag("p", "Made by ", tag("code", "hardneg keys create"), " on the server, or its HARDNEG_API_KEY.", class_="note", id="hint")
-    hidden = tag("input", type="hidden", name="next", value=place(onward))
+    hidden = tag("input", type="hidden", name="next", value=safe_next(next_page))
     return [
         form(
             "/login",
             tag("h1", "Sign in"),
-            said,
+            alert,
             tag("label", "Key", for_="key"),
             field,
             hint,
@@ -42,6 +42,6 @@ def login(onward: str, wrong: bool) -> list[Html]:
     ]
 
 
-def place(onward: str) -> str:
-    """Where signing in leads: a page of ours, or the list of runs."""
-    return onward if OURS.fullmatch(onward) else "/"
+def safe_next(next_page: str) -> str:
+    """The page after the sign-in: `next_page` if it is one of ours, else the list of runs. This prevents open redirects."""
+    return next_page if NEXT_PAGES.fullmatch(next_page) else "/"

@@ -1,10 +1,10 @@
-"""What is under review: which query is next, its candidates, and what was said of them."""
+"""The review queue: which query comes next, with its candidates and their verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from app.errors import NotFound
 from app.pages.run_survey import survey_of
@@ -13,66 +13,96 @@ from miner.analysis.explain import explain
 from miner.runs.run import Run
 
 Order = Literal["suspicious", "sample"]
-Told = Mapping[str, Any]
-FIRST = 20
-"""Candidates that are shown by their rank; chosen ones are shown at any rank."""
+SHOWN_CANDIDATES = 20
+"""Candidates that are shown by their rank. A chosen one is shown at any rank."""
+
+
+class PassageText(TypedDict):
+    """A query or a passage."""
+
+    id: str
+    text: str
+
+
+class Positive(PassageText):
+    """A positive of the query. rank: 1-based; None: it was not retrieved."""
+
+    score: float | None
+    rank: int | None
+
+
+class Candidate(PassageText):
+    """A candidate of the query, as `miner.analysis.explain` describes it."""
+
+    score: float | None
+    rank: int
+    margin: float | None
+    status: Literal["chosen", "kept", "dropped"]
+    dropped_by: str | None
+    why: str | None
 
 
 @dataclass(frozen=True)
-class Lineup:
-    """One query's turn. place: where it stands in the queue of `length`, None: it was asked for by name. focus: the passage to begin at.
+class ReviewItem:
+    """One query under review.
 
-    said: the entry that counts for each passage of the query. positives and candidates as `explain` tells them.
+    index: its position in the queue of `length`; None: the client named the query.
+    focus: the id of the passage to start at.
+    verdicts: the current review of each passage, by id.
     """
 
     order: Order
-    place: int | None
+    index: int | None
     length: int
-    query: Told
+    query: PassageText
     focus: str | None
-    positives: list[Told]
-    candidates: list[Told]
-    said: dict[str, Review]
+    positives: list[Positive]
+    candidates: list[Candidate]
+    verdicts: dict[str, Review]
 
 
-def lineup(run: Run, standing: Sequence[Review], order: Order, place: int | None, query_id: str | None) -> Lineup:
-    """The turn that was asked for; with neither place nor query the first whose pair nobody has spoken of. NotFound beyond the end."""
+def review_item(run: Run, reviews: Sequence[Review], order: Order, index: int | None, query_id: str | None) -> ReviewItem:
+    """The item of a query, or at an index of the queue; with neither, the first item without a verdict. NotFound beyond the end."""
     queue = survey_of(run)[order]
-    said = {(review.query_id, review.passage_id): review for review in standing}
-    if query_id is None and place is None:
-        place = next((at for at, case in enumerate(queue) if (case["query_id"], case["passage_id"]) not in said), max(0, len(queue) - 1))
-    if query_id is None and not (place is not None and 0 <= place < len(queue)):
+    verdicts = {(review.query_id, review.passage_id): review for review in reviews}
+    if query_id is None and index is None:
+        pairs = [(case["query_id"], case["passage_id"]) for case in queue]
+        index = next((position for position, pair in enumerate(pairs) if pair not in verdicts), max(0, len(queue) - 1))
+    if query_id is None and not (index is not None and 0 <= index < len(queue)):
         raise NotFound("there is nothing to review at this place of the queue")
-    case: Mapping[str, Any] = queue[place] if query_id is None and place is not None else {"query_id": query_id, "passage_id": None}
-    told = explain(run, case["query_id"])
-    focus = case["passage_id"]
-    return Lineup(
+    case: Mapping[str, Any] = queue[index] if query_id is None and index is not None else {"query_id": query_id, "passage_id": None}
+    explanation = explain(run, case["query_id"])
+    return ReviewItem(
         order,
-        place if query_id is None else None,
+        index if query_id is None else None,
         len(queue),
-        told["query"],
-        focus,
-        _positives(told["anchors"]),
-        _candidates(told["anchors"], focus),
-        {passage: review for (query, passage), review in said.items() if query == case["query_id"]},
+        explanation["query"],
+        case["passage_id"],
+        _positives(explanation["anchors"]),
+        _candidates(explanation["anchors"], case["passage_id"]),
+        {passage: review for (query, passage), review in verdicts.items() if query == case["query_id"]},
     )
 
 
-def _positives(anchors: Sequence[Told]) -> list[Told]:
-    """Every positive once, the best score first."""
-    found = {positive["id"]: positive for anchor in anchors for positive in anchor["positives"]}
-    return sorted(found.values(), key=lambda positive: -(positive["score"] if positive["score"] is not None else float("-inf")))
+def _positives(anchors: Sequence[Mapping[str, Any]]) -> list[Positive]:
+    """The distinct positives, the best score first."""
+    positives: dict[str, Positive] = {positive["id"]: positive for anchor in anchors for positive in anchor["positives"]}
+    return sorted(positives.values(), key=lambda positive: -(positive["score"] if positive["score"] is not None else float("-inf")))
 
 
-def _candidates(anchors: Sequence[Told], focus: str | None) -> list[Told]:
-    """By rank: the chosen ones, the first few, and the one in focus; known positives stand elsewhere."""
-    merged = [_merged(ways) for ways in zip(*(anchor["candidates"] for anchor in anchors), strict=True)]
-    free = [one for one in merged if one["dropped_by"] != "known_positive"]
-    return [one for place, one in enumerate(free) if place < FIRST or one["status"] == "chosen" or one["id"] == focus]
+def _candidates(anchors: Sequence[Mapping[str, Any]], focus: str | None) -> list[Candidate]:
+    """By rank: the first SHOWN_CANDIDATES, the chosen ones, and the one in focus. Known positives are left out."""
+    merged = [_merge(variants) for variants in zip(*(anchor["candidates"] for anchor in anchors), strict=True)]
+    candidates = [candidate for candidate in merged if candidate["dropped_by"] != "known_positive"]
+    return [
+        candidate
+        for index, candidate in enumerate(candidates)
+        if index < SHOWN_CANDIDATES or candidate["status"] == "chosen" or candidate["id"] == focus
+    ]
 
 
-def _merged(ways: Sequence[Told]) -> Told:
-    """A candidate under several bars, one per positive: chosen if any chose it, with the smallest margin."""
-    best = next((way for way in ways if way["status"] == "chosen"), ways[0])
-    margins = [way["margin"] for way in ways if way["margin"] is not None]
+def _merge(variants: Sequence[Candidate]) -> Candidate:
+    """One candidate judged against several reference scores, one per positive: chosen if any variant is, with the smallest margin."""
+    best = next((variant for variant in variants if variant["status"] == "chosen"), variants[0])
+    margins = [variant["margin"] for variant in variants if variant["margin"] is not None]
     return {**best, "margin": min(margins, default=None)}

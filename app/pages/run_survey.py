@@ -1,4 +1,4 @@
-"""Runs as the pages look at them: the run folder of a job, and the survey that is made of it once and kept beside it."""
+"""Data of the pages about a run: its folder, and its survey, which is computed once and stored beside it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from app.errors import Conflict
-from app.jobs.stores import Stock
-from app.pages.overview import Sampled
+from app.jobs.stores import Stores
+from app.pages.overview import SampleSummary
 from app.storage.job_rows import Job
 from app.storage.reviews import REVIEWED, Review
 from miner.analysis.survey import VERSION, survey
@@ -20,34 +20,34 @@ from miner.runs.run import Run
 
 SURVEY = "survey.json"
 
-_making = threading.Lock()
-"""One survey at a time: it reads all candidates of a run."""
+_lock = threading.Lock()
+"""One survey is computed at a time: it reads all candidates of a run."""
 
 
-def run_of(stock: Stock, job_id: str) -> tuple[Job, Run]:
+def run_of(stores: Stores, job_id: str) -> tuple[Job, Run]:
     """A job that succeeded, with its run. NotFound, Conflict where there is none."""
-    job = stock.queue.get(job_id)
+    job = stores.queue.get(job_id)
     if job.kind not in REVIEWED or job.state != "succeeded":
         raise Conflict(f"there is nothing to look at: this job is {job.state}, of kind {job.kind}")
-    return job, Run(stock.reviews.folder(job.id))
+    return job, Run(stores.reviews.folder(job.id))
 
 
 def survey_of(run: Run) -> dict[str, Any]:
-    """The survey; made now where there is none yet, or one that an older version has made."""
+    """The stored survey of a run; computed if there is none, or one of an older version."""
     path = run.folder.parent / SURVEY
-    with _making:
+    with _lock:
         if path.exists():
-            kept: dict[str, Any] = orjson.loads(path.read_bytes())
-            if kept["version"] == VERSION:
-                return kept
-        made = survey(run)
-        write_json(path, made)
-    return made
+            stored: dict[str, Any] = orjson.loads(path.read_bytes())
+            if stored["version"] == VERSION:
+                return stored
+        result = survey(run)
+        write_json(path, result)
+    return result
 
 
-def sampled_of(sample: Sequence[Mapping[str, str]], standing: Sequence[Review]) -> Sampled:
-    """What the reviewed beginning of the sample says. Words about pairs further on do not count: somebody chose to look at those."""
-    said = {(review.query_id, review.passage_id): review.verdict for review in standing}
-    words = list(takewhile(bool, (said.get((pair["query_id"], pair["passage_id"])) for pair in sample)))
-    decided = [word for word in words if word != "unsure"]
-    return Sampled(len(sample), len(words), len(decided), decided.count("false_negative"))
+def sample_summary(sample: Sequence[Mapping[str, str]], reviews: Sequence[Review]) -> SampleSummary:
+    """Counts over the reviewed prefix of the sample. Later reviews do not count: the reviewer selected those pairs, so they are biased."""
+    verdicts = {(review.query_id, review.passage_id): review.verdict for review in reviews}
+    prefix = list(takewhile(bool, (verdicts.get((pair["query_id"], pair["passage_id"])) for pair in sample)))
+    decided = [verdict for verdict in prefix if verdict != "unsure"]
+    return SampleSummary(len(sample), len(prefix), len(decided), decided.count("false_negative"))

@@ -1,5 +1,5 @@
-"""Waiting for a job: a long poll, or its events as Server-Sent Events. Both look at the database, so it does not matter which process
-works on the job, and an event that was seen keeps its number when the server is started again.
+"""Waiting for a job: a long poll, or its events as Server-Sent Events. Both read the database, so any process may run the job, and events
+keep their numbers over a restart of the server.
 """
 
 from __future__ import annotations
@@ -15,73 +15,75 @@ from anyio.to_thread import run_sync
 from starlette.responses import StreamingResponse
 
 from app.errors import Busy
-from app.services import Desk
+from app.services import Services
 from app.storage.job_rows import Event, Job
 
-LOOK_SECONDS = 0.3
+POLL_SECONDS = 0.3
 PING_SECONDS = 15.0
 
 
-async def job_when(at: Desk, job_id: str, seconds: float, seen: int) -> Job:
-    """The job: at once when something has happened since event `seen`, else when something has, or after so many seconds."""
-    job = await run_sync(at.queue.get, job_id)
+async def job_when(services: Services, job_id: str, seconds: float, last_seen: int) -> Job:
+    """The job, as soon as it has an event after number `last_seen` or has ended, at the latest after so many seconds."""
+    job = await run_sync(services.queue.get, job_id)
     deadline = time.monotonic() + seconds
-    with watching(at):
-        while not job.final and job.last_event <= seen and time.monotonic() < deadline and not at.draining:
-            await asyncio.sleep(min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
-            job = await run_sync(at.queue.get, job_id)
+    with watching(services):
+        while not job.final and job.last_event <= last_seen and time.monotonic() < deadline and not services.draining:
+            await asyncio.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+            job = await run_sync(services.queue.get, job_id)
     return job
 
 
-async def finished(at: Desk, job_id: str, seconds: float) -> Job:
-    """The job when it has ended, or after so many seconds."""
+async def finished(services: Services, job_id: str, seconds: float) -> Job:
+    """The job, as soon as it has ended, at the latest after so many seconds."""
     deadline = time.monotonic() + seconds
-    job = await run_sync(at.queue.get, job_id)
+    job = await run_sync(services.queue.get, job_id)
     while not job.final and time.monotonic() < deadline:
-        job = await job_when(at, job_id, deadline - time.monotonic(), job.last_event)
-        if at.draining:
+        job = await job_when(services, job_id, deadline - time.monotonic(), job.last_event)
+        if services.draining:
             break
     return job
 
 
-async def event_stream(at: Desk, job_id: str, seen: int) -> StreamingResponse:
-    """The events after number `seen`, then each as it happens; it ends behind the event that ends the job. NotFound before it begins."""
-    await run_sync(at.queue.get, job_id)
-    watch = watching(at)
-    watch.__enter__()  # refused now, or held until the stream ends
-    return StreamingResponse(_events(at, job_id, seen, watch), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+async def event_stream(services: Services, job_id: str, last_seen: int) -> StreamingResponse:
+    """Stream the events after number `last_seen`, then new ones until the job has ended. NotFound before the stream starts."""
+    await run_sync(services.queue.get, job_id)
+    watch = watching(services)
+    watch.__enter__()  # raises Busy now; released when the stream ends
+    return StreamingResponse(
+        _events(services, job_id, last_seen, watch), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+    )
 
 
 @contextmanager
-def watching(at: Desk) -> Iterator[None]:
-    """One watcher more. Busy when there are as many as may."""
-    if at.watchers >= at.settings.max_watchers:
-        raise Busy(f"{at.watchers} requests are waiting for jobs, as many as may")
-    at.watchers += 1
+def watching(services: Services) -> Iterator[None]:
+    """Count one more watcher for the duration of the block. Busy when there are max_watchers."""
+    if services.watchers >= services.settings.max_watchers:
+        raise Busy(f"{services.watchers} requests are waiting for jobs, as many as may")
+    services.watchers += 1
     try:
         yield
     finally:
-        at.watchers -= 1
+        services.watchers -= 1
 
 
-async def _events(at: Desk, job_id: str, seen: int, watch: Any) -> AsyncIterator[bytes]:
-    quiet = time.monotonic()
+async def _events(services: Services, job_id: str, last_seen: int, watch: Any) -> AsyncIterator[bytes]:
+    last_sent = time.monotonic()
     try:
         yield b"retry: 1000\n\n"
         while True:
-            events = await run_sync(at.queue.events, job_id, seen)
+            events = await run_sync(services.queue.events, job_id, last_seen)
             for event in events:
-                seen, quiet = event.number, time.monotonic()
+                last_seen, last_sent = event.number, time.monotonic()
                 yield _line(event)
-            if not events and (await run_sync(at.queue.get, job_id)).final:
+            if not events and (await run_sync(services.queue.get, job_id)).final:
                 return
-            if at.draining:
+            if services.draining:
                 yield b": the server is stopping; come back with Last-Event-ID\n\n"
                 return
-            if time.monotonic() - quiet > PING_SECONDS:
-                quiet = time.monotonic()
+            if time.monotonic() - last_sent > PING_SECONDS:
+                last_sent = time.monotonic()
                 yield b": still here\n\n"
-            await asyncio.sleep(0 if events else LOOK_SECONDS)
+            await asyncio.sleep(0 if events else POLL_SECONDS)
     finally:
         watch.__exit__(None, None, None)
 

@@ -1,4 +1,4 @@
-"""From a client's body to a job: read strictly, looked up, resolved, put into the queue. What routes/jobs.py and routes/corpora.py call."""
+"""From a request to a job: decode the body, resolve the names in it, submit the job. Called by routes/jobs.py and routes/corpora.py."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 import re
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends
 from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request
 
@@ -15,11 +16,11 @@ from app.auth.keys import Caller
 from app.errors import NotFound, WrongFields
 from app.http.body import json_body, validated
 from app.jobs.job_kinds import JOB_REQUEST, KINDS
-from app.jobs.queue import Asked
-from app.jobs.stores import Stock
+from app.jobs.queue import Submission
+from app.jobs.stores import Stores
 from app.schemas import CorpusAppend, CorpusRequest
 from app.state.names import new_name
-from app.storage.job_rows import Job
+from app.storage.job_rows import Job, JobSpec
 from miner.config import MiningConfig
 from miner.config.groups import EncoderSettings
 
@@ -43,60 +44,66 @@ async def append_request(request: Request) -> CorpusAppend:
 
 
 async def idempotency_key(request: Request) -> str | None:
-    """The header, checked."""
+    """The Idempotency-Key of a request. WrongFields when it is malformed."""
     key = request.headers.get("idempotency-key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise WrongFields([{"pointer": "", "detail": "an Idempotency-Key is 1 to 255 visible ASCII characters"}])
     return key
 
 
-def resolve(wanted: Any, stock: Stock) -> dict[str, Any]:
-    """The spec that a job of this body would have."""
-    made = KINDS[wanted.kind].resolve
-    if made is None:
+IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
+"""The type of a route's parameter that FastAPI fills with the Idempotency-Key."""
+IDEMPOTENCY_HEADER = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 255}}
+"""The same for the OpenAPI document."""
+
+
+def resolve(body: Any, stores: Stores) -> JobSpec:
+    """The spec of the job that `body` asks for. NotFound for a kind that clients cannot submit."""
+    resolve_kind = KINDS[body.kind].resolve
+    if resolve_kind is None:
         raise NotFound("there is no such kind of job")
-    return made(wanted, stock)
+    return resolve_kind(body, stores)
 
 
-def submit(wanted: Any, stock: Stock, caller: Caller, key: str | None) -> Job:
-    """A job as the client wants it."""
-    asked = Asked(wanted.kind, {}, _hash(wanted), caller.id, key)
-    return stock.queue.earlier(asked) or stock.queue.submit(replace(asked, spec=resolve(wanted, stock)))
+def submit(body: Any, stores: Stores, caller: Caller, key: str | None) -> Job:
+    """Submit the job that `body` asks for. key: the Idempotency-Key."""
+    submission = Submission(body.kind, {}, _hash(body), caller.id, key)
+    return stores.queue.find_duplicate(submission) or stores.queue.submit(replace(submission, spec=resolve(body, stores)))
 
 
-def create_corpus(wanted: CorpusRequest, stock: Stock, caller: Caller, key: str | None) -> Job:
-    """A corpus, and the job that builds its first version: both or neither."""
-    asked = Asked("index", {}, _hash(wanted), caller.id, key)
-    if earlier := stock.queue.earlier(asked):
+def create_corpus(body: CorpusRequest, stores: Stores, caller: Caller, key: str | None) -> Job:
+    """Create a corpus and the job that builds its first version, in one transaction."""
+    submission = Submission("index", {}, _hash(body), caller.id, key)
+    if earlier := stores.queue.find_duplicate(submission):
         return earlier
-    corpus_id, model = new_name("corpus"), wanted.model or stock.settings.known_models.served or ""
-    row = {"id": corpus_id, "name": wanted.name, "model": model, "fields": wanted.fields}
-    spec = _index_spec(stock, corpus_id, 1, wanted.files, model, wanted.fields)
-    return stock.queue.submit(
-        replace(asked, spec=spec), lambda connection, job: stock.corpora.create(connection, row, wanted.files, job.id)
+    corpus_id, model = new_name("corpus"), body.model or stores.settings.known_models.served or ""
+    row = {"id": corpus_id, "name": body.name, "model": model, "fields": body.fields}
+    spec = _index_spec(stores, corpus_id, 1, body.files, model, body.fields)
+    return stores.queue.submit(
+        replace(submission, spec=spec), lambda connection, job: stores.corpora.create(connection, row, body.files, job.id)
     )
 
 
-def append_to_corpus(name: str, wanted: CorpusAppend, stock: Stock, caller: Caller, key: str | None) -> Job:
-    """A further version of a corpus, and the job that builds it: both or neither."""
-    asked = Asked("index", {}, _hash(wanted, name), caller.id, key)
-    if earlier := stock.queue.earlier(asked):
+def append_to_corpus(name: str, body: CorpusAppend, stores: Stores, caller: Caller, key: str | None) -> Job:
+    """Add a version to a corpus, and the job that builds it, in one transaction."""
+    submission = Submission("index", {}, _hash(body, name), caller.id, key)
+    if earlier := stores.queue.find_duplicate(submission):
         return earlier
-    corpus = stock.corpora.growing(name)
-    files = [*(corpus.ready.files if corpus.ready else []), *wanted.files]
-    spec = _index_spec(stock, corpus.id, corpus.next, files, stock.settings.known_models.named(corpus.model), corpus.fields)
-    return stock.queue.submit(replace(asked, spec=spec), lambda connection, job: stock.corpora.append(connection, corpus, files, job.id))
+    corpus = stores.corpora.growing(name)
+    files = [*(corpus.ready.files if corpus.ready else []), *body.files]
+    spec = _index_spec(stores, corpus.id, corpus.next, files, stores.settings.known_models.public_name(corpus.model), corpus.fields)
+    submission = replace(submission, spec=spec)
+    return stores.queue.submit(submission, lambda connection, job: stores.corpora.append(connection, corpus, files, job.id))
 
 
-def _index_spec(stock: Stock, corpus_id: str, version: int, files: Any, model: str, fields: dict[str, str]) -> dict[str, Any]:
+def _index_spec(stores: Stores, corpus_id: str, version: int, files: Any, model: str, fields: dict[str, str]) -> JobSpec:
     for file_id in files:
-        stock.files.get(file_id)
-    config = stock.settings.resolved(MiningConfig.of(model=model or None)).model_dump(
-        mode="json", include=set(EncoderSettings.model_fields)
-    )
+        stores.files.get(file_id)
+    resolved = stores.settings.resolved(MiningConfig.of(model=model or None))
+    config = resolved.model_dump(mode="json", include=set(EncoderSettings.model_fields))
     return {"kind": "index", "corpus": corpus_id, "version": version, "files": list(files), "fields": fields, "config": config}
 
 
-def _hash(wanted: BaseModel, *more: str) -> str:
-    """Of the body as it was meant: the same fields in any order are the same."""
-    return sha256(json.dumps([wanted.model_dump(mode="json"), *more], sort_keys=True).encode()).hexdigest()
+def _hash(body: BaseModel, *more: str) -> str:
+    """SHA-256 of the decoded body: the order of its fields does not matter."""
+    return sha256(json.dumps([body.model_dump(mode="json"), *more], sort_keys=True).encode()).hexdigest()

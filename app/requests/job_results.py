@@ -1,4 +1,4 @@
-"""What a job has made, on its way out: the training rows as lines, and everything that goes when the job goes."""
+"""The results of a job: its training rows as lines, its dry run, and the deletion of all its data."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from app.http.content import Content, headers_of
 from app.jobs.job_kinds import KINDS
 from app.requests.job_requests import resolve
 from app.schemas import JobPlan
-from app.services import Desk
+from app.services import Services
 from app.storage.job_rows import Job
 from miner.formats.row_readers import read_rows
 from miner.io.scratch import scratch
 
 LINES = "application/x-ndjson"
-BATCH = 256
+BATCH_ROWS = 256
 
 
-async def rows(at: Desk, job: Job, asked: Headers) -> Response:
+async def rows(services: Services, job: Job, headers: Headers) -> Response:
     """The rows of a job that succeeded. Conflict where there are none."""
     file_id = job.result.get("files", {}).get("training_file")
     if job.state != "succeeded" or file_id is None:
-        several = " and its format is a folder of files: see result.files" if job.state == "succeeded" else ""
-        raise Conflict(f"there are no training rows in one file: this job is {job.state}, of kind {job.kind}{several}")
-    file = await run_sync(at.files.get, file_id)
+        hint = " and its format is a folder of files: see result.files" if job.state == "succeeded" else ""
+        raise Conflict(f"there are no training rows in one file: this job is {job.state}, of kind {job.kind}{hint}")
+    file = await run_sync(services.files.get, file_id)
     if file.suffix == ".jsonl":
-        return Content(at.files.path(file), file.bytes, file.etag, file.name, LINES, headers_of(asked))
-    return StreamingResponse(_lines(at.state.jobs / job.id / "run" / file.name), media_type=LINES)
+        return Content(services.files.path(file), file.bytes, file.etag, file.name, LINES, headers_of(headers))
+    return StreamingResponse(_lines(services.state.jobs / job.id / "run" / file.name), media_type=LINES)
 
 
-def plan(wanted: Any, at: Desk) -> JobPlan:
-    """What a job would be: the spec, and for a mining job what is in the files, read as the job would read them."""
-    spec = resolve(wanted, at)
+def plan(body: Any, services: Services) -> JobPlan:
+    """The dry run of a job: its spec, and for a mining job the counts of its files, read as the job would read them."""
+    spec = resolve(body, services)
     counts: dict[str, Any] = {}
-    if wanted.kind == "mine":
-        with scratch(at.state.incoming, ".plan-") as held:
-            folder = held / "plan"  # the process that reads has a lock of its own
+    if body.kind == "mine":
+        with scratch(services.state.incoming, ".plan-") as parent:
+            folder = parent / "plan"  # the child process locks a file in it
             folder.mkdir()
-            counts = at.readers.read(KINDS["plan"].prepare(spec, at, folder), folder)
-    return JobPlan(kind=wanted.kind, spec=spec, counts=counts, free_bytes=at.state.free_bytes())
+            counts = services.readers.read(KINDS["plan"].prepare(spec, services, folder), folder)
+    return JobPlan(kind=body.kind, spec=spec, counts=counts, free_bytes=services.state.free_bytes())
 
 
-def remove(at: Desk, job_id: str) -> None:
-    """Forget a job: its row and those of its files, then their contents, then its folder, so that a cut leaves bytes and never a lie."""
-    at.files.drop(at.state.reserve.freeing(lambda: at.queue.remove(job_id)))
-    shutil.rmtree(at.state.jobs / job_id, ignore_errors=True)
+def remove(services: Services, job_id: str) -> None:
+    """Delete a job: its rows, then the contents of its files, then its folder. A crash leaves unreferenced files, never dangling rows."""
+    services.files.drop(services.state.reserve.with_reserve(lambda: services.queue.remove(job_id)))
+    shutil.rmtree(services.state.jobs / job_id, ignore_errors=True)
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    held: list[bytes] = []
+    buffer: list[bytes] = []
     for row in read_rows(path):
-        held.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-        if len(held) == BATCH:
-            yield b"".join(held)
-            held.clear()
-    yield b"".join(held)
+        buffer.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        if len(buffer) == BATCH_ROWS:
+            yield b"".join(buffer)
+            buffer.clear()
+    yield b"".join(buffer)

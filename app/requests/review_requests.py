@@ -1,4 +1,4 @@
-"""Reviews over HTTP: what a request may hold, what an answer looks like, and If-Match. What routes/reviews.py calls."""
+"""Reviews over HTTP: the models of requests and answers, If-Match and ETag. Called by routes/reviews.py."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ReviewOut(BaseModel):
 
     @classmethod
     def of(cls, review: Review) -> ReviewOut:
-        """As it is shown."""
+        """The answer for an entry."""
         return cls(**{**vars(review), "by": review.said_by, "key": review.key_id, "at": time_of(review.at)})
 
 
@@ -71,46 +71,46 @@ class ReviewList(BaseModel):
 
     @classmethod
     def of(cls, reviews: Sequence[Review]) -> ReviewList:
-        """As they are shown."""
+        """The answer for entries."""
         return cls(reviews=[ReviewOut.of(review) for review in reviews])
 
 
 SHAPE = TypeAdapter(ReviewRequest)
 
 
-async def verdicts(request: Request) -> list[Verdict]:
-    """The verdicts of a request, as JSON or as the lines of a verdict file. TooLarge, WrongFields, InputError say what is wrong."""
+async def read_verdicts(request: Request) -> list[Verdict]:
+    """The verdicts of a request, from JSON or from the lines of a verdict file. TooLarge, WrongFields, InputError."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    said = await _lines(request) if media == LINES else [Verdict(**one.model_dump()) for one in (await _json(request)).verdicts]
-    most = request.app.state.settings.max_verdicts
-    if len(said) > most:
-        raise TooLarge(f"the number of verdicts is {len(said):,}; at most {most:,} are accepted here")
-    return said
+    entries = await _lines(request) if media == LINES else [Verdict(**entry.model_dump()) for entry in (await _json(request)).verdicts]
+    max_verdicts = request.app.state.settings.max_verdicts
+    if len(entries) > max_verdicts:
+        raise TooLarge(f"the number of verdicts is {len(entries):,}; at most {max_verdicts:,} are accepted here")
+    return entries
 
 
-async def seen(request: Request) -> int | None:
-    """The number in If-Match; None: the client does not mind what was said meanwhile. Moved when it is no ETag of ours."""
-    given = request.headers.get("if-match", "*").strip()
-    if given == "*":
+async def if_match(request: Request) -> int | None:
+    """The number in If-Match; None: absent or `*`. Moved when it is not an ETag of the reviews."""
+    value = request.headers.get("if-match", "*").strip()
+    if value == "*":
         return None
-    found = ETAG.fullmatch(given)
-    if not found:
+    match = ETAG.fullmatch(value)
+    if not match:
         raise Moved("If-Match is the ETag of the reviews, a number in quotes")
-    return int(found[1])
+    return int(match[1])
 
 
 def etag(last: int) -> str:
-    """Strong: the log only grows, so its length says what is in it."""
+    """A strong ETag: the log is append-only, so the number of its last entry identifies its content."""
     return f'"{last}"'
 
 
-def as_file(standing: Sequence[Review], last: int, known: str) -> Response:
-    """The verdict file; 304 when the client has it."""
+def as_file(reviews: Sequence[Review], last: int, if_none_match: str) -> Response:
+    """The verdict file, or 304 when the client has it already."""
     headers = {"ETag": etag(last), "Cache-Control": "private, no-cache"}
-    if etag(last) in [item.strip().removeprefix("W/") for item in known.split(",")]:
+    if etag(last) in [item.strip().removeprefix("W/") for item in if_none_match.split(",")]:
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = 'attachment; filename="verdicts.jsonl"'
-    return Response(verdict_file(standing), media_type=LINES, headers=headers)
+    return Response(verdict_file(reviews), media_type=LINES, headers=headers)
 
 
 async def _json(request: Request) -> ReviewRequest:
@@ -118,20 +118,24 @@ async def _json(request: Request) -> ReviewRequest:
 
 
 async def _lines(request: Request) -> list[Verdict]:
-    rows = [(place, _row(line, place)) for place, line in enumerate((await lines_body(request)).split(b"\n"), 1) if line.strip()]
-    said = [verdict_of(row, f"line {place}") for place, row in rows]
-    if not said:
+    rows = [
+        (line_number, _row(line, line_number))
+        for line_number, line in enumerate((await lines_body(request)).split(b"\n"), 1)
+        if line.strip()
+    ]
+    entries = [verdict_of(row, f"line {line_number}") for line_number, row in rows]
+    if not entries:
         raise WrongFields([{"pointer": "", "detail": f"there is no verdict: query_id, passage_id, verdict ({', '.join(VERDICTS)})"}])
-    return said
+    return entries
 
 
-def _row(line: bytes, place: int) -> dict[str, Any]:
+def _row(line: bytes, line_number: int) -> dict[str, Any]:
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise InputError(f"this is not JSON: {error.msg}", f"line {place}") from None
+        raise InputError(f"this is not JSON: {error.msg}", f"line {line_number}") from None
     if not isinstance(row, dict):
-        raise InputError("this is not a JSON object", f"line {place}")
+        raise InputError("this is not a JSON object", f"line {line_number}")
     if fault := key_fault(line, row):
-        raise InputError(fault, f"line {place}")
+        raise InputError(fault, f"line {line_number}")
     return row

@@ -6,60 +6,68 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from app.auth.keys import Caller
-from app.guard import caller_of
+from app.guard import CallerDep
 from app.requests import job_requests
+from app.requests.job_requests import IDEMPOTENCY_HEADER, IdempotencyKey
 from app.schemas import CorpusAppend, CorpusList, CorpusOut, CorpusRequest
-from app.services import Desk, desk
+from app.services import ServicesDep
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
 
-At = Annotated[Desk, Depends(desk)]
-By = Annotated[Caller, Depends(caller_of)]
-Key = Annotated[str | None, Depends(job_requests.idempotency_key)]
-KEY_PARAMETER = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 255}}
 
-
-def _body(name: str) -> dict[str, object]:
+def _body_schema(name: str) -> dict[str, object]:
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-    return {"requestBody": {"required": True, "content": content}, "parameters": [KEY_PARAMETER]}
+    return {"requestBody": {"required": True, "content": content}, "parameters": [IDEMPOTENCY_HEADER]}
 
 
-@router.post("", status_code=202, response_model=CorpusOut, openapi_extra=_body("CorpusRequest"), operation_id="create_corpus")
+@router.post("", status_code=202, response_model=CorpusOut, openapi_extra=_body_schema("CorpusRequest"), operation_id="create_corpus")
 def create_corpus(
-    wanted: Annotated[CorpusRequest, Depends(job_requests.corpus_request)], response: Response, at: At, by: By, key: Key
+    body: Annotated[CorpusRequest, Depends(job_requests.corpus_request)],
+    response: Response,
+    services: ServicesDep,
+    caller: CallerDep,
+    key: IdempotencyKey,
 ) -> CorpusOut:
     """Build a corpus from files; a job of kind `index` does it."""
-    job = job_requests.create_corpus(wanted, at, by, key)
+    job = job_requests.create_corpus(body, services, caller, key)
     response.headers["Location"] = f"/v1/corpora/{job.spec['corpus']}"
-    return CorpusOut.of(at.corpora.get(job.spec["corpus"]))
+    return CorpusOut.of(services.corpora.get(job.spec["corpus"]))
 
 
 @router.get("", response_model=CorpusList, operation_id="list_corpora")
-def list_corpora(at: At) -> CorpusList:
+def list_corpora(services: ServicesDep) -> CorpusList:
     """All corpora, oldest first."""
-    return CorpusList(corpora=[CorpusOut.of(corpus) for corpus in at.corpora.ls()])
+    return CorpusList(corpora=[CorpusOut.of(corpus) for corpus in services.corpora.ls()])
 
 
 @router.get("/{name}", response_model=CorpusOut, operation_id="get_corpus")
-def get_corpus(name: str, at: At) -> CorpusOut:
+def get_corpus(name: str, services: ServicesDep) -> CorpusOut:
     """A corpus, by name or id."""
-    return CorpusOut.of(at.corpora.get(name))
+    return CorpusOut.of(services.corpora.get(name))
 
 
 @router.post(
-    "/{name}/versions", status_code=202, response_model=CorpusOut, openapi_extra=_body("CorpusAppend"), operation_id="append_to_corpus"
+    "/{name}/versions",
+    status_code=202,
+    response_model=CorpusOut,
+    openapi_extra=_body_schema("CorpusAppend"),
+    operation_id="append_to_corpus",
 )
 def append_to_corpus(
-    name: str, wanted: Annotated[CorpusAppend, Depends(job_requests.append_request)], response: Response, at: At, by: By, key: Key
+    name: str,
+    body: Annotated[CorpusAppend, Depends(job_requests.append_request)],
+    response: Response,
+    services: ServicesDep,
+    caller: CallerDep,
+    key: IdempotencyKey,
 ) -> CorpusOut:
     """Add the passages of more files, as a new version; only texts that are new are encoded."""
-    job = job_requests.append_to_corpus(name, wanted, at, by, key)
+    job = job_requests.append_to_corpus(name, body, services, caller, key)
     response.headers["Location"] = f"/v1/corpora/{job.spec['corpus']}"
-    return CorpusOut.of(at.corpora.get(job.spec["corpus"]))
+    return CorpusOut.of(services.corpora.get(job.spec["corpus"]))
 
 
 @router.delete("/{name}", status_code=204, operation_id="delete_corpus")
-def delete_corpus(name: str, at: At) -> None:
+def delete_corpus(name: str, services: ServicesDep) -> None:
     """Forget a corpus with all its versions; the files it was made of stay. 409 while a job that has not ended needs it."""
-    at.corpora.remove(name)
+    services.corpora.remove(name)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.http.content import Content, headers_of
 from app.requests.uploads import receive
 from app.schemas import FileList, FileOut
-from app.services import Desk, desk
-from app.storage.files import MEDIA
+from app.services import ServicesDep
+from app.storage.files import MEDIA_TYPES
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
-At = Annotated[Desk, Depends(desk)]
 BYTES = {"schema": {"type": "string", "format": "binary"}}
 FORM = {"schema": {"type": "object", "properties": {"file": BYTES["schema"]}, "required": ["file"]}}
 BODY = {
@@ -25,8 +24,8 @@ BODY = {
         {"name": "name", "in": "query", "schema": {"type": "string", "maxLength": 200}, "example": "corpus.jsonl", "required": False}
     ],
 }
-ANY = dict.fromkeys(MEDIA.values(), BYTES)
-CONTENT: dict[int | str, dict[str, Any]] = {
+ANY = dict.fromkeys(MEDIA_TYPES.values(), BYTES)
+RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": ANY, "description": "The whole content."},
     206: {"content": ANY, "description": "The range that was asked for."},
     304: {"description": "The client has it already (If-None-Match)."},
@@ -34,34 +33,36 @@ CONTENT: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("", status_code=201, response_model=FileOut, openapi_extra=BODY, operation_id="create_file")
-async def create_file(request: Request, response: Response, at: At) -> FileOut:
+async def create_file(request: Request, response: Response, services: ServicesDep) -> FileOut:
     """Send a file: the body is its content, ?name= its name. gzip and zstd (Content-Encoding) are unpacked."""
-    file = await receive(request, at)
+    file = await receive(request, services)
     response.headers["Location"] = f"/v1/files/{file.id}"
     return FileOut.of(file)
 
 
 @router.get("", response_model=FileList, operation_id="list_files")
-def list_files(at: At, after: Annotated[str, Query(max_length=100)] = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> FileList:
+def list_files(
+    services: ServicesDep, after: Annotated[str, Query(max_length=100)] = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> FileList:
     """The files, oldest first; `after` goes on behind one."""
-    return FileList(files=[FileOut.of(file) for file in at.files.ls(after, limit)])
+    return FileList(files=[FileOut.of(file) for file in services.files.ls(after, limit)])
 
 
 @router.get("/{file_id}", response_model=FileOut, operation_id="get_file")
-def get_file(file_id: str, at: At) -> FileOut:
+def get_file(file_id: str, services: ServicesDep) -> FileOut:
     """What is known of a file."""
-    return FileOut.of(at.files.get(file_id))
+    return FileOut.of(services.files.get(file_id))
 
 
 @router.head("/{file_id}/content", include_in_schema=False)
-@router.get("/{file_id}/content", responses=CONTENT, response_class=Response, operation_id="get_file_content")
-def get_file_content(file_id: str, request: Request, at: At) -> Response:
+@router.get("/{file_id}/content", responses=RESPONSES, response_class=Response, operation_id="get_file_content")
+def get_file_content(file_id: str, request: Request, services: ServicesDep) -> Response:
     """The bytes, with Range, If-Range and If-None-Match; the ETag is made of the content."""
-    file = at.files.get(file_id)
-    return Content(at.files.path(file), file.bytes, file.etag, file.name, file.media, headers_of(request.headers))
+    file = services.files.get(file_id)
+    return Content(services.files.path(file), file.bytes, file.etag, file.name, file.media, headers_of(request.headers))
 
 
 @router.delete("/{file_id}", status_code=204, operation_id="delete_file")
-def delete_file(file_id: str, at: At) -> None:
+def delete_file(file_id: str, services: ServicesDep) -> None:
     """Forget a file; 409 while a job that has not ended needs it (`jobs` names it), or a corpus is made of it."""
-    at.files.remove(file_id)
+    services.files.remove(file_id)

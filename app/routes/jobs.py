@@ -7,22 +7,18 @@ from typing import Annotated, Any, Literal
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from app.auth.keys import Caller
-from app.guard import caller_of
+from app.guard import CallerDep
 from app.requests import job_events, job_requests, job_results
+from app.requests.job_requests import IDEMPOTENCY_HEADER, IdempotencyKey
 from app.schemas import JobList, JobOut, JobPlan
-from app.services import Desk, desk
+from app.services import ServicesDep
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-At = Annotated[Desk, Depends(desk)]
-By = Annotated[Caller, Depends(caller_of)]
-Key = Annotated[str | None, Depends(job_requests.idempotency_key)]
 State = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled", "crashed"]
-KEY_PARAMETER = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 255}}
 BODY = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobRequest"}}}},
-    "parameters": [KEY_PARAMETER],
+    "parameters": [IDEMPOTENCY_HEADER],
 }
 EVENT = {
     "type": "object",
@@ -30,70 +26,79 @@ EVENT = {
     "required": ["id", "event", "data"],
 }
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
-MADE: dict[int | str, dict[str, Any]] = {
+RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": JobPlan, "description": "?dry_run=true: what it would be."},
     202: {"model": JobOut, "description": "It waits for a worker, or was made before with this Idempotency-Key."},
 }
 LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
 
 
-@router.post("", status_code=202, response_model=None, openapi_extra=BODY, responses=MADE, operation_id="create_job")
+@router.post("", status_code=202, response_model=None, openapi_extra=BODY, responses=RESPONSES, operation_id="create_job")
 async def create_job(
-    wanted: Annotated[Any, Depends(job_requests.job_request)], response: Response, at: At, by: By, key: Key, dry_run: bool = False
+    body: Annotated[Any, Depends(job_requests.job_request)],
+    response: Response,
+    services: ServicesDep,
+    caller: CallerDep,
+    key: IdempotencyKey,
+    dry_run: bool = False,
 ) -> JobOut | JobPlan:
     """Put a job into the queue; with ?dry_run=true say what it would be, and do nothing."""
     if dry_run:
         response.status_code = 200
-        return await at.plans.run(job_results.plan, wanted, at)
-    job = await run_sync(job_requests.submit, wanted, at, by, key)
+        return await services.dry_run_pool.run(job_results.plan, body, services)
+    job = await run_sync(job_requests.submit, body, services, caller, key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return JobOut.of(job)
 
 
 @router.get("", response_model=JobList, operation_id="list_jobs")
 def list_jobs(
-    at: At,
+    services: ServicesDep,
     state: State | None = None,
     kind: Annotated[str | None, Query(max_length=100)] = None,
     after: Annotated[str, Query(max_length=100)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> JobList:
     """The jobs, newest first; `after` goes on behind one."""
-    return JobList(jobs=[JobOut.of(job) for job in at.queue.ls(state, kind, after, limit)])
+    return JobList(jobs=[JobOut.of(job) for job in services.queue.ls(state, kind, after, limit)])
 
 
 @router.get("/{job_id}", response_model=JobOut, operation_id="get_job")
-async def get_job(job_id: str, at: At, wait: Annotated[float, Query(ge=0, le=60)] = 0, seen: Annotated[int, Query(ge=0)] = 2**53) -> JobOut:
+async def get_job(
+    job_id: str, services: ServicesDep, wait: Annotated[float, Query(ge=0, le=60)] = 0, seen: Annotated[int, Query(ge=0)] = 2**53
+) -> JobOut:
     """What has become of a job; ?wait= holds the answer for so many seconds, until it ends or something beyond event ?seen= happens."""
-    return JobOut.of(await job_events.job_when(at, job_id, wait, seen))
+    return JobOut.of(await job_events.job_when(services, job_id, wait, seen))
 
 
 @router.get("/{job_id}/events", response_class=Response, responses=EVENTS, operation_id="get_job_events")
-async def get_job_events(job_id: str, at: At, last_event_id: Annotated[str, Header(pattern=r"^\d{1,18}$")] = "0") -> Response:
+async def get_job_events(
+    job_id: str, services: ServicesDep, last_event_id: Annotated[str, Header(pattern=r"^\d{1,18}$")] = "0"
+) -> Response:
     """What happens to a job, as Server-Sent Events; Last-Event-ID goes on behind one, after a restart too."""
-    return await job_events.event_stream(at, job_id, int(last_event_id))
+    return await job_events.event_stream(services, job_id, int(last_event_id))
 
 
 @router.head("/{job_id}/results", include_in_schema=False)
 @router.get("/{job_id}/results", response_class=Response, responses=LINES, operation_id="get_job_results")
-async def get_job_results(job_id: str, request: Request, at: At, wait: Annotated[float, Query(ge=0, le=60)] = 0) -> Response:
+async def get_job_results(job_id: str, request: Request, services: ServicesDep, wait: Annotated[float, Query(ge=0, le=60)] = 0) -> Response:
     """The training rows, one JSON object a line, whatever the file is written as; 409 while there are none."""
-    return await job_results.rows(at, await job_events.finished(at, job_id, wait), request.headers)
+    return await job_results.rows(services, await job_events.finished(services, job_id, wait), request.headers)
 
 
 @router.post("/{job_id}/cancel", response_model=JobOut, operation_id="cancel_job")
-def cancel_job(job_id: str, at: At) -> JobOut:
+def cancel_job(job_id: str, services: ServicesDep) -> JobOut:
     """Stop a job; one that has ended stays as it is."""
-    return JobOut.of(at.queue.cancel(job_id))
+    return JobOut.of(services.queue.cancel(job_id))
 
 
 @router.post("/{job_id}/retry", status_code=202, response_model=JobOut, operation_id="retry_job")
-def retry_job(job_id: str, at: At) -> JobOut:
+def retry_job(job_id: str, services: ServicesDep) -> JobOut:
     """Try a job again that failed, crashed or was cancelled; what it has done is not done again. 409 when what it needs is gone."""
-    return JobOut.of(at.queue.retry(job_id))
+    return JobOut.of(services.queue.retry(job_id))
 
 
 @router.delete("/{job_id}", status_code=204, operation_id="delete_job")
-def delete_job(job_id: str, at: At) -> None:
+def delete_job(job_id: str, services: ServicesDep) -> None:
     """Forget a job that has ended, with its files; 409 while another job needs its run or one of its files."""
-    job_results.remove(at, job_id)
+    job_results.remove(services, job_id)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import APIRouter, Depends
 
 from app.auth import keys
 from app.guard import needs
 from app.schemas import KeyList, KeyOut
-from app.services import Desk, desk
+from app.services import ServicesDep
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(needs("admin"))])
 
-At = Annotated[Desk, Depends(desk)]
-
 
 @router.get("", response_model=KeyList, operation_id="list_keys")
-def list_keys(at: At) -> KeyList:
+def list_keys(services: ServicesDep) -> KeyList:
     """All keys, without what would open."""
-    return KeyList(keys=[KeyOut(**key) for key in keys.ls(at.state)])
+    return KeyList(keys=[KeyOut(**key) for key in keys.ls(services.state)])
 
 
 @router.delete("/{key_id}", status_code=204, operation_id="revoke_key")
-def revoke_key(key_id: str, at: At) -> None:
+def revoke_key(key_id: str, services: ServicesDep) -> None:
     """Close a key for ever."""
-    keys.revoke(at.state, key_id)
-    at.keyring.refresh()
+    keys.revoke(services.state, key_id)
+    services.keyring.refresh()

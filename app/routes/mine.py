@@ -7,10 +7,10 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.engine.engine import Mined
+from app.engine.engine import MiningResult
 from app.http.body import mine_request
 from app.schemas import MineRequest, MineResponse
-from app.services import Desk, desk
+from app.services import ServicesDep
 
 router = APIRouter(prefix="/v1", tags=["mining"])
 
@@ -20,15 +20,15 @@ BODY = {"requestBody": {"required": True, "content": {"application/json": {"sche
 
 
 @router.post("/mine", response_model=MineResponse, openapi_extra=BODY, operation_id="mine")
-async def mine(request: Request, wanted: Annotated[MineRequest, Depends(mine_request)], at: Annotated[Desk, Depends(desk)]) -> Response:
+async def mine(request: Request, body: Annotated[MineRequest, Depends(mine_request)], services: ServicesDep) -> Response:
     """Mine hard negatives for the queries, from the passages of the request or from the open corpus."""
-    mined = await at.workers.run(at.engine.mine, wanted)
+    result = await services.mining_pool.run(services.engine.mine, body)
     if LINES in request.headers.get("accept", ""):
-        return Response(b"".join(row + b"\n" for row in mined.rows), media_type=LINES)
-    return Response(as_json(mined), media_type="application/json")
+        return Response(b"".join(row + b"\n" for row in result.rows), media_type=LINES)
+    return Response(as_json(result), media_type="application/json")
 
 
-def as_json(mined: Mined) -> bytes:
+def as_json(result: MiningResult) -> bytes:
     """The rows as they are, byte for byte, with the report and the config."""
-    rest = {"report": mined.report, "config": mined.config.model_dump(mode="json")}
-    return b'{"rows":[' + b",".join(mined.rows) + b"]," + orjson.dumps(rest)[1:]
+    rest = {"report": result.report, "config": result.config.model_dump(mode="json")}
+    return b'{"rows":[' + b",".join(result.rows) + b"]," + orjson.dumps(rest)[1:]

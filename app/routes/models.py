@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from app.schemas import ModelList, ModelOut
-from app.services import Desk, desk
+from app.services import ServicesDep
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("", response_model=ModelList, operation_id="list_models")
-def list_models(at: Annotated[Desk, Depends(desk)]) -> ModelList:
+def list_models(services: ServicesDep) -> ModelList:
     """Models that a job or a corpus may name; the served one also answers POST /v1/mine."""
-    models, revision = at.settings.known_models, at.settings.revision
+    models, revision = services.settings.known_models, services.settings.revision
     named = ((name, name == models.served) for name in models.where)
     return ModelList(models=[ModelOut(name=name, served=is_it, revision=revision if is_it else None) for name, is_it in named])

@@ -7,22 +7,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.auth.keys import Caller
-from app.guard import caller_of
+from app.guard import CallerDep
 from app.pages import assets
 from app.pages import docs as docs_page
 from app.pages.frame import page
 from app.pages.login import login as login_page
 from app.pages.review_queue import Order
 from app.requests import page_data
-from app.services import Desk, desk
+from app.services import ServicesDep
 
 router = APIRouter(include_in_schema=False)
 
-At = Annotated[Desk, Depends(desk)]
-By = Annotated[Caller, Depends(caller_of)]
-Form = Annotated[dict[str, str], Depends(page_data.fields)]
-After = Annotated[str, Query(max_length=100)]
+FormFields = Annotated[dict[str, str], Depends(page_data.form_fields)]
+JobId = Annotated[str, Query(max_length=100)]
 
 
 @router.get("/login")
@@ -32,72 +29,72 @@ def login(request: Request, next: Annotated[str, Query(max_length=300)] = "/") -
 
 
 @router.post("/login")
-async def sign_in(request: Request, at: At, given: Form) -> Response:
+async def sign_in(request: Request, services: ServicesDep, form: FormFields) -> Response:
     """The key, from the form."""
-    return await page_data.sign_in(request, at, given)
+    return await page_data.sign_in(request, services, form)
 
 
 @router.post("/logout")
-def sign_out(request: Request, at: At) -> Response:
+def sign_out(request: Request, services: ServicesDep) -> Response:
     """End the session."""
-    return page_data.sign_out(request, at)
+    return page_data.sign_out(request, services)
 
 
 @router.get("/static/{name}")
 def static(request: Request, name: str) -> Response:
     """Style sheet and scripts."""
-    return assets.sent(request, name)
+    return assets.asset_response(request, name)
 
 
 @router.get("/")
-def runs(request: Request, at: At, after: After = "") -> Response:
+def runs(request: Request, services: ServicesDep, after: JobId = "") -> Response:
     """The list of runs."""
-    return page_data.runs(request, at, after)
+    return page_data.runs(request, services, after)
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel(job_id: str, at: At) -> Response:
+def cancel(job_id: str, services: ServicesDep) -> Response:
     """Stop a job."""
-    at.queue.cancel(job_id)
+    services.queue.cancel(job_id)
     return RedirectResponse("/", 303)
 
 
 @router.post("/jobs/{job_id}/retry")
-def retry(job_id: str, at: At) -> Response:
+def retry(job_id: str, services: ServicesDep) -> Response:
     """Try a job again."""
-    at.queue.retry(job_id)
+    services.queue.retry(job_id)
     return RedirectResponse("/", 303)
 
 
 @router.get("/jobs/{job_id}")
-async def overview(request: Request, job_id: str, at: At) -> Response:
+async def overview(request: Request, job_id: str, services: ServicesDep) -> Response:
     """A run at a glance."""
-    return await at.looks.run(page_data.overview, request, at, job_id)
+    return await services.page_pool.run(page_data.overview, request, services, job_id)
 
 
 @router.post("/jobs/{job_id}/export")
-async def export(job_id: str, at: At, given: Form, by: By) -> Response:
+async def export(job_id: str, services: ServicesDep, form: FormFields, caller: CallerDep) -> Response:
     """Choose again from a run."""
-    return await at.looks.run(page_data.export, at, job_id, given, by)
+    return await services.page_pool.run(page_data.export, services, job_id, form, caller)
 
 
 @router.get("/jobs/{job_id}/review")
 async def review(
     request: Request,
     job_id: str,
-    at_desk: At,
+    services: ServicesDep,
     order: Order = "suspicious",
     at: Annotated[int | None, Query(ge=0, le=10**9)] = None,
     query: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> Response:
     """A query with its candidates, to be spoken of."""
-    return await at_desk.looks.run(page_data.review, request, at_desk, job_id, order, at, query)
+    return await services.page_pool.run(page_data.review, request, services, job_id, order, at, query)
 
 
 @router.post("/jobs/{job_id}/review")
-def say(job_id: str, at: At, given: Form, by: By) -> Response:
+def add_verdict(job_id: str, services: ServicesDep, form: FormFields, caller: CallerDep) -> Response:
     """A verdict, from the form."""
-    return page_data.say(at, job_id, given, by)
+    return page_data.add_verdict(services, job_id, form, caller)
 
 
 @router.get("/docs")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
-from app.services import Desk, desk
+from app.services import ServicesDep
 
 router = APIRouter(tags=["service"])
 
@@ -21,19 +21,19 @@ async def livez() -> dict[str, str]:
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", operation_id="readyz")
-async def readyz(at: Annotated[Desk, Depends(desk)]) -> dict[str, str]:
+async def readyz(services: ServicesDep) -> dict[str, str]:
     """It can mine and keep; 503 while model and corpus are being opened, the disk is full, or the server is stopping."""
-    await at.check()
+    await services.check()
     return {"status": "ready"}
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}, operation_id="metrics")
-def metrics(at: Annotated[Desk, Depends(desk)]) -> Response:
+def metrics(services: ServicesDep) -> Response:
     """What is counted, in Prometheus' format."""
-    return Response(at.metrics.text(), media_type="text/plain; version=0.0.4")
+    return Response(services.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
 @router.get("/v1/info", operation_id="info")
-async def info(at: Annotated[Desk, Depends(desk)]) -> dict[str, Any]:
+async def info(services: ServicesDep) -> dict[str, Any]:
     """Version, limits, and what is served."""
-    return {"name": "hardneg", "version": version("hardneg"), "limits": at.settings.limits, **at.engine.describe()}
+    return {"name": "hardneg", "version": version("hardneg"), "limits": services.settings.limits, **services.engine.describe()}

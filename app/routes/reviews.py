@@ -6,19 +6,16 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.auth.keys import Caller
-from app.guard import caller_of
+from app.guard import CallerDep
 from app.requests import review_requests
 from app.requests.review_requests import ReviewList, ReviewOut
-from app.services import Desk, desk
+from app.services import ServicesDep
 from miner.core.verdicts import Verdict
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/reviews", tags=["reviews"])
 
-At = Annotated[Desk, Depends(desk)]
-By = Annotated[Caller, Depends(caller_of)]
-Seen = Annotated[int | None, Depends(review_requests.seen)]
-Said = Annotated[list[Verdict], Depends(review_requests.verdicts)]
+IfMatch = Annotated[int | None, Depends(review_requests.if_match)]
+Verdicts = Annotated[list[Verdict], Depends(review_requests.read_verdicts)]
 MATCH = {"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"}, "description": "refuse (412) if it went on"}
 LINES = {review_requests.LINES: {"schema": {"type": "string"}}}
 BODY = {
@@ -28,38 +25,42 @@ BODY = {
     },
     "parameters": [MATCH],
 }
-FOUND: dict[int | str, dict[str, Any]] = {200: {"content": LINES}, 304: {"description": "The client has it already (If-None-Match)."}}
+RESPONSES: dict[int | str, dict[str, Any]] = {200: {"content": LINES}, 304: {"description": "The client has it already (If-None-Match)."}}
 
 
-@router.get("", response_model=ReviewList, responses=FOUND, operation_id="list_reviews")
+@router.get("", response_model=ReviewList, responses=RESPONSES, operation_id="list_reviews")
 def list_reviews(
     job_id: str,
     request: Request,
     response: Response,
-    at: At,
+    services: ServicesDep,
     after: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     format: Literal["json", "jsonl"] = "json",  # noqa: A002 - the parameter's name
 ) -> Any:
     """The log, oldest first; ?format=jsonl is what stands of it, as a verdict file for `hardneg export --verdicts`."""
-    last = at.reviews.last(job_id)
+    last = services.reviews.last(job_id)
     if format == "jsonl":
-        return review_requests.as_file(at.reviews.standing(job_id, last), last, request.headers.get("if-none-match", ""))
+        return review_requests.as_file(services.reviews.current(job_id, last), last, request.headers.get("if-none-match", ""))
     response.headers["ETag"] = review_requests.etag(last)
-    return ReviewList.of(at.reviews.ls(job_id, after, limit))
+    return ReviewList.of(services.reviews.ls(job_id, after, limit))
 
 
 @router.post("", status_code=201, response_model=ReviewList, openapi_extra=BODY, operation_id="add_reviews")
-def add_reviews(job_id: str, said: Said, response: Response, at: At, by: By, seen: Seen) -> ReviewList:
+def add_reviews(
+    job_id: str, verdicts: Verdicts, response: Response, services: ServicesDep, caller: CallerDep, expected_last: IfMatch
+) -> ReviewList:
     """Say something of pairs of a job that succeeded; kept when this is answered. The last word about a pair counts."""
-    added = at.reviews.append(job_id, said, by, seen)
+    added = services.reviews.append(job_id, verdicts, caller, expected_last)
     response.headers["ETag"] = review_requests.etag(added[-1].number)
     return ReviewList.of(added)
 
 
 @router.delete("/{number}", response_model=ReviewOut, openapi_extra={"parameters": [MATCH]}, operation_id="withdraw_review")
-def withdraw_review(job_id: str, number: int, response: Response, at: At, by: By, seen: Seen) -> ReviewOut:
+def withdraw_review(
+    job_id: str, number: int, response: Response, services: ServicesDep, caller: CallerDep, expected_last: IfMatch
+) -> ReviewOut:
     """Take an entry back: the log gets one more, and what was said of the pair before counts again."""
-    review = at.reviews.withdraw(job_id, number, by, seen)
+    review = services.reviews.withdraw(job_id, number, caller, expected_last)
     response.headers["ETag"] = review_requests.etag(review.number)
     return ReviewOut.of(review)

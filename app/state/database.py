@@ -24,7 +24,7 @@ from miner.errors import ConfigError, StorageError
 
 log = logging.getLogger(__name__)
 
-APPLICATION = 0x48_41_52_44
+APPLICATION_ID = 0x48_41_52_44
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -33,69 +33,69 @@ PRAGMAS = (
     "trusted_schema=OFF",
 )
 MIGRATION_LOCK, CONTENTS_LOCK, NEEDS_LOCK = 4_852_391, 4_852_392, 4_852_393
-"""Of PostgreSQL. A transaction that takes the last takes it first, and no worker waits for it while it holds a job's row."""
+"""Advisory locks of PostgreSQL. NEEDS_LOCK is always taken first, and never while a worker holds the row of a job."""
 
 
 class Database:
-    """Short transactions, nothing held between them. May be used from several threads and processes."""
+    """Short transactions. Safe for several threads and processes."""
 
-    def __init__(self, where: Path | str) -> None:
-        """Connect, and bring an older database up to date. StorageError says why it cannot be used."""
-        url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else _parsed(where)
+    def __init__(self, address: Path | str) -> None:
+        """Connect, and migrate an older database. StorageError says why it cannot be used."""
+        url = URL.create("sqlite", database=str(address)) if isinstance(address, Path) else _parse_url(address)
         self.shared = url.get_backend_name() != "sqlite"
         self._engine = _engine(url)
-        self._watching = None if self.shared else sqlite3.connect(str(where), check_same_thread=False)  # commits nothing, sees all
-        self._watch_lock = threading.Lock()
+        self._change_counter = None if self.shared else sqlite3.connect(str(address), check_same_thread=False)  # commits nothing, sees all
+        self._change_lock = threading.Lock()
         with self.write() as connection:
             _migrate(connection, self.shared)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads."""
-        with _translated(), self._engine.begin() as connection:
+        with _translate_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable when it has ended."""
-        with _translated(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with _translate_errors(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
-    def alone(self, connection: Connection, lock: int = CONTENTS_LOCK) -> None:
-        """From here to its end, this transaction is the only one that has asked for this lock.
+    def take_lock(self, connection: Connection, lock: int = CONTENTS_LOCK) -> None:
+        """Take an exclusive lock until the end of the transaction.
 
-        CONTENTS_LOCK: it may move bytes that rows name. NEEDS_LOCK: what jobs need neither goes nor is promised to another.
-        On SQLite every transaction that writes is alone by itself.
+        CONTENTS_LOCK protects the blobs that rows reference. NEEDS_LOCK protects what jobs need from deletion.
+        On SQLite every writing transaction is exclusive anyway.
         """
         if self.shared:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
     def changes(self) -> int | None:
-        """A number that is another one once somebody else has committed something; None: this database cannot tell so cheaply."""
-        if self._watching is None:
+        """A number that differs after any commit; None: this database has no such cheap counter."""
+        if self._change_counter is None:
             return None
         try:
-            with self._watch_lock:
-                return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+            with self._change_lock:
+                return int(self._change_counter.execute("PRAGMA data_version").fetchone()[0])
         except sqlite3.Error:
-            return None  # whoever asks for more is told what is wrong
+            return None  # the next query raises the error
 
     def clock(self, connection: Connection) -> float:
-        """Seconds since 1970, by the one clock that all workers share: leases are measured with it."""
+        """Seconds since 1970 by the clock that all workers share. Leases use it."""
         if not self.shared:
             return time.time()
         return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
     def close(self) -> None:
-        """Let go of all connections."""
-        if self._watching:
-            self._watching.close()
+        """Close all connections."""
+        if self._change_counter:
+            self._change_counter.close()
         self._engine.dispose()
 
 
-def _parsed(where: str) -> URL:
+def _parse_url(address: str) -> URL:
     try:
-        url = make_url(where)
+        url = make_url(address)
     except ArgumentError:
         raise ConfigError("database is an address such as postgresql://user@host/name") from None
     if url.get_backend_name() != "postgresql":
@@ -109,13 +109,13 @@ def _engine(url: URL) -> Engine:
     except (ImportError, NoSuchModuleError):
         raise ConfigError("PostgreSQL needs a driver: pip install 'hardneg[postgres]'") from None
     if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare(connection: Any, record: object) -> None:
-    """Every SQLite connection gets its settings; transactions are ours to begin."""
+def _configure(connection: Any, record: object) -> None:
+    """Set the pragmas of a SQLite connection, and turn off its implicit transactions: `_begin` starts them."""
     connection.isolation_level = None
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
@@ -126,17 +126,17 @@ def _begin(connection: Connection) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """What the database says, as our own errors; where it was is in the log, not in the message."""
+def _translate_errors() -> Iterator[None]:
+    """Raise errors of the database as StorageError, without its address."""
     try:
         yield
     except PoolTimeoutError as error:
         raise StorageError("the database has more to do than it can: no connection was free") from error
     except DBAPIError as error:
-        said = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+        detail = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
         if isinstance(error.orig, Exception) and error.connection_invalidated:
             log.warning("the connection to the database was lost")
-        raise StorageError(f"the database cannot be used: {said}") from error
+        raise StorageError(f"the database cannot be used: {detail}") from error
 
 
 # ---------------------------------------------------------------- versions
@@ -146,26 +146,26 @@ def _migrate(connection: Connection, shared: bool) -> None:
     if shared:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         connection.execute(text("CREATE TABLE IF NOT EXISTS hardneg_version (version INTEGER NOT NULL)"))
-        found = connection.execute(text("SELECT version FROM hardneg_version")).scalar() or 0
+        version = connection.execute(text("SELECT version FROM hardneg_version")).scalar() or 0
     else:
-        found = _version_of_sqlite(connection)
-    if found > NEWEST:
-        raise StorageError(f"the database is of version {found}, this hardneg knows up to {NEWEST}: use a newer hardneg")
-    if found == NEWEST:
+        version = _version_of_sqlite(connection)
+    if version > NEWEST:
+        raise StorageError(f"the database is of version {version}, this hardneg knows up to {NEWEST}: use a newer hardneg")
+    if version == NEWEST:
         return
-    for statements in MIGRATIONS[found:]:
+    for statements in MIGRATIONS[version:]:
         for statement in statements:
             connection.execute(text(statement))
     _note_version(connection, shared)
 
 
 def _version_of_sqlite(connection: Connection) -> int:
-    found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
     owner = int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
     tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
-    if tables and owner != APPLICATION:
+    if tables and owner != APPLICATION_ID:
         raise StorageError("the database file belongs to another program")
-    return found
+    return version
 
 
 def _note_version(connection: Connection, shared: bool) -> None:
@@ -174,4 +174,4 @@ def _note_version(connection: Connection, shared: bool) -> None:
         connection.execute(text("INSERT INTO hardneg_version VALUES (:version)"), {"version": NEWEST})
     else:
         connection.exec_driver_sql(f"PRAGMA user_version = {NEWEST}")
-        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION}")
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")

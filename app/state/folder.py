@@ -1,13 +1,13 @@
-"""The data folder, versioned: an older one opens or says why not, and so does one that is somebody else's.
+"""The data folder. It has a layout version: a folder of another layout, or of another program, is refused with the reason.
 
 DATA/hardneg.json      {"layout": 1}
-     hardneg.sqlite    what there is (unless `database` names PostgreSQL)
+     hardneg.sqlite    the database (unless `database` names PostgreSQL)
      reserve           room for the database, so that something can be deleted on a disk that is full
      blobs/ab/abcd…    contents by SHA-256
-     incoming/         uploads that are not complete; nothing here is worth keeping
+     incoming/         incomplete uploads, which may be deleted
      corpora/ID/V/     one version of a corpus: texts and vectors, memory-mapped
-     workers/          a locked file for each worker that lives
-     jobs/ID/          what a job works on: its inputs, its run folder
+     workers/          a locked file for each live worker
+     jobs/ID/          the folder of a job: its inputs, its run folder
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from pathlib import Path
 
 from app.state.blobs import Blobs
 from app.state.database import Database
-from app.state.modes import Shared, keep_others_out
+from app.state.modes import Shared, restrict_access
 from app.state.reserve import Reserve
 from miner.errors import StorageError
 from miner.io.atomic import storing, write_json
 from miner.io.scratch import sweep
 
 LAYOUT = 1
-MARK = "hardneg.json"
+MARKER = "hardneg.json"
 STALE_SECONDS = 24 * 3600
 
 
 class State:
-    """A data folder that is open."""
+    """An open data folder."""
 
     def __init__(self, folder: Path, database: str | None) -> None:
         self.folder = folder
         names = ("incoming", "corpora", "jobs", "workers")
-        self.incoming, self.corpora, self.jobs, self.workers = (_made(folder / name) for name in names)
-        self.blobs = Blobs(_made(folder / "blobs"), self.incoming)
+        self.incoming, self.corpora, self.jobs, self.workers = (_make_folder(folder / name) for name in names)
+        self.blobs = Blobs(_make_folder(folder / "blobs"), self.incoming)
         if not database:
             (folder / "hardneg.sqlite").touch()  # SQLite itself would let nobody but the owner write it, whatever the umask
         self.database = Database(database or folder / "hardneg.sqlite")
         self.reserve = Reserve(folder / "reserve")
 
     def free_bytes(self) -> int:
-        """Room that is left on the disk of the data folder."""
+        """Free bytes on the disk of the data folder."""
         with storing(self.folder, "measure"):
             return shutil.disk_usage(self.folder).free
 
     def sweep(self) -> None:
-        """Remove what an upload that was cut off long ago has left, and scratch of processes that are gone."""
+        """Delete old incomplete uploads, and scratch folders of dead processes."""
         oldest = time.time() - STALE_SECONDS
         sweep([self.incoming])
         with storing(self.incoming, "clear"):
@@ -58,38 +58,38 @@ class State:
                     path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self.database.close()
 
 
 def open_state(folder: Path, database: str | None = None, shared: Shared = "no") -> State:
-    """Open the data folder, or begin one where there is none. StorageError says why it cannot be used.
+    """Open the data folder, or create it. StorageError says why it cannot be used.
 
     shared: who else may use it.
     """
     with storing(folder, "use"):
         folder.mkdir(parents=True, exist_ok=True)
         _check(folder)
-        keep_others_out(folder, shared)
+        restrict_access(folder, shared)
         state = State(folder, database)
     state.sweep()
     return state
 
 
 def _check(folder: Path) -> None:
-    mark = folder / MARK
-    if not mark.exists():
+    marker = folder / MARKER
+    if not marker.exists():
         if any(path.name in ("blobs", "hardneg.sqlite") for path in folder.iterdir()):
-            raise StorageError(f"{folder} looks like a data folder, but {MARK} is missing: put it back, or choose another folder")
-        write_json(mark, {"layout": LAYOUT})
+            raise StorageError(f"{folder} looks like a data folder, but {MARKER} is missing: put it back, or choose another folder")
+        write_json(marker, {"layout": LAYOUT})
     try:
-        layout = json.loads(mark.read_text(encoding="utf-8"))["layout"]
+        layout = json.loads(marker.read_text(encoding="utf-8"))["layout"]
     except (ValueError, KeyError, TypeError):
-        raise StorageError(f"{mark} is damaged: it should say {{'layout': {LAYOUT}}}") from None
+        raise StorageError(f"{marker} is damaged: it should say {{'layout': {LAYOUT}}}") from None
     if layout != LAYOUT:
         raise StorageError(f"{folder} is a data folder of layout {layout}, this hardneg knows {LAYOUT}: use the hardneg that made it")
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     return folder

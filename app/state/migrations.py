@@ -5,7 +5,7 @@ An entry that was released is never changed. `tables.py` describes the newest ve
 
 from __future__ import annotations
 
-FIRST = (
+INITIAL = (
     """CREATE TABLE api_keys (
         id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL,
         created_at DOUBLE PRECISION NOT NULL, revoked_at DOUBLE PRECISION)""",
@@ -45,5 +45,5 @@ SESSIONS = (
         digest TEXT PRIMARY KEY, key_digest TEXT NOT NULL, created_at DOUBLE PRECISION NOT NULL, expires_at DOUBLE PRECISION NOT NULL)""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, REVIEWS, SESSIONS)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (INITIAL, REVIEWS, SESSIONS)
 NEWEST = len(MIGRATIONS)

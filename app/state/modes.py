@@ -11,32 +11,34 @@ from typing import Literal
 log = logging.getLogger(__name__)
 
 Shared = Literal["no", "group"]
-FOLDER: dict[Shared, int] = {"no": 0o700, "group": 0o770}
+FOLDER_MODES: dict[Shared, int] = {"no": 0o700, "group": 0o770}
 
 
 def close_to_others(shared: Shared) -> None:
-    """Whatever this process and its children create is closed to others, whatever the umask was."""
-    os.umask(0o777 & ~FOLDER[shared])
+    """Set the umask of this process and its children, so that other users cannot read their files."""
+    os.umask(0o777 & ~FOLDER_MODES[shared])
 
 
-def keep_others_out(folder: Path, shared: Shared) -> None:
-    """Give the data folder its mode; where it had another, all in it too: an earlier version left it open, or the setting has changed.
+def restrict_access(folder: Path, shared: Shared) -> None:
+    """Set the mode of the data folder; if it had another one, of everything in it too (an older version, or a changed setting).
 
-    What is somebody else's is used as it is, and the log says so.
+    Files of other users stay as they are; the log names one.
     """
-    wanted = FOLDER[shared]
-    if stat.S_IMODE(folder.stat().st_mode) & 0o777 == wanted:
+    mode = FOLDER_MODES[shared]
+    if stat.S_IMODE(folder.stat().st_mode) & 0o777 == mode:
         return
-    left = [] if _changed(folder, wanted) else [folder]
+    unchanged = [] if _set_mode(folder, mode) else [folder]
     for inside, folders, files in os.walk(folder):
-        left += [path for path in (Path(inside, name) for name in folders) if not _changed(path, wanted)]
-        left += [path for path in (Path(inside, name) for name in files) if not _changed(path, wanted & 0o666)]
-    if left:
-        log.warning("%d files and folders cannot get the mode %03o, such as %s: they are somebody else's", len(left), wanted, left[0])
+        unchanged += [path for path in (Path(inside, name) for name in folders) if not _set_mode(path, mode)]
+        unchanged += [path for path in (Path(inside, name) for name in files) if not _set_mode(path, mode & 0o666)]
+    if unchanged:
+        log.warning(
+            "%d files and folders cannot get the mode %03o, such as %s: they are somebody else's", len(unchanged), mode, unchanged[0]
+        )
 
 
-def _changed(path: Path, mode: int) -> bool:
-    """Whether it has the mode now. Set-group-id and the like stay; what is gone meanwhile, or a link to somewhere else, is let be."""
+def _set_mode(path: Path, mode: int) -> bool:
+    """Set the mode of a path. False: it belongs to another user. Special bits stay; links and deleted files are skipped."""
     try:
         now = path.lstat().st_mode
         if not stat.S_ISLNK(now):

@@ -1,6 +1,6 @@
-"""Names that the server gives. A name from outside is only ever looked up in the database; no path is made of it.
+"""Ids that the server creates. An id from a client is only looked up in the database, never used as a path.
 
-A name is a kind, the time in milliseconds and 64 random bits: it sorts by age and cannot be guessed.
+An id consists of a kind, the time in milliseconds and 64 random bits: ids sort by age and cannot be guessed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A little room on the disk that nobody may fill, given up when something is to be deleted and the database has no room to say so."""
+"""Reserved space on the disk: released when the disk is full, so that the database can record a deletion."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from typing import TypeVar
 from miner.errors import StorageError
 
 Answer = TypeVar("Answer")
-RESERVED = 4 * 2**20
+RESERVED_BYTES = 4 * 2**20
 
 
 class Reserve:
-    """A file of `RESERVED` bytes that hold nothing."""
+    """A file of RESERVED_BYTES without content."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.keep()
 
     def keep(self) -> None:
-        """Take the room, where there is some and we have none."""
+        """Create the file if it does not exist and the disk has space."""
         with suppress(OSError):
-            if self._path.exists() and self._path.stat().st_size == RESERVED:
+            if self._path.exists() and self._path.stat().st_size == RESERVED_BYTES:
                 return
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
             try:
-                os.posix_fallocate(handle, 0, RESERVED)
+                os.posix_fallocate(handle, 0, RESERVED_BYTES)
             finally:
                 os.close(handle)
 
-    def freeing(self, call: Callable[[], Answer]) -> Answer:
-        """Make a call that removes something and may be made twice; again, with the room, when the disk is full."""
+    def with_reserve(self, call: Callable[[], Answer]) -> Answer:
+        """Run an idempotent deletion; when the disk is full, release the reserve and run it again."""
         try:
             return call()
         except StorageError as error:
@@ -47,6 +47,6 @@ class Reserve:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether the disk had no room, whoever noticed: the file system, or the database in it."""
+    """Whether the disk was full, as reported by the file system or by the database."""
     cause = error.__cause__
     return "disk is full" in str(error) or (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT))

@@ -1,8 +1,8 @@
-"""Corpora: named, in versions. A version is made of files by a job (kind `index`) and then never changes; the newest ready one is used.
+"""Corpora: each has a name and versions. A job of kind `index` builds a version from files, which then never changes; the newest is used.
 
 DATA/corpora/ID/VERSION/corpus.arrow     the texts, memory-mapped
-                        passages.f32     their vectors, (U, D), memory-mapped; rows.npy, position.npy: which row is whose
-                        about.json       what made it
+                        passages.f32     vectors of the distinct texts, (U, D), memory-mapped; rows.npy, position.npy: their rows
+                        about.json       number of passages, hash, model
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.state.database import NEEDS_LOCK
 from app.state.names import now
 from app.state.tables import corpora, corpus_versions, jobs
 from app.storage.job_rows import ACTIVE, WAITING
-from app.storage.needs import check_free
+from app.storage.needs import check_unused
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A name, the model whose vectors it has, your column names, and its versions, oldest first."""
+    """A corpus: its name, the model of its vectors, the column names of its files, and its versions, oldest first."""
 
     id: str
     name: str
@@ -58,12 +58,12 @@ class Corpus:
 
     @property
     def building(self) -> bool:
-        """Whether a version is on its way."""
+        """Whether a version is being built."""
         return any(version.state == "building" for version in self.versions)
 
     @property
     def next(self) -> int:
-        """The number of the version that comes next."""
+        """The number of the next version."""
         return self.versions[-1].version + 1
 
 
@@ -74,37 +74,34 @@ class Corpora:
         self._state = state
 
     def create(self, connection: Connection, row: dict[str, Any], files: Sequence[str], job_id: str) -> None:
-        """A new corpus with a first version, in the transaction that makes the job that is to build it.
-
-        Conflict when the name is taken.
-        """
-        taken = Conflict(f"there is a corpus named {row['name']} already: append to it, or delete it")
+        """Insert a corpus with its first version, in the transaction that submits its job. Conflict when the name exists."""
+        conflict = Conflict(f"there is a corpus named {row['name']} already: append to it, or delete it")
         if connection.execute(select(corpora.c.id).where(corpora.c.name == row["name"])).first():
-            raise taken
+            raise conflict
         try:
             connection.execute(corpora.insert().values({**row, "fields": json.dumps(row["fields"]), "created_at": now()}))
         except IntegrityError:
-            raise taken from None
+            raise conflict from None
         _add_version(connection, row["id"], 1, files, job_id)
 
     def append(self, connection: Connection, corpus: Corpus, files: Sequence[str], job_id: str) -> None:
-        """A version more, likewise. Conflict when somebody else was quicker."""
+        """Insert the next version of a corpus, likewise. Conflict when another transaction has inserted it."""
         try:
             _add_version(connection, corpus.id, corpus.next, files, job_id)
         except IntegrityError:
             raise Conflict("another version of this corpus is being built: wait for it") from None
 
     def get(self, name_or_id: str) -> Corpus:
-        """By id or by name. NotFound when there is none."""
+        """The corpus with this id or name. NotFound when there is none."""
         with self._state.database.read() as connection:
             return _get(connection, name_or_id)
 
     def changes(self) -> int | None:
-        """Another number once anything was changed; None: ask again each time."""
+        """A number that differs after any change of the database; None: the database has no such counter."""
         return self._state.database.changes()
 
     def growing(self, name_or_id: str) -> Corpus:
-        """A corpus that can get a version more. Conflict while one is being built."""
+        """The corpus, if a version can be added to it. Conflict while one is being built."""
         corpus = self.get(name_or_id)
         if corpus.building:
             raise Conflict("a version of this corpus is being built: wait for it")
@@ -117,42 +114,42 @@ class Corpora:
             return [_get(connection, corpus_id) for corpus_id in ids]
 
     def note_built(self, connection: Connection, corpus_id: str, version: int, passages: int, sha256: str) -> None:
-        """A version can be searched from now on."""
+        """Mark a version as ready."""
         values = {"state": "ready", "passages": passages, "sha256": sha256}
-        connection.execute(update(corpus_versions).where(_one(corpus_id, version)).values(values))
+        connection.execute(update(corpus_versions).where(_version_is(corpus_id, version)).values(values))
 
     def folder(self, corpus_id: str, version: int) -> Path:
-        """Where a version lies. The id is the database's own, never what a client sent."""
+        """The folder of a version. corpus_id comes from the database, never from a client."""
         return self._state.corpora / corpus_id / str(version)
 
     def passages(self, corpus_id: str, version: int) -> Path:
-        """The passages of a version as JSON lines. NotFound when it is gone."""
+        """The path of the passages of a version as JSON lines. NotFound when it was deleted."""
         path = self.folder(corpus_id, version) / "passages.jsonl"
         if not path.is_file():
             raise NotFound("this version of the corpus is gone")
         return path
 
     def remove(self, name_or_id: str) -> None:
-        """Forget a corpus with its versions, then what only they used. Held while a job that has not ended builds or reads one of them.
+        """Delete a corpus with its versions and their folders. Held while an unfinished job builds or reads one of them.
 
-        The vectors of its texts stay in the embedding store, which others share.
+        The vectors of its texts stay in the embedding store, which other runs share.
         """
         corpus = self.get(name_or_id)
-        self._state.reserve.freeing(lambda: self._forget(corpus.id))
+        self._state.reserve.with_reserve(lambda: self._delete(corpus.id))
         shutil.rmtree(self._state.corpora / corpus.id, ignore_errors=True)
 
-    def _forget(self, corpus_id: str) -> None:
-        """With it go the Idempotency-Keys that made it: the same request makes a new one, as of a job that was deleted."""
+    def _delete(self, corpus_id: str) -> None:
+        """Delete the rows. The jobs that built the corpus lose their Idempotency-Key, so the same request creates a new corpus."""
         with self._state.database.write() as connection:
-            self._state.database.alone(connection, NEEDS_LOCK)
-            check_free(connection, "this corpus", corpus=corpus_id)
+            self._state.database.take_lock(connection, NEEDS_LOCK)
+            check_unused(connection, "this corpus", corpus=corpus_id)
             built_by = select(corpus_versions.c.job_id).where(corpus_versions.c.corpus_id == corpus_id)
             connection.execute(update(jobs).where(jobs.c.id.in_(built_by)).values(idempotency_key=None))
             connection.execute(delete(corpus_versions).where(corpus_versions.c.corpus_id == corpus_id))
             connection.execute(delete(corpora).where(corpora.c.id == corpus_id))
 
 
-def _one(corpus_id: str, version: int) -> Any:
+def _version_is(corpus_id: str, version: int) -> Any:
     return (corpus_versions.c.corpus_id == corpus_id) & (corpus_versions.c.version == version)
 
 
@@ -162,18 +159,18 @@ def _add_version(connection: Connection, corpus_id: str, version: int, files: Se
 
 
 def _get(connection: Connection, name_or_id: str) -> Corpus:
-    wanted = select(corpora).where((corpora.c.id == name_or_id) | (corpora.c.name == name_or_id))
-    row = connection.execute(wanted.order_by((corpora.c.id == name_or_id).desc())).mappings().first()  # a name may look like an id
+    query = select(corpora).where((corpora.c.id == name_or_id) | (corpora.c.name == name_or_id))
+    row = connection.execute(query.order_by((corpora.c.id == name_or_id).desc())).mappings().first()  # a name may look like an id
     if row is None:
         raise NotFound("there is no such corpus")
     joined = corpus_versions.outerjoin(jobs, jobs.c.id == corpus_versions.c.job_id)
-    wanted = select(corpus_versions, jobs.c.state.label("job_state")).select_from(joined).where(corpus_versions.c.corpus_id == row["id"])
-    versions = [_version(one) for one in connection.execute(wanted.order_by(corpus_versions.c.version)).mappings().all()]
+    query = select(corpus_versions, jobs.c.state.label("job_state")).select_from(joined).where(corpus_versions.c.corpus_id == row["id"])
+    versions = [_version(version_row) for version_row in connection.execute(query.order_by(corpus_versions.c.version)).mappings().all()]
     return Corpus(**{**row, "fields": json.loads(row["fields"])}, versions=versions)
 
 
 def _version(row: RowMapping) -> Version:
-    """A version whose job has ended without it has failed; a retry of the job makes it building again."""
+    """The version of a row. It has failed when its job has ended without it; a retry of the job makes it `building` again."""
     values = {**row, "files": json.loads(row["files"])}
     if values.pop("job_state") not in (*WAITING, *ACTIVE) and row["state"] == "building":
         values["state"] = "failed"

@@ -1,4 +1,4 @@
-"""A file that a job has made, as plain data."""
+"""A file that a job has written, as plain data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Output:
-    """A file that a job has made: role in the result, name for people, path in the job's folder, suffix, hash."""
+    """A file that a job has written.
+
+    role: its key in the result of the job.
+    name: the name that clients see.
+    path: relative to the job's folder.
+    """
 
     role: str
     name: str

@@ -1,4 +1,4 @@
-"""Jobs and events as the tables hold them, and the few statements that write them. Only queue.py and leases.py call these."""
+"""Jobs and events as rows of the database, and the statements that write them. Only app.jobs.queue and app.jobs.leases write."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ FINAL = ("succeeded", "failed", "cancelled", "crashed")
 STATES = (*WAITING, *ACTIVE, *FINAL)
 
 
+JobSpec = dict[str, Any]
+"""What a job does, as JSON: the request with every name resolved. The fields depend on the kind of job (`resolve` in app/jobs/)."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """One job, as the table knows it."""
+    """One row of the table of jobs."""
 
     id: str
     kind: str
     state: str
-    spec: dict[str, Any]
+    spec: JobSpec
     key_id: str
     created_at: float
     started_at: float | None
@@ -42,13 +46,13 @@ class Job:
 
     @property
     def final(self) -> bool:
-        """Nothing will happen any more, unless somebody says retry."""
+        """Whether the job has ended. Only a retry changes it after that."""
         return self.state in FINAL
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a job. Numbers ascend by one."""
+    """One event of a job. Numbers ascend by one."""
 
     number: int
     kind: str
@@ -57,39 +61,39 @@ class Event:
 
 
 Commit = Callable[[Connection, Job], None]
-"""What else is written in the transaction that makes or ends a job."""
+"""Writes more rows in the transaction that inserts or finishes a job."""
 
 
 def get_row(connection: Connection, job_id: str, *, lock: bool = False) -> Job:
-    """One job; lock: nobody else changes it before this transaction ends. NotFound when there is none."""
-    wanted = select(jobs).where(jobs.c.id == job_id)
-    row = connection.execute(wanted.with_for_update() if lock else wanted).mappings().first()
+    """One job. lock: no other transaction changes it before this one ends. NotFound when there is none."""
+    query = select(jobs).where(jobs.c.id == job_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
         raise NotFound("there is no such job")
     return as_job(row)
 
 
 def as_job(row: RowMapping) -> Job:
-    """A row as the code sees it."""
+    """The job of a row, its JSON columns decoded."""
     values = {field.name: row[field.name] for field in fields(Job)}
     loaded = {name: json.loads(row[name]) if row[name] else None for name in ("spec", "result", "error")}
     return Job(**{**values, **loaded, "result": loaded["result"] or {}})
 
 
-def change(connection: Connection, job: Job, **values: Any) -> None:
-    """Write some columns."""
+def update_row(connection: Connection, job: Job, **values: Any) -> None:
+    """Update columns of a job."""
     connection.execute(update(jobs).where(jobs.c.id == job.id).values(**values))
 
 
-def end_row(connection: Connection, job: Job, state: str, result: Any = None, error: Any = None) -> None:
-    """The job is over."""
-    told = {name: json.dumps(value) for name, value in (("result", result), ("error", error)) if value is not None}
-    change(connection, job, state=state, finished_at=now(), lease_until=None, **told)
-    tell(connection, job.id, "state", {"state": state, **({"error": error} if error else {})})
+def finish_row(connection: Connection, job: Job, state: str, result: Any = None, error: Any = None) -> None:
+    """Store the final state of a job, and the event that says so."""
+    columns = {name: json.dumps(value) for name, value in (("result", result), ("error", error)) if value is not None}
+    update_row(connection, job, state=state, finished_at=now(), lease_until=None, **columns)
+    add_event(connection, job.id, "state", {"state": state, **({"error": error} if error else {})})
 
 
-def tell(connection: Connection, job_id: str, kind: str, data: Mapping[str, Any]) -> int:
-    """One event more; its number."""
+def add_event(connection: Connection, job_id: str, kind: str, data: Mapping[str, Any]) -> int:
+    """Append an event to a job. Return its number."""
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(last_event=jobs.c.last_event + 1))
     number = int(connection.execute(select(jobs.c.last_event).where(jobs.c.id == job_id)).scalar_one())
     connection.execute(job_events.insert().values(job_id=job_id, number=number, kind=kind, data=json.dumps(data), at=now()))

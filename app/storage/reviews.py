@@ -1,7 +1,7 @@
-"""Reviews: what people and judges have said of a job's pairs, as a log that only grows. Knows no HTTP.
+"""Reviews: the verdicts of people and judges on the pairs of a job, as an append-only log. Knows no HTTP.
 
-An entry is a verdict, or takes an earlier entry back. What stands is the library's verdict file: every verdict that was not taken back,
-in the order it was said, so that the last line about a pair counts.
+An entry is a verdict, or withdraws an earlier entry. The current reviews form a verdict file of the library: the verdicts that are not
+withdrawn, in their order, so that the last one of a pair counts.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from miner.types import Dataset, Texts
 
 WITHDRAWN = "withdrawn"
 REVIEWED = ("mine", "export")
-"""Kinds of jobs that have pairs to speak of."""
+"""Kinds of jobs whose pairs can be reviewed."""
 
 
 @dataclass(frozen=True)
 class Review:
-    """One entry. verdict: one of the library's, or `withdrawn`, which takes the entry `withdraws` back."""
+    """One entry. verdict: one of the library's, or `withdrawn` for an entry that withdraws entry number `withdraws`."""
 
     number: int
     query_id: str
@@ -48,33 +48,34 @@ class Reviews:
     def __init__(self, state: State) -> None:
         self._database, self._jobs = state.database, state.jobs
 
-    def append(self, job_id: str, said: Sequence[Verdict], caller: Caller, seen: int | None = None) -> list[Review]:
-        """Add verdicts in the name of the caller's key, durable when this returns. seen: the last number it knows, or Moved.
+    def append(self, job_id: str, verdicts: Sequence[Verdict], caller: Caller, expected_last: int | None = None) -> list[Review]:
+        """Append verdicts of a caller; they are durable when this returns.
 
-        InputError names an id that is not in the run; NotFound, Conflict when there is no run to speak of.
+        expected_last: the number of the last entry that the caller has seen; Moved when there are newer ones.
+        InputError names an id that is not in the run; NotFound, Conflict when the job has no run.
         """
-        check_known(self.dataset(job_id), said)
+        check_ids(self.dataset(job_id), verdicts)
         with self._database.write() as connection:
-            last = _last(connection, job_id, seen)
-            told = [(v.query_id, v.passage_id, v.verdict, caller.name or caller.id, caller.id, None, now()) for v in said]
-            return _added(connection, job_id, [Review(last + place, *row) for place, row in enumerate(told, 1)])
+            last = _last(connection, job_id, expected_last)
+            values = [(v.query_id, v.passage_id, v.verdict, caller.name or caller.id, caller.id, None, now()) for v in verdicts]
+            return _insert(connection, job_id, [Review(last + offset, *row) for offset, row in enumerate(values, 1)])
 
-    def withdraw(self, job_id: str, number: int, caller: Caller, seen: int | None = None) -> Review:
-        """Take an entry back, once: what was said of the pair before counts again. NotFound, Conflict: there is none."""
+    def withdraw(self, job_id: str, number: int, caller: Caller, expected_last: int | None = None) -> Review:
+        """Withdraw a verdict, so that the pair's earlier one counts again. NotFound; Conflict when it is withdrawn already."""
         self.dataset(job_id)
         with self._database.write() as connection:
-            last = _last(connection, job_id, seen)
+            last = _last(connection, job_id, expected_last)
             entries = {review.number: review for review in _read(connection, job_id)}
-            taken = entries.get(number)
-            if taken is None or taken.withdraws is not None:
+            verdict = entries.get(number)
+            if verdict is None or verdict.withdraws is not None:
                 raise NotFound("there is no verdict of that number")
             if any(review.withdraws == number for review in entries.values()):
                 raise Conflict("this verdict was taken back already")
-            told = Review(last + 1, taken.query_id, taken.passage_id, WITHDRAWN, caller.name or caller.id, caller.id, number, now())
-            return _added(connection, job_id, [told])[0]
+            entry = Review(last + 1, verdict.query_id, verdict.passage_id, WITHDRAWN, caller.name or caller.id, caller.id, number, now())
+            return _insert(connection, job_id, [entry])[0]
 
     def ls(self, job_id: str, after: int = 0, limit: int | None = None) -> list[Review]:
-        """The log in its order, from behind the entry number `after`."""
+        """The entries with a number above `after`, oldest first."""
         with self._database.read() as connection:
             get_row(connection, job_id)
             return _read(connection, job_id, after, limit)
@@ -85,14 +86,14 @@ class Reviews:
             get_row(connection, job_id)
             return _newest(connection, job_id)
 
-    def standing(self, job_id: str, upto: int | None = None) -> list[Review]:
-        """Every verdict that was not taken back, as of entry `upto` (default: now)."""
-        entries = [review for review in self.ls(job_id) if upto is None or review.number <= upto]
-        taken = {review.withdraws for review in entries}
-        return [review for review in entries if review.withdraws is None and review.number not in taken]
+    def current(self, job_id: str, last: int | None = None) -> list[Review]:
+        """The verdicts that are not withdrawn, as of entry number `last` (default: the newest)."""
+        entries = [review for review in self.ls(job_id) if last is None or review.number <= last]
+        withdrawn = {review.withdraws for review in entries}
+        return [review for review in entries if review.withdraws is None and review.number not in withdrawn]
 
     def counts(self, job_ids: Sequence[str]) -> dict[str, int]:
-        """How many pairs of each job were spoken of; a job that nothing was said of is left out."""
+        """Number of reviewed pairs by job. Jobs without reviews are left out."""
         pairs = (
             select(reviews.c.job_id, reviews.c.query_id, reviews.c.passage_id).where(reviews.c.job_id.in_(job_ids)).distinct().subquery()
         )
@@ -101,7 +102,7 @@ class Reviews:
         return {row[0]: row[1] for row in rows}
 
     def dataset(self, job_id: str) -> Dataset:
-        """The texts of a job's run. NotFound, Conflict where there is none."""
+        """The dataset of a job's run. NotFound, Conflict where there is none."""
         with self._database.read() as connection:
             job = get_row(connection, job_id)
         if job.kind not in REVIEWED or job.state != "succeeded":
@@ -113,30 +114,30 @@ class Reviews:
         return self._jobs / job_id / "run"
 
 
-def verdict_file(standing: Sequence[Review]) -> bytes:
-    """The library's verdict file."""
-    lines = (Verdict(r.query_id, r.passage_id, r.verdict, r.said_by, datetime.fromtimestamp(r.at, UTC).isoformat()) for r in standing)
+def verdict_file(entries: Sequence[Review]) -> bytes:
+    """A verdict file of the library."""
+    lines = (Verdict(r.query_id, r.passage_id, r.verdict, r.said_by, datetime.fromtimestamp(r.at, UTC).isoformat()) for r in entries)
     return b"".join(verdict.line() for verdict in lines)
 
 
-def check_known(dataset: Dataset, said: Sequence[Verdict]) -> None:
+def check_ids(dataset: Dataset, verdicts: Sequence[Verdict]) -> None:
     """InputError for the first id that is not in the run."""
     sides: tuple[tuple[str, Texts, list[str]], ...] = (
-        ("query", dataset.queries, [verdict.query_id for verdict in said]),
-        ("passage", dataset.corpus, [verdict.passage_id for verdict in said]),
+        ("query", dataset.queries, [verdict.query_id for verdict in verdicts]),
+        ("passage", dataset.corpus, [verdict.passage_id for verdict in verdicts]),
     )
     for kind, texts, ids in sides:
-        for place, row in enumerate(rows_of(texts, ids).tolist()):
+        for offset, row in enumerate(rows_of(texts, ids).tolist()):
             if row < 0:
-                raise InputError(f"verdict {place + 1}: there is no {kind} '{ids[place][:100]}' in this run")
+                raise InputError(f"verdict {offset + 1}: there is no {kind} '{ids[offset][:100]}' in this run")
 
 
-def _last(connection: Connection, job_id: str, seen: int | None) -> int:
-    """The newest number; nobody else adds one before this transaction ends."""
+def _last(connection: Connection, job_id: str, expected_last: int | None) -> int:
+    """The number of the newest entry. The row of the job is locked, so no other transaction appends before this one ends."""
     get_row(connection, job_id, lock=True)
     last = _newest(connection, job_id)
-    if seen is not None and seen != last:
-        raise Moved(f"the reviews have gone on: the last one is number {last}, you know of {seen}")
+    if expected_last is not None and expected_last != last:
+        raise Moved(f"the reviews have gone on: the last one is number {last}, you know of {expected_last}")
     return last
 
 
@@ -144,7 +145,7 @@ def _newest(connection: Connection, job_id: str) -> int:
     return int(connection.execute(select(func.max(reviews.c.number)).where(reviews.c.job_id == job_id)).scalar() or 0)
 
 
-def _added(connection: Connection, job_id: str, entries: list[Review]) -> list[Review]:
+def _insert(connection: Connection, job_id: str, entries: list[Review]) -> list[Review]:
     if entries:
         connection.execute(reviews.insert(), [{**vars(entry), "job_id": job_id} for entry in entries])
     return entries
@@ -152,5 +153,5 @@ def _added(connection: Connection, job_id: str, entries: list[Review]) -> list[R
 
 def _read(connection: Connection, job_id: str, after: int = 0, limit: int | None = None) -> list[Review]:
     columns = [reviews.c[field.name] for field in fields(Review)]
-    wanted = select(*columns).where(reviews.c.job_id == job_id, reviews.c.number > after).order_by(reviews.c.number).limit(limit)
-    return [Review(**row) for row in connection.execute(wanted).mappings()]
+    query = select(*columns).where(reviews.c.job_id == job_id, reviews.c.number > after).order_by(reviews.c.number).limit(limit)
+    return [Review(**row) for row in connection.execute(query).mappings()]

@@ -10,7 +10,7 @@ import typer
 
 from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.display import Shown, console, score
+from miner.cli.display import ProgressDisplay, console, score
 from miner.errors import ConfigError
 
 
@@ -33,30 +33,30 @@ def audit(
 
     hardneg audit my-run --hide 0.5 --grid margin:relative=0,0.05,0.1
     """
-    hidden = share(hide)
-    with Shown(quiet) as shown:
-        from miner.analysis.audit import audit as audit_it
+    hidden_share = share(hide)
+    with ProgressDisplay(quiet) as display:
+        from miner.analysis.audit import audit as run_audit
         from miner.config import Runtime
         from miner.runs.run import Run
 
         runtime = Runtime.of(**{name: value for name, value in flags.items() if value is not None})
-        told = audit_it(Run(run), grid or (), hidden=hidden, draws=draws, runtime=runtime, on_progress=shown)
+        result = run_audit(Run(run), grid or (), hidden=hidden_share, draws=draws, runtime=runtime, on_progress=display)
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
         return
     out = console()
-    out.print(_table(told))
-    found = told["hidden"]
+    out.print(_table(result))
+    counts = result["hidden"]
     out.print(
-        f"{found['pairs']:,.0f} positives of {found['queries']:,.0f} queries were hidden, {told['draws']} times; "
-        f"{_percent(found['retrieved'], 1)} of them were retrieved; passages drawn blindly: {_percent(found['random'], 3)} false."
+        f"{counts['pairs']:,.0f} positives of {counts['queries']:,.0f} queries were hidden, {result['draws']} times; "
+        f"{_percent(counts['retrieved'], 1)} of them were retrieved; passages drawn blindly: {_percent(counts['random'], 3)} false."
     )
 
 
 def share(text: str) -> float | None:
-    """`rest` is None; else a number between 0 and 1. ConfigError."""
+    """Parse --hide: None for `rest`, else a number between 0 and 1. ConfigError."""
     if text == "rest":
         return None
     try:
@@ -68,18 +68,28 @@ def share(text: str) -> float | None:
     return value
 
 
-def _table(told: Mapping[str, Any]) -> Any:
+def _table(result: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
-    rows = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     for head in ("setting", "false", "of", "rate", "95 % Wilson", "95 % by query", "queries", "caught", "full", "gap", "mass"):
-        rows.add_column(head, justify="left" if head == "setting" else "right", no_wrap=True)
-    for one in told["settings"]:
-        name = " ".join(f"{axis}={value}" if axis != "setting" else value for axis, value in one["values"].items()) or "the run's own"
-        rates = [f"{one['false']:,}", f"{one['of']:,}", _percent(one["rate"], 2), _span(one["wilson"]), _span(one["by_query"])]
-        beside = [_percent(one["queries_with_one"], 1), _percent(one["caught"], 1), _percent(one["coverage"]["all"], 1)]
-        rows.add_row(name, *rates, *beside, score(one["gap"]), score(one["gradient_mass"]))
-    return rows
+        table.add_column(head, justify="left" if head == "setting" else "right", no_wrap=True)
+    for setting in result["settings"]:
+        name = " ".join(f"{axis}={value}" if axis != "setting" else value for axis, value in setting["values"].items()) or "the run's own"
+        rates = [
+            f"{setting['false']:,}",
+            f"{setting['of']:,}",
+            _percent(setting["rate"], 2),
+            _span(setting["wilson"]),
+            _span(setting["by_query"]),
+        ]
+        shares = [
+            _percent(setting["queries_with_one"], 1),
+            _percent(setting["caught"], 1),
+            _percent(setting["coverage"]["all"], 1),
+        ]
+        table.add_row(name, *rates, *shares, score(setting["gap"]), score(setting["gradient_mass"]))
+    return table
 
 
 def _span(interval: Any) -> str:

@@ -1,4 +1,4 @@
-"""`hardneg cache`: where the embedding store lies, how big it is, what killed runs left, and how to make both smaller."""
+"""`hardneg cache`: list and prune the embedding store and the scratch folders of killed runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from miner.cli import options as o
 from miner.cli.command import Verbs
-from miner.cli.numbers import counted
+from miner.cli.numbers import count_noun
 from miner.errors import ConfigError
 
 app = Verbs(no_args_is_help=True, help="The embedding store, and what killed runs left: list it, prune it.")
@@ -24,21 +24,23 @@ def ls(cache: o.Cache = None, as_json: o.Json = False) -> None:
     from miner.io.scratch import leftovers
 
     folder = cache or default_cache()
-    found, left = list(stores(folder)), leftovers([folder, Path()])
+    models, leftover_folders = list(stores(folder)), leftovers([folder, Path()])
     if as_json:
         import orjson
 
         typer.echo(
-            orjson.dumps({"folder": str(folder), "stores": found, "scratch": left}, default=str, option=orjson.OPT_INDENT_2).decode()
+            orjson.dumps(
+                {"folder": str(folder), "stores": models, "scratch": leftover_folders}, default=str, option=orjson.OPT_INDENT_2
+            ).decode()
         )
         return
-    typer.echo(f"{folder}: {counted(len(found), 'model')}, {_size(sum(store['bytes'] for store in found))}")
-    for store in found:
-        used = datetime.fromtimestamp(store["used"]).astimezone()
+    typer.echo(f"{folder}: {count_noun(len(models), 'model')}, {_size(sum(store['bytes'] for store in models))}")
+    for store in models:
+        used_at = datetime.fromtimestamp(store["used"]).astimezone()
         texts = f"{store['texts']:>10,} {'text ' if store['texts'] == 1 else 'texts'}"
-        typer.echo(f"{store['fingerprint'][:12]}  {texts}  {_size(store['bytes']):>9}  {used:%Y-%m-%d %H:%M}  {store['model']}")
-    for each in left:
-        typer.echo(each.advice)
+        typer.echo(f"{store['fingerprint'][:12]}  {texts}  {_size(store['bytes']):>9}  {used_at:%Y-%m-%d %H:%M}  {store['model']}")
+    for leftover in leftover_folders:
+        typer.echo(leftover.advice)
 
 
 @app.command()
@@ -63,21 +65,23 @@ def prune(
     folder = cache or default_cache()
     if not scratch:
         removed = prune_stores(folder, older_than_days=older_than or 0.0, fingerprint=model)
-        typer.echo(f"removed {counted(len(removed), 'model')}, {_size(sum(store['bytes'] for store in removed))}")
+        typer.echo(f"removed {count_noun(len(removed), 'model')}, {_size(sum(store['bytes'] for store in removed))}")
     if scratch or everything:
         _prune_scratch(folder)
 
 
 def _prune_scratch(folder: Path) -> None:
-    """Remove what can be removed, and say what stays and why."""
+    """Remove the scratch folders of dead processes. Print those that stay, with the reason."""
     from miner.io.scratch import leftovers, sweep
 
     removed = sweep([folder, Path()])
-    for each in removed:
-        typer.echo(f"{each.path}: {_size(each.bytes)}")
-    typer.echo(f"removed what killed runs left in {counted(len(removed), 'folder')}, {_size(sum(each.bytes for each in removed))}")
-    for each in leftovers([folder, Path()]):
-        typer.echo(each.advice)
+    for leftover in removed:
+        typer.echo(f"{leftover.path}: {_size(leftover.bytes)}")
+    typer.echo(
+        f"removed what killed runs left in {count_noun(len(removed), 'folder')}, {_size(sum(leftover.bytes for leftover in removed))}"
+    )
+    for leftover in leftovers([folder, Path()]):
+        typer.echo(leftover.advice)
 
 
 def _size(count: float) -> str:

@@ -1,6 +1,6 @@
-"""The class of every verb: an option that takes one value is refused where it is given twice, instead of the last one counting.
+"""The class of every verb: a repeated option that takes one value is an error, where click would use the last value.
 
-Options that may be repeated are lists; their environment variable, where they name files, holds one name a line.
+Options that may be repeated are lists; the environment variable of one that names files holds one name per line.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typer.core import TyperCommand
 from miner.errors import ConfigError
 
 FILES = ("corpus", "queries", "qrels", "pairs", "verdicts")
-"""Options whose values may hold blanks: their environment variables are cut at line ends only."""
+"""Options whose values may hold blanks: their environment variables are split at line ends only."""
 
 
 class Command(TyperCommand):
-    """A verb that drops no option."""
+    """A verb that refuses a repeated option."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -31,7 +31,7 @@ class Command(TyperCommand):
                 param.value_from_envvar = partial(_lines, param)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As typer does. ConfigError for an option that is given twice and takes one value."""
+        """Parse as typer does. ConfigError for a repeated option that takes one value."""
         if not ctx.resilient_parsing:
             order = self.make_parser(ctx).parse_args(args=list(args))[2]
             for param, count in Counter(order).items():
@@ -67,7 +67,7 @@ def _add_filters_of_environment(command: TyperCommand, ctx: Any) -> None:
 
 
 def _refuse(option: Any, values: list[Any]) -> None:
-    """ConfigError with every value; a switch may be repeated as long as it says the same."""
+    """Raise ConfigError with all values. A switch may be repeated with the same value."""
     if not option.is_flag:
         raise ConfigError(f"{option.opts[0]} takes one value and is given {len(values)}: {', '.join(map(repr, values))}; leave one")
     if len(set(values)) > 1:
@@ -75,8 +75,8 @@ def _refuse(option: Any, values: list[Any]) -> None:
 
 
 class Verbs(typer.Typer):
-    """A Typer whose verbs are all of that class."""
+    """A Typer whose verbs are of class Command."""
 
     def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **more: Any) -> Callable[[Any], Any]:
-        """As typer's."""
+        """Add a verb, as typer does."""
         return super().command(name, cls=cls or Command, **more)

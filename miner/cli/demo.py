@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from miner.cli import options as o
-from miner.cli.display import Shown, outcome
+from miner.cli.display import ProgressDisplay, print_summary
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
     from miner.runs.run import Run
 
-PLAIN = ("self_match:off", "same_text:off", "near_positive:off", "nearest:off", "margin:off")
+UNFILTERED = ("self_match:off", "same_text:off", "near_positive:off", "nearest:off", "margin:off")
 
 
 def demo(
@@ -31,20 +31,20 @@ def demo(
 
     settings = MiningConfig.of(model=model or packaged_model(), columns=("ids",))
     runtime = Runtime.of(**({"cache": cache} if cache else {}))
-    with Shown(quiet) as shown:
+    with ProgressDisplay(quiet) as display:
         from miner.runs.run import export, mine
 
         if not (out / "data" / docstrings.ALL_QRELS).is_file():
-            shown("build the data set", 0, 0)
+            display("build the data set", 0, 0)
             docstrings.build(out / "data")
         inputs = Inputs.of(data=str(out / "data"), split=("train",))
-        run = mine(inputs, settings, out=out / "run", runtime=runtime, force=force, on_progress=shown)
-        plain = export(run, MiningConfig.of(**{**settings.model_dump(), "filters": PLAIN, "ladder": 0}))
-        outcome(run, shown, as_json=False)
+        run = mine(inputs, settings, out=out / "run", runtime=runtime, force=force, on_progress=display)
+        unfiltered = export(run, MiningConfig.of(**{**settings.model_dump(), "filters": UNFILTERED, "ladder": 0}))
+        print_summary(run, display, as_json=False)
     hidden = docstrings.hidden_positives(out / "data")
-    for name, made in (("the nearest unlabelled passages", plain), ("these negatives", run)):
-        wrong, total = false_negatives(made, hidden)
-        shown.console.print(f"false negatives among {name:<32} {wrong:>5,} of {total:>6,}  ({wrong / max(total, 1):.2%})")
+    for name, mined in (("the nearest unlabelled passages", unfiltered), ("these negatives", run)):
+        false_count, total = false_negatives(mined, hidden)
+        display.console.print(f"false negatives among {name:<32} {false_count:>5,} of {total:>6,}  ({false_count / max(total, 1):.2%})")
 
 
 def false_negatives(run: Run, hidden: dict[str, set[str]]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What a person sees: progress and summary on stderr, data on stdout. A bar on a terminal, a line every ten seconds elsewhere."""
+"""Terminal output: progress and summary on stderr, data on stdout. Progress is a bar on a terminal, else a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ import typer
 if TYPE_CHECKING:
     from miner.runs.run import Run
 
-PLAIN_SECONDS = 10.0
-WIDE = 160
-"""Columns where stdout is no terminal: a pipe has no edge."""
+LINE_INTERVAL_SECONDS = 10.0
+PIPE_COLUMNS = 160
+"""Columns where stdout is not a terminal."""
 
-TIERS = ("strict rules", "found deeper", "bar of a weak positive", "no ceiling", "random passage", "repeated")
+LEVEL_NAMES = ("strict rules", "found deeper", "bar of a weak positive", "no ceiling", "random passage", "repeated")
 
 
-class Shown:
-    """Progress of a run: call it with a stage's name, how much is done and how much there is."""
+class ProgressDisplay:
+    """Shows the progress of a run. It is a progress callback: (stage, done, total)."""
 
     def __init__(self, quiet: bool, reading: bool = True) -> None:
-        """reading: say at once as what the columns of the input were read; `mine` does so in its summary."""
+        """reading: print how the columns of the input are read. `mine` prints that in its summary."""
         from rich.console import Console
 
         self.quiet = quiet
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self._bar = self._make_bar() if self.console.is_terminal and not quiet else None
         self._tasks: dict[str, Any] = {}
-        self._said = 0.0
+        self._printed_at = 0.0
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
         if reading and not quiet:
             logging.getLogger("miner.read.open_inputs").setLevel(logging.INFO)
@@ -54,54 +54,54 @@ class Shown:
         self.stop()
 
     def stop(self) -> None:
-        """End the bar; the summary follows."""
+        """Stop the bar before the summary is printed."""
         if self._bar:
             self._bar.stop()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Move the bar, or say a line now and then."""
+        """Update the bar, or print a line once per interval."""
         if self._bar:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bar.add_task(stage, total=total or None, rate="")
             task = self._bar.tasks[self._tasks[stage]]
             rate = f"{done / task.elapsed:,.0f}/s" if done and task.elapsed else ""
             self._bar.update(self._tasks[stage], completed=done, total=total or None, rate=rate)
-        elif not self.quiet and total and (time.monotonic() - self._said > PLAIN_SECONDS or done == total):
-            self._said = time.monotonic()
+        elif not self.quiet and total and (time.monotonic() - self._printed_at > LINE_INTERVAL_SECONDS or done == total):
+            self._printed_at = time.monotonic()
             self.console.print(f"{stage}: {done:,} of {total:,}")
 
     def finish(self, stage: str) -> None:
-        """Mark a stage that counts nothing as done."""
+        """Mark a stage without a total as done."""
         if self._bar and stage in self._tasks and not self._bar.tasks[self._tasks[stage]].total:
             self._bar.update(self._tasks[stage], total=1, completed=1)
 
 
-def outcome(run: Run, shown: Shown, *, as_json: bool, to_stdout: bool = False) -> None:
-    """The summary of a finished run; as JSON on stdout if asked for."""
+def print_summary(run: Run, display: ProgressDisplay, *, as_json: bool, to_stdout: bool = False) -> None:
+    """Print the summary of a finished run, and as JSON on stdout with as_json. Exit 1 when the run has no rows."""
     from miner.report import table
 
-    shown.stop()
-    shown.console.print(table(run.report))
+    display.stop()
+    display.console.print(table(run.report))
     if not to_stdout:
         for name, path in (("training file", run.file), ("report", run.folder / "report.html"), ("manifest", run.folder / "manifest.json")):
-            shown.console.print(f"{name:<14} {path}", soft_wrap=True)
-    rejected = run.report["reading"].get("rejected", 0)
-    if rejected and (to_stdout or shown.quiet):  # also under --quiet: rows are missing
-        errors = kept_errors(run.folder / "dataset" / "errors.jsonl") if to_stdout else run.folder / "dataset" / "errors.jsonl"
-        typer.echo(f"hardneg: {rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected; see {errors}", err=True)
+            display.console.print(f"{name:<14} {path}", soft_wrap=True)
+    rejected_rows = run.report["reading"].get("rejected", 0)
+    if rejected_rows and (to_stdout or display.quiet):  # also under --quiet: rows are missing
+        errors = copy_error_file(run.folder / "dataset" / "errors.jsonl") if to_stdout else run.folder / "dataset" / "errors.jsonl"
+        typer.echo(f"hardneg: {rejected_rows:,} {'row was' if rejected_rows == 1 else 'rows were'} rejected; see {errors}", err=True)
     if as_json and not to_stdout:
         import orjson
 
-        told = {"run": str(run.folder), "file": str(run.file), "counts": run.manifest["counts"], "timings": run.manifest["timings"]}
-        typer.echo(orjson.dumps({**told, "report": run.report}, option=orjson.OPT_INDENT_2).decode())
+        summary = {"run": str(run.folder), "file": str(run.file), "counts": run.manifest["counts"], "timings": run.manifest["timings"]}
+        typer.echo(orjson.dumps({**summary, "report": run.report}, option=orjson.OPT_INDENT_2).decode())
     if not run.report["rows_written"]:
-        why = next((note for note in run.report["notes"] if note.startswith("rows that")), "no query has candidates")
-        typer.echo(f"hardneg: no row was written: {why}", err=True)
+        reason = next((note for note in run.report["notes"] if note.startswith("rows that")), "no query has candidates")
+        typer.echo(f"hardneg: no row was written: {reason}", err=True)
         raise typer.Exit(1)
 
 
-def kept_errors(errors: Path) -> Path:
-    """The error file of what goes with its process, where it outlives it."""
+def copy_error_file(errors: Path) -> Path:
+    """Copy the error file of a temporary run to a place that outlives the process. Return its path."""
     handle, name = tempfile.mkstemp(prefix="hardneg-errors-", suffix=".jsonl")
     with os.fdopen(handle, "wb") as file:
         file.write(errors.read_bytes())
@@ -109,23 +109,23 @@ def kept_errors(errors: Path) -> Path:
 
 
 def console() -> Any:
-    """Stdout for people: the user's texts are never taken for markup."""
+    """A rich console on stdout that never interprets texts as markup."""
     from rich.console import Console
 
-    plain = Console(highlight=False, markup=False, emoji=False)
-    return plain if plain.is_terminal else Console(highlight=False, markup=False, emoji=False, width=WIDE)
+    stdout = Console(highlight=False, markup=False, emoji=False)
+    return stdout if stdout.is_terminal else Console(highlight=False, markup=False, emoji=False, width=PIPE_COLUMNS)
 
 
 def flat(text: str) -> str:
-    """A user's text on one line, without what a terminal would obey."""
-    return "".join(sign if sign.isprintable() else " " for sign in " ".join(text.split()))
+    """A user's text on one line, without control characters."""
+    return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
 
 
 def score(value: float | None) -> str:
-    """Four digits after the point; an en dash for None."""
+    """A score with four decimals; an en dash for None."""
     return "–" if value is None else f"{value:.4f}"
 
 
 def tier(number: int) -> str:
     """`tier 2: bar of a weak positive`."""
-    return f"tier {number}: {TIERS[number]}"
+    return f"tier {number}: {LEVEL_NAMES[number]}"

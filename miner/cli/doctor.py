@@ -9,12 +9,12 @@ import typer
 
 from miner.cli import options as o
 from miner.cli.display import console
-from miner.cli.numbers import counted
+from miner.cli.numbers import count_noun
 
 if TYPE_CHECKING:
     from miner.doctor.environment import Report
 
-FINDINGS = 1
+PROBLEM_EXIT = 1
 
 
 def doctor(
@@ -31,24 +31,24 @@ def doctor(
 ) -> None:
     """Look at versions, kernels, threads, memory, disks, the store and what is missing, and mine a tiny set. Exit 1 on a problem."""
     from miner.config import default_cache
-    from miner.doctor.environment import doctor as examine
+    from miner.doctor.environment import doctor as run_checks
 
-    told = examine(cache or default_cache(), out, data, check=check)
+    findings = run_checks(cache or default_cache(), out, data, check=check)
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(findings, option=orjson.OPT_INDENT_2).decode())
     else:
-        _show(told)
-    if told["problems"]:
-        raise typer.Exit(FINDINGS)
+        _print_findings(findings)
+    if findings["problems"]:
+        raise typer.Exit(PROBLEM_EXIT)
 
 
-def _show(told: Report) -> None:
-    out, processor, memory, libraries = console(), told["processor"], told["memory"], told["libraries"]
-    out.print("versions   " + ", ".join(f"{name} {version}" for name, version in told["versions"].items()))
-    granted = "" if processor["quota"] is None else f", a quota of {processor['quota']:g}"
-    cores = f"{processor['cores']} cores, {processor['usable']} usable{granted}"
+def _print_findings(findings: Report) -> None:
+    out, processor, memory, libraries = console(), findings["processor"], findings["memory"], findings["libraries"]
+    out.print("versions   " + ", ".join(f"{name} {version}" for name, version in findings["versions"].items()))
+    quota = "" if processor["quota"] is None else f", a quota of {processor['quota']:g}"
+    cores = f"{processor['cores']} cores, {processor['usable']} usable{quota}"
     out.print(f"processor  {processor['name']}, {processor['vectors'] or 'no AVX'}; {cores}")
     limit = "" if memory["limit"] is None else f", a limit of {_size(memory['limit'])}"
     out.print(f"memory     {_size(memory['total'])}, {_size(memory['available'])} available{limit}")
@@ -56,22 +56,22 @@ def _show(told: Report) -> None:
     out.print(f"kernels    {kernels}; faiss {libraries['faiss']['vectors']}, torch {libraries['torch']['vectors']}")
     threads = ", ".join(f"{name} {libraries[name]['threads']}" for name in ("faiss", "torch", "numpy"))
     out.print(f"threads    {threads}; cuda {'yes' if libraries['torch']['cuda'] else 'no'}")
-    for name, disk in told["disks"].items():
+    for name, disk in findings["disks"].items():
         out.print(f"{name:<10} {disk['path']}: {_size(disk['free'])} free of {_size(disk['total'])}")
-    store = told["store"]
-    out.print(f"vectors    {counted(store['models'], 'model')}, {counted(store['texts'], 'text')}, {_size(store['bytes'])}")
-    out.print("extras     " + ", ".join(f"{name} {'missing' if missing else 'present'}" for name, missing in told["extras"].items()))
-    if "data" in told:
-        data = told["data"]
-        counts = [counted(data.get("runs", 0), "run"), counted(data.get("databases", 0), "database")]
-        out.print(f"data       {data['path']}: {', '.join(counts)}, {counted(len(data['faults']), 'fault')}")
-    if "check" in told:
-        out.print(f"check      {'right' if told['check']['right'] else 'WRONG'}, in {told['check']['seconds']:.1f} s")
+    store = findings["store"]
+    out.print(f"vectors    {count_noun(store['models'], 'model')}, {count_noun(store['texts'], 'text')}, {_size(store['bytes'])}")
+    out.print("extras     " + ", ".join(f"{name} {'missing' if missing else 'present'}" for name, missing in findings["extras"].items()))
+    if "data" in findings:
+        data = findings["data"]
+        counts = [count_noun(data.get("runs", 0), "run"), count_noun(data.get("databases", 0), "database")]
+        out.print(f"data       {data['path']}: {', '.join(counts)}, {count_noun(len(data['faults']), 'fault')}")
+    if "check" in findings:
+        out.print(f"check      {'right' if findings['check']['right'] else 'WRONG'}, in {findings['check']['seconds']:.1f} s")
     for kind in ("problems", "advice"):
-        for finding in told[kind]:
+        for finding in findings[kind]:
             out.print(f"{'problem' if kind == 'problems' else kind}: {finding}")
-    found = len(told["problems"])
-    out.print(counted(found, "problem") if found else "no problem found")
+    count = len(findings["problems"])
+    out.print(count_noun(count, "problem") if count else "no problem found")
 
 
 def _size(count: float | None) -> str:

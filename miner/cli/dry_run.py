@@ -1,4 +1,4 @@
-"""What `mine --dry-run` prints."""
+"""The terminal view of `mine --dry-run`."""
 
 from __future__ import annotations
 
@@ -6,43 +6,44 @@ from collections.abc import Mapping
 from typing import Any
 
 from miner.cli.display import console
-from miner.cli.numbers import counted
+from miner.cli.numbers import count_noun
 
 
-def show(told: Mapping[str, Any]) -> None:
-    """Counts, then the estimate."""
+def show(plan: Mapping[str, Any]) -> None:
+    """Print the counts of the inputs, then the estimate of the run."""
     from miner.report import of_reading
     from miner.runs.preflight import gigabytes
     from miner.types import columns_line, unread_judgements
 
-    out, guess, free = console(), told["estimate"], told["free_bytes"]
-    columns = told.get("columns", {})
+    out, estimate, free = console(), plan["estimate"], plan["free_bytes"]
+    columns = plan.get("columns", {})
     if columns:
         out.print(f"read: {columns_line(columns)}", soft_wrap=True)
-    out.print(f"{_counts(told)}, {counted(told['judgements'], 'judgement')}; {counted(told['pairs'], 'positive')}")
+    out.print(f"{_counts(plan)}, {count_noun(plan['judgements'], 'judgement')}; {count_noun(plan['pairs'], 'positive')}")
     out.print(
-        f"model          {(told['model'] or {}).get('name', 'none')}; {counted(told['texts_to_encode'], 'text')} to encode{_rates(guess)}"
+        f"model          {(plan['model'] or {}).get('name', 'none')}; "
+        f"{count_noun(plan['texts_to_encode'], 'text')} to encode{_rates(estimate)}"
     )
-    out.print(f"filters        {', '.join(told['filters'])}")
-    for note in (*of_reading(told["reading"]), *unread_judgements(columns)):
+    out.print(f"filters        {', '.join(plan['filters'])}")
+    for note in (*of_reading(plan["reading"]), *unread_judgements(columns)):
         out.print(note, soft_wrap=True)
-    pilot = guess["pilot"]
+    pilot = estimate["pilot"]
     out.print(f"\nfrom a pilot on {_counts(pilot, ' and ')}, a run will take about")
-    stages = ", ".join(f"{name} {span(value)}" for name, value in guess["seconds"].items() if name != "all")
-    out.print(f"time           {span(guess['seconds']['all'])} ({stages})")
-    out.print(f"memory         {gigabytes(guess['memory_bytes'])}")
-    disk = guess["disk_bytes"]
-    lasting, passing = gigabytes(disk["run"]), gigabytes(disk["scratch"])
-    out.print(f"disk           {lasting} for the run, {passing} more while it lasts; {gigabytes(free['run'])} are free")
+    stages = ", ".join(f"{name} {span(value)}" for name, value in estimate["seconds"].items() if name != "all")
+    out.print(f"time           {span(estimate['seconds']['all'])} ({stages})")
+    out.print(f"memory         {gigabytes(estimate['memory_bytes'])}")
+    disk = estimate["disk_bytes"]
+    run_bytes, scratch_bytes = gigabytes(disk["run"]), gigabytes(disk["scratch"])
+    out.print(f"disk           {run_bytes} for the run, {scratch_bytes} more while it lasts; {gigabytes(free['run'])} are free")
     out.print(f"store          {gigabytes(disk['store'])} of new vectors; {gigabytes(free['store'])} are free")
-    deeper = counted(guess["queries_deepened_at_least"], "query")
-    out.print(f"candidates     {guess['candidates']:,}; at least {deeper} searched deeper for want of negatives")
-    full = "" if guess["full_rows_share"] is None else f"; {100 * guess['full_rows_share']:.1f} % of the positives get all negatives"
-    out.print(f"training file  {counted(guess['rows'], 'row')}{full}")
+    deeper = count_noun(estimate["queries_deepened_at_least"], "query")
+    out.print(f"candidates     {estimate['candidates']:,}; at least {deeper} searched deeper for want of negatives")
+    full = "" if estimate["full_rows_share"] is None else f"; {100 * estimate['full_rows_share']:.1f} % of the positives get all negatives"
+    out.print(f"training file  {count_noun(estimate['rows'], 'row')}{full}")
 
 
-def _counts(told: Mapping[str, Any], between: str = ", ") -> str:
-    return f"{counted(told['queries'], 'query')}{between}{counted(told['passages'], 'passage')}"
+def _counts(plan: Mapping[str, Any], separator: str = ", ") -> str:
+    return f"{count_noun(plan['queries'], 'query')}{separator}{count_noun(plan['passages'], 'passage')}"
 
 
 def span(seconds: float) -> str:
@@ -53,6 +54,6 @@ def span(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _rates(guess: Mapping[str, Any]) -> str:
-    told = [f"{side} {rate:,.0f}/s" for sides in guess["pilot"]["texts_per_second"].values() for side, rate in sides.items()]
-    return f" ({', '.join(told)})" if told else ""
+def _rates(estimate: Mapping[str, Any]) -> str:
+    rates = [f"{side} {rate:,.0f}/s" for sides in estimate["pilot"]["texts_per_second"].values() for side, rate in sides.items()]
+    return f" ({', '.join(rates)})" if rates else ""

@@ -1,4 +1,4 @@
-"""`hardneg evaluate`: how well one or several models rank, and whether their difference is real."""
+"""`hardneg evaluate`: ranking quality of one or several models, and the significance of their differences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.display import Shown, kept_errors
+from miner.cli.display import ProgressDisplay, copy_error_file
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,28 +39,30 @@ def evaluate(
     from miner.config import Inputs, MiningConfig, Runtime
     from miner.evaluation import EvaluateConfig
 
-    inputs, mining, runtime, measuring = o.gather_with({**flags, "split": split}, config, Inputs, MiningConfig, Runtime, EvaluateConfig)
-    models = labelled(model or [])
+    inputs, mining, runtime, measure_config = o.gather_with(
+        {**flags, "split": split}, config, Inputs, MiningConfig, Runtime, EvaluateConfig
+    )
+    models = models_by_label(model or [])
     if not models:
         raise ConfigError("say which model to evaluate: --model FOLDER, once for each")
     if out is not None:
         check(out, force=force)
-    with Shown(quiet) as shown:
+    with ProgressDisplay(quiet) as display:
         from miner import evaluation
 
-        found = evaluation.evaluate(inputs, models, measuring, settings=mining, runtime=runtime, on_progress=shown)
+        result = evaluation.evaluate(inputs, models, measure_config, settings=mining, runtime=runtime, on_progress=display)
         if out is not None:
-            write(found, out, force=force)
-        shown.stop()
-        _say(found, shown, as_json=as_json, out=out)
+            write(result, out, force=force)
+        display.stop()
+        _print_result(result, display, as_json=as_json, out=out)
 
 
-def labelled(given: Sequence[str]) -> dict[str, list[str]]:
-    """{label: model folders}: LABEL=FOLDER, or a folder under its own name (its path where two share a name)."""
-    plain = [text for text in given if "=" not in text]
-    names = [Path(text).name for text in plain]
+def models_by_label(arguments: Sequence[str]) -> dict[str, list[str]]:
+    """{label: model folders} from LABEL=FOLDER. A folder without a label gets its name, or its path where two share a name."""
+    unlabelled = [text for text in arguments if "=" not in text]
+    names = [Path(text).name for text in unlabelled]
     models: dict[str, list[str]] = {}
-    for text in given:
+    for text in arguments:
         label, equals, path = text.partition("=")
         if not equals:
             label, path = (text if names.count(Path(text).name) > 1 else Path(text).name), text
@@ -71,7 +73,7 @@ def labelled(given: Sequence[str]) -> dict[str, list[str]]:
 
 
 def check(out: Path, *, force: bool) -> None:
-    """ConfigError where `write` could not put anything: before the models are measured, and after."""
+    """ConfigError where `write` would refuse `out`. It is checked before the models are measured, and again after."""
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out} is a file, and --out names a folder: choose another --out")
     if out.exists() and any(out.iterdir()) and not (force and (out / "evaluation.json").is_file()):
@@ -79,53 +81,53 @@ def check(out: Path, *, force: bool) -> None:
         raise ConfigError(f"{out} exists already{' and holds something else' if force else ''}; {advice}")
 
 
-def write(found: Evaluation, out: Path, *, force: bool) -> None:
-    """evaluation.json, evaluation.html and the values of every query, in a folder that is complete or absent."""
+def write(result: Evaluation, out: Path, *, force: bool) -> None:
+    """Write evaluation.json, evaluation.html and the values of every query, as a folder that is complete or absent."""
     from miner.io.atomic import folder_part
     from miner.io.row_files import open_sink, write_bytes, write_json
     from miner.page import comparison
 
     check(out, force=force)
     with folder_part(out, "evaluation.json") as folder:
-        if found.errors:
-            shutil.copyfile(found.errors, folder / "errors.jsonl")
+        if result.errors:
+            shutil.copyfile(result.errors, folder / "errors.jsonl")
         with open_sink(folder / "per_query.parquet") as sink:
-            sink.write(found.rows())
-        write_bytes(folder / "evaluation.html", comparison(found.summary).encode())
-        write_json(folder / "evaluation.json", found.summary)
+            sink.write(result.rows())
+        write_bytes(folder / "evaluation.html", comparison(result.summary).encode())
+        write_json(folder / "evaluation.json", result.summary)
 
 
-def _say(found: Evaluation, shown: Shown, *, as_json: bool, out: Path | None) -> None:
-    shown.console.print(_table(found.summary))
-    for sentence in (found.summary["data"]["rule"], *found.summary["data"]["notes"]):
-        shown.console.print(sentence, soft_wrap=True, markup=False)
-    for label, about in found.summary["models"].items():
-        if "steps_to_target" in about:
-            told = ", ".join("not reached" if steps is None else f"{steps:,}" for steps in about["steps_to_target"])
-            shown.console.print(f"{label}: steps to target {told}")
+def _print_result(result: Evaluation, display: ProgressDisplay, *, as_json: bool, out: Path | None) -> None:
+    display.console.print(_table(result.summary))
+    for sentence in (result.summary["data"]["rule"], *result.summary["data"]["notes"]):
+        display.console.print(sentence, soft_wrap=True, markup=False)
+    for label, values in result.summary["models"].items():
+        if "steps_to_target" in values:
+            steps = ", ".join("not reached" if steps is None else f"{steps:,}" for steps in values["steps_to_target"])
+            display.console.print(f"{label}: steps to target {steps}")
     if out is not None:
-        shown.console.print(f"{out / 'evaluation.html'}", soft_wrap=True)
-    if found.errors:  # also under --quiet: rows are missing
-        there = out / "errors.jsonl" if out is not None else kept_errors(found.errors)
-        typer.echo(f"hardneg: {found.summary['data']['rows_rejected']:,} rows were rejected; see {there}", err=True)
+        display.console.print(f"{out / 'evaluation.html'}", soft_wrap=True)
+    if result.errors:  # also under --quiet: rows are missing
+        error_file = out / "errors.jsonl" if out is not None else copy_error_file(result.errors)
+        typer.echo(f"hardneg: {result.summary['data']['rows_rejected']:,} rows were rejected; see {error_file}", err=True)
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps(found.summary, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(result.summary, option=orjson.OPT_INDENT_2).decode())
 
 
-def _table(told: Mapping[str, Any]) -> Any:
+def _table(summary: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
-    models, differences = told["models"], told["differences"]
+    models, differences = summary["models"], summary["differences"]
     table = Table("", *models, box=None)
-    for name in told["measures"]:
-        table.add_row(name, *(f"{about[name]['mean']:.4f}" for about in models.values()))
+    for name in summary["measures"]:
+        table.add_row(name, *(f"{values[name]['mean']:.4f}" for values in models.values()))
         if differences:
-            table.add_row("", "", *(_difference(about[name]) for about in differences.values()), style="dim")
+            table.add_row("", "", *(_difference(values[name]) for values in differences.values()), style="dim")
     return table
 
 
-def _difference(about: dict[str, Any]) -> str:
-    low, high = about["interval"]
-    return f"{about['mean']:+.4f} [{low:+.4f}, {high:+.4f}]\np = {about['p_holm']:.4f}"
+def _difference(values: dict[str, Any]) -> str:
+    low, high = values["interval"]
+    return f"{values['mean']:+.4f} [{low:+.4f}, {high:+.4f}]\np = {values['p_holm']:.4f}"

@@ -12,8 +12,8 @@ from miner.cli import options as o
 from miner.cli.display import console, flat, score, tier
 from miner.errors import ConfigError
 
-FEW = 20
-SAME_TEXT = {1: "positive's", 2: "query's", 4: "better one's"}
+DEFAULT_LIMIT = 20
+SAME_TEXT_BITS = {1: "positive's", 2: "query's", 4: "better one's"}
 
 
 def explain(
@@ -33,47 +33,47 @@ def explain(
     """
     if kept and dropped:
         raise ConfigError("--kept and --dropped leave nothing together; give one of them")
-    from miner.analysis.explain import explain as explain_it
+    from miner.analysis.explain import explain as explain_query
     from miner.runs.run import Run
 
-    told = explain_it(Run(run), query, passage)
-    wanted = {"dropped"} if dropped else {"kept", "chosen"} if kept else {"dropped", "kept", "chosen"}
-    for anchor in told["anchors"]:
-        anchor["candidates"] = [one for one in anchor["candidates"] if one["status"] in wanted]
+    explanation = explain_query(Run(run), query, passage)
+    statuses = {"dropped"} if dropped else {"kept", "chosen"} if kept else {"dropped", "kept", "chosen"}
+    for anchor in explanation["anchors"]:
+        anchor["candidates"] = [candidate for candidate in anchor["candidates"] if candidate["status"] in statuses]
     if as_json:
         import orjson
 
-        for anchor in told["anchors"]:
+        for anchor in explanation["anchors"]:
             anchor["candidates"] = anchor["candidates"][:limit]
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(explanation, option=orjson.OPT_INDENT_2).decode())
         return
     out = console()
-    out.print(f"query     {flat(told['query']['id'])}: {flat(told['query']['text'])}", soft_wrap=True)
+    out.print(f"query     {flat(explanation['query']['id'])}: {flat(explanation['query']['text'])}", soft_wrap=True)
     if passage is not None:
-        out.print(_passage(told), soft_wrap=True)
-    for anchor in told["anchors"]:
-        for line in _head(anchor, told["retrieved"]):
+        out.print(_passage(explanation), soft_wrap=True)
+    for anchor in explanation["anchors"]:
+        for line in _head(anchor, explanation["retrieved"]):
             out.print(line, soft_wrap=True)
-        _table(out, anchor["candidates"], limit or FEW)
+        _table(out, anchor["candidates"], limit or DEFAULT_LIMIT)
 
 
-def _passage(told: Mapping[str, Any]) -> str:
-    about = told["passage"]
-    said = f"passage   {flat(about['id'])}: {flat(about['text'])}"
-    if not about["retrieved"]:
-        most = "" if about["score_at_most"] is None else f": it scores {score(about['score_at_most'])} at most"
-        said += f"\n          not retrieved: not among the {told['retrieved']:,} candidates of this query{most}"
-    elif about["stands_for_it"]:
-        said += f"\n          {flat(about['stands_for_it'])} has the very same text and stands for it"
-    if about["grade"] is not None:
-        said += f"\n          judged with grade {about['grade']}"
-    return said
+def _passage(explanation: Mapping[str, Any]) -> str:
+    details = explanation["passage"]
+    text = f"passage   {flat(details['id'])}: {flat(details['text'])}"
+    if not details["retrieved"]:
+        bound = "" if details["score_at_most"] is None else f": it scores {score(details['score_at_most'])} at most"
+        text += f"\n          not retrieved: not among the {explanation['retrieved']:,} candidates of this query{bound}"
+    elif details["stands_for_it"]:
+        text += f"\n          {flat(details['stands_for_it'])} has the very same text and stands for it"
+    if details["grade"] is not None:
+        text += f"\n          judged with grade {details['grade']}"
+    return text
 
 
 def _head(anchor: Mapping[str, Any], retrieved: int) -> Iterable[str]:
-    for one in anchor["positives"]:
-        rank = "not retrieved" if one["rank"] is None else f"rank {one['rank']}"
-        yield f"positive  {flat(one['id'])}: {flat(one['text'])}  (score {score(one['score'])}, {rank})"
+    for positive in anchor["positives"]:
+        rank = "not retrieved" if positive["rank"] is None else f"rank {positive['rank']}"
+        yield f"positive  {flat(positive['id'])}: {flat(positive['text'])}  (score {score(positive['score'])}, {rank})"
     ceilings = "".join(f" · ceiling {score(value)} ({name})" for name, value in anchor["ceilings"].items())
     yield f"bar       {score(anchor['bar'])} · background {score(anchor['background'])}{ceilings}"
     counts = anchor["counts"]
@@ -84,36 +84,42 @@ def _head(anchor: Mapping[str, Any], retrieved: int) -> Iterable[str]:
 def _table(out: Any, candidates: Sequence[Mapping[str, Any]], limit: int) -> None:
     from rich.table import Table
 
-    rows = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     for name in ("rank", "score", "margin"):
-        rows.add_column(name, justify="right", no_wrap=True)
-    rows.add_column("verdict", max_width=60)
-    rows.add_column("evidence", max_width=34)
-    rows.add_column("passage", no_wrap=True, overflow="ellipsis", max_width=max(24, out.width // 3))  # else it takes the others' room
-    for one in candidates[:limit]:
-        style = {"chosen": "bold cyan", "dropped": "dim"}.get(one["status"])
-        told = (str(one["rank"]), score(one["score"]), score(one["margin"]), _verdict(one), _evidence(one["evidence"]))
-        rows.add_row(*told, flat(f"{one['id']}: {one['text']}"), style=style)
-    out.print(rows)
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", max_width=60)
+    table.add_column("evidence", max_width=34)
+    table.add_column("passage", no_wrap=True, overflow="ellipsis", max_width=max(24, out.width // 3))  # else it takes the others' room
+    for candidate in candidates[:limit]:
+        style = {"chosen": "bold cyan", "dropped": "dim"}.get(candidate["status"])
+        cells = (
+            str(candidate["rank"]),
+            score(candidate["score"]),
+            score(candidate["margin"]),
+            _verdict(candidate),
+            _evidence(candidate["evidence"]),
+        )
+        table.add_row(*cells, flat(f"{candidate['id']}: {candidate['text']}"), style=style)
+    out.print(table)
     if len(candidates) > limit:
         out.print(f"and {len(candidates) - limit:,} more; --limit {len(candidates)} shows them")
 
 
-def _verdict(one: Mapping[str, Any]) -> str:
-    """What became of it; a chosen one that the strict rules had dropped says so."""
-    if one["status"] == "chosen":
-        return f"chosen, {tier(one['tier'])}" + (f"; strictly: {one['dropped_by']}" if one["dropped_by"] else "")
-    if one["status"] == "kept":
+def _verdict(candidate: Mapping[str, Any]) -> str:
+    """The status of a candidate, with the strict rule that dropped one which a fallback level has chosen."""
+    if candidate["status"] == "chosen":
+        return f"chosen, {tier(candidate['tier'])}" + (f"; strictly: {candidate['dropped_by']}" if candidate["dropped_by"] else "")
+    if candidate["status"] == "kept":
         return "kept, not chosen"
-    return f"dropped: {one['dropped_by']}" + (f" ({one['why']})" if one["why"] else "")
+    return f"dropped: {candidate['dropped_by']}" + (f" ({candidate['why']})" if candidate["why"] else "")
 
 
 def _evidence(evidence: Mapping[str, Any]) -> str:
-    """What was measured and is not nought; the bits of same_text in words."""
-    told = []
+    """The evidence that is not zero; the bits of same_text in words."""
+    parts = []
     for name, value in evidence.items():
         if name == "same_text" and value:
-            told.append(f"text is {' and '.join(word for bit, word in SAME_TEXT.items() if value & bit)}")
+            parts.append(f"text is {' and '.join(word for bit, word in SAME_TEXT_BITS.items() if value & bit)}")
         elif value:
-            told.append(name if value == 1 and isinstance(value, int) else f"{name} {score(value) if isinstance(value, float) else value}")
-    return ", ".join(told)
+            parts.append(name if value == 1 and isinstance(value, int) else f"{name} {score(value) if isinstance(value, float) else value}")
+    return ", ".join(parts)

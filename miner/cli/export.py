@@ -9,7 +9,7 @@ import typer
 
 from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.display import Shown, outcome
+from miner.cli.display import ProgressDisplay, print_summary
 from miner.errors import ConfigError
 
 
@@ -35,17 +35,17 @@ def export(
         raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
     if as_json and out == "-":
         raise ConfigError("--json and --out - both want stdout: leave one of them out")
-    with Shown(quiet) as shown:
+    with ProgressDisplay(quiet) as display:
         from miner.cli.config_file import read_layers
         from miner.config import MiningConfig
         from miner.config.layers import Layers
         from miner.runs.run import RETRIEVAL_SETTINGS, Run
-        from miner.runs.run import export as export_it
+        from miner.runs.run import export as run_export
 
         source = Run(run)
-        below = read_layers(config) if config else Layers()
-        stored = {**source.config.model_dump(mode="json"), **below.stored}
-        settings = MiningConfig.of(**o.merged(flags, below.typed, RETRIEVAL_SETTINGS, stored))
-        place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
-        made = export_it(source, settings, verdicts=verdicts or (), on_progress=shown, **place)
-        outcome(made, shown, as_json=as_json, to_stdout=out == "-")
+        layers = read_layers(config) if config else Layers()
+        stored = {**source.config.model_dump(mode="json"), **layers.stored}
+        settings = MiningConfig.of(**o.merged(flags, layers.typed, RETRIEVAL_SETTINGS, stored))
+        target: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
+        result = run_export(source, settings, verdicts=verdicts or (), on_progress=display, **target)
+        print_summary(result, display, as_json=as_json, to_stdout=out == "-")

@@ -1,4 +1,4 @@
-"""`hardneg lint`: what is wrong with a training file, whoever wrote it."""
+"""`hardneg lint`: find errors in a training file of any origin."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import typer
 
 from miner.cli import options as o
 from miner.cli.display import flat
-from miner.cli.numbers import counted
+from miner.cli.numbers import count_noun
 from miner.errors import ConfigError
 
-FEW = 10
+SHOWN_FINDINGS = 10
 
 
 def lint(
@@ -36,31 +36,31 @@ def lint(
     """
     if fix is not None and len(files) > 1:
         raise ConfigError(f"--fix mends one file at a time, not {len(files)}")
-    from miner.lint import lint as lint_it
+    from miner.lint import lint as lint_file
     from miner.lint.fixes import mend
 
-    passed = {file: (*(ignore or ()), *meant(file)) for file in files}
-    made = [lint_it(file, format=shape, against=against, ignore=passed[file]) for file in files]
-    mended = None if fix is None else mend(files[0], fix, format=shape, against=against, ignore=passed[files[0]])
+    ignored = {file: (*(ignore or ()), *intended_rules(file)) for file in files}
+    results = [lint_file(file, format=shape, against=against, ignore=ignored[file]) for file in files]
+    repair = None if fix is None else mend(files[0], fix, format=shape, against=against, ignore=ignored[files[0]])
     if as_json:
         import orjson
 
-        told = [{**vars(each), "findings": [found._asdict() for found in each.findings]} for each in made]
-        typer.echo(orjson.dumps({"files": told, "mended": mended}, option=orjson.OPT_INDENT_2).decode())
+        summaries = [{**vars(result), "findings": [finding._asdict() for finding in result.findings]} for result in results]
+        typer.echo(orjson.dumps({"files": summaries, "mended": repair}, option=orjson.OPT_INDENT_2).decode())
     else:
-        for each in made:
-            _show(each, quiet)
-            for rule in meant(each.path) if not quiet else ():
-                typer.echo(f"{each.path}: {rule} is not looked for: {MEANT[rule]}", err=True)
-    if mended is not None and not quiet:
-        left = f"{counted(mended['rows_left_out'], 'row')} and {counted(mended['negatives_left_out'], 'negative')}"
-        repaired = f", {mended['rows_repaired']:,} of them repaired" if mended["rows_repaired"] else ""
-        typer.echo(f"{fix}: {counted(mended['rows_written'], 'row')}{repaired}; left out {left}", err=True)
-    if any(each.counts for each in made):
+        for result in results:
+            _print_findings(result, quiet)
+            for rule in intended_rules(result.path) if not quiet else ():
+                typer.echo(f"{result.path}: {rule} is not looked for: {INTENDED_REASONS[rule]}", err=True)
+    if repair is not None and not quiet:
+        left_out = f"{count_noun(repair['rows_left_out'], 'row')} and {count_noun(repair['negatives_left_out'], 'negative')}"
+        repaired = f", {repair['rows_repaired']:,} of them repaired" if repair["rows_repaired"] else ""
+        typer.echo(f"{fix}: {count_noun(repair['rows_written'], 'row')}{repaired}; left out {left_out}", err=True)
+    if any(result.counts for result in results):
         raise typer.Exit(1)
 
 
-MEANT = {
+INTENDED_REASONS = {
     "score_order": "its run takes some above a weak positive, on purpose: none of its rules forbids it on every fallback level",
     "extra_column": "its run was asked for further columns",
     "duplicate_negative": "its run was asked to repeat negatives",
@@ -68,8 +68,8 @@ MEANT = {
 }
 
 
-def meant(file: str) -> list[str]:
-    """Rules that a run of ours breaks on purpose: its settings say so. Of other files none."""
+def intended_rules(file: str) -> list[str]:
+    """Rules that a file of a run breaks on purpose, by the settings of the run. For other files none."""
     from contextlib import suppress
 
     from miner.errors import HardnegError
@@ -79,13 +79,13 @@ def meant(file: str) -> list[str]:
     path = Path(file)
     for folder in (path, path.parent, path.with_name(path.name.removesuffix(kind_of(path)) + ".run")):
         with suppress(HardnegError, OSError):
-            told = load(folder)
-            if path.resolve() in (folder.resolve(), (folder / told["training_file"]).resolve()):
-                return list(_meant(told["config"]))
+            manifest = load(folder)
+            if path.resolve() in (folder.resolve(), (folder / manifest["training_file"]).resolve()):
+                return list(_intended(manifest["config"]))
     return []
 
 
-def _meant(config: dict[str, Any]) -> Iterator[str]:
+def _intended(config: dict[str, Any]) -> Iterator[str]:
     from miner.config import MiningConfig
     from miner.types import Ceiling
 
@@ -98,14 +98,14 @@ def _meant(config: dict[str, Any]) -> Iterator[str]:
         yield from ("duplicate_negative", "repeated_row")
 
 
-def _show(linted: Any, quiet: bool) -> None:
-    """The first findings of each rule, then the counts."""
-    for rule, count in linted.counts.items():
-        some = [found for found in linted.findings if found.rule == rule][:FEW]
-        for found in some:
-            typer.echo(f"{found.where}: {rule}: {flat(found.message)}")
-        if count > len(some):
-            typer.echo(f"{linted.path}: {rule}: and {count - len(some):,} more")
+def _print_findings(result: Any, quiet: bool) -> None:
+    """Print the first findings of each rule, then the counts."""
+    for rule, count in result.counts.items():
+        examples = [finding for finding in result.findings if finding.rule == rule][:SHOWN_FINDINGS]
+        for finding in examples:
+            typer.echo(f"{finding.where}: {rule}: {flat(finding.message)}")
+        if count > len(examples):
+            typer.echo(f"{result.path}: {rule}: and {count - len(examples):,} more")
     if not quiet:
-        told = ", ".join(f"{rule} {count:,}" for rule, count in linted.counts.items()) or "nothing to complain about"
-        typer.echo(f"{linted.path} ({linted.format}): {counted(linted.rows, 'row')}: {told}", err=True)
+        counts = ", ".join(f"{rule} {count:,}" for rule, count in result.counts.items()) or "nothing to complain about"
+        typer.echo(f"{result.path} ({result.format}): {count_noun(result.rows, 'row')}: {counts}", err=True)

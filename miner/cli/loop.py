@@ -10,7 +10,7 @@ import typer
 from miner.cli import flag_groups as f
 from miner.cli import options as o
 from miner.cli.config_file import read_config
-from miner.cli.display import Shown
+from miner.cli.display import ProgressDisplay
 from miner.cli.train import dev_inputs
 from miner.errors import ConfigError
 
@@ -44,37 +44,39 @@ def loop(
     from miner.config import Inputs, MiningConfig, Runtime
     from miner.train import LoopConfig, TrainConfig
 
-    known = read_config(config) if config else {}
-    flags["negatives"] = NEGATIVES if negatives is None and "negatives" not in known else negatives
+    file_values = read_config(config) if config else {}
+    flags["negatives"] = NEGATIVES if negatives is None and "negatives" not in file_values else negatives
     inputs, mining, runtime, training, rules = o.gather_with(flags, config, Inputs, MiningConfig, Runtime, TrainConfig, LoopConfig)
-    with Shown(quiet) as shown:
-        from miner.train import loop as loop_it
+    with ProgressDisplay(quiet) as display:
+        from miner.train import loop as run_loop
 
-        how: dict[str, Any] = {"runtime": runtime, "resume": resume, "force": force, "on_progress": shown}
-        done = loop_it(inputs, training, mining, rules, out=out, dev=dev_inputs(dev, dev_split), **how)
-        _say(done, shown, as_json=as_json)
+        options: dict[str, Any] = {"runtime": runtime, "resume": resume, "force": force, "on_progress": display}
+        result = run_loop(inputs, training, mining, rules, out=out, dev=dev_inputs(dev, dev_split), **options)
+        _print_result(result, display, as_json=as_json)
 
 
-def _say(done: Loop, shown: Shown, *, as_json: bool) -> None:
+def _print_result(result: Loop, display: ProgressDisplay, *, as_json: bool) -> None:
     from rich.table import Table
 
-    shown.stop()
-    told = done.told
+    display.stop()
+    summary = result.told
     heads = ("round", "dev", "overlap", "retained", "refreshed", "evicted", "refused", "positive's rank", "gap", "false negatives")
     table = Table(*heads, box=None)
-    for each in told["rounds"]:
-        overlap = "–" if each["jaccard"] is None else f"{each['jaccard']:.0%}"
-        dev = "–" if each["dev"] is None else f"{each['dev']:.4f}"
-        wrong = "–" if each["false_negatives"] is None else f"{each['false_negatives']:.2%}"
-        mark = f"{each['round']}{' *' if each['round'] == told['best'] else ''}"
-        counts = (f"{each[name]:,}" for name in ("retained", "refreshed", "evicted", "refused"))
-        table.add_row(mark, dev, overlap, *counts, f"{each['positive_rank']['mean']:.1f}", f"{each['gap']:.3f}", wrong)
-    shown.console.print(table)
-    shown.console.print(f"stopped: {told['stopped']}; * is kept")
-    for message in dict.fromkeys(message for each in told["rounds"] for message in each["warnings"]):
-        shown.console.print(f"note: {message}", soft_wrap=True)
-    shown.console.print(f"model          {done.model}", soft_wrap=True)
+    for round_values in summary["rounds"]:
+        overlap = "–" if round_values["jaccard"] is None else f"{round_values['jaccard']:.0%}"
+        dev = "–" if round_values["dev"] is None else f"{round_values['dev']:.4f}"
+        false_share = "–" if round_values["false_negatives"] is None else f"{round_values['false_negatives']:.2%}"
+        mark = f"{round_values['round']}{' *' if round_values['round'] == summary['best'] else ''}"
+        counts = (f"{round_values[name]:,}" for name in ("retained", "refreshed", "evicted", "refused"))
+        table.add_row(
+            mark, dev, overlap, *counts, f"{round_values['positive_rank']['mean']:.1f}", f"{round_values['gap']:.3f}", false_share
+        )
+    display.console.print(table)
+    display.console.print(f"stopped: {summary['stopped']}; * is kept")
+    for message in dict.fromkeys(message for round_values in summary["rounds"] for message in round_values["warnings"]):
+        display.console.print(f"note: {message}", soft_wrap=True)
+    display.console.print(f"model          {result.model}", soft_wrap=True)
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps({"folder": str(done.folder), **told}, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps({"folder": str(result.folder), **summary}, option=orjson.OPT_INDENT_2).decode())

@@ -1,4 +1,4 @@
-"""The verbs, and the one place where an error becomes a sentence and an exit code."""
+"""The verbs, and the mapping of errors to a sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import typer
 from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
 from miner.cli.command import Verbs
 from miner.cli.output_encoding import degrade
-from miner.cli.resume_command import again
+from miner.cli.resume_command import resume_advice
 from miner.errors import BusyError, ConfigError, HardnegError, InputError, IntegrityError, ModelError, NoRunError, StorageError
 
 EXIT_CODES: dict[type[HardnegError], int] = {
@@ -27,9 +27,9 @@ EXIT_CODES: dict[type[HardnegError], int] = {
     ModelError: 6,
     IntegrityError: 1,
 }
-"""The first that fits counts."""
-INTERNAL, UNREAD = 101, 141
-STOPPED = {130: (signal.SIGINT, "interrupted"), 143: (signal.SIGTERM, "terminated")}
+"""The first class that matches counts."""
+BUG_EXIT, BROKEN_PIPE_EXIT = 101, 141
+SIGNALS = {130: (signal.SIGINT, "interrupted"), 143: (signal.SIGTERM, "terminated")}
 
 app = Verbs(
     name="hardneg",
@@ -58,8 +58,8 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(cache.app, name="cache")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_requested: bool) -> None:
+    if is_requested:
         from importlib.metadata import version
 
         typer.echo(f"hardneg {version('hardneg')}")
@@ -76,56 +76,56 @@ def _root(
 def run(command: Callable[[], object] = app) -> NoReturn:
     """Run the command line; every error is one sentence on stderr and its exit code."""
     degrade()
-    for number, _ in STOPPED.values():
-        signal.signal(number, _stop)
+    for number, _ in SIGNALS.values():
+        signal.signal(number, _raise_signal)
     try:
         command()
     except SystemExit:
         if "PacifyFlush" in type(sys.stdout).__name__:  # click met a closed pipe, and calls it 1: a finding
-            _unread()
+            _exit_broken_pipe()
         raise
     except BaseException as error:  # noqa: BLE001 - the last line of defence
-        sys.exit(_code(error))
+        sys.exit(_report_error(error))
     sys.exit(0)
 
 
-def _code(error: BaseException) -> int:
-    """Say what went wrong; its exit code."""
+def _report_error(error: BaseException) -> int:
+    """Print an error. Return its exit code."""
     if isinstance(error, HardnegError):
-        _say(str(error), error)
+        _print_error(str(error), error)
         return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
-    if isinstance(error, _Stopped):
-        _say("; ".join(filter(None, (STOPPED[error.code][1], again(sys.argv[1:])))), error)
+    if isinstance(error, _SignalReceived):
+        _print_error("; ".join(filter(None, (SIGNALS[error.code][1], resume_advice(sys.argv[1:])))), error)
         return error.code
     if isinstance(error, BrokenPipeError):
-        _unread()
+        _exit_broken_pipe()
     if isinstance(error, OSError):
-        _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", error)
+        _print_error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", error)
         return EXIT_CODES[StorageError]
-    _say(f"a bug: {type(error).__name__}: {error}; HARDNEG_DEBUG=1 shows where", error)
+    _print_error(f"a bug: {type(error).__name__}: {error}; HARDNEG_DEBUG=1 shows where", error)
     if os.environ.get("HARDNEG_DEBUG"):
         traceback.print_exception(error)
-    return INTERNAL
+    return BUG_EXIT
 
 
-def _unread() -> NoReturn:
-    """Whoever read our output went away: what a shell makes of SIGPIPE, with nothing left half-written."""
+def _exit_broken_pipe() -> NoReturn:
+    """Exit as after SIGPIPE: the reader of stdout has closed it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)  # or the interpreter complains at its end
-    sys.exit(UNREAD)
+    sys.exit(BROKEN_PIPE_EXIT)
 
 
-def _say(message: str, error: BaseException) -> None:
-    """The sentence, and what else there is to know, such as where to go on."""
+def _print_error(message: str, error: BaseException) -> None:
+    """Print a message with the notes of its error, such as how to resume."""
     for line in (message, *getattr(error, "__notes__", ())):
         typer.echo(f"hardneg: {line}", err=True)
 
 
-class _Stopped(BaseException):
-    """A signal; not a KeyboardInterrupt, which typer would swallow. It unwinds like one, so that nothing half-written is left."""
+class _SignalReceived(BaseException):
+    """Raised by a signal handler, so that the stack unwinds and temporary files are removed. Typer would swallow a KeyboardInterrupt."""
 
     def __init__(self, code: int) -> None:
         self.code = code
 
 
-def _stop(signum: int, frame: FrameType | None) -> NoReturn:
-    raise _Stopped(next(code for code, (number, _) in STOPPED.items() if number == signum))
+def _raise_signal(signum: int, frame: FrameType | None) -> NoReturn:
+    raise _SignalReceived(next(code for code, (number, _) in SIGNALS.items() if number == signum))

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from miner.cli import dry_run as foresight
+from miner.cli import dry_run as dry_run_view
 from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.display import Shown, outcome
+from miner.cli.display import ProgressDisplay, print_summary
 from miner.errors import ConfigError
 
 
@@ -41,32 +41,32 @@ def mine(
     """
     inputs, settings, runtime = o.gather(flags, config)
     if dry_run:
-        _plan(inputs, settings, runtime, {"out": out, "kind": o.suffix(kind), "force": force}, as_json)
+        _dry_run(inputs, settings, runtime, {"out": out, "kind": o.suffix(kind), "force": force}, as_json)
         return
     if out is None:
         raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
     if as_json and out == "-":
         raise ConfigError("--json and --out - both want stdout: leave one of them out")
-    with Shown(quiet, reading=False) as shown:
-        from miner.runs.run import mine as run_it
+    with ProgressDisplay(quiet, reading=False) as display:
+        from miner.runs.run import mine as run_mine
 
-        place: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
-        run = run_it(inputs, settings, runtime=runtime, resume=resume, on_progress=shown, **place)
-        outcome(run, shown, as_json=as_json, to_stdout=out == "-")
+        target: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
+        run = run_mine(inputs, settings, runtime=runtime, resume=resume, on_progress=display, **target)
+        print_summary(run, display, as_json=as_json, to_stdout=out == "-")
         if "retrieve" not in run.manifest["timings"] and not quiet:
             typer.echo(
                 "candidates are those of the run that was replaced: nothing they follow from has changed (--fresh searches again)", err=True
             )
 
 
-def _plan(inputs: Any, settings: Any, runtime: Any, place: Mapping[str, Any], as_json: bool) -> None:
-    """What a run would do, take and give."""
+def _dry_run(inputs: Any, settings: Any, runtime: Any, target: Mapping[str, Any], as_json: bool) -> None:
+    """Print the estimate of a run."""
     from miner.runs.dry_run import plan
 
-    told = plan(inputs, settings, runtime, **place)
+    estimate = plan(inputs, settings, runtime, **target)
     if not as_json:
-        foresight.show(told)
+        dry_run_view.show(estimate)
         return
     import orjson
 
-    typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+    typer.echo(orjson.dumps(estimate, option=orjson.OPT_INDENT_2).decode())

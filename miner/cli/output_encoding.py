@@ -1,4 +1,4 @@
-r"""Output on a terminal or pipe that cannot show every sign: ASCII for the few that we draw with, \uXXXX for the user's own."""
+r"""Output in an encoding that lacks characters: ASCII equivalents for those that we draw with, \uXXXX for those of the user's texts."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import codecs
 import sys
 from typing import TextIO
 
-NAME = "hardneg.ascii"
+HANDLER_NAME = "hardneg.ascii"
 
-ALIKE = str.maketrans("–—−…×·•✓≤≥→", "---.x**v<>>")
-"""One sign for one, and no quotation marks: these have a meaning in what is read by programs."""
-BARS = {ord(sign): "#" for sign in "█▉▊▋▌▍▎▏▇▆▅▄▃▂▁━╸╺─│┃"}
+ASCII_EQUIVALENTS = str.maketrans("–—−…×·•✓≤≥→", "---.x**v<>>")
+"""One character for one, and no quotation marks: these have a meaning in output that programs read."""
+BAR_CHARACTERS = {ord(character): "#" for character in "█▉▊▋▌▍▎▏▇▆▅▄▃▂▁━╸╺─│┃"}
 
 
 def degrade(*streams: TextIO) -> None:
-    """Never fail to write a text: a sign that the encoding lacks, or that is none, is written as what stands for it."""
-    codecs.register_error(NAME, _ascii)
+    """Make the streams replace characters that their encoding lacks, and lone surrogates, instead of raising."""
+    codecs.register_error(HANDLER_NAME, _ascii)
     for stream in streams or (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a notebook's or a test's own stream takes everything
-            stream.reconfigure(errors=NAME)
+            stream.reconfigure(errors=HANDLER_NAME)
 
 
 def _ascii(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    lacking = error.object[error.start : error.end]
-    return "".join(map(_sign, lacking)), error.end
+    characters = error.object[error.start : error.end]
+    return "".join(map(_escape, characters)), error.end
 
 
-def _sign(sign: str) -> str:
-    """As JSON writes it, so that a line of JSON stays one."""
-    plain = sign.translate(ALIKE).translate(BARS)
-    if plain.isascii():
-        return plain
-    units = sign.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+def _escape(character: str) -> str:
+    """The ASCII equivalent of a character, or its escape as in JSON, so that a line of JSON stays valid."""
+    ascii_text = character.translate(ASCII_EQUIVALENTS).translate(BAR_CHARACTERS)
+    if ascii_text.isascii():
+        return ascii_text
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[index]:02x}{units[index + 1]:02x}" for index in range(0, len(units), 2))

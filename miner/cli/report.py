@@ -1,4 +1,4 @@
-"""`hardneg report`: what a run found, or what two runs have in common."""
+"""`hardneg report`: the report of a run, or the comparison of two runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from miner.cli import options as o
-from miner.cli.display import Shown, console
+from miner.cli.display import ProgressDisplay, console
 from miner.errors import ConfigError
 
 
@@ -27,21 +27,21 @@ def report(
     """
     from miner.runs.run import Run
 
-    found = Run(run)
-    found.manifest  # noqa: B018 - refuses a folder that is no run
+    loaded = Run(run)
+    loaded.manifest  # noqa: B018 - refuses a folder that is no run
     if other is not None:
-        _compare(found, Run(other), out, as_json, quiet)
+        _compare(loaded, Run(other), out, as_json, quiet)
         return
     if out is not None:
         raise ConfigError(f"--out goes with two runs; the page of one is {run / 'report.html'}")
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps(found.report, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(loaded.report, option=orjson.OPT_INDENT_2).decode())
         return
     from miner.report import table
 
-    console().print(table(found.report))
+    console().print(table(loaded.report))
 
 
 def _compare(first: Any, second: Any, out: Path | None, as_json: bool, quiet: bool) -> None:
@@ -50,15 +50,15 @@ def _compare(first: Any, second: Any, out: Path | None, as_json: bool, quiet: bo
     from miner.page import runs
 
     second.manifest  # noqa: B018 - refuses a folder that is no run
-    with Shown(quiet) as shown:
-        told = compare(first, second, shown)
+    with ProgressDisplay(quiet) as display:
+        comparison = compare(first, second, display)
     if out is not None:
-        write_bytes(out, runs(told, (str(first.folder), str(second.folder))).encode())
+        write_bytes(out, runs(comparison, (str(first.folder), str(second.folder))).encode())
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(comparison, option=orjson.OPT_INDENT_2).decode())
         return
-    console().print(table(told))
+    console().print(table(comparison))
     if out is not None and not quiet:
         typer.echo(f"page: {out}", err=True)

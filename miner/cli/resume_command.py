@@ -1,4 +1,4 @@
-"""What a person types after an interruption: the command that goes on, as it really works."""
+"""The advice after an interruption: what is stored, and the command that resumes."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import shlex
 from collections.abc import Sequence
 from itertools import pairwise
 
-STARTS = ("--force", "--fresh", "--resume")
-ENCODING = ("mine", "audit", "evaluate", "demo", "train", "loop")
-"""Verbs whose vectors stay in the store."""
-READING = ("export", "explain", "lint", "sweep", "report", "verify", "doctor")
-"""Verbs that leave nothing where they do not end."""
+RESTART_FLAGS = ("--force", "--fresh", "--resume")
+ENCODING_VERBS = ("mine", "audit", "evaluate", "demo", "train", "loop")
+"""Verbs that store vectors as they go."""
+READING_VERBS = ("export", "explain", "lint", "sweep", "report", "verify", "doctor")
+"""Verbs that write nothing when they are interrupted."""
 
 
-def again(words: Sequence[str]) -> str:
-    """What an interruption left, and the command that goes on; empty for a verb that is not one of these. words: of the command line."""
-    verb = words[0] if words else ""
-    if verb in ("train", "loop") and _begun(verb, words):
-        return f"what was finished is kept; to go on: {_command([*(word for word in words if word not in STARTS), '--resume'])}"
-    if verb in ENCODING:
-        return f"what was encoded is kept; to go on: {_command([word for word in words if verb != 'mine' or word != '--fresh'])}"
-    return "nothing was written, the same command begins again" if verb in READING else ""
+def resume_advice(arguments: Sequence[str]) -> str:
+    """What is stored after an interruption, and the command that resumes; empty for other verbs. arguments: of the command line."""
+    verb = arguments[0] if arguments else ""
+    if verb in ("train", "loop") and _can_resume(verb, arguments):
+        resumed = [*(argument for argument in arguments if argument not in RESTART_FLAGS), "--resume"]
+        return f"what was finished is kept; to go on: {_command(resumed)}"
+    if verb in ENCODING_VERBS:
+        repeated = [argument for argument in arguments if verb != "mine" or argument != "--fresh"]
+        return f"what was encoded is kept; to go on: {_command(repeated)}"
+    return "nothing was written, the same command begins again" if verb in READING_VERBS else ""
 
 
-def _command(words: Sequence[str]) -> str:
-    return shlex.join(["hardneg", *words])
+def _command(arguments: Sequence[str]) -> str:
+    return shlex.join(["hardneg", *arguments])
 
 
-def _begun(verb: str, words: Sequence[str]) -> bool:
-    """Whether --out holds something that --resume goes on with."""
+def _can_resume(verb: str, arguments: Sequence[str]) -> bool:
+    """Whether --out holds an interrupted training that --resume can continue."""
     from miner.train.output_folder import has_interrupted_training, has_loop
 
-    named = [word.partition("=")[2] for word in words if word.startswith("--out=")]
-    named += [after for word, after in pairwise(words) if word == "--out"]
-    return bool(named) and (has_interrupted_training if verb == "train" else has_loop)(named[-1])
+    folders = [argument.partition("=")[2] for argument in arguments if argument.startswith("--out=")]
+    folders += [after for argument, after in pairwise(arguments) if argument == "--out"]
+    return bool(folders) and (has_interrupted_training if verb == "train" else has_loop)(folders[-1])

@@ -1,4 +1,4 @@
-"""`hardneg sweep`: what other settings would give, from stored candidates."""
+"""`hardneg sweep`: the results of other settings, from stored candidates."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from miner.cli import options as o
-from miner.cli.display import Shown, console, score
-from miner.cli.numbers import counted
+from miner.cli.display import ProgressDisplay, console, score
+from miner.cli.numbers import count_noun
 
 LEGEND = "* the run's own setting. Gap: weakest positive less negative; mass: 0 nothing to learn, 1 all of it."
-SHORT = {"near_positive": "near", "background": "backgr."}
+SHORT_HEADINGS = {"near_positive": "near", "background": "backgr."}
 
 
 def sweep(
@@ -38,70 +38,67 @@ def sweep(
 
     hardneg sweep my-run --truth qrels/all.tsv
     """
-    with Shown(quiet) as shown:
-        from miner.analysis.sweep import sweep as sweep_it
+    with ProgressDisplay(quiet) as display:
+        from miner.analysis.sweep import sweep as run_sweep
         from miner.read import read_truth
         from miner.runs.run import Run
 
-        found = Run(run)
-        config = found.config
-        judged = None if truth is None else read_truth(truth, found.dataset, config.min_grade)
-        told = sweep_it(found, grid or (), judged, shown)
+        loaded = Run(run)
+        config = loaded.config
+        judgements = None if truth is None else read_truth(truth, loaded.dataset, config.min_grade)
+        result = run_sweep(loaded, grid or (), judgements, display)
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
         return
     out = console()
-    out.print(_table(told))
-    out.print(
-        f"{counted(told['queries'], 'query')}. * the run's own setting. "
-        f"Gap: weakest positive less negative; mass: 0 nothing to learn, 1 all of it."
-    )
-    if "hidden" in told:
-        out.print(_hidden(told["hidden"]))
+    out.print(_table(result))
+    out.print(f"{count_noun(result['queries'], 'query')}. {LEGEND}")
+    if "hidden" in result:
+        out.print(_hidden(result["hidden"]))
 
 
-def _table(told: Mapping[str, Any]) -> Any:
+def _table(result: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
-    with_truth = "hidden" in told
-    rows = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
-    heads = ["", *(_short(axis) for axis in told["axes"]), "rows", "full", "tier 0", "gap", "10 %", "90 %", "mass"]
+    with_truth = "hidden" in result
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
+    heads = ["", *(_short(axis) for axis in result["axes"]), "rows", "full", "tier 0", "gap", "10 %", "90 %", "mass"]
     for head in [*heads, "rank", "above +", "passages", "top 1 %", *(["false", "95 % by query"] if with_truth else [])]:
-        rows.add_column(head, justify="right", no_wrap=True)
-    for one in told["settings"]:
-        spread = one["margin"]["quantiles"]
-        cells = [f"{one['rows']:,}", _percent(one["coverage"]["all"]), _percent(one["tiers"]["0"])]
-        cells += [score(value) for value in (one["gap"], spread["10"], spread["90"], one["gradient_mass"])]
-        rank = one["ranks"]["median"]
-        cells += ["–" if rank is None else f"{rank:,.0f}", _percent(one["triplet_error"])]
-        cells += [f"{one['passages_used']:,}", _percent(one["top_percent_share"])]
+        table.add_column(head, justify="right", no_wrap=True)
+    for setting in result["settings"]:
+        quantiles = setting["margin"]["quantiles"]
+        cells = [f"{setting['rows']:,}", _percent(setting["coverage"]["all"]), _percent(setting["tiers"]["0"])]
+        cells += [score(value) for value in (setting["gap"], quantiles["10"], quantiles["90"], setting["gradient_mass"])]
+        rank = setting["ranks"]["median"]
+        cells += ["–" if rank is None else f"{rank:,.0f}", _percent(setting["triplet_error"])]
+        cells += [f"{setting['passages_used']:,}", _percent(setting["top_percent_share"])]
         if with_truth:
-            rate = one["false_negatives"]
+            rate = setting["false_negatives"]
             cells += [_percent(rate["rate"], 2), "–" if rate["by_query"] is None else " – ".join(_percent(x, 2) for x in rate["by_query"])]
-        rows.add_row("*" if one["own"] else "", *one["values"].values(), *cells, style="bold" if one["own"] else None)
-    return rows
+        table.add_row("*" if setting["own"] else "", *setting["values"].values(), *cells, style="bold" if setting["own"] else None)
+    return table
 
 
 def _hidden(hidden: Mapping[str, Any]) -> str:
-    unknown = f" {hidden['unknown']:,} judgements are of other queries or passages." if hidden["unknown"] else ""
-    known = (
+    unknown_note = f" {hidden['unknown']:,} judgements are of other queries or passages." if hidden["unknown"] else ""
+    known_note = (
         f" {hidden['known']:,} more were known, of the same question or from other files in qrels/ (see --leave-out)."
         if hidden["known"]
         else ""
     )
     return (
-        f"{counted(hidden['pairs'], 'hidden positive')} of {counted(hidden['queries'], 'query')}, "
+        f"{count_noun(hidden['pairs'], 'hidden positive')} of {count_noun(hidden['queries'], 'query')}, "
         f"{_percent(hidden['retrieved'])} of them retrieved; "
-        f"passages drawn blindly: {_percent(hidden['random'], 3)} false.{known}{unknown}"
+        f"passages drawn blindly: {_percent(hidden['random'], 3)} false.{known_note}{unknown_note}"
     )
 
 
 def _short(axis: str) -> str:
-    """A heading that leaves room for numbers: `margin:relative` is `relative`, `near_positive:cosine` is `near`."""
+    """A short heading of an axis: `relative` for `margin:relative`, `near` for `near_positive:cosine`."""
     name, _, knob = axis.partition(":")
-    return SHORT.get(name) or SHORT.get(knob) or knob or name
+    return SHORT_HEADINGS.get(name) or SHORT_HEADINGS.get(knob) or knob or name
 
 
 def _percent(value: float | None, digits: int = 1) -> str:

@@ -9,14 +9,14 @@ import typer
 
 from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.display import Shown
-from miner.cli.numbers import counted
+from miner.cli.display import ProgressDisplay
+from miner.cli.numbers import count_noun
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
     from miner.train import Trained
 
-DATA = ("data", "split", "leave_out", "corpus", "queries", "qrels", "pairs", "field", "on_error")
+DATA_FLAGS = ("data", "split", "leave_out", "corpus", "queries", "qrels", "pairs", "field", "on_error")
 
 
 @f.takes(f.DATA, f.MODEL, f.TEXTS, f.TRAIN, f.SEED, f.RUNTIME)
@@ -44,12 +44,12 @@ def train(
     if out is None:
         raise ConfigError("say where the model goes: --out FOLDER")
     o.check_spared(config, out, force=force)
-    given, (settings, mining, runtime) = _gather(flags, file, config, mine=mine)
-    with Shown(quiet) as shown:
-        from miner.train import train as train_it
+    source, (settings, mining, runtime) = _gather(flags, file, config, mine=mine)
+    with ProgressDisplay(quiet) as display:
+        from miner.train import train as run_training
 
-        done = train_it(
-            given,
+        result = run_training(
+            source,
             settings,
             out=out,
             dev=dev_inputs(dev, dev_split),
@@ -57,16 +57,16 @@ def train(
             runtime=runtime,
             resume=resume,
             force=force,
-            on_progress=shown,
+            on_progress=display,
         )
-        _say(done, shown, as_json=as_json)
+        _print_result(result, display, as_json=as_json)
 
 
 def _gather(flags: dict[str, Any], file: str | None, config: Path | None, *, mine: bool) -> tuple[Any, tuple[Any, Any, Any]]:
     from miner.config import Inputs, MiningConfig, Runtime
     from miner.train import TrainConfig
 
-    data = [name for name in DATA if flags[name]]
+    data = [name for name in DATA_FLAGS if flags[name]]
     if file is not None and (data or mine):
         raise ConfigError(f"a training file goes alone: give {file}, or {'--' + data[0] if data else '--mine with data'}, not both")
     if file is not None:
@@ -77,30 +77,31 @@ def _gather(flags: dict[str, Any], file: str | None, config: Path | None, *, min
 
 
 def dev_inputs(dev: str | None, split: list[str] | None) -> Any:
-    """What chooses the checkpoint; `dev` where no split is named and there is one."""
+    """The inputs of the evaluation that selects the checkpoint. Without --dev-split, the split `dev` if it exists."""
     from miner.config import Inputs
 
     if dev is None:
         if split:
             raise ConfigError("--dev-split goes with --dev")
         return None
-    there = (Path(dev) / "qrels" / "dev.tsv").is_file()
-    return Inputs.of(data=dev, split=tuple(split or (("dev",) if there else ())))
+    has_dev = (Path(dev) / "qrels" / "dev.tsv").is_file()
+    return Inputs.of(data=dev, split=tuple(split or (("dev",) if has_dev else ())))
 
 
-def _say(done: Trained, shown: Shown, *, as_json: bool) -> None:
-    shown.stop()
-    told = done.told
-    for step, score in told["history"]:
-        mark = "  kept" if step == told["steps"] else ""
-        shown.console.print(f"step {step:>7,}   dev {told['dev_measure']} {score:.4f}{mark}")
-    shown.console.print(
-        f"{counted(told['steps'], 'step')} on {counted(told['rows']['rows'], 'row')}, learning rate {told['learning_rate']:g}"
+def _print_result(result: Trained, display: ProgressDisplay, *, as_json: bool) -> None:
+    display.stop()
+    summary = result.told
+    for step, score in summary["history"]:
+        mark = "  kept" if step == summary["steps"] else ""
+        display.console.print(f"step {step:>7,}   dev {summary['dev_measure']} {score:.4f}{mark}")
+    display.console.print(
+        f"{count_noun(summary['steps'], 'step')} on {count_noun(summary['rows']['rows'], 'row')}, "
+        f"learning rate {summary['learning_rate']:g}"
     )
-    for message in told["warnings"]:
-        shown.console.print(f"note: {message}", soft_wrap=True)
-    shown.console.print(f"model          {done.folder}", soft_wrap=True)
+    for message in summary["warnings"]:
+        display.console.print(f"note: {message}", soft_wrap=True)
+    display.console.print(f"model          {result.folder}", soft_wrap=True)
     if as_json:
         import orjson
 
-        typer.echo(orjson.dumps({"model": str(done.folder), **told}, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps({"model": str(result.folder), **summary}, option=orjson.OPT_INDENT_2).decode())

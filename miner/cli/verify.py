@@ -1,4 +1,4 @@
-"""`hardneg verify`: is this run what its manifest says, and does it come out again?"""
+"""`hardneg verify`: compare a run with its manifest, and optionally reproduce it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 
 from miner.cli import flag_groups as f
 from miner.cli import options as o
-from miner.cli.display import Shown
-from miner.cli.numbers import counted
+from miner.cli.display import ProgressDisplay
+from miner.cli.numbers import count_noun
 from miner.errors import ConfigError
 
 
@@ -33,32 +33,32 @@ def verify(
         raise ConfigError(f"{'--stored' if stored else '--fresh'} goes with --rerun")
     from miner.runs.run import Run
 
-    found = Run(run)
-    differences = [told for told in found.differences() if not (again and told.startswith("input "))]
-    _end(run, differences)
+    loaded = Run(run)
+    differences = [difference for difference in loaded.differences() if not (again and difference.startswith("input "))]
+    _exit_on_differences(run, differences)
     if not again:
-        count = len(found.manifest["outputs"])
-        _say(f"{run}: {counted(count, 'file')} match{'es' * (count == 1)} the manifest", quiet)
+        count = len(loaded.manifest["outputs"])
+        _print_note(f"{run}: {count_noun(count, 'file')} match{'es' * (count == 1)} the manifest", quiet)
         return
     from miner.config import Runtime
     from miner.runs.reproduce import rerun
 
-    with Shown(quiet) as shown:
+    with ProgressDisplay(quiet) as display:
         runtime = Runtime.of(**{name: value for name, value in flags.items() if value is not None})
-        made = rerun(found, stored=stored, fresh=fresh, runtime=runtime, on_progress=shown)
-    for note in made.notes:
-        _say(f"{run}: {note}", quiet)
-    _end(run, made.differences)
-    _say(f"{run}: made again, the same {counted(made.rows, 'row')} byte for byte", quiet)
+        rerun_result = rerun(loaded, stored=stored, fresh=fresh, runtime=runtime, on_progress=display)
+    for note in rerun_result.notes:
+        _print_note(f"{run}: {note}", quiet)
+    _exit_on_differences(run, rerun_result.differences)
+    _print_note(f"{run}: made again, the same {count_noun(rerun_result.rows, 'row')} byte for byte", quiet)
 
 
-def _end(run: Path, differences: list[str]) -> None:
+def _exit_on_differences(run: Path, differences: list[str]) -> None:
     for difference in differences:
         typer.echo(f"{run}: {difference}", err=True)
     if differences:
         raise typer.Exit(1)
 
 
-def _say(text: str, quiet: bool) -> None:
+def _print_note(text: str, quiet: bool) -> None:
     if not quiet:
         typer.echo(text, err=True)

@@ -66,7 +66,7 @@ def test_an_ipv6_network_is_one_client(clock):
 
 def test_memory_is_bounded(clock, monkeypatch):
     """The client that was heard of longest ago is forgotten."""
-    monkeypatch.setattr(attempts, "MOST_CLIENTS", 10)
+    monkeypatch.setattr(attempts, "MAX_CLIENTS", 10)
     made = Attempts(1, clock)
     for i in range(100):
         made.begin(f"client {i}", KEY)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from app.engine.batcher import Together
+from app.engine.batcher import Batcher
 
 
 def test_those_who_come_while_one_is_served_are_served_together():
@@ -16,7 +16,7 @@ def test_those_who_come_while_one_is_served_are_served_together():
         assert go.wait(10)
         return [ask * 2 for ask in asks]
 
-    together, answers = Together(call), {}
+    together, answers = Batcher(call), {}
     threads = [threading.Thread(target=lambda i=i: answers.update({i: together(i)})) for i in range(8)]
     threads[0].start()
     assert entered.wait(10)
@@ -32,7 +32,7 @@ def test_those_who_come_while_one_is_served_are_served_together():
 
 
 def test_an_error_is_everybodys_and_the_next_call_is_new():
-    together = Together(lambda asks: [1 // ask for ask in asks])
+    together = Batcher(lambda asks: [1 // ask for ask in asks])
     with pytest.raises(ZeroDivisionError):
         together(0)
     assert together(1) == 1

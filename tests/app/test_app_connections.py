@@ -21,7 +21,7 @@ class App:
     """/livez answers at once; /body reads to the end; /key too, and knows the caller; /early refuses at once; /large sends without end."""
 
     def __init__(self, connections):
-        self.state, self.gone = SimpleNamespace(desk=SimpleNamespace(connections=connections)), 0
+        self.state, self.gone = SimpleNamespace(services=SimpleNamespace(connections=connections)), 0
 
     async def __call__(self, scope, receive, send):
         scope["state"]["caller"] = "somebody" if scope["path"] in ("/key", "/large") else None
@@ -91,7 +91,7 @@ def test_a_head_has_so_long(served):
     assert b"200 OK" in connect(WHOLE).recv(100)
     assert (heard(silent), heard(half)[:20]) == (b"", b"HTTP/1.1 408 Request")
     assert time.monotonic() - began < 3
-    assert app.state.desk.connections.closed["head"] == 3
+    assert app.state.services.connections.closed["head"] == 3
 
 
 def test_a_body_must_go_on_and_may_take_its_time(served):
@@ -104,7 +104,7 @@ def test_a_body_must_go_on_and_may_take_its_time(served):
         time.sleep(0.1)
     assert b"200 OK" in slow.recv(100)
     assert heard(stalled).startswith(b"HTTP/1.1 408")
-    assert (app.gone, app.state.desk.connections.closed["body"]) == (1, 1)
+    assert (app.gone, app.state.services.connections.closed["body"]) == (1, 1)
 
 
 def test_what_was_answered_early_ends(served):
@@ -117,7 +117,7 @@ def test_what_was_answered_early_ends(served):
     assert b"200 OK" in damaged.recv(100)
     damaged.sendall(b"no chunk\r\n")
     assert b"400" not in heard(damaged)
-    assert app.state.desk.connections.closed["rest"] == 1
+    assert app.state.services.connections.closed["rest"] == 1
 
 
 def test_what_is_no_request_is_a_problem(served):
@@ -129,7 +129,7 @@ def test_who_does_not_read_is_left(served):
     one = connect(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
     time.sleep(1.5)
     assert len(heard(one)) < 200 * 2**20
-    assert app.state.desk.connections.closed["answer"] == 1
+    assert app.state.services.connections.closed["answer"] == 1
 
 
 def test_the_oldest_that_brings_nothing_makes_room(served):
@@ -144,8 +144,8 @@ def test_the_oldest_that_brings_nothing_makes_room(served):
     assert b"200 OK" in ours.recv(100)
     assert heard(theirs) == b""
     assert [heard(one) for one in halves[:20]] == [b""] * 20
-    assert len(app.state.desk.connections.open) <= 10
-    assert app.state.desk.connections.closed["room"] >= 20
+    assert len(app.state.services.connections.open) <= 10
+    assert app.state.services.connections.closed["room"] >= 20
 
 
 def test_where_no_room_can_be_made_the_new_one_goes(served):
@@ -156,13 +156,13 @@ def test_where_no_room_can_be_made_the_new_one_goes(served):
     for one in ours:
         one.sendall(bytes(10))
         assert b"200 OK" in one.recv(100)
-    assert app.state.desk.connections.closed == {"full": 1}
+    assert app.state.services.connections.closed == {"full": 1}
 
 
 def test_a_minute_is_one_line(caplog):
     """Whatever is closed."""
     connections = Connections(1, 1, 1, 1)
     for _ in range(500):
-        connections.note("head")
+        connections.count_closed("head")
     assert [record.getMessage() for record in caplog.records] == ["connections closed (head: 1); 0 are open"]
     assert connections.closed["head"] == 500

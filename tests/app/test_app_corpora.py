@@ -103,7 +103,7 @@ def test_deleting_a_corpus_takes_its_vectors_and_leaves_the_files(client, world)
     file_id = upload(client, "a.jsonl", rows(world["passages"][:9]))
     made = create(client, "gone", [file_id], fields={"text": "text"})
     built(client, made)
-    folder = client.app.state.desk.corpora.folder(made["id"], 1)
+    folder = client.app.state.services.corpora.folder(made["id"], 1)
     assert (folder / "passages.f32").stat().st_size == 9 * 16 * 4
     assert client.delete(f"/v1/files/{file_id}").status_code == 409
     assert client.delete("/v1/corpora/gone").status_code == 204
@@ -140,19 +140,19 @@ def test_idempotency_of_a_corpus(client, world):
 
 def test_a_name_is_looked_up_again_only_when_something_has_changed(client, corpus, monkeypatch):
     """And at once when it has, whoever changed it."""
-    at, asked = client.app.state.desk, []
+    at, asked = client.app.state.services, []
     get = at.corpora.get
     monkeypatch.setattr(at.corpora, "get", lambda name: asked.append(name) or get(name))
-    at.engine.shelf.get("half-world")
+    at.engine.corpora.get("half-world")
     del asked[:]
-    at.engine.shelf.get("half-world")
+    at.engine.corpora.get("half-world")
     assert asked == []
     other = open_state(at.settings.data_dir)
     with other.database.write() as connection:
         connection.execute(update(corpora).where(corpora.c.name == "half-world").values(name="renamed"))
     with pytest.raises(NotFound):
-        at.engine.shelf.get("half-world")
+        at.engine.corpora.get("half-world")
     with other.database.write() as connection:
         connection.execute(update(corpora).where(corpora.c.name == "renamed").values(name="half-world"))
     other.close()
-    assert at.engine.shelf.get("half-world").name
+    assert at.engine.corpora.get("half-world").name

@@ -19,7 +19,7 @@ import pytest
 from test_app_serve import ask
 
 from app.auth.keys import ANYBODY
-from app.jobs.stores import Stock
+from app.jobs.stores import Stores
 from app.requests.job_requests import JOB, submit
 from app.settings import Settings
 from miner.config import Inputs, MiningConfig, Runtime
@@ -79,32 +79,32 @@ def children(pid):
 
 
 def test_child_and_worker_are_killed(tmp_path, pairs, expected, model):
-    stock = Stock(Settings.of(data_dir=tmp_path / "data", model=model, cache=tmp_path / "cache"))
-    part = stock.files.begin()
+    stores = Stores(Settings.of(data_dir=tmp_path / "data", model=model, cache=tmp_path / "cache"))
+    part = stores.files.begin()
     part.write(pairs.read_bytes())
-    file = stock.files.finish(part, "pairs.jsonl", ".jsonl")
+    file = stores.files.finish(part, "pairs.jsonl", ".jsonl")
     body = {"kind": "mine", "inputs": {"pairs": file.id}, "config": {"depth": 50}}
-    job = submit(JOB.validate_python(body), stock, ANYBODY, None)
+    job = submit(JOB.validate_python(body), stores, ANYBODY, None)
     first = start_worker(tmp_path, model)
-    until(lambda: stock.queue.get(job.id).stage)
+    until(lambda: stores.queue.get(job.id).stage)
     child = children(first.pid)[0]
     child.kill()
-    until(lambda: stock.queue.get(job.id).attempts == 2 and stock.queue.get(job.id).state == "running")
+    until(lambda: stores.queue.get(job.id).attempts == 2 and stores.queue.get(job.id).state == "running")
     grandchild = until(lambda: children(first.pid))[0]
     first.kill()
     killed = time.time()
     second = start_worker(tmp_path, model)
     until(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE, 5)
-    until(lambda: stock.queue.get(job.id).final)
-    ended = stock.queue.get(job.id)
-    again = [event.at for event in stock.queue.events(job.id, 0) if event.data.get("attempt") == 3]
+    until(lambda: stores.queue.get(job.id).final)
+    ended = stores.queue.get(job.id)
+    again = [event.at for event in stores.queue.events(job.id, 0) if event.data.get("attempt") == 3]
     second.send_signal(signal.SIGTERM)
     assert second.wait(20) == 0
     assert (ended.state, ended.attempts) == ("succeeded", 3)
     assert again[0] - killed <= GOES_ON_WITHIN
-    assert stock.files.path(stock.files.get(ended.result["files"]["training_file"])).read_bytes() == expected
-    assert not [path for path in (stock.state.jobs / job.id).iterdir() if path.name.endswith(".part")]
-    stock.close()
+    assert stores.files.path(stores.files.get(ended.result["files"]["training_file"])).read_bytes() == expected
+    assert not [path for path in (stores.state.jobs / job.id).iterdir() if path.name.endswith(".part")]
+    stores.close()
 
 
 def serve(start_server, folder, port, model):

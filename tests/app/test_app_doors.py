@@ -102,7 +102,10 @@ class World:
         yield "files", self.command_line(config, "--queries", "queries.jsonl", "--qrels", "qrels.jsonl")
         yield "pairs", self.command_line(config, "--pairs", "pairs.jsonl", "--field", "grade=label")
         made = mine(
-            read_inline(queries, shown), MiningConfig.of(**config, model=self.model), runtime=Runtime.of(device="cpu"), kind=".jsonl"
+            read_inline(queries, shown),
+            MiningConfig.of(**config, model=self.model),
+            runtime=Runtime.of(device="cpu"),
+            kind=".jsonl",
         )
         yield "Python", made.file.read_bytes()
         yield "request", self.client.post("/v1/mine", json=inline, headers=LINES).content
@@ -125,7 +128,7 @@ class World:
 @pytest.fixture(scope="module")
 def worlds(client_of, model, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "LOOK_SECONDS", 0.02)
+        patch.setattr(worker, "POLL_SECONDS", 0.02)
         client = client_of()
         yield [World(client, model, tmp_path_factory.mktemp("doors"), seed) for seed in range(2)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.environment_names import OF_COMPOSE, OF_TESTS, check_environ, is_injected, known
+from app.cli.environment_names import COMPOSE_NAMES, TEST_NAMES, check_environ, is_injected, known_names
 from miner.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -56,9 +56,9 @@ def test_every_name_that_the_project_speaks_of_is_known():
     places = [*ROOT.glob("app/**/*.py"), *ROOT.glob("miner/**/*.py"), *ROOT.glob("docker/*"), ROOT / "docker" / ".env.example"]
     text = "".join(path.read_text(encoding="utf-8") for path in [*places, ROOT / "README.md", *ROOT.glob("docs/**/*.md")] if path.is_file())
     spoken = set(re.findall(r"HARDNEG_[A-Z][A-Z_]*[A-Z]", text)) - {"HARDNEG_SERVICE_HOST", "HARDNEG_SERVICE_PORT", "HARDNEG_PORT_"}
-    assert {name for name in spoken if not name.startswith("HARDNEG_SERVICE")} <= known()
-    assert set(OF_COMPOSE) <= spoken
-    assert OF_TESTS == ("HARDNEG_TEST_DATA",)
+    assert {name for name in spoken if not name.startswith("HARDNEG_SERVICE")} <= known_names()
+    assert set(COMPOSE_NAMES) <= spoken
+    assert TEST_NAMES == ("HARDNEG_TEST_DATA",)
 
 
 @pytest.mark.parametrize(

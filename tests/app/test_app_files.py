@@ -11,7 +11,7 @@ import pytest
 import zstandard
 from sqlalchemy import delete
 
-from app.jobs.stores import Stock
+from app.jobs.stores import Stores
 from app.settings import Settings
 from app.state.tables import files
 
@@ -149,7 +149,7 @@ def test_a_wrong_upload_leaves_nothing(case, client):
     query, body, headers, status = WRONG[case]
     answer = client.post(f"/v1/files{query}", content=body, headers=headers)
     assert (answer.status_code, answer.json()["status"]) == (status, status), answer.text
-    assert list(client.app.state.desk.state.incoming.iterdir()) == []
+    assert list(client.app.state.services.state.incoming.iterdir()) == []
 
 
 def test_the_right_digest_passes(client):
@@ -160,7 +160,7 @@ def test_the_right_digest_passes(client):
 
 def test_the_same_content_is_kept_once_until_the_last_is_gone(client):
     first, second = (client.post("/v1/files?name=a.csv", content=b"same,same\n").json() for _ in range(2))
-    path = client.app.state.desk.state.blobs.path(first["sha256"])
+    path = client.app.state.services.state.blobs.path(first["sha256"])
     assert client.delete(f"/v1/files/{first['id']}").status_code == 204
     assert path.exists()
     assert client.delete(f"/v1/files/{second['id']}").status_code == 204
@@ -182,43 +182,43 @@ def test_no_room_is_507_and_the_service_lives(client_of, monkeypatch):
 
 
 @pytest.fixture
-def stock(tmp_path):
-    opened = Stock(Settings.of(data_dir=tmp_path / "data"))
+def stores(tmp_path):
+    opened = Stores(Settings.of(data_dir=tmp_path / "data"))
     yield opened
     opened.close()
 
 
-def kept(stock, content):
-    part = stock.files.begin()
+def stored(stores, content):
+    part = stores.files.begin()
     part.write(content)
-    return stock.files.finish(part, "a.jsonl", ".jsonl")
+    return stores.files.finish(part, "a.jsonl", ".jsonl")
 
 
-def test_contents_that_nobody_names_go_when_they_are_old(stock):
+def test_contents_that_nobody_names_go_when_they_are_old(stores):
     """A cut between bytes and row leaves a content without a name; one that has a name stays, however old, and so does a new one."""
-    named, orphan, fresh = kept(stock, b"named"), kept(stock, b"orphan"), kept(stock, b"fresh")
-    with stock.state.database.write() as connection:
+    referenced, orphan, fresh = stored(stores, b"named"), stored(stores, b"orphan"), stored(stores, b"fresh")
+    with stores.state.database.write() as connection:
         connection.execute(delete(files).where(files.c.id.in_([orphan.id, fresh.id])))
-    for file in (named, orphan):
-        os.utime(stock.files.path(file), (1, 1))
-    assert stock.files.sweep() == 1
-    assert [stock.files.path(file).exists() for file in (named, orphan, fresh)] == [True, False, True]
-    assert list(stock.state.incoming.iterdir()) == []
+    for file in (referenced, orphan):
+        os.utime(stores.files.path(file), (1, 1))
+    assert stores.files.sweep() == 1
+    assert [stores.files.path(file).exists() for file in (referenced, orphan, fresh)] == [True, False, True]
+    assert list(stores.state.incoming.iterdir()) == []
 
 
-def test_a_content_that_is_adopted_is_new_again(stock, tmp_path):
+def test_a_content_that_is_adopted_is_new_again(stores, tmp_path):
     """Or it could be swept between its adoption and its row."""
-    orphan = kept(stock, b"orphan")
-    os.utime(stock.files.path(orphan), (1, 1))
+    orphan = stored(stores, b"orphan")
+    os.utime(stores.files.path(orphan), (1, 1))
     (tmp_path / "made").write_bytes(b"orphan")
-    stock.state.blobs.adopt(tmp_path / "made", orphan.sha256)
-    assert stock.state.blobs.older(time.time() - 60) == []
+    stores.state.blobs.adopt(tmp_path / "made", orphan.sha256)
+    assert stores.state.blobs.older_than(time.time() - 60) == []
 
 
-def test_a_file_whose_row_cannot_be_written_leaves_nothing(stock, monkeypatch):
-    part = stock.files.begin()
+def test_a_file_whose_row_cannot_be_written_leaves_nothing(stores, monkeypatch):
+    part = stores.files.begin()
     part.write(b"x")
-    monkeypatch.setattr(stock.state.blobs, "keep", lambda path, sha256: 1 / 0)
+    monkeypatch.setattr(stores.state.blobs, "keep", lambda path, sha256: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        stock.files.finish(part, "a.jsonl", ".jsonl")
-    assert list(stock.state.incoming.iterdir()) == []
+        stores.files.finish(part, "a.jsonl", ".jsonl")
+    assert list(stores.state.incoming.iterdir()) == []

@@ -15,9 +15,9 @@ import pytest
 from test_app_guard import paths
 from test_app_serve import ask
 
-from app.engine.thread_pool import Workers
+from app.engine.thread_pool import BoundedPool
 from app.errors import NotReady
-from app.logs import Sparing
+from app.logs import RateLimit
 from miner.errors import StorageError
 
 HALF, COUNT = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n", 120
@@ -84,46 +84,46 @@ def test_probes_need_no_thread(client_of):
 
 
 @pytest.fixture
-def desk(client_of):
-    return client_of(jobs_at_once=0).app.state.desk
+def services(client_of):
+    return client_of(jobs_at_once=0).app.state.services
 
 
-def test_a_drive_that_does_not_answer_is_not_waited_for(desk, monkeypatch):
+def test_a_drive_that_does_not_answer_is_not_waited_for(services, monkeypatch):
     """For two seconds at most; there is one measurement under way, however many ask."""
     go, asked = threading.Event(), []
-    monkeypatch.setattr("app.services.MOST_CHECK_SECONDS", 0.1)
-    monkeypatch.setattr(desk, "state", SimpleNamespace(free_bytes=lambda: asked.append(1) or (go.wait(20) and 2**40)), raising=True)
-    desk._checked = 0.0
+    monkeypatch.setattr("app.services.MAX_CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(services, "state", SimpleNamespace(free_bytes=lambda: asked.append(1) or (go.wait(20) and 2**40)), raising=True)
+    services._checked_at = 0.0
 
     async def check():
         for _ in range(3):
             with pytest.raises(NotReady, match="does not answer"):
-                await desk.check()
+                await services.check()
         go.set()
         await asyncio.sleep(0.1)
-        await desk.check()
+        await services.check()
 
     asyncio.run(check())
     assert len(asked) == 2
 
 
-def test_a_database_that_is_away_is_not_ready(desk):
-    desk.away = StorageError("the database cannot be used")
+def test_a_database_that_is_away_is_not_ready(services):
+    services.database_error = StorageError("the database cannot be used")
     with pytest.raises(StorageError):
-        asyncio.run(desk.check())
-    desk.away = None
-    asyncio.run(desk.check())
+        asyncio.run(services.check())
+    services.database_error = None
+    asyncio.run(services.check())
 
 
 def test_what_runs_or_waits_is_counted():
     async def count():
-        workers, go = Workers(1, 2, "dry runs"), threading.Event()
-        taken = [asyncio.create_task(workers.run(go.wait)) for _ in range(2)]
+        workers, go = BoundedPool(1, 2, "dry runs"), threading.Event()
+        calls = [asyncio.create_task(workers.run(go.wait)) for _ in range(2)]
         await asyncio.sleep(0.05)
-        assert workers.taken == 2
+        assert workers.in_use == 2
         go.set()
-        await asyncio.gather(*taken)
-        assert workers.taken == 0
+        await asyncio.gather(*calls)
+        assert workers.in_use == 0
         workers.close()
 
     asyncio.run(count())
@@ -132,14 +132,14 @@ def test_what_runs_or_waits_is_counted():
 def test_the_log_takes_so_many_lines_a_minute():
     """Of one kind, and of the server below; ours are all written, and what was left out is counted."""
     moment = [0.0]
-    sparing = Sparing(lambda: moment[0])
+    rate_limit = RateLimit(lambda: moment[0])
 
     def written(name, count, **more):
         records = [logging.makeLogRecord({"name": name, "levelno": logging.WARNING, "msg": "x", **more}) for _ in range(count)]
-        return [record for record in records if sparing.filter(record)]
+        return [record for record in records if rate_limit.filter(record)]
 
     assert len(written("app.guard", 1000)) == 1000
     assert len(written("asyncio", 1000)) == 20
-    assert len(written("app.guard", 1000, sparing="wrong key")) == 60
+    assert len(written("app.guard", 1000, rate_limit="wrong key")) == 60
     moment[0] = 61.0
     assert [record.msg for record in written("asyncio", 1)] == ["x (980 such lines were left out)"]

@@ -74,7 +74,7 @@ def test_the_same_bytes_as_the_command_line(client, mined, texts, model, tmp_pat
     assert client.get(f"/v1/jobs/{mined['id']}/results").content == expected
     manifest = orjson.loads(content(client, mined, "manifest"))
     assert manifest["outputs"]["triplets.jsonl"]["sha256"] == sha256(expected).hexdigest()
-    assert str(client.app.state.desk.state.folder) not in str(manifest)
+    assert str(client.app.state.services.state.folder) not in str(manifest)
     assert content(client, mined, "report_page").lower().startswith(b"<!doctype html>")
 
 
@@ -178,7 +178,7 @@ def test_deleting_a_job_takes_its_files(client, inputs):
     assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
     assert client.get(f"/v1/files/{file_id}").status_code == 404
     assert client.get(f"/v1/jobs/{job['id']}").status_code == 404
-    assert not (client.app.state.desk.state.jobs / job["id"]).exists()
+    assert not (client.app.state.services.state.jobs / job["id"]).exists()
 
 
 @pytest.fixture(scope="module")

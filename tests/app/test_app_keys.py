@@ -18,8 +18,8 @@ def bearer(key):
 
 
 def made(client, scope):
-    key_id, key = keys.create(client.app.state.desk.state, f"a {scope} key", [scope])
-    client.app.state.desk.keyring.refresh()
+    key_id, key = keys.create(client.app.state.services.state, f"a {scope} key", [scope])
+    client.app.state.services.keyring.refresh()
     return key_id, key
 
 
@@ -29,8 +29,8 @@ def test_the_first_key_closes_the_door(client_of):
     key_id, key = made(client, "read")
     assert client.get("/v1/files").status_code == 401
     assert client.get("/v1/files", headers=bearer(key)).status_code == 200
-    keys.revoke(client.app.state.desk.state, key_id)
-    client.app.state.desk.keyring.refresh()
+    keys.revoke(client.app.state.services.state, key_id)
+    client.app.state.services.keyring.refresh()
     for headers in ({}, bearer(key)):
         assert client.get("/v1/files", headers=headers).status_code == 401
 
@@ -62,7 +62,7 @@ def test_an_admin_sees_and_revokes(client):
 
 def test_only_a_hash_is_kept(client):
     _, key = made(client, "read")
-    state = client.app.state.desk.state
+    state = client.app.state.services.state
     kept = b"".join(path.read_bytes() for path in state.folder.glob("hardneg.sqlite*"))
     assert key.encode() not in kept
     assert key.split("_", 2)[2].encode() not in kept  # the secret, which may hold a _ itself
@@ -71,7 +71,7 @@ def test_only_a_hash_is_kept(client):
 @pytest.mark.parametrize(("name", "scopes"), [("", ["read"]), ("x" * 101, ["read"]), ("a\nb", ["read"]), ("a", ["root"])])
 def test_wrong_keys_are_refused(name, scopes, client):
     with pytest.raises(ConfigError):
-        keys.create(client.app.state.desk.state, name, scopes)
+        keys.create(client.app.state.services.state, name, scopes)
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):

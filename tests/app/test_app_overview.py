@@ -83,7 +83,7 @@ def test_the_sample_tells_the_rate_of_its_reviewed_beginning(client, job):
     """Words about pairs further on do not count; unsure is neither."""
     from app.pages.run_survey import run_of, survey_of
 
-    sample = survey_of(run_of(client.app.state.desk, job["id"])[1])["sample"]
+    sample = survey_of(run_of(client.app.state.services, job["id"])[1])["sample"]
     words = ["false_negative", "true_negative", "unsure", "true_negative", None, "false_negative"]
     said = [{**pair, "verdict": word} for pair, word in zip(sample, words, strict=False) if word]
     assert client.post(f"/v1/jobs/{job['id']}/reviews", json={"verdicts": said}).status_code == 201

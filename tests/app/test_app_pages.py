@@ -113,7 +113,7 @@ def test_a_client_that_is_no_browser_needs_no_origin(client, client_of):
 
 
 def test_a_revoked_key_closes_its_sessions(client):
-    state, ring = client.app.state.desk.state, client.app.state.desk.keyring
+    state, ring = client.app.state.services.state, client.app.state.services.keyring
     key_id, key = keys.create(state, "a page", ["read"])
     ring.refresh()
     sign_in(client, key)
@@ -125,10 +125,10 @@ def test_a_revoked_key_closes_its_sessions(client):
 
 
 def test_a_session_ends_by_itself_and_only_its_hash_is_kept(client, monkeypatch):
-    sessions = client.app.state.desk.sessions
+    sessions = client.app.state.services.sessions
     token = sessions.open("the-first-of-two-keys")
     assert sessions.caller(token).id == "bootstrap"
-    kept = b"".join(path.read_bytes() for path in client.app.state.desk.state.folder.glob("hardneg.sqlite*"))
+    kept = b"".join(path.read_bytes() for path in client.app.state.services.state.folder.glob("hardneg.sqlite*"))
     assert token.encode() not in kept
     monkeypatch.setattr("app.auth.sessions.now", lambda: 4e9)
     assert sessions.caller(token) is None

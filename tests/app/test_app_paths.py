@@ -57,7 +57,7 @@ def opened(client):
 
 def test_no_string_leaves_the_data_folder(client, opened):
     assert len(STRINGS) >= 150
-    folder = client.app.state.desk.state.folder
+    folder = client.app.state.services.state.folder
     for string in STRINGS:
         name = quote(string, safe="%")
         for path in (

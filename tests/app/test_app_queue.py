@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.errors import Busy, Conflict, WrongFields
 from app.jobs import leases as leases_module
 from app.jobs.leases import Leases
-from app.jobs.queue import Asked, Queue
+from app.jobs.queue import Queue, Submission
 from app.state import open_state
 
 
@@ -30,19 +30,19 @@ def state(request, tmp_path):
 
 @pytest.fixture
 def queue(state):
-    return Queue(state, most_waiting=20)
+    return Queue(state, max_waiting=20)
 
 
 @pytest.fixture
 def leases(state):
-    return Leases(state, most_crashes=2)
+    return Leases(state, max_crashes=2)
 
 
 NOTHING = {"queries": None, "pairs": None, "qrels": [], "corpus": None}
 
 
 def asked(number=0, **more):
-    return Asked("mine", {"kind": "mine", "number": number, "inputs": NOTHING, "corpus": None}, f"hash-{number}", "somebody", **more)
+    return Submission("mine", {"kind": "mine", "number": number, "inputs": NOTHING, "corpus": None}, f"hash-{number}", "somebody", **more)
 
 
 def together(count, call):
@@ -76,7 +76,7 @@ def test_a_job_is_given_to_one(queue, leases):
 
     def work(number):
         mine = []
-        while job := leases.claim(f"w{number}"):
+        while job := leases.fetch_job(f"w{number}"):
             mine.append(job.id)
         return mine
 
@@ -103,56 +103,56 @@ def test_the_job_of_a_worker_that_died_is_claimed_at_once(state, queue, leases, 
     monkeypatch.setattr(leases_module, "LEASE_SECONDS", 3600.0)  # a busy machine may take longer than a usual lease to start a process
     here = socket.gethostname()
     names = {name: f"{here}:1:{name}" for name in ("dead", "alive", "unknown")} | {"elsewhere": "elsewhere:1:x"}
-    mine = {name: (queue.submit(asked(i)).id, leases.claim(worker))[0] for i, (name, worker) in enumerate(names.items())}
+    mine = {name: (queue.submit(asked(i)).id, leases.fetch_job(worker))[0] for i, (name, worker) in enumerate(names.items())}
     (state.workers / names["elsewhere"]).touch()
-    alive = leases.presence.begin(names["alive"])
+    alive = leases.presence.register(names["alive"])
     code = "import sys, time; from pathlib import Path; from app.jobs.presence import Presence"
-    words = f"{code}; held = Presence(Path(sys.argv[1])).begin(sys.argv[2]); print(flush=True); time.sleep(60)"
+    words = f"{code}; held = Presence(Path(sys.argv[1])).register(sys.argv[2]); print(flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", words, state.workers, names["dead"]], stdout=subprocess.PIPE)
     process.stdout.readline()
-    assert leases.claim("other") is None
+    assert leases.fetch_job("other") is None
     process.kill()
     process.communicate()
-    again = leases.claim("other")
+    again = leases.fetch_job("other")
     assert (again.id, again.attempts, queue.get(mine["dead"]).crashes) == (mine["dead"], 2, 1)
-    assert leases.claim("other") is None
+    assert leases.fetch_job("other") is None
     assert sorted(path.name for path in state.workers.iterdir()) == sorted([names["alive"], names["elsewhere"]])
     alive.close()
-    assert leases.claim("other").id == mine["alive"]
+    assert leases.fetch_job("other").id == mine["alive"]
 
 
 def test_a_lapsed_lease_is_claimed_and_the_slow_one_is_fenced_off(queue, leases, monkeypatch):
     job = queue.submit(asked())
     monkeypatch.setattr(leases_module, "LEASE_SECONDS", -1)
-    slow = leases.claim("slow")
-    quick = leases.claim("quick")
+    slow = leases.fetch_job("slow")
+    quick = leases.fetch_job("quick")
     assert (slow.id, quick.id, quick.attempts, queue.get(job.id).crashes) == (job.id, job.id, 2, 1)
-    assert leases.beat(slow) is None
-    assert not leases.end(slow, "failed", error={"detail": "no"})
-    leases.give_back(slow, crashed=True)
+    assert leases.heartbeat(slow) is None
+    assert not leases.finish_job(slow, "failed", error={"detail": "no"})
+    leases.requeue(slow, crashed=True)
     assert queue.get(job.id).state == "running"
-    assert leases.beat(quick, stage="encode", done=1, total=2) == "running"
-    assert leases.end(quick, "succeeded", result={"x": 1})
+    assert leases.heartbeat(quick, stage="encode", done=1, total=2) == "running"
+    assert leases.finish_job(quick, "succeeded", result={"x": 1})
     assert (queue.get(job.id).state, queue.get(job.id).result, queue.get(job.id).stage) == ("succeeded", {"x": 1}, "encode")
-    assert leases.claim("another") is None
+    assert leases.fetch_job("another") is None
 
 
 def test_too_many_deaths_are_a_crash_until_somebody_says_retry(queue, leases):
     job = queue.submit(asked())
     for _ in range(3):
-        leases.give_back(leases.claim("w"), crashed=True)
+        leases.requeue(leases.fetch_job("w"), crashed=True)
     ended = queue.get(job.id)
     assert (ended.state, ended.crashes) == ("crashed", 3)
     assert "died 3 times" in ended.error["detail"]
-    assert leases.claim("w") is None
+    assert leases.fetch_job("w") is None
     assert queue.retry(job.id).state == "queued"
-    assert leases.claim("w").id == job.id
+    assert leases.fetch_job("w").id == job.id
 
 
 def test_stopping_a_worker_is_no_crash(queue, leases):
     job = queue.submit(asked())
     for _ in range(9):
-        leases.give_back(leases.claim("w"), crashed=False)
+        leases.requeue(leases.fetch_job("w"), crashed=False)
     assert (queue.get(job.id).state, queue.get(job.id).crashes, queue.get(job.id).attempts) == ("queued", 0, 9)
 
 
@@ -162,17 +162,17 @@ def test_cancelling(queue, leases, monkeypatch):
     assert queue.cancel(waiting.id).state == "cancelled"
     for _ in range(2):
         running = queue.submit(asked())
-        held = leases.claim("w")
+        held = leases.fetch_job("w")
         assert queue.cancel(running.id).state == "cancelling"
         assert queue.cancel(running.id).state == "cancelling"
-        assert leases.beat(held) == "cancelling"
-        leases.give_back(held, crashed=True)
+        assert leases.heartbeat(held) == "cancelling"
+        leases.requeue(held, crashed=True)
         assert queue.get(running.id).state == "cancelled"
     monkeypatch.setattr(leases_module, "LEASE_SECONDS", -1)
     last = queue.submit(asked())
-    leases.claim("gone")
+    leases.fetch_job("gone")
     queue.cancel(last.id)
-    assert leases.claim("w") is None
+    assert leases.fetch_job("w") is None
     assert queue.get(last.id).state == "cancelled"
     with pytest.raises(Conflict):
         queue.retry(queue.submit(asked()).id)
@@ -180,24 +180,24 @@ def test_cancelling(queue, leases, monkeypatch):
 
 def test_what_is_written_with_the_end_is_written_with_it_or_not_at_all(state, queue, leases):
     queue.submit(asked())
-    job = leases.claim("w")
+    job = leases.fetch_job("w")
 
     def fails(connection, job):
         connection.execute(text("UPDATE jobs SET stage = 'half'"))
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
-        leases.end(job, "succeeded", commit=fails)
+        leases.finish_job(job, "succeeded", commit=fails)
     assert (queue.get(job.id).state, queue.get(job.id).stage) == ("running", None)
 
 
 def test_events_are_numbered_and_progress_is_forgotten(queue, leases, monkeypatch):
-    monkeypatch.setattr(leases_module, "KEPT_PROGRESS", 3)
+    monkeypatch.setattr(leases_module, "MAX_PROGRESS_EVENTS", 3)
     queue.submit(asked())
-    job = leases.claim("w")
+    job = leases.fetch_job("w")
     for done in range(10):
-        leases.beat(job, stage="encode", done=done, total=10)
-    leases.end(job, "succeeded")
+        leases.heartbeat(job, stage="encode", done=done, total=10)
+    leases.finish_job(job, "succeeded")
     events = queue.events(job.id, 0)
     assert [event.number for event in events] == [1, 2, 10, 11, 12, 13]
     assert [event.kind for event in events] == ["state"] * 2 + ["progress"] * 3 + ["state"]

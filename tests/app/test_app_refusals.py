@@ -210,7 +210,7 @@ def test_beyond_the_queue_is_429(client_of, monkeypatch):
     threads[0].start()
     assert entered.acquire(timeout=20)
     threads[1].start()
-    slots = client.app.state.desk.workers._slots
+    slots = client.app.state.services.mining_pool._slots
     while slots._value:
         pass
     refused = post(client, orjson.dumps(GOOD))

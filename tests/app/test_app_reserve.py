@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from app.state.reserve import RESERVED, Reserve, is_full
+from app.state.reserve import RESERVED_BYTES, Reserve, is_full
 from miner.errors import StorageError
 
 
@@ -17,16 +17,16 @@ def full():
 def test_room_is_made_once_and_taken_again(tmp_path):
     path, seen = tmp_path / "reserve", []
     reserve = Reserve(path)
-    assert path.stat().st_blocks * 512 >= RESERVED
+    assert path.stat().st_blocks * 512 >= RESERVED_BYTES
 
     def remove():
         seen.append(path.exists())
         if path.exists():
             raise full()
 
-    reserve.freeing(remove)
+    reserve.with_reserve(remove)
     assert seen == [True, False]
-    assert path.stat().st_size == RESERVED
+    assert path.stat().st_size == RESERVED_BYTES
 
 
 def test_what_fails_for_another_reason_fails_at_once(tmp_path):
@@ -37,7 +37,7 @@ def test_what_fails_for_another_reason_fails_at_once(tmp_path):
         raise StorageError("unreadable")
 
     with pytest.raises(StorageError, match="unreadable"):
-        Reserve(tmp_path / "reserve").freeing(remove)
+        Reserve(tmp_path / "reserve").with_reserve(remove)
     assert calls == [1]
 
 
@@ -46,7 +46,7 @@ def test_a_disk_that_stays_full_says_so(tmp_path):
         raise full()
 
     with pytest.raises(StorageError, match="no room"):
-        Reserve(tmp_path / "reserve").freeing(remove)
+        Reserve(tmp_path / "reserve").with_reserve(remove)
 
 
 def test_full_is_known_whoever_noticed():

@@ -36,7 +36,7 @@ def job(client, texts, world):
 
 @pytest.fixture(scope="module")
 def run(client, job):
-    return Run(client.app.state.desk.state.jobs / job / "run")
+    return Run(client.app.state.services.state.jobs / job / "run")
 
 
 def see(client, job, asked=""):

@@ -118,7 +118,7 @@ def test_a_verdict_file_is_taken(client, at, pairs):
 
 def test_a_review_is_its_keys_and_no_body_says_otherwise(client_of):
     """By the name and the id of the key, in the log and in the verdict file; `by` in a body is refused."""
-    at = client_of(ready=False, jobs_at_once=0).app.state.desk
+    at = client_of(ready=False, jobs_at_once=0).app.state.services
     key_id, _ = keys.create(at.state, "Ada", ["write"])
     caller = keys.Caller(key_id, frozenset({"read", "write"}), "Ada")
     row = {"id": "job_1", "kind": "mine", "state": "succeeded", "spec": "{}", "spec_sha256": "", "key_id": "", "created_at": 0}
@@ -126,7 +126,7 @@ def test_a_review_is_its_keys_and_no_body_says_otherwise(client_of):
         connection.execute(jobs.insert().values({**row, "attempts": 1, "crashes": 0, "done": 0, "total": 0, "last_event": 0}))
     at.reviews.dataset = lambda job_id: SimpleNamespace(queries=None, corpus=None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.storage.reviews.check_known", lambda dataset, said: None)
+        patch.setattr("app.storage.reviews.check_ids", lambda dataset, said: None)
         (made,) = at.reviews.append("job_1", [Verdict("q", "p", "unsure", "The Boss")], caller)
     assert (made.said_by, made.key_id, at.reviews.withdraw("job_1", 1, caller).said_by) == ("Ada", key_id, "Ada")
     assert [(one.said_by, one.key_id) for one in at.reviews.ls("job_1")] == [("Ada", key_id)] * 2
@@ -181,7 +181,7 @@ def chosen(client, job):
 def by_the_library(client, job, made, said, folder):
     """The training file of `export --verdicts`."""
     (folder / "said.jsonl").write_bytes(said)
-    run = Run(client.app.state.desk.state.jobs / job["id"] / "run")
+    run = Run(client.app.state.services.state.jobs / job["id"] / "run")
     config = MiningConfig.of(**{name: value for name, value in made["spec"]["config"].items() if value is not None})
     return export(run, config, out=folder / "run", verdicts=[folder / "said.jsonl"]).file.read_bytes()
 
@@ -198,7 +198,7 @@ def test_an_export_heeds_them_as_the_library_does(client, job, at, pairs, tmp_pa
     assert chosen(client, made) & set(pairs[20:25])
     assert by_the_library(client, job, made, said, tmp_path) == content(client, made)
     (tmp_path / "again").mkdir()
-    prepare(made["spec"], client.app.state.desk, tmp_path / "again")
+    prepare(made["spec"], client.app.state.services, tmp_path / "again")
     assert (tmp_path / "again" / VERDICTS).read_bytes() == said
 
 
@@ -233,5 +233,5 @@ def test_they_go_with_the_job(client, inputs):
     made = done(client, submit(client, {"kind": "mine", "inputs": inputs, "config": {"seed": 6}}).json())
     say(client, f"/v1/jobs/{made['id']}/reviews", word(("q-00", "p-000é")))
     assert client.delete(f"/v1/jobs/{made['id']}").status_code == 204
-    with client.app.state.desk.state.database.read() as connection:
+    with client.app.state.services.state.database.read() as connection:
         assert not connection.exec_driver_sql(f"SELECT count(*) FROM reviews WHERE job_id = '{made['id']}'").scalar()

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.naming.models import Models, public
-from app.settings import LEAST_KEY, Settings
+from app.settings import MIN_KEY_CHARS, Settings
 from miner.config import MiningConfig
 from miner.errors import ConfigError
 
@@ -54,7 +54,7 @@ def test_two_models_of_one_name_are_refused(tmp_path):
 
 def test_a_short_key_is_refused_and_not_told(tmp_path):
     """From the environment and from a file, beside a long one too."""
-    short, long = "x" * (LEAST_KEY - 1), "y" * LEAST_KEY
+    short, long = "x" * (MIN_KEY_CHARS - 1), "y" * MIN_KEY_CHARS
     (tmp_path / "keys").write_text(f"{long}\n{short}\n")
     for wrong in ({"api_key": short}, {"api_key": f"{long},{short}"}, {"api_key_file": tmp_path / "keys"}):
         with pytest.raises(ConfigError, match=r"has 15 characters, and needs 16 at least: make one with python") as told:

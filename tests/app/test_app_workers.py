@@ -6,14 +6,14 @@ import threading
 import faiss
 import pytest
 
-from app.engine.thread_pool import Workers
+from app.engine.thread_pool import BoundedPool
 from app.errors import Busy
 
 
 def test_a_request_has_one_thread_of_faiss_and_nobody_else_is_concerned():
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(2)
-    workers = Workers(1, 0)
+    workers = BoundedPool(1, 0)
     try:
         assert asyncio.run(workers.run(faiss.omp_get_max_threads)) == 1
         assert faiss.omp_get_max_threads() == 2
@@ -24,7 +24,7 @@ def test_a_request_has_one_thread_of_faiss_and_nobody_else_is_concerned():
 
 def test_beyond_those_who_may_wait_it_is_busy():
     async def crowd():
-        workers, go = Workers(1, 1), threading.Event()
+        workers, go = BoundedPool(1, 1), threading.Event()
         taken = [asyncio.create_task(workers.run(go.wait)) for _ in range(2)]
         await asyncio.sleep(0.01)
         with pytest.raises(Busy):

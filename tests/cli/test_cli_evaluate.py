@@ -9,7 +9,7 @@ import pytest
 
 from app.cli import main
 from miner.cli import options
-from miner.cli.evaluate import evaluate, labelled
+from miner.cli.evaluate import evaluate, models_by_label
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig
@@ -93,7 +93,7 @@ def test_flags_are_fields():
 
 def test_labels():
     """A folder goes by its name, two of one name by their paths, a label gathers seeds."""
-    assert labelled(["a/m", "x=b", "x=c"]) == {"m": ["a/m"], "x": ["b", "c"]}
-    assert labelled(["a/m", "b/m"]) == {"a/m": ["a/m"], "b/m": ["b/m"]}
+    assert models_by_label(["a/m", "x=b", "x=c"]) == {"m": ["a/m"], "x": ["b", "c"]}
+    assert models_by_label(["a/m", "b/m"]) == {"a/m": ["a/m"], "b/m": ["b/m"]}
     with pytest.raises(ConfigError):
-        labelled(["x="])
+        models_by_label(["x="])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from miner.cli.numbers import counted
+from miner.cli.numbers import count_noun
 
 
 @pytest.mark.parametrize(
@@ -10,4 +10,4 @@ from miner.cli.numbers import counted
 )
 def test_a_number_and_its_noun(count, noun, text):
     """With the thousands apart."""
-    assert counted(count, noun) == text
+    assert count_noun(count, noun) == text

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from miner.cli.resume_command import again
+from miner.cli.resume_command import resume_advice
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def test_the_command_that_goes_on(tmp_path, monkeypatch, words, told):
     for name in ("my model.checkpoints/identity.json", "rounds/loop.json"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("{}")
-    assert again(shlex.split(words)).endswith(told)
-    assert bool(again(shlex.split(words))) == bool(told)
+    assert resume_advice(shlex.split(words)).endswith(told)
+    assert bool(resume_advice(shlex.split(words))) == bool(told)
 
 
 def left(words, after=None):

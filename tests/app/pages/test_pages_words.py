@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.pages.word_diff import MOST_CHARS, alike, changed, shared, tokens, visible
+from app.pages.word_diff import MAX_CHARS, diff, jaccard, mark_shared, tokens, visible
 
 EVIL = "<script>alert(1)</script>"
 
@@ -19,23 +19,23 @@ def plain(markup, without=""):
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_every_character_is_shown_once(text, other):
     assert "".join(tokens(text)) == text
-    assert plain(shared(text, other)) == visible(text)
-    assert plain(changed(other, text), "del") == visible(text)
-    assert plain(changed(other, text), "ins") == visible(other)
+    assert plain(mark_shared(text, other)) == visible(text)
+    assert plain(diff(other, text), "del") == visible(text)
+    assert plain(diff(other, text), "ins") == visible(other)
 
 
 def test_what_both_have_is_marked():
-    assert shared("The tower stands in Paris.", "Which tower? PARIS") == "The <mark>tower</mark> stands in <mark>Paris</mark>."
-    assert shared("東京の塔", "塔") == "東京の<mark>塔</mark>"
-    assert shared("a b c", "a b c") == "a b c"
+    assert mark_shared("The tower stands in Paris.", "Which tower? PARIS") == "The <mark>tower</mark> stands in <mark>Paris</mark>."
+    assert mark_shared("東京の塔", "塔") == "東京の<mark>塔</mark>"
+    assert mark_shared("a b c", "a b c") == "a b c"
 
 
 def test_what_was_changed_is_told_word_for_word():
-    assert changed("the red house", "the blue house") == "the <del>red</del><ins>blue</ins> house"
+    assert diff("the red house", "the blue house") == "the <del>red</del><ins>blue</ins> house"
 
 
 def test_a_text_is_never_markup():
-    for markup in (shared(EVIL, EVIL), changed("x", EVIL), changed(EVIL, "x")):
+    for markup in (mark_shared(EVIL, EVIL), diff("x", EVIL), diff(EVIL, "x")):
         assert "<script" not in markup
 
 
@@ -47,7 +47,7 @@ def test_what_turns_or_hides_text_is_written_out(text, shown):
 
 
 def test_a_long_text_is_cut_and_says_so():
-    assert visible("x" * (MOST_CHARS + 1500)).endswith("… (1,500 more characters)")
+    assert visible("x" * (MAX_CHARS + 1500)).endswith("… (1,500 more characters)")
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,4 @@ def test_a_long_text_is_cut_and_says_so():
     ],
 )
 def test_how_alike_two_texts_are(one, two, least, most):
-    assert least <= alike(one, two) <= most
+    assert least <= jaccard(one, two) <= most
