@@ -9,7 +9,7 @@ import pytest
 from worlds import SIMILARITIES, STYLES, Prescribed, dataset_of, make, rows_of
 
 from miner.config import MiningConfig
-from miner.core import pipeline
+from miner.core import retrieval
 from miner.indexes import exact
 from miner.sources import dense
 
@@ -50,7 +50,7 @@ def test_nothing_but_the_vectors_matters(similarity, style, threads, monkeypatch
     right = rows(world)
     assert sum(len(row.negatives) for row in right) > 100
     for order, block, slices, slack, count in [(1, 4096, 64, 16, 1), (2, 22, 262144, 0, 2), (None, 1, 50, 1, 2)]:
-        monkeypatch.setattr(pipeline, "BLOCK", block)
+        monkeypatch.setattr(retrieval, "BLOCK", block)
         monkeypatch.setattr(exact, "PASSAGE_ROWS", slices)
         monkeypatch.setattr(dense, "SLACK", slack)
         threads(count)

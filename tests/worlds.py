@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oracle import Row, World
 
 from miner.config import MiningConfig
-from miner.core.pipeline import retrieve
+from miner.core.retrieval import retrieve
 from miner.core.verdicts import VERDICTS, Verdict, last_words
 from miner.evidence.passage_vectors import HalfVectors
 from miner.read import read_inline

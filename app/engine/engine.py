@@ -26,7 +26,8 @@ from app.schemas import MineRequest, Query
 from app.settings import SERVED_SETTINGS, Settings
 from app.storage.corpora import Corpora
 from miner.config import MiningConfig
-from miner.core.pipeline import Chooser, retrieve
+from miner.core.choosing import Chooser
+from miner.core.retrieval import retrieve
 from miner.encode import StoredVectors, load_encoder
 from miner.errors import ConfigError, InputError
 from miner.evidence.passage_vectors import HalfVectors

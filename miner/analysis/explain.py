@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from miner.config import MiningConfig
-from miner.core.pipeline import Block
+from miner.core.retrieval import Block
 from miner.errors import InputError, IntegrityError
 from miner.runs.candidate_store import read_query
 from miner.runs.rechoose import Choice, chooser

@@ -14,7 +14,8 @@ from miner.compat.distinct_texts import Pairs
 from miner.compat.original_rules import rules
 from miner.compat.rescore import Rescorer, array, open_rescorer
 from miner.compat.search import Search
-from miner.core.pipeline import BLOCK, judge
+from miner.core.judging import judge
+from miner.core.retrieval import BLOCK
 from miner.types import Bools, Candidates, Codes, Floats, Ints
 
 MAX_CANDIDATE_CELLS = 2**23

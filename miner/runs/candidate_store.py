@@ -27,7 +27,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from miner.core.pipeline import Block, background, weakest
+from miner.core.judging import weakest
+from miner.core.retrieval import Block, background
 from miner.errors import IntegrityError, StorageError
 from miner.types import Candidates, Dataset, Floats
 

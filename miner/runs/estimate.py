@@ -17,7 +17,8 @@ from typing import TypedDict
 import numpy as np
 
 from miner.config import MiningConfig, Runtime
-from miner.core.pipeline import BLOCK, background, short_of
+from miner.core.judging import short_of
+from miner.core.retrieval import BLOCK, background
 from miner.encode import StoredVectors
 from miner.formats import FORMATS
 from miner.runs import preflight

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from miner.config import MiningConfig, Runtime
-from miner.core.pipeline import BLOCK, Block, Retrieval, deepening, short_queries
+from miner.core.retrieval import BLOCK, Block, Retrieval, deepening, short_queries
 from miner.evidence import EVIDENCE, TABLES
 from miner.evidence.passage_vectors import HalfVectors
 from miner.formats import FORMATS, RowWriter, open_training

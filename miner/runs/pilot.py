@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from miner.config import MiningConfig, Runtime
-from miner.core.pipeline import BLOCK
+from miner.core.retrieval import BLOCK
 from miner.encode import StoredVectors, TrialVectors
 from miner.indexes import Exact, limit_threads
 from miner.runs import passes, preflight

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from miner.config import MiningConfig
-from miner.core.pipeline import Chooser
+from miner.core.choosing import Chooser
 from miner.evidence.passage_vectors import stored
 from miner.runs.candidate_store import check_belongs, positive_scores, read_blocks
 from miner.runs.verdict_files import load_verdicts

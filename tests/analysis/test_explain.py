@@ -13,7 +13,7 @@ from worlds import config_of, make
 
 from miner.analysis.explain import explain
 from miner.analysis.sweep import sweep
-from miner.core.pipeline import BLOCK
+from miner.core.retrieval import BLOCK
 from miner.errors import InputError, IntegrityError, StorageError
 from miner.io.row_files import sha256_of
 from miner.runs import candidate_store as stored
@@ -110,7 +110,7 @@ def test_an_unknown_id_is_one_sentence_with_close_matches(tmp_path, query, passa
 
 def test_only_the_block_of_the_query_is_read(tmp_path, monkeypatch):
     """Every query, whatever the size of the blocks, is what the whole file holds of it; only one block's columns are read."""
-    monkeypatch.setattr("miner.core.pipeline.BLOCK", 2)
+    monkeypatch.setattr("miner.core.retrieval.BLOCK", 2)
     _, _, run = run_of(3, tmp_path)
     path, read = run.folder / "candidates.parquet", []
     whole = {}
@@ -145,7 +145,7 @@ def test_candidates_of_another_run_are_refused(tmp_path):
 
 def test_a_run_that_lost_a_block_is_not_a_smaller_run(tmp_path, monkeypatch):
     """Exported, swept or compared it would be short of queries and say nothing of it."""
-    monkeypatch.setattr("miner.core.pipeline.BLOCK", 2)
+    monkeypatch.setattr("miner.core.retrieval.BLOCK", 2)
     _, _, run = run_of(3, tmp_path)
     files = sorted((run.folder / "candidates.parquet").glob("*.parquet"))
     assert len(files) > 1

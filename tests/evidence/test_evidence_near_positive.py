@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from worlds import SIMILARITIES, Prescribed, anchors_of, dataset_of, make
 
-from miner.core.pipeline import _padded
+from miner.core.retrieval import _padded
 from miner.evidence import EVIDENCE
 from miner.sources import Dense
 

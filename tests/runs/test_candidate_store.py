@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import Prescribed, config_of, dataset_of, make
 
-from miner.core import pipeline
-from miner.core.pipeline import deepening, retrieve
+from miner.core import retrieval
+from miner.core.retrieval import deepening, retrieve
 from miner.errors import StorageError
 from miner.runs.candidate_store import CandidateWriter, about, positive_scores, read_blocks
 from miner.sources import Dense
@@ -50,7 +50,7 @@ def test_what_is_read_is_what_was_written(tmp_path_factory, seed, block):
     """Every field of every query, whatever the blocks and depths; queries lie in id order."""
     world, config = make(seed, passages=40, queries=8), config_of(seed, min_grade=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "BLOCK", block)
+        patch.setattr(retrieval, "BLOCK", block)
         _, told, path = written(world, config, tmp_path_factory.mktemp("candidates"))
     read = {}
     for stored in read_blocks(path):

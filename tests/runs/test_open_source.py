@@ -7,7 +7,7 @@ import pytest
 from worlds import Prescribed, dataset_of, make
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.core.pipeline import retrieve
+from miner.core.retrieval import retrieve
 from miner.errors import ConfigError, HardnegError
 from miner.indexes.faiss_factory import check_name
 from miner.read import read_inline

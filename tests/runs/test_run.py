@@ -23,7 +23,7 @@ from miner.analysis.survey import survey
 from miner.analysis.sweep import sweep
 from miner.comparison import compare
 from miner.config import MiningConfig, Runtime
-from miner.core import pipeline
+from miner.core import retrieval
 from miner.errors import ConfigError, HardnegError, IntegrityError, StorageError
 from miner.formats import FORMATS, read_training, recognise
 from miner.read import read_inline
@@ -351,7 +351,7 @@ def test_blocks_made_at_the_same_time_are_the_same(dataset, config, tmp_path, mo
     """One thread or many, whatever the blocks: the same training file; the same blocks give the same candidate files."""
     runs = {}
     for block, threads in [(4096, 1), (2, 1), (2, 3)]:
-        monkeypatch.setattr(pipeline, "BLOCK", block)
+        monkeypatch.setattr(retrieval, "BLOCK", block)
         runs[block, threads] = mine(dataset, config, out=tmp_path / f"{block}-{threads}", runtime=Runtime.of(threads=threads))
     files = [run.file.read_bytes() for run in runs.values()]
     assert files[0] == files[1] == files[2]

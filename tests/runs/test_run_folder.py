@@ -13,7 +13,7 @@ from test_run import COLUMNS, small
 
 from miner.cli.main import EXIT_CODES
 from miner.config import MiningConfig
-from miner.core import pipeline
+from miner.core import retrieval
 from miner.errors import ConfigError, HardnegError, StorageError
 from miner.io.scratch import hold
 from miner.runs import run_folder as target_module
@@ -31,7 +31,7 @@ def config(tiny_model):
 @pytest.fixture
 def begin(tmp_path, config, monkeypatch):
     """Begin the run, three blocks of two queries, and stop it after so many."""
-    monkeypatch.setattr(pipeline, "BLOCK", 2)
+    monkeypatch.setattr(retrieval, "BLOCK", 2)
     write = CandidateWriter.write
 
     def stopped_after(count, error=KeyboardInterrupt, **more):

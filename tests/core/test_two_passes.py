@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from worlds import SIMILARITIES, anchors_of, configs, make, mined, worlds
 
 from miner.config import MiningConfig
-from miner.core import hub_cap, pipeline
-from miner.core.pipeline import background, judge, per_positive, weakest
+from miner.core import hub_cap, retrieval
+from miner.core.judging import judge, per_positive, weakest
+from miner.core.retrieval import background
 from miner.sources import dense
 
 slow = settings(deadline=None)
@@ -30,7 +31,7 @@ def test_equals_the_oracle(world, config, slack, likely, reserve):
     """Candidates, reasons, negatives, scores, ranks and tiers are the oracle's, bit for bit; what guesses at the start changes nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dense, "SLACK", slack)
-        patch.setattr(pipeline, "DEEP_SEARCH_FACTOR", likely)
+        patch.setattr(retrieval, "DEEP_SEARCH_FACTOR", likely)
         patch.setattr(hub_cap, "EXTRA_PREFERENCES", reserve)
         assert mined(world, config) == oracle.mine(world, config)
 

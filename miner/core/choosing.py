@@ -1,0 +1,139 @@
+"""Pass 2, choosing: judge every candidate, take the best of what is left, and use fallback levels where a row is short.
+
+It needs numbers only and is repeated at will.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from miner.config import MiningConfig
+from miner.core.hub_cap import NegativeAllocator
+from miner.core.judging import adopt, judge, non_relevant, per_positive
+from miner.core.ladder import RANDOM, Selection, fallback_rules
+from miner.core.near_duplicates import exclude_near_duplicates
+from miner.core.retrieval import Block, informed, searched
+from miner.evidence import EVIDENCE, FROM_TEXTS
+from miner.evidence.identity import id_keys
+from miner.support import noise
+from miner.types import Bools, Candidates, Codes, Dataset, Evidence, Filter, Floats, Ints, Negatives, Priority
+
+
+class Chooser:
+    """Pass 2, with what it must know of the whole run: the scores of all known positives (S,), and the ids behind the noise.
+
+    tables: what is looked up by passage (`vectors`), where the config needs it, and by pair (`verdicts`), where there are any.
+    With a hub cap, `allot` comes before `choose`.
+    """
+
+    def __init__(self, dataset: Dataset, config: MiningConfig, positive_scores: Floats, tables: Mapping[str, Any] | None = None) -> None:
+        self._dataset, self._config = dataset, config
+        known = np.sort(positive_scores[~np.isnan(positive_scores)])
+        self._lower_quartile = float(np.quantile(known.astype(np.float64), 0.25)) if len(known) else float("nan")
+        self._shared: dict[str, Any] = {"population": known, **(tables or {})}
+        self._evidence: dict[str, Evidence] = {}
+        self._filters = list(config.active_filters.values())
+        self._firm = np.isin(np.arange(256), [place for place, rule in enumerate(self._filters, 1) if not rule.relax])
+        self._keys = (id_keys(dataset.queries), id_keys(dataset.corpus))
+        self._allocator = NegativeAllocator(dataset, config) if config.hub_cap is not None else None
+
+    @property
+    def hubs(self) -> dict[str, int]:
+        """What the hub cap did, for the report; nothing without one."""
+        return self._allocator.statistics() if self._allocator else {}
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How many verdicts there were, by what they say, for the report; nothing without any."""
+        return dict(self._shared["verdicts"].counts) if "verdicts" in self._shared else {}
+
+    def allot(self, blocks: Callable[[], Iterable[Block]]) -> None:
+        """Settle what each anchor gets under the hub cap: `blocks()` gives all candidates of the run, each time. Without a cap: nothing."""
+        while self._allocator and not self._allocator.is_complete:
+            for part in (part for block in blocks() for part in self.searched(block)):
+                anchors, numbers = self._allocator.unassigned(self._anchors(part))
+                if len(anchors):
+                    preferred = self._select(anchors, self._judge(anchors, self._filters), self._allocator.width)
+                    self._allocator.add(numbers, preferred.negatives().rows)
+            self._allocator.assign()
+
+    def choose(self, candidates: Candidates) -> tuple[Candidates, Codes, Negatives]:
+        """The anchors (one per positive if so configured), what became of each of their candidates (B, K), and the negatives."""
+        anchors = self._anchors(candidates)
+        dropped = self._judge(anchors, self._filters)
+        columns = self._allocator.columns(anchors) if self._allocator else None
+        selection = self._select(anchors, dropped, self._config.negatives if columns is None else max(1, int(columns.max(initial=0)) + 1))
+        if columns is not None:
+            selection.keep(columns)
+        if self._config.fill == "repeat":
+            selection.repeat()
+        negatives = selection.negatives()
+        alone = {next(iter(self._config.active_sources)): negatives.ranks}
+        return anchors, dropped, replace(negatives, sources=negatives.sources or alone)
+
+    def _select(self, anchors: Candidates, dropped: Codes, width: int) -> Selection:
+        """The `width` candidates each anchor prefers, level by level. A shorter list is the beginning of a longer one."""
+        selection = Selection(anchors, width)
+        within = np.arange(anchors.rows.shape[1]) < self._config.depth
+        self._select_level(selection, np.arange(len(anchors)), anchors, (dropped == 0) & within, tier=0)
+        for tier in [*range(1, self._config.ladder + 1), *([RANDOM] if self._config.fill == "random" else [])]:
+            short = selection.short()
+            if len(short):
+                seen, rules = fallback_rules(
+                    anchors.take(short), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1])
+                )
+                # What a firm rule drops stays dropped: `ranks` counts what other filters leave, which a relaxed one changes.
+                self._select_level(selection, short, seen, (self._judge(seen, rules) == 0) & ~self._firm[dropped[short]], tier)
+        return selection
+
+    def searched(self, block: Block) -> list[Candidates]:
+        """The lists of a block that these settings go by."""
+        return searched(block, self._config, self._complete)
+
+    def _complete(self, candidates: Candidates) -> Candidates:
+        """With what all share, and with evidence that was not stored but follows from the texts."""
+        absent = [name for name in self._config.needed if name in FROM_TEXTS and name not in candidates.evidence]
+        for name in absent:
+            if name not in self._evidence:
+                self._evidence[name] = EVIDENCE[name](self._dataset, None)
+        known = informed(candidates, self._dataset) if absent else candidates
+        more = {name: self._evidence[name](known) for name in absent}
+        return replace(candidates, evidence={**candidates.evidence, **more}, shared=self._shared)
+
+    def _anchors(self, candidates: Candidates) -> Candidates:
+        """Complete, with the verdicts; one per positive if so configured."""
+        complete = self._complete(candidates)
+        if "verdicts" in self._shared:
+            verdict = self._shared["verdicts"].codes(candidates.queries, candidates.rows)
+            complete = replace(complete, evidence={**complete.evidence, "verdict": verdict})
+        if self._config.false_negatives == "adopt":
+            complete = adopt(complete)
+        return per_positive(complete) if self._config.anchor == "own" else complete
+
+    def _select_level(self, selection: Selection, places: Ints, anchors: Candidates, kept: Bools, tier: int) -> None:
+        """Let the sampler rank what a fallback_rules kept, and hand the best to the free slots."""
+        kept = kept & selection.untaken(places)
+        priority = self._noise(anchors) if tier == RANDOM else self._config.active_sampler(anchors, kept, lambda: self._noise(anchors))
+        order = self._ordered(anchors, kept, priority)
+        usable = np.take_along_axis(kept, order, axis=1)
+        if self._config.distinct is not None:
+            rows = np.take_along_axis(anchors.rows, order, axis=1)
+            usable = exclude_near_duplicates(rows, usable, selection.rows(places), self._shared["vectors"], self._config.distinct)
+        selection.add(places, order, usable, tier)
+
+    def _ordered(self, anchors: Candidates, kept: Bools, priority: Priority) -> Ints:
+        """Columns (B, K): those that were kept first, of these what was judged non-relevant (if so configured), then by priority."""
+        first = non_relevant(anchors) if self._config.judged == "prefer" else None
+        if first is None:
+            return np.argsort(np.where(kept, -priority, np.inf), axis=1, kind="stable")
+        return np.lexsort((-priority, ~first, ~kept), axis=1)
+
+    def _judge(self, anchors: Candidates, filters: Sequence[Filter]) -> Codes:
+        return judge(anchors, filters, trust=self._config.judged != "ignore")
+
+    def _noise(self, anchors: Candidates) -> Priority:
+        return noise.uniform(self._config.seed, self._keys[0][anchors.queries], self._keys[1][anchors.rows])

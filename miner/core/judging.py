@@ -1,0 +1,85 @@
+"""Judging: which candidates may be negatives. A pure function of scores and evidence.
+
+The first filter that drops a candidate is its reason, and scores are never overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from miner.config import MiningConfig
+from miner.types import Bools, Candidates, Codes, Filter, Floats, Ints
+
+PADDING = 255
+
+
+def short_of(found: Candidates, config: MiningConfig) -> Ints:
+    """Anchors of which at least one row would get fewer negatives than asked for."""
+    filters, trust = list(config.active_filters.values()), config.judged != "ignore"
+    if config.anchor == "weakest":
+        return np.flatnonzero((judge(found, filters, trust=trust) == 0).sum(axis=1) < config.negatives)
+    own = per_positive(found)
+    few = (judge(own, filters, trust=trust) == 0).sum(axis=1) < config.negatives
+    return np.flatnonzero(np.isin(found.queries, own.queries[few]))
+
+
+def weakest(positive_scores: Floats) -> Floats:
+    """Shape (B,): the smallest positive score of each anchor, NaN where there is none."""
+    lowest = np.where(np.isnan(positive_scores), np.float32(np.inf), positive_scores).min(axis=1, initial=np.inf)
+    return np.where(np.isinf(lowest), np.float32(np.nan), lowest).astype(np.float32)
+
+
+def judge(candidates: Candidates, filters: Sequence[Filter], *, trust: bool = True) -> Codes:
+    """dropped_by, shape (B, K): 0 kept, 255 padding, else the 1-based place of the first filter that dropped it.
+
+    A filter that guesses does not drop what a verdict calls a true negative. trust: one that may be relaxed besides does not drop what
+    was judged non-relevant.
+    """
+    dropped = np.where(candidates.present, 0, PADDING).astype(np.uint8)
+    by_verdict, by_judgement = non_relevant(candidates, trust=False), non_relevant(candidates, trust=trust)
+    for place, rule in enumerate(filters, 1):
+        kept = dropped == 0
+        keep = rule(replace(candidates, kept=kept))
+        exempt = by_judgement if rule.relax else by_verdict
+        if exempt is not None and rule.guesses:
+            keep = keep | exempt
+        dropped[kept & ~keep] = place
+    return dropped
+
+
+def non_relevant(candidates: Candidates, *, trust: bool = True) -> Bools | None:
+    """Shape (B, K): True where the candidate was judged non-relevant (if `trust`), or a verdict says so; None where none was."""
+    names = ("judged", "verdict") if trust else ("verdict",)
+    told = [candidates.evidence[name] == 1 for name in names if name in candidates.evidence]
+    found: Bools = np.logical_or.reduce(told) if told else np.zeros((0, 0), dtype=bool)
+    return found if found.any() else None
+
+
+def adopt(candidates: Candidates) -> Candidates:
+    """The same, with what a verdict calls a false negative among the positives; the weakest of them all is the bar."""
+    told = candidates.evidence.get("verdict")
+    wrong = np.zeros(candidates.rows.shape, dtype=bool) if told is None else (told == 2) & (candidates.evidence["known_positive"] == 0)
+    if not wrong.any():
+        return candidates
+    anchors, columns = np.nonzero(wrong)
+    slots = (np.cumsum(wrong, axis=1) - 1)[anchors, columns]
+    shape = (len(candidates), int(wrong.sum(axis=1).max()))
+    rows, scores = np.full(shape, -1, dtype=np.int32), np.full(shape, np.nan, dtype=np.float32)
+    rows[anchors, slots], scores[anchors, slots] = candidates.rows[anchors, columns], candidates.scores[anchors, columns]
+    return replace(
+        candidates,
+        positives=np.concatenate([candidates.positives, rows], axis=1),
+        positive_scores=np.concatenate([candidates.positive_scores, scores], axis=1),
+        bar=np.fmin(candidates.bar, weakest(scores)),
+    )
+
+
+def per_positive(candidates: Candidates) -> Candidates:
+    """One anchor for every (query, positive), whose bar is that positive's own score; evidence still knows all positives."""
+    anchors, columns = np.nonzero(candidates.positives >= 0)
+    own = candidates.take(anchors)
+    scores = candidates.positive_scores[anchors, columns]
+    return replace(own, positives=candidates.positives[anchors, columns][:, None], positive_scores=scores[:, None], bar=scores)

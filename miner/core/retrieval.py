@@ -1,0 +1,183 @@
+"""Pass 1, retrieval: for each block of queries, candidates with scores and evidence; deeper for queries that run short.
+
+It needs vectors. Which of a query's lists counts, the one within `depth` or the deep one, is decided when judging (`searched`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miner.config import MiningConfig
+from miner.config.groups import JudgingSettings
+from miner.core.judging import short_of, weakest
+from miner.evidence import EVIDENCE
+from miner.types import Candidates, Ceiling, Dataset, Floats, Ints, Rows, Source
+
+BLOCK = 2048
+"""Queries per block: the unit of work, progress, resuming and of the candidate files. Fixed: no setting of speed changes a byte."""
+
+
+DEEP_SEARCH_FACTOR = 1.2
+"""A query goes deep at once when about this many times `depth` passages outscore its positive. Only time depends on it."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """The candidates of one block of queries, each part in id order.
+
+    within: up to `depth` of every query. deep: up to `max_depth` of some queries, those that ran short under the settings `deepened_for`
+    (None: under any of several). In runs of earlier versions a query has one list only, and `within` holds the deep ones too.
+    """
+
+    within: list[Candidates]
+    deep: list[Candidates] = field(default_factory=list)
+    deepened_for: Mapping[str, Any] | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self.within))
+
+    @property
+    def longest(self) -> list[Candidates]:
+        """One list for each query, the longest that is there."""
+        deep = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in self.deep)])
+        return [part for part in (*(_without(part, deep) for part in self.within), *self.deep) if len(part)]
+
+
+def deepening(config: MiningConfig) -> dict[str, Any]:
+    """The settings that decide which queries are searched deeper, as JSON holds them."""
+    return config.model_dump(mode="json", include=set(JudgingSettings.model_fields))
+
+
+def searched(block: Block, config: MiningConfig, complete: Callable[[Candidates], Candidates]) -> list[Candidates]:
+    """The lists that a run with these settings goes by: those within `depth`, and the deep one of a query that runs short, if it is there.
+
+    complete: gives candidates all that judging needs.
+    """
+    if not block.deep or not config.deepens:
+        return [part for part in block.within if len(part)]
+    deep = np.concatenate([part.queries for part in block.deep])
+    if block.deepened_for != deepening(config):
+        deep = np.intersect1d(deep, np.concatenate([short_queries(complete(part), config) for part in block.within]))
+    used = [part.take(np.flatnonzero(np.isin(part.queries, deep))) for part in block.deep]
+    return [part for part in (*(_without(part, deep) for part in block.within), *used) if len(part)]
+
+
+def short_queries(part: Candidates, config: MiningConfig) -> Ints:
+    """Queries that run short within `depth` and may be searched deeper; none where the list is longer already, or all there is."""
+    if not config.deepens or part.rows.shape[1] != config.depth:
+        return np.empty(0, dtype=np.int64)
+    return part.queries[short_of(part, config)]
+
+
+def _without(part: Candidates, queries: Ints) -> Candidates:
+    return part.take(np.flatnonzero(~np.isin(part.queries, queries)))
+
+
+class Retrieval:
+    """Pass 1 over a dataset: `len()` blocks of queries in id order, each made by a call of its own, in any order or at the same time."""
+
+    def __init__(self, dataset: Dataset, source: Source, config: MiningConfig) -> None:
+        self._dataset, self._source, self._config = dataset, source, config
+        self._evidence = {name: EVIDENCE[name](dataset, source) for name in config.measured if name in EVIDENCE}
+        self._shared = {"population": population(dataset, source)} if "population" in config.needed else {}
+        self._order = dataset.queries.id_order.astype(np.int64)
+
+    @property
+    def queries(self) -> int:
+        """Q."""
+        return len(self._order)
+
+    def __len__(self) -> int:
+        return (len(self._order) + BLOCK - 1) // BLOCK
+
+    def __call__(self, number: int) -> Block:
+        """The candidates of block `number`, from 0."""
+        queries = self._order[number * BLOCK : (number + 1) * BLOCK]
+        found = [self._measured(part) for part in _search(self._dataset, self._source, self._config, queries)]
+        within = [part.take(np.arange(len(part)), self._config.depth) for part in found]
+        deep = [self._deep(part, short_queries(each, self._config)) for part, each in zip(found, within, strict=True)]
+        return Block(within, [part for part in deep if len(part)], deepening(self._config))
+
+    def completed(self, block: Block) -> Block:
+        """A block that other settings left, with the evidence and the deep lists that these need and it has not."""
+        within, deep = ([self._measured(part) for part in parts] for parts in (block.within, block.deep))
+        have = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in deep)])
+        more = [self._deep(part, np.setdiff1d(short_queries(part, self._config), have)) for part in within]
+        return Block(within, [*deep, *(part for part in more if len(part))])
+
+    def _deep(self, part: Candidates, queries: Ints) -> Candidates:
+        """Some of the queries, with all candidates within `max_depth`."""
+        some = part.take(np.flatnonzero(np.isin(part.queries, queries)))
+        if not len(some) or some.rows.shape[1] != self._config.depth:
+            return some
+        rows, scores, told = self._source.retrieve(some.queries, self._config.deepest)
+        last = background(scores, told, self._config.depth)
+        return self._measured(replace(some, rows=rows, scores=scores, background=last, evidence=told))
+
+    def _measured(self, part: Candidates) -> Candidates:
+        known = informed(part, self._dataset)
+        more = {name: measure(known) for name, measure in self._evidence.items() if name not in part.evidence}
+        return replace(part, evidence={**part.evidence, **more}, shared=self._shared)
+
+
+def retrieve(dataset: Dataset, source: Source, config: MiningConfig) -> Iterator[Block]:
+    """Pass 1, block by block, queries in id order."""
+    retrieval = Retrieval(dataset, source, config)
+    return map(retrieval, range(len(retrieval)))
+
+
+def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Ints) -> list[Candidates]:
+    """Candidates without evidence. Where the positive ranks so low that its query will run short, deep ones at once."""
+    positives = _padded([dataset.qrels.positives(int(query)) for query in queries])
+    scores = source.score(queries, positives)
+    bar = weakest(scores)
+    deep = np.zeros(len(queries), dtype=bool)
+    if config.deepens and any(isinstance(rule, Ceiling) for rule in config.active_filters.values()):
+        deep = source.above(queries, bar) > DEEP_SEARCH_FACTOR * config.depth
+    parts = []
+    for some, depth in ((np.flatnonzero(~deep), config.depth), (np.flatnonzero(deep), config.deepest)):
+        if len(some):
+            rows, found, told = source.retrieve(queries[some], depth)
+            known = (positives[some], scores[some], bar[some], background(found, told, config.depth))
+            parts.append(Candidates(queries[some], rows, found, *known, told))
+    return parts
+
+
+def informed(part: Candidates, dataset: Dataset) -> Candidates:
+    """The same with all that is known to be relevant to the question as positives: what evidence is measured against."""
+    if dataset.qrels.same is None:
+        return part
+    return replace(part, positives=_padded([dataset.qrels.known(int(query)) for query in part.queries]))
+
+
+def population(dataset: Dataset, source: Source) -> Floats:
+    """Shape (S,): the scores of all known positives of all queries, rising: what a filter that goes by their distribution must know."""
+    parts = [np.empty(0, dtype=np.float32)]
+    for start in range(0, len(dataset.queries), BLOCK):
+        queries = np.arange(start, min(start + BLOCK, len(dataset.queries)), dtype=np.int64)
+        scores = source.score(queries, _padded([dataset.qrels.positives(int(query)) for query in queries]))
+        parts.append(scores[~np.isnan(scores)])
+    return np.sort(np.concatenate(parts))
+
+
+def background(scores: Floats, evidence: Mapping[str, NDArray[Any]], depth: int) -> Floats:
+    """Shape (B,): the score of the last candidate within `depth` that the first source found itself, NaN where there is none."""
+    within = scores[:, :depth]
+    ranks = next((evidence[name] for name in evidence if name.startswith("rank:")), None)
+    counts = ~np.isnan(within) if ranks is None else ranks[:, :depth] > 0
+    if not within.shape[1]:
+        return np.full(len(scores), np.nan, dtype=np.float32)
+    last = np.where(counts, np.arange(within.shape[1]), -1).max(axis=1, initial=-1)
+    return np.where(last < 0, np.float32(np.nan), np.take_along_axis(within, np.maximum(last, 0)[:, None], axis=1)[:, 0]).astype(np.float32)
+
+
+def _padded(rows: list[Rows]) -> Rows:
+    out = np.full((len(rows), max([1, *map(len, rows)])), -1, dtype=np.int32)
+    for place, values in enumerate(rows):
+        out[place, : len(values)] = values
+    return out
