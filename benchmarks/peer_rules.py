@@ -208,7 +208,10 @@ def pool_of(run: Any, hidden: Hidden) -> tuple[Pool, Array]:
     take = lambda values: np.concatenate(values)[order]  # noqa: E731
     wrong = take([hidden.among(part.queries, part.rows) for part in parts])
     known = take([(part.rows[:, :, None] == part.positives[:, None, :]).any(axis=2) for part in parts])
-    scores, bar = take([part.scores for part in parts]).astype(np.float64), take([part.bar for part in parts]).astype(np.float64)
+    scores, bar = (
+        take([part.scores for part in parts]).astype(np.float64),
+        take([part.reference_scores for part in parts]).astype(np.float64),
+    )
     return Pool(scores, bar, known, wrong, len(run.dataset.corpus)), hidden.queries
 
 
@@ -220,7 +223,11 @@ def of_ours(run: Any, config: MiningConfig, hidden: Hidden) -> Counted:
         anchors, _, negatives = chooser.choose(part)
         wrong = hidden.among(negatives.queries, negatives.rows)
         told = counted(
-            negatives.scores.astype(np.float64), wrong, negatives.rows >= 0, anchors.bar.astype(np.float64), hidden.queries[part.queries]
+            negatives.scores.astype(np.float64),
+            wrong,
+            negatives.rows >= 0,
+            anchors.reference_scores.astype(np.float64),
+            hidden.queries[part.queries],
         )
         found.append((part.queries, told))
     order = np.argsort(np.concatenate([queries for queries, _ in found]))

@@ -314,8 +314,8 @@ def anchors_of(
         scores=scores,
         positives=np.array(np.broadcast_to(np.array(positives, dtype=np.int32), (count, len(positives[0])))),
         positive_scores=known,
-        bar=known.min(axis=1) if bar is None else np.array(bar, dtype=np.float32),
-        background=nan if background is None else np.array(background, dtype=np.float32),
+        reference_scores=known.min(axis=1) if bar is None else np.array(bar, dtype=np.float32),
+        noise_floors=nan if background is None else np.array(background, dtype=np.float32),
         evidence=evidence or {},
         kept=kept,
     )

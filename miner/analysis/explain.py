@@ -223,8 +223,8 @@ def _anchor(choice: Choice, anchor: int, config: MiningConfig, names: _Names) ->
     codes = dropped[anchor][anchors.present[anchor]]
     return {
         "positives": [{**names.identify(row), "score": number(score), "rank": _rank(names.column(row))} for row, score in scored],
-        "bar": number(anchors.bar[anchor]),
-        "background": number(anchors.background[anchor]),
+        "bar": number(anchors.reference_scores[anchor]),
+        "background": number(anchors.noise_floors[anchor]),
         "ceilings": {name: number(value) for name, value in ceilings.items()},
         "counts": {
             "dropped": {name: int((codes == code).sum()) for code, name in enumerate(rules, start=1)},
@@ -255,7 +255,7 @@ def _candidates(
             **names.identify(row),
             "rank": column + 1,
             "score": number(score),
-            "margin": number(single.bar[0] - score),
+            "margin": number(single.reference_scores[0] - score),
             "evidence": evidence,
             "status": "dropped" if position is None and code else "kept" if position is None else "chosen",
             "dropped_by": dropped_by,

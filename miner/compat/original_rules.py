@@ -48,8 +48,8 @@ class RelativeMargin:
         """Return shape (B, K): True = keep."""
         import torch
 
-        reference_score = torch.as_tensor(candidates.bar).to(self.number)
-        return Margin()(replace(candidates, bar=array(reference_score - reference_score.abs() * self.margin)))
+        reference_score = torch.as_tensor(candidates.reference_scores).to(self.number)
+        return Margin()(replace(candidates, reference_scores=array(reference_score - reference_score.abs() * self.margin)))
 
 
 def rules(arguments: Arguments, dtype: Any, number: Any) -> dict[str, Filter]:

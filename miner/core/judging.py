@@ -26,7 +26,7 @@ def short_of(found: Candidates, config: MiningConfig) -> Ints:
     return np.flatnonzero(np.isin(found.queries, own.queries[few]))
 
 
-def weakest(positive_scores: Floats) -> Floats:
+def weakest_positive_scores(positive_scores: Floats) -> Floats:
     """Shape (B,): the smallest positive score of each anchor, NaN where there is none."""
     lowest = np.where(np.isnan(positive_scores), np.float32(np.inf), positive_scores).min(axis=1, initial=np.inf)
     return np.where(np.isinf(lowest), np.float32(np.nan), lowest).astype(np.float32)
@@ -73,13 +73,13 @@ def adopt(candidates: Candidates) -> Candidates:
         candidates,
         positives=np.concatenate([candidates.positives, rows], axis=1),
         positive_scores=np.concatenate([candidates.positive_scores, scores], axis=1),
-        bar=np.fmin(candidates.bar, weakest(scores)),
+        reference_scores=np.fmin(candidates.reference_scores, weakest_positive_scores(scores)),
     )
 
 
 def per_positive(candidates: Candidates) -> Candidates:
-    """One anchor for every (query, positive), whose bar is that positive's own score; evidence still knows all positives."""
+    """One anchor for every (query, positive), whose reference score is that positive's own; evidence still knows all positives."""
     anchors, columns = np.nonzero(candidates.positives >= 0)
     own = candidates.take(anchors)
     scores = candidates.positive_scores[anchors, columns]
-    return replace(own, positives=candidates.positives[anchors, columns][:, None], positive_scores=scores[:, None], bar=scores)
+    return replace(own, positives=candidates.positives[anchors, columns][:, None], positive_scores=scores[:, None], reference_scores=scores)

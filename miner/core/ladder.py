@@ -33,8 +33,8 @@ def fallback_rules(
     if tier <= 1:
         return anchors, list(filters)
     if tier == 2:
-        raised = replace(anchors, bar=np.fmax(anchors.bar, np.float32(lower_quartile)))
-        return raised, [_at_raised_bar(rule, anchors.bar) for rule in filters]
+        raised = replace(anchors, reference_scores=np.fmax(anchors.reference_scores, np.float32(lower_quartile)))
+        return raised, [_at_raised_reference(rule, anchors.reference_scores) for rule in filters]
     without_ceiling = [rule for rule in filters if not (rule.relax and isinstance(rule, Ceiling))]
     if tier == RANDOM:
         return anchors, [rule for rule in without_ceiling if not (rule.relax and isinstance(rule, RankWindow))]
@@ -42,26 +42,26 @@ def fallback_rules(
     return anchors, [Ranks(skip=skip, last=skip + 180, of="raw"), *without_ceiling]
 
 
-def _at_raised_bar(rule: Filter, bar: Floats) -> Filter:
+def _at_raised_reference(rule: Filter, reference: Floats) -> Filter:
     """A ceiling that must hold goes by the reference scores as they were."""
     if not isinstance(rule, Ceiling):
         return rule
-    return rule.raised() if rule.relax else AtBar(rule, bar)
+    return rule.raised() if rule.relax else AtReference(rule, reference)
 
 
 @dataclass(frozen=True)
-class AtBar:
-    """A ceiling that goes by the bars (B,) it is given, whatever those of the anchors are."""
+class AtReference:
+    """A ceiling that goes by the reference scores (B,) it is given, whatever those of the anchors are."""
 
     rule: Filter
-    bar: Floats
+    reference_scores: Floats
     needs: ClassVar[tuple[str, ...]] = ()
     guesses: ClassVar[bool] = True
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        return self.rule(replace(candidates, bar=self.bar))
+        return self.rule(replace(candidates, reference_scores=self.reference_scores))
 
 
 class Selection:

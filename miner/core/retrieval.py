@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from miner.config import MiningConfig
 from miner.config.groups import JudgingSettings
-from miner.core.judging import short_of, weakest
+from miner.core.judging import short_of, weakest_positive_scores
 from miner.evidence import EVIDENCE
 from miner.types import Candidates, Ceiling, Dataset, Floats, Ints, Rows, Source
 
@@ -116,8 +116,8 @@ class Retrieval:
         if not len(some) or some.rows.shape[1] != self._config.depth:
             return some
         rows, scores, told = self._source.retrieve(some.queries, self._config.deepest)
-        last = background(scores, told, self._config.depth)
-        return self._measured(replace(some, rows=rows, scores=scores, background=last, evidence=told))
+        last = noise_floors(scores, told, self._config.depth)
+        return self._measured(replace(some, rows=rows, scores=scores, noise_floors=last, evidence=told))
 
     def _measured(self, part: Candidates) -> Candidates:
         known = informed(part, self._dataset)
@@ -135,15 +135,15 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
     """Candidates without evidence. Where the positive ranks so low that its query will run short, deep ones at once."""
     positives = _padded([dataset.qrels.positives(int(query)) for query in queries])
     scores = source.score(queries, positives)
-    bar = weakest(scores)
+    reference = weakest_positive_scores(scores)
     deep = np.zeros(len(queries), dtype=bool)
     if config.deepens and any(isinstance(rule, Ceiling) for rule in config.active_filters.values()):
-        deep = source.above(queries, bar) > DEEP_SEARCH_FACTOR * config.depth
+        deep = source.above(queries, reference) > DEEP_SEARCH_FACTOR * config.depth
     parts = []
     for some, depth in ((np.flatnonzero(~deep), config.depth), (np.flatnonzero(deep), config.deepest)):
         if len(some):
             rows, found, told = source.retrieve(queries[some], depth)
-            known = (positives[some], scores[some], bar[some], background(found, told, config.depth))
+            known = (positives[some], scores[some], reference[some], noise_floors(found, told, config.depth))
             parts.append(Candidates(queries[some], rows, found, *known, told))
     return parts
 
@@ -165,7 +165,7 @@ def population(dataset: Dataset, source: Source) -> Floats:
     return np.sort(np.concatenate(parts))
 
 
-def background(scores: Floats, evidence: Mapping[str, NDArray[Any]], depth: int) -> Floats:
+def noise_floors(scores: Floats, evidence: Mapping[str, NDArray[Any]], depth: int) -> Floats:
     """Shape (B,): the score of the last candidate within `depth` that the first source found itself, NaN where there is none."""
     within = scores[:, :depth]
     ranks = next((evidence[name] for name in evidence if name.startswith("rank:")), None)

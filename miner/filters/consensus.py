@@ -20,10 +20,12 @@ GAP = "gap:"
 
 @dataclass(frozen=True)
 class Consensus:
-    """Drop what at least `sources` of the sources score above their ceiling, bar - |bar| * margin; default: half of them, rounded up.
+    """Drop what at least `sources` of the sources score above their ceiling, r - |r| * margin, r the reference score.
 
-    The first source goes by the anchor's bar, the others by the query's weakest known positive; equality is kept. sources=1 is the
-    strictest: one suspicion is enough, which with two sources is the default.
+    Default of `sources`: half of them, rounded up.
+
+    The first source goes by the anchor's reference score, the others by the query's weakest known positive; equality is kept.
+    sources=1 is the strictest: one suspicion is enough, which with two sources is the default.
     """
 
     margin: float = 0.05
@@ -54,7 +56,8 @@ class Consensus:
 
 
 def _own(candidates: Candidates) -> Floats:
-    """Shape (B, K): the same share in the first source's scores, NaN where the bar is unknown or 0."""
-    bar = candidates.bar.astype(np.float64)[:, None]
-    gap: Floats = ((bar - candidates.scores.astype(np.float64)) / np.where(bar == 0, np.nan, np.abs(bar))).astype(np.float32)
+    """Shape (B, K): the same share in the first source's scores, NaN where the reference is unknown or 0."""
+    reference = candidates.reference_scores.astype(np.float64)[:, None]
+    size = np.where(reference == 0, np.nan, np.abs(reference))
+    gap: Floats = ((reference - candidates.scores.astype(np.float64)) / size).astype(np.float32)
     return gap

@@ -17,9 +17,11 @@ from miner.types import Bools, Candidates, Priority
 
 @dataclass(frozen=True)
 class Percentile:
-    """Drop candidates above the highest score among the lowest `beta` x F(bar) of all known positives; F(x): the share scoring x or less.
+    """Drop candidates above the highest score among the lowest `beta` x F(r) of all known positives.
 
-    A weak positive's ceiling never lies under the score of the lowest `floor` of all positives. A bar that is unknown drops nothing.
+    r is the reference score, F(x) the share of positives that score x or less.
+
+    A weak positive's ceiling never lies under the score of the lowest `floor` of all positives. An unknown reference score drops nothing.
     """
 
     beta: float = 0.7
@@ -41,12 +43,12 @@ class Percentile:
         return self
 
     def ceiling(self, candidates: Candidates) -> Priority:
-        """Shape (B,) float64: the highest score that is kept, NaN where the bar, or every positive's score, is unknown."""
+        """Shape (B,) float64: the highest score that is kept, NaN where the reference, or every positive's score, is unknown."""
         known = candidates.shared["population"]
         if not len(known):
             return np.full(len(candidates), np.nan)
-        share = np.searchsorted(known, candidates.bar, side="right") / len(known)
+        share = np.searchsorted(known, candidates.reference_scores, side="right") / len(known)
         # The smallest score that so large a share of all positives do not exceed.
         at = np.ceil(np.maximum(self.beta * share, self.floor) * len(known)).astype(np.int64) - 1
         ceiling: Priority = known[np.clip(at, 0, len(known) - 1)].astype(np.float64)
-        return np.where(np.isnan(candidates.bar), np.nan, ceiling)
+        return np.where(np.isnan(candidates.reference_scores), np.nan, ceiling)

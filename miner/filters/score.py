@@ -19,16 +19,16 @@ from miner.types import Bools, Candidates, Priority
 
 @dataclass(frozen=True)
 class Margin:
-    """Drop candidates above the lower of two ceilings, equality kept: bar - |bar| * relative - absolute, and bar - background * height.
+    """Drop candidates above the lower of two ceilings, equality kept: r - |r| * relative - absolute, and r - background * height.
 
-    |bar|, not bar: a negative positive score must lower the ceiling, not raise it. `height` is how far the bar stands above the
-    background, the score of the last candidate within depth: unlike a share of the score itself, a share of the height means the same
+    r is the reference score. |r|, not r: a negative positive score must lower the ceiling, not raise it. `height` is how far r lies above
+    the noise floor, the score of the last candidate within depth: unlike a share of the score itself, a share of the height means the same
     for a model whose scores are compressed (all of them .7 to .9) and for one whose are not, and it never empties the window.
-    A bar that is unknown (NaN) drops nothing.
+    An unknown reference score (NaN) drops nothing.
 
-    below: the ceilings hold only for a bar that so many candidates outscore (or all there are), known positives not counted; 0: for
-    any. Above a positive that ranks high stand the few passages the model takes for it, the best negatives there are; above one that
-    ranks low stands anything, and much of it is relevant.
+    below: the ceilings hold only for a reference score that so many candidates outscore (or all there are), known positives not counted;
+    0: for any. Above a positive that ranks high stand the few passages the model takes for it, the best negatives there are; above one
+    that ranks low stands anything, and much of it is relevant.
     """
 
     absolute: float = 0.0
@@ -52,18 +52,18 @@ class Margin:
         return replace(self, below=0)
 
     def ceiling(self, candidates: Candidates) -> Priority:
-        """Shape (B,) float64: the highest score that is kept, NaN where the bar is unknown or outscored by fewer than `below`."""
-        bar, background = candidates.bar.astype(np.float64), candidates.background.astype(np.float64)
-        with np.errstate(invalid="ignore"):  # below a bar of -inf there is nothing, whatever the margin
-            ceiling: Priority = np.where(np.isneginf(bar), -np.inf, bar - np.abs(bar) * self.relative - self.absolute)
-        if self.background:  # else a negative margin, which lifts the ceiling over the bar, would have no effect
-            ceiling = np.fmin(ceiling, bar - self.background * np.fmax(bar - background, 0))
+        """Shape (B,) float64: the highest score that is kept, NaN where the reference is unknown or outscored by fewer than `below`."""
+        reference, background = candidates.reference_scores.astype(np.float64), candidates.noise_floors.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # below a reference of -inf there is nothing, whatever the margin
+            ceiling: Priority = np.where(np.isneginf(reference), -np.inf, reference - np.abs(reference) * self.relative - self.absolute)
+        if self.background:  # else a negative margin, which lifts the ceiling over the reference, would have no effect
+            ceiling = np.fmin(ceiling, reference - self.background * np.fmax(reference - background, 0))
         return np.where(self._holds(candidates), ceiling, np.nan) if self.below else ceiling
 
     def _holds(self, candidates: Candidates) -> Bools:
-        """Shape (B,): whether `below` candidates or more that are no known positives outscore the bar, or all there are."""
+        """Shape (B,): whether `below` candidates or more that are no known positives outscore the reference, or all there are."""
         others = candidates.present & (candidates.evidence["known_positive"] == 0)
-        above = others & (candidates.scores > candidates.bar[:, None])
+        above = others & (candidates.scores > candidates.reference_scores[:, None])
         holds: Bools = above.sum(axis=1) >= np.minimum(self.below, others.sum(axis=1))
         return holds
 

@@ -27,8 +27,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from miner.core.judging import weakest
-from miner.core.retrieval import Block, background
+from miner.core.judging import weakest_positive_scores
+from miner.core.retrieval import Block, noise_floors
 from miner.errors import IntegrityError, StorageError
 from miner.types import Candidates, Dataset, Floats
 
@@ -237,8 +237,8 @@ def _part(table: pa.Table, width: int, depth: int) -> Candidates:
     positives[is_present] = table["positives"].combine_chunks().flatten().to_numpy()
     positive_scores = np.full(is_present.shape, np.nan, dtype=np.float32)
     positive_scores[is_present] = table["positive_scores"].combine_chunks().flatten().to_numpy()
-    queries, reference_scores = table["query"].to_numpy().astype(np.int64), weakest(positive_scores)
-    return Candidates(queries, rows, scores, positives, positive_scores, reference_scores, background(scores, columns, depth), columns)
+    queries, reference_scores = table["query"].to_numpy().astype(np.int64), weakest_positive_scores(positive_scores)
+    return Candidates(queries, rows, scores, positives, positive_scores, reference_scores, noise_floors(scores, columns, depth), columns)
 
 
 def _ragged(values: Any, lengths: Any) -> pa.ListArray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from miner.config import MiningConfig, Runtime
 from miner.core.judging import short_of
-from miner.core.retrieval import BLOCK, background
+from miner.core.retrieval import BLOCK, noise_floors
 from miner.encode import StoredVectors
 from miner.formats import FORMATS
 from miner.runs import preflight
@@ -110,7 +110,7 @@ def short_share(pilot: PilotResult, dataset: Dataset, config: MiningConfig) -> f
     shared = {"population": np.sort(positive_scores(folder))}
     for part in (part for block in read_blocks(folder) for part in block.within):
         candidates = part.take(np.arange(len(part)), width)
-        candidates = replace(candidates, background=background(candidates.scores, candidates.evidence, width), shared=shared)
+        candidates = replace(candidates, noise_floors=noise_floors(candidates.scores, candidates.evidence, width), shared=shared)
         short += len(short_of(candidates, scaled_config))
     return short / len(pilot.dataset.queries)
 

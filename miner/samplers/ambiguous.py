@@ -38,8 +38,8 @@ class Ambiguous:
     def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
         drawn = among_first(kept, self.first)
-        bar = np.nan_to_num(candidates.bar.astype(np.float64))[:, None]
-        gaps = np.where(candidates.present, candidates.scores.astype(np.float64) - bar, 0)
+        reference = np.nan_to_num(candidates.reference_scores.astype(np.float64))[:, None]
+        gaps = np.where(candidates.present, candidates.scores.astype(np.float64) - reference, 0)
         count = np.maximum(drawn.sum(axis=1, keepdims=True), 1)
         mean = np.where(drawn, gaps, 0).sum(axis=1, keepdims=True) / count
         spread = np.sqrt((np.where(drawn, gaps - mean, 0) ** 2).sum(axis=1, keepdims=True) / count)

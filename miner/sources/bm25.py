@@ -59,9 +59,11 @@ class BM25:
             out[place, there] = self._postings.score(self._asked[query], self.position[rows[place, there]])
         return out
 
-    def above(self, queries: Ints, bar: Floats) -> NDArray[np.float64]:
-        """Shape (B,): about how many passages score above `bar` (B,), from an even sample of some 1,024."""
-        counts = [(self._sample.scores(self._asked[query]) > low).sum() for query, low in zip(queries.tolist(), bar.tolist(), strict=True)]
+    def above(self, queries: Ints, reference: Floats) -> NDArray[np.float64]:
+        """Shape (B,): about how many passages score above `reference` (B,), from an even sample of some 1,024."""
+        counts = [
+            (self._sample.scores(self._asked[query]) > low).sum() for query, low in zip(queries.tolist(), reference.tolist(), strict=True)
+        ]
         return np.array(counts, dtype=np.float64) * (self._postings.count / max(1, self._sample.count))
 
     def measure_recall(self, depth: int) -> float | None:

@@ -75,15 +75,15 @@ class Dense:
         positions = np.where(rows < 0, -1, self.position[rows]).astype(np.int64)
         return pair_scores(self.queries[queries], self.passages, positions, self.similarity)
 
-    def above(self, queries: Ints, bar: Floats) -> NDArray[np.float64]:
-        """Shape (B,): about how many passages score above `bar` (B,), from an even sample of up to 1,024."""
+    def above(self, queries: Ints, reference: Floats) -> NDArray[np.float64]:
+        """Shape (B,): about how many passages score above `reference` (B,), from an even sample of up to 1,024."""
         step = max(1, len(self.passages) // SAMPLE)
         sample, some = np.ascontiguousarray(self.passages[::step]), self.queries[queries]
         scores = some @ sample.T
         if self.similarity == "euclidean":
             squared = (some**2).sum(axis=1)[:, None] + (sample**2).sum(axis=1) - 2 * scores
             scores = -np.sqrt(np.maximum(squared, 0))
-        counts: NDArray[np.float64] = (scores > bar[:, None]).sum(axis=1) * (len(self.passages) / len(sample))
+        counts: NDArray[np.float64] = (scores > reference[:, None]).sum(axis=1) * (len(self.passages) / len(sample))
         return counts
 
     def describe(self) -> list[dict[str, Any]]:

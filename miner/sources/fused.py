@@ -1,8 +1,9 @@
 """Several sources as one: each proposes, reciprocal ranks pool, the first judges.
 
 A passage's worth in the pool is the sum of 1 / (k + rank) over the sources that found it (Cormack et al. 2009; k = 60): ranks, because
-scores of two sources cannot be compared. The pool is cut to `depth` and scored by the first source alone, in whose scale bar, margin and
-background live; what the others found and think is kept as evidence. Sums are whole numbers, so that no order of adding changes a tie.
+scores of two sources cannot be compared. The pool is cut to `depth` and scored by the first source alone; reference scores, margins and
+noise floors are in its scale. What the others found and how they score is kept as evidence. Sums are whole numbers, so that no order of
+adding changes a tie.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Fused:
         """Scores float32 (B, P) of corpus rows (-1: NaN), by the first source."""
         return self._first.score(queries, rows)
 
-    def above(self, queries: Ints, bar: Floats) -> NDArray[np.float64]:
+    def above(self, queries: Ints, reference: Floats) -> NDArray[np.float64]:
         """Shape (B,): zeros. A deeper pool does not begin with a shallower one, so no query is searched deep before it ran short."""
         return np.zeros(len(queries))
 
@@ -141,8 +142,8 @@ def pool(proposed: Ints, k: int, depth: int) -> tuple[Ints, NDArray[np.uint16]]:
 
 
 def _gap(scores: Floats, positive_scores: Floats) -> Floats:
-    """Shape (B, K): (bar - score) / |bar|, in float64 until the end."""
-    bar = np.where(np.isnan(positive_scores), np.inf, positive_scores.astype(np.float64)).min(axis=1, keepdims=True)
-    size = np.where((bar == 0) | np.isinf(bar), np.nan, np.abs(bar))
-    gap: Floats = ((bar - scores.astype(np.float64)) / size).astype(np.float32)
+    """Shape (B, K): (reference - score) / |reference|, in float64 until the end."""
+    reference = np.where(np.isnan(positive_scores), np.inf, positive_scores.astype(np.float64)).min(axis=1, keepdims=True)
+    size = np.where((reference == 0) | np.isinf(reference), np.nan, np.abs(reference))
+    gap: Floats = ((reference - scores.astype(np.float64)) / size).astype(np.float32)
     return gap

@@ -137,7 +137,7 @@ class _AnchorCandidates:
         self._rows, self._scores = choice.anchors.rows[position], choice.anchors.scores[position]
         self._columns = {row: column for column, row in enumerate(self._rows.tolist()) if row >= 0}
         self._ids = {names.passages[row]: column for row, column in self._columns.items()}
-        reference_score, noise_floor = float(choice.anchors.bar[position]), float(choice.anchors.background[position])
+        reference_score, noise_floor = float(choice.anchors.reference_scores[position]), float(choice.anchors.noise_floors[position])
         height = max(reference_score - noise_floor, 0.0)
         self._reference_score = reference_score
         self._wrong_threshold, self._easy_threshold = reference_score - rules.wrong * height, reference_score - rules.easy * height

@@ -17,8 +17,8 @@ class Candidates:
 
     queries int64 (B,); rows int32 (B, K), -1 where there are fewer; scores float32 (B, K), NaN there.
     positives int32 (B, P), -1 padded; positive_scores float32 (B, P), NaN padded, on the same scale as `scores`.
-    bar float32 (B,): the positive score a negative must stay below: the weakest positive's, or the anchor's own.
-    background float32 (B,): the score of the last candidate within `depth`: what any passage of the neighbourhood scores.
+    reference_scores float32 (B,): the positive score a negative must stay below: the weakest positive's, or the anchor's own.
+    noise_floors float32 (B,): the score of the last candidate within `depth`: what any passage of the neighbourhood scores.
     evidence: {name: (B, K)}. kept bool (B, K): what the filters before this one left, set while judging.
     shared: what is the same for every anchor of the run, by name: `population` float32 (S,), the scores of all known positives, rising;
     `vectors` float16 (N, D) of length one, by passage row, if somebody needs them.
@@ -29,8 +29,8 @@ class Candidates:
     scores: Floats
     positives: Rows
     positive_scores: Floats
-    bar: Floats
-    background: Floats
+    reference_scores: Floats
+    noise_floors: Floats
     evidence: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     kept: Bools | None = None
     shared: Mapping[str, Any] = field(default_factory=dict)
@@ -53,8 +53,8 @@ class Candidates:
             self.scores[anchors, cut],
             self.positives[anchors],
             self.positive_scores[anchors],
-            self.bar[anchors],
-            self.background[anchors],
+            self.reference_scores[anchors],
+            self.noise_floors[anchors],
             {name: values[anchors, cut] for name, values in self.evidence.items()},
             shared=self.shared,
         )

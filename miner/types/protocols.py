@@ -62,8 +62,8 @@ class Source(Protocol):
         """Scores (B, P) of given corpus rows (-1 = padding, NaN out), on the same scale as `retrieve`."""
         ...
 
-    def above(self, queries: Ints, bar: Floats) -> NDArray[np.float64]:
-        """Shape (B,): about how many passages score above `bar` (B,)."""
+    def above(self, queries: Ints, reference: Floats) -> NDArray[np.float64]:
+        """Shape (B,): about how many passages score above `reference` (B,)."""
         ...
 
 

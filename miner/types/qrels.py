@@ -46,7 +46,7 @@ class Qrels:
     indptr int64 (Q+1,); rows int32 (J,): corpus rows, ascending id within a query; grades int8 (J,): below
     `min_grade` means judged non-relevant.
     extras: one JSON object per judgement, or None: the other columns of the user's pair.
-    same: what is known of the same questions elsewhere; never exported with a query, never its bar, and never its negative.
+    same: what is known of the same questions elsewhere; never exported with a query, never its reference, and never its negative.
     lost: judgements of texts that are not there, where the data was read to be evaluated on.
     """
 

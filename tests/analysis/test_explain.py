@@ -120,7 +120,7 @@ def test_only_the_block_of_the_query_is_read(tmp_path, monkeypatch):
     for place, query in enumerate(run.dataset.queries.id_order.tolist()):
         (found,) = read_query(path, place).longest
         assert (found.queries.tolist(), found.rows.tolist()) == ([query], whole[query].rows.tolist())
-        assert found.background.tolist() == whole[query].background.tolist()
+        assert found.noise_floors.tolist() == whole[query].noise_floors.tolist()
     assert set(read) == {1}
     assert BLOCK > 2
     with pytest.raises(StorageError, match="there is no 6th"):

@@ -7,7 +7,7 @@ import pytest
 from worlds import anchors_of, make, mined
 
 from miner.config import MiningConfig
-from miner.core.ladder import RANDOM, REPEATED, AtBar, Selection, fallback_rules
+from miner.core.ladder import RANDOM, REPEATED, AtReference, Selection, fallback_rules
 from miner.filters.score import Margin, MaxScore
 from miner.filters.window import Ranks
 
@@ -23,9 +23,9 @@ def climbed(tier, corpus=1000, quartile=0.5, rules=RULES):
 def test_a_rule_that_must_hold_holds_on_every_level():
     """At its own bar where the bar is raised, and neither dropped nor replaced anywhere."""
     anchors, rules = climbed(2, rules=FIRM)
-    assert anchors.bar.tolist() == pytest.approx([0.5, 0.8, 0.5])
-    assert rules == [AtBar(FIRM[0], rules[0].bar), *FIRM[1:]]
-    assert rules[0].bar.tolist() == pytest.approx([0.2, 0.8, math.nan], nan_ok=True)
+    assert anchors.reference_scores.tolist() == pytest.approx([0.5, 0.8, 0.5])
+    assert rules == [AtReference(FIRM[0], rules[0].reference_scores), *FIRM[1:]]
+    assert rules[0].reference_scores.tolist() == pytest.approx([0.2, 0.8, math.nan], nan_ok=True)
     assert climbed(3, rules=FIRM)[1] == [Ranks(30, 210, of="raw"), *FIRM]
     assert climbed(RANDOM, rules=FIRM)[1] == FIRM
 
@@ -35,15 +35,15 @@ def test_the_first_rungs_change_nothing(tier):
     """Within depth and within max_depth the same filters judge."""
     anchors, rules = climbed(tier)
     assert rules == RULES
-    assert anchors.bar.tolist() == pytest.approx([0.2, 0.8, math.nan], nan_ok=True)
+    assert anchors.reference_scores.tolist() == pytest.approx([0.2, 0.8, math.nan], nan_ok=True)
 
 
 def test_the_second_raises_weak_bars():
     """To the lower quartile, never down to it; an unknown bar becomes the quartile; without a quartile nothing changes."""
     anchors, rules = climbed(2)
     assert rules == RULES
-    assert anchors.bar.tolist() == pytest.approx([0.5, 0.8, 0.5])
-    assert climbed(2, quartile=math.nan)[0].bar.tolist() == pytest.approx([0.2, 0.8, math.nan], nan_ok=True)
+    assert anchors.reference_scores.tolist() == pytest.approx([0.5, 0.8, 0.5])
+    assert climbed(2, quartile=math.nan)[0].reference_scores.tolist() == pytest.approx([0.2, 0.8, math.nan], nan_ok=True)
 
 
 @pytest.mark.parametrize(("corpus", "window"), [(1000, (30, 210)), (300, (30, 210)), (299, (29, 209)), (40, (4, 184)), (9, (0, 180))])

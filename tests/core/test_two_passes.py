@@ -12,8 +12,8 @@ from worlds import SIMILARITIES, anchors_of, configs, make, mined, worlds
 
 from miner.config import MiningConfig
 from miner.core import hub_cap, retrieval
-from miner.core.judging import judge, per_positive, weakest
-from miner.core.retrieval import background
+from miner.core.judging import judge, per_positive, weakest_positive_scores
+from miner.core.retrieval import noise_floors
 from miner.sources import dense
 
 slow = settings(deadline=None)
@@ -98,16 +98,16 @@ def test_weakest_is_the_smallest_and_nan_without_positives():
     """Padding is no score; a query without a positive has no bar."""
     nan = math.nan
     scores = np.array([[0.5, -0.25, nan], [nan, nan, nan], [0.0, nan, nan]], dtype=np.float32)
-    assert np.array_equal(weakest(scores), np.array([-0.25, nan, 0.0], dtype=np.float32), equal_nan=True)
+    assert np.array_equal(weakest_positive_scores(scores), np.array([-0.25, nan, 0.0], dtype=np.float32), equal_nan=True)
 
 
 def test_the_background_is_the_last_score_within_depth():
     """However deep the query was searched; padding is no score."""
     nan = math.nan
     scores = np.array([[0.9, 0.5, 0.1, 0.0], [0.4, 0.3, nan, nan], [nan, nan, nan, nan]], dtype=np.float32)
-    assert np.array_equal(background(scores, {}, 3), np.array([0.1, 0.3, nan], dtype=np.float32), equal_nan=True)
-    assert np.array_equal(background(scores, {}, 9), np.array([0.0, 0.3, nan], dtype=np.float32), equal_nan=True)
-    assert np.isnan(background(scores[:, :0], {}, 3)).all()
+    assert np.array_equal(noise_floors(scores, {}, 3), np.array([0.1, 0.3, nan], dtype=np.float32), equal_nan=True)
+    assert np.array_equal(noise_floors(scores, {}, 9), np.array([0.0, 0.3, nan], dtype=np.float32), equal_nan=True)
+    assert np.isnan(noise_floors(scores[:, :0], {}, 3)).all()
 
 
 def bare(**given):
@@ -140,5 +140,5 @@ def test_an_own_anchor_has_its_own_bar():
     own = per_positive(bare(evidence={"known_positive": np.array([[1, 0, 0], [0, 0, 0]], dtype=np.uint8)}))
     assert own.queries.tolist() == [0, 0, 1]
     assert own.positives.tolist() == [[1], [2], [3]]
-    assert own.bar.tolist() == own.positive_scores[:, 0].tolist() == pytest.approx([0.8, 0.6, 0.7])
+    assert own.reference_scores.tolist() == own.positive_scores[:, 0].tolist() == pytest.approx([0.8, 0.6, 0.7])
     assert own.evidence["known_positive"][:, 0].tolist() == [1, 1, 0]

@@ -35,8 +35,8 @@ def by_query(block):
                 part.scores[i],
                 part.positives[i][there],
                 part.positive_scores[i][there],
-                part.bar[i],
-                part.background[i],
+                part.reference_scores[i],
+                part.noise_floors[i],
             ]
             told[query, deep] = [
                 (field.dtype, field.tolist()) for field in (*fields, *(part.evidence[name][i] for name in sorted(part.evidence)))

@@ -84,7 +84,7 @@ def test_what_is_read_back_is_what_was_judged(tmp_path, seed):
         assert list(part.evidence) == list(read.evidence)
         assert all(np.array_equal(part.evidence[name], read.evidence[name], equal_nan=True) for name in part.evidence)
         own = np.where(part.evidence["rank:dense"][:, : config.depth] > 0, part.scores[:, : config.depth], np.inf)
-        assert part.background.tolist() == own.min(axis=1).tolist()
+        assert part.noise_floors.tolist() == own.min(axis=1).tolist()
 
 
 @pytest.mark.parametrize(

@@ -103,5 +103,5 @@ def test_some_anchors_of_a_batch():
     )
     one = found.take(np.array([1, 1]), width=2)
     assert (one.rows.tolist(), one.scores.tolist(), one.evidence["e"].tolist()) == ([[3, 4]] * 2, [[6, 5]] * 2, [[3, 4]] * 2)
-    assert (one.queries.tolist(), one.bar.tolist(), one.background.tolist(), len(one)) == ([1, 1], [8, 8], [2, 2], 2)
+    assert (one.queries.tolist(), one.reference_scores.tolist(), one.noise_floors.tolist(), len(one)) == ([1, 1], [8, 8], [2, 2], 2)
     assert found.present.tolist() == [[True, True, False], [True] * 3]
