@@ -29,38 +29,54 @@ class Defect(NamedTuple):
 
 
 DEFECTS = [
-    Defect("seed ignored", "noise.py", "np.uint64(seed & 0xFFFFFFFFFFFFFFFF)", "np.uint64(0)", "test_noise.py"),
-    Defect("rank off by one", "ladder.py", "np.where(there, at + 1, 0)", "np.where(there, at, 0)", "test_ladder.py test_pipeline.py"),
+    Defect("seed ignored", "support/noise.py", "np.uint64(seed & 0xFFFFFFFFFFFFFFFF)", "np.uint64(0)", "support/test_noise.py"),
+    Defect(
+        "rank off by one",
+        "core/ladder.py",
+        "np.where(filled, columns + 1, 0)",
+        "np.where(filled, columns, 0)",
+        "core/test_ladder.py core/test_two_passes.py",
+    ),
     Defect("> becomes >=", "filters/score.py", "candidates.scores > self.ceiling", "candidates.scores >= self.ceiling", "filters"),
-    Defect("|bar| becomes bar", "filters/score.py", "bar - np.abs(bar) * self.relative", "bar - bar * self.relative", "filters"),
+    Defect(
+        "|reference| becomes reference",
+        "filters/score.py",
+        "reference - np.abs(reference) * self.relative",
+        "reference - reference * self.relative",
+        "filters",
+    ),
     Defect(
         "known positives by row only",
         "evidence/identity.py",
         "among(candidates.rows, candidates.positives, self._position)",
         "among(candidates.rows, candidates.positives, np.arange(len(self._position)))",
-        "test_pipeline.py",
+        "core/test_two_passes.py",
     ),
     Defect(
-        "padding judged", "pipeline.py", "np.where(candidates.present, 0, PADDING)", "np.zeros(candidates.rows.shape)", "test_pipeline.py"
+        "padding judged",
+        "core/judging.py",
+        "np.where(candidates.present, 0, PADDING)",
+        "np.zeros(candidates.rows.shape)",
+        "core/test_two_passes.py",
     ),
     Defect("ties by row, not by id", "sources/dense.py", "order = texts.id_order", "order = np.arange(len(texts))", "test_determinism.py"),
-    Defect("tier wrong", "ladder.py", "slots] = tier", "slots] = min(tier, 1)", "test_ladder.py test_pipeline.py"),
+    Defect("tier wrong", "core/ladder.py", "slots] = tier", "slots] = min(tier, 1)", "core/test_ladder.py core/test_two_passes.py"),
     Defect("writers not locked out", "encode/store.py", "fcntl.LOCK_EX", "fcntl.LOCK_SH", "encode/test_store.py"),
     Defect("torn vectors kept", "encode/store.py", "vector_file.truncate(len(self._rows) * self.dim * 4)", "pass", "encode/test_store.py"),
     Defect("nearest becomes farthest", "evidence/near_positive.py", "np.fmax(out[anchors]", "np.fmin(out[anchors]", "evidence"),
-    Defect("upper quartile", "pipeline.py", "astype(np.float64), 0.25)", "astype(np.float64), 0.75)", "test_run.py"),
+    Defect("upper quartile", "core/choosing.py", "astype(np.float64), 0.25)", "astype(np.float64), 0.75)", "runs/test_run.py"),
     Defect("one skipped too few", "filters/window.py", "ranks > self.skip", "ranks >= self.skip", "filters"),
     Defect("copies among candidates kept", "filters/identity.py", '["same_text"] & (1 | 4)', '["same_text"] & 1', "filters"),
-    Defect("default not validated", "config/mining.py", "validate_default=True", "validate_default=False", "test_config.py"),
+    Defect("default not validated", "config/mining.py", "validate_default=True", "validate_default=False", "config/test_config.py"),
     Defect(
-        "own bar is the weakest",
-        "pipeline.py",
-        "positive_scores=scores[:, None], bar=scores)",
+        "own reference score is the weakest",
+        "core/judging.py",
+        "positive_scores=scores[:, None], reference_scores=scores)",
         "positive_scores=scores[:, None])",
-        "test_pipeline.py",
+        "core/test_two_passes.py",
     ),
     Defect("boundary trusted", "sources/dense.py", "outside < scores[:, -1]", "outside < np.inf", "sources test_determinism.py"),
-    Defect("strict tier reaches beyond depth", "pipeline.py", "(dropped == 0) & within", "dropped == 0", "test_pipeline.py"),
+    Defect("strict tier reaches beyond depth", "core/choosing.py", "(dropped == 0) & within", "dropped == 0", "core/test_two_passes.py"),
 ]
 
 
