@@ -292,7 +292,7 @@ def format_row(name: str) -> str:
     """What `--output-format NAME` writes for one query: the first row of its file, or of each file of its folder."""
     run, kind = _run(), load("format")[name]
     files = _files_of(run, name, ())
-    if not kind.layout and (room := [column for column in ("ids", "scores", "ranks", "tiers") if column in kind.room]):
+    if not kind.layout and (room := [column for column in ("ids", "scores", "ranks", "tiers") if column in kind.optional_columns]):
         files += _files_of(run, name, room)
     return "\n".join(f"{title}:\n\n```{'json' if text[0] in '[{' else 'text'}\n{text}\n```\n" for title, text in files)
 

@@ -108,7 +108,7 @@ def tab(request, browser, api):
     page.on("request", lambda sent: page.wrong.append(sent.url) if not sent.url.startswith((str(api.base_url), "data:")) else None)
     page.goto("/login")
     page.wait_for_selector("#key:focus")
-    page.keyboard.type("k")
+    page.keyboard.type(KEY["Authorization"].removeprefix("Bearer "))
     page.keyboard.press("Enter")
     page.wait_for_url("**/")
     yield page

@@ -185,7 +185,7 @@ def test_held_out_positives(tiny_folder, tmp_path):
 
 def test_hidden_ones_are_not_shown(tiny_folder, tmp_path, monkeypatch):
     """Shown and hidden are all positives; mining sees one of each query."""
-    monkeypatch.setattr("miner.train.hold_out.FEWEST", 1)
+    monkeypatch.setattr("miner.train.hold_out.MIN_QUERIES", 1)
     folder = tmp_path / "beir"
     shutil.copytree(tiny_folder, folder)
     lines = [f"q{i:02}\tp{j}\t1\n" for i in range(20) for j in ((i, i + 1) if i % 2 else (i,))]
