@@ -79,7 +79,7 @@ def test_what_is_read_back_is_what_was_judged(tmp_path, seed):
     stored = next(read_blocks(tmp_path / "candidates"))
     assert (len(stored.within), len(stored.deep)) == (1, 1)
     for part, read in zip((*block.within, *block.deep), (*stored.within, *stored.deep), strict=True):
-        for name in ("queries", "rows", "scores", "bar", "background"):
+        for name in ("queries", "rows", "scores", "reference_scores", "noise_floors"):
             assert np.array_equal(getattr(part, name), getattr(read, name), equal_nan=True), name
         assert list(part.evidence) == list(read.evidence)
         assert all(np.array_equal(part.evidence[name], read.evidence[name], equal_nan=True) for name in part.evidence)
