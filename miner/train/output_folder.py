@@ -24,6 +24,8 @@ from miner.train.config import LoopConfig, TrainConfig
 from miner.train.lock import LOCK
 
 IDENTITY, LOOP = "identity.json", "loop.json"
+REMOVAL_TRIES = 3
+"""A folder to which a library's thread still writes is not empty at the first try."""
 ATOMIC_NAMES = ("dataset", "model", LOOP, "notebook.parquet", "training.jsonl", "anchors.json", "delta.json")
 """Files and folders of a loop and its rounds that are written atomically: after a kill, partial copies may lie beside them."""
 SETTINGS: dict[str, type[Checked]] = {"data": Inputs, "training": TrainConfig, "mining": MiningConfig, "loop": LoopConfig, "dev": Inputs}
@@ -90,7 +92,10 @@ class OutputFolder:
         with storing(self.work):
             (self.work / IDENTITY).unlink(missing_ok=True)
             sync_folder(self.work)
-        shutil.rmtree(self.work, ignore_errors=True)
+        for _ in range(REMOVAL_TRIES):
+            shutil.rmtree(self.work, ignore_errors=True)
+            if not self.work.exists():
+                break
 
     @property
     def _is_occupied(self) -> bool:

@@ -90,7 +90,7 @@ def die_again_and_again(model, folder, place, first):
         assert not out.exists() or contents(out) == whole
         moment += 23
     assert contents(out) == whole
-    assert sorted(path.name for path in place.iterdir()) == ["out", "whole"]
+    assert sorted(path.name for path in place.iterdir()) == ["out", "whole"], sorted(path.name for path in place.iterdir())
 
 
 @pytest.mark.parametrize("first", [3, 8])
