@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test lint types format docs lock long docker-test clean
+.PHONY: help demo test lint types format docs lock long bench docker-test clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -44,6 +44,9 @@ long: $(VENV)/ready  ## the long proofs: kill rounds, deliberate defects
 	$(BIN)/python tests/long/kill_train.py --kills 25 --over
 	$(BIN)/python tests/long/kill_train.py --kills 25 --loop
 	$(BIN)/python benchmarks/defects.py
+
+bench: $(VENV)/ready  ## the small benchmarks, a few minutes, on data the repository brings; results in benchmarks/results
+	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks
 
 docker-test: $(VENV)/ready  ## build the image and use the compose file for real, with the running engine or one by hand
 	$(BIN)/python tests/long/containers.py

@@ -46,7 +46,7 @@ autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 
 
-OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+((?:benchmarks|miner|app|tests|examples|docker|README|LICENSE)[^)#]*)\)")
+OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+((?:benchmarks|experiments|miner|app|tests|examples|docker|README|LICENSE)[^)#]*)\)")
 """A link to a file that is no page of the site."""
 
 

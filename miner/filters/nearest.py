@@ -1,8 +1,8 @@
 """The neighbours of the positive: a share of the candidates, whatever cosines mean to the model.
 
 What is relevant without being judged lies near what is. At equal hardness (gradient mass) a window of ranks has fewer false negatives
-than any ceiling under the positive's score, and with this filter before it fewer still (benchmarks/peer_rules.py): of candidates that
-the query scores alike, those far from the positive are the safe ones. It also drops decoys, which resemble the positive and are wrong.
+than any ceiling under the positive's score, and with this filter before it fewer still (benchmarks/quality/peer_rules.py): of candidates
+that the query scores alike, those far from the positive are the safe ones. It also drops decoys, which resemble the positive and are wrong.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """kill -9 of the child, of the worker, of the server: nothing that was acknowledged is lost, the job goes on, the bytes are the same.
 
-The long version is benchmarks/service_kill.py.
+The long version is benchmarks/service/kill.py.
 """
 
 import json

@@ -1,6 +1,6 @@
 """A short walk with random bodies and parameters: whatever is sent, the answer is one that the document tells of, and never 500.
 
-The long walk is benchmarks/service_fuzz.py. Bodies are the examples with every default written out, spoiled in one to three places.
+The long walk is benchmarks/service/fuzz.py. Bodies are the examples with every default written out, spoiled in one to three places.
 """
 
 import copy

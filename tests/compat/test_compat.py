@@ -1,4 +1,4 @@
-"""The drop-in against sentence-transformers' own function: a sample of the fuzz (all of it: benchmarks/fuzz_compat.py), and real models."""
+"""The drop-in against sentence-transformers' own function: a sample of the fuzz (all of it: benchmarks/peers/fuzz_compat.py), and real models."""
 
 import inspect
 

@@ -1,14 +1,9 @@
 """The linter and the loader of sentence-transformers judge spoilt files alike: a sample of the fuzz of all loaders."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "consumers"))
-fuzz = pytest.importorskip("lint_fuzz")
-load = pytest.importorskip("load")
-mutations = pytest.importorskip("mutations")
+from benchmarks.peers.consumers import lint_fuzz as fuzz
+from benchmarks.peers.consumers import load, mutations
 
 
 @pytest.mark.parametrize("name", mutations.CONSUMERS["sentence_transformers"])

@@ -12,7 +12,7 @@ from miner.read import read
 from miner.train import TrainConfig, train
 
 pytest.importorskip("accelerate")
-SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "downstream"
+SCRIPTS = Path(__file__).parents[2] / "experiments" / "downstream"
 STEPS = 6
 
 

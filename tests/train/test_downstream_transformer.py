@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("accelerate")
-SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "downstream"
+SCRIPTS = Path(__file__).parents[2] / "experiments" / "downstream"
 DATA = ("--steps", "2", "--batch", "2", "--negatives", "2", "--seeds", "2", "--rates", "0.001,0.01")
 
 

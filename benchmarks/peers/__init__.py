@@ -1,0 +1,1 @@
+"""Parity with other software, and what other software makes of our files."""

@@ -1,0 +1,1 @@
+"""False negatives, where hidden positives are known."""

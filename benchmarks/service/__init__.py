@@ -1,0 +1,1 @@
+"""A real server on loopback: load, limits, kills, attacks."""
