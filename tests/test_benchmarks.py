@@ -16,7 +16,7 @@ SCRIPTS = sorted(
     str(path.relative_to(ROOT).with_suffix("")).replace("/", ".")
     for folder in ("peers", "quality", "speed", "service")
     for path in (ROOT / "benchmarks" / folder).rglob("*.py")
-    if "def main()" in path.read_text(encoding="utf-8")
+    if "parse_args()" in path.read_text(encoding="utf-8")
 )
 
 
@@ -69,16 +69,21 @@ def test_the_processor_has_family_and_model(tmp_path):
     assert processor_name(tmp_path / "cpuinfo").endswith(" (family 25, model 1)")
 
 
-@pytest.mark.parametrize(("words", "failed"), [(("--cases=1",), False), (("--cases=one",), True)])
-def test_a_benchmark_that_fails_fails_the_call(tmp_path, monkeypatch, capsys, words, failed):
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_benchmark_that_fails_fails_the_call(tmp_path, monkeypatch, capsys, failed):
     """And the others are run all the same; what is not installed is skipped with a word."""
-    absent = runner.Small("speed.absent", (), ("no_such_package",))
-    monkeypatch.setattr(runner, "SMALL", (runner.Small("peers.fuzz_compat", words), absent))
+    absent, right = runner.Small("speed.absent", (), ("no_such_package",)), runner.Small("record", ())
+    monkeypatch.setattr(runner, "SMALL", (absent, *[runner.Small("speed.no_such_script", ())] * failed, right))
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--into", str(tmp_path)])
     if failed:
-        with pytest.raises(SystemExit, match=r"failed: peers\.fuzz_compat"):
+        with pytest.raises(SystemExit, match=r"failed: speed\.no_such_script"):
             runner.main()
     else:
         runner.main()
-    assert (tmp_path / "demo-fuzz_compat.json").exists() != failed
-    assert "skipped: no_such_package is not installed" in capsys.readouterr().out
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].split(maxsplit=1)[1] == "skipped: no_such_package is not installed"
+    assert shown[-1].split()[:2] == ["record", "done"]
+
+
+def test_the_small_ones_are_scripts():
+    assert {f"benchmarks.{small.name}" for small in runner.SMALL} <= set(SCRIPTS)

@@ -13,6 +13,7 @@ OWN = [
     *(path for part in ("start", "guides", "concepts") for path in sorted((DOCS / part).glob("*.md"))),
     DOCS / "agents.md",
 ]
+MEASURED = [ROOT / "benchmarks" / "README.md", *sorted((ROOT / "experiments").rglob("README.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:srcset|src)=\"([^\"]+)\"")
 NOT_OURS = re.compile(r"\b(starved|the bar|rung|heeded|was said|goes on|told|crew|desk|ran short|tells)\b")
 """Words that the glossary has better ones for."""
@@ -121,8 +122,28 @@ def test_no_generated_part_is_left_open(reference):
     assert "## `/v1/mine`" in reference.http()
 
 
+@pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("0*.md")), ids=lambda path: path.stem)
+def test_a_decision_has_number_status_and_date(reference, page):
+    """The first lines of its page; what it replaces names it as the replacement, and the other way round."""
+    title, header, *_ = page.read_text(encoding="utf-8").split("\n\n")
+    number = int(page.name[:4])
+    assert title.startswith(f"# {number}. ")
+    found = reference.HEADER.match(" ".join(header.split()))
+    assert found, header
+    for other in re.findall(r"\((0\d{3}-\S+\.md)\)", found[2] or ""):
+        assert re.search(rf"Replaces [^*]*\({re.escape(page.name)}\)", (DOCS / "decisions" / other).read_text(encoding="utf-8"))
+    for other in re.findall(r"\((0\d{3}-\S+\.md)\)", header.partition("Replaces ")[2]):
+        assert re.search(rf"replaced by \[{number}\]", (DOCS / "decisions" / other).read_text(encoding="utf-8"))
+
+
+def test_the_index_of_decisions_has_each(reference):
+    table = reference.decisions()
+    assert all(f"({page.name})" in table for page in (DOCS / "decisions").glob("0*.md"))
+    assert "| 7 | [The margin is measured from the background too](0007-margin-from-the-background.md) | replaced | [21](" in table
+
+
 @pytest.mark.parametrize(
-    "page", [ROOT / "README.md", ROOT / "llms.txt", *sorted(DOCS.rglob("*.md"))], ids=lambda path: str(path.relative_to(ROOT))
+    "page", [ROOT / "README.md", ROOT / "llms.txt", *sorted(DOCS.rglob("*.md")), *MEASURED], ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_links_lead_somewhere(page):
     """Of every page: a file in the repository, or an address."""

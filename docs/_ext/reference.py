@@ -50,6 +50,13 @@ DEFAULT_AT_END = re.compile(r"\s*\[([^\]]+)\]\.?$")
 """A default at the end of a help text."""
 
 
+DECISIONS = Path(__file__).parents[1] / "decisions"
+HEADER = re.compile(
+    r"\*Status: (accepted|(?:accepted; in part )?replaced by (\[\d+\]\(\S+\)))\. Date: (\d{4}-\d\d-\d\d)\.(?: Replaces [^*]+\.)?\*$"
+)
+"""The first lines of a decision, below its title."""
+
+
 def load(name: str) -> Any:
     """The object that PLACES names."""
     module, _, attribute = PLACES[name].partition(":")
@@ -393,7 +400,22 @@ def _shape(body: Mapping[str, Any]) -> str:
     return f" ({name})" if name else ""
 
 
+def decisions() -> str:
+    """Number, title, status and replacement of every decision, from the first lines of its page."""
+    rows = []
+    for path in sorted(DECISIONS.glob("0*.md")):
+        title, header = path.read_text(encoding="utf-8").split("\n\n", 2)[:2]
+        number, _, name = title.removeprefix("# ").partition(". ")
+        found = HEADER.match(" ".join(header.split()))
+        if found is None:
+            raise ValueError(f"{path.name}: the line below the title is {header!r}, not *Status: ... Date: ...*")
+        status, replacement, date = found.groups()
+        rows.append((number, f"[{name}]({path.name})", status.partition(" by ")[0], replacement, date))
+    return table(("number", "title", "status", "replaced by", "date"), rows)
+
+
 KINDS: dict[str, Any] = {
+    "decisions": decisions,
     "cli": cli,
     "settings": settings,
     "environment": environment,
