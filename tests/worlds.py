@@ -12,7 +12,7 @@ from oracle import Row, World
 
 from miner.config import MiningConfig
 from miner.core.retrieval import retrieve
-from miner.core.verdicts import VERDICTS, Verdict, last_words
+from miner.core.verdicts import VERDICTS, Verdict, latest_verdicts
 from miner.evidence.passage_vectors import HalfVectors
 from miner.read import read_inline
 from miner.read.repeated_queries import same_questions
@@ -251,7 +251,7 @@ def dataset_of(world: World, min_grade: int = 1, into: Path | None = None, order
     good = grades >= min_grade
     own = (owners[good], dataset.qrels.rows[good].astype(np.int64))
     same = same_questions(dataset.queries, np.ones(len(asked), dtype=bool), own, {})[0]
-    return replace(dataset, qrels=replace(dataset.qrels, grades=grades, min_grade=min_grade, same=same))
+    return replace(dataset, qrels=replace(dataset.qrels, grades=grades, min_grade=min_grade, same_questions=same))
 
 
 def _with_title(name: str, text: str) -> dict:
@@ -270,7 +270,7 @@ def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact
         if "vectors" in config.measured:
             HalfVectors(source).save(Path(folder))
         if world and world.verdicts:
-            write_verdicts(Path(folder), dataset, last_words(Verdict(*pair, verdict) for pair, verdict in world.verdicts.items()))
+            write_verdicts(Path(folder), dataset, latest_verdicts(Verdict(*pair, verdict) for pair, verdict in world.verdicts.items()))
         for number, block in enumerate(retrieve(dataset, source, config)):
             writer.write(number, block)
         chooser = chooser_of(path, dataset, config)
@@ -317,5 +317,5 @@ def anchors_of(
         reference_scores=known.min(axis=1) if bar is None else np.array(bar, dtype=np.float32),
         noise_floors=nan if background is None else np.array(background, dtype=np.float32),
         evidence=evidence or {},
-        kept=kept,
+        survivors=kept,
     )

@@ -16,13 +16,13 @@ from app.errors import Moved, TooLarge, WrongFields
 from app.http.body import json_body, lines_body, validated
 from app.schemas import STRICT, time_of
 from app.storage.reviews import Review, verdict_file
-from miner.core.verdicts import MOST_CHARS, VERDICTS, Verdict, verdict_of
+from miner.core.verdicts import MAX_VERDICT_CHARS, VERDICTS, Verdict, verdict_of
 from miner.errors import InputError
 from miner.support.json_keys import key_fault
 
 LINES = "application/x-ndjson"
 ETAG = re.compile(r'"(\d{1,18})"', re.ASCII)
-Id = Annotated[str, Field(min_length=1, max_length=MOST_CHARS)]
+Id = Annotated[str, Field(min_length=1, max_length=MAX_VERDICT_CHARS)]
 
 
 class VerdictIn(BaseModel):

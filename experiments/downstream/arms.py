@@ -101,7 +101,7 @@ def oracle(one: Set, count: int) -> Chosen:
     place.mkdir(exist_ok=True)
     for name in ("queries.arrow", "corpus.arrow"):
         shutil.copyfile(dataset.corpus.path.parent / name, place / name)
-    replace(dataset, qrels=replace(dataset.qrels, same=same)).save(place)
+    replace(dataset, qrels=replace(dataset.qrels, same_questions=same)).save(place)
     return mined(one, Dataset.open(place), count)
 
 

@@ -35,7 +35,11 @@ def hide(dataset: Dataset, seed: int, share: float | None = None, min_queries: i
             f"{min_queries} queries with two positives or more are wanted, and there are {eligible}: nothing could be measured"
         )
     is_visible = _choose_visible(dataset, owner, relevant, seed, share)
-    unit = owner if qrels.same is None else np.where(qrels.same.group[owner] < 0, owner, len(dataset.queries) + qrels.same.group[owner])
+    unit = (
+        owner
+        if qrels.same_questions is None
+        else np.where(qrels.same_questions.group[owner] < 0, owner, len(dataset.queries) + qrels.same_questions.group[owner])
+    )
     keys = unit.astype(np.int64) * len(dataset.corpus) + qrels.rows
     is_hidden = relevant & ~np.isin(keys, keys[is_visible])
     hidden_pairs = Truth(owner[is_hidden], qrels.rows[is_hidden].astype(np.int64), 0)
@@ -67,8 +71,8 @@ def _without(qrels: Qrels, is_hidden: Bools, owner: Ints, hidden: Ints, queries:
     extras = (
         None if qrels.extras is None else [extra for extra, removed in zip(qrels.extras, is_hidden.tolist(), strict=True) if not removed]
     )
-    same = None if qrels.same is None else _same(qrels.same, hidden, queries, passages)
-    return replace(qrels, indptr=indptr, rows=qrels.rows[~is_hidden], grades=qrels.grades[~is_hidden], extras=extras, same=same)
+    same = None if qrels.same_questions is None else _same(qrels.same_questions, hidden, queries, passages)
+    return replace(qrels, indptr=indptr, rows=qrels.rows[~is_hidden], grades=qrels.grades[~is_hidden], extras=extras, same_questions=same)
 
 
 def _same(same: SameQuestions, hidden: Ints, queries: int, passages: int) -> SameQuestions:

@@ -122,7 +122,7 @@ def sweep(run: Run, grid: Sequence[str] = (), truth: Truth | None = None, on_pro
 
 def exclude_known(dataset: Dataset, truth: Truth) -> Truth:
     """The truth without the pairs that the run knew from another split or from a query with the same text: those are never mined."""
-    same = dataset.qrels.same
+    same = dataset.qrels.same_questions
     if same is None:
         return truth
     text_rows, position = distinct(dataset.corpus)

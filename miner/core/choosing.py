@@ -32,9 +32,9 @@ class Chooser:
 
     def __init__(self, dataset: Dataset, config: MiningConfig, positive_scores: Floats, tables: Mapping[str, Any] | None = None) -> None:
         self._dataset, self._config = dataset, config
-        known = np.sort(positive_scores[~np.isnan(positive_scores)])
-        self._lower_quartile = float(np.quantile(known.astype(np.float64), 0.25)) if len(known) else float("nan")
-        self._shared: dict[str, Any] = {"population": known, **(tables or {})}
+        population = np.sort(positive_scores[~np.isnan(positive_scores)])
+        self._lower_quartile = float(np.quantile(population.astype(np.float64), 0.25)) if len(population) else float("nan")
+        self._shared: dict[str, Any] = {"population": population, **(tables or {})}
         self._evidence: dict[str, Evidence] = {}
         self._filters = list(config.active_filters.values())
         self._firm = np.isin(np.arange(256), [place for place, rule in enumerate(self._filters, 1) if not rule.relax])
@@ -83,11 +83,13 @@ class Chooser:
         for tier in [*range(1, self._config.ladder + 1), *([RANDOM] if self._config.fill == "random" else [])]:
             short = selection.short()
             if len(short):
-                seen, rules = fallback_rules(
+                level_anchors, rules = fallback_rules(
                     anchors.take(short), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1])
                 )
                 # What a firm rule drops stays dropped: `ranks` counts what other filters leave, which a relaxed one changes.
-                self._select_level(selection, short, seen, (self._judge(seen, rules) == 0) & ~self._firm[dropped[short]], tier)
+                self._select_level(
+                    selection, short, level_anchors, (self._judge(level_anchors, rules) == 0) & ~self._firm[dropped[short]], tier
+                )
         return selection
 
     def searched(self, block: Block) -> list[Candidates]:
@@ -100,9 +102,9 @@ class Chooser:
         for name in absent:
             if name not in self._evidence:
                 self._evidence[name] = EVIDENCE[name](self._dataset, None)
-        known = informed(candidates, self._dataset) if absent else candidates
-        more = {name: self._evidence[name](known) for name in absent}
-        return replace(candidates, evidence={**candidates.evidence, **more}, shared=self._shared)
+        with_positives = informed(candidates, self._dataset) if absent else candidates
+        measures = {name: self._evidence[name](with_positives) for name in absent}
+        return replace(candidates, evidence={**candidates.evidence, **measures}, shared=self._shared)
 
     def _anchors(self, candidates: Candidates) -> Candidates:
         """Complete, with the verdicts; one per positive if so configured."""
@@ -114,23 +116,23 @@ class Chooser:
             complete = adopt(complete)
         return per_positive(complete) if self._config.anchor == "own" else complete
 
-    def _select_level(self, selection: Selection, places: Ints, anchors: Candidates, kept: Bools, tier: int) -> None:
+    def _select_level(self, selection: Selection, places: Ints, anchors: Candidates, keep: Bools, tier: int) -> None:
         """Let the sampler rank what a fallback_rules kept, and hand the best to the free slots."""
-        kept = kept & selection.untaken(places)
-        priority = self._noise(anchors) if tier == RANDOM else self._config.active_sampler(anchors, kept, lambda: self._noise(anchors))
-        order = self._ordered(anchors, kept, priority)
-        usable = np.take_along_axis(kept, order, axis=1)
+        keep = keep & selection.available(places)
+        priority = self._noise(anchors) if tier == RANDOM else self._config.active_sampler(anchors, keep, lambda: self._noise(anchors))
+        order = self._ordered(anchors, keep, priority)
+        usable = np.take_along_axis(keep, order, axis=1)
         if self._config.distinct is not None:
             rows = np.take_along_axis(anchors.rows, order, axis=1)
             usable = exclude_near_duplicates(rows, usable, selection.rows(places), self._shared["vectors"], self._config.distinct)
         selection.add(places, order, usable, tier)
 
-    def _ordered(self, anchors: Candidates, kept: Bools, priority: Priority) -> Ints:
+    def _ordered(self, anchors: Candidates, keep: Bools, priority: Priority) -> Ints:
         """Columns (B, K): those that were kept first, of these what was judged non-relevant (if so configured), then by priority."""
-        first = non_relevant(anchors) if self._config.judged == "prefer" else None
-        if first is None:
-            return np.argsort(np.where(kept, -priority, np.inf), axis=1, kind="stable")
-        return np.lexsort((-priority, ~first, ~kept), axis=1)
+        is_non_relevant = non_relevant(anchors) if self._config.judged == "prefer" else None
+        if is_non_relevant is None:
+            return np.argsort(np.where(keep, -priority, np.inf), axis=1, kind="stable")
+        return np.lexsort((-priority, ~is_non_relevant, ~keep), axis=1)
 
     def _judge(self, anchors: Candidates, filters: Sequence[Filter]) -> Codes:
         return judge(anchors, filters, trust=self._config.judged != "ignore")

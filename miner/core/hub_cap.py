@@ -31,7 +31,7 @@ class NegativeAllocator:
     """All A anchors of a run, numbered by query row (and positive, where each has its own), until everybody columns something."""
 
     def __init__(self, dataset: Dataset, config: MiningConfig) -> None:
-        self._starts, queries = _numbered(dataset, own=config.anchor == "own")
+        self._starts, queries = _numbered(dataset, per_pair=config.anchor == "own")
         rank = np.empty(len(dataset.queries), dtype=np.int64)
         rank[dataset.queries.id_order] = np.arange(len(rank))
         self._order = np.lexsort((rank[queries], noise.drawn(config.seed, id_keys(dataset.queries)[queries])))
@@ -108,10 +108,10 @@ class NegativeAllocator:
         return numbers
 
 
-def _numbered(dataset: Dataset, *, own: bool) -> tuple[Ints, Ints]:
+def _numbered(dataset: Dataset, *, per_pair: bool) -> tuple[Ints, Ints]:
     """The number of each query's first anchor (Q,), and the query of each anchor (A,)."""
     qrels = dataset.qrels
     good = np.concatenate([[0], np.cumsum(qrels.grades >= qrels.min_grade)])
-    counts = np.diff(good[qrels.indptr]) if own else np.ones(len(dataset.queries), dtype=np.int64)
+    counts = np.diff(good[qrels.indptr]) if per_pair else np.ones(len(dataset.queries), dtype=np.int64)
     starts: Ints = np.concatenate([[0], np.cumsum(counts)])[:-1].astype(np.int64)
     return starts, np.repeat(np.arange(len(dataset.queries)), counts)

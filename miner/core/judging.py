@@ -16,14 +16,14 @@ from miner.types import Bools, Candidates, Codes, Filter, Floats, Ints
 PADDING = 255
 
 
-def short_of(found: Candidates, config: MiningConfig) -> Ints:
+def short_of(candidates: Candidates, config: MiningConfig) -> Ints:
     """Anchors of which at least one row would get fewer negatives than asked for."""
     filters, trust = list(config.active_filters.values()), config.judged != "ignore"
     if config.anchor == "weakest":
-        return np.flatnonzero((judge(found, filters, trust=trust) == 0).sum(axis=1) < config.negatives)
-    own = per_positive(found)
-    few = (judge(own, filters, trust=trust) == 0).sum(axis=1) < config.negatives
-    return np.flatnonzero(np.isin(found.queries, own.queries[few]))
+        return np.flatnonzero((judge(candidates, filters, trust=trust) == 0).sum(axis=1) < config.negatives)
+    anchors = per_positive(candidates)
+    is_short = (judge(anchors, filters, trust=trust) == 0).sum(axis=1) < config.negatives
+    return np.flatnonzero(np.isin(candidates.queries, anchors.queries[is_short]))
 
 
 def weakest_positive_scores(positive_scores: Floats) -> Floats:
@@ -41,27 +41,29 @@ def judge(candidates: Candidates, filters: Sequence[Filter], *, trust: bool = Tr
     dropped = np.where(candidates.present, 0, PADDING).astype(np.uint8)
     by_verdict, by_judgement = non_relevant(candidates, trust=False), non_relevant(candidates, trust=trust)
     for place, rule in enumerate(filters, 1):
-        kept = dropped == 0
-        keep = rule(replace(candidates, kept=kept))
+        survivors = dropped == 0
+        keep = rule(replace(candidates, survivors=survivors))
         exempt = by_judgement if rule.relax else by_verdict
         if exempt is not None and rule.guesses:
             keep = keep | exempt
-        dropped[kept & ~keep] = place
+        dropped[survivors & ~keep] = place
     return dropped
 
 
 def non_relevant(candidates: Candidates, *, trust: bool = True) -> Bools | None:
     """Shape (B, K): True where the candidate was judged non-relevant (if `trust`), or a verdict says so; None where none was."""
     names = ("judged", "verdict") if trust else ("verdict",)
-    told = [candidates.evidence[name] == 1 for name in names if name in candidates.evidence]
-    found: Bools = np.logical_or.reduce(told) if told else np.zeros((0, 0), dtype=bool)
-    return found if found.any() else None
+    masks = [candidates.evidence[name] == 1 for name in names if name in candidates.evidence]
+    mask: Bools = np.logical_or.reduce(masks) if masks else np.zeros((0, 0), dtype=bool)
+    return mask if mask.any() else None
 
 
 def adopt(candidates: Candidates) -> Candidates:
     """The same, with what a verdict calls a false negative among the positives; the weakest of them all is the bar."""
-    told = candidates.evidence.get("verdict")
-    wrong = np.zeros(candidates.rows.shape, dtype=bool) if told is None else (told == 2) & (candidates.evidence["known_positive"] == 0)
+    verdicts = candidates.evidence.get("verdict")
+    wrong = (
+        np.zeros(candidates.rows.shape, dtype=bool) if verdicts is None else (verdicts == 2) & (candidates.evidence["known_positive"] == 0)
+    )
     if not wrong.any():
         return candidates
     anchors, columns = np.nonzero(wrong)
@@ -80,6 +82,8 @@ def adopt(candidates: Candidates) -> Candidates:
 def per_positive(candidates: Candidates) -> Candidates:
     """One anchor for every (query, positive), whose reference score is that positive's own; evidence still knows all positives."""
     anchors, columns = np.nonzero(candidates.positives >= 0)
-    own = candidates.take(anchors)
+    pairs = candidates.take(anchors)
     scores = candidates.positive_scores[anchors, columns]
-    return replace(own, positives=candidates.positives[anchors, columns][:, None], positive_scores=scores[:, None], reference_scores=scores)
+    return replace(
+        pairs, positives=candidates.positives[anchors, columns][:, None], positive_scores=scores[:, None], reference_scores=scores
+    )

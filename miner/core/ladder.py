@@ -71,37 +71,37 @@ class Selection:
         self._anchors = anchors
         self._columns: Ints = np.full((len(anchors), negatives), -1, dtype=np.int64)
         self._tiers: Codes = np.zeros((len(anchors), negatives), dtype=np.uint8)
-        self._taken: Bools = np.zeros(anchors.rows.shape, dtype=bool)
+        self._is_chosen: Bools = np.zeros(anchors.rows.shape, dtype=bool)
 
     def short(self) -> Ints:
         """The anchors with a free slot."""
         return np.flatnonzero((self._columns < 0).any(axis=1))
 
-    def untaken(self, places: Ints) -> Bools:
+    def available(self, places: Ints) -> Bools:
         """Shape (len(places), K): True where the candidate is not yet chosen."""
-        return ~self._taken[places]
+        return ~self._is_chosen[places]
 
     def rows(self, places: Ints) -> Rows:
         """Shape (len(places), M): what is chosen, -1 where a slot is free."""
         columns = self._columns[places]
         return np.where(columns < 0, -1, np.take_along_axis(self._anchors.rows[places], np.maximum(columns, 0), axis=1)).astype(np.int32)
 
-    def keep(self, chosen: Ints) -> None:
-        """Keep only some of what was picked: `chosen` (B, M), positions in the order of picking, -1 for none."""
-        at = np.maximum(chosen, 0)
-        self._columns = np.where(chosen < 0, -1, np.take_along_axis(self._columns, at, axis=1))
-        self._tiers = np.where(chosen < 0, 0, np.take_along_axis(self._tiers, at, axis=1)).astype(np.uint8)
+    def keep(self, places: Ints) -> None:
+        """Keep only some of what was picked: `places` (B, M), in the order of picking, -1 for none."""
+        at = np.maximum(places, 0)
+        self._columns = np.where(places < 0, -1, np.take_along_axis(self._columns, at, axis=1))
+        self._tiers = np.where(places < 0, 0, np.take_along_axis(self._tiers, at, axis=1)).astype(np.uint8)
 
     def add(self, places: Ints, order: Ints, usable: Bools, tier: int) -> None:
         """Put the usable columns `order` (len(places), n), best first, into the free slots of the anchors at `places`."""
         used = (self._columns[places] >= 0).sum(axis=1)
         nth = np.cumsum(usable, axis=1)
-        wanted = usable & (nth <= (self._columns.shape[1] - used)[:, None])
-        anchors, columns = np.nonzero(wanted)
+        fits = usable & (nth <= (self._columns.shape[1] - used)[:, None])
+        anchors, columns = np.nonzero(fits)
         slots = used[anchors] + nth[anchors, columns] - 1
         self._columns[places[anchors], slots] = order[anchors, columns]
         self._tiers[places[anchors], slots] = tier
-        self._taken[places[anchors], order[anchors, columns]] = True
+        self._is_chosen[places[anchors], order[anchors, columns]] = True
 
     def repeat(self) -> None:
         """Fill free slots with the row's own negatives, in turn; an anchor that has none stays empty."""
@@ -118,9 +118,10 @@ class Selection:
         rows: Rows = np.where(filled, np.take_along_axis(self._anchors.rows, columns, axis=1), -1).astype(np.int32)
         scores: Floats = np.where(filled, np.take_along_axis(self._anchors.scores, columns, axis=1), np.nan).astype(np.float32)
         ranks: Rows = np.where(filled, columns + 1, 0).astype(np.int32)
-        found = {name: values for name, values in self._anchors.evidence.items() if name.startswith("rank:")}
         sources = {
-            name.removeprefix("rank:"): np.where(filled, np.take_along_axis(each, columns, axis=1), 0) for name, each in found.items()
+            name.removeprefix("rank:"): np.where(filled, np.take_along_axis(values, columns, axis=1), 0)
+            for name, values in self._anchors.evidence.items()
+            if name.startswith("rank:")
         }
-        known = (self._anchors.queries, self._anchors.positives, self._anchors.positive_scores)
-        return Negatives(*known, rows, scores, ranks, self._tiers, sources)
+        queries, positives, positive_scores = self._anchors.queries, self._anchors.positives, self._anchors.positive_scores
+        return Negatives(queries, positives, positive_scores, rows, scores, ranks, self._tiers, sources)

@@ -98,31 +98,31 @@ class Retrieval:
     def __call__(self, number: int) -> Block:
         """The candidates of block `number`, from 0."""
         queries = self._order[number * BLOCK : (number + 1) * BLOCK]
-        found = [self._measured(part) for part in _search(self._dataset, self._source, self._config, queries)]
-        within = [part.take(np.arange(len(part)), self._config.depth) for part in found]
-        deep = [self._deep(part, short_queries(each, self._config)) for part, each in zip(found, within, strict=True)]
+        parts = [self._measured(part) for part in _search(self._dataset, self._source, self._config, queries)]
+        within = [part.take(np.arange(len(part)), self._config.depth) for part in parts]
+        deep = [self._deep(part, short_queries(shallow, self._config)) for part, shallow in zip(parts, within, strict=True)]
         return Block(within, [part for part in deep if len(part)], deepening(self._config))
 
     def completed(self, block: Block) -> Block:
         """A block that other settings left, with the evidence and the deep lists that these need and it has not."""
         within, deep = ([self._measured(part) for part in parts] for parts in (block.within, block.deep))
         have = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in deep)])
-        more = [self._deep(part, np.setdiff1d(short_queries(part, self._config), have)) for part in within]
-        return Block(within, [*deep, *(part for part in more if len(part))])
+        new_parts = [self._deep(part, np.setdiff1d(short_queries(part, self._config), have)) for part in within]
+        return Block(within, [*deep, *(part for part in new_parts if len(part))])
 
     def _deep(self, part: Candidates, queries: Ints) -> Candidates:
         """Some of the queries, with all candidates within `max_depth`."""
-        some = part.take(np.flatnonzero(np.isin(part.queries, queries)))
-        if not len(some) or some.rows.shape[1] != self._config.depth:
-            return some
-        rows, scores, told = self._source.retrieve(some.queries, self._config.deepest)
-        last = noise_floors(scores, told, self._config.depth)
-        return self._measured(replace(some, rows=rows, scores=scores, noise_floors=last, evidence=told))
+        subset = part.take(np.flatnonzero(np.isin(part.queries, queries)))
+        if not len(subset) or subset.rows.shape[1] != self._config.depth:
+            return subset
+        rows, scores, evidence = self._source.retrieve(subset.queries, self._config.deepest)
+        last = noise_floors(scores, evidence, self._config.depth)
+        return self._measured(replace(subset, rows=rows, scores=scores, noise_floors=last, evidence=evidence))
 
     def _measured(self, part: Candidates) -> Candidates:
-        known = informed(part, self._dataset)
-        more = {name: measure(known) for name, measure in self._evidence.items() if name not in part.evidence}
-        return replace(part, evidence={**part.evidence, **more}, shared=self._shared)
+        with_positives = informed(part, self._dataset)
+        measures = {name: measure(with_positives) for name, measure in self._evidence.items() if name not in part.evidence}
+        return replace(part, evidence={**part.evidence, **measures}, shared=self._shared)
 
 
 def retrieve(dataset: Dataset, source: Source, config: MiningConfig) -> Iterator[Block]:
@@ -140,19 +140,19 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
     if config.deepens and any(isinstance(rule, Ceiling) for rule in config.active_filters.values()):
         deep = source.above(queries, reference) > DEEP_SEARCH_FACTOR * config.depth
     parts = []
-    for some, depth in ((np.flatnonzero(~deep), config.depth), (np.flatnonzero(deep), config.deepest)):
-        if len(some):
-            rows, found, told = source.retrieve(queries[some], depth)
-            known = (positives[some], scores[some], reference[some], noise_floors(found, told, config.depth))
-            parts.append(Candidates(queries[some], rows, found, *known, told))
+    for members, depth in ((np.flatnonzero(~deep), config.depth), (np.flatnonzero(deep), config.deepest)):
+        if len(members):
+            rows, part_scores, evidence = source.retrieve(queries[members], depth)
+            anchor_fields = (positives[members], scores[members], reference[members], noise_floors(part_scores, evidence, config.depth))
+            parts.append(Candidates(queries[members], rows, part_scores, *anchor_fields, evidence))
     return parts
 
 
 def informed(part: Candidates, dataset: Dataset) -> Candidates:
     """The same with all that is known to be relevant to the question as positives: what evidence is measured against."""
-    if dataset.qrels.same is None:
+    if dataset.qrels.same_questions is None:
         return part
-    return replace(part, positives=_padded([dataset.qrels.known(int(query)) for query in part.queries]))
+    return replace(part, positives=_padded([dataset.qrels.relevant(int(query)) for query in part.queries]))
 
 
 def population(dataset: Dataset, source: Source) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from miner.evidence.shingles import shingles
 from miner.types import Candidates, Dataset, Floats
 
-LEAST = 0.5
+MIN_SHARE = 0.5
 
 
 class Containment:
@@ -26,15 +26,15 @@ class Containment:
         out = np.zeros(candidates.rows.shape, dtype=np.float32)
         sizes, shared = self._shingles.sizes, self._shingles.shared
         for column in range(candidates.positives.shape[1]):
-            known = candidates.positives[:, column]
-            anchors = np.flatnonzero((known >= 0) & (shared[known] > 0))
-            least = np.minimum(sizes[candidates.rows[anchors]], sizes[known[anchors]][:, None])
-            most = np.minimum(shared[candidates.rows[anchors]], shared[known[anchors]][:, None])
-            at, cells = np.nonzero((most >= LEAST * least) & (least > 0) & candidates.present[anchors])
-            share = self._shingles.in_common(known[anchors[at]], candidates.rows[anchors[at], cells]) / least[at, cells]
-            share = np.where(share >= LEAST, share, 0).astype(np.float32)
+            positives = candidates.positives[:, column]
+            anchors = np.flatnonzero((positives >= 0) & (shared[positives] > 0))
+            smaller_size = np.minimum(sizes[candidates.rows[anchors]], sizes[positives[anchors]][:, None])
+            max_shared = np.minimum(shared[candidates.rows[anchors]], shared[positives[anchors]][:, None])
+            at, cells = np.nonzero((max_shared >= MIN_SHARE * smaller_size) & (smaller_size > 0) & candidates.present[anchors])
+            share = self._shingles.in_common(positives[anchors[at]], candidates.rows[anchors[at], cells]) / smaller_size[at, cells]
+            share = np.where(share >= MIN_SHARE, share, 0).astype(np.float32)
             out[anchors[at], cells] = np.maximum(out[anchors[at], cells], share)
-            out[(candidates.rows == known[:, None]) & candidates.present & (sizes[known] > 0)[:, None]] = (
+            out[(candidates.rows == positives[:, None]) & candidates.present & (sizes[positives] > 0)[:, None]] = (
                 1  # what only it has is not counted
             )
         return out

@@ -36,18 +36,18 @@ class DuplicateQuestion:
         counts = np.where(candidates.present, np.diff(self._starts)[positions], 0)
         for nth in range(int(counts.max(initial=0))):
             anchors = np.flatnonzero((counts > nth).any(axis=1))
-            asked = counts[anchors] > nth
+            has_asker = counts[anchors] > nth
             at = np.minimum(self._starts[positions[anchors]] + nth, len(self._askers) - 1)
-            others = np.where(asked, self._askers[at], -1)
-            own = candidates.queries[anchors]
-            others[others == own[:, None]] = -1
-            out[anchors] = np.fmax(out[anchors], self._cosines(own, others))
+            askers = np.where(has_asker, self._askers[at], -1)
+            queries = candidates.queries[anchors]
+            askers[askers == queries[:, None]] = -1
+            out[anchors] = np.fmax(out[anchors], self._cosines(queries, askers))
         return out
 
-    def _cosines(self, own: Ints, others: Ints) -> Floats:
+    def _cosines(self, queries: Ints, askers: Ints) -> Floats:
         """Shape (B, K): NaN where there is no other query."""
-        cosines = pair_scores(self._vectors[own], self._vectors, others, "cosine")
+        cosines = pair_scores(self._vectors[queries], self._vectors, askers, "cosine")
         if self._lengths is not None:
-            cosines /= np.maximum(self._lengths[own][:, None] * self._lengths[others], np.finfo(np.float32).tiny)
-        same = (self._texts[own][:, None] == self._texts[others]) & (others >= 0)
-        return np.where(same, np.float32(1), cosines).astype(np.float32)
+            cosines /= np.maximum(self._lengths[queries][:, None] * self._lengths[askers], np.finfo(np.float32).tiny)
+        is_same_text = (self._texts[queries][:, None] == self._texts[askers]) & (askers >= 0)
+        return np.where(is_same_text, np.float32(1), cosines).astype(np.float32)

@@ -52,12 +52,12 @@ class SameId:
 
     def __call__(self, candidates: Candidates) -> Codes:
         """Return shape (B, K)."""
-        same = self._passages[candidates.rows] == self._queries[candidates.queries][:, None]
-        code: Codes = (same & candidates.present).astype(np.uint8)
+        is_same_id = self._passages[candidates.rows] == self._queries[candidates.queries][:, None]
+        code: Codes = (is_same_id & candidates.present).astype(np.uint8)
         return code
 
 
-_known: dict[str, WeakKeyDictionary[Texts, NDArray[np.uint64]]] = {"ids": WeakKeyDictionary(), "texts": WeakKeyDictionary()}
+_keys_by_texts: dict[str, WeakKeyDictionary[Texts, NDArray[np.uint64]]] = {"ids": WeakKeyDictionary(), "texts": WeakKeyDictionary()}
 """Made once for a corpus that stays open, as in the service."""
 _repeats: WeakKeyDictionary[Texts, bool] = WeakKeyDictionary()
 """Whether two of a corpus' distinct texts are the same when normalised."""
@@ -65,17 +65,17 @@ _repeats: WeakKeyDictionary[Texts, bool] = WeakKeyDictionary()
 
 def id_keys(texts: Texts) -> noise.Keys:
     """Shape (N,) uint64: a key of every id, in row order."""
-    if texts not in _known["ids"]:
+    if texts not in _keys_by_texts["ids"]:
         parts = [noise.keys(batch.column("id").to_pylist()) for batch in texts.batches()]
-        _known["ids"][texts] = np.concatenate([np.empty(0, dtype=np.uint64), *parts])
-    return _known["ids"][texts]
+        _keys_by_texts["ids"][texts] = np.concatenate([np.empty(0, dtype=np.uint64), *parts])
+    return _keys_by_texts["ids"][texts]
 
 
 def hashes(texts: Texts) -> NDArray[np.uint64]:
     """Shape (N,) uint64: a hash of every normalised text, in row order."""
-    if texts not in _known["texts"]:
-        _known["texts"][texts] = _hashed(texts)
-    return _known["texts"][texts]
+    if texts not in _keys_by_texts["texts"]:
+        _keys_by_texts["texts"][texts] = _hashed(texts)
+    return _keys_by_texts["texts"][texts]
 
 
 def _hashed(texts: Texts) -> NDArray[np.uint64]:
@@ -86,19 +86,19 @@ def _hashed(texts: Texts) -> NDArray[np.uint64]:
 def among(rows: Rows, positives: Rows, group: NDArray[Any]) -> Bools:
     """Shape (B, K): True where a candidate's group is that of one of the anchor's positives. No (B, K, P) array is made."""
     groups = group[rows]
-    found: Bools = np.zeros(rows.shape, dtype=bool)
+    is_match: Bools = np.zeros(rows.shape, dtype=bool)
     for column in range(positives.shape[1]):
-        known = np.flatnonzero(positives[:, column] >= 0)
-        found[known] |= groups[known] == group[positives[known, column]][:, None]
-    return found & (rows >= 0)
+        anchors = np.flatnonzero(positives[:, column] >= 0)
+        is_match[anchors] |= groups[anchors] == group[positives[anchors, column]][:, None]
+    return is_match & (rows >= 0)
 
 
 def repeated(groups: NDArray[Any]) -> Bools:
     """Shape (B, K): True where the same group stands further left in the row."""
     order: Ints = np.argsort(groups, axis=1, kind="stable")
     ranked = np.take_along_axis(groups, order, axis=1)
-    again = np.zeros(groups.shape, dtype=bool)
-    again[:, 1:] = ranked[:, 1:] == ranked[:, :-1]
+    is_repeat = np.zeros(groups.shape, dtype=bool)
+    is_repeat[:, 1:] = ranked[:, 1:] == ranked[:, :-1]
     out = np.zeros(groups.shape, dtype=bool)
-    np.put_along_axis(out, order, again, axis=1)
+    np.put_along_axis(out, order, is_repeat, axis=1)
     return out

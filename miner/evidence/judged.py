@@ -23,17 +23,17 @@ class Judged:
         queries = np.searchsorted(qrels.indptr, below, side="right") - 1
         keys = self._keys(queries, qrels.rows[below])
         order = np.argsort(keys, kind="stable")
-        self._known, first = np.unique(keys[order], return_index=True)
+        self._pair_keys, starts = np.unique(keys[order], return_index=True)
         grades = qrels.grades[below][order]
-        self._codes = np.where(np.maximum.reduceat(grades, first) > 0, 2, 1).astype(np.uint8) if len(below) else np.empty(0, np.uint8)
+        self._codes = np.where(np.maximum.reduceat(grades, starts) > 0, 2, 1).astype(np.uint8) if len(below) else np.empty(0, np.uint8)
 
     def __call__(self, candidates: Candidates) -> Codes:
         """Return shape (B, K)."""
-        if not len(self._known):
+        if not len(self._pair_keys):
             return np.zeros(candidates.rows.shape, dtype=np.uint8)
         keys = self._keys(candidates.queries[:, None], candidates.rows)
-        at = np.minimum(np.searchsorted(self._known, keys), len(self._known) - 1)
-        return np.where((self._known[at] == keys) & candidates.present, self._codes[at], 0).astype(np.uint8)
+        at = np.minimum(np.searchsorted(self._pair_keys, keys), len(self._pair_keys) - 1)
+        return np.where((self._pair_keys[at] == keys) & candidates.present, self._codes[at], 0).astype(np.uint8)
 
     def _keys(self, queries: Ints, rows: Ints | Rows) -> Ints:
         keys: Ints = queries.astype(np.int64) * self._passages + self._position[rows]

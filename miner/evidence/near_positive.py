@@ -24,12 +24,12 @@ class NearPositive:
         out = np.full(candidates.rows.shape, np.nan, dtype=np.float32)
         for column in range(candidates.positives.shape[1]):
             anchors = np.flatnonzero(candidates.positives[:, column] >= 0)
-            known = self._position[candidates.positives[anchors, column]]
-            out[anchors] = np.fmax(out[anchors], self._cosines(known, positions[anchors]))
+            positives = self._position[candidates.positives[anchors, column]]
+            out[anchors] = np.fmax(out[anchors], self._cosines(positives, positions[anchors]))
         return out
 
-    def _cosines(self, known: Any, positions: Any) -> Floats:
-        cosines = pair_scores(self._vectors[known], self._vectors, positions, "cosine")
+    def _cosines(self, positives: Any, positions: Any) -> Floats:
+        cosines = pair_scores(self._vectors[positives], self._vectors, positions, "cosine")
         if self._lengths is not None:
-            cosines /= np.maximum(self._lengths[known][:, None] * self._lengths[positions], np.finfo(np.float32).tiny)
+            cosines /= np.maximum(self._lengths[positives][:, None] * self._lengths[positions], np.finfo(np.float32).tiny)
         return cosines

@@ -20,7 +20,7 @@ NEIGHBOURS = 64
 """How many neighbours of a passage (by size, then row) are compared in the list of one shingle; shorter lists are compared completely."""
 
 
-_known: WeakKeyDictionary[Texts, Rows] = WeakKeyDictionary()
+_groups_by_corpus: WeakKeyDictionary[Texts, Rows] = WeakKeyDictionary()
 """Made once for a corpus that stays open."""
 
 
@@ -28,9 +28,9 @@ class NearText:
     """Shape (B, K) uint8, bits: 1 = near a positive's text, 4 = near a better-ranked candidate's text."""
 
     def __init__(self, dataset: Dataset, source: Any) -> None:
-        if dataset.corpus not in _known:
-            _known[dataset.corpus] = near_groups(shingles(dataset.corpus))
-        self._groups = _known[dataset.corpus]
+        if dataset.corpus not in _groups_by_corpus:
+            _groups_by_corpus[dataset.corpus] = near_groups(shingles(dataset.corpus))
+        self._groups = _groups_by_corpus[dataset.corpus]
 
     def __call__(self, candidates: Candidates) -> Codes:
         """Return shape (B, K)."""
@@ -40,42 +40,48 @@ class NearText:
         return code
 
 
-def near_groups(found: Shingles) -> Rows:
+def near_groups(corpus_shingles: Shingles) -> Rows:
     """Shape (N,): the same number for passages that are near each other, directly or over others."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    ids, rows = _prefixes(found)
-    groups = np.arange(len(found.sizes), dtype=np.int32)
+    ids, rows = _prefixes(corpus_shingles)
+    groups = np.arange(len(corpus_shingles.sizes), dtype=np.int32)
     left, right = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     for step in range(1, NEIGHBOURS + 1):
-        one, other = rows[:-step], rows[step:]
-        new = (ids[:-step] == ids[step:]) & (groups[one] != groups[other]) & (5 * found.sizes[one] >= 4 * found.sizes[other])
+        smaller, larger = rows[:-step], rows[step:]
+        new = (
+            (ids[:-step] == ids[step:])
+            & (groups[smaller] != groups[larger])
+            & (5 * corpus_shingles.sizes[smaller] >= 4 * corpus_shingles.sizes[larger])
+        )
         if not new.any():
             if not (ids[:-step] == ids[step:]).any():
                 break
             continue
-        one, other = np.divmod(np.unique(one[new] * len(groups) + other[new]), len(groups))
-        near = _near(found, one, other)
-        left, right = np.concatenate([left, one[near]]), np.concatenate([right, other[near]])
+        smaller, larger = np.divmod(np.unique(smaller[new] * len(groups) + larger[new]), len(groups))
+        near = _near(corpus_shingles, smaller, larger)
+        left, right = np.concatenate([left, smaller[near]]), np.concatenate([right, larger[near]])
         graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(len(groups), len(groups)))
         groups = connected_components(graph, directed=False)[1].astype(np.int32)
     return groups
 
 
-def _near(found: Shingles, left: Ints, right: Ints) -> Bools:
+def _near(corpus_shingles: Shingles, left: Ints, right: Ints) -> Bools:
     """In whole numbers: common / (left + right - common) >= 4 / 5."""
-    near: Bools = 9 * found.in_common(left, right) >= 4 * (found.sizes[left].astype(np.int64) + found.sizes[right])
+    near: Bools = 9 * corpus_shingles.in_common(left, right) >= 4 * (
+        corpus_shingles.sizes[left].astype(np.int64) + corpus_shingles.sizes[right]
+    )
     return near
 
 
-def _prefixes(found: Shingles) -> tuple[Rows, Ints]:
+def _prefixes(corpus_shingles: Shingles) -> tuple[Rows, Ints]:
     """(id, row) of every shingle in a passage's prefix, by id, then by the passage's size, then by row."""
-    sizes = found.sizes.astype(np.int64)
-    length = np.maximum(sizes - (4 * sizes + 4) // 5 + 1 - (sizes - found.shared), 0)  # its unique shingles are the rarest
-    length = np.minimum(length, found.shared)
+    sizes = corpus_shingles.sizes.astype(np.int64)
+    length = np.maximum(sizes - (4 * sizes + 4) // 5 + 1 - (sizes - corpus_shingles.shared), 0)  # its unique shingles are the rarest
+    length = np.minimum(length, corpus_shingles.shared)
     rows = np.repeat(np.arange(len(sizes)), length)
     inside = np.arange(len(rows)) - np.repeat(np.cumsum(length) - length, length)
-    ids = found.ids[found.indptr[rows] + inside]
+    ids = corpus_shingles.ids[corpus_shingles.indptr[rows] + inside]
     order = np.lexsort((rows, sizes[rows], ids))
     return ids[order], rows[order]

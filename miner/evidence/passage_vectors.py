@@ -17,7 +17,7 @@ from miner.types import Ints, Rows
 
 NAME = "vectors"
 FILE = "vectors.npy"
-PIECE = 16_384
+PASSAGES_PER_BATCH = 16_384
 
 
 class HalfVectors:
@@ -27,17 +27,17 @@ class HalfVectors:
         self._vectors, self._position = source.passages, source.position
 
     def __getitem__(self, rows: Ints | Rows) -> NDArray[np.float16]:
-        found = np.asarray(self._vectors[self._position[rows]], dtype=np.float64)
-        lengths = np.sqrt((found**2).sum(axis=-1, keepdims=True))
-        return (found / np.where(lengths > 0, lengths, 1)).astype(np.float16)
+        vectors = np.asarray(self._vectors[self._position[rows]], dtype=np.float64)
+        lengths = np.sqrt((vectors**2).sum(axis=-1, keepdims=True))
+        return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float16)
 
     def save(self, folder: Path) -> None:
         """Write those of all passages into `folder`, row by row, memory-mapped; the file appears when it is complete."""
         shape = (len(self._position), self._vectors.shape[1])
         half = folder / f".{FILE}"
         out = np.lib.format.open_memmap(half, mode="w+", dtype=np.float16, shape=shape)
-        for start in range(0, len(out), PIECE):
-            out[start : start + PIECE] = self[np.arange(start, min(start + PIECE, len(out)))]
+        for start in range(0, len(out), PASSAGES_PER_BATCH):
+            out[start : start + PASSAGES_PER_BATCH] = self[np.arange(start, min(start + PASSAGES_PER_BATCH, len(out)))]
         out.flush()
         half.replace(folder / FILE)
 

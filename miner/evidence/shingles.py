@@ -59,54 +59,54 @@ class Shingles:
     def in_common(self, left: Ints | Rows, right: Ints | Rows) -> Ints:
         """Shape (n,): how many shingles the passages left[i] and right[i] share."""
         parts = [np.empty(0, dtype=np.int64)]
-        for some in np.array_split(np.arange(len(left)), int((self.shared[left] + self.shared[right]).sum()) // ENTRIES + 1):
-            ours, at = self.of(left[some])
-            theirs, to = self.of(right[some])
-            mine, keys = at * self.count + ours, to * self.count + theirs  # both rise
-            hit = np.zeros(len(mine), dtype=bool)
-            if len(keys):
-                hit = keys[np.minimum(np.searchsorted(keys, mine), len(keys) - 1)] == mine
-            parts.append(np.bincount(at[hit], minlength=len(some)))
+        for batch in np.array_split(np.arange(len(left)), int((self.shared[left] + self.shared[right]).sum()) // ENTRIES + 1):
+            left_ids, at = self.of(left[batch])
+            right_ids, to = self.of(right[batch])
+            left_keys, right_keys = at * self.count + left_ids, to * self.count + right_ids  # both rise
+            hit = np.zeros(len(left_keys), dtype=bool)
+            if len(right_keys):
+                hit = right_keys[np.minimum(np.searchsorted(right_keys, left_keys), len(right_keys) - 1)] == left_keys
+            parts.append(np.bincount(at[hit], minlength=len(batch)))
         return np.concatenate(parts)
 
 
-_known: WeakKeyDictionary[Texts, Shingles] = WeakKeyDictionary()
+_shingles_by_texts: WeakKeyDictionary[Texts, Shingles] = WeakKeyDictionary()
 
 
 def shingles(texts: Texts) -> Shingles:
     """The shingles of all N passages; made once for a corpus that stays open. Takes 8 bytes a word while they are counted."""
-    if texts not in _known:
-        _known[texts] = _counted(texts)
-    return _known[texts]
+    if texts not in _shingles_by_texts:
+        _shingles_by_texts[texts] = _counted(texts)
+    return _shingles_by_texts[texts]
 
 
 def words(text: str) -> list[str]:
     """The words of a text, normalised, without sentence marks; a character is a word in scripts without spaces."""
     plain = normalise(text)
-    found = (word.strip(SENTENCE_MARKS) for word in (plain if plain.isascii() else UNSPACED.sub(r" \1 ", plain)).split())
-    return [word for word in found if word]
+    parts = (word.strip(SENTENCE_MARKS) for word in (plain if plain.isascii() else UNSPACED.sub(r" \1 ", plain)).split())
+    return [word for word in parts if word]
 
 
 def _counted(texts: Texts) -> Shingles:
     hashed = [_hashed(map(words, texts.texts(np.arange(start, min(start + BATCH, len(texts)))))) for start in range(0, len(texts), BATCH)]
     sizes = np.concatenate([np.empty(0, dtype=np.int64), *(np.bincount(owners, minlength=length) for _, owners, length in hashed)])
     hashes = np.concatenate([np.empty(0, dtype=np.uint64), *(values for values, *_ in hashed)])
-    _, found, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    _, shingle_index, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     order = np.argsort(counts, kind="stable")
     ones = int((counts == 1).sum())
     number = np.empty(len(counts), dtype=np.int32)
     number[order] = np.arange(len(counts), dtype=np.int32) - ones  # those of one passage only fall below 0
-    ids, owners = number[found], np.repeat(np.arange(len(texts)), sizes)
+    ids, owners = number[shingle_index], np.repeat(np.arange(len(texts)), sizes)
     ids, owners = ids[ids >= 0], owners[ids >= 0]
     indptr = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(texts)))]).astype(np.int64)
     return Shingles(sizes.astype(np.int32), indptr, ids[np.lexsort((ids, owners))], len(counts) - ones)
 
 
-def _hashed(many: Iterable[list[str]]) -> tuple[NDArray[np.uint64], Ints, int]:
+def _hashed(texts: Iterable[list[str]]) -> tuple[NDArray[np.uint64], Ints, int]:
     """Distinct 64-bit hashes of the shingles of some texts, whose they are (rising), and how many texts there are."""
-    padded = [[*map(_hash, found), *[0] * (WIDTH - len(found))] if found else [] for found in many]
+    padded = [[*map(_hash, sequence), *[0] * (WIDTH - len(sequence))] if sequence else [] for sequence in texts]
     lengths = np.fromiter(map(len, padded), dtype=np.int64, count=len(padded))
-    flat = np.fromiter((value for found in padded for value in found), dtype=np.uint64, count=int(lengths.sum()))
+    flat = np.fromiter((value for sequence in padded for value in sequence), dtype=np.uint64, count=int(lengths.sum()))
     owners, ends = np.repeat(np.arange(len(padded)), lengths), np.repeat(np.cumsum(lengths), lengths)
     starts = np.flatnonzero(np.arange(len(flat)) + WIDTH <= ends)
     mixed = np.zeros(len(starts), dtype=np.uint64)

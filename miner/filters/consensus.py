@@ -49,13 +49,13 @@ class Consensus:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        gaps = [_own(candidates), *(values for name, values in candidates.evidence.items() if name.startswith(GAP))]
+        gaps = [_first_gap(candidates), *(values for name, values in candidates.evidence.items() if name.startswith(GAP))]
         votes = np.sum([gap < np.float32(self.margin) for gap in gaps], axis=0)
         keep: Bools = votes < (self.sources or (len(gaps) + 1) // 2)
         return keep
 
 
-def _own(candidates: Candidates) -> Floats:
+def _first_gap(candidates: Candidates) -> Floats:
     """Shape (B, K): the same share in the first source's scores, NaN where the reference is unknown or 0."""
     reference = candidates.reference_scores.astype(np.float64)[:, None]
     size = np.where(reference == 0, np.nan, np.abs(reference))

@@ -15,7 +15,7 @@ from miner.errors import ConfigError
 from miner.filters.nearest import last_of
 from miner.types import Bools, Candidates, Floats
 
-FIRST, SURE = 200, 0.9
+NEIGHBOURHOOD, MAX_COSINE = 200, 0.9
 """Of how many candidates `most` is a share; the cosine from which on a passage is dropped however many there are."""
 
 
@@ -46,8 +46,8 @@ class SelfMatch:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        same: Bools = (candidates.evidence["same_text"] & 2) > 0
-        return ~(same | candidates.evidence["same_id"].astype(bool)) if self.ids else ~same
+        is_query_text: Bools = (candidates.evidence["same_text"] & 2) > 0
+        return ~(is_query_text | candidates.evidence["same_id"].astype(bool)) if self.ids else ~is_query_text
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class NearPositive:
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
         threshold: Floats = np.array(self.cosine, dtype=np.float32)
-        if self.most < 1 and self.cosine < SURE:
-            threshold = np.clip(last_of(candidates, self.most, FIRST), threshold, np.float32(SURE))
+        if self.most < 1 and self.cosine < MAX_COSINE:
+            threshold = np.clip(last_of(candidates, self.most, NEIGHBOURHOOD), threshold, np.float32(MAX_COSINE))
         keep: Bools = ~(candidates.evidence["near_positive"] >= threshold)
         return keep

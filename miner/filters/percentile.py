@@ -44,11 +44,11 @@ class Percentile:
 
     def ceiling(self, candidates: Candidates) -> Priority:
         """Shape (B,) float64: the highest score that is kept, NaN where the reference, or every positive's score, is unknown."""
-        known = candidates.shared["population"]
-        if not len(known):
+        population = candidates.shared["population"]
+        if not len(population):
             return np.full(len(candidates), np.nan)
-        share = np.searchsorted(known, candidates.reference_scores, side="right") / len(known)
+        share = np.searchsorted(population, candidates.reference_scores, side="right") / len(population)
         # The smallest score that so large a share of all positives do not exceed.
-        at = np.ceil(np.maximum(self.beta * share, self.floor) * len(known)).astype(np.int64) - 1
-        ceiling: Priority = known[np.clip(at, 0, len(known) - 1)].astype(np.float64)
+        at = np.ceil(np.maximum(self.beta * share, self.floor) * len(population)).astype(np.int64) - 1
+        ceiling: Priority = population[np.clip(at, 0, len(population) - 1)].astype(np.float64)
         return np.where(np.isnan(candidates.reference_scores), np.nan, ceiling)

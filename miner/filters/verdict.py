@@ -20,6 +20,6 @@ class Verdict:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        told = candidates.evidence.get("verdict")
-        keep: Bools = candidates.present if told is None else told != FALSE_NEGATIVE
+        verdicts = candidates.evidence.get("verdict")
+        keep: Bools = candidates.present if verdicts is None else verdicts != FALSE_NEGATIVE
         return keep

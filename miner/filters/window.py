@@ -35,7 +35,7 @@ class Ranks:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        counted = candidates.present if self.of == "raw" or candidates.kept is None else candidates.kept
+        counted = candidates.present if self.of == "raw" or candidates.survivors is None else candidates.survivors
         ranks = np.cumsum(counted, axis=1)
         keep: Bools = ranks > self.skip
         return keep if self.last is None else keep & (ranks <= self.last)

@@ -39,7 +39,7 @@ class RowWriter:
 
     def __call__(self, negatives: Negatives) -> Iterator[Any]:
         """Yield the rows of the block, without duplicates of earlier rows and without anchors that have no negative."""
-        with_negatives = _select(negatives, np.flatnonzero(negatives.found > 0))
+        with_negatives = _select(negatives, np.flatnonzero(negatives.counts > 0))
         return self._shape.write(self._dataset, self._without_repeats(with_negatives), self._columns)
 
     def _without_repeats(self, negatives: Negatives) -> Negatives:

@@ -122,7 +122,7 @@ def settle(
         **{f"{KNOWN_FROM}{Path(name).name}": count for name, count in known_counts.items()},
     }
     lost_rows = None if lost is None else _lost(lost, np.cumsum(is_used) - 1)
-    return is_used, replace(qrels, min_grade=min_grade, same=same_queries, lost=lost_rows), reading
+    return is_used, replace(qrels, min_grade=min_grade, same_questions=same_queries, lost=lost_rows), reading
 
 
 def _has_lost_judgement(lost: Missing, count: int) -> Bools:

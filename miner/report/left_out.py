@@ -47,7 +47,7 @@ class LeftOut:
         lines = [
             (int(self._rank[negatives.queries[anchor]]), self._row(anchor, dropped, negatives))
             for _, dropped, negatives in parts
-            for anchor in np.flatnonzero(negatives.found < self._min_negatives).tolist()
+            for anchor in np.flatnonzero(negatives.counts < self._min_negatives).tolist()
         ]
         for _, line in sorted(lines, key=lambda entry: entry[0]):
             if self._file is None:
@@ -63,7 +63,7 @@ class LeftOut:
             "query_id": self._dataset.queries.ids([query])[0],
             "query": self._dataset.queries.texts([query])[0],
             "positive_ids": self._dataset.corpus.ids(positives),
-            "negatives": int(negatives.found[anchor]),
+            "negatives": int(negatives.counts[anchor]),
             "wanted": self._width,
             "dropped": {name: int(counts[code]) for code, name in enumerate(self._filters, start=1) if counts[code]},
         }

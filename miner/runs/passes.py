@@ -32,7 +32,7 @@ from miner.runs.rechoose import chooser as chooser_of
 from miner.runs.run_folder import Target
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.support.parallel import in_order, processors
-from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
+from miner.types import SAME_QUESTIONS_FILE, Candidates, Codes, Dataset, Negatives, Progress, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ MAX_PARALLEL_BLOCKS = 8
 SHARED_ARTIFACTS = ("candidates.parquet", "vectors.npy")
 """Of pass 1: what an export shares with the run it was made from."""
 
-DATA_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME)
+DATA_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME_QUESTIONS_FILE)
 DATASET_FILES = (*DATA_FILES, "dataset.json", "errors.jsonl")
 
 

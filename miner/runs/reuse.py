@@ -18,7 +18,7 @@ from miner.io.row_files import sha256_of
 from miner.runs import manifest as manifests
 from miner.runs.passes import DATASET_FILES, SHARED_ARTIFACTS
 from miner.runs.run_folder import BLOCKS, START_NOTE
-from miner.types import SAME, Dataset
+from miner.types import SAME_QUESTIONS_FILE, Dataset
 
 
 def take_dataset(dataset: Dataset, into: Path) -> Dataset:
@@ -29,7 +29,7 @@ def take_dataset(dataset: Dataset, into: Path) -> Dataset:
             link(source / name, into / name)
     link(dataset.queries.path, into / dataset.queries.path.name)
     if not (into / "dataset.json").exists() or not Dataset.open(into).qrels.equals(dataset.qrels):
-        for name in ("qrels.arrow", SAME, "dataset.json"):
+        for name in ("qrels.arrow", SAME_QUESTIONS_FILE, "dataset.json"):
             (into / name).unlink(missing_ok=True)  # a link to the user's file, which must not be modified
         dataset.save(into)
     return Dataset.open(into)

@@ -41,7 +41,7 @@ def _sample_masks(dataset: Dataset, queries: int, passages: int) -> tuple[Bools,
     query_mask, passage_mask = np.zeros(len(dataset.queries), dtype=bool), np.zeros(len(dataset.corpus), dtype=bool)
     for query in _by_hash(dataset.queries)[:queries].tolist():
         judged = dataset.qrels.rows[int(dataset.qrels.indptr[query]) : int(dataset.qrels.indptr[query + 1])]
-        known_rows = np.union1d(judged, dataset.qrels.known(query))
+        known_rows = np.union1d(judged, dataset.qrels.relevant(query))
         if query_mask.any() and int(passage_mask.sum()) + int((~passage_mask[known_rows]).sum()) > passages:
             continue
         query_mask[query], passage_mask[known_rows] = True, True
@@ -58,8 +58,8 @@ def _judged(qrels: Qrels, queries: Ints) -> Qrels:
     selection = np.concatenate([np.empty(0, dtype=np.int64), *(np.arange(*qrels.indptr[query : query + 2]) for query in queries.tolist())])
     indptr = np.concatenate([[0], np.cumsum(qrels.indptr[queries + 1] - qrels.indptr[queries])]).astype(np.int64)
     extras = None if qrels.extras is None else [qrels.extras[judgement] for judgement in selection.tolist()]
-    same = None if qrels.same is None else _same(qrels.same, queries)
-    return replace(qrels, indptr=indptr, rows=qrels.rows[selection], grades=qrels.grades[selection], extras=extras, same=same)
+    same = None if qrels.same_questions is None else _same(qrels.same_questions, queries)
+    return replace(qrels, indptr=indptr, rows=qrels.rows[selection], grades=qrels.grades[selection], extras=extras, same_questions=same)
 
 
 def _same(same: SameQuestions, queries: Ints) -> SameQuestions:

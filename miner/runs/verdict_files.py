@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from miner.core.verdicts import Verdict, VerdictTable, last_words, verdict_of
+from miner.core.verdicts import Verdict, VerdictTable, latest_verdicts, verdict_of
 from miner.errors import InputError
 from miner.formats.row_readers import rows_with_places
 from miner.io.row_files import write_bytes
@@ -28,7 +28,7 @@ def read_verdicts(paths: Iterable[str | Path]) -> list[Verdict]:
     for path in paths:
         if str(path) != "-" and not Path(path).exists():
             raise InputError(f"there is no file {path}, which was to hold verdicts")
-    return last_words(verdict_of(row.values, row.where) for path in paths for row in rows_with_places(path))
+    return latest_verdicts(verdict_of(row.values, row.where) for path in paths for row in rows_with_places(path))
 
 
 def write_verdicts(folder: Path, dataset: Dataset, verdicts: Sequence[Verdict]) -> None:

@@ -35,13 +35,13 @@ class Ambiguous:
                 f"sampler 'ambiguous' wants a >= 0, first >= 1 and floor > 0, got a={self.a}, first={self.first}, floor={self.floor}"
             )
 
-    def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
+    def __call__(self, candidates: Candidates, keep: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
-        drawn = among_first(kept, self.first)
+        pool = among_first(keep, self.first)
         reference = np.nan_to_num(candidates.reference_scores.astype(np.float64))[:, None]
         gaps = np.where(candidates.present, candidates.scores.astype(np.float64) - reference, 0)
-        count = np.maximum(drawn.sum(axis=1, keepdims=True), 1)
-        mean = np.where(drawn, gaps, 0).sum(axis=1, keepdims=True) / count
-        spread = np.sqrt((np.where(drawn, gaps - mean, 0) ** 2).sum(axis=1, keepdims=True) / count)
+        count = np.maximum(pool.sum(axis=1, keepdims=True), 1)
+        mean = np.where(pool, gaps, 0).sum(axis=1, keepdims=True) / count
+        spread = np.sqrt((np.where(pool, gaps - mean, 0) ** 2).sum(axis=1, keepdims=True) / count)
         weights = -self.a * (gaps / np.maximum(spread, self.floor) - self.b) ** 2  # logarithms of
-        return np.where(drawn, weights + gumbel(noise()), LAST_RESORT_PENALTY + gaps)
+        return np.where(pool, weights + gumbel(noise()), LAST_RESORT_PENALTY + gaps)

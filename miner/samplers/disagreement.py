@@ -34,14 +34,16 @@ class Disagreement:
         if self.first < 2:
             raise ConfigError(f"sampler 'disagreement' wants first >= 2, got {self.first}")
 
-    def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
+    def __call__(self, candidates: Candidates, keep: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
-        pool = among_first(kept, self.first)
-        own = _places(candidates.scores, pool)
-        others = [_places(values, pool) for name, values in candidates.evidence.items() if name.startswith(SCORE)]
+        pool = among_first(keep, self.first)
+        first_places = _places(candidates.scores, pool)
+        other_places = [_places(values, pool) for name, values in candidates.evidence.items() if name.startswith(SCORE)]
         scores = np.where(candidates.present, candidates.scores, 0).astype(np.float64)
         # A sum of whole numbers over their count: no order of adding changes a tie.
-        priority: Priority = np.where(pool, (sum(others) - len(others) * own) / len(others), LAST_RESORT_PENALTY + scores)
+        priority: Priority = np.where(
+            pool, (sum(other_places) - len(other_places) * first_places) / len(other_places), LAST_RESORT_PENALTY + scores
+        )
         return priority
 
 

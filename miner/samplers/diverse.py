@@ -12,7 +12,7 @@ from miner.errors import ConfigError
 from miner.samplers.draws import LAST_RESORT_PENALTY, among_first
 from miner.types import Bools, Candidates, Noise, Priority
 
-PIECE = 256
+ANCHORS_PER_BATCH = 256
 """Anchors whose vectors are held at the same time."""
 
 
@@ -32,19 +32,19 @@ class Diverse:
         if not 0 <= self.balance <= 1 or self.first < 1:
             raise ConfigError(f"sampler 'diverse' wants 0 <= balance <= 1 and first >= 1, got balance={self.balance}, first={self.first}")
 
-    def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
+    def __call__(self, candidates: Candidates, keep: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
-        pool = among_first(kept, self.first)
+        pool = among_first(keep, self.first)
         priority: Priority = np.where(candidates.present, candidates.scores, 0).astype(np.float64) + LAST_RESORT_PENALTY
         # The pool's columns, best first; those of anchors with fewer come last and are never picked.
         columns = np.argsort(~pool, axis=1, kind="stable")[:, : self.first]
-        for start in range(0, len(candidates), PIECE):
-            some = slice(start, start + PIECE)
-            rows = np.take_along_axis(candidates.rows[some], columns[some], axis=1)
-            scores = np.take_along_axis(candidates.scores[some], columns[some], axis=1).astype(np.float64)
-            turns = self._turns(scores, np.take_along_axis(pool[some], columns[some], axis=1), candidates.shared["vectors"][rows])
-            behind = np.take_along_axis(priority[some], columns[some], axis=1)
-            np.put_along_axis(priority[some], columns[some], np.where(turns < 0, behind, -turns), axis=1)
+        for start in range(0, len(candidates), ANCHORS_PER_BATCH):
+            batch = slice(start, start + ANCHORS_PER_BATCH)
+            rows = np.take_along_axis(candidates.rows[batch], columns[batch], axis=1)
+            scores = np.take_along_axis(candidates.scores[batch], columns[batch], axis=1).astype(np.float64)
+            turns = self._turns(scores, np.take_along_axis(pool[batch], columns[batch], axis=1), candidates.shared["vectors"][rows])
+            last_resort = np.take_along_axis(priority[batch], columns[batch], axis=1)
+            np.put_along_axis(priority[batch], columns[batch], np.where(turns < 0, last_resort, -turns), axis=1)
         return priority
 
     def _turns(self, scores: Priority, free: Bools, vectors: NDArray[Any]) -> NDArray[np.int64]:
@@ -56,11 +56,11 @@ class Diverse:
         cosines = wide @ wide.transpose(0, 2, 1)
         turns, nearest = np.full(free.shape, -1, dtype=np.int64), np.zeros(free.shape)
         for turn in range(free.shape[1]):
-            some = np.flatnonzero(free.any(axis=1))
-            if not len(some):
+            anchors = np.flatnonzero(free.any(axis=1))
+            if not len(anchors):
                 break
             value = np.where(free, worth - (1 - self.balance) * nearest, -np.inf)
-            taken = value[some].argmax(axis=1)
-            turns[some, taken], free[some, taken] = turn, False
-            nearest[some] = cosines[some, taken] if turn == 0 else np.maximum(nearest[some], cosines[some, taken])
+            picks = value[anchors].argmax(axis=1)
+            turns[anchors, picks], free[anchors, picks] = turn, False
+            nearest[anchors] = cosines[anchors, picks] if turn == 0 else np.maximum(nearest[anchors], cosines[anchors, picks])
         return turns

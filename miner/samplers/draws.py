@@ -15,10 +15,10 @@ LAST_RESORT_PENALTY = -1e9
 
 def gumbel(noise: Priority) -> Priority:
     """Standard Gumbel numbers from uniform ones in (0, 1)."""
-    drawn: Priority = -np.log(-np.log(noise))
-    return drawn
+    numbers: Priority = -np.log(-np.log(noise))
+    return numbers
 
 
-def among_first(kept: Bools, first: int | None) -> Bools:
+def among_first(keep: Bools, first: int | None) -> Bools:
     """Shape (B, K): True for the first so many that were kept, for all that were where `first` is None."""
-    return kept if first is None else kept & (np.cumsum(kept, axis=1) <= first)
+    return keep if first is None else keep & (np.cumsum(keep, axis=1) <= first)

@@ -23,7 +23,7 @@ class Softmax:
         if self.temperature <= 0:
             raise ConfigError(f"sampler 'softmax' wants a temperature above 0, got {self.temperature}")
 
-    def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
+    def __call__(self, candidates: Candidates, keep: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
         scores = np.where(candidates.present, candidates.scores, 0).astype(np.float64)
         priority: Priority = scores / self.temperature + gumbel(noise())

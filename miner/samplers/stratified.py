@@ -27,26 +27,26 @@ class Stratified:
         if self.bins < 1:
             raise ConfigError(f"sampler 'stratified' wants bins >= 1, got {self.bins}")
 
-    def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
+    def __call__(self, candidates: Candidates, keep: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
-        drawn = noise()
-        turns = self._turns(self._bins(candidates, kept), drawn)
+        noise_values = noise()
+        turns = self._turns(self._bins(candidates, keep), noise_values)
         # The low bits of the noise order the bins: the high ones have already ordered the passages within each.
-        return np.where(kept, (drawn * LOW_BITS) % 1 - turns, -1e9)
+        return np.where(keep, (noise_values * LOW_BITS) % 1 - turns, -1e9)
 
-    def _bins(self, candidates: Candidates, kept: Bools) -> Priority:
+    def _bins(self, candidates: Candidates, keep: Bools) -> Priority:
         scores = candidates.scores.astype(np.float64)
-        low = np.where(kept, scores, np.inf).min(axis=1, keepdims=True, initial=np.inf)
-        high = np.where(kept, scores, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
+        low = np.where(keep, scores, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+        high = np.where(keep, scores, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
         width = np.where(high > low, high - low, 1)
-        places = np.where(kept, np.where(kept, scores - low, 0) / width, 0)
+        places = np.where(keep, np.where(keep, scores - low, 0) / width, 0)
         bins: Priority = np.minimum(np.floor(places * self.bins), self.bins - 1)
-        return np.where(kept, bins, self.bins)
+        return np.where(keep, bins, self.bins)
 
     @staticmethod
-    def _turns(bins: Priority, drawn: Priority) -> Priority:
+    def _turns(bins: Priority, noise_values: Priority) -> Priority:
         """Shape (B, K): how many of the same bin are drawn before."""
-        order = np.lexsort((drawn, bins), axis=1)
+        order = np.lexsort((noise_values, bins), axis=1)
         ranked = np.take_along_axis(bins, order, axis=1)
         at = np.broadcast_to(np.arange(bins.shape[1]), bins.shape)
         new = np.ones(bins.shape, dtype=bool)

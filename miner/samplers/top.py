@@ -14,6 +14,6 @@ class Top:
 
     needs: ClassVar[tuple[str, ...]] = ()
 
-    def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
+    def __call__(self, candidates: Candidates, keep: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
         return candidates.scores.astype("float64")

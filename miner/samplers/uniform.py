@@ -22,10 +22,10 @@ class Uniform:
         if self.first is not None and self.first < 1:
             raise ConfigError(f"sampler 'uniform' wants first >= 1, got {self.first}")
 
-    def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
+    def __call__(self, candidates: Candidates, keep: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
         priority = noise()
         if self.first is None:
             return priority
         # Later candidates stay available, behind all of the first ones, so that a row is not cut short.
-        return np.where(np.cumsum(kept, axis=1) <= self.first, priority, priority - 1)
+        return np.where(np.cumsum(keep, axis=1) <= self.first, priority, priority - 1)

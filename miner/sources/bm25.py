@@ -37,32 +37,32 @@ class BM25:
         """`work` holds the index, memory-mapped. k1: how soon more of the same word stops to count; b: how much length counts against."""
         self.passage_rows, self.position = distinct(dataset.corpus)
         self._postings, vocabulary = build(_of(dataset.corpus, self.passage_rows), work, k1, b)
-        self._asked = _Queries(_of(dataset.queries, np.arange(len(dataset.queries))), vocabulary)
+        self._queries = _Queries(_of(dataset.queries, np.arange(len(dataset.queries))), vocabulary)
         self._sample = self._postings.sample(max(1, len(self.passage_rows) // SAMPLE))
-        self._told = {"source": "bm25", "k1": k1, "b": b, "terms": len(vocabulary), "content": _content(self._postings, vocabulary)}
+        self._description = {"source": "bm25", "k1": k1, "b": b, "terms": len(vocabulary), "content": _content(self._postings, vocabulary)}
 
     def retrieve(self, queries: Ints, depth: int) -> SearchResult:
         """Rows int32 (B, K), scores float32 (B, K), K = min(depth, distinct passages): best first, ties by id; -1 and NaN behind."""
         depth = min(depth, len(self.passage_rows))
         rows, scores = np.full((len(queries), depth), -1, dtype=np.int32), np.full((len(queries), depth), np.nan, dtype=np.float32)
         for place, query in enumerate(queries.tolist()):
-            every = self._postings.scores(self._asked[query])
-            found = best(every, depth)
-            rows[place, : len(found)], scores[place, : len(found)] = self.passage_rows[found], every[found]
+            all_scores = self._postings.scores(self._queries[query])
+            positions = best(all_scores, depth)
+            rows[place, : len(positions)], scores[place, : len(positions)] = self.passage_rows[positions], all_scores[positions]
         return SearchResult(rows, scores)
 
     def score(self, queries: Ints, rows: Rows) -> Floats:
         """Scores float32 (B, P) of corpus rows (-1: NaN), the same bits as from `retrieve`."""
         out = np.full(rows.shape, np.nan, dtype=np.float32)
         for place, query in enumerate(queries.tolist()):
-            there = rows[place] >= 0
-            out[place, there] = self._postings.score(self._asked[query], self.position[rows[place, there]])
+            is_present = rows[place] >= 0
+            out[place, is_present] = self._postings.score(self._queries[query], self.position[rows[place, is_present]])
         return out
 
     def above(self, queries: Ints, reference: Floats) -> NDArray[np.float64]:
         """Shape (B,): about how many passages score above `reference` (B,), from an even sample of some 1,024."""
         counts = [
-            (self._sample.scores(self._asked[query]) > low).sum() for query, low in zip(queries.tolist(), reference.tolist(), strict=True)
+            (self._sample.scores(self._queries[query]) > low).sum() for query, low in zip(queries.tolist(), reference.tolist(), strict=True)
         ]
         return np.array(counts, dtype=np.float64) * (self._postings.count / max(1, self._sample.count))
 
@@ -72,7 +72,7 @@ class BM25:
 
     def describe(self) -> list[dict[str, Any]]:
         """Settings, and a hash of terms and weights, for the manifest."""
-        return [self._told]
+        return [self._description]
 
 
 def _of(texts: Texts, rows: Ints | Rows) -> Iterator[Iterator[str]]:

@@ -39,7 +39,7 @@ class Dense:
         """`work` holds two temporary matrices, (U, D) and (Q, D), memory-mapped."""
         self.similarity: Similarity = vectors.similarity
         self.scale: str = vectors.similarity
-        self._told = vectors.describe()
+        self._description = vectors.describe()
         self.passage_rows, self.position = distinct(dataset.corpus)
         self.passages = _matrix(work / "passages.f32", vectors, dataset.corpus, self.passage_rows, "passage")
         self.queries = _matrix(work / "queries.f32", vectors, dataset.queries, np.arange(len(dataset.queries)), "query")
@@ -78,17 +78,17 @@ class Dense:
     def above(self, queries: Ints, reference: Floats) -> NDArray[np.float64]:
         """Shape (B,): about how many passages score above `reference` (B,), from an even sample of up to 1,024."""
         step = max(1, len(self.passages) // SAMPLE)
-        sample, some = np.ascontiguousarray(self.passages[::step]), self.queries[queries]
-        scores = some @ sample.T
+        sample, vectors = np.ascontiguousarray(self.passages[::step]), self.queries[queries]
+        scores = vectors @ sample.T
         if self.similarity == "euclidean":
-            squared = (some**2).sum(axis=1)[:, None] + (sample**2).sum(axis=1) - 2 * scores
+            squared = (vectors**2).sum(axis=1)[:, None] + (sample**2).sum(axis=1) - 2 * scores
             scores = -np.sqrt(np.maximum(squared, 0))
         counts: NDArray[np.float64] = (scores > reference[:, None]).sum(axis=1) * (len(self.passages) / len(sample))
         return counts
 
     def describe(self) -> list[dict[str, Any]]:
         """Model, similarity and index, for the manifest."""
-        return [{"source": "dense", **self._told, "similarity": self.similarity, "recall": self.recall}]
+        return [{"source": "dense", **self._description, "similarity": self.similarity, "recall": self.recall}]
 
     def _propose(self, queries: Floats, depth: int, k: int) -> tuple[Ints, Floats, Any]:
         """The best `depth` of k proposals, re-scored; and for which queries nothing outside the proposals can be better."""
@@ -109,10 +109,10 @@ def distinct(texts: Texts) -> tuple[Rows, Rows]:
     smallest = by_text[np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))]
     stands_for = np.empty(len(order), dtype=np.int64)
     stands_for[by_text] = smallest
-    chosen = np.flatnonzero(stands_for == np.arange(len(order)))
+    representatives = np.flatnonzero(stands_for == np.arange(len(order)))
     position = np.empty(len(order), dtype=np.int32)
-    position[order] = np.searchsorted(chosen, stands_for)
-    return order[chosen], position
+    position[order] = np.searchsorted(representatives, stands_for)
+    return order[representatives], position
 
 
 def _matrix(path: Path, vectors: Vectors, texts: Texts, rows: Ints | Rows, side: Any) -> Floats:

@@ -32,9 +32,9 @@ class Fused:
     def __init__(self, dataset: Dataset, sources: Mapping[str, Dense | BM25], k: int = 60) -> None:
         """sources: by name, the one that judges first. k: how little the first ranks count more than later ones."""
         self._qrels, self._sources, self._k = dataset.qrels, dict(sources), k
-        self._first = next(iter(sources.values()))
-        self._vectors = next((source for source in sources.values() if isinstance(source, Dense)), self._first)
-        self.passage_rows, self.position, self.scale = self._first.passage_rows, self._first.position, self._first.scale
+        self._primary = next(iter(sources.values()))
+        self._vectors = next((source for source in sources.values() if isinstance(source, Dense)), self._primary)
+        self.passage_rows, self.position, self.scale = self._primary.passage_rows, self._primary.position, self._primary.scale
 
     @property
     def similarity(self) -> str:
@@ -64,13 +64,13 @@ class Fused:
         positive's score (NaN where the positive scores 0: the source knows nothing about it).
         """
         depth = min(depth, len(self.passage_rows))
-        found = {name: source.retrieve(queries, depth).rows for name, source in self._sources.items()}
-        positions, ranks = self._pooled(found, depth)
+        rows_by_source = {name: source.retrieve(queries, depth).rows for name, source in self._sources.items()}
+        positions, ranks = self._pooled(rows_by_source, depth)
         rows = np.where(positions < 0, -1, self.passage_rows[positions]).astype(np.int32)
-        scores = self._first.score(queries, rows)
+        scores = self._primary.score(queries, rows)
         order = np.argsort(order_keys(scores, positions), axis=1)
         rows = np.take_along_axis(rows, order, axis=1)
-        evidence: dict[str, NDArray[Any]] = {f"rank:{name}": np.take_along_axis(each, order, axis=1) for name, each in ranks.items()}
+        evidence: dict[str, NDArray[Any]] = {f"rank:{name}": np.take_along_axis(values, order, axis=1) for name, values in ranks.items()}
         for name, source in list(self._sources.items())[1:]:
             evidence[f"score:{name}"] = source.score(queries, rows)
             evidence[f"gap:{name}"] = _gap(evidence[f"score:{name}"], source.score(queries, self._positives(queries)))
@@ -78,7 +78,7 @@ class Fused:
 
     def score(self, queries: Ints, rows: Rows) -> Floats:
         """Scores float32 (B, P) of corpus rows (-1: NaN), by the first source."""
-        return self._first.score(queries, rows)
+        return self._primary.score(queries, rows)
 
     def above(self, queries: Ints, reference: Floats) -> NDArray[np.float64]:
         """Shape (B,): zeros. A deeper pool does not begin with a shallower one, so no query is searched deep before it ran short."""
@@ -91,24 +91,24 @@ class Fused:
 
     def describe(self) -> list[dict[str, Any]]:
         """Each source, for the manifest."""
-        return [told for source in self._sources.values() for told in source.describe()]
+        return [description for source in self._sources.values() for description in source.describe()]
 
     def _positives(self, queries: Ints) -> Rows:
-        known = [self._qrels.positives(query) for query in queries.tolist()]
-        out = np.full((len(known), max([1, *map(len, known)])), -1, dtype=np.int32)
-        for place, rows in enumerate(known):
+        positives = [self._qrels.positives(query) for query in queries.tolist()]
+        out = np.full((len(positives), max([1, *map(len, positives)])), -1, dtype=np.int32)
+        for place, rows in enumerate(positives):
             out[place, : len(rows)] = rows
         return out
 
-    def _pooled(self, found: Mapping[str, Rows], depth: int) -> tuple[Ints, dict[str, NDArray[np.uint16]]]:
+    def _pooled(self, rows_by_source: Mapping[str, Rows], depth: int) -> tuple[Ints, dict[str, NDArray[np.uint16]]]:
         """Positions (B, depth), -1 padded, in no order that matters; and in which rank each source found them, 0 for not at all."""
         parts = []
-        for start in range(0, len(next(iter(found.values()))), SLICE):
-            some = [np.where(rows < 0, -1, self.position[rows])[start : start + SLICE] for rows in found.values()]
-            parts.append(pool(np.stack(some, axis=1).astype(np.int64), self._k, depth))
-        positions = np.concatenate([chosen for chosen, _ in parts]) if parts else np.empty((0, depth), dtype=np.int64)
-        ranks = np.concatenate([each for _, each in parts]) if parts else np.empty((0, len(found), depth), dtype=np.uint16)
-        return positions, {name: ranks[:, place] for place, name in enumerate(found)}
+        for start in range(0, len(next(iter(rows_by_source.values()))), SLICE):
+            batch = [np.where(rows < 0, -1, self.position[rows])[start : start + SLICE] for rows in rows_by_source.values()]
+            parts.append(pool(np.stack(batch, axis=1).astype(np.int64), self._k, depth))
+        positions = np.concatenate([part for part, _ in parts]) if parts else np.empty((0, depth), dtype=np.int64)
+        ranks = np.concatenate([part for _, part in parts]) if parts else np.empty((0, len(rows_by_source), depth), dtype=np.uint16)
+        return positions, {name: ranks[:, place] for place, name in enumerate(rows_by_source)}
 
 
 def pool(proposed: Ints, k: int, depth: int) -> tuple[Ints, NDArray[np.uint16]]:
@@ -121,24 +121,24 @@ def pool(proposed: Ints, k: int, depth: int) -> tuple[Ints, NDArray[np.uint16]]:
     order = np.argsort(flat, axis=1, kind="stable")
     positions = np.take_along_axis(flat, order, axis=1)
     worth = np.round(ONE / (k + 1 + order % width)).astype(np.int64)
-    total, same = worth.copy(), []
+    total, equals = worth.copy(), []
     for shift in range(1, sources):  # those that found the same passage stand side by side
         equal = np.zeros(positions.shape, dtype=bool)
         equal[:, :-shift] = positions[:, shift:] == positions[:, :-shift]
         total[:, :-shift] += np.where(equal, np.roll(worth, -shift, axis=1), 0)[:, :-shift]
-        same.append(equal)
-    again = np.zeros(positions.shape, dtype=bool)
-    again[:, 1:] = positions[:, 1:] == positions[:, :-1]
-    total[again | (positions < 0)] = 0
+        equals.append(equal)
+    is_repeat = np.zeros(positions.shape, dtype=bool)
+    is_repeat[:, 1:] = positions[:, 1:] == positions[:, :-1]
+    total[is_repeat | (positions < 0)] = 0
     best = np.argsort(-total, axis=1, kind="stable")[:, :depth]  # positions rise, so a stable sort leaves ties by position
-    chosen = np.where(np.take_along_axis(total, best, axis=1) > 0, np.take_along_axis(positions, best, axis=1), -1)
+    top_positions = np.where(np.take_along_axis(total, best, axis=1) > 0, np.take_along_axis(positions, best, axis=1), -1)
     ranks = np.zeros((queries, sources, best.shape[1]), dtype=np.uint16)
-    for shift, equal in enumerate([np.ones(positions.shape, dtype=bool), *same]):
+    for shift, equal in enumerate([np.ones(positions.shape, dtype=bool), *equals]):
         at = np.take_along_axis(np.roll(order, -shift, axis=1), best, axis=1)
-        there = np.take_along_axis(equal, best, axis=1) & (chosen >= 0)
-        query, place = np.nonzero(there)
-        ranks[query, at[there] // width, place] = at[there] % width + 1
-    return chosen, ranks
+        has_rank = np.take_along_axis(equal, best, axis=1) & (top_positions >= 0)
+        query, place = np.nonzero(has_rank)
+        ranks[query, at[has_rank] // width, place] = at[has_rank] % width + 1
+    return top_positions, ranks
 
 
 def _gap(scores: Floats, positive_scores: Floats) -> Floats:

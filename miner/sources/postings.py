@@ -64,39 +64,39 @@ class Postings:
         out = np.zeros(len(positions), dtype=np.float32)
         for term, times in query:
             if term in self._full_row:
-                found = self._full[self._full_row[term]][positions]
+                weights = self._full[self._full_row[term]][positions]
             else:
                 span = slice(int(self.indptr[term]), int(self.indptr[term + 1]))
                 passages = self.passages[span]
                 at = np.minimum(np.searchsorted(passages, positions), len(passages) - 1)
-                found = np.where(passages[at] == positions, self.weights[span][at], np.float32(0))
-            out += found * np.float32(times)
+                weights = np.where(passages[at] == positions, self.weights[span][at], np.float32(0))
+            out += weights * np.float32(times)
         return out
 
     def sample(self, step: int) -> Postings:
         """Of every `step`-th passage only."""
-        kept = self.passages % step == 0
-        indptr = np.concatenate([[0], np.cumsum(kept)])[self.indptr].astype(np.int64)
-        return Postings.of(self.weights[kept], (self.passages[kept] // step).astype(np.int32), indptr, -(-self.count // step))
+        is_sampled = self.passages % step == 0
+        indptr = np.concatenate([[0], np.cumsum(is_sampled)])[self.indptr].astype(np.int64)
+        return Postings.of(self.weights[is_sampled], (self.passages[is_sampled] // step).astype(np.int32), indptr, -(-self.count // step))
 
 
 def best(scores: Floats, depth: int) -> Ints:
     """Positions of at most `depth` passages that share a term with the query, best first, ties by position."""
-    some = np.flatnonzero(scores >= max(_guess(scores, depth), TINY))
-    if len(some) < depth:  # the guess was too high
-        some = np.flatnonzero(scores > 0)
-    if len(some) > 4 * depth:
-        some = some[scores[some] >= np.partition(scores[some], -depth)[-depth]]
-    order = np.argsort(order_keys(scores[some], some))[:depth]
-    chosen: Ints = some[order]
-    return chosen
+    positions = np.flatnonzero(scores >= max(_guess(scores, depth), TINY))
+    if len(positions) < depth:  # the guess was too high
+        positions = np.flatnonzero(scores > 0)
+    if len(positions) > 4 * depth:
+        positions = positions[scores[positions] >= np.partition(scores[positions], -depth)[-depth]]
+    order = np.argsort(order_keys(scores[positions], positions))[:depth]
+    top: Ints = positions[order]
+    return top
 
 
 def _guess(scores: Floats, depth: int) -> float:
     """A score that some two times `depth` passages reach, from an even sample: sorting few is what makes choosing fast."""
     sample = scores[::16]
-    wanted = depth // 8 + 8
-    return float(np.partition(sample, -wanted)[-wanted]) if wanted < len(sample) else 0.0
+    sample_depth = depth // 8 + 8
+    return float(np.partition(sample, -sample_depth)[-sample_depth]) if sample_depth < len(sample) else 0.0
 
 
 def build(texts: Iterable[Iterable[str]], folder: Path, k1: float, b: float) -> tuple[Postings, dict[str, int]]:
@@ -135,8 +135,8 @@ def _weighed(passages: _Ragged, vocabulary: Mapping[str, int], k1: float, b: flo
     if not vocabulary:
         return np.empty(0, np.float32), np.empty(0, np.int32), np.zeros(1, np.int64)
     library = bm25s.BM25(k1=k1, b=b, method="lucene", backend="numpy", csc_backend="numpy")
-    made: Mapping[str, NDArray[Any]] = library.build_index_from_ids(list(vocabulary.values()), passages, show_progress=False)
-    return made["data"].astype(np.float32), made["indices"].astype(np.int32), made["indptr"].astype(np.int64)
+    index: Mapping[str, NDArray[Any]] = library.build_index_from_ids(list(vocabulary.values()), passages, show_progress=False)
+    return index["data"].astype(np.float32), index["indices"].astype(np.int32), index["indptr"].astype(np.int64)
 
 
 def _mapped(path: Path, values: NDArray[Any]) -> NDArray[Any]:

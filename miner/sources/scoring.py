@@ -17,17 +17,17 @@ def pair_scores(queries: Floats, passages: Floats, positions: Ints, similarity: 
     """
     import faiss
 
-    wanted = np.ascontiguousarray(positions, dtype=np.int64)
-    if wanted.size and (wanted.max() >= len(passages) or wanted.min() < -1):
-        raise IndexError(f"positions {wanted.min()}..{wanted.max()} of {len(passages)} passages")
-    out = np.full(wanted.shape, np.nan, dtype=np.float32)
-    if not wanted.size:
+    indices = np.ascontiguousarray(positions, dtype=np.int64)
+    if indices.size and (indices.max() >= len(passages) or indices.min() < -1):
+        raise IndexError(f"positions {indices.min()}..{indices.max()} of {len(passages)} passages")
+    out = np.full(indices.shape, np.nan, dtype=np.float32)
+    if not indices.size:
         return out
     score = getattr(faiss, "fvec_L2sqr_by_idx" if similarity == "euclidean" else "fvec_inner_products_by_idx")  # generated, unknown to mypy
     queries = np.ascontiguousarray(queries, dtype=np.float32)
-    pointers = (faiss.swig_ptr(array) for array in (out, queries, passages, wanted))
-    score(*pointers, passages.shape[1], len(wanted), wanted.shape[1])
-    out[wanted < 0] = np.nan
+    pointers = (faiss.swig_ptr(array) for array in (out, queries, passages, indices))
+    score(*pointers, passages.shape[1], len(indices), indices.shape[1])
+    out[indices < 0] = np.nan
     if similarity == "euclidean":
         np.negative(np.sqrt(out, out=out), out=out)
     return out + np.float32(0)  # -0.0 becomes 0.0: one bit pattern per score

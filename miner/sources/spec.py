@@ -33,9 +33,9 @@ class DensePart:
     encodes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        given = [name for name, value in asdict(self).items() if value is not None]
-        if given and self.model is None:
-            raise ConfigError(f"source 'dense' has {given[0]} but no model: write dense:model=PATH,{given[0]}=…, or set {given[0]} itself")
+        knobs = [name for name, value in asdict(self).items() if value is not None]
+        if knobs and self.model is None:
+            raise ConfigError(f"source 'dense' has {knobs[0]} but no model: write dense:model=PATH,{knobs[0]}=…, or set {knobs[0]} itself")
         for side in ("query", "passage"):
             if getattr(self, f"{side}_prompt") is not None and getattr(self, f"{side}_prompt_name") is not None:
                 raise ConfigError(f"source 'dense': give {side}_prompt or {side}_prompt_name, not both")
@@ -46,8 +46,8 @@ class DensePart:
         """Fields of the config with the values this source has instead; empty for the config's own model."""
         if self.model is None:
             return {}
-        own = {name: value.strip('"') if name.endswith("_prompt") and value else value for name, value in asdict(self).items()}
-        return {**own, "dtype": self.dtype or "float32", "similarity": self.similarity or "auto"}
+        values = {name: value.strip('"') if name.endswith("_prompt") and value else value for name, value in asdict(self).items()}
+        return {**values, "dtype": self.dtype or "float32", "similarity": self.similarity or "auto"}
 
     def open(self, dataset: Dataset, vectors: Vectors | None, work: Path, index: str) -> Dense:
         """Encode both sides and open the index; `work` holds two matrices."""

@@ -8,7 +8,7 @@ Nothing here imports anything else of ours.
 from miner.types.arrays import Bools, Codes, Floats, Ints, Priority, Rows, Side, Similarity
 from miner.types.candidates import Candidates, Negatives
 from miner.types.column_roles import OTHER, columns_line, unread_judgements
-from miner.types.dataset import KNOWN_FROM, SAME, Dataset
+from miner.types.dataset import KNOWN_FROM, SAME_QUESTIONS_FILE, Dataset
 from miner.types.protocols import (
     Ceiling,
     Evidence,
@@ -31,7 +31,7 @@ __all__ = [
     "FEW_ROWS",
     "KNOWN_FROM",
     "OTHER",
-    "SAME",
+    "SAME_QUESTIONS_FILE",
     "TEXTS_SCHEMA",
     "Bools",
     "Candidates",

@@ -19,7 +19,7 @@ class Candidates:
     positives int32 (B, P), -1 padded; positive_scores float32 (B, P), NaN padded, on the same scale as `scores`.
     reference_scores float32 (B,): the positive score a negative must stay below: the weakest positive's, or the anchor's own.
     noise_floors float32 (B,): the score of the last candidate within `depth`: what any passage of the neighbourhood scores.
-    evidence: {name: (B, K)}. kept bool (B, K): what the filters before this one left, set while judging.
+    evidence: {name: (B, K)}. survivors bool (B, K): what the filters before this one left, set while judging.
     shared: what is the same for every anchor of the run, by name: `population` float32 (S,), the scores of all known positives, rising;
     `vectors` float16 (N, D) of length one, by passage row, if somebody needs them.
     """
@@ -32,7 +32,7 @@ class Candidates:
     reference_scores: Floats
     noise_floors: Floats
     evidence: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    kept: Bools | None = None
+    survivors: Bools | None = None
     shared: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -41,8 +41,8 @@ class Candidates:
     @property
     def present(self) -> Bools:
         """Shape (B, K): True where there is a candidate, False in the padding."""
-        there: Bools = self.rows >= 0
-        return there
+        mask: Bools = self.rows >= 0
+        return mask
 
     def take(self, anchors: Ints, width: int | None = None) -> Candidates:
         """The candidates of some anchors, at most `width` of each."""
@@ -82,7 +82,7 @@ class Negatives:
         return len(self.queries)
 
     @property
-    def found(self) -> Ints:
+    def counts(self) -> Ints:
         """Shape (B,): how many negatives each anchor got."""
         counts: Ints = (self.rows >= 0).sum(axis=1)
         return counts

@@ -11,7 +11,7 @@ OTHER = "other"
 """The role of a column that is none of ours: it is kept, and nothing more."""
 JUDGING = ("score", "scores", "grade", "grades", "label", "labels", "relevance", "rel")
 """Names that a column of judgements may have, or one of anything else."""
-SHOWN = 6
+MAX_LISTED_COLUMNS = 6
 """Columns of one role that are named."""
 
 
@@ -20,8 +20,8 @@ def columns_line(columns: Columns) -> str:
     alike: dict[str, list[str]] = {}
     for file, roles in columns.items():
         alike.setdefault(_roles(roles), []).append(PurePath(file).name)
-    told = (f"{files[0]}{f' and {len(files) - 1} more' if files[1:] else ''} ({roles})" for roles, files in alike.items())
-    return ", ".join(told)
+    descriptions = (f"{files[0]}{f' and {len(files) - 1} more' if files[1:] else ''} ({roles})" for roles, files in alike.items())
+    return ", ".join(descriptions)
 
 
 def unread_judgements(columns: Columns) -> Iterator[str]:
@@ -40,11 +40,11 @@ def _roles(roles: Mapping[str, str]) -> str:
     by_role: dict[str, list[str]] = {}
     for column, role in roles.items():
         by_role.setdefault(role, []).append(column)
-    others = by_role.pop(OTHER, [])
-    told = ", ".join(_listed(names) + ("" if names == [role] else f" → {role.replace('_', ' ')}") for role, names in by_role.items())
-    return told + (f"; other: {_listed(others)}" if others else "")
+    other_columns = by_role.pop(OTHER, [])
+    description = ", ".join(_listed(names) + ("" if names == [role] else f" → {role.replace('_', ' ')}") for role, names in by_role.items())
+    return description + (f"; other: {_listed(other_columns)}" if other_columns else "")
 
 
 def _listed(names: list[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    surplus = len(names) - MAX_LISTED_COLUMNS
+    return ", ".join(names[:MAX_LISTED_COLUMNS]) + (f" and {surplus} more" if surplus > 0 else "")

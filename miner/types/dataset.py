@@ -14,7 +14,7 @@ import pyarrow as pa
 from miner.types.qrels import Lost, Qrels, SameQuestions
 from miner.types.texts import Texts
 
-SAME = "same.arrow"
+SAME_QUESTIONS_FILE = "same.arrow"
 """File of a dataset's SameQuestions, where there are any."""
 
 KNOWN_FROM = "known_from:"
@@ -49,8 +49,8 @@ class Dataset:
             }
         )
         _write(folder / "qrels.arrow", table)
-        if self.qrels.same is not None:
-            _write(folder / SAME, _groups(self.qrels.same))
+        if self.qrels.same_questions is not None:
+            _write(folder / SAME_QUESTIONS_FILE, _groups(self.qrels.same_questions))
         notes = {"reading": dict(self.reading), "inputs": dict(self.inputs), "columns": dict(self.columns)}
         notes |= {"min_grade": self.qrels.min_grade}
         if self.asked_in:
@@ -73,11 +73,11 @@ class Dataset:
             table["grade"].to_numpy().astype(np.int8),
             notes["min_grade"],
             extras,
-            _same(_read(folder / SAME), len(queries)) if (folder / SAME).exists() else None,
+            _same(_read(folder / SAME_QUESTIONS_FILE), len(queries)) if (folder / SAME_QUESTIONS_FILE).exists() else None,
             _lost(notes["lost"]) if "lost" in notes else None,
         )
-        more = (notes.get("columns", {}), notes.get("asked_in", {}))
-        return cls(queries, corpus, qrels, notes["reading"], notes["inputs"], *more)
+        provenance = (notes.get("columns", {}), notes.get("asked_in", {}))
+        return cls(queries, corpus, qrels, notes["reading"], notes["inputs"], *provenance)
 
 
 def _write(path: Path, table: pa.Table) -> None:
@@ -90,21 +90,21 @@ def _read(path: Path) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
-def _lost(told: Mapping[str, Any]) -> Lost:
-    return Lost(np.array(told["rows"], dtype=np.int32), np.array(told["grades"], dtype=np.int8), tuple(told["queries"]))
+def _lost(notes: Mapping[str, Any]) -> Lost:
+    return Lost(np.array(notes["rows"], dtype=np.int32), np.array(notes["grades"], dtype=np.int8), tuple(notes["queries"]))
 
 
-def _groups(same: SameQuestions) -> pa.Table:
+def _groups(questions: SameQuestions) -> pa.Table:
     """One row for each group: its queries and what is relevant to them."""
-    asked = np.flatnonzero(same.group >= 0)
-    order = asked[np.argsort(same.group[asked], kind="stable")]
-    starts = np.concatenate([[0], np.cumsum(np.bincount(same.group[asked], minlength=len(same.indptr) - 1))])
-    lists = {"queries": (starts, order.astype(np.int32)), "passages": (same.indptr, same.rows)}
+    members = np.flatnonzero(questions.group >= 0)
+    order = members[np.argsort(questions.group[members], kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(questions.group[members], minlength=len(questions.indptr) - 1))])
+    lists = {"queries": (starts, order.astype(np.int32)), "passages": (questions.indptr, questions.rows)}
     return pa.table({name: pa.LargeListArray.from_arrays(pa.array(at), pa.array(values)) for name, (at, values) in lists.items()})
 
 
 def _same(table: pa.Table, queries: int) -> SameQuestions:
-    asked, known = (table[name].combine_chunks() for name in ("queries", "passages"))
+    members, passages = (table[name].combine_chunks() for name in ("queries", "passages"))
     group = np.full(queries, -1, dtype=np.int32)
-    group[asked.values.to_numpy()] = np.repeat(np.arange(len(table), dtype=np.int32), np.diff(asked.offsets.to_numpy()))
-    return SameQuestions(group, known.offsets.to_numpy().astype(np.int64), known.values.to_numpy().astype(np.int32))
+    group[members.values.to_numpy()] = np.repeat(np.arange(len(table), dtype=np.int32), np.diff(members.offsets.to_numpy()))
+    return SameQuestions(group, passages.offsets.to_numpy().astype(np.int64), passages.values.to_numpy().astype(np.int32))

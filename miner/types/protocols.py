@@ -138,7 +138,7 @@ class Sampler(Protocol):
 
     needs: ClassVar[tuple[str, ...]]
 
-    def __call__(self, candidates: Candidates, kept: Bools, noise: Noise) -> Priority:
+    def __call__(self, candidates: Candidates, keep: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): the M highest kept are taken; it cannot take what was dropped."""
         ...
 

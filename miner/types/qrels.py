@@ -46,7 +46,7 @@ class Qrels:
     indptr int64 (Q+1,); rows int32 (J,): corpus rows, ascending id within a query; grades int8 (J,): below
     `min_grade` means judged non-relevant.
     extras: one JSON object per judgement, or None: the other columns of the user's pair.
-    same: what is known of the same questions elsewhere; never exported with a query, never its reference, and never its negative.
+    same_questions: what is known of the same questions elsewhere; never exported with a query, never its reference, and never its negative.
     lost: judgements of texts that are not there, where the data was read to be evaluated on.
     """
 
@@ -55,32 +55,34 @@ class Qrels:
     grades: NDArray[np.int8]
     min_grade: int = 1
     extras: list[str | None] | None = None
-    same: SameQuestions | None = None
+    same_questions: SameQuestions | None = None
     lost: Lost | None = None
 
     def positives(self, query: int) -> Rows:
         """Corpus rows that are relevant to `query`."""
         span = slice(int(self.indptr[query]), int(self.indptr[query + 1]))
-        found: Rows = self.rows[span][self.grades[span] >= self.min_grade]
-        return found
+        rows: Rows = self.rows[span][self.grades[span] >= self.min_grade]
+        return rows
 
-    def known(self, query: int) -> Rows:
+    def relevant(self, query: int) -> Rows:
         """Corpus rows that are relevant to what `query` asks, whichever id or split said so: its positives are among them."""
-        if self.same is None or self.same.group[query] < 0:
+        if self.same_questions is None or self.same_questions.group[query] < 0:
             return self.positives(query)
-        group = int(self.same.group[query])
-        return self.same.rows[int(self.same.indptr[group]) : int(self.same.indptr[group + 1])]
+        group = int(self.same_questions.group[query])
+        return self.same_questions.rows[int(self.same_questions.indptr[group]) : int(self.same_questions.indptr[group + 1])]
 
     def equals(self, other: Qrels) -> bool:
         """Whether both say the same of the same rows."""
         arrays = [(getattr(self, name), getattr(other, name)) for name in ("indptr", "rows", "grades")]
-        same = [(self.same, other.same)] if self.same is not None and other.same is not None else []
-        arrays += [(getattr(a, name), getattr(b, name)) for a, b in same for name in ("group", "indptr", "rows")]
-        plain = [(each.min_grade, each.extras, each.same is None, each.lost is None) for each in (self, other)]
+        questions = (
+            [(self.same_questions, other.same_questions)] if self.same_questions is not None and other.same_questions is not None else []
+        )
+        arrays += [(getattr(a, name), getattr(b, name)) for a, b in questions for name in ("group", "indptr", "rows")]
+        plain = [(qrels.min_grade, qrels.extras, qrels.same_questions is None, qrels.lost is None) for qrels in (self, other)]
         lost = self.lost is None or other.lost is None or self.lost.equals(other.lost)
         return plain[0] == plain[1] and lost and all(np.array_equal(a, b) for a, b in arrays)
 
     def over(self, rows: Rows) -> Qrels:
         """The same judgements in another corpus, where passage p has row `rows[p]`."""
-        same = None if self.same is None else replace(self.same, rows=rows[self.same.rows])
-        return replace(self, rows=rows[self.rows], same=same)
+        questions = None if self.same_questions is None else replace(self.same_questions, rows=rows[self.same_questions.rows])
+        return replace(self, rows=rows[self.rows], same_questions=questions)

@@ -44,17 +44,17 @@ class Texts:
 
     def column(self, name: str, rows: Sequence[int] | Ints | Rows) -> list[Any]:
         """Values of one column at `rows`, in the order asked for."""
-        wanted = np.asarray(rows, dtype=np.int64)
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
-            raise IndexError(f"row {int(wanted.min())}..{int(wanted.max())} of {len(self)}")
-        if len(wanted) <= FEW_ROWS:
-            return [self._batch(row // BATCH_ROWS).column(name)[row % BATCH_ROWS].as_py() for row in wanted.tolist()]
-        order = np.argsort(wanted, kind="stable")
-        batches, starts = np.unique(wanted[order] // BATCH_ROWS, return_index=True)
-        values: list[Any] = [None] * len(wanted)
+        indices = np.asarray(rows, dtype=np.int64)
+        if indices.size and (indices.min() < 0 or indices.max() >= len(self)):
+            raise IndexError(f"row {int(indices.min())}..{int(indices.max())} of {len(self)}")
+        if len(indices) <= FEW_ROWS:
+            return [self._batch(row // BATCH_ROWS).column(name)[row % BATCH_ROWS].as_py() for row in indices.tolist()]
+        order = np.argsort(indices, kind="stable")
+        batches, starts = np.unique(indices[order] // BATCH_ROWS, return_index=True)
+        values: list[Any] = [None] * len(indices)
         for batch, places in zip(batches, np.split(order, starts[1:]), strict=True):
             array = self._batch(int(batch)).column(name)
-            for place, value in zip(places.tolist(), array.take(pa.array(wanted[places] % BATCH_ROWS)).to_pylist(), strict=True):
+            for place, value in zip(places.tolist(), array.take(pa.array(indices[places] % BATCH_ROWS)).to_pylist(), strict=True):
                 values[place] = value
         return values
 

@@ -14,7 +14,7 @@ from miner.types import Dataset
 
 
 def names(dataset, query, known=False):
-    return set(dataset.corpus.ids((dataset.qrels.known if known else dataset.qrels.positives)(query)))
+    return set(dataset.corpus.ids((dataset.qrels.relevant if known else dataset.qrels.positives)(query)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -32,7 +32,7 @@ def test_shown_and_hidden_are_all_there_is(tmp_path_factory, seed, share, splits
         least = min(len(every), 1 if share is None else max(1, int(np.ceil((1 - share) * len(every) - 1e-9))))
         assert left | hidden.get(query, set()) == every
         assert not left & hidden.get(query, set())
-        assert len(left) == least if whole.qrels.same is None else len(left) >= least
+        assert len(left) == least if whole.qrels.same_questions is None else len(left) >= least
         assert not names(shown, query, known=True) & hidden.get(query, set())
         assert names(shown, query, known=True) >= names(whole, query, known=True) - set().union(*hidden.values())
     low = lambda data: int((data.qrels.grades < data.qrels.min_grade).sum())  # noqa: E731
@@ -44,7 +44,7 @@ def test_what_one_of_two_equal_questions_shows_is_hidden_from_neither(tmp_path):
     passages = [{"id": f"p{i}", "text": f"passage {i}"} for i in range(12)]
     queries = [{"id": f"q{i}", "text": "the question", "positives": [f"p{j}" for j in range(4 * i, 4 * i + 8)]} for i in range(2)]
     whole = read_inline(queries, passages, tmp_path / "read")
-    assert whole.qrels.same is not None
+    assert whole.qrels.same_questions is not None
     for seed in range(10):
         shown, truth = hide(whole, seed, min_queries=0)
         hidden = set(whole.corpus.ids(truth.passages))
@@ -70,7 +70,7 @@ def test_the_draw_is_one_of_ids(tmp_path):
 def test_it_can_be_saved_and_opened(tmp_path):
     """With groups of the same question and without."""
     whole = read(on_disk(make(3, passages=25, queries=12, splits=True), tmp_path / "data"), tmp_path / "read")
-    assert whole.qrels.same is not None
+    assert whole.qrels.same_questions is not None
     shown, _ = hide(whole, 0, min_queries=0)
     shown.save(tmp_path / "read")
     again = Dataset.open(tmp_path / "read")

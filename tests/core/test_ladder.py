@@ -64,7 +64,7 @@ def test_picked_fills_free_slots_in_order():
     picked, yes, no = Selection(anchors, 3), True, False
     picked.add(np.array([0, 1]), np.array([[2, 0, 1], [1, 0, 2]]), np.array([[yes, yes, no], [yes, no, no]]), 0)
     assert picked.short().tolist() == [0, 1]
-    assert picked.untaken(np.array([0])).tolist() == [[False, True, False, True]]
+    assert picked.available(np.array([0])).tolist() == [[False, True, False, True]]
     picked.add(np.array([0, 1]), np.array([[3, 1, 0], [0, 2, 1]]), np.array([[yes, yes, no], [yes, no, no]]), 1)
     assert picked.short().tolist() == [1]
     found = picked.negatives()
@@ -72,7 +72,7 @@ def test_picked_fills_free_slots_in_order():
     assert found.ranks.tolist() == [[3, 1, 4], [2, 1, 0]]
     assert found.tiers.tolist() == [[0, 0, 1], [0, 1, 0]]
     assert np.array_equal(found.scores, np.array([[2, 4, 1], [3, 4, np.nan]], np.float32), equal_nan=True)
-    assert found.found.tolist() == [3, 2]
+    assert found.counts.tolist() == [3, 2]
 
 
 def test_repeat_takes_the_rows_own_in_turn():

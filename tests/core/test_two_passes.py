@@ -122,11 +122,11 @@ def test_the_first_filter_that_drops_is_the_reason():
     seen = []
 
     def first(candidates):
-        seen.append(candidates.kept.tolist())
+        seen.append(candidates.survivors.tolist())
         return candidates.scores < 0.9
 
     def second(candidates):
-        seen.append(candidates.kept.tolist())
+        seen.append(candidates.survivors.tolist())
         return candidates.scores < 0.5
 
     for rule in (first, second):

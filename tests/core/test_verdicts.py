@@ -10,7 +10,7 @@ from worlds import config_of, make, mined
 
 from miner.analysis.explain import explain
 from miner.config import MiningConfig
-from miner.core.verdicts import Verdict, last_words
+from miner.core.verdicts import Verdict, latest_verdicts
 from miner.errors import ConfigError, InputError
 from miner.read import read_inline
 from miner.runs.reproduce import rerun
@@ -152,6 +152,6 @@ def test_nothing_goes_by_verdicts_that_are_not_there(wanted, run, tmp_path):
 
 def test_a_file_is_its_own_fixed_point(tmp_path):
     said = [Verdict("q", "p", "unsure", "Ada", "2026-11-24T12:00:00Z"), Verdict("é", "p", "true_negative"), Verdict("q", "p", "unsure")]
-    words = last_words(said)
+    words = latest_verdicts(said)
     (tmp_path / "v.jsonl").write_bytes(b"".join(verdict.line() for verdict in words))
     assert read_verdicts([tmp_path / "v.jsonl"]) == words == [said[2], said[1]]

@@ -26,7 +26,7 @@ def known(dataset: Dataset) -> dict[str, tuple[set[str], set[str]]]:
     """Of each query the ids of its own positives, and of all that is known."""
     ids = dataset.queries.ids(range(len(dataset.queries)))
     qrels = dataset.qrels
-    return {name: (set(dataset.corpus.ids(qrels.positives(q))), set(dataset.corpus.ids(qrels.known(q)))) for q, name in enumerate(ids)}
+    return {name: (set(dataset.corpus.ids(qrels.positives(q))), set(dataset.corpus.ids(qrels.relevant(q)))) for q, name in enumerate(ids)}
 
 
 @pytest.fixture
@@ -104,11 +104,11 @@ def test_files_by_name_know_no_other_splits(folder: Path, tmp_path: Path) -> Non
 def test_rows_in_another_corpus(folder: Path) -> None:
     qrels = read_beir(folder).qrels
     moved = qrels.over(np.arange(6, dtype=np.int32)[::-1] + 10)
-    assert sorted(moved.known(0).tolist()) == [13, 14, 15]
+    assert sorted(moved.relevant(0).tolist()) == [13, 14, 15]
     assert moved.positives(0).tolist() == [15]
 
 
 def test_nothing_is_kept_where_every_question_is_asked_once(tmp_path: Path) -> None:
     dataset = read_inline([{"text": "x", "positive_texts": ["a"]}, {"text": "y", "positive_texts": ["b"]}], into=tmp_path)
-    assert dataset.qrels.same is None
+    assert dataset.qrels.same_questions is None
     assert not (tmp_path / "same.arrow").exists()

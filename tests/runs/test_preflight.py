@@ -148,5 +148,5 @@ def told(dataset):
         span = slice(indptr[row], indptr[row + 1])
         rows, grades = dataset.qrels.rows[span], dataset.qrels.grades[span].tolist()
         judged = sorted(zip(corpus.ids(rows), corpus.texts(rows), grades, strict=True))
-        found[name] = (dataset.queries.texts([row])[0], judged, sorted(corpus.ids(dataset.qrels.known(row))))
+        found[name] = (dataset.queries.texts([row])[0], judged, sorted(corpus.ids(dataset.qrels.relevant(row))))
     return found
