@@ -23,14 +23,14 @@ class Finder:
         """Called by the import system, for every module that is not loaded yet."""
         if name not in self.warns:
             return None
-        own = _spec(name)
-        if self.warns[name] and (other := PathFinder.find_spec(name)) and other.origin and not _same(other.origin, own.origin):
+        spec = _spec(name)
+        if self.warns[name] and (rival := PathFinder.find_spec(name)) and rival.origin and not _is_same_file(rival.origin, spec.origin):
             warnings.warn(
-                f"'import {name}' gives the package of hardneg, {own.origin}. The one that comes first on the path, {other.origin}, "
+                f"'import {name}' gives the package of hardneg, {spec.origin}. The one that comes first on the path, {rival.origin}, "
                 "can not be imported in this process: rename it, or run hardneg in a process of its own",
                 stacklevel=2,
             )
-        return own
+        return spec
 
 
 FINDER = Finder()
@@ -39,13 +39,13 @@ FINDER = Finder()
 def claim(*names: str, warn: bool = False) -> None:
     """From now on these names are the packages of this distribution. ImportError where another one is loaded already."""
     for name in names:
-        own, loaded = _spec(name), sys.modules.get(name)
-        if loaded and not _same(other := getattr(loaded, "__file__", None), own.origin):
+        spec, loaded = _spec(name), sys.modules.get(name)
+        if loaded and not _is_same_file(origin := getattr(loaded, "__file__", None), spec.origin):
             raise ImportError(
-                f"hardneg needs its own package '{name}', {own.origin}, and this process has already imported another one of that name, "
-                f"{other or loaded}: rename that one, or run hardneg in a process of its own",
+                f"hardneg needs its own package '{name}', {spec.origin}, and this process has already imported another one of that name, "
+                f"{origin or loaded}: rename that one, or run hardneg in a process of its own",
                 name=name,
-                path=own.origin,
+                path=spec.origin,
             )
         FINDER.warns[name] = warn
     if FINDER not in sys.meta_path:
@@ -60,5 +60,5 @@ def _spec(name: str) -> ModuleSpec:
     return spec
 
 
-def _same(one: str | None, other: str | None) -> bool:
-    return one is not None and other is not None and realpath(one) == realpath(other)
+def _is_same_file(left: str | None, right: str | None) -> bool:
+    return left is not None and right is not None and realpath(left) == realpath(right)

@@ -37,9 +37,9 @@ class Command(TyperCommand):
             for param, count in Counter(order).items():
                 if count > 1 and not getattr(param, "multiple", True):
                     _refuse(param, self._values(ctx, args, param))
-        left = super().parse_args(ctx, args)
+        remaining = super().parse_args(ctx, args)
         _add_filters_of_environment(self, ctx)
-        return left
+        return remaining
 
     def _values(self, ctx: Any, args: list[str], option: Any) -> list[Any]:
         """All values of one option, in their order."""

@@ -31,7 +31,7 @@ def read_layers(path: Path) -> Layers:
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path} is not a mapping of settings")
     if "manifest_version" not in loaded:
-        return Layers(typed=once(f"{path}: the setting", ((_setting(str(key)), value) for key, value in loaded.items())))
+        return Layers(typed=unique_pairs(f"{path}: the setting", ((_setting(str(key)), value) for key, value in loaded.items())))
     from miner.config import in_todays_words
     from miner.runs import manifest
 
@@ -45,7 +45,7 @@ def _setting(key: str) -> str:
     return ALIASES.get(name, name)
 
 
-def once(what: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def unique_pairs(what: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """A dict of pairs; ConfigError for a name that comes with two values."""
     values: dict[str, Any] = {}
     for name, value in pairs:
@@ -60,7 +60,7 @@ def _parse(path: Path, text: str) -> Any:
     import tomllib
 
     def keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        return once(f"{path}: the key", pairs)
+        return unique_pairs(f"{path}: the key", pairs)
 
     try:
         if path.suffix == ".toml":

@@ -108,9 +108,9 @@ def takes(*groups: Group) -> Callable[[Verb], Verb]:
     shared = {name: annotation for group in groups for name, annotation in group.items()}
 
     def wrap(verb: Verb) -> Verb:
-        own = list(inspect.signature(verb, eval_str=True).parameters.values())[1:]
-        named = {each.name for each in own}
-        mine = {name: annotation for name, annotation in shared.items() if name not in named}
+        verb_parameters = list(inspect.signature(verb, eval_str=True).parameters.values())[1:]
+        names = {parameter.name for parameter in verb_parameters}
+        mine = {name: annotation for name, annotation in shared.items() if name not in names}
 
         @wraps(verb)
         def called(**given: Any) -> None:
@@ -118,9 +118,9 @@ def takes(*groups: Group) -> Callable[[Verb], Verb]:
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         added = [inspect.Parameter(name, keyword, default=None, annotation=annotation) for name, annotation in mine.items()]
-        parameters = [*added, *(each.replace(kind=keyword) for each in own)]
+        parameters = [*added, *(parameter.replace(kind=keyword) for parameter in verb_parameters)]
         called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect and typer read
-        called.__annotations__ = {each.name: each.annotation for each in parameters}
+        called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return called
 
     return wrap

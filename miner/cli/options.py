@@ -30,10 +30,10 @@ ALIASES = {
 """Flags that may be repeated carry a singular name."""
 
 
-def option(name: str, text: str, panel: str, **more: Any) -> Any:
+def option(name: str, text: str, panel: str, **kwargs: Any) -> Any:
     """A typer option with its environment variable; of a flag with two sides, `on/--off`, that of the first."""
     variable = f"HARDNEG_{name.partition('/')[0].replace('-', '_').upper()}"
-    return typer.Option(f"--{name}", help=text, rich_help_panel=panel, envvar=variable, show_default=False, **more)
+    return typer.Option(f"--{name}", help=text, rich_help_panel=panel, envvar=variable, show_default=False, **kwargs)
 
 
 Words = list[str] | None
@@ -236,9 +236,9 @@ def check_spared(config_file: Path | None, out: Path | None, *, force: bool) -> 
 
 def _shared_out(values: Mapping[str, Any], models: Sequence[Any], config_file: Path | None) -> list[dict[str, Any]]:
     """The values each model knows; a name that none knows can only come from the file."""
-    known = [name for model in models for name in model.model_fields]
-    if unknown := [name for name in values if name not in known]:
-        raise ConfigError(f"{config_file}: there is no setting '{unknown[0]}'; there are: {', '.join(dict.fromkeys(known))}")
+    names = [name for model in models for name in model.model_fields]
+    if unknown := [name for name in values if name not in names]:
+        raise ConfigError(f"{config_file}: there is no setting '{unknown[0]}'; there are: {', '.join(dict.fromkeys(names))}")
     return [{name: value for name, value in values.items() if name in model.model_fields} for model in models]
 
 
@@ -254,26 +254,26 @@ def merged(
 def _values(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that the flags give, by the names of the config's fields."""
     values: dict[str, Any] = {}
-    for flag, given in flags.items():
+    for flag, value in flags.items():
         name = ALIASES.get(flag, flag)
-        if given is None or given == []:
+        if value is None or value == []:
             continue
         if name == "fields":
-            from miner.cli.config_file import once
+            from miner.cli.config_file import unique_pairs
 
-            values[name] = once("--field", map(_pair, given))
+            values[name] = unique_pairs("--field", map(_pair, value))
         elif name in ("columns", "split", "leave_out", "evidence", "measures", "learning_rates"):
-            values[name] = [part for item in given for part in item.split(",")]
+            values[name] = [part for item in value for part in item.split(",")]
         else:
-            values[name] = given
+            values[name] = value
     return values
 
 
 def _pair(item: str) -> tuple[str, str]:
-    ours, equals, theirs = item.partition("=")
-    if not equals or not ours or not theirs:
+    field, equals, column = item.partition("=")
+    if not equals or not field or not column:
         raise ConfigError(f"--field wants OURS=YOURS, as in query=question, not '{item}'")
-    return ours, theirs
+    return field, column
 
 
 def suffix(kind: str | None) -> str | None:

@@ -113,10 +113,10 @@ def labeled_pair(spread: _Spread) -> Table:
     queries, rows, labels, scores = list[str](), list[int](), list[int](), list[float]()
     for query, text in enumerate(texts.queries):
         is_present = mined.rows[query] >= 0
-        positives, found = texts.positives[query], mined.rows[query][is_present].tolist()
-        queries += [text] * (len(positives) + len(found))
-        rows += positives + found
-        labels += [1] * len(positives) + [0] * len(found)
+        positives, negatives = texts.positives[query], mined.rows[query][is_present].tolist()
+        queries += [text] * (len(positives) + len(negatives))
+        rows += positives + negatives
+        labels += [1] * len(positives) + [0] * len(negatives)
         scores += positive_scores[starts[query] : starts[query + 1]] + mined.scores[query][is_present].tolist()
     passages = [texts.corpus[row] for row in rows]
     columns: dict[str, list[Any]] = {names.anchor: queries, names.positive: passages}

@@ -18,14 +18,14 @@ def merged(specs: Sequence[str]) -> list[Spec]:
 
     ConfigError for a filter or knob that does not exist, and where two specs contradict each other.
     """
-    by_name = once(changed(DEFAULTS, specs))
+    by_name = specs_by_name(changed(DEFAULTS, specs))
     if by_name["known_positive"].off:
         raise ConfigError("filter 'known_positive' cannot be switched off: a judged positive is never a negative")
     full = {name: resolved(spec, build("filter", FILTERS, spec)) if _built(spec) else spec for name, spec in by_name.items()}
     return [full[name] for name in FILTERS if name in full]
 
 
-def once(specs: Sequence[str]) -> dict[str, Spec]:
+def specs_by_name(specs: Sequence[str]) -> dict[str, Spec]:
     """The specs of one list, one of each name, with the knobs of all that name it, whatever their order.
 
     ConfigError for a knob that comes twice, and for a filter that is switched off beside another spec of it.
@@ -51,8 +51,10 @@ def are_specs(value: Any) -> bool:
 
 def layered(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
     """What one person gives in two places, such as a config file and flags: `above` wins knob by knob, all other knobs stay."""
-    under = once(below)
-    return tuple(str(spec) for spec in {**under, **{name: _added(under.get(name), spec) for name, spec in once(above).items()}}.values())
+    under = specs_by_name(below)
+    return tuple(
+        str(spec) for spec in {**under, **{name: _added(under.get(name), spec) for name, spec in specs_by_name(above).items()}}.values()
+    )
 
 
 def changed(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
@@ -62,9 +64,9 @@ def changed(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
     relaxed unless it says relax=true. Of a rule that may not be relaxed the knobs that are not named stay. A spec that names `relax`
     alone changes nothing else.
     """
-    under, over = once(below), once(above)
-    kept = {name: spec for name, spec in under.items() if name not in over or not _may_relax(spec) or [*dict(over[name].knobs)] == [RELAX]}
-    return tuple(str(spec) for spec in {**under, **{name: _added(kept.get(name), spec) for name, spec in over.items()}}.values())
+    under, over = specs_by_name(below), specs_by_name(above)
+    base = {name: spec for name, spec in under.items() if name not in over or not _may_relax(spec) or [*dict(over[name].knobs)] == [RELAX]}
+    return tuple(str(spec) for spec in {**under, **{name: _added(base.get(name), spec) for name, spec in over.items()}}.values())
 
 
 def stored(specs: Sequence[str]) -> tuple[str, ...]:
@@ -76,8 +78,8 @@ def stored(specs: Sequence[str]) -> tuple[str, ...]:
 
 
 def _in_todays_words(spec: Spec) -> Spec:
-    known = spec.name in FILTERS and RELAX in {field.name for field in fields(FILTERS[spec.name])}  # type: ignore[arg-type]
-    if spec.off or not known or RELAX in dict(spec.knobs):
+    may_relax = spec.name in FILTERS and RELAX in {field.name for field in fields(FILTERS[spec.name])}  # type: ignore[arg-type]
+    if spec.off or not may_relax or RELAX in dict(spec.knobs):
         return spec
     return replace(spec, knobs=(*spec.knobs, (RELAX, "true")))
 

@@ -54,10 +54,10 @@ class Inputs(Checked):
     @model_validator(mode="after")
     def _together(self) -> Self:
         files = [name for name in ("corpus", "queries", "qrels") if getattr(self, name)]
-        given = [name for name in ("data", "pairs") if getattr(self, name)] + (["files"] if files and not self.pairs else [])
-        if len(given) != 1:
+        kinds = [name for name in ("data", "pairs") if getattr(self, name)] + (["files"] if files and not self.pairs else [])
+        if len(kinds) != 1:
             raise ConfigError("give one of: data (a BEIR folder); corpus, queries and qrels; or pairs (with or without corpus)")
-        if given == ["files"] and len(files) < 3:
+        if kinds == ["files"] and len(files) < 3:
             raise ConfigError(f"corpus, queries and qrels go together; {', '.join(files)} alone is not enough")
         if self.pairs and set(files) - {"corpus"}:
             raise ConfigError("pairs go with a corpus or alone, not with queries or qrels")

@@ -52,11 +52,11 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     @field_validator("sources", mode="after")
     @classmethod
     def _sources(cls, specs: tuple[str, ...]) -> tuple[str, ...]:
-        written = tuple(str(resolved(spec, build("source", SOURCES, spec))) for spec in map(Spec.parse, specs))
-        for place, spec in enumerate(written):
-            if spec in written[:place]:
+        source_specs = tuple(str(resolved(spec, build("source", SOURCES, spec))) for spec in map(Spec.parse, specs))
+        for place, spec in enumerate(source_specs):
+            if spec in source_specs[:place]:
                 raise ConfigError(f"source '{spec}' is given twice")
-        return written
+        return source_specs
 
     @field_validator("hub_cap", mode="before")
     @classmethod
@@ -118,31 +118,31 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     @cached_property
     def active_sources(self) -> dict[str, Part]:
         """The sources by name, the one that judges first; a second of a kind is called dense-2, and so on."""
-        named: dict[str, Part] = {}
+        parts: dict[str, Part] = {}
         for spec in map(Spec.parse, self.sources):
-            count = 1 + sum(name.partition("-")[0] == spec.name for name in named)
-            named[spec.name if count == 1 else f"{spec.name}-{count}"] = build("source", SOURCES, spec)
-        return named
+            count = 1 + sum(name.partition("-")[0] == spec.name for name in parts)
+            parts[spec.name if count == 1 else f"{spec.name}-{count}"] = build("source", SOURCES, spec)
+        return parts
 
     def _check_vectors(self) -> None:
         """ConfigError when something compares vectors and no source has any."""
         if self._encodes:
             return
-        first = next(iter(self.active_sources))
+        source = next(iter(self.active_sources))
         wanting = [f"{name}:off" for name, part in self.active_filters.items() if not FROM_VECTORS.isdisjoint(part.needs)]
-        for name, who in {**dict.fromkeys(self.evidence, "evidence"), **self.needed}.items():
+        for name, part_name in {**dict.fromkeys(self.evidence, "evidence"), **self.needed}.items():
             if name in FROM_VECTORS:
-                off = " (" + " ".join(f"--filter {spec}" for spec in wanting) + ")" if who.startswith("filter") else ""
+                off = " (" + " ".join(f"--filter {spec}" for spec in wanting) + ")" if part_name.startswith("filter") else ""
                 raise ConfigError(
-                    f"{who} compares vectors ({name}), and source '{first}' has none: leave it out{off}, or add the source dense"
+                    f"{part_name} compares vectors ({name}), and source '{source}' has none: leave it out{off}, or add the source dense"
                 )
 
     def _check_sources(self) -> None:
         """ConfigError when something compares sources and there is one only, or counts more of them than there are."""
-        for name, who in self.needed.items():
+        for name, part_name in self.needed.items():
             if name in FROM_SOURCES and len(self.sources) == 1:
                 raise ConfigError(
-                    f"{who} compares sources, and there is one only, {next(iter(self.active_sources))}: "
+                    f"{part_name} compares sources, and there is one only, {next(iter(self.active_sources))}: "
                     "leave it out, or mine with a second one, such as bm25"
                 )
         for rule in self.active_filters.values():
@@ -179,13 +179,13 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
         asks = [(f"filter '{name}'", part.needs) for name, part in self.active_filters.items()]
         asks.append((f"sampler '{Spec.parse(self.sampler).name}'", self.active_sampler.needs))
         asks.append(("distinct", TABLES if self.distinct is not None else ()))
-        return {name: who for who, needs in reversed(asks) for name in needs}
+        return {name: part_name for part_name, needs in reversed(asks) for name in needs}
 
     @property
     def measured(self) -> tuple[str, ...]:
         """The evidence that pass 1 measures and stores, in the order of the table."""
-        wanted = {*ALWAYS, *self.needed, *self.evidence} - (set() if self._encodes else FROM_VECTORS)
-        return tuple(name for name in (*EVIDENCE, *TABLES) if name in wanted)
+        names = {*ALWAYS, *self.needed, *self.evidence} - (set() if self._encodes else FROM_VECTORS)
+        return tuple(name for name in (*EVIDENCE, *TABLES) if name in names)
 
     def with_filters(self, *specs: str) -> Self:
         """The same with filters added, changed or switched off, as `--filter` does over a run's config."""

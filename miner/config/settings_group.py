@@ -23,13 +23,13 @@ class Checked(BaseModel):
             raise ConfigError(explain(error, list(cls.model_fields))) from None
 
 
-def explain(error: ValidationError, known: list[str]) -> str:
+def explain(error: ValidationError, names: list[str]) -> str:
     """A pydantic error as one sentence: field, value, what would be right. The one place where they are translated."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"there is no setting '{field}'; there are: {', '.join(known)}"
-    if first["type"] == "value_error" and "ctx" in first:
-        return f"{field}: {first['ctx']['error']}" if field else str(first["ctx"]["error"])
-    message = first["msg"][0].lower() + first["msg"][1:]
-    return f"{field} is {first['input']!r}: {message}"
+    fault = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"there is no setting '{field}'; there are: {', '.join(names)}"
+    if fault["type"] == "value_error" and "ctx" in fault:
+        return f"{field}: {fault['ctx']['error']}" if field else str(fault["ctx"]["error"])
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{field} is {fault['input']!r}: {message}"

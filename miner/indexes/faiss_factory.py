@@ -82,7 +82,7 @@ def _reason(error: RuntimeError) -> str:
 def recall(index: Factory, vectors: Floats, queries: Floats, similarity: Similarity, k: int) -> float:
     """Share of the exact k nearest that `index` finds, over the given queries (B, D)."""
     k = min(k, len(vectors))
-    _, right = Exact(vectors, similarity).nearest(queries, k)
-    found, _ = index.search(queries, k)
-    hits = sum(len(np.intersect1d(a, b)) for a, b in zip(right, found, strict=True))
-    return hits / right.size
+    _, nearest = Exact(vectors, similarity).nearest(queries, k)
+    proposed, _ = index.search(queries, k)
+    hits = sum(len(np.intersect1d(a, b)) for a, b in zip(nearest, proposed, strict=True))
+    return hits / nearest.size

@@ -34,11 +34,11 @@ class Checks:
         yield from _repeated(row, keys)
         yield from self._scores(row)
         yield from _order(row)
-        asked = row.query_id if self.survey.shape.unit == "judgement" else key(row.query)
-        whole = hash((asked, tuple(keys), row.labels))
-        if whole in self._seen:
+        query_key = row.query_id if self.survey.shape.unit == "judgement" else key(row.query)
+        row_key = hash((query_key, tuple(keys), row.labels))
+        if row_key in self._seen:
             yield Finding("repeated_row", row.where, "the same query, passages and labels stood in an earlier row")
-        self._seen.add(whole)
+        self._seen.add(row_key)
         if self._leaks(row):
             yield Finding("leak", row.where, f"query {_short(row.query)} is in the test set")
 
@@ -53,53 +53,55 @@ class Checks:
         """Whether there are positives and negatives, and as many as there must be."""
         if None in row.labels:
             return
-        elsewhere = self.survey.shape.unit == "passage" and self.survey.known.get(key(row.query))
+        elsewhere = self.survey.shape.unit == "passage" and self.survey.positives_by_query.get(key(row.query))
         if 1 not in row.labels and not elsewhere:
             yield Finding("no_positive", row.where, "there is no positive")
         width, count = self.survey.width, row.labels.count(0)
         if not count and self.survey.shape.unit not in ("passage", "judgement"):
             yield Finding("no_negative", row.where, "there is no negative")
         elif width is not None and count != width:
-            more = tuple(place for place, label in enumerate(row.labels) if label == 0)[width:] if width else ()
-            yield Finding("uneven", row.where, f"{count} negatives, where most rows have {width}", more)
+            surplus = tuple(place for place, label in enumerate(row.labels) if label == 0)[width:] if width else ()
+            yield Finding("uneven", row.where, f"{count} negatives, where most rows have {width}", surplus)
 
     def _scores(self, row: TrainingRow) -> Iterator[Finding]:
         """Whether the row has scores as most rows do, and of every passage."""
         survey, scored = self.survey, is_scored(row)
         if survey.partly_scored and scored != survey.mostly_scored:
-            said = f"there are {'scores' if scored else 'no scores'} here; {survey.partly_scored}"
-            yield Finding("part_scores", row.where, said, rewritten=scored)
+            message = f"there are {'scores' if scored else 'no scores'} here; {survey.partly_scored}"
+            yield Finding("part_scores", row.where, message, rewritten=scored)
         elif scored and (bare := tuple(place for place, score in enumerate(row.scores) if score is None)):
             yield Finding("part_scores", row.where, f"{_places(bare, row)} without a score", bare)
 
     def _identities(self, row: TrainingRow, keys: Sequence[int]) -> Iterator[Finding]:
         query = key(row.query)
-        known = self.survey.known.get(query, {})
-        for place, (each, label) in enumerate(zip(keys, row.labels, strict=True)):
+        positives = self.survey.positives_by_query.get(query, {})
+        for place, (passage_key, label) in enumerate(zip(keys, row.labels, strict=True)):
             if not row.passages[place].strip():
                 continue
-            if each == query and label is not None:
+            if passage_key == query and label is not None:
                 kind = "positive" if label == 1 else "negative"
                 yield Finding(f"{kind}_is_query", row.where, f"{_places((place,), row)} is the query itself", (place,))
-            elif label == 0 and each in known:
-                where = "of its own row" if known[each] == row.where else f"of the same query at {known[each]}"
-                said = f"{_places((place,), row)}, {_short(row.passages[place])}, is a positive {where}"
-                yield Finding("negative_is_positive", row.where, said, (place,))
+            elif label == 0 and passage_key in positives:
+                where = "of its own row" if positives[passage_key] == row.where else f"of the same query at {positives[passage_key]}"
+                message = f"{_places((place,), row)}, {_short(row.passages[place])}, is a positive {where}"
+                yield Finding("negative_is_positive", row.where, message, (place,))
 
 
 def _repeated(row: TrainingRow, keys: Sequence[int]) -> Iterator[Finding]:
-    first: dict[int, int] = {}
-    for place, (each, label) in enumerate(zip(keys, row.labels, strict=True)):
-        if label == 0 and first.setdefault(each, place) != place:
-            yield Finding("duplicate_negative", row.where, f"{_places((place,), row)} repeats {_places((first[each],), row)}", (place,))
+    places: dict[int, int] = {}
+    for place, (passage_key, label) in enumerate(zip(keys, row.labels, strict=True)):
+        if label == 0 and places.setdefault(passage_key, place) != place:
+            yield Finding(
+                "duplicate_negative", row.where, f"{_places((place,), row)} repeats {_places((places[passage_key],), row)}", (place,)
+            )
 
 
 def _order(row: TrainingRow) -> Iterator[Finding]:
-    known = [score for score, label in zip(row.scores, row.labels, strict=False) if label == 1 and score is not None]
+    positive_scores = [score for score, label in zip(row.scores, row.labels, strict=False) if label == 1 and score is not None]
     for place, (score, label) in enumerate(zip(row.scores, row.labels, strict=False)):
-        if known and label == 0 and score is not None and score >= min(known):
-            said = f"{_places((place,), row)} scores {score:.4g}, its positive {min(known):.4g}"
-            yield Finding("score_order", row.where, said, (place,))
+        if positive_scores and label == 0 and score is not None and score >= min(positive_scores):
+            message = f"{_places((place,), row)} scores {score:.4g}, its positive {min(positive_scores):.4g}"
+            yield Finding("score_order", row.where, message, (place,))
 
 
 def _leaks(against: str | Path | None, with_ids: bool) -> Callable[[TrainingRow], bool]:
@@ -120,12 +122,12 @@ def _leaks(against: str | Path | None, with_ids: bool) -> Callable[[TrainingRow]
 
 def _places(places: tuple[int, ...], row: TrainingRow) -> str:
     """`negative 2`: the kind and its number among its kind, from 1."""
-    told = []
+    names = []
     for place in places:
         label = row.labels[place]
         name = {1: "positive", 0: "negative", None: "passage"}[label]
-        told.append(f"{name} {sum(other == label for other in row.labels[: place + 1])}")
-    return ", ".join(told)
+        names.append(f"{name} {sum(other == label for other in row.labels[: place + 1])}")
+    return ", ".join(names)
 
 
 def _short(text: str) -> str:

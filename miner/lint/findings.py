@@ -12,7 +12,7 @@ from miner.formats import TrainingRow, read_training, recognise
 from miner.lint.checks import Checks
 from miner.lint.rules import RULES, Finding
 
-SHOWN = 100
+MAX_KEPT_FINDINGS = 100
 """Findings of each rule that are kept; all are counted."""
 
 Examined = tuple[list[Finding], TrainingRow | None]
@@ -29,11 +29,11 @@ class Linted:
     counts: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
-    def add(self, found: Finding) -> None:
+    def add(self, finding: Finding) -> None:
         """Count one, keep it if it is one of the first."""
-        self.counts[found.rule] = self.counts.get(found.rule, 0) + 1
-        if self.counts[found.rule] <= SHOWN:
-            self.findings.append(found)
+        self.counts[finding.rule] = self.counts.get(finding.rule, 0) + 1
+        if self.counts[finding.rule] <= MAX_KEPT_FINDINGS:
+            self.findings.append(finding)
 
 
 def lint(path: str | Path, *, format: str | None = None, against: str | Path | None = None, ignore: Collection[str] = ()) -> Linted:  # noqa: A002 - the word
@@ -43,10 +43,10 @@ def lint(path: str | Path, *, format: str | None = None, against: str | Path | N
     ignore: rules that are not looked at. ConfigError for an unknown rule or format, InputError where no format is recognised.
     """
     linted = Linted(str(path), format or recognise(path))
-    for found, row in examine(path, linted.format, against, ignore):
+    for findings, row in examine(path, linted.format, against, ignore):
         linted.rows += row is not None
-        for each in found:
-            linted.add(each)
+        for finding in findings:
+            linted.add(finding)
     return linted
 
 
@@ -61,10 +61,10 @@ def examine(
         if name not in RULES:
             raise ConfigError(f"there is no rule '{name}'; there are: {', '.join(RULES)}")
     check = Checks(path, format, against)
-    whole = [found for found in check.survey.findings() if found.rule not in ignore]
-    for found, row in _rows(path, format, check, ignore):
-        yield [*whole, *found], row
-        whole = []
+    of_file = [finding for finding in check.survey.findings() if finding.rule not in ignore]
+    for findings, row in _rows(path, format, check, ignore):
+        yield [*of_file, *findings], row
+        of_file = []
 
 
 def _rows(path: str | Path, format: str, check: Checks, ignore: Collection[str]) -> Iterator[Examined]:  # noqa: A002 - the word
@@ -74,7 +74,7 @@ def _rows(path: str | Path, format: str, check: Checks, ignore: Collection[str])
         yield from (([fault], None) for fault in unusable if "unusable" not in ignore)
         unusable.clear()
         if row is not None:
-            yield [found for found in check(row) if found.rule not in ignore], row
+            yield [finding for finding in check(row) if finding.rule not in ignore], row
 
 
 def _unusable(fault: InputError) -> Finding:

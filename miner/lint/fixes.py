@@ -60,48 +60,48 @@ class Plan(NamedTuple):
 
 
 def _plan(path: str | Path, name: str, against: str | Path | None, ignore: Collection[str]) -> Plan:
-    every = {"ids", "scores", "ranks", "tiers", "extra"} & FORMATS[name].optional_columns
+    columns = {"ids", "scores", "ranks", "tiers", "extra"} & FORMATS[name].optional_columns
     widths: Counter[int] = Counter()
-    for found, row in examine(path, name, against, ignore):
-        if row is not None and None in [row.labels[place] for place in _kept(found, row, name)]:
+    for findings, row in examine(path, name, against, ignore):
+        if row is not None and None in [row.labels[place] for place in _remaining_places(findings, row, name)]:
             raise ConfigError(f"{row.where} does not say which passages are positives: it can be linted, not mended")
-        every -= {"ids", "ranks", "tiers", "extra"} if any(each.rule == "extra_column" for each in found) else set()
-        if row is not None and (kept := _kept(found, row, name)):
-            some = _cut(row, kept)
-            widths[some.labels.count(0)] += 1
-            every -= {column for column in every - {"ids", "extra"} if None in (getattr(some, column) or (None,))}
-            every -= set() if row.ids and row.query_id is not None else {"ids"}
-    return Plan(every, max(widths, key=lambda width: (widths[width], width), default=None) if FORMATS[name].full else None)
+        columns -= {"ids", "ranks", "tiers", "extra"} if any(finding.rule == "extra_column" for finding in findings) else set()
+        if row is not None and (places := _remaining_places(findings, row, name)):
+            cut = _cut(row, places)
+            widths[cut.labels.count(0)] += 1
+            columns -= {field for field in columns - {"ids", "extra"} if None in (getattr(cut, field) or (None,))}
+            columns -= set() if row.ids and row.query_id is not None else {"ids"}
+    return Plan(columns, max(widths, key=lambda width: (widths[width], width), default=None) if FORMATS[name].full else None)
 
 
-def _kept(findings: Sequence[Finding], row: TrainingRow, name: str, width: int | None = None) -> list[int]:
+def _remaining_places(findings: Sequence[Finding], row: TrainingRow, name: str, width: int | None = None) -> list[int]:
     """The places of the passages that stay; none where the row leaves: it is wrong as a whole, or lacks a positive or negatives then."""
-    if any(not found.passages and not found.rewritten for found in findings):
+    if any(not finding.passages and not finding.rewritten for finding in findings):
         return []
-    wrong = {place for found in findings for place in found.passages}
-    kept = [place for place in range(len(row.passages)) if place not in wrong]
-    labels = [row.labels[place] for place in kept]
+    wrong = {place for finding in findings for place in finding.passages}
+    places = [place for place in range(len(row.passages)) if place not in wrong]
+    labels = [row.labels[place] for place in places]
     whole = FORMATS[name].unit == "passage" or {1, 0} <= set(labels)
-    return kept if whole and width in (None, labels.count(0)) else []
+    return places if whole and width in (None, labels.count(0)) else []
 
 
 def _mended(examined: Iterator[Examined], name: str, plan: Plan, counts: dict[str, int]) -> Iterator[TrainingRow]:
     for findings, row in examined:
         counts["rows_read"] += 1
-        kept = [] if row is None else _kept(findings, row, name, plan.width)
-        if row is None or not kept:
+        places = [] if row is None else _remaining_places(findings, row, name, plan.width)
+        if row is None or not places:
             counts["rows_left_out"] += 1
             continue
-        counts["negatives_left_out"] += row.labels.count(0) - sum(row.labels[place] == 0 for place in kept)
-        counts["rows_repaired"] += any(found.rewritten for found in findings)
-        yield _cut(row, kept)
+        counts["negatives_left_out"] += row.labels.count(0) - sum(row.labels[place] == 0 for place in places)
+        counts["rows_repaired"] += any(finding.rewritten for finding in findings)
+        yield _cut(row, places)
 
 
-def _cut(row: TrainingRow, kept: Sequence[int]) -> TrainingRow:
-    def some(values: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(values[place] for place in kept) if values else ()
+def _cut(row: TrainingRow, places: Sequence[int]) -> TrainingRow:
+    def pick(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(values[place] for place in places) if values else ()
 
-    lists = {name: some(getattr(row, name)) for name in ("passages", "labels", "ids", "scores", "ranks", "tiers")}
+    lists = {name: pick(getattr(row, name)) for name in ("passages", "labels", "ids", "scores", "ranks", "tiers")}
     return TrainingRow(row.query, query_id=row.query_id, extra=row.extra, where=row.where, **lists)
 
 
@@ -111,12 +111,12 @@ def _block(rows: Sequence[TrainingRow], folder: Path, columns: Collection[str]) 
     places = [[numbers.setdefault((text, _id(row, i)), len(numbers)) for i, text in enumerate(row.passages)] for row in rows]
     queries = _texts(folder / "queries.arrow", [(row.query, row.query_id or "") for row in rows])
     corpus = _texts(folder / "corpus.arrow", list(numbers))
-    sides = {label: [[i for i, given in enumerate(row.labels) if given == label] for row in rows] for label in (0, 1)}
+    sides = {label: [[i for i, value in enumerate(row.labels) if value == label] for row in rows] for label in (0, 1)}
 
     def padded(label: int, values: Sequence[Sequence[Any]], empty: Any, kind: Any) -> Any:
         out = np.full((len(rows), max(len(side) for side in sides[label])), empty, dtype=kind)
-        for at, (side, found) in enumerate(zip(sides[label], values, strict=True)):
-            out[at, : len(side)] = [empty if not found or found[i] is None else found[i] for i in side]
+        for at, (side, row_values) in enumerate(zip(sides[label], values, strict=True)):
+            out[at, : len(side)] = [empty if not row_values or row_values[i] is None else row_values[i] for i in side]
         return out
 
     scores = [row.scores for row in rows]
@@ -135,10 +135,10 @@ def _block(rows: Sequence[TrainingRow], folder: Path, columns: Collection[str]) 
 def _qrels(rows: Sequence[TrainingRow], places: Sequence[Sequence[int]], positives: Sequence[Sequence[int]]) -> Qrels:
     """The positives of each row, with the user's own columns."""
     counts = np.array([len(side) for side in positives])
-    found = [places[at][i] for at, side in enumerate(positives) for i in side]
+    passages = [places[at][i] for at, side in enumerate(positives) for i in side]
     extras = [_json(rows[at].extra) for at, side in enumerate(positives) for _ in side]
     indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Qrels(indptr, np.array(found, dtype=np.int32), np.ones(len(found), dtype=np.int8), extras=extras)
+    return Qrels(indptr, np.array(passages, dtype=np.int32), np.ones(len(passages), dtype=np.int8), extras=extras)
 
 
 def _json(extra: Mapping[str, Any]) -> str | None:

@@ -20,26 +20,26 @@ ASIDE = "dataset_name"
 
 
 class Survey:
-    """One reading of a file. known: of every query key, the keys of its positives and where each stands first."""
+    """One reading of a file. positives_by_query: of every query key, the keys of its positives and where each stands first."""
 
     def __init__(self, path: str | Path, format: str) -> None:  # noqa: A002 - the word
         self.shape = format_of_name(format)
-        self.known: dict[int, dict[int, str]] = {}
+        self.positives_by_query: dict[int, dict[int, str]] = {}
         self.with_ids = False
         self.rows = self._scored = self._number_ids = self._string_ids = 0
         self._widths: Counter[int] = Counter()
         columns: dict[str, None] = {}
         self._marked = list(files_with_byte_order_mark(path, format))
-        self._first = ""
+        self._first_place = ""
         for row in read_training(path, format, on_fault=lambda _: None, repair=True):
-            self._first = self._first or row.where
+            self._first_place = self._first_place or row.where
             self.rows += 1
             self._add(row)
             columns |= dict.fromkeys(row.columns)
         self._columns = list(columns)
 
     def _add(self, row: TrainingRow) -> None:
-        positives = self.known.setdefault(key(row.query), {})
+        positives = self.positives_by_query.setdefault(key(row.query), {})
         for text in row.positives:
             positives.setdefault(key(text), row.where)
         self.with_ids |= row.query_id is not None
@@ -76,25 +76,29 @@ class Survey:
             yield Finding("byte_order_mark", f"{file}:1", "the file begins with a byte order mark", rewritten=True)
         if self.shape.by_position and self._columns:
             yield from self._positions()
-        more = [name for name in self._columns if name not in self.shape.only] if self.shape.only else []
-        if more:
-            yield self._extra(more)
+        surplus = [name for name in self._columns if name not in self.shape.only] if self.shape.only else []
+        if surplus:
+            yield self._extra(surplus)
 
     def _positions(self) -> Iterator[Finding]:
         label = next((name for name in LABELS if name in self._columns), None)
         inputs = [name for name in self._columns if name not in (label, ASIDE)]
         query, positive = (next((name for name in usual if name in inputs), None) for usual in (QUERY, POSITIVE))
         negatives = [name for name in inputs if name == "negative" or name.startswith("negative_")]
-        ours = [query or inputs[0], positive or next((name for name in inputs if name != (query or inputs[0])), ""), *_numbered(negatives)]
-        texts = [name for name in inputs if name in ours]
-        if texts != [name for name in ours if name in texts]:
-            said = f"the columns are {', '.join(texts)}; a trainer takes them for query, positive and negatives in that order"
-            yield Finding("column_order", self._first, said, rewritten=True)
-        if more := [name for name in inputs if name not in ours]:
-            yield self._extra(more)
+        trainer_order = [
+            query or inputs[0],
+            positive or next((name for name in inputs if name != (query or inputs[0])), ""),
+            *_numbered(negatives),
+        ]
+        texts = [name for name in inputs if name in trainer_order]
+        if texts != [name for name in trainer_order if name in texts]:
+            message = f"the columns are {', '.join(texts)}; a trainer takes them for query, positive and negatives in that order"
+            yield Finding("column_order", self._first_place, message, rewritten=True)
+        if surplus := [name for name in inputs if name not in trainer_order]:
+            yield self._extra(surplus)
 
     def _extra(self, names: list[str]) -> Finding:
-        return Finding("extra_column", self._first, f"a trainer takes {', '.join(names)} for further texts", rewritten=True)
+        return Finding("extra_column", self._first_place, f"a trainer takes {', '.join(names)} for further texts", rewritten=True)
 
 
 def _numbered(names: list[str]) -> list[str]:

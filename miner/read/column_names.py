@@ -42,34 +42,34 @@ LABELS = ("labels", "label", "grades", "grade", "relevance", "rel")
 
 
 JOINTS = re.compile(r"[\s-]+|(?<=[a-z0-9])(?=[A-Z])")
-LIKE = 0.8
+MIN_NAME_SIMILARITY = 0.8
 """How much alike two names are from which on one may be a slip of the other, as difflib measures it."""
 NUMBER = re.compile(r"_?[0-9]+$")
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One value we look for. own: the field that names its column, which must then exist; else: a field that may name it.
+    """One value we look for. field: the one that names its column, which must then exist; fallback_field: one that may name it.
 
     usual: tiers of names. numbered: a number may follow them. pick: instead of them, the names in a row. several: all that are picked,
     not one.
     """
 
-    own: str
+    field: str
     usual: tuple[tuple[str, ...], ...] = ()
     required: bool = False
-    other: str = ""
+    fallback_field: str = ""
     pick: Callable[[Mapping[str, Any]], list[str]] | None = None
     several: bool = False
     numbered: bool = False
 
-    def found(self, row: Mapping[str, Any], taken: Collection[str], other: str | None) -> list[str]:
+    def columns_in(self, row: Mapping[str, Any], reserved: Collection[str], named: str | None) -> list[str]:
         """The columns of a row that could be it: those of the first tier that has any."""
-        if other and other in row:
-            return [other]
+        if named and named in row:
+            return [named]
         if self.pick:
-            return [name for name in self.pick(row) if name not in taken]
-        free = [name for name in row if name not in taken]
+            return [name for name in self.pick(row) if name not in reserved]
+        free = [name for name in row if name not in reserved]
         tiers = ([*dict.fromkeys(column for name in tier for column in self._called(name, free))] for tier in self.usual)
         return next((tier for tier in tiers if tier), [])
 
@@ -94,8 +94,8 @@ def labels_of(row: Mapping[str, Any]) -> list[str]:
     """The column of judgements, only where the layout says that it is one: a trainer's format, or a list beside a list of passages."""
     if negatives_of(row):
         return []
-    if made := [name for name in (SELECTED, FIRST, TOP_RANK) if name in row]:
-        return made
+    if columns := [name for name in (SELECTED, FIRST, TOP_RANK) if name in row]:
+        return columns
     if any(isinstance(row.get(name), list) for name in (*POSITIVES, *ANSWERS, *CONTEXTS, *PASSAGES_TEXT)):
         return [name for name in LABELS if isinstance(row.get(name, ""), list | None)]
     return ["label"] if {"anchor", "positive", "label"} <= row.keys() else []
@@ -110,8 +110,8 @@ CORPUS: Slots = {
     "group": Slot("group", (("group",), ("group_id",), ("parent",), ("parent_id",), ("doc_group",))),
 }
 QUERIES: Slots = {
-    "id": Slot("", (("_id",), ("id",), QUERY_IDS), required=True, other="id"),
-    "text": Slot("query", (("text", *QUERIES_TEXT),), required=True, other="text"),
+    "id": Slot("", (("_id",), ("id",), QUERY_IDS), required=True, fallback_field="id"),
+    "text": Slot("query", (("text", *QUERIES_TEXT),), required=True, fallback_field="text"),
 }
 QRELS: Slots = {
     "query_id": Slot("query_id", (QUERY_IDS, ("query",)), required=True),
@@ -135,7 +135,9 @@ LISTS = {"positives", "pos", "positive_passages", "positive_ctxs", "positive_ids
 
 NO_COLUMN = "-"
 """Given in place of a column's name: there is none, whatever the file's columns are called. Of a column of pairs: it is nothing of ours."""
-OURS = frozenset(name for slots in (CORPUS, QUERIES, QRELS, PAIRS) for slot in slots.values() for name in (slot.own, slot.other) if name)
+SLOT_FIELDS = frozenset(
+    name for slots in (CORPUS, QUERIES, QRELS, PAIRS) for slot in slots.values() for name in (slot.field, slot.fallback_field) if name
+)
 
 
 class Columns:
@@ -149,10 +151,10 @@ class Columns:
         self._taken: dict[str, str] = {}
         self._all: dict[str, None] = {}
         self._origin, self._slots, self._fields = origin, slots, fields
-        own = {slot.own for slot in slots.values()}
+        slot_fields = {slot.field for slot in slots.values()}
         self._left_out = columns_left_out(fields) if slots is PAIRS else frozenset[str]()
-        self._named = {column: field for field, column in fields.items() if field in own and column != NO_COLUMN}
-        self._first = True
+        self._named = {column: field for field, column in fields.items() if field in slot_fields and column != NO_COLUMN}
+        self._is_first_row = True
         self._last: Any = None
         self._seen: set[frozenset[str]] = set()
         """The columns of the rows that were looked at: others like them have nothing new."""
@@ -168,7 +170,7 @@ class Columns:
 
     def values(self, slot: str, row: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """Every column of a slot that may have several, with its value; those without one are left out."""
-        return [(name, row[name]) for name, ours in self._taken.items() if ours == slot and row.get(name) not in (None, "")]
+        return [(name, row[name]) for name, role in self._taken.items() if role == slot and row.get(name) not in (None, "")]
 
     def further(self, row: Mapping[str, Any]) -> str | None:
         """The columns that are none of ours, as JSON."""
@@ -190,11 +192,11 @@ class Columns:
 
     def promises_list(self, slot: str) -> bool:
         """Whether its column was found by a name that promises a list; a column that the user named may hold what it likes."""
-        return spelling(self.bound.get(slot, "")) in LISTS and self._slots[slot].own not in self._fields
+        return spelling(self.bound.get(slot, "")) in LISTS and self._slots[slot].field not in self._fields
 
     def unknown(self, slot: str, row: Mapping[str, Any]) -> InputError:
         """What to say when no column fits."""
-        field = self._slots[slot].own or slot
+        field = self._slots[slot].field or slot
         return InputError(
             f"{self._origin.name} has no column for '{field}'; its columns are {_listed(row)}; "
             + (_cut(row).removeprefix("; ") or f"name the right one: {field_flag(field, self._near(slot, row) or 'COLUMN')}")
@@ -202,8 +204,8 @@ class Columns:
 
     def _bind(self, row: Mapping[str, Any]) -> None:
         self._all |= dict.fromkeys(row)
-        for slot, wanted in self._slots.items():
-            if slot in self.bound and (not wanted.several or wanted.own in self._fields):
+        for slot, spec in self._slots.items():
+            if slot in self.bound and (not spec.several or spec.field in self._fields):
                 self._check_rivals(slot, row)
                 continue
             columns = self._find(slot, row)
@@ -211,48 +213,48 @@ class Columns:
                 self.bound.setdefault(slot, columns[0])
                 self.names[slot] = self.bound[slot]
                 self._taken |= dict.fromkeys(columns, slot)
-            elif wanted.required and self._first:
+            elif spec.required and self._is_first_row:
                 raise self.unknown(slot, row)
-        self._first = False
+        self._is_first_row = False
 
     def _find(self, slot: str, row: Mapping[str, Any]) -> list[str]:
-        wanted = self._slots[slot]
-        given = self._fields.get(wanted.own)
-        if given == NO_COLUMN and not wanted.required:
+        spec = self._slots[slot]
+        column = self._fields.get(spec.field)
+        if column == NO_COLUMN and not spec.required:
             return []
-        if given is not None:
-            if given not in row:
-                hint = _meant(given, row) + _cut(row)
-                raise InputError(f"{self._origin.name} has no column '{given}' (for {wanted.own}); its columns are {_listed(row)}{hint}")
-            return [given]
-        found = wanted.found(row, self._unfree(wanted, ""), self._fields.get(wanted.other))
-        if len(found) > 1 and not wanted.several:
-            raise self._torn(slot, found)
-        return found
+        if column is not None:
+            if column not in row:
+                hint = _suggestion(column, row) + _cut(row)
+                raise InputError(f"{self._origin.name} has no column '{column}' (for {spec.field}); its columns are {_listed(row)}{hint}")
+            return [column]
+        columns = spec.columns_in(row, self._reserved(spec, ""), self._fields.get(spec.fallback_field))
+        if len(columns) > 1 and not spec.several:
+            raise self._ambiguous(slot, columns)
+        return columns
 
     def _check_rivals(self, slot: str, row: Mapping[str, Any]) -> None:
         """InputError where a later row has a column that would have been chosen, or could have been, in place of the bound one."""
-        wanted, column = self._slots[slot], self.bound[slot]
-        if wanted.own in self._fields or wanted.pick or column not in row:
+        spec, column = self._slots[slot], self.bound[slot]
+        if spec.field in self._fields or spec.pick or column not in row:
             return
-        found = wanted.found(row, self._unfree(wanted, column), self._fields.get(wanted.other))
-        if found != [column]:
-            raise self._torn(slot, list(dict.fromkeys([column, *found])))
+        columns = spec.columns_in(row, self._reserved(spec, column), self._fields.get(spec.fallback_field))
+        if columns != [column]:
+            raise self._ambiguous(slot, list(dict.fromkeys([column, *columns])))
 
-    def _unfree(self, wanted: Slot, column: str) -> set[str]:
+    def _reserved(self, spec: Slot, column: str) -> set[str]:
         """Columns that are something else already, or that the user named for something else."""
-        return self._taken.keys() - {column} | self._left_out | {name for name, field in self._named.items() if field != wanted.own}
+        return self._taken.keys() - {column} | self._left_out | {name for name, field in self._named.items() if field != spec.field}
 
     def _near(self, slot: str, row: Mapping[str, Any]) -> str:
         """A column whose name is nearly a usual one, such as a misspelt one; none where there is none."""
-        free = [name for name in row if name not in self._unfree(self._slots[slot], "")]
+        free = [name for name in row if name not in self._reserved(self._slots[slot], "")]
         return next((name for tier in self._slots[slot].usual for usual in tier if (name := _nearest(usual, free))), "")
 
-    def _torn(self, slot: str, found: list[str]) -> InputError:
+    def _ambiguous(self, slot: str, columns: list[str]) -> InputError:
         """What to say where more than one column could be it."""
-        field = self._slots[slot].own or slot
-        flags = " or ".join(field_flag(field, name) for name in found)
-        names = " and ".join(f"'{name}'" for name in found)
+        field = self._slots[slot].field or slot
+        flags = " or ".join(field_flag(field, name) for name in columns)
+        names = " and ".join(f"'{name}'" for name in columns)
         return InputError(f"{self._origin.name}: {names} could each be the {field.replace('_', ' ')}; say which it is: {flags}")
 
 
@@ -263,26 +265,26 @@ def field_flag(field: str, column: str) -> str:
 
 def columns_left_out(fields: Fields) -> frozenset[str]:
     """Columns of pairs that the user calls nothing of ours: `context=-`."""
-    return frozenset(name for name, column in fields.items() if column == NO_COLUMN and name not in OURS)
+    return frozenset(name for name, column in fields.items() if column == NO_COLUMN and name not in SLOT_FIELDS)
 
 
 def check_fields(fields: Fields, *kinds: Slots) -> None:
     """Every field must be one that is used."""
-    known = sorted({name for slots in kinds for slot in slots.values() for name in (slot.own, slot.other) if name})
+    names = sorted({name for slots in kinds for slot in slots.values() for name in (slot.field, slot.fallback_field) if name})
     for name in fields:
-        if name not in known:
-            raise ConfigError(f"there is no field '{name}' here; there are: {', '.join(known)}")
+        if name not in names:
+            raise ConfigError(f"there is no field '{name}' here; there are: {', '.join(names)}")
 
 
-def _nearest(wanted: str, columns: Sequence[str]) -> str:
-    """The column whose name is most like `wanted`; none where none is like it."""
-    spellings = {spelling(name): name for name in columns}
-    return next((spellings[near] for near in get_close_matches(spelling(wanted), spellings, 1, LIKE)), "")
+def _nearest(name: str, columns: Sequence[str]) -> str:
+    """The column whose name is most like `name`; none where none is like it."""
+    spellings = {spelling(column): column for column in columns}
+    return next((spellings[near] for near in get_close_matches(spelling(name), spellings, 1, MIN_NAME_SIMILARITY)), "")
 
 
-def _meant(wanted: str, row: Mapping[str, Any]) -> str:
+def _suggestion(name: str, row: Mapping[str, Any]) -> str:
     """A hint where a column has nearly the name."""
-    near = _nearest(wanted, [*row])
+    near = _nearest(name, [*row])
     return f"; is '{near}' meant?" if near else ""
 
 

@@ -154,7 +154,7 @@ class FileRows:
         grades = _grades(values.get("grade"), len(positives), columns.name("grade")) if "grade" in columns.bound else None
         negatives = _negatives(columns.values("negative", row), values.get("negative_id"), columns)
         pair = Pair(number, query_id, query, positives, columns.further(row), raw, grades, negatives)
-        if pair.extra is not None and self.strays.wanted:
+        if pair.extra is not None and self.strays.needs_rows:
             self.strays.note(columns.others(row), pair)
         return pair
 

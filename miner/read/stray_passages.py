@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from miner.errors import InputError
-from miner.read.column_names import ANSWERS, NO_COLUMN, OURS, Fields, columns_left_out, field_flag, spelling
+from miner.read.column_names import ANSWERS, NO_COLUMN, SLOT_FIELDS, Fields, columns_left_out, field_flag, spelling
 from miner.read.pairs import Pair
 from miner.read.rejects import Origin
 from miner.read.text_writer import StoredTexts
@@ -21,7 +21,7 @@ from miner.types import Texts, join_title
 
 SAMPLE = 256
 """Rows of a file that are looked at."""
-ENOUGH = 3
+MIN_HITS = 3
 """So many texts that are passages are no coincidence; of fewer than five texts, half of them."""
 
 
@@ -43,30 +43,30 @@ class StrayPassages:
         self._rows = 0
 
     @property
-    def wanted(self) -> bool:
+    def needs_rows(self) -> bool:
         """Whether the sample takes another row."""
         return self._rows < SAMPLE
 
-    def note(self, others: Mapping[str, Any], pair: Pair) -> None:
+    def note(self, columns: Mapping[str, Any], pair: Pair) -> None:
         """A row: the texts of its other columns that are none of its passages."""
         self._rows += 1
-        ids = frozenset(one.id for one in pair.passages if one.id)
-        own = {text.strip() for one in pair.passages for text in (one.joined, one.text or "")}
-        for column, value in others.items():
+        ids = frozenset(passage.id for passage in pair.passages if passage.id)
+        passage_texts = {text.strip() for passage in pair.passages for text in (passage.joined, passage.text or "")}
+        for column, value in columns.items():
             if column not in self._left_out and spelling(column) not in ANSWERS:  # short answers beside a column that says positive
-                self._strays += [Stray(column, text, ids) for text in _texts(value) if text and text not in own]
+                self._strays += [Stray(column, text, ids) for text in _texts(value) if text and text not in passage_texts]
 
     def check(self, corpus: StoredTexts) -> None:
         """InputError for a column whose texts are passages of the corpus."""
-        found = _ids_of({stray.text for stray in self._strays}, corpus.texts) if self._strays else {}
+        ids_by_text = _ids_of({stray.text for stray in self._strays}, corpus.texts) if self._strays else {}
         for column in dict.fromkeys(stray.column for stray in self._strays):
             texts = {stray.text: stray.ids for stray in self._strays if stray.column == column}
-            hits = [text for text, ids in texts.items() if found.get(text) and ids.isdisjoint(found[text])]
-            if len(hits) >= min(ENOUGH, (len(texts) + 1) // 2):
+            hits = [text for text, ids in texts.items() if ids_by_text.get(text) and ids.isdisjoint(ids_by_text[text])]
+            if len(hits) >= min(MIN_HITS, (len(texts) + 1) // 2):
                 raise InputError(self._message(column, len(hits), len(texts), corpus.origin.name))
 
     def _message(self, column: str, hits: int, count: int, corpus: str) -> str:
-        nothing = "" if column in OURS else f", {field_flag(column, NO_COLUMN)} if it is neither"
+        nothing = "" if column in SLOT_FIELDS else f", {field_flag(column, NO_COLUMN)} if it is neither"
         return (
             f"{self._origin.name}: '{column}' is read as nothing, and {hits} of its first {count} texts are passages of {corpus}, "
             f"which could become negatives: {field_flag('positive', column)} if it holds the positives, "
@@ -86,13 +86,13 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _ids_of(texts: set[str], corpus: Texts) -> dict[str, set[str]]:
     """The ids of the passages with these texts, alone or behind their titles."""
-    wanted = pa.array(sorted(texts), pa.string())
-    found: dict[str, set[str]] = {}
+    text_array = pa.array(sorted(texts), pa.string())
+    ids_by_text: dict[str, set[str]] = {}
     for batch in corpus.batches():
         titles, bodies = batch.column("title"), pc.utf8_trim_whitespace(batch.column("text"))
         joined = bodies if titles.null_count == len(titles) else pa.array(map(join_title, titles.to_pylist(), bodies.to_pylist()))
         for column in (bodies, joined) if joined is not bodies else (bodies,):
-            there = pc.is_in(column, value_set=wanted)
-            for text, name in zip(column.filter(there).to_pylist(), batch.column("id").filter(there).to_pylist(), strict=True):
-                found.setdefault(text, set()).add(name)
-    return found
+            is_passage = pc.is_in(column, value_set=text_array)
+            for text, name in zip(column.filter(is_passage).to_pylist(), batch.column("id").filter(is_passage).to_pylist(), strict=True):
+                ids_by_text.setdefault(text, set()).add(name)
+    return ids_by_text

@@ -275,7 +275,7 @@ def export(
 def _is_link(source: Path, target: Path) -> bool:
     """Whether a file, or each file of a folder, is the very same one: what is known of its bytes holds for both."""
     pairs = [(file, target / file.name) for file in source.iterdir()] if source.is_dir() else [(source, target)]
-    return all(first.is_file() and second.is_file() and first.samefile(second) for first, second in pairs)
+    return all(left.is_file() and right.is_file() and left.samefile(right) for left, right in pairs)
 
 
 def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfig:
@@ -291,9 +291,9 @@ def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfi
     return config
 
 
-def _hashes(named: Mapping[str, str | Path]) -> dict[str, manifests.FileEntry]:
+def _hashes(paths: Mapping[str, str | Path]) -> dict[str, manifests.FileEntry]:
     """Verdict files, by the name the manifest gives them, as it tells of whatever was read."""
-    return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in named.items()}
+    return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in paths.items()}
 
 
 def _refuse_overwriting_inputs(destination: Target, inputs: Sequence[str | Path]) -> None:

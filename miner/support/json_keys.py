@@ -9,7 +9,7 @@ from typing import Any
 KEY_ENDS = re.compile(rb'"\s*:')
 """Where a key may end; inside a text the same is an escaped quote before a colon, which is rare."""
 NESTED = (dict, list)
-SHOWN = 60
+MAX_SHOWN_CHARS = 60
 
 
 def key_fault(text: bytes, loaded: dict[str, Any]) -> str | None:
@@ -21,9 +21,9 @@ def key_fault(text: bytes, loaded: dict[str, Any]) -> str | None:
     ends = len(KEY_ENDS.findall(text))
     try:
         if ends != len(loaded) and ends != _keys(loaded):
-            json.loads(text, object_pairs_hook=_once)
-    except _Twice as found:
-        return f"the key '{str(found)[:SHOWN]}' is there twice"
+            json.loads(text, object_pairs_hook=_unique_object)
+    except _Twice as error:
+        return f"the key '{str(error)[:MAX_SHOWN_CHARS]}' is there twice"
     except RecursionError:
         return "lists or objects lie too deep in one another"
     return None
@@ -31,11 +31,11 @@ def key_fault(text: bytes, loaded: dict[str, Any]) -> str | None:
 
 def _keys(loaded: dict[str, Any]) -> int:
     """How many keys there are in all objects."""
-    count, left = 0, [loaded]
-    while left:
-        inside: Any = left.pop()
+    count, stack = 0, [loaded]
+    while stack:
+        inside: Any = stack.pop()
         count += len(inside) if type(inside) is dict else 0
-        left += [value for value in (inside.values() if type(inside) is dict else inside) if type(value) in NESTED]
+        stack += [value for value in (inside.values() if type(inside) is dict else inside) if type(value) in NESTED]
     return count
 
 
@@ -43,9 +43,9 @@ class _Twice(Exception):  # noqa: N818 - it never leaves this module
     """The key."""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
         keys = [key for key, _ in pairs]
         raise _Twice(next(key for place, key in enumerate(keys) if key in keys[:place]))
-    return made
+    return result
