@@ -250,9 +250,9 @@ def _add_rates(measures: list[Measures], counts: Sequence[FalseNegativeCounts], 
 
 
 def _measures(tally: Tally, dataset: Dataset, similarity: str) -> Measures:
-    chosen = tally.chosen()
-    counts, hardness = counts_of(chosen, tally.setup, tally.codes), hardness_of(chosen, similarity)
-    hubs, ranks, margin = hubs_of(chosen, dataset), rank_spread(chosen.ranks[chosen.is_negative]), spread(chosen.margins)
+    negatives = tally.chosen()
+    counts, hardness = counts_of(negatives, tally.setup, tally.codes), hardness_of(negatives, similarity)
+    hubs, ranks, margin = hubs_of(negatives, dataset), rank_spread(negatives.ranks[negatives.is_negative]), spread(negatives.margins)
     return {
         "rows": counts["rows"]["any"],
         "pairs": counts["pairs"],

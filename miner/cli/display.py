@@ -50,7 +50,7 @@ class ProgressDisplay:
             self._bar.start()
         return self
 
-    def __exit__(self, *rest: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     def stop(self) -> None:

@@ -21,7 +21,7 @@ def explain(
     query: Annotated[str, typer.Argument(help="The id of one of its queries.", show_default=False)],
     passage: Annotated[str | None, typer.Option("--passage", help="Ask about one passage, by id.", show_default=False)] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Candidates shown [20; all with --json].", show_default=False)] = None,
-    kept: Annotated[bool, typer.Option("--kept", help="Only candidates that no rule dropped, and the chosen ones.")] = False,
+    only_kept: Annotated[bool, typer.Option("--kept", help="Only candidates that no rule dropped, and the chosen ones.")] = False,
     dropped: Annotated[bool, typer.Option("--dropped", help="Only candidates that a rule dropped.")] = False,
     as_json: o.Json = False,
 ) -> None:
@@ -31,13 +31,13 @@ def explain(
 
     hardneg explain my-run q17 --passage p204
     """
-    if kept and dropped:
+    if only_kept and dropped:
         raise ConfigError("--kept and --dropped leave nothing together; give one of them")
     from miner.analysis.explain import explain as explain_query
     from miner.runs.run import Run
 
     explanation = explain_query(Run(run), query, passage)
-    statuses = {"dropped"} if dropped else {"kept", "chosen"} if kept else {"dropped", "kept", "chosen"}
+    statuses = {"dropped"} if dropped else {"kept", "chosen"} if only_kept else {"dropped", "kept", "chosen"}
     for anchor in explanation["anchors"]:
         anchor["candidates"] = [candidate for candidate in anchor["candidates"] if candidate["status"] in statuses]
     if as_json:

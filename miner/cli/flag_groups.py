@@ -113,8 +113,8 @@ def takes(*groups: Group) -> Callable[[Verb], Verb]:
         mine = {name: annotation for name, annotation in shared.items() if name not in names}
 
         @wraps(verb)
-        def called(**given: Any) -> None:
-            verb({name: given.pop(name) for name in mine}, **given)
+        def called(**arguments: Any) -> None:
+            verb({name: arguments.pop(name) for name in mine}, **arguments)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         added = [inspect.Parameter(name, keyword, default=None, annotation=annotation) for name, annotation in mine.items()]

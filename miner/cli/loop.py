@@ -59,7 +59,7 @@ def _print_result(result: Loop, display: ProgressDisplay, *, as_json: bool) -> N
     from rich.table import Table
 
     display.stop()
-    summary = result.told
+    summary = result.report
     heads = ("round", "dev", "overlap", "retained", "refreshed", "evicted", "refused", "positive's rank", "gap", "false negatives")
     table = Table(*heads, box=None)
     for round_values in summary["rounds"]:

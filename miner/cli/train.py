@@ -90,7 +90,7 @@ def dev_inputs(dev: str | None, split: list[str] | None) -> Any:
 
 def _print_result(result: Trained, display: ProgressDisplay, *, as_json: bool) -> None:
     display.stop()
-    summary = result.told
+    summary = result.report
     for step, score in summary["history"]:
         mark = "  kept" if step == summary["steps"] else ""
         display.console.print(f"step {step:>7,}   dev {summary['dev_measure']} {score:.4f}{mark}")

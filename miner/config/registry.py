@@ -27,11 +27,11 @@ class Spec:
     @classmethod
     def parse(cls, text: str) -> Spec:
         """Parse `name`, `name:off` or `name:knob=value,knob=value`. ConfigError when it is none of these."""
-        name, _, rest = text.strip().partition(":")
-        if rest.strip() == "off":
+        name, _, knobs_text = text.strip().partition(":")
+        if knobs_text.strip() == "off":
             return cls(name, off=True)
         knobs = []
-        for item in rest.split(",") if rest else []:
+        for item in knobs_text.split(",") if knobs_text else []:
             knob, equals, value = item.partition("=")
             if not equals or not knob.strip():
                 raise ConfigError(f"'{text}' is not a part: write name:knob=value,knob=value or name:off")
@@ -39,8 +39,8 @@ class Spec:
         return cls(name, tuple(knobs))
 
     def __str__(self) -> str:
-        rest = "off" if self.off else ",".join(f"{knob}={value}" for knob, value in self.knobs)
-        return f"{self.name}:{rest}" if rest else self.name
+        knobs = "off" if self.off else ",".join(f"{knob}={value}" for knob, value in self.knobs)
+        return f"{self.name}:{knobs}" if knobs else self.name
 
 
 def build(kind: str, table: Mapping[str, type[Any]], spec: Spec) -> Any:

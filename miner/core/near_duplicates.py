@@ -21,11 +21,11 @@ def exclude_near_duplicates(rows: Rows, usable: Bools, slots: Rows, vectors: Any
     rows (B, K): candidates, the preferred first. slots (B, M): what has been taken already, -1 = a free slot, free ones last.
     vectors: `vectors[rows]` is float16 (n, D) of length one.
     """
-    chosen = np.zeros(rows.shape, dtype=bool)
+    is_chosen = np.zeros(rows.shape, dtype=bool)
     for start in range(0, len(rows), ANCHORS_PER_BATCH):
         batch = slice(start, start + ANCHORS_PER_BATCH)
-        chosen[batch] = _walk(rows[batch], usable[batch], slots[batch], vectors, cosine)
-    return chosen
+        is_chosen[batch] = _walk(rows[batch], usable[batch], slots[batch], vectors, cosine)
+    return is_chosen
 
 
 def _walk(rows: Rows, usable: Bools, slots: Rows, vectors: Any, cosine: float) -> Bools:
@@ -33,7 +33,7 @@ def _walk(rows: Rows, usable: Bools, slots: Rows, vectors: Any, cosine: float) -
         np.float64
     )  # exact, as in evidence/passage_vectors.py
     counts: Ints = (slots >= 0).sum(axis=1)
-    chosen = np.zeros(rows.shape, dtype=bool)
+    is_chosen = np.zeros(rows.shape, dtype=bool)
     for column in range(rows.shape[1]):
         has_free_slot = counts < slots.shape[1]
         if not (has_free_slot & usable[:, column:].any(axis=1)).any():
@@ -43,7 +43,7 @@ def _walk(rows: Rows, usable: Bools, slots: Rows, vectors: Any, cosine: float) -
         cosines = np.einsum("bmd,bd->bm", slot_vectors[anchors], new)
         alike = ((cosines >= cosine) & (np.arange(slots.shape[1]) < counts[anchors][:, None])).any(axis=1)
         anchors, new = anchors[~alike], new[~alike]
-        chosen[anchors, column] = True
+        is_chosen[anchors, column] = True
         slot_vectors[anchors, counts[anchors]] = new
         counts[anchors] += 1
-    return chosen
+    return is_chosen

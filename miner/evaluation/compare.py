@@ -197,9 +197,9 @@ def _describe(models: Sequence[Any], values: Values, config: EvaluateConfig, see
 
 def _differences(values: Mapping[str, Values], config: EvaluateConfig, seed: int) -> dict[str, dict[str, Difference]]:
     """The difference of each later model from the first, by measure; Holm's correction is over the models."""
-    baseline, *others = values
-    differences: dict[str, dict[str, Difference]] = {label: {} for label in others}
-    for label in others:
+    baseline, *models = values
+    differences: dict[str, dict[str, Difference]] = {label: {} for label in models}
+    for label in models:
         differences_by_query = values[label].mean(axis=0) - values[baseline].mean(axis=0)
         p = significance.randomisation(differences_by_query, config.permutations, seed)
         low, high = significance.bootstrap_difference(values[label], values[baseline], config.resamples, seed)
@@ -207,7 +207,7 @@ def _differences(values: Mapping[str, Values], config: EvaluateConfig, seed: int
             mean, interval = float(differences_by_query[:, column].mean()), [float(low[column]), float(high[column])]
             differences[label][name] = {"mean": mean, "interval": interval, "p": float(p[column]), "p_holm": math.nan}
     for name in config.measures:
-        for label, corrected in zip(others, significance.holm([differences[label][name]["p"] for label in others]), strict=True):
+        for label, corrected in zip(models, significance.holm([differences[label][name]["p"] for label in models]), strict=True):
             differences[label][name]["p_holm"] = corrected
     return differences
 

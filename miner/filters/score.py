@@ -62,9 +62,9 @@ class Margin:
 
     def _holds(self, candidates: Candidates) -> Bools:
         """Shape (B,): whether `below` candidates or more that are no known positives outscore the reference, or all there are."""
-        others = candidates.present & (candidates.evidence["known_positive"] == 0)
-        above = others & (candidates.scores > candidates.reference_scores[:, None])
-        holds: Bools = above.sum(axis=1) >= np.minimum(self.below, others.sum(axis=1))
+        comparable = candidates.present & (candidates.evidence["known_positive"] == 0)
+        above = comparable & (candidates.scores > candidates.reference_scores[:, None])
+        holds: Bools = above.sum(axis=1) >= np.minimum(self.below, comparable.sum(axis=1))
         return holds
 
 

@@ -50,9 +50,9 @@ class FolderSink:
             self._sink(name)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: Any) -> None:
         if kind is not None:
-            self._exit.__exit__(kind, *rest)
+            self._exit.__exit__(kind, *exception)
             return
         with self._exit:
             for name, rows in self._layout.companions(self._dataset):

@@ -250,9 +250,9 @@ def add_extra(row: JsonRow, extra: Mapping[str, Any], reserved: re.Pattern[str] 
     return row
 
 
-def own_columns(row: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED, *other_reserved: str) -> JsonRow:
+def own_columns(row: Mapping[str, Any], reserved: re.Pattern[str] = RESERVED, *patterns: str) -> JsonRow:
     """Return the user's columns of a training row."""
-    return {name: value for name, value in row.items() if not reserved.fullmatch(name) and name not in other_reserved}
+    return {name: value for name, value in row.items() if not reserved.fullmatch(name) and name not in patterns}
 
 
 def merged_extra(positives: Iterable[Passage]) -> JsonRow:

@@ -70,9 +70,9 @@ def _train_in_silence(index: Any) -> None:
     import faiss
 
     clustered = (faiss.try_extract_index_ivf(index), getattr(index, "pq", None), getattr(faiss.downcast_index(index), "pq", None))
-    for each in clustered:
-        if each is not None:
-            each.cp.min_points_per_centroid = 1
+    for quantizer in clustered:
+        if quantizer is not None:
+            quantizer.cp.min_points_per_centroid = 1
 
 
 def _reason(error: RuntimeError) -> str:

@@ -93,8 +93,8 @@ def _answers(docstrings: Iterable[str]) -> Answers:
     answers: Answers = {}
     for docstring in docstrings:
         first, *paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", _without_examples(docstring))]
-        heading, rest = _sentence(first)
-        passages = [passage for part in (rest, *paragraphs) for passage in _passages(part)]
+        heading, body = _sentence(first)
+        passages = [passage for part in (body, *paragraphs) for passage in _passages(part)]
         if len(heading.split()) in QUERY_WORDS and not _is_code(heading) and passages:
             answers.setdefault(heading.rstrip("."), {}).update(dict.fromkeys(passages[:MAX_PASSAGES]))
     return answers

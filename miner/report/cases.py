@@ -73,15 +73,15 @@ class ExampleRow(TypedDict):
     negatives: list[ExampleNegative]
 
 
-def short_queries(chosen: ChosenNegatives, dataset: Dataset, setup: Mapping[str, Any], limit: int) -> ShortQueries:
+def short_queries(negatives: ChosenNegatives, dataset: Dataset, setup: Mapping[str, Any], limit: int) -> ShortQueries:
     """Queries with fewer than M negatives under the strict rules, the fewest first, each with the filter that dropped most candidates."""
-    anchors = chosen.short_anchors
-    strict = (chosen.is_negative[anchors] & (chosen.tiers[anchors] == 0)).sum(axis=1)
-    queries, query_positions = np.unique(chosen.queries[anchors], return_inverse=True)
-    counts_per_query = np.full(len(queries), chosen.width)
+    anchors = negatives.short_anchors
+    strict = (negatives.is_negative[anchors] & (negatives.tiers[anchors] == 0)).sum(axis=1)
+    queries, query_positions = np.unique(negatives.queries[anchors], return_inverse=True)
+    counts_per_query = np.full(len(queries), negatives.width)
     np.minimum.at(counts_per_query, query_positions, strict)
     reasons = np.zeros((len(queries), len(setup["filters"])), np.int64)
-    np.add.at(reasons, query_positions, chosen.short_drops)
+    np.add.at(reasons, query_positions, negatives.short_drops)
     shortest = sorted(zip(counts_per_query.tolist(), dataset.queries.ids(queries), range(len(queries)), strict=True))[:limit]
     examples: list[ShortQuery] = [
         {"id": name, "found": count, "reason": _main_reason(reasons[query], setup)} for count, name, query in shortest
@@ -89,38 +89,38 @@ def short_queries(chosen: ChosenNegatives, dataset: Dataset, setup: Mapping[str,
     return {"total": len(queries), "examples": examples}
 
 
-def suspicious_of(chosen: ChosenNegatives, dataset: Dataset, depth: int, limit: int) -> SuspiciousPositives:
+def suspicious_of(negatives: ChosenNegatives, dataset: Dataset, depth: int, limit: int) -> SuspiciousPositives:
     """Known positives that the model ranks beyond `depth`: wrong judgements, or queries it does not understand. Lowest scores first."""
-    pairs = np.flatnonzero(chosen.pair_beyond)
-    scores = chosen.pair_scores[pairs].astype(np.float64)
+    pairs = np.flatnonzero(negatives.pair_beyond)
+    scores = negatives.pair_scores[pairs].astype(np.float64)
     if len(pairs) > limit:  # ids are read of the lowest scores only; ties with the last of them stay
         lowest = scores <= np.partition(scores, limit - 1)[limit - 1] if limit else np.zeros(len(pairs), np.bool_)
         pairs, scores = pairs[lowest], scores[lowest]
-    query_ids = dataset.queries.ids(chosen.queries[chosen.pair_anchors[pairs]])
-    positive_ids = dataset.corpus.ids(chosen.pair_rows[pairs])
+    query_ids = dataset.queries.ids(negatives.queries[negatives.pair_anchors[pairs]])
+    positive_ids = dataset.corpus.ids(negatives.pair_rows[pairs])
     cases = sorted(zip(scores.tolist(), query_ids, positive_ids, strict=True))[:limit]
     reason = f"ranked beyond {depth}"
     examples: list[SuspiciousPositive] = [
         {"query_id": query, "positive_id": positive, "score": _finite(np.float32(score)), "reason": reason}
         for score, query, positive in cases
     ]
-    return {"total": int(chosen.pair_beyond.sum()), "examples": examples}
+    return {"total": int(negatives.pair_beyond.sum()), "examples": examples}
 
 
-def examples_of(chosen: ChosenNegatives, dataset: Dataset, limit: int) -> list[ExampleRow]:
+def examples_of(negatives: ChosenNegatives, dataset: Dataset, limit: int) -> list[ExampleRow]:
     """Example rows of the queries whose ids have the smallest hashes, independent of the order of blocks."""
-    queries = np.unique(chosen.queries)
+    queries = np.unique(negatives.queries)
     order = sorted(
         (hashlib.sha256(name.encode()).digest(), row) for name, row in zip(dataset.queries.ids(queries), queries.tolist(), strict=True)
     )
-    return [_example(chosen, dataset, row) for _, row in order[:limit]]
+    return [_example(negatives, dataset, row) for _, row in order[:limit]]
 
 
-def _example(chosen: ChosenNegatives, dataset: Dataset, query: int) -> ExampleRow:
+def _example(negatives: ChosenNegatives, dataset: Dataset, query: int) -> ExampleRow:
     """One query with its weakest positive (by score, then id) and that anchor's negatives."""
-    pairs = np.flatnonzero(np.isin(chosen.pair_anchors, np.flatnonzero(chosen.queries == query)))
-    ids = dataset.corpus.ids(chosen.pair_rows[pairs])
-    scores = [_finite(score) for score in chosen.pair_scores[pairs]]
+    pairs = np.flatnonzero(np.isin(negatives.pair_anchors, np.flatnonzero(negatives.queries == query)))
+    ids = dataset.corpus.ids(negatives.pair_rows[pairs])
+    scores = [_finite(score) for score in negatives.pair_scores[pairs]]
     order = sorted(range(len(pairs)), key=lambda pair_index: (scores[pair_index] is None, scores[pair_index] or 0.0, ids[pair_index]))
     query_id, text = dataset.queries.ids([query])[0], _clip(dataset.queries.texts([query])[0])
     if not order:
@@ -131,25 +131,25 @@ def _example(chosen: ChosenNegatives, dataset: Dataset, query: int) -> ExampleRo
         "query": text,
         "positive": {
             "id": ids[order[0]],
-            "text": _clip(dataset.corpus.texts([int(chosen.pair_rows[pair])])[0]),
+            "text": _clip(dataset.corpus.texts([int(negatives.pair_rows[pair])])[0]),
             "score": scores[order[0]],
             "of": len(pairs),
         },
-        "negatives": _negatives(chosen, dataset, int(chosen.pair_anchors[pair])),
+        "negatives": _negatives(negatives, dataset, int(negatives.pair_anchors[pair])),
     }
 
 
-def _negatives(chosen: ChosenNegatives, dataset: Dataset, anchor: int) -> list[ExampleNegative]:
-    places: Ints = np.flatnonzero(chosen.is_negative[anchor])
-    rows = chosen.rows[anchor, places]
+def _negatives(negatives: ChosenNegatives, dataset: Dataset, anchor: int) -> list[ExampleNegative]:
+    places: Ints = np.flatnonzero(negatives.is_negative[anchor])
+    rows = negatives.rows[anchor, places]
     return [
         {"id": name, "text": _clip(text), "score": _finite(score), "rank": int(rank), "tier": int(tier)}
         for name, text, score, rank, tier in zip(
             dataset.corpus.ids(rows),
             dataset.corpus.texts(rows),
-            chosen.scores[anchor, places],
-            chosen.ranks[anchor, places],
-            chosen.tiers[anchor, places],
+            negatives.scores[anchor, places],
+            negatives.ranks[anchor, places],
+            negatives.tiers[anchor, places],
             strict=True,
         )
     ]

@@ -65,31 +65,31 @@ class Hubs(TypedDict):
     gini: float | None
 
 
-def counts_of(chosen: ChosenNegatives, setup: Mapping[str, Any], codes: Ints) -> Counts:
+def counts_of(negatives: ChosenNegatives, setup: Mapping[str, Any], codes: Ints) -> Counts:
     """Numbers of queries, pairs, candidates and negatives.
 
     setup: of the tally.
     codes: int64 (256,), the number of candidates by code: 0 kept, else the position of the filter that dropped it.
     """
     dropped = {name: int(codes[code]) for code, name in enumerate(setup["filters"], start=1)}
-    per_pair = chosen.counts[chosen.pair_anchors]
-    rows = {"all": per_pair >= chosen.width, "any": per_pair > 0, "none": per_pair == 0}
-    tiers = np.bincount(chosen.tiers[chosen.is_negative], minlength=TIERS)
+    per_pair = negatives.counts[negatives.pair_anchors]
+    rows = {"all": per_pair >= negatives.width, "any": per_pair > 0, "none": per_pair == 0}
+    tiers = np.bincount(negatives.tiers[negatives.is_negative], minlength=TIERS)
     return {
-        "queries": len(np.unique(chosen.queries)),
-        "anchors": len(chosen.queries),
-        "pairs": len(chosen.pair_anchors),
+        "queries": len(np.unique(negatives.queries)),
+        "anchors": len(negatives.queries),
+        "pairs": len(negatives.pair_anchors),
         "judged": int(codes[:255].sum()),
         "dropped": dropped,
         "kept": int(codes[0]),
-        "chosen": int(chosen.counts.sum()),
-        "above_positive": int((chosen.margins < 0).sum()),
+        "chosen": int(negatives.counts.sum()),
+        "above_positive": int((negatives.margins < 0).sum()),
         "tiers": {str(tier): int(count) for tier, count in enumerate(tiers)},
         "rows": {name: int(has_negatives.sum()) for name, has_negatives in rows.items()},
     }
 
 
-def hardness_of(chosen: ChosenNegatives, similarity: str) -> Hardness:
+def hardness_of(negatives: ChosenNegatives, similarity: str) -> Hardness:
     """The hardness of the negatives for the model that mined them.
 
     gap: mean margin.
@@ -97,8 +97,8 @@ def hardness_of(chosen: ChosenNegatives, similarity: str) -> Hardness:
     gradient_mass: mean over rows of 1 - softmax(positive | positive, negatives) at temperature 0.05, the remaining part of the loss's
         gradient; for cosines only.
     """
-    margins = np.sort(chosen.margins[np.isfinite(chosen.margins)])
-    mass = _gradient_masses(chosen) if similarity == "cosine" else np.zeros(0)
+    margins = np.sort(negatives.margins[np.isfinite(negatives.margins)])
+    mass = _gradient_masses(negatives) if similarity == "cosine" else np.zeros(0)
     return {
         "gap": mean(margins) if len(margins) else None,
         "triplet_error": share(int((margins < 0).sum()), len(margins)),
@@ -106,9 +106,9 @@ def hardness_of(chosen: ChosenNegatives, similarity: str) -> Hardness:
     }
 
 
-def hubs_of(chosen: ChosenNegatives, dataset: Dataset) -> Hubs:
+def hubs_of(negatives: ChosenNegatives, dataset: Dataset) -> Hubs:
     """Passages that are negatives of many anchors: uses are counted per anchor, shares are of the passages that are used."""
-    rows, uses = np.unique(chosen.rows[chosen.is_negative], return_counts=True)
+    rows, uses = np.unique(negatives.rows[negatives.is_negative], return_counts=True)
     descending = np.sort(uses)[::-1]
     total, top_count = int(uses.sum()), -(-len(uses) // 100)
     min_uses = descending[min(MAX_HUBS, len(uses)) - 1] if len(uses) else 0
@@ -123,14 +123,14 @@ def hubs_of(chosen: ChosenNegatives, dataset: Dataset) -> Hubs:
     }
 
 
-def _gradient_masses(chosen: ChosenNegatives) -> Priority:
+def _gradient_masses(negatives: ChosenNegatives) -> Priority:
     """Shape (R',): the gradient mass of every pair with a known positive score and a negative."""
-    useful = np.flatnonzero(np.isfinite(chosen.pair_scores) & (chosen.counts[chosen.pair_anchors] > 0))
+    useful = np.flatnonzero(np.isfinite(negatives.pair_scores) & (negatives.counts[negatives.pair_anchors] > 0))
     masses = [np.zeros(0)]
-    for pairs in np.array_split(useful, len(useful) * chosen.width // MAX_CELLS + 1):
-        positive = chosen.pair_scores[pairs].astype(np.float64)[:, None]
-        anchors = chosen.pair_anchors[pairs]
-        negative = np.where(chosen.is_negative[anchors], chosen.scores[anchors].astype(np.float64), -np.inf)
+    for pairs in np.array_split(useful, len(useful) * negatives.width // MAX_CELLS + 1):
+        positive = negatives.pair_scores[pairs].astype(np.float64)[:, None]
+        anchors = negatives.pair_anchors[pairs]
+        negative = np.where(negatives.is_negative[anchors], negatives.scores[anchors].astype(np.float64), -np.inf)
         highest = np.maximum(positive, negative.max(axis=1, keepdims=True))
         weights = np.exp((negative - highest) / TEMPERATURE).sum(axis=1)
         masses.append(weights / (weights + np.exp((positive - highest) / TEMPERATURE)[:, 0]))

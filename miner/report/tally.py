@@ -63,30 +63,30 @@ class Tally:
 
     def result(self, dataset: Dataset, *, suspicious: int = 20, examples: int = 20) -> dict[str, Any]:
         """All statistics, JSON-safe. suspicious, examples: the most suspicious positives, and the most short queries and example rows."""
-        chosen, counts = self.chosen(), self.counts(dataset)
+        negatives, counts = self.chosen(), self.counts(dataset)
         return {
             "setup": self.setup,
             "counts": counts,
             "scores": {
-                "positive": spread(chosen.pair_scores),
-                "negative": spread(chosen.scores[chosen.is_negative]),
-                "margin": spread(chosen.margins),
+                "positive": spread(negatives.pair_scores),
+                "negative": spread(negatives.scores[negatives.is_negative]),
+                "margin": spread(negatives.margins),
             },
-            "ranks": rank_spread(chosen.ranks[chosen.is_negative]),
-            "hardness": hardness_of(chosen, self.setup["similarity"]),
+            "ranks": rank_spread(negatives.ranks[negatives.is_negative]),
+            "hardness": hardness_of(negatives, self.setup["similarity"]),
             "coverage": {name: share(counts["rows"][name], counts["pairs"]) for name in ("all", "any", "none")},
-            "hubs": hubs_of(chosen, dataset),
-            "starved": short_queries(chosen, dataset, self.setup, examples),
-            "suspicious": suspicious_of(chosen, dataset, self.setup["depth"], suspicious),
-            "examples": examples_of(chosen, dataset, examples),
+            "hubs": hubs_of(negatives, dataset),
+            "starved": short_queries(negatives, dataset, self.setup, examples),
+            "suspicious": suspicious_of(negatives, dataset, self.setup["depth"], suspicious),
+            "examples": examples_of(negatives, dataset, examples),
         }
 
     def counts(self, dataset: Dataset) -> Counts:
         """The counts alone: the part of `result` that is cheap."""
-        chosen = self.chosen()
+        negatives = self.chosen()
         relaxed = {name: int(self.relaxed[code]) for code, name in enumerate(self.setup["filters"], start=1) if self.relaxed[code]}
-        counts = counts_of(chosen, self.setup, self.codes)
-        counts["relaxed"], counts["ran_short"] = relaxed, chosen.incomplete_queries(dataset)
+        counts = counts_of(negatives, self.setup, self.codes)
+        counts["relaxed"], counts["ran_short"] = relaxed, negatives.incomplete_queries(dataset)
         return counts
 
     def _beyond(self, candidates: Candidates, negatives: Negatives) -> NDArray[np.bool_]:

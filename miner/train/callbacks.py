@@ -89,8 +89,8 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
         """Describe how many of the trained batches were nearly empty, or return "". (The trainer collates a batch or two ahead.)"""
         sizes = self._sizes[: self._trained]
         small_count = sum(count < SMALL_BATCH_SHARE * size for count in sizes)
-        many = len(self._setting.rows) >= size and small_count > MAX_SMALL_BATCHES_SHARE * len(sizes)
-        return f"{small_count} of {len(sizes)} batches had less than {SMALL_BATCH_SHARE:.0%} of {size} rows" if many else ""
+        is_common = len(self._setting.rows) >= size and small_count > MAX_SMALL_BATCHES_SHARE * len(sizes)
+        return f"{small_count} of {len(sizes)} batches had less than {SMALL_BATCH_SHARE:.0%} of {size} rows" if is_common else ""
 
     def restore(self) -> None:
         """Restore the counts and warnings of the checkpoint to resume from."""

@@ -112,10 +112,10 @@ class LoopReport(TypedDict):
 
 @dataclass(frozen=True)
 class Loop:
-    """A finished loop on disk. told: the content of loop.json."""
+    """A finished loop on disk. report: the content of loop.json."""
 
     folder: Path
-    told: LoopReport
+    report: LoopReport
 
     @property
     def model(self) -> Path:

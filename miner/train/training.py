@@ -72,15 +72,15 @@ class TrainingReport(TypedDict):
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model on disk. told: the content of training.json."""
+    """A trained model on disk. report: the content of training.json."""
 
     folder: Path
-    told: TrainingReport
+    report: TrainingReport
 
     @property
     def score(self) -> float | None:
         """The best dev score, None without dev data."""
-        score: float | None = self.told.get("dev_score")
+        score: float | None = self.report.get("dev_score")
         return score
 
 
@@ -107,8 +107,8 @@ class Setting:
     @property
     def batches(self) -> int:
         """Batches of one pass."""
-        whole, rest = divmod(len(self.rows), self.config.train_batch_size)
-        return whole if self.config.drop_last else whole + bool(rest)
+        whole, remainder = divmod(len(self.rows), self.config.train_batch_size)
+        return whole if self.config.drop_last else whole + bool(remainder)
 
     def warn(self, message: str) -> None:
         """Log a warning once, and store it for training.json."""

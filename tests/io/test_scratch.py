@@ -77,7 +77,7 @@ def test_finished_blocks_of_a_killed_run_stay(tmp_path):
     """Its vectors, texts and half-written blocks go, and it is still named, as something to go on with."""
     part = dead_run(tmp_path)
     assert leftovers()[0].bytes >= 100_000
-    assert [each.kept for each in sweep()] == [1]
+    assert [each.resumable_files for each in sweep()] == [1]
     assert sorted(path.name for path in part.rglob("*")) == ["block-000000.parquet", "candidates.parquet", LOCK, "started.json"]
     (left,) = leftovers()
     assert left.advice.endswith("1 finished block of a run that did not end: the same command goes on with it, --fresh begins anew")

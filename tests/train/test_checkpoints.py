@@ -102,7 +102,7 @@ def test_dead_at_any_moment_of_writing_it_goes_on_to_the_same_bytes(tiny_model, 
 def test_killed_after_the_last_step_or_an_early_stop_no_step_is_added(tiny_model, tiny_folder, tmp_path, monkeypatch):
     """The checkpoint says that the training came to its end: patience, warnings and what was counted go on too."""
     whole = job(tiny_model, tiny_folder, tmp_path / "whole", rate=1e-5)
-    assert whole.told["stopped_at"] < 12
+    assert whole.report["stopped_at"] < 12
 
     def stop(*args, **more):
         raise KeyboardInterrupt

@@ -56,7 +56,7 @@ def test_the_loop_gives_the_weights_that_the_trainer_gives(static, tiny_rows, tm
     theirs = table_of(SentenceTransformer(str(done.folder), device="cpu"), bags)
     assert np.abs(theirs - table_of(static, bags)).max() > 0.01
     np.testing.assert_allclose(fit.student.numpy(), theirs, atol=2e-5)
-    np.testing.assert_allclose(fit.losses, [value for _, value in done.told["loss"]], atol=1e-3)
+    np.testing.assert_allclose(fit.losses, [value for _, value in done.report["loss"]], atol=1e-3)
 
 
 def test_a_step_has_the_loss_and_gradient_of_sentence_transformers(static, tiny_rows):

@@ -87,7 +87,7 @@ def test_the_ends_of_the_ranges_train(family, name, end, tiny_model, tiny_rows, 
     text = f"{name}:" + ",".join(f"{knob}={ends(part, knob)[end]}" for knob in part.ranges)
     knobs = {"steps": 3, "train_batch_size": 8, "use_negatives": 1, "learning_rates": (0.05,)}
     config = TrainConfig.of(model=str(tiny_model), **knobs, **settings(family, text))
-    told = train(tiny_rows, config, out=tmp_path / "out", paraphrase=str.upper).told
+    told = train(tiny_rows, config, out=tmp_path / "out", paraphrase=str.upper).report
     assert all(math.isfinite(loss) for _, loss in told["loss"])
 
 
@@ -154,7 +154,7 @@ def test_what_does_not_go_together_is_refused_before_mining(values, said, tiny_m
 def test_what_has_no_effect_is_said(values, said, tiny_model, tiny_rows, tmp_path):
     """A warning in the log and in training.json."""
     knobs = {"steps": 3, "train_batch_size": 8, **values}
-    told = train(tiny_rows, TrainConfig.of(model=str(tiny_model), **knobs), out=tmp_path / "out").told
+    told = train(tiny_rows, TrainConfig.of(model=str(tiny_model), **knobs), out=tmp_path / "out").report
     assert any(said in text for text in told["warnings"]), told["warnings"]
 
 

@@ -43,7 +43,7 @@ def whole(tiny_model, tiny_folder, tmp_path_factory):
 
 def test_rounds_follow_each_other(whole):
     """Each a run folder with a delta; old negatives are half at most; the notebook knows every negative that was trained on."""
-    assert [each["round"] for each in whole.told["rounds"]] == [1, 2, 3]
+    assert [each["round"] for each in whole.report["rounds"]] == [1, 2, 3]
     book = Notebook.load(whole.folder / "notebook.parquet")
     trained = set()
     for turn in (1, 2, 3):
@@ -57,7 +57,7 @@ def test_rounds_follow_each_other(whole):
         assert (delta["retained"] == 0) if turn == 1 else delta["retained"] > 0
     assert set(book.entries) <= trained
     assert all(entry.times_wrong <= entry.last_round - entry.first_round + 1 for entry in book.entries.values())
-    scores = {each["round"]: each["dev"] for each in whole.told["rounds"]}
+    scores = {each["round"]: each["dev"] for each in whole.report["rounds"]}
     best = whole.folder / f"round-{max(scores, key=lambda turn: (scores[turn], -turn))}" / "model" / "model.safetensors"
     assert (whole.model / "model.safetensors").read_bytes() == best.read_bytes()
 
@@ -90,9 +90,9 @@ def test_only_what_is_wrong_and_nothing_kept(tiny_model, tiny_folder, tmp_path):
     data = inputs(tiny_folder, "train")
     more = {"rounds": 2, "retain": 0.0, "only_wrong": True, "start": "last"}
     done = loop(data, *settings(tiny_model, **more), out=tmp_path / "out")
-    assert [each["retained"] for each in done.told["rounds"]] == [0, 0]
-    assert done.told["best"] == 2
-    assert done.told["rounds"][0]["missing"] > 0
+    assert [each["retained"] for each in done.report["rounds"]] == [0, 0]
+    assert done.report["best"] == 2
+    assert done.report["rounds"][0]["missing"] > 0
 
 
 def test_verdicts_are_heard_in_every_round(whole, tiny_model, tiny_folder, tmp_path):

@@ -47,8 +47,8 @@ def test_dev_chooses_and_what_was_killed_goes_on(tiny_bert, tiny_folder, tmp_pat
     data, dev = Inputs.of(data=str(tiny_folder), split=("train",)), Inputs.of(data=str(tiny_folder), split=("dev",))
     settings = config(tiny_bert, steps=8, eval_every=2, patience=0)
     whole = train(data, settings, out=tmp_path / "whole", dev=dev)
-    assert [step for step, _ in whole.told["history"]] == [0, 2, 4, 6, 8]
-    assert whole.told["dev_score"] == max(score for step, score in whole.told["history"] if step)
+    assert [step for step, _ in whole.report["history"]] == [0, 2, 4, 6, 8]
+    assert whole.report["dev_score"] == max(score for step, score in whole.report["history"] if step)
 
     def stop(stage, done, total):
         if done == 5:
@@ -63,15 +63,15 @@ def test_dev_chooses_and_what_was_killed_goes_on(tiny_bert, tiny_folder, tmp_pat
         train(data, settings.model_copy(update={"seed": 9}), out=tmp_path / "cut", dev=dev, resume=True)
     resumed = train(data, settings, out=tmp_path / "cut", dev=dev, resume=True)
     assert weights(resumed.folder) == weights(whole.folder)
-    assert resumed.told["history"] == whole.told["history"]
+    assert resumed.report["history"] == whole.report["history"]
 
 
 def test_several_rates_and_dev_chooses(tiny_model, tiny_folder, tmp_path):
     """Both are told; the better one on dev is the model."""
     data, dev = Inputs.of(data=str(tiny_folder), split=("train",)), Inputs.of(data=str(tiny_folder), split=("dev",))
     done = train(data, config(tiny_model, learning_rates=(1e-6, 0.3)), out=tmp_path / "out", dev=dev)
-    scores = {each["learning_rate"]: each["dev_score"] for each in done.told["rates"]}
-    assert done.told["learning_rate"] == max(scores, key=scores.get)
+    scores = {each["learning_rate"]: each["dev_score"] for each in done.report["rates"]}
+    assert done.report["learning_rate"] == max(scores, key=scores.get)
     with pytest.raises(ConfigError, match="nothing that chooses"):
         train(data, config(tiny_model, learning_rates=(1e-6, 0.3)), out=tmp_path / "b")
 
@@ -79,15 +79,15 @@ def test_several_rates_and_dev_chooses(tiny_model, tiny_folder, tmp_path):
 def test_pairs_are_mined_first(tiny_model, tiny_world, tmp_path):
     """With a mining config, rows have negatives; without, none."""
     mined = train(tiny_world, config(tiny_model), out=tmp_path / "a", mining=MiningConfig.of(negatives=2))
-    assert mined.told["rows"]["negatives"] == 2
-    assert train(tiny_world, config(tiny_model), out=tmp_path / "b").told["rows"]["negatives"] == 0
+    assert mined.report["rows"]["negatives"] == 2
+    assert train(tiny_world, config(tiny_model), out=tmp_path / "b").report["rows"]["negatives"] == 0
 
 
 def test_warnings_that_help(tiny_model, tiny_rows, tmp_path):
     """Negatives above the positive; a row's own positive as another row's passage; a loss that is no number stops."""
     around = zip(tiny_rows, tiny_rows[1:] + tiny_rows[:1], strict=True)
     crossed = [type(row)(row.query, (row.passages[1], row.query, other.passages[1]), row.labels) for row, other in around]
-    told = train(crossed, config(tiny_model, batch_sampler="shuffle"), out=tmp_path / "a").told
+    told = train(crossed, config(tiny_model, batch_sampler="shuffle"), out=tmp_path / "a").report
     assert any("scores above the positive" in text for text in told["warnings"])
     assert any("met their own positive" in text for text in told["warnings"])
     with pytest.raises(ModelError, match="no longer a number"):
@@ -103,10 +103,10 @@ def asked(times, others):
 def test_drop_last_goes_without_what_a_pass_leaves_over(tiny_model, tmp_path):
     """Thirty rows of one question: four of seven batches hold one row, and are told; with drop_last six full ones make the pass."""
     rows, knobs = asked(30, 21), {"train_batch_size": 8, "steps": None}
-    kept = train(rows, config(tiny_model, **knobs), out=tmp_path / "kept").told
+    kept = train(rows, config(tiny_model, **knobs), out=tmp_path / "kept").report
     assert kept["steps"] == 7
     assert any("4 of 7 batches had less than 25% of 8 rows" in text for text in kept["warnings"])
-    full = train(rows, config(tiny_model, **knobs, drop_last=True), out=tmp_path / "full").told
+    full = train(rows, config(tiny_model, **knobs, drop_last=True), out=tmp_path / "full").report
     assert (full["steps"], full["config"]["drop_last"]) == (6, True)
     assert not any("had less than" in text for text in full["warnings"])
     for few, said in ((asked(0, 7), "drop_last leaves nothing of 7 rows in batches of 8"), (asked(9, 2), "no batch of 8 rows holds no")):

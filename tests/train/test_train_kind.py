@@ -21,10 +21,10 @@ def test_a_language_model_is_trained_with_a_warning(tiny_rows, tmp_path):
     model = bare_model(tmp_path / "model", "BertForMaskedLM")
     done = train(tiny_rows, config(model), out=tmp_path / "out")
     assert [
-        note for note in done.told["warnings"] if note.startswith("the model is a masked language model (BertForMaskedLM): the mean of")
+        note for note in done.report["warnings"] if note.startswith("the model is a masked language model (BertForMaskedLM): the mean of")
     ]
     insisting = train(tiny_rows, config(done.folder), out=tmp_path / "again")
-    assert not [note for note in insisting.told["warnings"] if "the model is" in note]
+    assert not [note for note in insisting.report["warnings"] if "the model is" in note]
 
 
 def test_what_mines_refuses_it(tiny_folder, tmp_path):
@@ -47,8 +47,8 @@ def test_dev_says_what_it_is_taken_over(tiny_rows, tiny_model, own_folder, tmp_p
     with (own_folder / "qrels" / "dev.tsv").open("a") as file:
         file.write("q00\tp1\t0\n")
     done = train(tiny_rows, config(tiny_model), out=tmp_path / "out", dev=Inputs.of(data=str(own_folder), split=("dev",)))
-    assert (done.told["dev"]["queries"], done.told["dev"]["queries_without_positive"]) == (9, 1)
-    assert "dev: queries without a judgement of grade 1 or more, which count as 0: 1" in done.told["warnings"]
+    assert (done.report["dev"]["queries"], done.report["dev"]["queries_without_positive"]) == (9, 1)
+    assert "dev: queries without a judgement of grade 1 or more, which count as 0: 1" in done.report["warnings"]
 
 
 def test_a_grade_counts_in_pairs(tiny_model, own_folder, tmp_path):
@@ -56,4 +56,4 @@ def test_a_grade_counts_in_pairs(tiny_model, own_folder, tmp_path):
     lines = (own_folder / "qrels" / "train.tsv").read_text().splitlines()
     (own_folder / "qrels" / "train.tsv").write_text("\n".join([lines[0], *(f"{line[:-1]}2" for line in lines[1:9]), *lines[9:]]) + "\n")
     data = Inputs.of(data=str(own_folder), split=("train",))
-    assert train(data, config(tiny_model, min_grade=2), out=tmp_path / "out").told["rows"]["rows"] == 8
+    assert train(data, config(tiny_model, min_grade=2), out=tmp_path / "out").report["rows"]["rows"] == 8

@@ -35,13 +35,13 @@ class Leftover:
 
     path: Path
     bytes: int
-    kept: int = 0
+    resumable_files: int = 0
     host: str = ""
 
     @property
     def removable(self) -> bool:
         """Whether `sweep` removes any of its files."""
-        return not self.host and (self.bytes > 0 or not self.kept)
+        return not self.host and (self.bytes > 0 or not self.resumable_files)
 
     @property
     def advice(self) -> str:
@@ -49,10 +49,10 @@ class Leftover:
         size = f"{self.path}: {self.bytes / 1e6:,.1f} MB that a killed process left"
         if self.host:
             return f"{size} on {self.host}: if no run is made there any more, remove it by hand"
-        blocks = f"{self.kept} finished block{'s' * (self.kept != 1)} of a run that did not end: the same command goes on with it"
+        blocks = f"{self.resumable_files} finished block{'s' * (self.resumable_files != 1)} of a run that did not end: the same command goes on with it"
         if not self.removable:
             return f"{self.path}: {blocks}, --fresh begins anew"
-        return f"{size}; `hardneg cache prune --scratch` or the next run removes it{f', but not {blocks}' if self.kept else ''}"
+        return f"{size}; `hardneg cache prune --scratch` or the next run removes it{f', but not {blocks}' if self.resumable_files else ''}"
 
 
 def leftovers(folders: Iterable[Path] = ()) -> list[Leftover]:

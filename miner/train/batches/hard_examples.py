@@ -35,9 +35,9 @@ class HardExamples(RowBatches):
         times: int = 2,
         guard: float = 0.02,
         groups: Sequence[Any] | None = None,
-        **rest: Any,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(dataset, **rest)
+        super().__init__(dataset, **kwargs)
         if not 0 <= share <= 1 or not 0 <= guard < 1 or times < 1:
             raise ValueError(f"share {share}, guard {guard}, times {times}: shares lie between 0 and 1, times is at least 1")
         self._losses, self.share, self.times, self.guard, self.groups = losses, share, times, guard, groups

@@ -19,8 +19,8 @@ from miner.train.batches.row_batches import RowBatches
 class HighLoss(RowBatches):
     """Batches by loss. delta 1 is ordinary training in a fixed order. Pass each batch's loss to `record_loss`, in their order."""
 
-    def __init__(self, dataset: Any, *, delta: float = 0.5, decay: float = 0.0, **rest: Any) -> None:
-        super().__init__(dataset, **rest)
+    def __init__(self, dataset: Any, *, delta: float = 0.5, decay: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(dataset, **kwargs)
         if not 0 < delta <= 1:
             raise ValueError(f"delta is {delta}; a share above 0 and at most 1 is wanted")
         self.delta, self.decay = delta, decay

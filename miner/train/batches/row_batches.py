@@ -14,8 +14,8 @@ from miner.support.noise import generator
 class RowBatches(DefaultBatchSampler):  # type: ignore[misc]  # the base is untyped
     """A batch sampler over n rows; a subclass defines the batches of a pass."""
 
-    def __init__(self, dataset: Any, batch_size: int, drop_last: bool, seed: int = 0, **rest: Any) -> None:
-        super().__init__(dataset, batch_size, drop_last, seed=seed, **rest)
+    def __init__(self, dataset: Any, batch_size: int, drop_last: bool, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(dataset, batch_size, drop_last, seed=seed, **kwargs)
         self.rows = len(dataset)
 
     @classmethod

@@ -21,9 +21,16 @@ class TopicBatches(RowBatches):
     """Vectors (rows, D): of each row's query. topics: how many clusters (default: rows / (4 × batch)). margins (rows,): optional."""
 
     def __init__(
-        self, dataset: Any, *, vectors: Floats, topics: int | None = None, margins: NDArray[Any] | None = None, bins: int = 10, **rest: Any
+        self,
+        dataset: Any,
+        *,
+        vectors: Floats,
+        topics: int | None = None,
+        margins: NDArray[Any] | None = None,
+        bins: int = 10,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(dataset, **rest)
+        super().__init__(dataset, **kwargs)
         if len(vectors) != self.rows:
             raise ValueError(f"{len(vectors)} vectors for {self.rows} rows: one of each row's query is wanted")
         self.bins, self.margins = bins, margins
