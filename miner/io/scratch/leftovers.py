@@ -29,7 +29,7 @@ class Leftover:
     """A folder without a living process.
 
     bytes: size of the removable files.
-    kept: number of finished files of a run that can be resumed.
+    resumable_files: number of finished files of a run that can be resumed.
     host: the other machine that owns it, or "".
     """
 
@@ -49,7 +49,8 @@ class Leftover:
         size = f"{self.path}: {self.bytes / 1e6:,.1f} MB that a killed process left"
         if self.host:
             return f"{size} on {self.host}: if no run is made there any more, remove it by hand"
-        blocks = f"{self.resumable_files} finished block{'s' * (self.resumable_files != 1)} of a run that did not end: the same command goes on with it"
+        plural = "s" * (self.resumable_files != 1)
+        blocks = f"{self.resumable_files} finished block{plural} of a run that did not end: the same command goes on with it"
         if not self.removable:
             return f"{self.path}: {blocks}, --fresh begins anew"
         return f"{size}; `hardneg cache prune --scratch` or the next run removes it{f', but not {blocks}' if self.resumable_files else ''}"
