@@ -38,7 +38,7 @@ class ExportJob(BaseModel):
 
 def resolve(request: ExportJob, stores: Stores) -> JobSpec:
     """The spec: the request with the whole config. Conflict when the source job has no run to choose from."""
-    from miner.runs.run import RETRIEVAL_SETTINGS
+    from miner.config.groups import RETRIEVAL_SETTINGS
 
     source = stores.queue.get(request.job)
     if source.kind not in ("mine", "export") or source.state != "succeeded":

@@ -21,7 +21,8 @@ from miner.evaluation.intervals import clustered, wilson
 from miner.evidence.identity import id_keys
 from miner.io.scratch import scratch
 from miner.report.distribution import share as share_of
-from miner.runs import passes
+from miner.runs import pass_one
+from miner.runs.context import RunContext
 from miner.runs.open_source import open_vectors
 from miner.runs.run import Run
 from miner.runs.run_folder import Target
@@ -112,7 +113,7 @@ def _first_pass(
     """Run pass 1 with the positives that are not hidden; return the folder of candidates, inside `folder`."""
     target = Target(folder, str(folder / "none"), folder, "none")
     (folder / "scratch").mkdir()
-    passes.first_pass(dataset, vectors, passes.RunContext(config, runtime, on_progress), target, folder / "scratch")
+    pass_one.first_pass(dataset, vectors, RunContext(config, runtime, on_progress), target, folder / "scratch")
     return target.blocks
 
 

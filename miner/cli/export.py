@@ -38,8 +38,9 @@ def export(
     with ProgressDisplay(quiet) as display:
         from miner.cli.config_file import read_layers
         from miner.config import MiningConfig
+        from miner.config.groups import RETRIEVAL_SETTINGS
         from miner.config.layers import Layers
-        from miner.runs.run import RETRIEVAL_SETTINGS, Run
+        from miner.runs.run import Run
         from miner.runs.run import export as run_export
 
         source = Run(run)

@@ -96,3 +96,7 @@ class OutputSettings(Checked):
         "triplet", description="format of the training file, named after its trainer", json_schema_extra={"enum": [*FORMATS]}
     )
     columns: tuple[ExtraColumn, ...] = Field((), description="columns added to each row")
+
+
+RETRIEVAL_SETTINGS = (*EncoderSettings.model_fields, *RetrievalSettings.model_fields)
+"""Settings that pass 1 has used up: an export cannot change them."""

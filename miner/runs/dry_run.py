@@ -14,7 +14,7 @@ from typing import Any, NotRequired, TypedDict
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.io.scratch import scratch
 from miner.read import read
-from miner.runs import open_source, passes, preflight
+from miner.runs import open_source, pass_one, preflight
 from miner.runs.estimate import Estimate, estimate
 from miner.runs.open_source import open_vectors
 from miner.runs.run import with_verdict_filter
@@ -87,7 +87,7 @@ def _count(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vectors
         "filters": list(config.active_filters),
         "reading": dict(dataset.reading),
         "columns": dict(dataset.columns),
-        "model": passes.first_model(vectors),
+        "model": pass_one.first_model(vectors),
     }
 
 

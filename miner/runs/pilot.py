@@ -18,8 +18,9 @@ from miner.config import MiningConfig, Runtime
 from miner.core.retrieval import BLOCK
 from miner.encode import StoredVectors, TrialVectors
 from miner.indexes import Exact, limit_threads
-from miner.runs import passes, preflight
+from miner.runs import pass_one, pass_two, preflight
 from miner.runs.candidate_store import read_blocks
+from miner.runs.context import MAX_PARALLEL_BLOCKS, RunContext
 from miner.runs.run_folder import Target
 from miner.runs.subset import sample
 from miner.sources import BM25Part
@@ -94,13 +95,13 @@ def run_pilot(
     """Run both passes on about `texts` texts, in `folder`. suffix: of the training file, "" for a folder."""
     queries = min(len(dataset.queries), 2 * BLOCK, max(1, texts // 5))
     subset = sample(dataset, folder / "dataset", queries, max(1, min(len(dataset.corpus), texts - queries)))
-    trial_vectors, context = preflight.trial_vectors(vectors), passes.RunContext(preflight.preflight_config(config, vectors), runtime, None)
+    trial_vectors, context = preflight.trial_vectors(vectors), RunContext(preflight.preflight_config(config, vectors), runtime, None)
     file, scratch = folder / f"triplets{suffix}", folder / "scratch"
     scratch.mkdir()
     target = Target(folder, str(file), folder, file.name)
-    passes.first_pass(subset, trial_vectors, context, target, scratch)
+    pass_one.first_pass(subset, trial_vectors, context, target, scratch)
     start = time.perf_counter()
-    report = passes.second_pass(subset, context, target, {"inputs": None, "model": passes.first_model(vectors), "files": {}})
+    report = pass_two.second_pass(subset, context, target, {"inputs": None, "model": pass_one.first_model(vectors), "files": {}})
     seconds = {**context.timings, "second pass": time.perf_counter() - start}
     seconds["encoder"] = sum(
         source_vectors.seconds for source_vectors in trial_vectors.values() if isinstance(source_vectors, TrialVectors)
@@ -111,7 +112,7 @@ def run_pilot(
 def search_costs(pilot: PilotResult, vectors: Mapping[str, Vectors], config: MiningConfig, runtime: Runtime, blocks: int) -> float:
     """Seconds of search per query and passage, over all sources, where `blocks` blocks of queries are searched."""
     threads = runtime.threads or processors()
-    workers = max(1, min(threads, passes.MAX_PARALLEL_BLOCKS, blocks))
+    workers = max(1, min(threads, MAX_PARALLEL_BLOCKS, blocks))
     total = sum(_search_cost(source_vectors.dim, config.depth, workers, max(1, threads // workers)) for source_vectors in vectors.values())
     for name, part in config.active_sources.items():
         if isinstance(part, BM25Part):

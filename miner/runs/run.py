@@ -11,11 +11,8 @@ A run folder is absent or complete: it is built under a hidden name and renamed.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
-import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.config import Inputs, MiningConfig, Runtime
-from miner.config.groups import EncoderSettings, RetrievalSettings
+from miner.config.groups import RETRIEVAL_SETTINGS
 from miner.errors import ConfigError, StorageError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
 from miner.formats import file_rows
@@ -34,18 +31,17 @@ from miner.io.row_files import sha256_of
 from miner.io.scratch import remove_scratch, sweep
 from miner.read import read
 from miner.runs import manifest as manifests
-from miner.runs import open_source, passes, preflight
+from miner.runs import open_source, pass_one, pass_two
+from miner.runs.candidates import obtain_candidates
+from miner.runs.context import DATA_FILES, SHARED_ARTIFACTS, RunContext
 from miner.runs.open_source import open_vectors
-from miner.runs.reuse import first_pass_of, take_dataset, take_first_pass
+from miner.runs.reuse import take_dataset, take_first_pass
 from miner.runs.run_folder import BLOCKS, Target, parent_folders, target
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.runs.verdict_files import read_verdicts, write_verdicts
 from miner.types import Dataset, Progress, Vectors
 
 log = logging.getLogger(__name__)
-
-RETRIEVAL_SETTINGS = (*EncoderSettings.model_fields, *RetrievalSettings.model_fields)
-"""Settings that pass 1 has used up: an export cannot change them."""
 
 INHERITED_SECTIONS: tuple[str, ...] = ("inputs", "model", "files", "retrieval", "made_from")
 """What the manifest of an export says as that of its run does."""
@@ -89,7 +85,7 @@ class Run:
     @property
     def hashes(self) -> dict[str, str]:
         """Of what pass 1 and reading left, which choosing again starts from. IntegrityError where any of it is not as the run left it."""
-        return manifests.check(self.folder, self.manifest, (*passes.SHARED_ARTIFACTS, *(f"dataset/{name}" for name in passes.DATA_FILES)))
+        return manifests.check(self.folder, self.manifest, (*SHARED_ARTIFACTS, *(f"dataset/{name}" for name in DATA_FILES)))
 
     @property
     def candidates(self) -> Path:
@@ -140,7 +136,7 @@ def mine(
     """
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
     verdict_rows, config = read_verdicts(paths), with_verdict_filter(config, bool(paths))
-    context = passes.RunContext(config, runtime or Runtime.of(), on_progress)
+    context = RunContext(config, runtime or Runtime.of(), on_progress)
     open_source.check(data, config, model)
     sweep(parent_folders(out))
     with target(out, kind, force, config.output_format) as destination:
@@ -152,73 +148,13 @@ def mine(
         with context.stage("load model"):
             vectors = open_vectors(data, config, context.runtime, model, context.progress)
         _refuse_overwriting_inputs(destination, [*dataset.inputs, *paths, *_vector_files(vectors), *spare])
-        made_from = _first_pass(dataset, vectors, context, destination, resume)
+        made_from = obtain_candidates(dataset, vectors, context, destination, resume)
         inputs = data.model_dump(mode="json") if isinstance(data, Inputs) else None
         files = {**dataset.inputs, **_hashes({path: path for path in paths if path != "-"}), **_vector_files(vectors)}
         base = manifests.relative_base(destination.final, Path.cwd())
-        sections = {"inputs": inputs, "model": passes.first_model(vectors), "files": files, "seen_from": base, "made_from": made_from}
-        passes.second_pass(dataset, context, destination, sections)
+        sections = {"inputs": inputs, "model": pass_one.first_model(vectors), "files": files, "seen_from": base, "made_from": made_from}
+        pass_two.second_pass(dataset, context, destination, sections)
     return _open_run(destination)
-
-
-def _first_pass(
-    dataset: Dataset, vectors: Mapping[str, Vectors], context: passes.RunContext, destination: Target, resume: bool | None
-) -> str:
-    """Taken over from the run that is replaced, gone on with, or made; returns a hash of everything it follows from."""
-    made_from = _retrieval_inputs(dataset, vectors, context)
-    digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
-    reusable = None if resume is False else first_pass_of(destination.final, digest)
-    if reusable is None:
-        preflight.check_disk_space(preflight.disk_space(dataset, vectors, context.config), destination.folder, context.runtime.cache)
-    if reusable is None and preflight.is_worthwhile(dataset, preflight.texts_to_encode(dataset, vectors)):
-        with context.stage("rehearse"), storing(destination.folder):
-            _preflight(dataset, vectors, context, destination)
-    if destination.begin(made_from, resume):
-        log.info("going on with the blocks of an interrupted run")
-    if reusable is not None:
-        log.info("nothing that candidates follow from has changed: those of the run in %s are reused", destination.final)
-        take_first_pass(destination.final, destination.folder)
-        context.retrieval = reusable
-    with tempfile.TemporaryDirectory(dir=destination.folder, prefix=".vectors-") as scratch, storing(destination.folder):
-        run_pass = passes.first_pass if reusable is None else passes.complete_first_pass
-        run_pass(dataset, vectors, context, destination, Path(scratch))
-    return digest
-
-
-def _retrieval_inputs(dataset: Dataset, vectors: Mapping[str, Vectors], context: passes.RunContext) -> dict[str, Any]:
-    """Everything the candidates follow from: a block of another run may be used only where all of it is the same."""
-    folder, config = dataset.corpus.path.parent, context.config
-    return {
-        "settings": {name: getattr(config, name) for name in RETRIEVAL_SETTINGS if name != "evidence"},
-        "min_grade": dataset.qrels.min_grade,
-        "data": {name: context.sha256_of(folder / name) for name in passes.DATA_FILES if (folder / name).exists()},
-        "models": {name: source_vectors.describe() for name, source_vectors in vectors.items()},
-        "versions": {name: version for name, version in manifests.versions().items() if name != "faiss-simd"},
-        "code": manifests.source_hash(),
-    }
-
-
-def _preflight(dataset: Dataset, vectors: Mapping[str, Vectors], context: passes.RunContext, destination: Target) -> None:
-    """Every stage of this run on ten queries, beside it."""
-    preflight_context = passes.RunContext(preflight.preflight_config(context.config, vectors), context.runtime, None)
-
-    def run_passes(subset: Dataset) -> tuple[Path, str, int]:
-        name = "triplets.jsonl" if destination.file == "-" else Path(destination.file).name
-        small_target = Target(folder, str(folder / name), folder, name)
-        passes.first_pass(subset, preflight.trial_vectors(vectors), preflight_context, small_target, _make_folder(folder / "scratch"))
-        report = passes.second_pass(
-            subset, preflight_context, small_target, {"inputs": None, "model": passes.first_model(vectors), "files": {}}
-        )
-        return folder / name, preflight_context.config.output_format, report["rows_written"]
-
-    with tempfile.TemporaryDirectory(dir=destination.folder, prefix=".rehearsal-") as path:
-        folder = Path(path)
-        preflight.run_preflight(dataset, folder, run_passes)
-
-
-def _make_folder(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
 
 
 def export(
@@ -245,7 +181,7 @@ def export(
     check_evidence(config, run)
     run_verdicts = [path for path in (run.folder / VERDICTS,) if path.exists()]
     verdict_rows, config = read_verdicts([*run_verdicts, *verdicts]), with_verdict_filter(config, bool(run_verdicts or verdicts))
-    context = passes.RunContext(config, Runtime.of(), on_progress)
+    context = RunContext(config, Runtime.of(), on_progress)
     _ = run.hashes
     sweep(parent_folders(out))
     with target(out, kind, force, config.output_format) as destination:
@@ -268,7 +204,7 @@ def export(
             for name, sha256 in run.hashes.items()
             if _is_link(run.folder / name, destination.folder / name)
         }
-        passes.second_pass(dataset, context, destination, sections, run.candidates)
+        pass_two.second_pass(dataset, context, destination, sections, run.candidates)
     return _open_run(destination)
 
 

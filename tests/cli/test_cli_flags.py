@@ -13,8 +13,8 @@ from miner.cli import options
 from miner.cli.export import export
 from miner.cli.mine import mine
 from miner.config import Inputs, MiningConfig, Runtime
+from miner.config.groups import RETRIEVAL_SETTINGS
 from miner.errors import ConfigError
-from miner.runs.run import RETRIEVAL_SETTINGS
 
 OURS = {"out", "kind", "force", "config", "dry_run", "as_json", "quiet", "resume", "run"}
 HEAVY = {"torch", "transformers", "sentence_transformers", "datasets", "faiss", "pyarrow", "numpy", "fastapi", "pydantic"}

@@ -10,7 +10,7 @@ from miner import MiningConfig, mine, read_inline, read_pairs
 from miner.config import Inputs
 from miner.errors import InputError
 from miner.formats import FORMATS
-from miner.runs import passes as module
+from miner.runs import pass_two as module
 
 COLUMNS = ("ids", "scores", "ranks")
 

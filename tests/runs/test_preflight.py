@@ -14,7 +14,7 @@ from miner.encode import StoredVectors, load_encoder
 from miner.errors import ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
 from miner.read import read_inline
-from miner.runs import passes as module
+from miner.runs import pass_two as module
 from miner.runs import preflight
 from miner.runs.run import mine
 from miner.runs.subset import sample

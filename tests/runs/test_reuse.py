@@ -17,7 +17,7 @@ from miner.config import MiningConfig, Runtime
 from miner.encode.model import Encoder
 from miner.errors import InputError, StorageError
 from miner.read import read_inline
-from miner.runs import manifest, passes, reuse
+from miner.runs import manifest, pass_one, pass_two, reuse
 from miner.runs.run import export, mine
 from miner.sources import Dense
 
@@ -41,8 +41,8 @@ def at(tmp_path, tiny_model):
 @pytest.fixture
 def searched(monkeypatch):
     """How often pass 1 was made."""
-    made, real = [], passes.first_pass
-    monkeypatch.setattr(passes, "first_pass", lambda *given: (made.append(1), real(*given)))
+    made, real = [], pass_one.first_pass
+    monkeypatch.setattr(pass_one, "first_pass", lambda *given: (made.append(1), real(*given)))
     return made
 
 
@@ -226,19 +226,19 @@ def test_a_dataset_with_other_positives_is_searched_anew(tmp_path, tiny_model, s
 def test_an_export_that_dies_leaves_no_blocks_to_an_interrupted_run(at, tmp_path, monkeypatch):
     """Over what an interrupted run left: those blocks are gone, and nobody goes on with the export's."""
     run = at()
-    real, part = passes.second_pass, tmp_path / ".other.part"
+    real, part = pass_two.second_pass, tmp_path / ".other.part"
 
     def die(*_given):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(passes, "second_pass", die)
+    monkeypatch.setattr(pass_two, "second_pass", die)
     with pytest.raises(KeyboardInterrupt):
         mine(run.dataset, run.config.model_copy(update={"depth": 20}), out=tmp_path / "other", runtime=Runtime.of(cache=tmp_path / "cache"))
     assert list(part.glob("candidates.parquet/block-*"))
     with pytest.raises(KeyboardInterrupt):
         export(run, run.config, out=tmp_path / "other")
     assert not part.exists()
-    monkeypatch.setattr(passes, "second_pass", real)
+    monkeypatch.setattr(pass_two, "second_pass", real)
 
 
 def test_a_copy_that_breaks_off_is_not_gone_on_with(at, searched, tmp_path, monkeypatch):

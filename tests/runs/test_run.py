@@ -27,7 +27,7 @@ from miner.core import retrieval
 from miner.errors import ConfigError, HardnegError, IntegrityError, StorageError
 from miner.formats import FORMATS, read_training, recognise
 from miner.read import read_inline
-from miner.runs import passes
+from miner.runs import pass_one, pass_two
 from miner.runs import run as module
 from miner.runs.candidate_store import blocks
 from miner.runs.run import Run, export, mine
@@ -222,7 +222,7 @@ def test_a_failure_leaves_nothing_behind(dataset, config, tmp_path, monkeypatch,
     def fail(*_given):
         raise error("struck")
 
-    monkeypatch.setattr(passes if hasattr(passes, where) else module, where, fail)
+    monkeypatch.setattr(next(owner for owner in (pass_one, pass_two, module) if hasattr(owner, where)), where, fail)
     with pytest.raises(error, match="struck"):
         mine(dataset, config, out=out and tmp_path / out, force=True)
     after_blocks = out and where not in ("first_pass", "open_vectors", "open_source")

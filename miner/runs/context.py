@@ -1,0 +1,54 @@
+"""What the stages of a run share: config, runtime, progress, the time each stage took, the hashes of what they read and wrote."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from miner.config import MiningConfig, Runtime
+from miner.io.row_files import sha256_of
+from miner.types import SAME_QUESTIONS_FILE, Progress
+
+log = logging.getLogger(__name__)
+
+MAX_PARALLEL_BLOCKS = 8
+"""Blocks in the making at the same time: each holds some 60 MB at depth 1,000."""
+
+SHARED_ARTIFACTS = ("candidates.parquet", "vectors.npy")
+"""Of pass 1: what an export shares with the run it was made from."""
+
+DATA_FILES = ("queries.arrow", "corpus.arrow", "qrels.arrow", SAME_QUESTIONS_FILE)
+DATASET_FILES = (*DATA_FILES, "dataset.json", "errors.jsonl")
+
+
+class RunContext:
+    """Config, runtime, progress and the time each stage took."""
+
+    def __init__(self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None) -> None:
+        self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
+        self.progress: Progress = on_progress or no_progress
+        self.retrieval: dict[str, Any] = {}
+        self.hashes: dict[Path, str] = {}
+
+    def sha256_of(self, path: Path) -> str:
+        """Of a file or folder that the run is done with: read once."""
+        if path not in self.hashes:
+            self.hashes[path] = sha256_of(path)
+        return self.hashes[path]
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """What runs inside takes this stage's time."""
+        started = time.perf_counter()
+        self.progress(name, 0, 0)
+        yield
+        self.timings[name] = round(time.perf_counter() - started, 3)
+        log.info("%s took %.1f s", name, self.timings[name])
+
+
+def no_progress(stage: str, done: int, total: int) -> None:
+    """Nobody is watching."""

@@ -1,0 +1,102 @@
+"""Pass 1 on disk: encode, search and measure, block by block; a block that lies there already is completed, not searched again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miner.config import MiningConfig
+from miner.core.retrieval import BLOCK, Block, Retrieval, deepening, short_queries
+from miner.evidence import EVIDENCE, TABLES
+from miner.evidence.passage_vectors import HalfVectors
+from miner.indexes import limit_threads
+from miner.runs.candidate_store import CandidateWriter, blocks, positive_scores, read_block
+from miner.runs.context import MAX_PARALLEL_BLOCKS, RunContext
+from miner.runs.open_source import open_source
+from miner.runs.run_folder import Target
+from miner.support.parallel import in_order, processors
+from miner.types import Dataset, Vectors
+
+
+def first_model(vectors: Mapping[str, Vectors]) -> dict[str, Any] | None:
+    """What the manifest says about the model; None where nothing is encoded."""
+    return next((source_vectors.describe() for source_vectors in vectors.values()), None)
+
+
+def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, target: Target, scratch: Path) -> None:
+    """Encode, search, measure: every block that is missing in `target`. scratch: an empty folder for matrices."""
+    config = context.config
+    source = open_source(dataset, config, vectors, scratch, context.stage)
+    with context.stage("retrieve"):
+        recall = source.measure_recall(config.depth)
+        if "vectors" in config.measured:
+            HalfVectors(source).save(target.folder)
+        metadata = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
+        retrieval, writer = Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, metadata)
+        missing = writer.missing(len(retrieval))
+        _write_blocks(missing, lambda number: writer.write(number, retrieval(number)), len(retrieval), retrieval.queries, context)
+        if len(missing) < len(retrieval):
+            _complete(retrieval, writer, incomplete_blocks(target.blocks, config), context)
+    distinct = len(source.passage_rows)
+    sources = dict(zip(config.active_sources, source.describe(), strict=True))
+    context.retrieval = {**metadata, "index": config.index, "recall": recall, "distinct_passages": distinct, "sources": sources}
+
+
+def complete_first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, target: Target, scratch: Path) -> None:
+    """Add what these settings need and earlier ones did not: deep lists of short queries, evidence. Nothing is searched twice."""
+    config = context.config
+    with context.stage("check candidates"):
+        incomplete = incomplete_blocks(target.blocks, config)
+        needs_vectors = "vectors" in config.measured and not (target.folder / "vectors.npy").exists()
+    if not incomplete and not needs_vectors:
+        return
+    evidence = [name for name in (*EVIDENCE, *TABLES) if name in {*config.measured, *context.retrieval["evidence"]}]
+    context.retrieval = {**context.retrieval, "evidence": evidence}
+    source = open_source(dataset, config, vectors, scratch, context.stage)
+    with context.stage("retrieve"):
+        if needs_vectors:
+            HalfVectors(source).save(target.folder)
+        metadata = {name: context.retrieval[name] for name in ("similarity", "depth", "max_depth", "evidence")}
+        _complete(Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, metadata), incomplete, context)
+
+
+def incomplete_blocks(candidates: Path, config: MiningConfig) -> list[int]:
+    """Blocks that other settings left without something that these need: evidence, or the deep list of a query that runs short."""
+    evidence = [name for name in config.measured if name in EVIDENCE]
+    all_scores = positive_scores(candidates)
+    shared = {"population": np.sort(all_scores[~np.isnan(all_scores)])}
+
+    def is_incomplete(block: Block) -> bool:
+        if any(name not in part.evidence for part in (*block.within, *block.deep) for name in evidence):
+            return True
+        if block.deepened_for == deepening(config):
+            return False
+        deep = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in block.deep)])
+        return any(len(np.setdiff1d(short_queries(replace(part, shared=shared), config), deep)) for part in block.within)
+
+    return [number for number, file in enumerate(blocks(candidates)) if is_incomplete(read_block(file, config.depth))]
+
+
+def _complete(retrieval: Retrieval, writer: CandidateWriter, incomplete: list[int], context: RunContext) -> None:
+    _write_blocks(
+        incomplete,
+        lambda number: writer.write(number, retrieval.completed(writer.read(number))),
+        len(incomplete),
+        retrieval.queries,
+        context,
+    )
+
+
+def _write_blocks(incomplete: list[int], write: Callable[[int], None], blocks: int, queries: int, context: RunContext) -> None:
+    """Several blocks at a time: one thread each is faster than all threads for one after the other."""
+    threads = context.runtime.threads or processors()
+    at_once = max(1, min(threads, MAX_PARALLEL_BLOCKS, len(incomplete)))
+    for done, _ in enumerate(
+        in_order(write, incomplete, at_once, partial(limit_threads, max(1, threads // at_once))), blocks - len(incomplete) + 1
+    ):
+        context.progress("retrieve", min(done * BLOCK, queries), queries)

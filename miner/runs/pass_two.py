@@ -1,0 +1,176 @@
+"""Pass 2 on disk: choose from the stored candidates, write the training file, the report and, last, the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miner.config import MiningConfig
+from miner.core.retrieval import BLOCK
+from miner.formats import FORMATS, RowWriter, open_training
+from miner.io.row_files import write_bytes, write_json
+from miner.page import page
+from miner.report import LEFT_OUT, LeftOut, Tally, notes
+from miner.runs import manifest as manifests
+from miner.runs.candidate_store import about, blocks, check_belongs, read_block
+from miner.runs.context import DATASET_FILES, MAX_PARALLEL_BLOCKS, SHARED_ARTIFACTS, RunContext
+from miner.runs.rechoose import Choice
+from miner.runs.rechoose import chooser as chooser_of
+from miner.runs.run_folder import Target
+from miner.runs.verdict_files import FILE as VERDICTS
+from miner.support.parallel import in_order, processors
+from miner.types import Candidates, Codes, Dataset, Negatives
+
+
+def second_pass(
+    dataset: Dataset, context: RunContext, target: Target, sections: dict[str, Any], stored_candidates: Path | None = None
+) -> dict[str, Any]:
+    """Judge, choose, write; the report.
+
+    sections: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval.
+    stored_candidates: where that lies.
+    """
+    with context.stage("choose and write"):
+        if stored_candidates:
+            check_belongs(stored_candidates, dataset)
+        output = _Output(dataset, context, target, stored_candidates or target.blocks)
+        output.write()
+    with context.stage("report"):
+        report = _report(output, dataset, context)
+        report["retrieval"] = sections["retrieval"] = _with_deepened(sections.get("retrieval", context.retrieval), output.deepened)
+        if stored_candidates and output.not_deepened and report["retrieval"]["distinct_passages"] > context.config.depth:
+            report["not_deepened"] = len(output.not_deepened)
+        report["notes"] = list(notes(report))
+    _finish(context, target, sections, report, dataset)
+    return report
+
+
+class _Output:
+    """The training file of a run, written block by block, with the numbers that its report needs.
+
+    deepened: number of queries whose deep list was used. not_deepened: queries that a run with these settings would search deeper.
+    """
+
+    def __init__(self, dataset: Dataset, context: RunContext, target: Target, candidates: Path) -> None:
+        config, self._metadata = context.config, about(candidates)
+        self._dataset, self._context, self._file, self._candidates = dataset, context, target.file, candidates
+        self.tally = Tally(list(config.active_filters), config.negatives, config.depth, self._metadata["similarity"])
+        self.chooser, self._format = chooser_of(candidates, dataset, config, target.folder), FORMATS[config.output_format]
+        self._writer = RowWriter(self._format, dataset, {*config.columns, *(["tiers"] if config.fill != "none" else [])})
+        self.left_out = LeftOut(
+            target.folder / LEFT_OUT, dataset, [*config.active_filters], config.negatives, self._format.min_negatives(config.negatives)
+        )
+        self.deepened, self.not_deepened, self.rows = 0, set[int](), 0
+
+    @property
+    def repeated(self) -> int:
+        """Rows left out because an earlier one is the same."""
+        return self._writer.repeated
+
+    def write(self) -> None:
+        """Choose for every block and write its rows, in order; several blocks are chosen at a time."""
+        threads = min(MAX_PARALLEL_BLOCKS, self._context.runtime.threads or processors())
+        queries = len(self._dataset.queries)
+        with open_training(self._file, self._format, self._dataset) as sink, self.left_out:
+            for done, choices in enumerate(in_order(self._choose, blocks(self._candidates), threads), 1):
+                self._count(choices)
+                sink.write(self._writer(_in_order([choice.negatives for choice in choices], self._dataset)))
+                self._context.progress("choose and write", min(done * BLOCK, queries), queries)
+        self.rows, self._context.hashes[Path(self._file)] = sink.rows, sink.sha256
+
+    def _choose(self, file: Path) -> list[Choice]:
+        block = read_block(file, self._metadata["depth"])
+        return [Choice(*self.chooser.choose(part)) for part in self.chooser.searched(block)]
+
+    def _count(self, choices: list[Choice]) -> None:
+        config = self._context.config
+        for choice in choices:
+            self.tally.add(*choice)
+            self.not_deepened |= _not_deepened(choice.anchors, choice.dropped, config)
+            if choice.anchors.rows.shape[1] > config.depth:
+                self.deepened += len(np.unique(choice.anchors.queries))
+        self.left_out.add(choices)
+
+
+def _report(output: _Output, dataset: Dataset, context: RunContext) -> dict[str, Any]:
+    """The statistics of the negatives, and what else a reader of the report must know."""
+    config, report = context.config, output.tally.result(dataset)
+    report["hubs"] |= output.chooser.hubs
+    report["rows_written"], report["rows_repeated"] = output.rows, output.repeated
+    report["reading"] = dict(dataset.reading)
+    report["left_out"] = {"pairs": output.left_out.pairs}
+    report["setup"] |= {"output_format": config.output_format, "max_depth": config.deepest, **config.relaxation}
+    report["columns"] = dict(dataset.columns)
+    if dataset.asked_in:
+        report["asked_in"] = dict(dataset.asked_in)
+    if output.chooser.verdicts:
+        report["verdicts"] = output.chooser.verdicts
+    return report
+
+
+def _with_deepened(retrieval: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """What is stored of pass 1, with how many queries' deep lists this choice goes by; the sources come last."""
+    section = {name: value for name, value in retrieval.items() if name not in ("queries_deepened", "sources")}
+    return {**section, "queries_deepened": count, "sources": retrieval["sources"]}
+
+
+def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> set[int]:
+    """Queries that a run with these settings would have searched deeper, and whose stored list ends at `depth`."""
+    if not config.deepens or anchors.rows.shape[1] != config.depth:
+        return set()
+    return set(anchors.queries[(dropped == 0).sum(axis=1) < config.negatives].tolist())
+
+
+def _finish(context: RunContext, target: Target, sections: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
+    """Report, page and manifest, in that order: the manifest hashes the others."""
+    folder = target.folder
+    counts = {
+        "queries": len(dataset.queries),
+        "passages": len(dataset.corpus),
+        "judgements": len(dataset.qrels.rows),
+        "rows": report["rows_written"],
+        "rows_repeated": report["rows_repeated"],
+    }
+    manifest = manifests.build_manifest(
+        config=context.config.model_dump(mode="json"),
+        counts=counts,
+        timings=context.timings,
+        training_file=target.name,
+        seed=context.config.seed,
+        **sections,
+    )
+    write_json(folder / "report.json", report)
+    write_bytes(folder / "report.html", page(report, manifest).encode())
+    names = [
+        *(name for name in (*SHARED_ARTIFACTS, VERDICTS, LEFT_OUT) if (folder / name).exists()),
+        "report.json",
+        "report.html",
+        *(f"dataset/{f}" for f in DATASET_FILES if (folder / "dataset" / f).exists()),
+    ]
+    files = {name: folder / name for name in names}
+    if target.name:
+        files = {target.name: Path(target.file), **files}
+    write_json(folder / "manifest.json", manifests.with_seal({**manifest, "outputs": manifests.outputs(files, context.sha256_of)}))
+
+
+def _in_order(parts: list[Negatives], dataset: Dataset) -> Negatives:
+    """The negatives of a block's parts as one, sorted by query id; a query's anchors stay in order."""
+    if len(parts) == 1:
+        return parts[0]
+    width = max(part.positives.shape[1] for part in parts)
+    pad = [((0, 0), (0, width - part.positives.shape[1])) for part in parts]
+    positives = np.concatenate([np.pad(part.positives, w, constant_values=-1) for part, w in zip(parts, pad, strict=True)])
+    positive_scores = np.concatenate([np.pad(part.positive_scores, w, constant_values=np.nan) for part, w in zip(parts, pad, strict=True)])
+    queries = np.concatenate([part.queries for part in parts])
+    rank = np.empty(len(dataset.queries), dtype=np.int64)
+    rank[dataset.queries.id_order] = np.arange(len(rank))
+    order = np.argsort(rank[queries], kind="stable")
+    rows, scores, ranks, tiers = (np.concatenate([getattr(part, name) for part in parts])[order] for name in _NEGATIVE_FIELDS)
+    sources = {name: np.concatenate([part.sources[name] for part in parts])[order] for name in parts[0].sources}
+    return Negatives(queries[order], positives[order], positive_scores[order], rows, scores, ranks, tiers, sources)
+
+
+_NEGATIVE_FIELDS = ("rows", "scores", "ranks", "tiers")
