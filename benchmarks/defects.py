@@ -71,8 +71,8 @@ DEFECTS = [
     Defect(
         "own reference score is the weakest",
         "core/judging.py",
-        "positive_scores=scores[:, None], reference_scores=scores)",
-        "positive_scores=scores[:, None])",
+        "positive_scores=scores[:, None], reference_scores=scores\n",
+        "positive_scores=scores[:, None]\n",
         "core/test_two_passes.py",
     ),
     Defect("boundary trusted", "sources/dense.py", "outside < scores[:, -1]", "outside < np.inf", "sources test_determinism.py"),
