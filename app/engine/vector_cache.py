@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from app.engine.batcher import Batcher
 from app.metrics import Metrics
 from miner.encode.model import Encoder
 from miner.errors import ModelError
-from miner.types import Floats, Ints, Rows, Side, Similarity, Texts
+from miner.types import Floats, Ints, ModelDescription, Rows, Side, Similarity, Texts
 
 MAX_VECTORS = 20_000
 """Vectors in the cache; of 384 dimensions they take 30 MB."""
@@ -44,7 +43,7 @@ class VectorCache:
         """The dimension D of the vectors."""
         return self._encoder.dim
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> ModelDescription:
         """The description of the model for a manifest."""
         return self._encoder.describe()
 

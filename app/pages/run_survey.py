@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from typing import Any
 
 import orjson
 
@@ -14,7 +13,7 @@ from app.jobs.stores import Stores
 from app.pages.overview import SampleSummary
 from app.storage.job_rows import Job
 from app.storage.reviews import REVIEWED, Review
-from miner.analysis.survey import VERSION, survey
+from miner.analysis.survey import VERSION, SurveyReport, survey
 from miner.io.row_files import write_json
 from miner.runs.run import Run
 
@@ -32,12 +31,12 @@ def run_of(stores: Stores, job_id: str) -> tuple[Job, Run]:
     return job, Run(stores.reviews.folder(job.id))
 
 
-def survey_of(run: Run) -> dict[str, Any]:
+def survey_of(run: Run) -> SurveyReport:
     """The stored survey of a run; computed if there is none, or one of an older version."""
     path = run.folder.parent / SURVEY
     with _lock:
         if path.exists():
-            stored: dict[str, Any] = orjson.loads(path.read_bytes())
+            stored: SurveyReport = orjson.loads(path.read_bytes())
             if stored["version"] == VERSION:
                 return stored
         result = survey(run)

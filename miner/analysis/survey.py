@@ -42,7 +42,27 @@ class SuspiciousNegative(TypedDict):
     margin: float | None
 
 
-def survey(run: Run) -> dict[str, Any]:
+class ScoreHistogram(TypedDict):
+    """Edges of bins, and the scores in each bin. kept: candidates that no filter dropped; chosen: the negatives."""
+
+    edges: list[float]
+    positives: list[int]
+    kept: list[int]
+    dropped: list[int]
+    chosen: list[int]
+
+
+class SurveyReport(TypedDict):
+    """The result of `survey`, JSON-safe. sample: (query, negative) pairs in random order, by id."""
+
+    version: int
+    scores: ScoreHistogram
+    margins: MarginHistogram
+    suspicious: list[SuspiciousNegative]
+    sample: list[dict[str, str]]
+
+
+def survey(run: Run) -> SurveyReport:
     """Histograms of scores and margins, suspicious negatives and a random sample.
 
     scores: edges, and counts of positives, kept, dropped and chosen; kept are the candidates that no filter dropped, chosen the negatives.
@@ -61,7 +81,7 @@ def survey(run: Run) -> dict[str, Any]:
     hashes = noise.uniform(SEED, keys[0], keys[1][:, None])[:, 0] if len(rows) else np.empty(0)
     return {
         "version": VERSION,
-        "scores": {"edges": bins.edges.tolist(), **{name: counts.tolist() for name, counts in bins.counts.items()}},
+        "scores": bins.histogram(),
         "margins": _histogram(margins),
         "suspicious": _suspicious(dataset, queries, rows, margins),
         "sample": _sample(dataset, queries, rows, hashes),
@@ -74,6 +94,11 @@ class _Bins:
     def __init__(self, low: float, high: float) -> None:
         self.edges = round_edges(low, high, BINS)
         self.counts = {name: np.zeros(len(self.edges) - 1, np.int64) for name in ("positives", "kept", "dropped", "chosen")}
+
+    def histogram(self) -> ScoreHistogram:
+        """The counts as lists."""
+        positives, kept, dropped, chosen = (counts.tolist() for counts in self.counts.values())
+        return {"edges": self.edges.tolist(), "positives": positives, "kept": kept, "dropped": dropped, "chosen": chosen}
 
     def add(self, choice: Choice) -> None:
         """Count the scores of one part of a block."""

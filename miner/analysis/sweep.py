@@ -19,7 +19,7 @@ from miner.evaluation.intervals import Interval, clustered, wilson
 from miner.evidence.identity import id_keys
 from miner.read import Truth
 from miner.report import Tally
-from miner.report.distribution import rank_spread, share, spread
+from miner.report.distribution import Quantiles, rank_spread, share, spread
 from miner.report.statistics import counts_of, hardness_of, hubs_of
 from miner.runs.candidate_store import about, check_belongs, read_blocks
 from miner.runs.rechoose import chooser as chooser_of
@@ -39,6 +39,23 @@ class FalseNegatives(TypedDict):
     queries: float | None
 
 
+class MarginSpread(TypedDict):
+    """The distribution of the margins; quantiles by per cent."""
+
+    mean: float | None
+    std: float | None
+    min: float | None
+    quantiles: Quantiles
+    max: float | None
+
+
+class RankQuantiles(TypedDict):
+    """The distribution of the ranks of the negatives."""
+
+    median: float | None
+    quantiles: Quantiles
+
+
 class Measures(TypedDict):
     """The measures of one setting; as in the report of a run."""
 
@@ -52,8 +69,8 @@ class Measures(TypedDict):
     gap: float | None
     triplet_error: float | None
     gradient_mass: float | None
-    margin: dict[str, Any]
-    ranks: dict[str, Any]
+    margin: MarginSpread
+    ranks: RankQuantiles
     passages_used: int
     top_percent_share: float | None
     gini: float | None
@@ -264,7 +281,13 @@ def _measures(tally: Tally, dataset: Dataset, similarity: str) -> Measures:
         "gap": hardness["gap"],
         "triplet_error": hardness["triplet_error"],
         "gradient_mass": hardness["gradient_mass"],
-        "margin": {name: value for name, value in margin.items() if name not in ("count", "histogram")},
+        "margin": {
+            "mean": margin["mean"],
+            "std": margin["std"],
+            "min": margin["min"],
+            "quantiles": margin["quantiles"],
+            "max": margin["max"],
+        },
         "ranks": {"median": ranks["median"], "quantiles": ranks["quantiles"]},
         "passages_used": hubs["passages_used"],
         "top_percent_share": hubs["top_percent_share"],

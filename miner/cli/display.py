@@ -32,7 +32,7 @@ class ProgressDisplay:
         self.quiet = quiet
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self._bar = self._make_bar() if self.console.is_terminal and not quiet else None
-        self._tasks: dict[str, Any] = {}
+        self._tasks: dict[str, int] = {}
         self._printed_at = 0.0
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
         if reading and not quiet:

@@ -13,6 +13,7 @@ from miner.cli import flag_groups as f
 from miner.cli import options as o
 from miner.cli.display import ProgressDisplay, copy_error_file
 from miner.errors import ConfigError
+from miner.evaluation.compare import Difference
 
 if TYPE_CHECKING:
     from miner.evaluation import Evaluation
@@ -128,6 +129,6 @@ def _table(summary: Mapping[str, Any]) -> Any:
     return table
 
 
-def _difference(values: dict[str, Any]) -> str:
+def _difference(values: Difference) -> str:
     low, high = values["interval"]
     return f"{values['mean']:+.4f} [{low:+.4f}, {high:+.4f}]\np = {values['p_holm']:.4f}"

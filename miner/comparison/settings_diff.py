@@ -52,11 +52,11 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
     }
 
 
-def _flat(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(manifest: Mapping[str, Any]) -> dict[str, object]:
     """The fields of a manifest that define its run, by one-level names."""
     config = {name: value for name, value in manifest["config"].items() if name != "filters"}
     specs = dict(spec.partition(":")[::2] for spec in manifest["config"].get("filters", ()))
-    fields: dict[str, Any] = {**config, **{f"filter {name}": knobs or "on" for name, knobs in specs.items()}}
+    fields: dict[str, object] = {**config, **{f"filter {name}": knobs or "on" for name, knobs in specs.items()}}
     fields |= {f"input {name}": value for name, value in (manifest.get("inputs") or {}).items()}
     fields |= {f"file {name}": description["sha256"][:12] for name, description in (manifest.get("files") or {}).items()}
     model = manifest.get("model") or {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from miner.compat.arguments import Arguments
 from miner.compat.distinct_texts import Pairs
@@ -106,7 +107,7 @@ class _Miner:
         return is_positive
 
     def _candidates(self, start: int, stop: int, rows: Ints, scores: Any, is_positive: Bools) -> Candidates:
-        evidence: dict[str, Any] = {"known_positive": is_positive}
+        evidence: dict[str, NDArray[Any]] = {"known_positive": is_positive}
         if self._row_of:
             anchor_rows = np.array([self._row_of.get(text, -1) for text in self._pairs.queries[start:stop]])
             evidence |= {"same_text": np.where(rows == anchor_rows[:, None], 2, 0), "same_id": np.zeros(rows.shape, dtype=bool)}

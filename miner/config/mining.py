@@ -18,7 +18,7 @@ from miner.filters import FILTERS
 from miner.formats import FORMATS
 from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, Part
-from miner.types import Ceiling, Filter, RankWindow, Sampler, SourceVote
+from miner.types import Ceiling, Filter, RankWindow, Relaxation, Sampler, SourceVote
 
 
 def in_todays_words(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
         return {spec.name: build("filter", FILTERS, spec) for spec in specs if not spec.off}
 
     @property
-    def relaxation(self) -> dict[str, Any]:
+    def relaxation(self) -> Relaxation:
         """Which ceilings and windows hold on every fallback level, which may be relaxed, and up to which level rows are filled."""
         rules = {name: rule for name, rule in self.active_filters.items() if isinstance(rule, Ceiling | RankWindow)}
         firm, loose = ([name for name, rule in rules.items() if rule.relax is relax] for relax in (False, True))

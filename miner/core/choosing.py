@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from miner.config import MiningConfig
-from miner.core.hub_cap import NegativeAllocator
+from miner.core.hub_cap import CapStatistics, NegativeAllocator
 from miner.core.judging import adopt, judge, non_relevant, per_positive
 from miner.core.ladder import RANDOM, Selection, fallback_rules
 from miner.core.near_duplicates import exclude_near_duplicates
@@ -42,7 +42,7 @@ class Chooser:
         self._allocator = NegativeAllocator(dataset, config) if config.hub_cap is not None else None
 
     @property
-    def hubs(self) -> dict[str, int]:
+    def hubs(self) -> CapStatistics:
         """What the hub cap did, for the report; nothing without one."""
         return self._allocator.statistics() if self._allocator else {}
 

@@ -10,6 +10,7 @@ Owns the assignment; must not know how a list is made.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypedDict
 
 import numpy as np
 
@@ -25,6 +26,14 @@ MIN_USES, MEAN_USES_FACTOR = 5, 3
 """`auto` allows three times the mean use, and at least five uses."""
 
 ANCHORS_PER_BATCH = 4096
+
+
+class CapStatistics(TypedDict, total=False):
+    """The hub cap, how many passages reached it, and how often an anchor was refused one."""
+
+    cap: int
+    passages_at_cap: int
+    passed_over: int
 
 
 class NegativeAllocator:
@@ -75,7 +84,7 @@ class NegativeAllocator:
         """Shape (B, M): the positions in each anchor's list of preferences that it gets, rising, -1 padded."""
         return self._columns[self._numbers(anchors)].astype(np.int64)
 
-    def statistics(self) -> dict[str, int]:
+    def statistics(self) -> CapStatistics:
         """The cap, how many passages reached it, and how often an anchor was refused one."""
         full = sum(count >= self.cap for count in self._use_counts.values())
         return {"cap": self.cap, "passages_at_cap": full, "passed_over": self._passed_over}

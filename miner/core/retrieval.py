@@ -48,7 +48,7 @@ class Block:
         return [part for part in (*(_without(part, deep) for part in self.within), *self.deep) if len(part)]
 
 
-def deepening(config: MiningConfig) -> dict[str, Any]:
+def deepening(config: MiningConfig) -> dict[str, object]:
     """The settings that decide which queries are searched deeper, as JSON holds them."""
     return config.model_dump(mode="json", include=set(JudgingSettings.model_fields))
 

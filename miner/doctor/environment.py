@@ -10,9 +10,8 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from miner.doctor import machine
 from miner.doctor.selfcheck import selfcheck
@@ -53,6 +52,42 @@ class DataState(TypedDict):
     interrupted: list[str]
 
 
+class ScratchFolder(TypedDict):
+    """A folder that a killed process left. bytes: removable; kept: finished files that a run can resume from; host: "" for this machine."""
+
+    path: str
+    bytes: int
+    kept: int
+    host: str
+    advice: str
+
+
+class CheckResult(TypedDict):
+    """The result of mining the tiny dataset. right: whether the training file is the known one."""
+
+    right: bool
+    sha256: str
+    seconds: float
+
+
+class LibraryThreads(TypedDict):
+    """Threads of a numeric library, and the vector instructions that it uses."""
+
+    threads: int | None
+    vectors: NotRequired[str | None]
+    cuda: NotRequired[bool]
+
+
+class Libraries(TypedDict):
+    """The numeric libraries. kernels: BLAS kernel by library."""
+
+    kernels: dict[str, str]
+    OPENBLAS_CORETYPE: str | None
+    faiss: LibraryThreads
+    torch: LibraryThreads
+    numpy: LibraryThreads
+
+
 class Environment(TypedDict):
     """The measured environment. requirements, extras: unmet requirements, of the package and of each extra."""
 
@@ -61,12 +96,12 @@ class Environment(TypedDict):
     memory: machine.Memory
     disks: dict[str, machine.Disk]
     store: StoreSummary
-    libraries: dict[str, Any]
+    libraries: Libraries
     requirements: list[str]
     extras: dict[str, list[str]]
     data: NotRequired[DataState]
-    scratch: NotRequired[list[dict[str, Any]]]
-    check: NotRequired[dict[str, Any]]
+    scratch: NotRequired[list[ScratchFolder]]
+    check: NotRequired[CheckResult]
 
 
 class Report(Environment):
@@ -97,9 +132,19 @@ def doctor(cache: Path, out: Path, data: Path | None = None, *, check: bool = Tr
     if data is not None:
         report["data"] = state(data)
     scratch_folders = leftovers([cache, out, *_service(data)])
-    report["scratch"] = [{**asdict(leftover), "path": str(leftover.path), "advice": leftover.advice} for leftover in scratch_folders]
+    report["scratch"] = [
+        {
+            "path": str(leftover.path),
+            "bytes": leftover.bytes,
+            "kept": leftover.resumable_files,
+            "host": leftover.host,
+            "advice": leftover.advice,
+        }
+        for leftover in scratch_folders
+    ]
     if check:
-        report["check"] = selfcheck()._asdict()
+        result = selfcheck()
+        report["check"] = {"right": result.right, "sha256": result.sha256, "seconds": result.seconds}
     return {**report, "problems": [*_problems(report)], "advice": [*_advice(report)]}
 
 
@@ -163,7 +208,7 @@ def _store(cache: Path) -> StoreSummary:
     }
 
 
-def _libraries() -> dict[str, Any]:
+def _libraries() -> Libraries:
     """Return the kernels and threads of the numeric libraries, and whether CUDA is available."""
     import torch
     from threadpoolctl import threadpool_info

@@ -21,7 +21,7 @@ from miner.encode import model_kind
 from miner.encode.fingerprint import content_hash
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
-from miner.types import Floats, Ints, Side, Similarity
+from miner.types import Floats, Ints, ModelDescription, Side, Similarity
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Encoder:
         order: Ints = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
         return order
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> ModelDescription:
         """Name, dims, prompts and fingerprints, for the manifest."""
         return {
             "name": self.name,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from miner.errors import InputError
-from miner.types import Floats, Ints, Rows, Side, Similarity, Texts
+from miner.types import FileEntry, Floats, Ints, ModelDescription, Rows, Side, Similarity, Texts
 
 MAX_COMPONENT = 1e15
 """Largest absolute value of a component: a sum of some thousand products of two such numbers still fits into float32."""
@@ -47,14 +47,14 @@ class Precomputed:
         for start in range(0, len(rows), 16_384):
             out[start : start + 16_384] = self.vectors(texts, rows[start : start + 16_384], side)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> ModelDescription:
         """Return files, shapes and similarity, for the manifest."""
         shapes = {side: list(matrix.shape) for side, matrix in self._matrices.items()}
         names = {side: str(path) for side, path in self._files.items()}
         return {"name": None, "vectors": names, "shapes": shapes, "similarity": self.similarity, "files": self.files}
 
     @cached_property
-    def files(self) -> dict[str, dict[str, Any]]:
+    def files(self) -> dict[str, FileEntry]:
         """{name: {"bytes", "sha256"}} of the matrices and their id files."""
         paths = [file for path in self._files.values() for file in (path, path.with_suffix(".ids"))]
         return {str(file): {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in paths}

@@ -7,14 +7,13 @@ the same blocks, whatever the input order. Duplicate texts are encoded once.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from miner.encode.model import Encoder
 from miner.encode.store import Keys, Store, keys_of
 from miner.errors import ModelError
-from miner.types import Bools, Dataset, Floats, Ints, Progress, Rows, Side, Similarity, Texts
+from miner.types import Bools, Dataset, Floats, Ints, ModelDescription, Progress, Rows, Side, Similarity, Texts
 
 BLOCK_CHARS = 2**19
 BLOCK_TEXTS = 4096
@@ -40,7 +39,7 @@ class StoredVectors:
         """D."""
         return self.encoder.dim
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> ModelDescription:
         """Return the model's description for the manifest."""
         return self.encoder.describe()
 

@@ -6,13 +6,12 @@ The store never replaces the first vector of a text, and that vector depends sli
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 
 from miner.encode.stored_vectors import StoredVectors
 from miner.errors import ModelError
-from miner.types import Floats, Ints, Rows, Side, Similarity, Texts
+from miner.types import Floats, Ints, ModelDescription, Rows, Side, Similarity, Texts
 
 
 class TrialVectors:
@@ -29,7 +28,7 @@ class TrialVectors:
         """D."""
         return self._stored.dim
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> ModelDescription:
         """Return the model's description for the manifest."""
         return self._stored.describe()
 

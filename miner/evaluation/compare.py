@@ -20,7 +20,7 @@ from miner.config import Checked, Inputs, MiningConfig, Runtime
 from miner.encode import Encoder, StoredVectors, check_encoder, load_encoder
 from miner.errors import ConfigError
 from miner.evaluation import significance
-from miner.evaluation.counts import count
+from miner.evaluation.counts import CountsSummary, count
 from miner.evaluation.measures import DEFAULT, deepest, measure, parse
 from miner.evaluation.ranking import SelfMatch, rank
 from miner.read import read
@@ -74,7 +74,7 @@ class Summary(TypedDict):
     differences: {label: {measure: difference from the baseline}}.
     """
 
-    data: dict[str, Any]
+    data: CountsSummary
     measures: list[str]
     baseline: str
     models: dict[str, dict[str, Any]]

@@ -7,8 +7,8 @@ without a text, counts as 0; a relevant passage that is not in the corpus stays 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -20,6 +20,28 @@ SELF_MATCH_RULES = {
     "text": "passages with the query's text are left out of its ranking unless they are judged relevant",
     "keep": "a passage with the query's id stays in its ranking",
 }
+
+
+class CountsSummary(TypedDict):
+    """Numbers of queries and judgements as JSON: see `Counts`. rule: the rule in one sentence; notes: what differs from the files."""
+
+    queries: int
+    passages: int
+    judgements: int
+    min_grade: int
+    grades_below: int
+    queries_without_positive: int
+    queries_missing: int
+    queries_missing_positives: int
+    positives_missing: int
+    queries_unjudged: int
+    queries_left_out: int
+    rows_rejected: int
+    self_match: SelfMatch
+    self_matches_removed: int
+    self_matches_judged: int
+    rule: str
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -75,9 +97,27 @@ class Counts:
         }
         return (f"{sentence}: {count:,}" for sentence, count in counts.items() if count)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> CountsSummary:
         """JSON-safe, with the rule and the notes."""
-        return {**asdict(self), "rule": self.rule, "notes": list(self.notes())}
+        return {
+            "queries": self.queries,
+            "passages": self.passages,
+            "judgements": self.judgements,
+            "min_grade": self.min_grade,
+            "grades_below": self.grades_below,
+            "queries_without_positive": self.queries_without_positive,
+            "queries_missing": self.queries_missing,
+            "queries_missing_positives": self.queries_missing_positives,
+            "positives_missing": self.positives_missing,
+            "queries_unjudged": self.queries_unjudged,
+            "queries_left_out": self.queries_left_out,
+            "rows_rejected": self.rows_rejected,
+            "self_match": self.self_match,
+            "self_matches_removed": self.self_matches_removed,
+            "self_matches_judged": self.self_matches_judged,
+            "rule": self.rule,
+            "notes": list(self.notes()),
+        }
 
 
 def count(dataset: Dataset, self_match: SelfMatch) -> Counts:

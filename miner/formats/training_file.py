@@ -157,7 +157,6 @@ def _merge(block: list[TrainingRow]) -> TrainingRow:
         return tuple(chain.from_iterable(getattr(row, name) for row in block))
 
     lists = {name: concatenate(name) for name in PASSAGE_LISTS}
-    complete: dict[str, Any] = {name: values for name, values in lists.items() if len(values) == len(block)}
-    missing: dict[str, Any] = dict.fromkeys(lists.keys() - complete.keys(), ())
-    texts: dict[str, Any] = {name: concatenate(name) for name in ("passages", "labels", "repairs")}
-    return replace(block[0], **texts, columns=tuple(dict.fromkeys(concatenate("columns"))), **complete, **missing)
+    fields: dict[str, Any] = {name: values if len(values) == len(block) else () for name, values in lists.items()}
+    fields |= {name: concatenate(name) for name in ("passages", "labels", "repairs")}
+    return replace(block[0], columns=tuple(dict.fromkeys(concatenate("columns"))), **fields)

@@ -11,9 +11,9 @@ import os
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-VARIABLE = "OPENBLAS_CORETYPE"
+VARIABLE: Final = "OPENBLAS_CORETYPE"
 MATRIX_QUERIES = 16
 """From so many queries on, a matrix product beats scoring pair by pair (measured at 256 dims)."""
 NEEDED = {"SkylakeX": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}, "Haswell": {"avx2", "fma"}}

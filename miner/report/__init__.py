@@ -3,7 +3,8 @@
 from miner.report.left_out import FILE as LEFT_OUT
 from miner.report.left_out import LeftOut
 from miner.report.notes import notes, of_reading
+from miner.report.run_report import RunReport, Statistics
 from miner.report.tally import Tally
 from miner.report.terminal import summary_lines, table
 
-__all__ = ["LEFT_OUT", "LeftOut", "Tally", "notes", "of_reading", "summary_lines", "table"]
+__all__ = ["LEFT_OUT", "LeftOut", "RunReport", "Statistics", "Tally", "notes", "of_reading", "summary_lines", "table"]

@@ -56,13 +56,20 @@ class Hub(TypedDict):
 
 
 class Hubs(TypedDict):
-    """Reuse of passages. top_percent_share: the share of the uses that the most used 1 % of the used passages have."""
+    """Reuse of passages.
+
+    top_percent_share: the share of the uses that the most used 1 % of the used passages have.
+    cap, passages_at_cap, passed_over: the hub cap, passages that reached it, and how often an anchor was refused one.
+    """
 
     passages_used: int
     uses: int
     most_used: list[Hub]
     top_percent_share: float | None
     gini: float | None
+    cap: NotRequired[int]
+    passages_at_cap: NotRequired[int]
+    passed_over: NotRequired[int]
 
 
 def counts_of(negatives: ChosenNegatives, setup: Mapping[str, Any], codes: Ints) -> Counts:

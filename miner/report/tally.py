@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from miner.report.cases import examples_of, short_queries, suspicious_of
 from miner.report.distribution import rank_spread, share, spread
+from miner.report.run_report import Setup, Statistics
 from miner.report.selection import ChosenNegatives
 from miner.report.statistics import Counts, counts_of, hardness_of, hubs_of
 from miner.types import Candidates, Codes, Dataset, Negatives
@@ -30,7 +31,7 @@ class Tally:
     """
 
     def __init__(self, filters: Sequence[str], negatives: int, depth: int, similarity: str) -> None:
-        self.setup: dict[str, Any] = {"filters": list(filters), "negatives": negatives, "depth": depth, "similarity": similarity}
+        self.setup: Setup = {"filters": list(filters), "negatives": negatives, "depth": depth, "similarity": similarity}
         self.codes = np.zeros(256, np.int64)
         self.relaxed = np.zeros(256, np.int64)
         self._parts: dict[str, list[NDArray[Any]]] = {}
@@ -61,7 +62,7 @@ class Tally:
         self._append(short_anchors=short + self._anchors, short_drops=drops.astype(np.int32))
         self._anchors += len(negatives)
 
-    def result(self, dataset: Dataset, *, suspicious: int = 20, examples: int = 20) -> dict[str, Any]:
+    def result(self, dataset: Dataset, *, suspicious: int = 20, examples: int = 20) -> Statistics:
         """All statistics, JSON-safe. suspicious, examples: the most suspicious positives, and the most short queries and example rows."""
         negatives, counts = self.chosen(), self.counts(dataset)
         return {

@@ -20,7 +20,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from miner.core.judging import weakest_positive_scores
 from miner.core.retrieval import Block, noise_floors
 from miner.errors import IntegrityError, StorageError
-from miner.types import Candidates, Dataset, Floats
+from miner.types import Candidates, Dataset, Floats, RetrievalMetadata
 
 VERSION = 1
 HASH_FILE = "blocks.sha256"
@@ -38,12 +38,19 @@ log = logging.getLogger(__name__)
 LISTS = {"positives": pa.int32(), "positive_scores": pa.float32(), "rows": pa.int32(), "scores": pa.float32()}
 
 
+class BlockMetadata(RetrievalMetadata):
+    """The metadata of a block's file. deepened_for: see `Block`."""
+
+    version: int
+    deepened_for: NotRequired[dict[str, object] | None]
+
+
 class CandidateWriter:
     """Writes blocks into `folder`, in any order and from several threads; `about` (similarity, depth …) goes into each file's metadata."""
 
-    def __init__(self, folder: Path, dataset: Dataset, about: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, dataset: Dataset, about: RetrievalMetadata) -> None:
         self._folder, self._dataset = folder, dataset
-        self._about = {"version": VERSION, **about}
+        self._about, self._depth = {"version": VERSION, **about}, about["depth"]
         folder.mkdir(exist_ok=True)
         self._hashes, self._lock = folder.with_name(HASH_FILE), threading.Lock()
 
@@ -58,7 +65,7 @@ class CandidateWriter:
 
     def read(self, number: int) -> Block:
         """A block as it lies on disk."""
-        return read_block(self._file(number), self._about["depth"])
+        return read_block(self._file(number), self._depth)
 
     def write(self, number: int, block: Block) -> None:
         """Put one block on disk, its queries in id order; what is deep first, since a block that is there is complete."""
@@ -95,7 +102,7 @@ class CandidateWriter:
 
     def _table(self, part: Candidates) -> pa.Table:
         is_present = part.positives >= 0
-        columns: dict[str, Any] = {
+        columns: dict[str, list[str] | pa.Array] = {
             "query_id": self._dataset.queries.ids(part.queries),
             "query": pa.array(part.queries.astype(np.int32)),
             "positives": _ragged(part.positives[is_present], is_present.sum(axis=1)),
@@ -173,14 +180,14 @@ def positive_scores(folder: Path) -> Floats:
     return np.concatenate([np.empty(0, dtype=np.float32), *(part.combine_chunks().flatten().to_numpy() for part in parts)])
 
 
-def about(folder: Path) -> dict[str, Any]:
+def about(folder: Path) -> RetrievalMetadata:
     """What the writer put into the metadata."""
     return _about(blocks(folder)[0])
 
 
-def _about(file: Path) -> dict[str, Any]:
+def _about(file: Path) -> BlockMetadata:
     try:
-        loaded: dict[str, Any] = json.loads((_open(file).schema_arrow.metadata or {})[b"hardneg"])
+        loaded: BlockMetadata = json.loads((_open(file).schema_arrow.metadata or {})[b"hardneg"])
     except (KeyError, ValueError):
         raise StorageError(f"{file} cannot be read as candidates: it does not say how they were made") from None
     return loaded

@@ -42,10 +42,11 @@ def obtain_candidates(
     if reusable is not None:
         log.info("nothing that candidates follow from has changed: those of the run in %s are reused", destination.final)
         take_first_pass(destination.final, destination.folder)
-        context.retrieval = reusable
     with tempfile.TemporaryDirectory(dir=destination.folder, prefix=".vectors-") as scratch, storing(destination.folder):
-        run_pass = pass_one.first_pass if reusable is None else pass_one.complete_first_pass
-        run_pass(dataset, vectors, context, destination, Path(scratch))
+        if reusable is None:
+            pass_one.first_pass(dataset, vectors, context, destination, Path(scratch))
+        else:
+            pass_one.complete_first_pass(dataset, vectors, context, reusable, destination, Path(scratch))
     return digest
 
 

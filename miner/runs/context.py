@@ -7,11 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from miner.config import MiningConfig, Runtime
 from miner.io.row_files import sha256_of
-from miner.types import SAME_QUESTIONS_FILE, Progress
+from miner.types import SAME_QUESTIONS_FILE, Progress, RetrievalSection
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +30,14 @@ class RunContext:
     def __init__(self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None) -> None:
         self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
         self.progress: Progress = on_progress or no_progress
-        self.retrieval: dict[str, Any] = {}
+        self.retrieval: RetrievalSection | None = None
         self.hashes: dict[Path, str] = {}
+
+    @property
+    def retrieved(self) -> RetrievalSection:
+        """What pass 1 of this run said of itself."""
+        assert self.retrieval is not None, "pass 1 comes first"
+        return self.retrieval
 
     def sha256_of(self, path: Path) -> str:
         """Of a file or folder that the run is done with: read once."""

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.io.scratch import scratch
@@ -20,7 +20,7 @@ from miner.runs.open_source import open_vectors
 from miner.runs.run import with_verdict_filter
 from miner.runs.run_folder import check
 from miner.runs.verdict_files import read_verdicts, write_verdicts
-from miner.types import Dataset, Vectors
+from miner.types import Dataset, ModelDescription, Vectors
 
 
 class Plan(TypedDict):
@@ -36,8 +36,8 @@ class Plan(TypedDict):
     scratch_bytes: int
     filters: list[str]
     reading: dict[str, int]
-    columns: dict[str, Any]
-    model: dict[str, Any] | None
+    columns: dict[str, Mapping[str, str]]
+    model: ModelDescription | None
     estimate: NotRequired[Estimate]
     free_bytes: NotRequired[dict[str, int]]
 

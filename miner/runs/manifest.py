@@ -13,14 +13,17 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from miner.errors import IntegrityError, NoRunError, StorageError
 from miner.io.atomic import storing
 from miner.io.row_files import sha256_of
 from miner.io.scratch import LOCK
+from miner.types import FileEntry, ModelDescription, RetrievalSection
 
 VERSION = 1
+INHERITED_SECTIONS = ("inputs", "model", "files", "retrieval", "made_from")
+"""What the manifest of an export says as that of its run does."""
 REQUIRED_SECTIONS = ("config", "retrieval", "outputs")
 """Sections that every manifest must have."""
 PATH_FIELDS = ("data", "corpus", "queries", "qrels", "pairs", "verdicts", "query_vectors", "passage_vectors")
@@ -32,17 +35,32 @@ PACKAGES = (
 """Packages whose versions the manifest records."""
 
 
-class FileEntry(TypedDict):
-    """A file or folder in a manifest."""
+class Sections(TypedDict, total=False):
+    """What a run tells its manifest beside config, counts and times.
 
-    bytes: int
-    sha256: str
+    inputs: config.Inputs as JSON; None for a dataset in memory.
+    files: every file that was read, by path.
+    seen_from: folder of relative paths, relative to the run.
+    made_from: a hash of everything that the candidates follow from.
+    """
+
+    inputs: dict[str, Any] | None
+    model: ModelDescription | None
+    files: Mapping[str, FileEntry]
+    seen_from: str
+    made_from: str
+    retrieval: RetrievalSection
 
 
 def build_manifest(**parts: Any) -> dict[str, Any]:
     """The manifest of a run. parts: its sections (config, inputs, files, model, dataset, counts, outputs, timings …)."""
     head = {"manifest_version": VERSION, "created_at": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions()}
     return {**head, **parts}
+
+
+def inherited(manifest: Mapping[str, Any]) -> Sections:
+    """The sections that an export takes over from its run."""
+    return cast("Sections", {name: manifest[name] for name in INHERITED_SECTIONS if name in manifest})
 
 
 def with_seal(manifest: Mapping[str, Any]) -> dict[str, Any]:

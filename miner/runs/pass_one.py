@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,11 +18,12 @@ from miner.runs.candidate_store import CandidateWriter, blocks, positive_scores,
 from miner.runs.context import MAX_PARALLEL_BLOCKS, RunContext
 from miner.runs.open_source import open_source
 from miner.runs.run_folder import Target
+from miner.sources import BM25, Dense, Fused
 from miner.support.parallel import in_order, processors
-from miner.types import Dataset, Vectors
+from miner.types import Dataset, ModelDescription, RetrievalMetadata, RetrievalSection, Vectors
 
 
-def first_model(vectors: Mapping[str, Vectors]) -> dict[str, Any] | None:
+def first_model(vectors: Mapping[str, Vectors]) -> ModelDescription | None:
     """What the manifest says about the model; None where nothing is encoded."""
     return next((source_vectors.describe() for source_vectors in vectors.values()), None)
 
@@ -36,32 +36,58 @@ def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunCon
         recall = source.measure_recall(config.depth)
         if "vectors" in config.measured:
             HalfVectors(source).save(target.folder)
-        metadata = {"similarity": source.scale, "depth": config.depth, "max_depth": config.deepest, "evidence": list(config.measured)}
+        metadata: RetrievalMetadata = {
+            "similarity": source.scale,
+            "depth": config.depth,
+            "max_depth": config.deepest,
+            "evidence": list(config.measured),
+        }
         retrieval, writer = Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, metadata)
         missing = writer.missing(len(retrieval))
         _write_blocks(missing, lambda number: writer.write(number, retrieval(number)), len(retrieval), retrieval.queries, context)
         if len(missing) < len(retrieval):
             _complete(retrieval, writer, incomplete_blocks(target.blocks, config), context)
-    distinct = len(source.passage_rows)
-    sources = dict(zip(config.active_sources, source.describe(), strict=True))
-    context.retrieval = {**metadata, "index": config.index, "recall": recall, "distinct_passages": distinct, "sources": sources}
+    context.retrieval = _section(source, config, metadata, recall)
 
 
-def complete_first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, target: Target, scratch: Path) -> None:
-    """Add what these settings need and earlier ones did not: deep lists of short queries, evidence. Nothing is searched twice."""
-    config = context.config
+def _section(source: Dense | BM25 | Fused, config: MiningConfig, metadata: RetrievalMetadata, recall: float | None) -> RetrievalSection:
+    """What the manifest says of a pass 1 that was made here."""
+    return {
+        "similarity": metadata["similarity"],
+        "depth": metadata["depth"],
+        "max_depth": metadata["max_depth"],
+        "evidence": metadata["evidence"],
+        "index": config.index,
+        "recall": recall,
+        "distinct_passages": len(source.passage_rows),
+        "sources": dict(zip(config.active_sources, source.describe(), strict=True)),
+    }
+
+
+def complete_first_pass(
+    dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, retrieval: RetrievalSection, target: Target, scratch: Path
+) -> None:
+    """Add what these settings need and earlier ones did not: deep lists of short queries, evidence. Nothing is searched twice.
+
+    retrieval: what the manifest says of the stored candidates; what is added is written into it.
+    """
+    config, context.retrieval = context.config, retrieval
     with context.stage("check candidates"):
         incomplete = incomplete_blocks(target.blocks, config)
         needs_vectors = "vectors" in config.measured and not (target.folder / "vectors.npy").exists()
     if not incomplete and not needs_vectors:
         return
-    evidence = [name for name in (*EVIDENCE, *TABLES) if name in {*config.measured, *context.retrieval["evidence"]}]
-    context.retrieval = {**context.retrieval, "evidence": evidence}
+    retrieval["evidence"] = [name for name in (*EVIDENCE, *TABLES) if name in {*config.measured, *retrieval["evidence"]}]
     source = open_source(dataset, config, vectors, scratch, context.stage)
     with context.stage("retrieve"):
         if needs_vectors:
             HalfVectors(source).save(target.folder)
-        metadata = {name: context.retrieval[name] for name in ("similarity", "depth", "max_depth", "evidence")}
+        metadata: RetrievalMetadata = {
+            "similarity": retrieval["similarity"],
+            "depth": retrieval["depth"],
+            "max_depth": retrieval["max_depth"],
+            "evidence": retrieval["evidence"],
+        }
         _complete(Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, metadata), incomplete, context)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from miner.core.retrieval import BLOCK
 from miner.formats import FORMATS, RowWriter, open_training
 from miner.io.row_files import write_bytes, write_json
 from miner.page import page
-from miner.report import LEFT_OUT, LeftOut, Tally, notes
+from miner.report import LEFT_OUT, LeftOut, RunReport, Tally, notes
 from miner.runs import manifest as manifests
 from miner.runs.candidate_store import about, blocks, check_belongs, read_block
 from miner.runs.context import DATASET_FILES, MAX_PARALLEL_BLOCKS, SHARED_ARTIFACTS, RunContext
@@ -22,12 +21,12 @@ from miner.runs.rechoose import chooser as chooser_of
 from miner.runs.run_folder import Target
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.support.parallel import in_order, processors
-from miner.types import Candidates, Codes, Dataset, Negatives
+from miner.types import Candidates, Codes, Dataset, Negatives, RetrievalSection
 
 
 def second_pass(
-    dataset: Dataset, context: RunContext, target: Target, sections: dict[str, Any], stored_candidates: Path | None = None
-) -> dict[str, Any]:
+    dataset: Dataset, context: RunContext, target: Target, sections: manifests.Sections, stored_candidates: Path | None = None
+) -> RunReport:
     """Judge, choose, write; the report.
 
     sections: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval.
@@ -40,8 +39,9 @@ def second_pass(
         output.write()
     with context.stage("report"):
         report = _report(output, dataset, context)
-        report["retrieval"] = sections["retrieval"] = _with_deepened(sections.get("retrieval", context.retrieval), output.deepened)
-        if stored_candidates and output.not_deepened and report["retrieval"]["distinct_passages"] > context.config.depth:
+        retrieval = _with_deepened(sections.get("retrieval") or context.retrieved, output.deepened)
+        report["retrieval"] = sections["retrieval"] = retrieval
+        if stored_candidates and output.not_deepened and retrieval["distinct_passages"] > context.config.depth:
             report["not_deepened"] = len(output.not_deepened)
         report["notes"] = list(notes(report))
     _finish(context, target, sections, report, dataset)
@@ -95,15 +95,27 @@ class _Output:
         self.left_out.add(choices)
 
 
-def _report(output: _Output, dataset: Dataset, context: RunContext) -> dict[str, Any]:
+def _report(output: _Output, dataset: Dataset, context: RunContext) -> RunReport:
     """The statistics of the negatives, and what else a reader of the report must know."""
-    config, report = context.config, output.tally.result(dataset)
-    report["hubs"] |= output.chooser.hubs
-    report["rows_written"], report["rows_repeated"] = output.rows, output.repeated
-    report["reading"] = dict(dataset.reading)
-    report["left_out"] = {"pairs": output.left_out.pairs}
-    report["setup"] |= {"output_format": config.output_format, "max_depth": config.deepest, **config.relaxation}
-    report["columns"] = dict(dataset.columns)
+    config, statistics = context.config, output.tally.result(dataset)
+    setup, relaxation = statistics["setup"], config.relaxation
+    report: RunReport = {
+        "setup": {**setup, "output_format": config.output_format, "max_depth": config.deepest, **relaxation},
+        "counts": statistics["counts"],
+        "scores": statistics["scores"],
+        "ranks": statistics["ranks"],
+        "hardness": statistics["hardness"],
+        "coverage": statistics["coverage"],
+        "hubs": {**statistics["hubs"], **output.chooser.hubs},
+        "starved": statistics["starved"],
+        "suspicious": statistics["suspicious"],
+        "examples": statistics["examples"],
+        "rows_written": output.rows,
+        "rows_repeated": output.repeated,
+        "reading": dict(dataset.reading),
+        "left_out": {"pairs": output.left_out.pairs},
+        "columns": dict(dataset.columns),
+    }
     if dataset.asked_in:
         report["asked_in"] = dict(dataset.asked_in)
     if output.chooser.verdicts:
@@ -111,10 +123,10 @@ def _report(output: _Output, dataset: Dataset, context: RunContext) -> dict[str,
     return report
 
 
-def _with_deepened(retrieval: Mapping[str, Any], count: int) -> dict[str, Any]:
+def _with_deepened(retrieval: RetrievalSection, count: int) -> RetrievalSection:
     """What is stored of pass 1, with how many queries' deep lists this choice goes by; the sources come last."""
     section = {name: value for name, value in retrieval.items() if name not in ("queries_deepened", "sources")}
-    return {**section, "queries_deepened": count, "sources": retrieval["sources"]}
+    return cast("RetrievalSection", {**section, "queries_deepened": count, "sources": retrieval["sources"]})
 
 
 def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> set[int]:
@@ -124,7 +136,7 @@ def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> 
     return set(anchors.queries[(dropped == 0).sum(axis=1) < config.negatives].tolist())
 
 
-def _finish(context: RunContext, target: Target, sections: dict[str, Any], report: dict[str, Any], dataset: Dataset) -> None:
+def _finish(context: RunContext, target: Target, sections: manifests.Sections, report: RunReport, dataset: Dataset) -> None:
     """Report, page and manifest, in that order: the manifest hashes the others."""
     folder = target.folder
     counts = {

@@ -18,7 +18,7 @@ from miner.io.row_files import sha256_of
 from miner.runs import manifest as manifests
 from miner.runs.context import DATASET_FILES, SHARED_ARTIFACTS
 from miner.runs.run_folder import BLOCKS, START_NOTE
-from miner.types import SAME_QUESTIONS_FILE, Dataset
+from miner.types import SAME_QUESTIONS_FILE, Dataset, RetrievalSection
 
 
 def take_dataset(dataset: Dataset, into: Path) -> Dataset:
@@ -35,7 +35,7 @@ def take_dataset(dataset: Dataset, into: Path) -> Dataset:
     return Dataset.open(into)
 
 
-def first_pass_of(folder: Path, made_from: str) -> dict[str, Any] | None:
+def first_pass_of(folder: Path, made_from: str) -> RetrievalSection | None:
     """The retrieval section of the manifest in `folder` where pass 1 has the same inputs (`made_from`) and is unchanged; else None."""
     with suppress(NoRunError, StorageError):
         manifest = manifests.load(folder)
@@ -50,7 +50,8 @@ def first_pass_of(folder: Path, made_from: str) -> dict[str, Any] | None:
             and _has_files_only(folder / BLOCKS)
             and all(_is_unchanged(folder / name, manifest["outputs"].get(name)) for name in SHARED_ARTIFACTS)
         ):
-            return dict(manifest["retrieval"])
+            retrieval: RetrievalSection = manifest["retrieval"]
+            return retrieval
     return None
 
 

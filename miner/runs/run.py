@@ -39,12 +39,9 @@ from miner.runs.reuse import take_dataset, take_first_pass
 from miner.runs.run_folder import BLOCKS, Target, parent_folders, target
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.runs.verdict_files import read_verdicts, write_verdicts
-from miner.types import Dataset, Progress, Vectors
+from miner.types import Dataset, FileEntry, Progress, Vectors
 
 log = logging.getLogger(__name__)
-
-INHERITED_SECTIONS: tuple[str, ...] = ("inputs", "model", "files", "retrieval", "made_from")
-"""What the manifest of an export says as that of its run does."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,13 @@ def mine(
         inputs = data.model_dump(mode="json") if isinstance(data, Inputs) else None
         files = {**dataset.inputs, **_hashes({path: path for path in paths if path != "-"}), **_vector_files(vectors)}
         base = manifests.relative_base(destination.final, Path.cwd())
-        sections = {"inputs": inputs, "model": pass_one.first_model(vectors), "files": files, "seen_from": base, "made_from": made_from}
+        sections: manifests.Sections = {
+            "inputs": inputs,
+            "model": pass_one.first_model(vectors),
+            "files": files,
+            "seen_from": base,
+            "made_from": made_from,
+        }
         pass_two.second_pass(dataset, context, destination, sections)
     return _open_run(destination)
 
@@ -190,7 +193,7 @@ def export(
         if run_verdicts or verdicts:
             write_verdicts(destination.folder, dataset, verdict_rows)
         take_first_pass(run.folder, destination.folder)
-        sections = {name: run.manifest[name] for name in INHERITED_SECTIONS if name in run.manifest}
+        sections = manifests.inherited(run.manifest)
         base = manifests.base(run.folder, run.manifest)
         sections["seen_from"] = manifests.relative_base(destination.final, base)
         verdict_files = {
@@ -227,7 +230,7 @@ def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfi
     return config
 
 
-def _hashes(paths: Mapping[str, str | Path]) -> dict[str, manifests.FileEntry]:
+def _hashes(paths: Mapping[str, str | Path]) -> dict[str, FileEntry]:
     """Verdict files, by the name the manifest gives them, as it tells of whatever was read."""
     return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in paths.items()}
 
@@ -240,7 +243,7 @@ def _refuse_overwriting_inputs(destination: Target, inputs: Sequence[str | Path]
             raise ConfigError(f"{name} is read by this run, and --out would replace it: choose another --out")
 
 
-def _vector_files(vectors: Mapping[str, Vectors]) -> dict[str, dict[str, Any]]:
+def _vector_files(vectors: Mapping[str, Vectors]) -> dict[str, FileEntry]:
     """Vectors made before, likewise."""
     return {name: entry for source_vectors in vectors.values() for name, entry in source_vectors.describe().get("files", {}).items()}
 

@@ -11,7 +11,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from miner.sources.dense import distinct
 from miner.sources.postings import Postings, Query, best, build
 from miner.sources.tokens import terms
-from miner.types import Dataset, Floats, Ints, Rows, SearchResult, Texts
+from miner.types import BM25Description, Dataset, Floats, Ints, Rows, SearchResult, SourceDescription, Texts
 
 SAMPLE = 1024
 BATCH = 8192
@@ -39,7 +38,13 @@ class BM25:
         self._postings, vocabulary = build(_of(dataset.corpus, self.passage_rows), work, k1, b)
         self._queries = _Queries(_of(dataset.queries, np.arange(len(dataset.queries))), vocabulary)
         self._sample = self._postings.sample(max(1, len(self.passage_rows) // SAMPLE))
-        self._description = {"source": "bm25", "k1": k1, "b": b, "terms": len(vocabulary), "content": _content(self._postings, vocabulary)}
+        self._description: BM25Description = {
+            "source": "bm25",
+            "k1": k1,
+            "b": b,
+            "terms": len(vocabulary),
+            "content": _content(self._postings, vocabulary),
+        }
 
     def retrieve(self, queries: Ints, depth: int) -> SearchResult:
         """Rows int32 (B, K), scores float32 (B, K), K = min(depth, distinct passages): best first, ties by id; -1 and NaN behind."""
@@ -70,7 +75,7 @@ class BM25:
         """None: the search is exact."""
         return None
 
-    def describe(self) -> list[dict[str, Any]]:
+    def describe(self) -> list[SourceDescription]:
         """Settings, and a hash of terms and weights, for the manifest."""
         return [self._description]
 

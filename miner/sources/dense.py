@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from miner.encode.store import keys_of
 from miner.indexes import Exact, Factory, recall
 from miner.sources.scoring import lengths, order_keys, pair_scores, to_unit
-from miner.types import Dataset, Floats, Ints, Rows, SearchResult, Similarity, Texts, Vectors
+from miner.types import Dataset, Floats, Ints, Rows, SearchResult, Similarity, SourceDescription, Texts, Vectors
 
 SLACK = 16
 RECALL_QUERIES = 200
@@ -86,7 +86,7 @@ class Dense:
         counts: NDArray[np.float64] = (scores > reference[:, None]).sum(axis=1) * (len(self.passages) / len(sample))
         return counts
 
-    def describe(self) -> list[dict[str, Any]]:
+    def describe(self) -> list[SourceDescription]:
         """Model, similarity and index, for the manifest."""
         return [{"source": "dense", **self._description, "similarity": self.similarity, "recall": self.recall}]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from miner.sources.bm25 import BM25
 from miner.sources.dense import Dense
 from miner.sources.scoring import order_keys
-from miner.types import Dataset, Floats, Ints, Rows, SearchResult
+from miner.types import Dataset, Floats, Ints, Rows, SearchResult, SourceDescription
 
 ONE = 2**40
 """The worth of rank 1 - k: worths are rounded to whole numbers of this size."""
@@ -89,7 +89,7 @@ class Fused:
         measured = [source.measure_recall(depth) for source in self._sources.values()]
         return min((recall for recall in measured if recall is not None), default=None)
 
-    def describe(self) -> list[dict[str, Any]]:
+    def describe(self) -> list[SourceDescription]:
         """Each source, for the manifest."""
         return [description for source in self._sources.values() for description in source.describe()]
 

@@ -26,6 +26,7 @@ from miner.encode.model_kind import kind_of_model
 from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig, count
 from miner.evaluation.compare import HISTORY
+from miner.evaluation.counts import CountsSummary
 from miner.formats import TrainingRow, read_training
 from miner.io.atomic import folder_part, resolve_link, storing, write_json
 from miner.read import read
@@ -34,12 +35,26 @@ from miner.train.config import TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, without_effect
 from miner.train.lock import locked
 from miner.train.output_folder import OutputFolder, checkpoints_of
-from miner.train.training_rows import Columns, columns, pairs
-from miner.types import Dataset, Progress
+from miner.train.training_rows import Columns, RowCounts, columns, pairs
+from miner.types import Dataset, ModelDescription, Progress
 
 log = logging.getLogger(__name__)
 
 STATIC_RATE, TRANSFORMER_RATE = 0.1, 2e-5
+
+
+class RowsSummary(RowCounts):
+    """The training rows: their counts, and a hash of their texts."""
+
+    sha256: str
+
+
+class RateResult(TypedDict):
+    """A fit with one learning rate. steps: optimiser steps of its best checkpoint."""
+
+    learning_rate: float
+    dev_score: float | None
+    steps: int
 
 
 class TrainingReport(TypedDict):
@@ -56,9 +71,9 @@ class TrainingReport(TypedDict):
     """
 
     config: dict[str, Any]
-    base_model: dict[str, Any]
-    rows: dict[str, Any]
-    dev: dict[str, Any] | None
+    base_model: ModelDescription
+    rows: RowsSummary
+    dev: CountsSummary | None
     dev_measure: str
     dev_score: float | None
     history: list[tuple[int, float]]
@@ -66,7 +81,7 @@ class TrainingReport(TypedDict):
     steps: int
     stopped_at: int
     loss: list[tuple[int, float]]
-    rates: list[dict[str, Any]]
+    rates: list[RateResult]
     warnings: list[str]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -21,6 +21,17 @@ from miner.types import Dataset
 BLOCK_ROWS = 4096
 
 
+class RowCounts(TypedDict, total=False):
+    """Training rows by what was read, repeated or borrowed. negatives: the number in every row."""
+
+    rows_read: int
+    rows: int
+    negatives: int
+    rows_without_positive: int
+    rows_that_repeat_negatives: int
+    rows_with_borrowed_negatives: int
+
+
 @dataclass(frozen=True)
 class Columns:
     """Texts by column, of the same length: anchor, positive, negative_1 … negative_n; `label` where the loss needs one.
@@ -30,7 +41,7 @@ class Columns:
     """
 
     columns: Mapping[str, list[Any]]
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: RowCounts = field(default_factory=RowCounts)
     reserve: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -69,7 +80,7 @@ def columns(
     if not flat:
         raise InputError(f"there is nothing to train on: none of {len(unique_rows)} rows has a positive")
     width = max(len(row.negatives) for row in unique_rows) if use is None else use
-    counts = {"rows_read": len(file_rows), "rows": len(flat), "negatives": width}
+    counts: RowCounts = {"rows_read": len(file_rows), "rows": len(flat), "negatives": width}
     counts["rows_without_positive"] = sum(not row.positives for row in unique_rows)
     short = [row for row, _ in flat if len(row.negatives) < width]
     counts["rows_that_repeat_negatives"] = sum(bool(row.negatives) for row in short)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from miner.types.descriptions import FileEntry
 from miner.types.qrels import Lost, Qrels, SameQuestions
 from miner.types.texts import Texts
 
@@ -34,7 +35,7 @@ class Dataset:
     corpus: Texts
     qrels: Qrels
     reading: Mapping[str, int] = field(default_factory=dict)
-    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    inputs: Mapping[str, FileEntry] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     asked_in: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

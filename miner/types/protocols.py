@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from miner.types import ModelDescription
 from miner.types.arrays import Bools, Floats, Ints, Priority, Rows, Side, Similarity
 from miner.types.candidates import Candidates
 from miner.types.texts import Texts
@@ -30,7 +31,7 @@ class Vectors(Protocol):
         """Write the same into `out` (len(rows), D), which may be memory-mapped, in pieces."""
         ...
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> ModelDescription:
         """What the manifest says about the model: name, fingerprints, dims, prompts."""
         ...
 

@@ -9,7 +9,7 @@ default.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from miner.support.noise import generator
@@ -51,11 +51,11 @@ class HighLoss(RowBatches):
                     loss if loss is None or place in selection else loss * (1 + self.decay) for place, loss in enumerate(self.losses)
                 ]
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, list[float | None]]:
         """Return the state for a checkpoint, as JSON."""
         return {"losses": self.losses}
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: Mapping[str, list[float | None]]) -> None:
         """Restore `state`."""
         self.losses = list(state["losses"])
 

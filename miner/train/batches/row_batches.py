@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Self
 
@@ -40,7 +40,7 @@ class RowBatches(DefaultBatchSampler):  # type: ignore[misc]  # the base is unty
         return pieces[: len(self)]
 
 
-def _make(kind: type[Any], samplers: list[Any] | None, knobs: dict[str, Any], dataset: Any, **arguments: Any) -> Any:
+def _make(kind: type[Any], samplers: list[Any] | None, knobs: Mapping[str, object], dataset: Any, **arguments: Any) -> Any:
     sampler = kind(dataset, **arguments, **knobs)
     if samplers is not None:
         samplers.append(sampler)

@@ -47,7 +47,7 @@ class Contrastive(nn.Module):
         """Shape (B, any): logits of the negatives in the denominator, -inf for none."""
         return logits.masked_fill(~allowed, -torch.inf)
 
-    def get_config_dict(self) -> dict[str, Any]:
+    def get_config_dict(self) -> dict[str, float]:
         """For the model card."""
         return {
             name: value for name, value in vars(self).items() if isinstance(value, int | float | bool) and name not in ("training", "step")
