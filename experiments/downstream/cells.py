@@ -19,7 +19,7 @@ from miner import MiningConfig, mine
 from miner.config import Runtime
 from miner.formats import FORMATS
 from miner.train import LoopConfig, TrainConfig
-from miner.train.negatives import Anchor, Key, assemble
+from miner.train.negatives import Anchor, Assembly, Key
 from miner.train.notebook import Notebook
 from miner.train.training_rows import columns
 from miner.types import Dataset
@@ -109,7 +109,7 @@ def _mined_anew(one: Set, cell: Cell, fit: Fit, turn: int, last: Anchors) -> tup
         mine(one.train, config, out=out, model=Cut(one.model, one.student, one.bags), runtime=runtime)
         put(one.model, one.bags, one.table)
         dataset, rules = Dataset.open(out / "dataset"), LoopConfig.of(rounds=cell.rounds)
-        round_ = assemble(out / "candidates.parquet", dataset, config, rules, turn + 1, Notebook(), last)
+        round_ = Assembly(dataset, config, rules, turn + 1, Notebook(), last).assemble(out / "candidates.parquet")
         chosen = defaultdict(list)
         for block in round_.blocks:
             for row in FORMATS["triplet"].write(dataset, block, {"ids"}):

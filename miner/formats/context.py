@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import TypedDict
 
-from miner.formats.row_checks import Row, kind
+from miner.formats.row_checks import Row
 from miner.formats.row_format import JsonRow, Passage
+from miner.support.value_types import type_name
 from miner.types import join_title
 
 
@@ -68,5 +69,5 @@ def objects(row: Row, name: str) -> Iterator[Row]:
     """Yield the objects of a list, each with the location of its row."""
     for item in row.items(name, "objects"):
         if not isinstance(item, dict):
-            row.fail(f"'{name}' holds {kind(item)}; objects are needed")
+            row.fail(f"'{name}' holds {type_name(item)}; objects are needed")
         yield row.within(item)

@@ -10,8 +10,9 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from miner.formats.row_checks import Row, kind
+from miner.formats.row_checks import Row
 from miner.formats.row_format import Format, JsonRow, TrainingRow, add_extra, anchors, own_columns
+from miner.support.value_types import type_name
 from miner.types import Dataset, Negatives
 
 RESERVED_COLUMNS = re.compile(r"(positive_|negative_)?messages|anchor_id|positive_id|negative_ids|scores|ranks|tiers|sources")
@@ -63,7 +64,7 @@ def _messages(text: str) -> list[dict[str, str]]:
 
 def _conversation_text(row: Row, messages: Sequence[Any], name: str) -> str:
     if not isinstance(messages, list | tuple) or not all(isinstance(message, dict) for message in messages):
-        row.fail(f"'{name}' holds {kind(messages)}; messages with 'role' and 'content' are needed")
+        row.fail(f"'{name}' holds {type_name(messages)}; messages with 'role' and 'content' are needed")
     return "\n".join(row.within(message).text("content") for message in messages)
 
 

@@ -12,22 +12,13 @@ from typing import Any, NoReturn
 
 from miner.errors import InputError
 from miner.formats.row_format import Repair, TrainingRow
+from miner.support.value_types import type_name
 
 OnFault = Callable[[InputError], None]
 """Called with the error of an invalid row: it raises, or records the error and the row is skipped."""
 
 LABELS = ("label", "labels")
 """Columns in which true and false are 1 and 0."""
-
-TYPE_NAMES = {
-    str: "a string",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
-    type(None): "null",
-}
 
 
 def raise_fault(fault: InputError) -> None:
@@ -83,7 +74,7 @@ class Row:
         """Return a required list. of: what it holds, for the message."""
         value = self.value(name)
         if not isinstance(value, list | tuple):
-            message = f"'{name}' is {kind(value)}; a list of {of} is needed"
+            message = f"'{name}' is {type_name(value)}; a list of {of} is needed"
             if not isinstance(value, dict if of == "objects" else str) or not self.repair("string_for_list", message):
                 self.fail(message)
             return [value]
@@ -113,7 +104,7 @@ class Row:
         return tuple(self._number(item, name) for name, item in items)
 
     def _number(self, item: Any, name: str) -> float | None:
-        message = f"'{name}' holds {kind(item)}; numbers are needed"
+        message = f"'{name}' holds {type_name(item)}; numbers are needed"
         if isinstance(item, bool) and name in LABELS:
             return int(item)
         if isinstance(item, str) and (number := _parse_number(item)) is not None and self.repair("string_for_number", message):
@@ -128,7 +119,7 @@ class Row:
         """Return one required number."""
         numbers = self.numbers(name)
         if len(numbers) != 1 or numbers[0] is None or isinstance(self.values[name], list | tuple):
-            self.fail(f"'{name}' is {kind(self.values[name])}; a number is needed")
+            self.fail(f"'{name}' is {type_name(self.values[name])}; a number is needed")
         return numbers[0]
 
     def counts(self, *names: str) -> tuple[int, ...]:
@@ -144,7 +135,7 @@ class Row:
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if not isinstance(value, str):
-            self.fail(f"{name} is {kind(value)}; an id is a string or a whole number")
+            self.fail(f"{name} is {type_name(value)}; an id is a string or a whole number")
         return value
 
     def training(self, query: str, passages: Iterable[str], labels: Iterable[int | None], **more: Any) -> TrainingRow:
@@ -158,7 +149,7 @@ class Row:
 
     def _string(self, value: Any, name: str) -> str:
         if not isinstance(value, str):
-            self.fail(f"{name} is {kind(value)}; a string is needed")
+            self.fail(f"{name} is {type_name(value)}; a string is needed")
         return value
 
 
@@ -167,8 +158,3 @@ def _parse_number(text: str) -> float | None:
         return int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
     except ValueError:
         return None
-
-
-def kind(value: Any) -> str:
-    """Return the name of a value's type in plain words."""
-    return TYPE_NAMES.get(type(value), f"of type {type(value).__name__}")

@@ -14,8 +14,9 @@ from typing import Any
 from miner.formats.beir import HEAD, corpus_rows, query_rows
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.file_sets import flat
-from miner.formats.row_checks import Row, kind
+from miner.formats.row_checks import Row
 from miner.formats.row_format import Format, JsonRow, Layout, Passage, Table, TrainingRow, anchors
+from miner.support.value_types import type_name
 from miner.types import Dataset, Negatives
 
 MAIN, SYSTEM = "hard-negatives.jsonl", "hardneg"
@@ -66,7 +67,7 @@ def read(row: Row, tables: LookupTables) -> TrainingRow:
     query = row.as_id(row.value("qid"), "'qid'")
     systems = row.value("neg")
     if not isinstance(systems, dict):
-        row.fail(f"'neg' is {kind(systems)}; an object of lists of ids, by system, is needed")
+        row.fail(f"'neg' is {type_name(systems)}; an object of lists of ids, by system, is needed")
     positives = [_id(row, item) for item in row.items("pos", "ids")]
     negatives = list(dict.fromkeys(_id(row, item) for name in systems for item in row.within(systems).items(name, "ids")))
     return row.training(

@@ -11,20 +11,11 @@ from typing import Any
 import orjson
 
 from miner.read.rejects import BadRow
+from miner.support.value_types import type_name
 
 MAX_ID_BYTES = 512
 MAX_INT = 2**53
 """Larger whole numbers are not exact in every program that may have written the file."""
-
-TYPE_NAMES = {
-    str: "a string",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
-    type(None): "null",
-}
 
 
 def clean_id(value: Any, name: str) -> str:
@@ -35,7 +26,7 @@ def clean_id(value: Any, name: str) -> str:
         raise BadRow(f"missing '{name}'")
     if not isinstance(value, str):
         number = f" ({value})" if isinstance(value, int | float) else ""
-        raise BadRow(f"'{name}' is {kind(value)}{number}; an id is a string, or a whole number below 2**53")
+        raise BadRow(f"'{name}' is {type_name(value)}{number}; an id is a string, or a whole number below 2**53")
     if not value or value.isspace():
         raise BadRow(f"'{name}' is empty")
     if "\0" in value:
@@ -51,7 +42,7 @@ def clean_text(value: Any, name: str) -> str:
     if value is None:
         raise BadRow(f"missing '{name}'")
     if not isinstance(value, str):
-        raise BadRow(f"'{name}' is {kind(value)}; a string is needed")
+        raise BadRow(f"'{name}' is {type_name(value)}; a string is needed")
     if not value.isascii():
         encode_text(value, name)
     return value
@@ -104,11 +95,6 @@ def encode_text(text: str, name: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         raise BadRow(f"'{name}' holds a lone surrogate, which is no character") from None
-
-
-def kind(value: Any) -> str:
-    """Return the name of a value's type in plain words."""
-    return TYPE_NAMES.get(type(value), f"of type {type(value).__name__}")
 
 
 def _number(text: str) -> int | float | None:

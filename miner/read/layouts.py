@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from miner.errors import InputError
-from miner.read.cells import kind
 from miner.read.rejects import BadRow
+from miner.support.value_types import type_name
 
 Row = dict[str, Any]
 
@@ -52,7 +52,7 @@ def _unfold_conversations(row: Row) -> Row:
     for name in ("positive_messages", "negative_messages"):
         if row.get(name) is not None:
             if not isinstance(row[name], list):
-                raise BadRow(f"'{name}' is {kind(row[name])}; a list of conversations is needed")
+                raise BadRow(f"'{name}' is {type_name(row[name])}; a list of conversations is needed")
             texts[name] = [_join_messages(messages, name) for messages in row[name]]
     return {**row, **texts}
 
@@ -61,7 +61,7 @@ def _join_messages(messages: Any, name: str) -> Any:
     if not isinstance(messages, list) or not all(
         isinstance(message, dict) and isinstance(message.get("content"), str) for message in messages
     ):
-        raise BadRow(f"'{name}' holds {kind(messages)}; messages with 'role' and 'content' are needed")
+        raise BadRow(f"'{name}' holds {type_name(messages)}; messages with 'role' and 'content' are needed")
     return "\n".join(message["content"] for message in messages)
 
 

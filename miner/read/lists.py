@@ -9,9 +9,9 @@ import ijson
 
 from miner.errors import InputError
 from miner.io.input_files import InputHashes, open_input, read_start
-from miner.read.cells import kind
 from miner.read.lines import BOM, NumberedRows
 from miner.read.rejects import Origin, Rejects
+from miner.support.value_types import type_name
 
 
 class DuplicateKeyDict(dict[str, Any]):
@@ -38,7 +38,7 @@ def list_rows(location: str, rejects: Rejects, inputs: InputHashes) -> NumberedR
     duplicate_keys: list[str] = []
     for number, row in _items(location, inputs, duplicate_keys):
         if not isinstance(row, dict):
-            rejects.add(origin, number, f"{kind(row)} where a JSON object is expected", row)
+            rejects.add(origin, number, f"{type_name(row)} where a JSON object is expected", row)
         elif duplicate_keys:
             rejects.add(origin, number, f"the key '{duplicate_keys[0]}' is there twice", row)
         else:

@@ -13,7 +13,7 @@ from miner.errors import ConfigError
 from miner.io.input_files import InputHashes
 from miner.read.assemble import PART_SUFFIX, finish, work_folder
 from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, Names, existing_files
-from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text, kind
+from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text
 from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields, columns_left_out
 from miner.read.file_rows import Rows, kind_of, open_rows
 from miner.read.layouts import unfold
@@ -23,6 +23,7 @@ from miner.read.rejects import BadRow, OnError, Origin, Rejects
 from miner.read.stray_passages import StrayPassages
 from miner.read.text_writer import StoredTexts, read_texts
 from miner.read.trainers import open_folder
+from miner.support.value_types import type_name
 from miner.types import Dataset
 
 ITEM_FIELDS = ("id", "text", "positives", "positive_texts", "non_relevant")
@@ -123,7 +124,7 @@ def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) 
             if isinstance(item, Mapping):
                 yield number, dict(item)
             else:
-                rejects.add(origin, number, f"{kind(item)} where an object is needed", item)
+                rejects.add(origin, number, f"{type_name(item)} where an object is needed", item)
 
     return Rows(origin, numbered(), lambda: enumerate(items))
 
@@ -218,7 +219,7 @@ def _positive(value: Any, name: str) -> Positive:
     if isinstance(value, str):
         return Positive(None, None, full_text(value, name))
     if not isinstance(value, dict):
-        raise BadRow(f"'{name}' holds {kind(value)}; a string, a list of strings, or a list of objects with text is needed")
+        raise BadRow(f"'{name}' holds {type_name(value)}; a string, a list of strings, or a list of objects with text is needed")
     title, text = clean_title(value.get("title"), "title"), clean_text(value.get("text"), f"{name}.text")
     if not title and (not text or text.isspace()):
         raise BadRow(f"'{name}.text' is empty")
@@ -248,5 +249,5 @@ def _as_list(value: Any, name: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list | tuple):
-        raise BadRow(f"'{name}' is {kind(value)}; a list is needed")
+        raise BadRow(f"'{name}' is {type_name(value)}; a list is needed")
     return list(value)

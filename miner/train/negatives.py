@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,75 +43,73 @@ class Round:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("retained", "refreshed", "evicted", "refused", "missing"), 0))
 
 
-def assemble(
-    candidates: Path,
-    dataset: Dataset,
-    mining: MiningConfig,
-    rules: LoopConfig,
-    round_number: int,
-    notebook: Notebook,
-    previous: dict[Key, Anchor],
-) -> Round:
-    """Choose the negatives of round `round_number`, and record them in the notebook.
+@dataclass
+class Assembly:
+    """What the negatives of one round follow from. previous: the anchors of the round before."""
 
-    The candidates are those of this round's mining, so the previous negatives are scored and filtered with the current model; one that is
-    no candidate any more has become easy. Of those that pass, floor(retain × n) stay, the hardest first; new negatives fill the row.
-    """
-    result = Round()
-    for choice in choices(candidates, dataset, mining):
-        result.blocks.append(_block(choice, dataset, mining, rules, round_number, notebook, previous, result))
-    return result
+    dataset: Dataset
+    mining: MiningConfig
+    rules: LoopConfig
+    round_number: int
+    notebook: Notebook
+    previous: Mapping[Key, Anchor]
 
+    def assemble(self, candidates: Path) -> Round:
+        """Choose the negatives of the round, and record them in the notebook.
 
-def _block(
-    choice: Choice,
-    dataset: Dataset,
-    mining: MiningConfig,
-    rules: LoopConfig,
-    round_number: int,
-    notebook: Notebook,
-    previous: dict[Key, Anchor],
-    result: Round,
-) -> Negatives:
-    negatives = choice.negatives
-    names = _Ids(dataset, choice)
-    arrays = [np.full(part.shape, fill, part.dtype) for part, fill in _empty_values(negatives)]
-    reasons = ["", *mining.active_filters]
-    for position, key in enumerate(names.keys(mining.anchor == "own")):
-        candidates = _AnchorCandidates(choice, position, names, reasons, rules)
-        retained = _judge_previous(candidates, key, notebook, previous, result)[: int(rules.retain * mining.negatives)]
-        new = [column for column in candidates.selection if column not in retained and (not rules.only_wrong or candidates.wrong(column))]
-        columns = sorted((retained + new)[: mining.negatives], key=lambda column: column)
+        The candidates are those of this round's mining, so the previous negatives are scored and filtered with the current model; one that
+        is no candidate any more has become easy. Of those that pass, floor(retain × n) stay, the hardest first; new negatives fill the row.
+        """
+        result = Round()
+        for choice in choices(candidates, self.dataset, self.mining):
+            result.blocks.append(self._block(choice, result))
+        return result
+
+    def _block(self, choice: Choice, result: Round) -> Negatives:
+        negatives = choice.negatives
+        names = _Ids(self.dataset, choice)
+        arrays = [np.full(part.shape, fill, part.dtype) for part, fill in _empty_values(negatives)]
+        reasons = ["", *self.mining.active_filters]
+        for position, key in enumerate(names.keys(self.mining.anchor == "own")):
+            candidates = _AnchorCandidates(choice, position, names, reasons, self.rules)
+            columns = self._columns(candidates, key, result)
+            for array, source in zip(arrays, candidates.arrays(columns), strict=True):
+                array[position, : len(columns)] = source
+            result.anchors[key] = candidates.anchor(columns)
+        rows, scores, ranks, tiers = arrays
+        return Negatives(negatives.queries, negatives.positives, negatives.positive_scores, rows, scores, ranks, tiers)
+
+    def _columns(self, candidates: _AnchorCandidates, key: Key, result: Round) -> list[int]:
+        """Return the columns of an anchor's negatives in this round; count them, and record each in the notebook."""
+        width, only_wrong = self.mining.negatives, self.rules.only_wrong
+        retained = self._judge_previous(candidates, key, result)[: int(self.rules.retain * width)]
+        new = [column for column in candidates.selection if column not in retained and (not only_wrong or candidates.wrong(column))]
+        columns = sorted((retained + new)[:width])
         if not columns and candidates.selection:  # a query whose every negative is easy keeps its hardest: no row vanishes
             columns = candidates.selection[:1]
         result.counts["retained"] += len(retained)
         result.counts["refreshed"] += len(columns) - len(retained)
-        result.counts["missing"] += mining.negatives - len(columns)
+        result.counts["missing"] += width - len(columns)
         for column in columns:
-            notebook.record_training(
-                round_number, key[0], candidates.name(column), candidates.score(column), wrong=candidates.wrong(column)
+            self.notebook.record_training(
+                self.round_number, key[0], candidates.name(column), candidates.score(column), wrong=candidates.wrong(column)
             )
-        for array, source in zip(arrays, candidates.arrays(columns), strict=True):
-            array[position, : len(columns)] = source
-        result.anchors[key] = candidates.anchor(columns)
-    rows, scores, ranks, tiers = arrays
-    return Negatives(negatives.queries, negatives.positives, negatives.positive_scores, rows, scores, ranks, tiers)
+        return columns
 
-
-def _judge_previous(candidates: _AnchorCandidates, key: Key, notebook: Notebook, previous: dict[Key, Anchor], result: Round) -> list[int]:
-    """Return the columns of the previous negatives that still pass, hardest first; record in the notebook why the others leave."""
-    retained = []
-    for passage in previous[key].negatives if key in previous else ():
-        column = candidates.column(passage)
-        if column is None or candidates.easy(column):
-            notebook.update(key[0], passage, float("nan") if column is None else candidates.score(column), EASY)
-            result.counts["evicted"] += 1
-        elif candidates.reason(column):
-            notebook.update(key[0], passage, candidates.score(column), f"refused:{candidates.reason(column)}")
-            result.counts["refused"] += 1
-        else:
-            retained.append(column)
-    return sorted(retained)
+    def _judge_previous(self, candidates: _AnchorCandidates, key: Key, result: Round) -> list[int]:
+        """Return the columns of the previous negatives that still pass, hardest first; record in the notebook why the others leave."""
+        retained = []
+        for passage in self.previous[key].negatives if key in self.previous else ():
+            column = candidates.column(passage)
+            if column is None or candidates.easy(column):
+                self.notebook.update(key[0], passage, float("nan") if column is None else candidates.score(column), EASY)
+                result.counts["evicted"] += 1
+            elif candidates.reason(column):
+                self.notebook.update(key[0], passage, candidates.score(column), f"refused:{candidates.reason(column)}")
+                result.counts["refused"] += 1
+            else:
+                retained.append(column)
+        return sorted(retained)
 
 
 class _Ids:

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import orjson
@@ -38,76 +38,16 @@ from miner.train.config import MODEL_FIELDS, LoopConfig, TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, depends_on_model
 from miner.train.hold_out import hidden_of, hide
 from miner.train.lock import locked
-from miner.train.negatives import Anchor, Key, assemble
+from miner.train.negatives import Anchor, Assembly, Key
 from miner.train.notebook import Notebook
 from miner.train.output_folder import LOOP, begin_loop, check_loop, checkpoints_of
+from miner.train.round_report import LoopReport, RoundCounts, RoundReport, best_round, changes, stop_reason
 from miner.train.training import train
 from miner.types import Dataset, Progress
 
 log = logging.getLogger(__name__)
 
 EXTRA_COLUMNS = {"ids", "scores", "ranks", "tiers"}
-
-
-class RoundChanges(TypedDict):
-    """The differences between two rounds.
-
-    jaccard: mean overlap of the negatives of an anchor.
-    positive_rank: median and mean rank of the positives.
-    rank_shift: mean shift of that rank, and the shares of anchors with a better and a worse one.
-    gap: mean of reference score minus mean score of the negatives.
-    gradient_mass: mean share of the softmax on the negatives.
-    gap_drift: mean difference of the gap.
-    """
-
-    jaccard: float | None
-    positive_rank: dict[str, float]
-    rank_shift: dict[str, float] | None
-    gap: float
-    gradient_mass: float
-    gap_drift: float | None
-
-
-class RoundCounts(TypedDict):
-    """The counts of one round, as in anchors.json.
-
-    retained, refreshed: negatives of the previous round, and new ones.
-    evicted, refused: previous negatives that have become easy, and those that a filter drops.
-    missing: negatives that the anchors lack.
-    forgotten: entries removed from the notebook.
-    training_rows, rows_repeated: rows of the training file, and duplicates left out.
-    """
-
-    retained: int
-    refreshed: int
-    evicted: int
-    refused: int
-    missing: int
-    forgotten: int
-    training_rows: int
-    rows_repeated: int
-
-
-class RoundReport(RoundChanges, RoundCounts):
-    """The report of one round: the content of delta.json. dev: score after the round; dev_before: score before it."""
-
-    round: int
-    dev: float | None
-    dev_before: float | None
-    dev_measure: str
-    false_negatives: float | None
-    notebook: dict[str, int]
-    warnings: list[str]
-
-
-class LoopReport(TypedDict):
-    """The content of loop.json. best: number of the best round; stopped: why the loop ended."""
-
-    identity: dict[str, dict[str, Any]]
-    rounds: list[RoundReport]
-    best: int
-    stopped: str
-    done: bool
 
 
 @dataclass(frozen=True)
@@ -216,31 +156,6 @@ def _run(setting: Setting, identity: dict[str, dict[str, Any]]) -> Loop:
     return Loop(folder, outcome)
 
 
-def stop_reason(rounds: Sequence[RoundReport], rules: LoopConfig) -> str | None:
-    """Return why the loop ends after these rounds, or None: no gain on dev, false negatives doubled, the same negatives again."""
-    now, first = rounds[-1], rounds[0]
-    if now["dev"] is not None:
-        scores = [score for score in (first["dev_before"], *(entry["dev"] for entry in rounds)) if score is not None]
-        best, rounds_without_gain = scores[0], 0
-        for score in scores[1:]:
-            best, rounds_without_gain = (score, 0) if score >= best + rules.epsilon else (max(best, score), rounds_without_gain + 1)
-        if rounds_without_gain >= rules.wait:
-            return f"no gain of {rules.epsilon:g} on dev in {rounds_without_gain} rounds"
-    rate, rate_first = now["false_negatives"], first["false_negatives"]
-    if len(rounds) > 1 and rate is not None and rate_first is not None and rate > 2 * max(rate_first, 1e-4):
-        return f"measured false negatives rose to {rate:.1%} from {rate_first:.1%}"
-    if now["jaccard"] is not None and now["jaccard"] > rules.same:
-        return f"{now['jaccard']:.0%} of the negatives are the last round's"
-    return None
-
-
-def best_round(rounds: Sequence[RoundReport]) -> int:
-    """Return the round with the best dev score, the earlier one of equals; the last one without dev data."""
-    if rounds[-1]["dev"] is None:
-        return int(rounds[-1]["round"])
-    return int(max(rounds, key=lambda entry: (entry["dev"] or 0.0, -entry["round"]))["round"])
-
-
 def _dataset(folder: Path, data: Inputs, mining: MiningConfig, rules: LoopConfig) -> Dataset:
     """Read the dataset for mining and training, once."""
     path = folder / "dataset"
@@ -263,23 +178,45 @@ def _round(setting: Setting, round_number: int) -> RoundReport:
     current = setting.training.model if round_number == 1 else str(previous / "model")
     model_settings = {name: getattr(setting.training, name) for name in MODEL_FIELDS}
     mining = setting.mining.model_copy(update={**model_settings, "model": current, **({"revision": None} if round_number > 1 else {})})
-    options: dict[str, Any]
     if not (folder / "mined" / "manifest.json").is_file():
         folder.mkdir(exist_ok=True)
-        options = {"verdicts": setting.verdicts, "runtime": setting.runtime, "force": True, "on_progress": setting.progress}
-        with _without_notes():
-            mine(setting.dataset, mining, out=folder / "mined", **options)
+        _mine(setting, folder, mining)
     if not (folder / "anchors.json").is_file():
         _choose(setting, round_number, folder, previous, Run(folder / "mined").config)
     if not (folder / "model" / "modules.json").is_file():
         start = setting.training.model if setting.rules.start == "base" else current
-        options = {"dev": setting.dev, "runtime": setting.runtime, "paraphrase": setting.paraphrase}
-        training = setting.training.model_copy(update={"model": start})
-        train(folder / "training.jsonl", training, out=folder / "model", resume=True, on_progress=setting.progress, **options)
+        _train(setting, folder, start)
     shutil.rmtree(checkpoints_of(folder / "model"), ignore_errors=True)  # left where a kill came after the model was complete
     delta = _delta(setting, round_number, folder, previous)
     write_json(delta_file, delta)
     return delta
+
+
+def _mine(setting: Setting, folder: Path, mining: MiningConfig) -> None:
+    with _without_notes():
+        mine(
+            setting.dataset,
+            mining,
+            out=folder / "mined",
+            verdicts=setting.verdicts,
+            runtime=setting.runtime,
+            force=True,
+            on_progress=setting.progress,
+        )
+
+
+def _train(setting: Setting, folder: Path, start: str | None) -> None:
+    """Train from the model `start` on the training file of a round, from its last checkpoint where there is one."""
+    train(
+        folder / "training.jsonl",
+        setting.training.model_copy(update={"model": start}),
+        out=folder / "model",
+        dev=setting.dev,
+        runtime=setting.runtime,
+        resume=True,
+        paraphrase=setting.paraphrase,
+        on_progress=setting.progress,
+    )
 
 
 @contextmanager
@@ -297,7 +234,8 @@ def _choose(setting: Setting, round_number: int, folder: Path, previous: Path, m
     notebook = Notebook.load(previous / "notebook.parquet") if round_number > 1 else Notebook()
     previous_anchors = anchors_of(previous) if round_number > 1 else {}
     dataset = Dataset.open(folder / "mined" / "dataset")
-    result = assemble(Run(folder / "mined").candidates, dataset, mining, setting.rules, round_number, notebook, previous_anchors)
+    assembly = Assembly(dataset, mining, setting.rules, round_number, notebook, previous_anchors)
+    result = assembly.assemble(Run(folder / "mined").candidates)
     result.counts["forgotten"] = notebook.cap(setting.rules.notebook)
     writer = RowWriter(FORMATS["triplet"], dataset, EXTRA_COLUMNS)
     with open_sink(folder / "training.jsonl") as sink:
@@ -331,24 +269,6 @@ def _delta(setting: Setting, round_number: int, folder: Path, previous_folder: P
         "notebook": Notebook.load(folder / "notebook.parquet").counts(),
         **counts,
         "warnings": training["warnings"],
-    }
-
-
-def changes(anchors: Mapping[Key, Anchor], previous: Mapping[Key, Anchor]) -> RoundChanges:
-    """Compare two rounds. Overlap and shifts are means over the anchors of both rounds; None where there are none."""
-    common = [key for key in anchors if key in previous]
-    pairs = [(set(anchors[key].negatives), set(previous[key].negatives)) for key in common]
-    shared = [len(a & b) / len(a | b) for a, b in pairs if a | b]
-    ranks = np.array([anchor.rank for anchor in anchors.values()], dtype=np.float64)
-    shifts = np.array([anchors[key].rank - previous[key].rank for key in common], dtype=np.float64)
-    moved = {"mean": shifts.mean(), "better": (shifts < 0).mean(), "worse": (shifts > 0).mean()} if common else None
-    return {
-        "jaccard": float(np.mean(shared)) if shared else None,
-        "positive_rank": {"median": float(np.median(ranks)), "mean": float(ranks.mean())},
-        "rank_shift": moved and {name: float(value) for name, value in moved.items()},
-        "gap": float(np.mean([anchor.gap for anchor in anchors.values()])),
-        "gradient_mass": float(np.mean([anchor.mass for anchor in anchors.values()])),
-        "gap_drift": float(np.mean([anchors[key].gap - previous[key].gap for key in common])) if common else None,
     }
 
 

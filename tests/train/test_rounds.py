@@ -14,7 +14,8 @@ from miner.train import LoopConfig, TrainConfig, loop
 from miner.train.hold_out import hidden_of, hide
 from miner.train.negatives import Anchor
 from miner.train.notebook import Notebook
-from miner.train.rounds import anchors_of, best_round, changes, stop_reason
+from miner.train.round_report import best_round, changes, stop_reason
+from miner.train.rounds import anchors_of
 
 
 def settings(model, **more):
