@@ -22,9 +22,9 @@ from miner.evidence.identity import id_keys
 from miner.io.scratch import scratch
 from miner.report.distribution import share as share_of
 from miner.runs import pass_one
-from miner.runs.context import RunContext
 from miner.runs.open_source import open_vectors
 from miner.runs.run import Run
+from miner.runs.run_context import RunContext
 from miner.runs.run_folder import Target
 from miner.types import Dataset, Ints, Progress, Vectors
 

@@ -15,8 +15,8 @@ from miner.evidence import EVIDENCE, TABLES
 from miner.evidence.passage_vectors import HalfVectors
 from miner.indexes import limit_threads
 from miner.runs.candidate_store import CandidateWriter, blocks, positive_scores, read_block
-from miner.runs.context import MAX_PARALLEL_BLOCKS, RunContext
 from miner.runs.open_source import open_source
+from miner.runs.run_context import MAX_PARALLEL_BLOCKS, RunContext
 from miner.runs.run_folder import Target
 from miner.sources import BM25, Dense, Fused
 from miner.support.parallel import in_order, processors

@@ -15,9 +15,9 @@ from miner.page import page
 from miner.report import LEFT_OUT, LeftOut, RunReport, Tally, notes
 from miner.runs import manifest as manifests
 from miner.runs.candidate_store import about, blocks, check_belongs, read_block
-from miner.runs.context import DATASET_FILES, MAX_PARALLEL_BLOCKS, SHARED_ARTIFACTS, RunContext
 from miner.runs.rechoose import Choice
 from miner.runs.rechoose import chooser as chooser_of
+from miner.runs.run_context import DATASET_FILES, MAX_PARALLEL_BLOCKS, SHARED_ARTIFACTS, RunContext
 from miner.runs.run_folder import Target
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.support.parallel import in_order, processors

@@ -20,7 +20,7 @@ from miner.indexes import Exact, limit_threads
 from miner.report import RunReport
 from miner.runs import pass_one, pass_two, preflight
 from miner.runs.candidate_store import read_blocks
-from miner.runs.context import MAX_PARALLEL_BLOCKS, RunContext
+from miner.runs.run_context import MAX_PARALLEL_BLOCKS, RunContext
 from miner.runs.run_folder import Target
 from miner.runs.subset import sample
 from miner.sources import BM25Part

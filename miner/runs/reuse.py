@@ -16,7 +16,7 @@ from miner.errors import NoRunError, StorageError
 from miner.io.atomic import storing
 from miner.io.row_files import sha256_of
 from miner.runs import manifest as manifests
-from miner.runs.context import DATASET_FILES, SHARED_ARTIFACTS
+from miner.runs.run_context import DATASET_FILES, SHARED_ARTIFACTS
 from miner.runs.run_folder import BLOCKS, START_NOTE
 from miner.types import SAME_QUESTIONS_FILE, Dataset, RetrievalSection
 

@@ -32,10 +32,10 @@ from miner.io.scratch import remove_scratch, sweep
 from miner.read import read
 from miner.runs import manifest as manifests
 from miner.runs import open_source, pass_one, pass_two
-from miner.runs.candidates import obtain_candidates
-from miner.runs.context import DATA_FILES, SHARED_ARTIFACTS, RunContext
+from miner.runs.obtain_candidates import obtain_candidates
 from miner.runs.open_source import open_vectors
 from miner.runs.reuse import take_dataset, take_first_pass
+from miner.runs.run_context import DATA_FILES, SHARED_ARTIFACTS, RunContext
 from miner.runs.run_folder import BLOCKS, Target, parent_folders, target
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.runs.verdict_files import read_verdicts, write_verdicts

@@ -17,8 +17,8 @@ from miner.config.groups import RETRIEVAL_SETTINGS
 from miner.io.atomic import storing
 from miner.runs import manifest as manifests
 from miner.runs import pass_one, pass_two, preflight
-from miner.runs.context import DATA_FILES, RunContext
 from miner.runs.reuse import first_pass_of, take_first_pass
+from miner.runs.run_context import DATA_FILES, RunContext
 from miner.runs.run_folder import Target
 from miner.types import Dataset, Vectors
 
