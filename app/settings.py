@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from app.naming.models import Models
 from miner.config import MiningConfig, Runtime, default_cache, explain
 from miner.errors import ConfigError, StorageError
+from miner.io.plain_files import read_text
 
 PREFIX = "HARDNEG_"
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
@@ -231,7 +232,7 @@ class Settings(Limits):
         keys = {key.get_secret_value(): "HARDNEG_API_KEY" for key in self.api_key}
         if self.api_key_file:
             try:
-                file_keys = self.api_key_file.read_text(encoding="utf-8").split()
+                file_keys = read_text(self.api_key_file).split()
             except (OSError, UnicodeDecodeError) as error:
                 raise StorageError(f"the key file {self.api_key_file} cannot be read: {type(error).__name__}") from None
             if not file_keys:

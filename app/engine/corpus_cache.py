@@ -12,6 +12,7 @@ from app.engine.vector_cache import VectorCache
 from app.errors import Conflict, NotFound
 from app.naming.models import public
 from app.storage.corpora import Corpora
+from miner.io.plain_files import read_text
 
 
 class CorpusCache:
@@ -58,7 +59,7 @@ class CorpusCache:
             raise NotFound("there is no such corpus") from None
 
     def _check_and_open(self, name: str, folder: Path) -> OpenCorpus:
-        stored = json.loads((folder / "about.json").read_text(encoding="utf-8"))["model"]
+        stored = json.loads(read_text(folder / "about.json"))["model"]
         served = self._vectors.describe()
         if stored["fingerprints"]["passage"] != served["fingerprints"]["passage"]:
             raise Conflict(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import ConfigError
+from miner.io.folder_tree import remove
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
 RESERVED_NAMES = ("inputs", "run", "lock", "survey.json")
@@ -51,7 +52,7 @@ class Models:
         link = folder / name
         link.parent.mkdir(parents=True, exist_ok=True)
         if not (link.is_symlink() and link.readlink() == Path(self.where[name])):
-            link.unlink(missing_ok=True)
+            remove(link)
             link.symlink_to(self.where[name])
         return {**config, "model": name}
 

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-import orjson
-
 from app.errors import Conflict
 from app.jobs.stores import Stores
 from app.pages.overview import SampleSummary
 from app.storage.job_rows import Job
 from app.storage.reviews import REVIEWED, Review
 from miner.analysis.survey import VERSION, survey
+from miner.io.plain_files import read_json
 from miner.io.row_files import write_json
 from miner.runs.run import Run
 
@@ -37,7 +36,7 @@ def survey_of(run: Run) -> dict[str, Any]:
     path = run.folder.parent / SURVEY
     with _lock:
         if path.exists():
-            stored: dict[str, Any] = orjson.loads(path.read_bytes())
+            stored: dict[str, Any] = read_json(path)
             if stored["version"] == VERSION:
                 return stored
         result = survey(run)

@@ -22,6 +22,7 @@ from app.state.tables import files
 from app.storage.job_output import Output
 from app.storage.needs import check_unused
 from miner.io.atomic import Part
+from miner.io.folder_tree import remove
 
 MEDIA_TYPES = {
     ".jsonl": "application/x-ndjson",
@@ -97,7 +98,7 @@ class Files:
                 return _insert(connection, name, suffix, sha256, size, None)
         finally:
             with suppress(OSError):
-                part.path.unlink(missing_ok=True)
+                remove(part.path)
 
     def adopt(self, connection: Connection, path: Path, output: Output, job_id: str) -> File:
         """Store a file that a job has written, without a copy, in the transaction that finishes the job."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from miner.cli.options import ALIASES
 from miner.errors import ConfigError
+from miner.io.plain_files import read_text
 
 if TYPE_CHECKING:
     from miner.config.layers import Layers
@@ -24,7 +25,7 @@ def read_layers(path: Path) -> Layers:
     from miner.config.layers import Layers
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"config file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     loaded = _parse(path, text)

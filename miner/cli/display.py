@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import typer
+
+from miner.io.folder_tree import keep_copy
 
 if TYPE_CHECKING:
     from miner.runs.run import Run
@@ -102,10 +102,7 @@ def print_summary(run: Run, display: ProgressDisplay, *, as_json: bool, to_stdou
 
 def copy_error_file(errors: Path) -> Path:
     """Copy the error file of a temporary run to a place that outlives the process. Return its path."""
-    handle, name = tempfile.mkstemp(prefix="hardneg-errors-", suffix=".jsonl")
-    with os.fdopen(handle, "wb") as file:
-        file.write(errors.read_bytes())
-    return Path(name)
+    return keep_copy(errors, "hardneg-errors-")
 
 
 def console() -> Any:

@@ -17,6 +17,7 @@ from typing import Any, TypedDict
 
 from miner.errors import IntegrityError, NoRunError, StorageError
 from miner.io.atomic import storing
+from miner.io.plain_files import read_text
 from miner.io.row_files import sha256_of
 from miner.io.scratch import LOCK
 
@@ -98,7 +99,7 @@ def load(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise NoRunError(f"{folder} is no run folder: it has no manifest.json")
     try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
+        loaded = json.loads(read_text(path))
         version = loaded["manifest_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise NoRunError(f"{path} is not a manifest of this project") from error

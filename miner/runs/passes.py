@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from miner.config import MiningConfig, Runtime
-from miner.core.retrieval import BLOCK, Block, Retrieval, deepening, short_queries
+from miner.core.retrieval import BLOCK, Retrieval, deepening, short_queries
 from miner.evidence import EVIDENCE, TABLES
 from miner.evidence.passage_vectors import HalfVectors
 from miner.formats import FORMATS, RowWriter, open_training
@@ -32,7 +32,7 @@ from miner.runs.rechoose import chooser as chooser_of
 from miner.runs.run_folder import Target
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.support.parallel import in_order, processors
-from miner.types import SAME, Candidates, Codes, Dataset, Negatives, Progress, Vectors
+from miner.types import SAME, Block, Candidates, Codes, Dataset, Negatives, Progress, Vectors
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -30,6 +29,8 @@ from miner.errors import ConfigError, StorageError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
 from miner.formats import file_rows
 from miner.io.atomic import storing
+from miner.io.folder_tree import temporary_folder
+from miner.io.plain_files import read_bytes
 from miner.io.row_files import sha256_of
 from miner.io.scratch import remove_scratch, sweep
 from miner.read import read
@@ -69,7 +70,7 @@ class Run:
 
         path = self.folder / "report.json"
         with storing(path, "read"):
-            text = path.read_bytes()
+            text = read_bytes(path)
         with suppress(ValueError):
             loaded = orjson.loads(text)
             if isinstance(loaded, dict) and "counts" in loaded:
@@ -179,9 +180,9 @@ def _first_pass(
         log.info("nothing that candidates follow from has changed: those of the run in %s are reused", destination.final)
         take_first_pass(destination.final, destination.folder)
         context.retrieval = reusable
-    with tempfile.TemporaryDirectory(dir=destination.folder, prefix=".vectors-") as scratch, storing(destination.folder):
+    with temporary_folder(destination.folder, ".vectors-") as scratch, storing(destination.folder):
         run_pass = passes.first_pass if reusable is None else passes.complete_first_pass
-        run_pass(dataset, vectors, context, destination, Path(scratch))
+        run_pass(dataset, vectors, context, destination, scratch)
     return digest
 
 
@@ -211,8 +212,7 @@ def _preflight(dataset: Dataset, vectors: Mapping[str, Vectors], context: passes
         )
         return folder / name, preflight_context.config.output_format, report["rows_written"]
 
-    with tempfile.TemporaryDirectory(dir=destination.folder, prefix=".rehearsal-") as path:
-        folder = Path(path)
+    with temporary_folder(destination.folder, ".rehearsal-") as folder:
         preflight.run_preflight(dataset, folder, run_passes)
 
 

@@ -2,11 +2,11 @@
 
 An *anchor* is what gets negatives of its own: a query, or a (query, positive) pair when each positive sets its own ceiling.
 *Row* is a position, *id* the user's string; a score is higher when closer, always; a rank starts at 1.
-Nothing here imports anything else of ours.
+Texts and datasets lie in files, so `miner.io` is imported; nothing else of ours is.
 """
 
 from miner.types.arrays import Bools, Codes, Floats, Ints, Priority, Rows, Side, Similarity
-from miner.types.candidates import Candidates, Negatives
+from miner.types.candidates import Block, Candidates, Negatives, noise_floors, weakest_positive_scores
 from miner.types.column_roles import OTHER, columns_line, unread_judgements
 from miner.types.dataset import KNOWN_FROM, SAME, Dataset
 from miner.types.protocols import (
@@ -33,6 +33,7 @@ __all__ = [
     "OTHER",
     "SAME",
     "TEXTS_SCHEMA",
+    "Block",
     "Bools",
     "Candidates",
     "Ceiling",
@@ -61,5 +62,7 @@ __all__ = [
     "Vectors",
     "columns_line",
     "join_title",
+    "noise_floors",
     "unread_judgements",
+    "weakest_positive_scores",
 ]
