@@ -154,6 +154,16 @@ def test_links_lead_somewhere(page):
     assert not wrong
 
 
+def test_a_link_that_leaves_the_site_becomes_a_path():
+    """docs/experiments is of the site, experiments is not."""
+    spec = importlib.util.spec_from_file_location("conf", DOCS / "conf.py")
+    conf = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(conf)
+    text = ["[a](../experiments/nearest.md) [b](../../experiments/nearest/README.md)"]
+    conf._page(None, "decisions/0017-the-neighbours-of-the-positive", text)
+    assert text == ["[a](../experiments/nearest.md) b (`experiments/nearest/README.md`)"]
+
+
 @pytest.mark.parametrize("page", OWN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_words_are_those_of_the_glossary(page):
     """What a page calls a thing is what the glossary calls it."""
