@@ -79,7 +79,7 @@ class Client:
                 time.sleep(min(2**attempt / 4, 5))
             received = part.stat().st_size if part.exists() else 0
             if received != file_info["bytes"]:
-                raise RemoteError(f"the download broke off {MAX_ATTEMPTS} times; the same command goes on from {received:,} bytes")
+                raise RemoteError(f"the download broke off {MAX_ATTEMPTS} times; the same command resumes from {received:,} bytes")
             if sha256_of(part) != file_info["sha256"]:
                 remove(part)
                 raise RemoteError("what was downloaded is damaged: its hash differs; download it again")

@@ -63,6 +63,6 @@ class CorpusCache:
         served = self._vectors.describe()
         if stored["fingerprints"]["passage"] != served["fingerprints"]["passage"]:
             raise Conflict(
-                f"this corpus has the vectors of '{public(stored['name'])}', and the model that answers at once is another: ask for a job"
+                f"this corpus has the vectors of model '{public(stored['name'])}', and POST /v1/mine uses another model: submit a job"
             )
         return open_stored(name, folder, self._vectors, self._index)

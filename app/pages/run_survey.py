@@ -27,7 +27,7 @@ def run_of(stores: Stores, job_id: str) -> tuple[Job, Run]:
     """A job that succeeded, with its run. NotFound, Conflict where there is none."""
     job = stores.queue.get(job_id)
     if job.kind not in REVIEWED or job.state != "succeeded":
-        raise Conflict(f"there is nothing to look at: this job is {job.state}, of kind {job.kind}")
+        raise Conflict(f"this job has no page: it is {job.state}, of kind {job.kind}")
     return job, Run(stores.reviews.folder(job.id))
 
 

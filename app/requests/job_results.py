@@ -31,7 +31,7 @@ async def rows(services: Services, job: Job, headers: Headers) -> Response:
     file_id = job.result.get("files", {}).get("training_file")
     if job.state != "succeeded" or file_id is None:
         hint = " and its format is a folder of files: see result.files" if job.state == "succeeded" else ""
-        raise Conflict(f"there are no training rows in one file: this job is {job.state}, of kind {job.kind}{hint}")
+        raise Conflict(f"this job has no training file: it is {job.state}, of kind {job.kind}{hint}")
     file = await run_sync(services.files.get, file_id)
     if file.suffix == ".jsonl":
         return Content(services.files.path(file), file.bytes, file.etag, file.name, LINES, headers_of(headers))

@@ -87,7 +87,7 @@ def _check(folder: Path) -> None:
     try:
         layout = json.loads(read_text(marker))["layout"]
     except (ValueError, KeyError, TypeError):
-        raise StorageError(f"{marker} is damaged: it should say {{'layout': {LAYOUT}}}") from None
+        raise StorageError(f"{marker} is damaged: it should hold {{'layout': {LAYOUT}}}") from None
     if layout != LAYOUT:
         raise StorageError(f"{folder} is a data folder of layout {layout}, this hardneg knows {LAYOUT}: use the hardneg that made it")
 

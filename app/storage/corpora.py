@@ -126,7 +126,7 @@ class Corpora:
         """The path of the passages of a version as JSON lines. NotFound when it was deleted."""
         path = self.folder(corpus_id, version) / "passages.jsonl"
         if not path.is_file():
-            raise NotFound("this version of the corpus is gone")
+            raise NotFound("this version of the corpus was deleted")
         return path
 
     def remove(self, name_or_id: str) -> None:

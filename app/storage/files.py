@@ -84,7 +84,7 @@ class Files:
     def begin(self) -> Part:
         """Begin to write a content. Full when the disk has too little free space."""
         if self._state.free_bytes() < self._min_free_bytes:
-            raise Full(f"less than {self._min_free_bytes:,} bytes are left on the disk of the server; nothing more is taken in")
+            raise Full(f"less than {self._min_free_bytes:,} bytes are left on the disk of the server; no upload is accepted")
         return self._state.blobs.begin(new_name("incoming"))
 
     def finish(self, part: Part, name: str, suffix: str) -> File:
@@ -181,7 +181,10 @@ def kind_of_upload(name: str, media: str) -> tuple[str, str]:
             return name, suffix
     suffix = SUFFIX_BY_MEDIA_TYPE.get(media, "")
     if not suffix:
-        raise WrongMedia(f"say what it is: ?name= that ends in {', '.join(READABLE)}, or Content-Type {', '.join(SUFFIX_BY_MEDIA_TYPE)}")
+        raise WrongMedia(
+            f"the kind of the file is unknown: send ?name= that ends in {', '.join(READABLE)}, "
+            f"or Content-Type {', '.join(SUFFIX_BY_MEDIA_TYPE)}"
+        )
     return name or f"unnamed{suffix}", suffix
 
 

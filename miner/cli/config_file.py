@@ -51,7 +51,7 @@ def once(what: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in pairs:
         if name in values:
-            raise ConfigError(f"{what} '{name}' is given twice, as {values[name]!r} and as {value!r}: leave one")
+            raise ConfigError(f"{what} '{name}' is set twice, as {values[name]!r} and as {value!r}: leave one")
         values[name] = value
     return values
 

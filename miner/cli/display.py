@@ -19,8 +19,6 @@ LINE_INTERVAL_SECONDS = 10.0
 PIPE_COLUMNS = 160
 """Columns where stdout is not a terminal."""
 
-LEVEL_NAMES = ("strict rules", "found deeper", "bar of a weak positive", "no ceiling", "random passage", "repeated")
-
 
 class ProgressDisplay:
     """Shows the progress of a run. It is a progress callback: (stage, done, total)."""
@@ -123,6 +121,8 @@ def score(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def tier(number: int) -> str:
-    """`tier 2: bar of a weak positive`."""
-    return f"tier {number}: {LEVEL_NAMES[number]}"
+def fallback_level(number: int) -> str:
+    """`level 2: reference score raised`."""
+    from miner.page.sections import FALLBACK_LEVELS
+
+    return f"level {number}: {FALLBACK_LEVELS[number]}"

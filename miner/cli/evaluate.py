@@ -30,7 +30,7 @@ def evaluate(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Rank the corpus exactly with each model and measure; the first model is what the others are compared with.
+    """Rank the corpus exactly with each model and measure; the other models are compared with the first.
 
     hardneg evaluate --data scifact --model all-MiniLM-L6-v2 --model ours=run-1/model --model ours=run-2/model --out compared
     """

@@ -55,7 +55,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
         written = tuple(str(resolved(spec, build("source", SOURCES, spec))) for spec in map(Spec.parse, specs))
         for place, spec in enumerate(written):
             if spec in written[:place]:
-                raise ConfigError(f"source '{spec}' is given twice")
+                raise ConfigError(f"source '{spec}' is set twice")
         return written
 
     @field_validator("hub_cap", mode="before")

@@ -175,9 +175,9 @@ def _first_pass(
         with context.stage("rehearse"), storing(destination.folder):
             _preflight(dataset, vectors, context, destination)
     if destination.begin(made_from, resume):
-        log.info("going on with the blocks of an interrupted run")
+        log.info("resuming from the blocks of an interrupted run")
     if reusable is not None:
-        log.info("nothing that candidates follow from has changed: those of the run in %s are reused", destination.final)
+        log.info("no setting or input of the search has changed: the candidates of the run in %s are reused", destination.final)
         take_first_pass(destination.final, destination.folder)
         context.retrieval = reusable
     with temporary_folder(destination.folder, ".vectors-") as scratch, storing(destination.folder):
@@ -287,7 +287,7 @@ def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfi
         ("false_negatives", config.false_negatives == "adopt"),
     ):
         if is_needed and not has_verdicts:
-            raise ConfigError(f"{name} goes by verdicts, and there are none: give a file of them with --verdicts")
+            raise ConfigError(f"{name} needs verdicts, and there are none: add a file of verdicts with --verdicts")
     return config
 
 

@@ -289,7 +289,7 @@ def _clean_up(part: Path, error: BaseException) -> None:
         return
     with suppress(OSError):
         _clear(part, keep=(*RESUMABLE, LOCK))
-    error.add_note(f"{blocks} blocks of candidates are kept in {part}: the same command goes on from there, --fresh begins anew")
+    error.add_note(f"{blocks} blocks of candidates are kept in {part}: the same command resumes from there, --fresh begins again")
 
 
 def _clear(folder: Path, keep: tuple[str, ...] = (), names: tuple[str, ...] | None = None) -> None:

@@ -26,7 +26,7 @@ from miner.io.plain_files import read_json, read_text, write_file
 log = logging.getLogger(__name__)
 
 ASIDE, MARK, PARTS, STATE = "aside", "whole.json", "parts.json", "trainer_state.json"
-RESUME_NOTE = "what was finished is kept: --resume goes on"
+RESUME_NOTE = "finished work is kept: --resume continues"
 
 
 @contextmanager

@@ -63,12 +63,12 @@ class OutputFolder:
     def check(self, *, resume: bool | None, force: bool) -> None:
         """Raise ConfigError where the folders hold something that these options may not replace; change nothing."""
         if resume and force:
-            raise ConfigError("--resume goes on with an interrupted training, --force replaces a finished model: give one of them")
+            raise ConfigError("--resume continues an interrupted training, --force replaces a finished model: choose one of them")
         has_loop = has_interrupted_training(self.final)
         if self._is_occupied and not force and not resume:
             raise ConfigError(f"{self.final} exists already; choose another --out, or replace it with --force")
         if has_loop and resume is None:
-            raise ConfigError(f"{self.work} holds an interrupted training: --resume goes on, --fresh begins again")
+            raise ConfigError(f"{self.work} holds an interrupted training: --resume continues, --fresh begins again")
         if self._is_occupied and not (self.final / "modules.json").is_file():
             raise ConfigError(f"{self.final} holds something else than a model, which is not replaced; choose another --out")
 
@@ -142,7 +142,7 @@ def _upgrade(kind: type[Checked], previous: Mapping[str, Any], current: Mapping[
 def check_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None, force: bool) -> None:
     """Raise ConfigError where the folder holds something that these options may not replace or resume; change nothing."""
     if resume and force:
-        raise ConfigError("--resume goes on with a loop, --force begins again: give one of them")
+        raise ConfigError("--resume continues a loop, --force begins again: choose one of them")
     if not has_loop(folder):
         if folder.exists() and {path.name for path in folder.iterdir()} - {LOCK}:
             raise ConfigError(f"{folder} holds something else; choose another --out")
@@ -153,9 +153,9 @@ def check_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None
     finished = len(list(folder.glob("round-*/delta.json")))
     if finished and not (force and resume is False):
         rounds = "a finished round" if finished == 1 else f"{finished} finished rounds"
-        raise ConfigError(f"{folder} holds {rounds} of a loop: --resume goes on, --force --fresh deletes them and begins again")
+        raise ConfigError(f"{folder} holds {rounds} of a loop: --resume continues, --force --fresh deletes them and begins again")
     if not force and resume is None:
-        raise ConfigError(f"{folder} holds a loop already: --resume goes on, --fresh begins again")
+        raise ConfigError(f"{folder} holds a loop already: --resume continues, --fresh begins again")
 
 
 def begin_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None) -> None:

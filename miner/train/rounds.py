@@ -169,7 +169,7 @@ def loop(
     if len(training.learning_rates) > 1 and dev is None:
         raise ConfigError("several learning rates and nothing that chooses among them: give dev data, or one rate")
     if "-" in data.verdicts:
-        raise ConfigError("verdicts are heard again in every round: name a file, not '-'")
+        raise ConfigError("verdicts are read again in every round: name a file, not '-'")
     check_encoder(training.encoding())
     check_parts(training, paraphrase, mining.negatives)
     if depends_on_model(training):

@@ -219,7 +219,7 @@ def _warn_about_model(setting: Setting, encoder: Encoder) -> None:
     if not setting.config.pooling and (kind := kind_of_model(encoder.model)):
         mode = getattr(encoder.model[-1], "pooling_mode", "mean")
         setting.warn(
-            f"the model is {kind}: the {mode} of its token vectors is trained, as sentence-transformers does (--pooling says it is meant)"
+            f"the model is {kind}: the {mode} of its token vectors is trained, as sentence-transformers does (--pooling confirms it)"
         )
 
 

@@ -49,9 +49,9 @@ class Leftover:
         size = f"{self.path}: {self.bytes / 1e6:,.1f} MB that a killed process left"
         if self.host:
             return f"{size} on {self.host}: if no run is made there any more, remove it by hand"
-        blocks = f"{self.kept} finished block{'s' * (self.kept != 1)} of a run that did not end: the same command goes on with it"
+        blocks = f"{self.kept} finished block{'s' * (self.kept != 1)} of a run that did not end: the same command resumes it"
         if not self.removable:
-            return f"{self.path}: {blocks}, --fresh begins anew"
+            return f"{self.path}: {blocks}, --fresh begins again"
         return f"{size}; `hardneg cache prune --scratch` or the next run removes it{f', but not {blocks}' if self.kept else ''}"
 
 
