@@ -103,7 +103,7 @@ class TooOften(Refused):
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
         super().__init__(
-            f"too many wrong keys came from this address: again in {seconds} s; a key that has opened from here goes on opening"
+            f"too many wrong keys came from this address: again in {seconds} s; keys that were valid from this address still are"
         )
 
 
@@ -161,7 +161,7 @@ def error_response(error: Exception, name: str | None = None, redact: Callable[[
         error = WrongFields([{"pointer": "/" + "/".join(map(str, fault["loc"])), "detail": fault["msg"]} for fault in error.errors()])
     if isinstance(error, StorageError) and is_full(error):
         log.error("the disk is full: %s", error)
-        error = Full("the disk of the server is full; nothing was kept of this request")
+        error = Full("the disk of the server is full; nothing of this request was stored")
     kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
     status, headers = STATUS[kind], HEADERS.get(kind, {})
     if status >= 500 and not isinstance(error, Refused):
@@ -192,7 +192,7 @@ def allowed_methods(request: Request) -> list[str]:
 def _internal(error: Exception, status: int, headers: Mapping[str, str], name: str) -> Response:
     """Log the error under the request's id, and answer without details."""
     log.error("request %s failed", name, exc_info=error)
-    return problem(status, f"this is not your fault; the server's log has it under {name}", headers, request_id=name)
+    return problem(status, f"the request is not at fault; the server's log has it under {name}", headers, request_id=name)
 
 
 def _truncate(text: str) -> str:

@@ -42,7 +42,7 @@ class Passage(BaseModel):
     id: Id = Field(description="your name for it")
     text: str
     title: str | None = None
-    group: Id | None = Field(None, description="what it is a piece of: for filter `group`")
+    group: Id | None = Field(None, description="the document it belongs to, for filter `group`")
 
 
 class Query(BaseModel):
@@ -83,14 +83,14 @@ class Report(BaseModel):
     """What became of everything, in numbers."""
 
     rows: int = Field(description="training rows")
-    rows_repeated: int = Field(description="rows whose texts stood in an earlier row, left out")
+    rows_repeated: int = Field(description="rows with the texts of an earlier row, left out")
     queries: int
     passages: int
-    anchors: int = Field(description="queries, or (query, positive) pairs where each positive is its own bar")
+    anchors: int = Field(description="queries, or with anchor=own (query, positive) pairs")
     judged: int = Field(description="candidates that were judged")
     kept: int = Field(description="candidates that no filter dropped")
     dropped: dict[str, int] = Field(description="candidates dropped, by the first filter that did")
-    tiers: dict[str, int] = Field(description="negatives by fallback level: 0 strict, above: after climbing the ladder")
+    tiers: dict[str, int] = Field(description="negatives by fallback level: 0 the filters as they are")
     relaxed: dict[str, int] = Field(description="negatives that break a filter which may be relaxed, by filter")
     ran_short: dict[str, Any] = Field(description="queries with fewer negatives than asked for: how many, and the first ids")
 
@@ -111,7 +111,7 @@ class FileOut(BaseModel):
     media_type: str
     bytes: int
     sha256: str
-    job: str | None = Field(None, description="the job it is a result of")
+    job: str | None = Field(None, description="the job that made it")
     created_at: datetime
 
     @classmethod
@@ -214,7 +214,7 @@ class JobOut(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    result: dict[str, Any] = Field(description="counts, and `files`: what was made, by role")
+    result: dict[str, Any] = Field(description="counts, and `files`: ids of the files of the result, by role")
     error: dict[str, Any] | None
     last_event: int
 
@@ -238,7 +238,7 @@ class JobPlan(BaseModel):
 
     kind: str
     spec: dict[str, Any]
-    counts: dict[str, Any] = Field(description="what was found in the files")
+    counts: dict[str, Any] = Field(description="counts of what the files hold")
     free_bytes: int
 
 
@@ -246,7 +246,7 @@ class ModelOut(BaseModel):
     """A model of the operator's list."""
 
     name: str
-    served: bool = Field(description="it is loaded, and answers POST /v1/mine")
+    served: bool = Field(description="the model is loaded and answers POST /v1/mine")
     revision: str | None
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from app.naming.models import Models
 from miner.config import MiningConfig, Runtime, default_cache, explain
 from miner.errors import ConfigError, StorageError
+from miner.io.plain_files import read_text
 
 PREFIX = "HARDNEG_"
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
@@ -93,7 +94,7 @@ class Settings(Limits):
     passage_prompt: str | None = Field(None, description="text put before every passage")
     passage_prompt_name: str | None = Field(None, description="one of the model's own prompts, for passages")
     max_length: int | None = Field(None, description="tokens read of each text; default: the model's own")
-    pooling: str | None = Field(None, description="how the vectors of a model that names no pooling are made: mean, cls or lasttoken")
+    pooling: str | None = Field(None, description="pooling of a model that names none: mean, cls or lasttoken")
     dtype: str = Field("float32", description="float32, float16 or bfloat16")
     similarity: str = Field("auto", description="cosine, dot or euclidean; auto: the model's own")
     index: str = Field("exact", description="exact, or a FAISS factory string")
@@ -122,7 +123,7 @@ class Settings(Limits):
     api_key_file: Path | None = Field(None, description="a file with such keys, one a line")
     allowed_hosts: tuple[str, ...] = Field((), description="names under which clients reach the service, with commas; * is any")
     trusted_proxies: tuple[str, ...] = Field(
-        (), description="addresses or networks (10.0.0.7, 10.1.0.0/24) of proxies whose X-Forwarded-For says who the client is, with commas"
+        (), description="addresses or networks (10.0.0.7, 10.1.0.0/24) of proxies whose X-Forwarded-For names the client, with commas"
     )
     insecure_no_auth: bool = Field(False, description="listen beyond this machine without a key")
     log: Literal["text", "json"] = Field("text", description="lines of the log: text or json")
@@ -231,7 +232,7 @@ class Settings(Limits):
         keys = {key.get_secret_value(): "HARDNEG_API_KEY" for key in self.api_key}
         if self.api_key_file:
             try:
-                file_keys = self.api_key_file.read_text(encoding="utf-8").split()
+                file_keys = read_text(self.api_key_file).split()
             except (OSError, UnicodeDecodeError) as error:
                 raise StorageError(f"the key file {self.api_key_file} cannot be read: {type(error).__name__}") from None
             if not file_keys:

@@ -6,6 +6,7 @@ The data set is the demo's: docstrings of Python's standard library, with all po
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,13 @@ def arguments(description: str | None, *, data: bool = True, model: bool = True)
     return parser
 
 
+def add_piece(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `piece`."""
+    parser.add_argument("--split", default="train")
+    parser.add_argument("--passages", type=int, help="a piece of the data: so many passages")
+    parser.add_argument("--queries", type=int, help="a piece of the data: so many queries")
+
+
 @contextmanager
 def data_folder(folder: Path | None) -> Iterator[Path]:
     """Yield the folder, or one with the demo's data set."""
@@ -37,6 +45,31 @@ def data_folder(folder: Path | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="hardneg-bench-") as scratch:
         build(Path(scratch) / "demo")
         yield Path(scratch) / "demo"
+
+
+@contextmanager
+def piece(args: argparse.Namespace) -> Iterator[Path]:
+    """Yield the folder of the data, or one with a piece of it."""
+    with data_folder(args.data) as folder, tempfile.TemporaryDirectory(prefix="hardneg-bench-") as scratch:
+        smaller = args.passages or args.queries
+        yield subset(folder, Path(scratch) / "data", args.split, args.passages, args.queries) if smaller else folder
+
+
+def subset(data: Path, into: Path, split: str, passages: int | None, queries: int | None) -> Path:
+    """A BEIR folder with the first queries, their judged passages and as many others as there is room for."""
+    header, *judged = (data / "qrels" / f"{split}.tsv").read_text(encoding="utf-8").splitlines()
+    wanted = set(list(dict.fromkeys(line.split("\t")[0] for line in judged))[:queries])
+    judged = [line for line in judged if line.split("\t")[0] in wanted]
+    known = {line.split("\t")[1] for line in judged}
+    corpus = (data / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
+    kept = [line for line in corpus if json.loads(line)["_id"] in known]
+    others = [line for line in corpus if json.loads(line)["_id"] not in known]
+    asked = [line for line in (data / "queries.jsonl").read_text(encoding="utf-8").splitlines() if json.loads(line)["_id"] in wanted]
+    (into / "qrels").mkdir(parents=True)
+    room = None if passages is None else max(0, passages - len(kept))
+    for name, lines in (("corpus.jsonl", kept + others[:room]), ("queries.jsonl", asked), (f"qrels/{split}.tsv", [header, *judged])):
+        (into / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return into
 
 
 def model_folder(model: str | None) -> str:

@@ -46,13 +46,18 @@ autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 
 
-OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+((?:benchmarks|experiments|miner|app|tests|examples|docker|README|LICENSE)[^)#]*)\)")
-"""A link to a file that is no page of the site."""
+OUTSIDE = re.compile(r"\[([^\]]+)\]\(((?:\.\./)+((?:benchmarks|experiments|miner|app|tests|examples|docker|README|LICENSE)[^)#]*))\)")
+"""A link that may lead to a file which is no page of the site: docs/experiments is, experiments is not."""
 
 
 def _page(app: Any, name: str, text: list[str]) -> None:
     """Put the generated parts into a page; a link that leaves docs/ becomes the path in the repository."""
-    text[0] = OUTSIDE.sub(r"\1 (`\2`)", fill(text[0]))
+    folder = (HERE / name).parent
+
+    def outside(link: re.Match[str]) -> str:
+        return link[0] if (folder / link[2]).resolve().is_relative_to(HERE.resolve()) else f"{link[1]} (`{link[3]}`)"
+
+    text[0] = OUTSIDE.sub(outside, fill(text[0]))
 
 
 def _docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

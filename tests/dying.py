@@ -26,8 +26,10 @@ def dies_at(number, run):
             return count
 
         os.fsync, shutil.rmtree = watched(os.fsync), watched(shutil.rmtree)
-        for name in ("rename", "replace", "unlink", "mkdir", "write_text"):
+        for name in ("rename", "replace", "unlink", "mkdir"):
             setattr(Path, name, watched(getattr(Path, name)))
+        plain, counted = Path.open, watched(Path.open)
+        Path.open = lambda path, mode="r", *args, **more: (counted if mode[0] in "wa" else plain)(path, mode, *args, **more)
         run()
         os._exit(0)
     os._exit(1)

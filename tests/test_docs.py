@@ -1,6 +1,7 @@
 """The site's text against the code: each part, format, verb, setting and code has its reference; links lead somewhere; words are the glossary's."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -152,6 +153,27 @@ def test_links_lead_somewhere(page):
         link for link in links if "://" not in link and not link.startswith("#") and not (page.parent / link.partition("#")[0]).exists()
     ]
     assert not wrong
+
+
+def test_each_row_of_figures_has_its_command_and_commit():
+    """Where a table of the results page has the two columns; each commit is one that a result file names."""
+    results = [*(ROOT / "benchmarks" / "results").glob("*.json"), *(ROOT / "experiments").rglob("*.json")]
+    known = {made["commit"][:7] for path in results if (made := json.loads(path.read_text(encoding="utf-8")).get("made_with"))}
+    page = (DOCS / "results" / "index.md").read_text(encoding="utf-8")
+    tables = [table for table in re.findall(r"(?:^\|.*\n)+", page, flags=re.MULTILINE) if "| command | commit |" in table]
+    rows = [line.strip("| ").split(" | ")[-2:] for table in tables for line in table.splitlines()[2:]]
+    assert len(rows) > 20
+    assert [row for row in rows if not row[0].strip() or row[1].split(", ")[0] not in known] == []
+
+
+def test_a_link_that_leaves_the_site_becomes_a_path():
+    """docs/experiments is of the site, experiments is not."""
+    spec = importlib.util.spec_from_file_location("conf", DOCS / "conf.py")
+    conf = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(conf)
+    text = ["[a](../experiments/nearest.md) [b](../../experiments/nearest/README.md)"]
+    conf._page(None, "decisions/0017-the-neighbours-of-the-positive", text)
+    assert text == ["[a](../experiments/nearest.md) b (`experiments/nearest/README.md`)"]
 
 
 @pytest.mark.parametrize("page", OWN, ids=lambda path: str(path.relative_to(ROOT)))

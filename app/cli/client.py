@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import ConfigError, HardnegError
-from miner.io.atomic import storing, sync_folder
+from miner.io.atomic import sha256_of, storing, sync_folder
+from miner.io.folder_tree import remove, rename, touch
+from miner.io.plain_files import append_file, open_bytes
 
 CHUNK_BYTES = 2**18
 MAX_ATTEMPTS = 5
@@ -57,7 +59,7 @@ class Client:
         digest = hashlib.sha256()
         with storing(file, "read"):
             size = file.stat().st_size
-            with file.open("rb") as source:
+            with open_bytes(file) as source:
                 query = urllib.parse.urlencode({"name": name or file.name})
                 headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
                 with self._open("POST", f"/v1/files?{query}", _hash_chunks(source, digest), headers) as answer:
@@ -77,13 +79,11 @@ class Client:
                 time.sleep(min(2**attempt / 4, 5))
             received = part.stat().st_size if part.exists() else 0
             if received != file_info["bytes"]:
-                raise RemoteError(f"the download broke off {MAX_ATTEMPTS} times; the same command goes on from {received:,} bytes")
-            with part.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            if sha256 != file_info["sha256"]:
-                part.unlink()
+                raise RemoteError(f"the download broke off {MAX_ATTEMPTS} times; the same command resumes from {received:,} bytes")
+            if sha256_of(part) != file_info["sha256"]:
+                remove(part)
                 raise RemoteError("what was downloaded is damaged: its hash differs; download it again")
-            part.replace(target)
+            rename(part, target)
             sync_folder(target.parent)
         return file_info
 
@@ -117,7 +117,7 @@ class Client:
         """Try to download the missing bytes. Return whether the file is complete."""
         received = part.stat().st_size if part.exists() else 0
         if received == file_info["bytes"]:
-            part.touch()
+            touch(part)
             return True
         headers = {"Range": f"bytes={received}-", "If-Range": f'"{file_info["sha256"]}"'} if received else {}
         try:
@@ -126,7 +126,7 @@ class Client:
             if 0 < error.status < 500:
                 raise
             return False
-        with answer, part.open("ab") as file:
+        with answer, append_file(part) as file:
             if answer.status != 206:
                 file.truncate(0)
             for chunk in _read_chunks(answer):

@@ -10,19 +10,19 @@ import typer
 from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, connect, follow, quote_name, show
 from miner.cli.command import Verbs
 
-app = Verbs(no_args_is_help=True, help="Corpora of a service: build, grow, list, remove.")
+app = Verbs(no_args_is_help=True, help="Corpora of a service: build, append to, list, delete.")
 
 
 @app.command("create")
 def create_corpus(
     name: Name,
-    file: Annotated[list[Path], typer.Option(help="A file of passages, sent first.")],
-    model: Annotated[str | None, typer.Option(help="One of the service's models.")] = None,
+    file: Annotated[list[Path], typer.Option(help="A file of passages, which is uploaded.")],
+    model: Annotated[str | None, typer.Option(help="Name of one of the service's models.")] = None,
     url: Url = LOCAL,
     key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send files, build a corpus of them, and wait for it."""
+    """Upload files, build a corpus from them, and wait until it is ready."""
     service = connect(url, key)
     corpus = service.call("POST", "/v1/corpora", {"name": name, "model": model, "files": [service.upload(path)["id"] for path in file]})
     follow(service, corpus["versions"][-1]["job"])
@@ -32,7 +32,7 @@ def create_corpus(
 @app.command("append")
 def append(
     name: Name,
-    file: Annotated[list[Path], typer.Option(help="A file of passages, sent first.")],
+    file: Annotated[list[Path], typer.Option(help="A file of passages, which is uploaded.")],
     url: Url = LOCAL,
     key: ApiKey = None,
     as_json: AsJson = False,
@@ -52,5 +52,5 @@ def list_corpora(url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) 
 
 @app.command("rm")
 def remove_corpus(name: Name, url: Url = LOCAL, key: ApiKey = None) -> None:
-    """Forget a corpus."""
+    """Delete a corpus."""
     connect(url, key).call("DELETE", f"/v1/corpora/{quote_name(name)}")

@@ -12,14 +12,14 @@ from miner.cli.command import Verbs
 
 Paths = Annotated[list[Path], typer.Argument(show_default=False)]
 
-app = Verbs(no_args_is_help=True, help="Files of a service: send, list, get, remove.")
+app = Verbs(no_args_is_help=True, help="Files of a service: upload, list, download, delete.")
 
 
 @app.command("upload")
 def upload(
     paths: Annotated[list[Path], typer.Argument(show_default=False)], url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False
 ) -> None:
-    """Send files; their ids are printed."""
+    """Upload files and print their ids."""
     for path in paths:
         show(connect(url, key).upload(path), as_json, "id")
 
@@ -35,14 +35,18 @@ def list_files(url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) ->
 
 @app.command("download")
 def download(
-    file_id: Name, out: Annotated[Path, typer.Option(help="Where it goes.")], url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False
+    file_id: Name,
+    out: Annotated[Path, typer.Option(help="Path of the file.")],
+    url: Url = LOCAL,
+    key: ApiKey = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Get a file; a download that broke goes on where it broke, and the hash is checked."""
+    """Download a file and check its hash. An interrupted download is resumed."""
     file = connect(url, key).download(file_id, out)
     show(file, as_json, "sha256", "bytes")
 
 
 @app.command("rm")
 def remove_file(file_id: Name, url: Url = LOCAL, key: ApiKey = None) -> None:
-    """Forget a file."""
+    """Delete a file."""
     connect(url, key).call("DELETE", f"/v1/files/{quote_name(file_id)}")

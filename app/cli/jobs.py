@@ -11,14 +11,14 @@ from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, connect, follow, qu
 from miner.cli.command import Verbs
 from miner.errors import ConfigError
 
-app = Verbs(no_args_is_help=True, help="Jobs of a service: submit, follow, cancel, try again, get what they made.")
+app = Verbs(no_args_is_help=True, help="Jobs of a service: submit, follow, cancel, retry, download results.")
 
 
 @app.command("submit")
 def submit(
     body: Annotated[Path, typer.Argument(help="The job as JSON or YAML: kind, inputs, config.", show_default=False)],
-    idempotency_key: Annotated[str | None, typer.Option(help="The same key makes one job, however often it is sent.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it ends.")] = False,
+    idempotency_key: Annotated[str | None, typer.Option(help="Requests with the same key make one job.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the job until it ends.")] = False,
     url: Url = LOCAL,
     key: ApiKey = None,
     as_json: AsJson = False,
@@ -41,7 +41,7 @@ def list_jobs(url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) -> 
 
 @app.command("get")
 def get(job_id: Name, url: Url = LOCAL, key: ApiKey = None) -> None:
-    """All that is known of a job, as JSON."""
+    """Print a job as JSON: state, progress, settings, result."""
     show(connect(url, key).call("GET", f"/v1/jobs/{quote_name(job_id)}"), True)
 
 
@@ -59,15 +59,19 @@ def cancel(job_id: Name, url: Url = LOCAL, key: ApiKey = None, as_json: AsJson =
 
 @app.command("retry")
 def retry(job_id: Name, url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) -> None:
-    """Try a job again."""
+    """Retry a job."""
     show(connect(url, key).call("POST", f"/v1/jobs/{quote_name(job_id)}/retry"), as_json, "id", "state")
 
 
 @app.command("download")
 def download_job(
-    job_id: Name, out: Annotated[Path, typer.Option(help="A folder.")], url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False
+    job_id: Name,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    url: Url = LOCAL,
+    key: ApiKey = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Get everything a job has made into a folder; what broke goes on where it broke."""
+    """Download the files of a job into a folder. An interrupted download is resumed."""
     service = connect(url, key)
     job = service.call("GET", f"/v1/jobs/{quote_name(job_id)}")
     if job["state"] != "succeeded":
@@ -82,5 +86,5 @@ def download_job(
 
 @app.command("rm")
 def remove_job(job_id: Name, url: Url = LOCAL, key: ApiKey = None) -> None:
-    """Forget a job, with its files."""
+    """Delete a job and its files."""
     connect(url, key).call("DELETE", f"/v1/jobs/{quote_name(job_id)}")

@@ -15,11 +15,11 @@ app = Verbs(no_args_is_help=True, help="Keys of the service: make, list, revoke.
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Who uses it, and for what.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Name of the key: who uses it, and for what.", show_default=False)],
     scope: Annotated[list[str] | None, typer.Option("--scope", help="read, write or admin [write].", show_default=False)] = None,
     data_dir: o.DataDir = None,
 ) -> None:
-    """Make a key and print it; it is told only now, and kept as a hash.
+    """Make a key and print it. It is shown only once; the service stores its hash.
 
     hardneg keys create "Ada's notebook" --scope write
     """
@@ -32,7 +32,7 @@ def create(
 
 @app.command()
 def ls(data_dir: o.DataDir = None, as_json: o.Json = False) -> None:
-    """List the keys, without what would open."""
+    """List the keys: id, state, time, name. The keys themselves are not stored."""
     from app.auth.keys import ls as list_keys
 
     keys = list_keys(o.open_data_folder(data_dir))
@@ -45,12 +45,12 @@ def ls(data_dir: o.DataDir = None, as_json: o.Json = False) -> None:
         created_at = datetime.fromtimestamp(key["created_at"]).astimezone()
         state = "revoked" if key["revoked_at"] else ",".join(key["scopes"])
         typer.echo(f"{key['id']}  {state:<12} {created_at:%Y-%m-%d %H:%M}  {key['name']}")
-    typer.echo(f"{sum(not key['revoked_at'] for key in keys)} of {len(keys)} keys open", err=True)
+    typer.echo(f"{sum(not key['revoked_at'] for key in keys)} of {len(keys)} keys active", err=True)
 
 
 @app.command()
-def revoke(key_id: Annotated[str, typer.Argument(help="As `hardneg keys ls` shows it.")], data_dir: o.DataDir = None) -> None:
-    """Close a key for ever; a running server notices within two seconds."""
+def revoke(key_id: Annotated[str, typer.Argument(help="Id of the key, from `hardneg keys ls`.")], data_dir: o.DataDir = None) -> None:
+    """Revoke a key for ever; a running server refuses it within two seconds."""
     from app.auth.keys import revoke as revoke_key
 
     revoke_key(o.open_data_folder(data_dir), key_id)

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from app.cli.client import Client
 
-Url = Annotated[str, typer.Option(help="The service.", envvar="HARDNEG_URL")]
+Url = Annotated[str, typer.Option(help="Address of the service.", envvar="HARDNEG_URL")]
 ApiKey = Annotated[str | None, typer.Option("--key", help="A key of the service.", envvar="HARDNEG_KEY", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
 Name = Annotated[str, typer.Argument(show_default=False)]
@@ -46,7 +46,7 @@ def follow(service: Client, job_id: str) -> Any:
         typer.echo(f"{job_id}: {text}", err=True)
     job = service.call("GET", f"/v1/jobs/{job_id}")
     if job["state"] != "succeeded":
-        raise RemoteError(f"job {job_id} is {job['state']}: {(job['error'] or {}).get('detail', 'nobody said why')}")
+        raise RemoteError(f"job {job_id} is {job['state']}: {(job['error'] or {}).get('detail', 'no reason is recorded')}")
     return job
 
 

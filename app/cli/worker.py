@@ -14,9 +14,9 @@ def worker(
     data_dir: o.DataDir = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of the embedding store.", envvar="HARDNEG_CACHE", show_default=False)] = None,
 ) -> None:
-    """Work on jobs until told to stop; as many workers as you like share a data folder (and, over PostgreSQL, a network drive).
+    """Run jobs until it is stopped. Any number of workers share a data folder (and, over PostgreSQL, a network drive).
 
-    The server works on jobs too (HARDNEG_JOBS_AT_ONCE, default 1; 0: it leaves them all to workers).
+    The server runs jobs too (HARDNEG_JOBS_AT_ONCE, default 1; 0: workers only).
     """
     from app.jobs.run_worker import run_worker
 

@@ -12,6 +12,7 @@ from app.engine.vector_cache import VectorCache
 from app.errors import Conflict, NotFound
 from app.naming.models import public
 from app.storage.corpora import Corpora
+from miner.io.plain_files import read_text
 
 
 class CorpusCache:
@@ -58,10 +59,10 @@ class CorpusCache:
             raise NotFound("there is no such corpus") from None
 
     def _check_and_open(self, name: str, folder: Path) -> OpenCorpus:
-        stored = json.loads((folder / "about.json").read_text(encoding="utf-8"))["model"]
+        stored = json.loads(read_text(folder / "about.json"))["model"]
         served = self._vectors.describe()
         if stored["fingerprints"]["passage"] != served["fingerprints"]["passage"]:
             raise Conflict(
-                f"this corpus has the vectors of '{public(stored['name'])}', and the model that answers at once is another: ask for a job"
+                f"this corpus has the vectors of model '{public(stored['name'])}', and POST /v1/mine uses another model: submit a job"
             )
         return open_stored(name, folder, self._vectors, self._index)

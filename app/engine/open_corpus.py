@@ -13,6 +13,7 @@ import numpy as np
 
 from app.engine.batcher import Batcher
 from miner.indexes import Exact, Factory
+from miner.io.array_files import map_array, map_raw
 from miner.read.ids import Lookup, keys_of
 from miner.sources import Dense
 from miner.types import Floats, Ints, SearchResult, Texts, Vectors
@@ -26,8 +27,8 @@ class StoredSource(Dense):
     def __init__(self, folder: Path, vectors: Vectors, index: str) -> None:
         self.similarity = self.scale = vectors.similarity
         self._told = vectors.describe()
-        self.passage_rows, self.position = (np.load(folder / name, mmap_mode="r") for name in ("rows.npy", "position.npy"))
-        self.passages = np.memmap(folder / "passages.f32", dtype=np.float32, mode="r", shape=(len(self.passage_rows), vectors.dim))
+        self.passage_rows, self.position = (map_array(folder / name) for name in ("rows.npy", "position.npy"))
+        self.passages = map_raw(folder / "passages.f32", (len(self.passage_rows), vectors.dim))
         self.queries = np.empty((0, vectors.dim), dtype=np.float32)
         exact = index == "exact"
         self.index = Exact(self.passages, self.similarity) if exact else Factory(self.passages, self.similarity, index)

@@ -31,7 +31,7 @@ class BoundedPool:
     async def run(self, call: Callable[..., Result], *arguments: object) -> Result:
         """The result of `call`. Busy when the queue is full. A cancelled caller frees its slot only when the call has ended."""
         if not self._slots.acquire(blocking=False):
-            raise Busy(f"as many {self._what} as may wait are waiting; try again soon")
+            raise Busy(f"the queue of {self._what} is full; try again soon")
         try:
             future = self._pool.submit(call, *arguments)
         except BaseException:

@@ -36,7 +36,7 @@ async def json_body(request: Request) -> Any:
     except orjson.JSONDecodeError as error:
         raise NotJson(f"the body is not JSON: {error.msg}") from None
     if isinstance(loaded, dict) and (fault := key_fault(body, loaded)):
-        raise NotJson(f"the body is no clear JSON: {fault}")
+        raise NotJson(f"the body is ambiguous JSON: {fault}")
     return loaded
 
 
@@ -63,7 +63,7 @@ async def _whole(request: Request, media: str) -> bytes:
 def _check_media(request: Request, body: str) -> None:
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media != body:
-        raise WrongMedia(f"the body must be announced as Content-Type: {body}")
+        raise WrongMedia(f"the request needs the header Content-Type: {body}")
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise WrongMedia("the body must not be compressed (Content-Encoding)")
 

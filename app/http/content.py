@@ -12,11 +12,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 import anyio
+import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.errors import BadRange
+from miner.io.plain_files import open_bytes
 
 CHUNK_BYTES = 2**18
 RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII)
@@ -44,7 +46,9 @@ class Content(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": b""})
             return
-        async with await anyio.open_file(self._path, "rb") as file:  # before the status is sent: the file may have been deleted
+        async with anyio.wrap_file(
+            await anyio.to_thread.run_sync(open_bytes, self._path)
+        ) as file:  # before the status is sent: the file may have been deleted
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             await file.seek(self.start)
             remaining = self.stop - self.start

@@ -109,11 +109,11 @@ class Decompressor:
             if self._out > self._max_bytes:
                 raise TooLarge(f"the content is larger than the {self._max_bytes:,} bytes that are accepted here")
             if self._out > RATIO_GRACE_BYTES + self._ratio * self._in:
-                raise TooLarge(f"the packed body becomes more than {self._ratio} times as large: that is not accepted here")
+                raise TooLarge(f"the compressed body expands by more than a factor of {self._ratio}, which is not accepted here")
             if chunk:
                 yield chunk
 
     def finish(self) -> None:
         """InputError when the compressed stream is not complete."""
         if not self._decoder.ended:
-            raise InputError("the packed body ends too early")
+            raise InputError("the compressed body ends too early")

@@ -15,7 +15,6 @@ import queue
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -24,6 +23,7 @@ from app.jobs.job_kinds import KINDS
 from app.jobs.task import Task
 from miner.config import Runtime
 from miner.errors import HardnegError
+from miner.io.plain_files import create_file
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def _read_tasks(tasks: queue.SimpleQueue[Task]) -> None:
 def _run_task(task: Task, lines: Lines) -> None:
     """Run one task under the lock of the job's folder: the process of an earlier attempt may still be running there."""
     os.chdir(task.folder)
-    with Path("lock").open("wb") as lock:
+    with create_file("lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             outcome = KINDS[task.kind].run(task.spec, Runtime.of(**task.runtime), lines.progress)

@@ -31,9 +31,9 @@ class ExportJob(BaseModel):
 
     kind: Literal["export"]
     job: str = Field(description="a job of kind mine or export that succeeded")
-    config: dict[str, Any] = Field(default_factory=dict, description="what differs from that job's config; filters are added to its own")
-    file_kind: FileKind = Field(None, description="what the training file is written as; default: what suits the format")
-    verdicts: Literal["reviews"] | None = Field(None, description="`reviews`: heed what was said of that job's pairs until now")
+    config: dict[str, Any] = Field(default_factory=dict, description="settings that differ from that job's; filters are added")
+    file_kind: FileKind = Field(None, description="file type of the training file; default: the format's own")
+    verdicts: Literal["reviews"] | None = Field(None, description="`reviews`: use the verdicts on that job's pairs so far")
 
 
 def resolve(request: ExportJob, stores: Stores) -> JobSpec:
@@ -42,14 +42,14 @@ def resolve(request: ExportJob, stores: Stores) -> JobSpec:
 
     source = stores.queue.get(request.job)
     if source.kind not in ("mine", "export") or source.state != "succeeded":
-        raise Conflict(f"there is nothing to choose from: that job is {source.state}, of kind {source.kind}")
+        raise Conflict(f"an export needs a job of kind mine or export that succeeded: that job is {source.state}, of kind {source.kind}")
     inherited = {name: value for name, value in in_todays_words(source.spec["config"]).items() if value is not None}
     changes = dict(request.config)
     if "model" in changes and changes["model"] == public(str(inherited.get("model"))):
         changes["model"] = inherited["model"]  # earlier versions stored the model's folder, not its public name
     for name in ("model", "revision"):
         if changes.get(name, inherited.get(name)) != inherited.get(name):
-            raise ConfigError(f"{name} was used up by that job, and cannot change without mining again")
+            raise ConfigError(f"{name} cannot change without mining again")
     config = MiningConfig.of(**laid_over(changes, Layers(stored=inherited), RETRIEVAL_SETTINGS))
     check_kind(config, request.file_kind)
     reviews = {}
@@ -64,7 +64,7 @@ def _last_review(job_id: str, stores: Stores) -> int:
     """The number of the last review to apply, stored so that a retry applies the same ones. Conflict when there are no reviews."""
     last = stores.reviews.last(job_id)
     if not stores.reviews.current(job_id, last):
-        raise Conflict("there are no reviews of that job to heed: say something first, or leave `verdicts` out")
+        raise Conflict("there are no reviews of that job: give a verdict first, or leave `verdicts` out")
     return last
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from app.jobs.task import Outcome, link
 from app.storage.job_rows import JobSpec
 from miner.config import MiningConfig, Runtime
 from miner.errors import InputError
+from miner.io.array_files import create_raw, write_array
+from miner.io.folder_tree import remove
 from miner.types import Progress, Texts, Vectors
 
 PASSAGES = "passages.jsonl"
@@ -40,7 +41,7 @@ def run(spec: JobSpec, runtime: Runtime, on_progress: Progress) -> Outcome:
     target = Path(spec["target"])
     target.parent.mkdir(parents=True, exist_ok=True)
     for stale in target.parent.glob(f".{target.name}.*.part"):  # of an attempt that was killed; no other job builds this version
-        shutil.rmtree(stale, ignore_errors=True)
+        remove(stale, ignore_errors=True)
     with folder_part(target, "about.json") as folder:
         on_progress("read", 0, 0)
         texts = _read(spec["paths"], spec["fields"], folder)
@@ -77,7 +78,7 @@ def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
     if len(repeated):
         raise InputError(f"the id '{texts.ids(repeated[:1])[0]}' is in more than one of the files; {len(repeated):,} ids are")
     for part_path in parts:
-        part_path.unlink()
+        remove(part_path)
         part_path.parent.rmdir() if not any(part_path.parent.iterdir()) else None
     return texts
 
@@ -104,10 +105,10 @@ def _write_vectors(texts: Texts, vectors: Vectors, folder: Path) -> None:
     from miner.sources.scoring import to_unit
 
     rows, position = distinct(texts)
-    out = np.memmap(folder / "passages.f32", dtype=np.float32, mode="w+", shape=(len(rows), vectors.dim))
+    out = create_raw(folder / "passages.f32", (len(rows), vectors.dim))
     vectors.fill(out, texts, rows, "passage")
     if vectors.similarity == "cosine":
         to_unit(out)
     out.flush()
-    np.save(folder / "rows.npy", rows)
-    np.save(folder / "position.npy", position)
+    write_array(folder / "rows.npy", rows)
+    write_array(folder / "position.npy", position)

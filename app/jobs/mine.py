@@ -43,7 +43,7 @@ class MineJob(BaseModel):
     kind: Literal["mine"]
     inputs: JobInputs
     config: MiningConfig = MiningConfig.of()
-    file_kind: FileKind = Field(None, description="what the training file is written as; default: what suits the format")
+    file_kind: FileKind = Field(None, description="file type of the training file; default: the format's own")
 
 
 def resolve(request: MineJob, stores: Stores) -> JobSpec:

@@ -13,6 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from miner.io.folder_tree import remove, rename
+from miner.io.plain_files import create_file, open_bytes
+
 
 class Presence:
     """A folder with one locked file per live worker."""
@@ -24,9 +27,9 @@ class Presence:
         """Lock the file of a worker until the returned file is closed. None where files cannot be locked: then only its lease counts."""
         hidden = self._folder / f".{worker}"
         with suppress(OSError):
-            lock_file = hidden.open("wb")
+            lock_file = create_file(hidden)
             fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            hidden.rename(self._folder / worker)  # visible only once it is locked
+            rename(hidden, self._folder / worker)  # visible only once it is locked
             return lock_file
         return None
 
@@ -39,11 +42,11 @@ class Presence:
         """Remove the files of workers that have stopped or died."""
         for worker in workers:
             with suppress(OSError):
-                (self._folder / worker).unlink()
+                remove(self._folder / worker)
 
 
 def _is_unlocked(path: Path) -> bool:
-    with suppress(OSError), path.open("rb") as file:
+    with suppress(OSError), open_bytes(path) as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False

@@ -48,7 +48,7 @@ class Queue:
                 return duplicate
             waiting = connection.execute(select(func.count()).select_from(jobs).where(jobs.c.state.in_(WAITING))).scalar_one()
             if waiting >= self._max_waiting:
-                raise Busy(f"{waiting} jobs are waiting, as many as may; try again later")
+                raise Busy(f"the job queue is full: {waiting} jobs are waiting; try again later")
             name = new_name("job")
             row: dict[str, Any] = {
                 "id": name,
@@ -64,7 +64,7 @@ class Queue:
             if on_insert:
                 on_insert(connection, job)
             if missing_inputs := missing(connection, job):
-                raise NotFound(f"what this job needs is gone: {', '.join(missing_inputs)}")
+                raise NotFound(f"inputs of this job were deleted: {', '.join(missing_inputs)}")
             return job
 
     def find_duplicate(self, submission: Submission) -> Job | None:
@@ -116,9 +116,9 @@ class Queue:
             self._database.take_lock(connection, NEEDS_LOCK)
             job = get_row(connection, job_id, lock=True)
             if job.state not in ("failed", "crashed", "cancelled"):
-                raise Conflict(f"a job that is {job.state} cannot be tried again: only one that failed, crashed or was cancelled")
+                raise Conflict(f"a job that is {job.state} cannot be retried: only one that failed, crashed or was cancelled")
             if missing_inputs := missing(connection, job):
-                raise Conflict(f"this job cannot be tried again: what it needs is gone, {', '.join(missing_inputs)}")
+                raise Conflict(f"this job cannot be retried: inputs were deleted, {', '.join(missing_inputs)}")
             update_row(connection, job, state="queued", crashes=0, error=None, finished_at=None)
             add_event(connection, job.id, "state", {"state": "queued"})
             return get_row(connection, job_id)
@@ -146,5 +146,5 @@ class Queue:
         same = and_(jobs.c.key_id == submission.key_id, jobs.c.idempotency_key == submission.idempotency_key)
         row = connection.execute(select(jobs).where(same)).mappings().first()
         if row is not None and row["spec_sha256"] != submission.sha256:
-            raise WrongFields([{"pointer": "", "detail": "this Idempotency-Key was used before, with another body"}])
+            raise WrongFields([{"pointer": "", "detail": "this Idempotency-Key was used with another body"}])
         return None if row is None else as_job(row)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ from app.storage.job_output import Output
 from app.storage.job_rows import JobSpec
 from miner.config import Runtime
 from miner.io.atomic import storing
+from miner.io.folder_tree import link_or_copy
 from miner.types import Progress
 
 
@@ -71,8 +70,6 @@ def link(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
             try:
-                os.link(source, target)
+                link_or_copy(source, target)
             except FileNotFoundError:  # in a dry run, which does not protect its inputs from deletion
                 raise NotFound(f"{target.name} was deleted meanwhile") from None
-            except OSError:
-                shutil.copyfile(source, target)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import ConfigError
+from miner.io.folder_tree import remove
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
 RESERVED_NAMES = ("inputs", "run", "lock", "survey.json")
@@ -34,7 +35,7 @@ class Models:
         path = _absolute(model)
         name = next((name for name, known_path in where.items() if known_path == path), public(model))
         if where.get(name, path) != path:
-            raise ConfigError(f"two models would be called {name}: give the served one a name of its own, HARDNEG_MODELS=NAME=FOLDER")
+            raise ConfigError(f"two models have the name {name}: give the served one another name, HARDNEG_MODELS=NAME=FOLDER")
         return cls({name: path, **where}, name)
 
     def public_name(self, model: str) -> str:
@@ -51,7 +52,7 @@ class Models:
         link = folder / name
         link.parent.mkdir(parents=True, exist_ok=True)
         if not (link.is_symlink() and link.readlink() == Path(self.where[name])):
-            link.unlink(missing_ok=True)
+            remove(link)
             link.symlink_to(self.where[name])
         return {**config, "model": name}
 
@@ -67,9 +68,7 @@ def public(model: str) -> str:
 def check(name: str) -> str:
     """The name, if it can be a public name; else ConfigError."""
     if not NAME_PATTERN.fullmatch(name) or name.split("/", maxsplit=1)[0] in RESERVED_NAMES:
-        raise ConfigError(
-            f"a model cannot be called '{name}': letters, digits, . _ - and one / at most, and not {', '.join(RESERVED_NAMES)}"
-        )
+        raise ConfigError(f"'{name}' is not a model name: letters, digits, . _ - and one / at most, and not {', '.join(RESERVED_NAMES)}")
     return name
 
 

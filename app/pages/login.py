@@ -13,7 +13,7 @@ NEXT_PAGES = re.compile(r"/(?:docs|jobs/[A-Za-z0-9_]{1,100}(?:/review)?)?")
 
 def login(next_page: str, wrong: bool) -> list[Html]:
     """The form. next_page: the page after the sign-in. wrong: the previous key was wrong."""
-    alert = tag("p", "That key does not open.", class_="wrong", role="alert", id="wrong") if wrong else None
+    alert = tag("p", "This key is not valid.", class_="wrong", role="alert", id="wrong") if wrong else None
     field = tag(
         "input",
         type="password",

@@ -59,7 +59,7 @@ def rate(sample: SampleSummary) -> str:
     """The false-negative rate with its 95 % interval (Wilson), in words."""
     interval = wilson(sample.false_negatives, sample.decided)
     if interval is None:
-        return "Nothing of the sample was reviewed yet."
+        return "No pair of the sample has a verdict yet."
     share = percent(sample.false_negatives / sample.decided)
     counts = f"{sample.false_negatives} of {sample.decided} decided"
     return f"{share} false negatives (95 %: {percent(interval[0])} to {percent(interval[1])}), {counts}"
@@ -70,7 +70,9 @@ def _actions(job: Job, reviewed: int) -> Html:
     export_form = None
     if reviewed:
         verdicts = tag("input", type="hidden", name="verdicts", value="reviews")
-        export_form = form(f"/jobs/{job.id}/export", verdicts, tag("button", f"Export heeding {number(reviewed)} reviewed", class_="plain"))
+        export_form = form(
+            f"/jobs/{job.id}/export", verdicts, tag("button", f"Export with verdicts on {number(reviewed)} pairs", class_="plain")
+        )
     return tag("div", review_link, export_form, class_="actions")
 
 
@@ -80,9 +82,9 @@ def _scores(job: Job, survey: Mapping[str, Any]) -> Html:
     mark = tag("line", x1="420", x2="420", y1="0", y2=HEIGHT, class_="ceiling")
     shade = tag("rect", x="420", y="0", width="0", height=HEIGHT, class_="beyond")
     picture = tag("div", histogram("Scores of positives, kept and dropped candidates", series, shade, mark), class_="plot")
-    margin = histogram("Margin", {"positive less chosen negative": ("mar", _chart_data(margins["edges"], margins["chosen"]))})
-    note = tag("p", "Left of zero a negative scores above its weakest positive.", class_="note")
-    return section("How hard", tag("div", card("Scores", picture, _ceiling(job, scores)), card("Margin", margin, note), class_="pair"))
+    margin = histogram("Margin", {"positive less negative": ("mar", _chart_data(margins["edges"], margins["chosen"]))})
+    note = tag("p", "Below 0 a negative scores above its weakest positive.", class_="note")
+    return section("Hardness", tag("div", card("Scores", picture, _ceiling(job, scores)), card("Margin", margin, note), class_="pair"))
 
 
 def _ceiling(job: Job, scores: Mapping[str, Any]) -> Html:
@@ -102,16 +104,16 @@ def _ceiling(job: Job, scores: Mapping[str, Any]) -> Html:
         **{f"data_{series}": ",".join(map(str, scores[series])) for series in ("kept", "chosen")},
     )
     label = tag("label", "Ceiling ", tag("output", "none", for_=name, id="value"), for_=name)
-    status = tag("p", "Move the ceiling to see what it would drop.", id="beyond", class_="note", role="status")
+    status = tag("p", "Move the ceiling to see how many candidates it drops.", id="beyond", class_="note", role="status")
     send = tag("button", "Export with this ceiling", class_="plain")
     return form(f"/jobs/{job.id}/export", slider, tag("div", label, send, class_="head"), status, class_="ceilings")
 
 
 def _rate(job: Job, sample: SampleSummary) -> Html:
     lead = tag("p", rate(sample), class_="lead")
-    share = f"{number(sample.reviewed)} of {number(sample.drawn)} negatives drawn by chance were reviewed, in the order they were drawn."
+    share = f"{number(sample.reviewed)} of {number(sample.drawn)} negatives in the random sample are reviewed, in the order of the draw."
     link = tag("a", "Review the sample", href=review_at(job.id, order="sample"), class_="button plain")
-    return section("How many are false", tag("div", lead, tag("p", share, class_="note"), tag("p", link), class_="card"))
+    return section("False-negative rate", tag("div", lead, tag("p", share, class_="note"), tag("p", link), class_="card"))
 
 
 def _files(job: Job) -> Html:

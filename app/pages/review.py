@@ -18,10 +18,10 @@ KEY_HELP = {
     "f": "false negative: it answers the query",
     "t": "true negative: it does not",
     "u": "unsure",
-    "z": "take the last word back",
+    "z": "withdraw the last verdict",
     "j k": "next, previous candidate",
     "n p": "next, previous query",
-    "d": "what differs from the positive",
+    "d": "show differences from the positive",
     "?": "this list",
 }
 
@@ -40,7 +40,7 @@ def review(job: Job, item: ReviewItem, sample: SampleSummary) -> list[Html | Non
     return [
         breadcrumbs(("/", "Runs"), (f"/jobs/{job.id}", title(job)), (None, "Review")),
         _navigation(job, item),
-        tag("p", f"The sample so far: {rate(sample)}", class_="note", id="rate") if item.order == "sample" else None,
+        tag("p", f"The random sample so far: {rate(sample)}", class_="note", id="rate") if item.order == "sample" else None,
         tag("p", "", id="said", role="status", class_="sr"),
         tag("div", query_side, ranked, class_="both", id="lineup", data_job=job.id, data_query=item.query["id"], data_order=item.order),
         _help(),
@@ -119,7 +119,7 @@ def _facts(candidate: Candidate, likeness: float) -> list[Html | None]:
         tag("span", "score ", tag("b", score(candidate["score"]))),
         tag("span", "margin ", tag("b", score(margin)), class_="under" if is_negative else None),
         tag("span", reason, class_=f"reason {candidate['status']}"),
-        tag("span", f"near a positive: {percent(likeness)} alike", class_="near") if likeness >= NEAR_COPY_LIKENESS else None,
+        tag("span", f"similar to a positive: Jaccard {percent(likeness)}", class_="near") if likeness >= NEAR_COPY_LIKENESS else None,
     ]
 
 

@@ -69,7 +69,7 @@ def review_item(run: Run, reviews: Sequence[Review], order: Order, index: int | 
         pairs = [(case["query_id"], case["passage_id"]) for case in queue]
         index = next((position for position, pair in enumerate(pairs) if pair not in verdicts), max(0, len(queue) - 1))
     if query_id is None and not (index is not None and 0 <= index < len(queue)):
-        raise NotFound("there is nothing to review at this place of the queue")
+        raise NotFound("the review queue has no such position")
     case: Mapping[str, Any] = queue[index] if query_id is None and index is not None else {"query_id": query_id, "passage_id": None}
     explanation = explain(run, case["query_id"])
     return ReviewItem(

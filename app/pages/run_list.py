@@ -24,7 +24,7 @@ def runs(jobs: Sequence[Job], reviewed: dict[str, int], public_name: Callable[[s
     if not jobs:
         alternatives = (tag("code", "POST /v1/jobs"), ", or by ", tag("code", "hardneg jobs submit"), ".")
         hint = tag("p", "Runs appear here when a job is sent to ", *alternatives)
-        return [tag("h1", "Runs"), tag("div", tag("h2", "Nothing was run yet"), hint, class_="empty")]
+        return [tag("h1", "Runs"), tag("div", tag("h2", "No runs yet"), hint, class_="empty")]
     heads = ("Run", "State", "Queries", "Negatives", "Dropped", "Reviewed", "Took")
     head = tag("tr", *(tag("th", name, scope="col", class_="num" if column > 1 else None) for column, name in enumerate(heads)))
     body = [_row(job, reviewed.get(job.id, 0), public_name) for job in jobs]

@@ -6,14 +6,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
-import orjson
-
 from app.errors import Conflict
 from app.jobs.stores import Stores
 from app.pages.overview import SampleSummary
 from app.storage.job_rows import Job
 from app.storage.reviews import REVIEWED, Review
 from miner.analysis.survey import VERSION, SurveyReport, survey
+from miner.io.plain_files import read_json
 from miner.io.row_files import write_json
 from miner.runs.run import Run
 
@@ -27,7 +26,7 @@ def run_of(stores: Stores, job_id: str) -> tuple[Job, Run]:
     """A job that succeeded, with its run. NotFound, Conflict where there is none."""
     job = stores.queue.get(job_id)
     if job.kind not in REVIEWED or job.state != "succeeded":
-        raise Conflict(f"there is nothing to look at: this job is {job.state}, of kind {job.kind}")
+        raise Conflict(f"this job has no page: it is {job.state}, of kind {job.kind}")
     return job, Run(stores.reviews.folder(job.id))
 
 
@@ -36,7 +35,7 @@ def survey_of(run: Run) -> SurveyReport:
     path = run.folder.parent / SURVEY
     with _lock:
         if path.exists():
-            stored: SurveyReport = orjson.loads(path.read_bytes())
+            stored: SurveyReport = read_json(path)
             if stored["version"] == VERSION:
                 return stored
         result = survey(run)

@@ -58,7 +58,7 @@ async def event_stream(services: Services, job_id: str, last_seen: int) -> Strea
 def watching(services: Services) -> Iterator[None]:
     """Count one more watcher for the duration of the block. Busy when there are max_watchers."""
     if services.watchers >= services.settings.max_watchers:
-        raise Busy(f"{services.watchers} requests are waiting for jobs, as many as may")
+        raise Busy(f"{services.watchers} requests are waiting for jobs, which is the limit")
     services.watchers += 1
     try:
         yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from app.schemas import JobPlan
 from app.services import Services
 from app.storage.job_rows import Job
 from miner.formats.row_readers import read_rows
+from miner.io import folder_tree
 from miner.io.scratch import scratch
 
 LINES = "application/x-ndjson"
@@ -31,7 +31,7 @@ async def rows(services: Services, job: Job, headers: Headers) -> Response:
     file_id = job.result.get("files", {}).get("training_file")
     if job.state != "succeeded" or file_id is None:
         hint = " and its format is a folder of files: see result.files" if job.state == "succeeded" else ""
-        raise Conflict(f"there are no training rows in one file: this job is {job.state}, of kind {job.kind}{hint}")
+        raise Conflict(f"this job has no training file: it is {job.state}, of kind {job.kind}{hint}")
     file = await run_sync(services.files.get, file_id)
     if file.suffix == ".jsonl":
         return Content(services.files.path(file), file.bytes, file.etag, file.name, LINES, headers_of(headers))
@@ -53,7 +53,7 @@ def plan(body: Any, services: Services) -> JobPlan:
 def remove(services: Services, job_id: str) -> None:
     """Delete a job: its rows, then the contents of its files, then its folder. A crash leaves unreferenced files, never dangling rows."""
     services.files.drop(services.state.reserve.with_reserve(lambda: services.queue.remove(job_id)))
-    shutil.rmtree(services.state.jobs / job_id, ignore_errors=True)
+    folder_tree.remove(services.state.jobs / job_id, ignore_errors=True)
 
 
 def _lines(path: Path) -> Iterator[bytes]:

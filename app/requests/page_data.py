@@ -121,7 +121,7 @@ def export(services: Services, job_id: str, form: dict[str, str], caller: Caller
     if position := form.get("ceiling"):
         edges = survey_of(run_of(services, job_id)[1])["scores"]["edges"]
         if not position.isdecimal() or int(position) >= len(edges) - 1:
-            raise Conflict("this ceiling drops nothing: move it first")
+            raise Conflict("this ceiling drops no candidate: move it first")
         body["config"] = {"filters": [f"max_score:score={edges[int(position)]:g}"]}
     job_requests.submit(ExportJob(**body), services, caller, None)
     return RedirectResponse("/", 303)

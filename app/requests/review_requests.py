@@ -53,9 +53,9 @@ class ReviewOut(BaseModel):
     query_id: str
     passage_id: str
     verdict: Literal["false_negative", "true_negative", "unsure", "withdrawn"]
-    by: str = Field(description="the name of the key that said it")
+    by: str = Field(description="the name of the key that gave the verdict")
     key: str = Field(description="the id of that key")
-    withdraws: int | None = Field(description="the entry that this one takes back")
+    withdraws: int | None = Field(description="the entry that this one withdraws")
     at: datetime
 
     @classmethod

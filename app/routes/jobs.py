@@ -27,8 +27,8 @@ EVENT = {
 }
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"model": JobPlan, "description": "?dry_run=true: what it would be."},
-    202: {"model": JobOut, "description": "It waits for a worker, or was made before with this Idempotency-Key."},
+    200: {"model": JobPlan, "description": "?dry_run=true: an estimate of the job."},
+    202: {"model": JobOut, "description": "The job waits for a worker, or exists already under this Idempotency-Key."},
 }
 LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
 

@@ -16,7 +16,13 @@ router = APIRouter(prefix="/v1/jobs/{job_id}/reviews", tags=["reviews"])
 
 IfMatch = Annotated[int | None, Depends(review_requests.if_match)]
 Verdicts = Annotated[list[Verdict], Depends(review_requests.read_verdicts)]
-MATCH = {"name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"}, "description": "refuse (412) if it went on"}
+MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "412 if there are newer reviews",
+}
 LINES = {review_requests.LINES: {"schema": {"type": "string"}}}
 BODY = {
     "requestBody": {

@@ -5,13 +5,14 @@ Its name is a hash that the server has computed; nothing from a client becomes a
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from miner.errors import StorageError
 from miner.io.atomic import Part, storing, sync_folder
+from miner.io.folder_tree import link, remove, rename, touch
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -34,16 +35,16 @@ class Blobs:
 
     def keep(self, path: Path, sha256: str) -> None:
         """Move a finished file to its place, durably. Equal contents are stored once."""
-        self._place(sha256, path.replace)
+        self._place(sha256, partial(rename, path))
 
     def adopt(self, path: Path, sha256: str) -> None:
         """Link a finished file of the data folder as a blob, without a copy."""
-        self._place(sha256, lambda target: os.utime(target) if target.exists() else os.link(path, target))
+        self._place(sha256, lambda target: touch(target) if target.exists() else link(path, target))
 
     def remove(self, sha256: str) -> None:
         """Delete a content."""
         with storing(self._folder, "remove"):
-            self.path(sha256).unlink(missing_ok=True)
+            remove(self.path(sha256))
 
     def older_than(self, moment: float) -> list[str]:
         """Contents stored before `moment`, in seconds since 1970."""

@@ -23,6 +23,8 @@ from app.state.modes import Shared, restrict_access
 from app.state.reserve import Reserve
 from miner.errors import StorageError
 from miner.io.atomic import storing, write_json
+from miner.io.folder_tree import remove, touch
+from miner.io.plain_files import read_text
 from miner.io.scratch import sweep
 
 LAYOUT = 1
@@ -39,7 +41,7 @@ class State:
         self.incoming, self.corpora, self.jobs, self.workers = (_make_folder(folder / name) for name in names)
         self.blobs = Blobs(_make_folder(folder / "blobs"), self.incoming)
         if not database:
-            (folder / "hardneg.sqlite").touch()  # SQLite itself would let nobody but the owner write it, whatever the umask
+            touch(folder / "hardneg.sqlite")  # SQLite itself would let nobody but the owner write it, whatever the umask
         self.database = Database(database or folder / "hardneg.sqlite")
         self.reserve = Reserve(folder / "reserve")
 
@@ -55,7 +57,7 @@ class State:
         with storing(self.incoming, "clear"):
             for path in self.incoming.iterdir():
                 if path.is_file() and path.stat().st_mtime < oldest:
-                    path.unlink(missing_ok=True)
+                    remove(path)
 
     def close(self) -> None:
         """Close the database."""
@@ -83,9 +85,9 @@ def _check(folder: Path) -> None:
             raise StorageError(f"{folder} looks like a data folder, but {MARKER} is missing: put it back, or choose another folder")
         write_json(marker, {"layout": LAYOUT})
     try:
-        layout = json.loads(marker.read_text(encoding="utf-8"))["layout"]
+        layout = json.loads(read_text(marker))["layout"]
     except (ValueError, KeyError, TypeError):
-        raise StorageError(f"{marker} is damaged: it should say {{'layout': {LAYOUT}}}") from None
+        raise StorageError(f"{marker} is damaged: it should hold {{'layout': {LAYOUT}}}") from None
     if layout != LAYOUT:
         raise StorageError(f"{folder} is a data folder of layout {layout}, this hardneg knows {LAYOUT}: use the hardneg that made it")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from miner.errors import StorageError
+from miner.io.folder_tree import remove
+from miner.io.plain_files import create_reserved
 
 Answer = TypeVar("Answer")
 RESERVED_BYTES = 4 * 2**20
@@ -27,11 +28,7 @@ class Reserve:
         with suppress(OSError):
             if self._path.exists() and self._path.stat().st_size == RESERVED_BYTES:
                 return
-            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
-            try:
-                os.posix_fallocate(handle, 0, RESERVED_BYTES)
-            finally:
-                os.close(handle)
+            create_reserved(self._path, RESERVED_BYTES)
 
     def with_reserve(self, call: Callable[[], Answer]) -> Answer:
         """Run an idempotent deletion; when the disk is full, release the reserve and run it again."""
@@ -40,7 +37,7 @@ class Reserve:
         except StorageError as error:
             if not is_full(error):
                 raise
-            self._path.unlink(missing_ok=True)
+            remove(self._path)
             return call()
         finally:
             self.keep()

@@ -8,7 +8,6 @@ DATA/corpora/ID/VERSION/corpus.arrow     the texts, memory-mapped
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from app.state.names import now
 from app.state.tables import corpora, corpus_versions, jobs
 from app.storage.job_rows import ACTIVE, WAITING
 from app.storage.needs import check_unused
+from miner.io.folder_tree import remove
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Corpora:
         """The path of the passages of a version as JSON lines. NotFound when it was deleted."""
         path = self.folder(corpus_id, version) / "passages.jsonl"
         if not path.is_file():
-            raise NotFound("this version of the corpus is gone")
+            raise NotFound("this version of the corpus was deleted")
         return path
 
     def remove(self, name_or_id: str) -> None:
@@ -136,7 +136,7 @@ class Corpora:
         """
         corpus = self.get(name_or_id)
         self._state.reserve.with_reserve(lambda: self._delete(corpus.id))
-        shutil.rmtree(self._state.corpora / corpus.id, ignore_errors=True)
+        remove(self._state.corpora / corpus.id, ignore_errors=True)
 
     def _delete(self, corpus_id: str) -> None:
         """Delete the rows. The jobs that built the corpus lose their Idempotency-Key, so the same request creates a new corpus."""

@@ -22,6 +22,7 @@ from app.state.tables import files
 from app.storage.job_output import Output
 from app.storage.needs import check_unused
 from miner.io.atomic import Part
+from miner.io.folder_tree import remove
 
 MEDIA_TYPES = {
     ".jsonl": "application/x-ndjson",
@@ -83,7 +84,7 @@ class Files:
     def begin(self) -> Part:
         """Begin to write a content. Full when the disk has too little free space."""
         if self._state.free_bytes() < self._min_free_bytes:
-            raise Full(f"less than {self._min_free_bytes:,} bytes are left on the disk of the server; nothing more is taken in")
+            raise Full(f"less than {self._min_free_bytes:,} bytes are left on the disk of the server; no upload is accepted")
         return self._state.blobs.begin(new_name("incoming"))
 
     def finish(self, part: Part, name: str, suffix: str) -> File:
@@ -97,7 +98,7 @@ class Files:
                 return _insert(connection, name, suffix, sha256, size, None)
         finally:
             with suppress(OSError):
-                part.path.unlink(missing_ok=True)
+                remove(part.path)
 
     def adopt(self, connection: Connection, path: Path, output: Output, job_id: str) -> File:
         """Store a file that a job has written, without a copy, in the transaction that finishes the job."""
@@ -180,7 +181,10 @@ def kind_of_upload(name: str, media: str) -> tuple[str, str]:
             return name, suffix
     suffix = SUFFIX_BY_MEDIA_TYPE.get(media, "")
     if not suffix:
-        raise WrongMedia(f"say what it is: ?name= that ends in {', '.join(READABLE)}, or Content-Type {', '.join(SUFFIX_BY_MEDIA_TYPE)}")
+        raise WrongMedia(
+            f"the kind of the file is unknown: send ?name= that ends in {', '.join(READABLE)}, "
+            f"or Content-Type {', '.join(SUFFIX_BY_MEDIA_TYPE)}"
+        )
     return name or f"unnamed{suffix}", suffix
 
 

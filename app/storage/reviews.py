@@ -70,7 +70,7 @@ class Reviews:
             if verdict is None or verdict.withdraws is not None:
                 raise NotFound("there is no verdict of that number")
             if any(review.withdraws == number for review in entries.values()):
-                raise Conflict("this verdict was taken back already")
+                raise Conflict("this verdict was withdrawn already")
             entry = Review(last + 1, verdict.query_id, verdict.passage_id, WITHDRAWN, caller.name or caller.id, caller.id, number, now())
             return _insert(connection, job_id, [entry])[0]
 
@@ -106,7 +106,7 @@ class Reviews:
         with self._database.read() as connection:
             job = get_row(connection, job_id)
         if job.kind not in REVIEWED or job.state != "succeeded":
-            raise Conflict(f"there is nothing to review: this job is {job.state}, of kind {job.kind}")
+            raise Conflict(f"this job cannot be reviewed: it is {job.state}, of kind {job.kind}")
         return Dataset.open(self.folder(job_id) / "dataset")
 
     def folder(self, job_id: str) -> Path:
@@ -137,7 +137,7 @@ def _last(connection: Connection, job_id: str, expected_last: int | None) -> int
     get_row(connection, job_id, lock=True)
     last = _newest(connection, job_id)
     if expected_last is not None and expected_last != last:
-        raise Moved(f"the reviews have gone on: the last one is number {last}, you know of {expected_last}")
+        raise Moved(f"there are newer reviews: the last one is number {last}, If-Match names {expected_last}")
     return last
 
 

@@ -1,6 +1,6 @@
 """Time and memory of the whole job against sentence-transformers' mine_hard_negatives(use_faiss=True), in turn, in one call.
 
-    python -m benchmarks.speed.compare [--data FOLDER] [--model FOLDER] [--runs 3] [--how default] [--out FILE]
+    python -m benchmarks.speed.compare [--data FOLDER] [--model FOLDER] [--passages N] [--queries N] [--runs 3] [--how default] [--out FILE]
 
 Each run is a process of its own: load the model and encode one text (the baseline), then from the files to the training file.
 Memory is the largest resident set above that baseline; `anonymous` leaves out pages of memory-mapped files, which the system may drop
@@ -23,7 +23,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.inputs import arguments, data_folder, model_folder, names
+from benchmarks.inputs import add_piece, arguments, model_folder, names, piece
 from benchmarks.record import ROOT, record
 
 
@@ -105,7 +105,7 @@ def peer(data: str, model: str, split: str, work: Path, *, drop_in: bool = False
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--split", default="train")
+    add_piece(parser)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--how", choices=["default", "same-rule", "drop-in"], default="default")
     parser.add_argument("--only", choices=["ours", "peer"], help=argparse.SUPPRESS)
@@ -118,12 +118,13 @@ def main() -> None:
         print("RESULT", json.dumps(result))
         return
     runs: dict[str, list[dict[str, float]]] = {"ours": [], "peer": []}
-    with data_folder(given.data) as data:
+    with piece(given) as data:
         for turn in range(given.runs):
             for who in ("ours", "peer") if turn % 2 == 0 else ("peer", "ours"):
                 runs[who].append(_run(who, given, data))
                 print(f"{turn + 1} {who:<5} {json.dumps(runs[who][-1])}", flush=True)
-    record({"how": given.how, **names(given.data, given.model), "ratios": ratios(runs), **runs}, given.out)
+    size = {"passages": given.passages or "all", "queries": given.queries or "all"}
+    record({"how": given.how, **names(given.data, given.model), **size, "ratios": ratios(runs), **runs}, given.out)
 
 
 def _run(who: str, given: argparse.Namespace, data: Path) -> dict[str, float]:

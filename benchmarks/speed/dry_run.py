@@ -17,9 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inputs import arguments, data_folder, model_folder, names
+from benchmarks.inputs import add_piece, arguments, model_folder, names, piece
 from benchmarks.record import ROOT, record
-from benchmarks.speed.second_run import subset
 
 
 def run(*words: str) -> tuple[bytes, float, int]:
@@ -71,13 +70,9 @@ def compared(data: Path, model: str, split: str, work: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--split", default="train")
-    parser.add_argument("--passages", type=int)
-    parser.add_argument("--queries", type=int)
+    add_piece(parser)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as work, data_folder(given.data) as data:
-        piece = given.passages or given.queries
-        folder = subset(data, Path(work) / "data", given.split, given.passages, given.queries) if piece else data
+    with tempfile.TemporaryDirectory() as work, piece(given) as folder:
         measured = compared(folder, model_folder(given.model), given.split, Path(work))
     record({**names(given.data, given.model), **measured}, given.out)
 

@@ -20,27 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inputs import arguments, data_folder, model_folder, names
+from benchmarks.inputs import add_piece, arguments, model_folder, names, piece
 from benchmarks.record import record
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-
-def subset(data: Path, into: Path, split: str, passages: int | None, queries: int | None) -> Path:
-    """A BEIR folder with the first queries, their judged passages and as many others as there is room for."""
-    header, *judged = (data / "qrels" / f"{split}.tsv").read_text(encoding="utf-8").splitlines()
-    wanted = set(list(dict.fromkeys(line.split("\t")[0] for line in judged))[:queries])
-    judged = [line for line in judged if line.split("\t")[0] in wanted]
-    known = {line.split("\t")[1] for line in judged}
-    corpus = (data / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
-    kept = [line for line in corpus if json.loads(line)["_id"] in known]
-    others = [line for line in corpus if json.loads(line)["_id"] not in known]
-    asked = [line for line in (data / "queries.jsonl").read_text(encoding="utf-8").splitlines() if json.loads(line)["_id"] in wanted]
-    (into / "qrels").mkdir(parents=True)
-    room = None if passages is None else max(0, passages - len(kept))
-    for name, lines in (("corpus.jsonl", kept + others[:room]), ("queries.jsonl", asked), (f"qrels/{split}.tsv", [header, *judged])):
-        (into / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return into
 
 
 def read(folder: Path, split: str) -> tuple[Any, list[str]]:
@@ -96,17 +79,14 @@ def timed(run: Callable[[], int]) -> dict[str, float]:
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--split", default="train")
-    parser.add_argument("--passages", type=int)
-    parser.add_argument("--queries", type=int)
+    add_piece(parser)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument(
         "--length", type=int, help="tokens read of each text: with a cache nothing is encoded, so a short one tells the same sooner"
     )
     given = parser.parse_args()
     found: dict[str, list[dict[str, float]]] = {}
-    with tempfile.TemporaryDirectory() as work, data_folder(given.data) as data:
-        folder = subset(data, Path(work) / "data", given.split, given.passages, given.queries)
+    with tempfile.TemporaryDirectory() as work, piece(given) as folder:
         made = runners(folder, model_folder(given.model), given.split, Path(work), given.length)
         for name in ("peer with cache", "drop-in with cache", "ours"):  # the first runs; the plain one has nothing to keep
             print("first:", name, timed(made[name]), flush=True)

@@ -14,12 +14,11 @@ import numpy as np
 import pyarrow.compute as pc
 
 from miner.config import MiningConfig
-from miner.core.retrieval import Block
 from miner.errors import InputError, IntegrityError
 from miner.runs.candidate_store import read_query
 from miner.runs.rechoose import Choice, chooser
 from miner.runs.run import Run
-from miner.types import Candidates, Dataset, Filter, Texts
+from miner.types import Block, Candidates, Dataset, Filter, Texts
 
 MAX_SUGGESTED_IDS = 3
 """Similar ids that an error message proposes for a missing id."""

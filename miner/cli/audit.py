@@ -23,7 +23,7 @@ def audit(
         typer.Option("--grid", help="Further settings: margin:relative=0,0.05 near_positive:cosine=off,0.9 …", show_default=False),
     ] = None,
     hide: Annotated[str, typer.Option("--hide", help="Share of a query's positives that is hidden, or rest: all but one.")] = "rest",
-    draws: Annotated[int, typer.Option("--draws", min=1, max=100, help="How often others are hidden.")] = 5,
+    draws: Annotated[int, typer.Option("--draws", min=1, max=100, help="Number of draws; each hides other positives.")] = 5,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -51,7 +51,8 @@ def audit(
     counts = result["hidden"]
     out.print(
         f"{counts['pairs']:,.0f} positives of {counts['queries']:,.0f} queries were hidden, {result['draws']} times; "
-        f"{_percent(counts['retrieved'], 1)} of them were retrieved; passages drawn blindly: {_percent(counts['random'], 3)} false."
+        f"{_percent(counts['retrieved'], 1)} of them were retrieved; "
+        f"of random passages, {_percent(counts['random'], 3)} are false negatives."
     )
 
 

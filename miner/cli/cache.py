@@ -13,7 +13,7 @@ from miner.cli.command import Verbs
 from miner.cli.numbers import count_noun
 from miner.errors import ConfigError
 
-app = Verbs(no_args_is_help=True, help="The embedding store, and what killed runs left: list it, prune it.")
+app = Verbs(no_args_is_help=True, help="List and prune the embedding store and scratch folders of killed runs.")
 
 
 @app.command()
@@ -46,21 +46,23 @@ def ls(cache: o.Cache = None, as_json: o.Json = False) -> None:
 @app.command()
 def prune(
     older_than: Annotated[
-        float | None, typer.Option("--older-than", help="Remove what was not used for so many days.", show_default=False)
+        float | None, typer.Option("--older-than", help="Remove models that were not used for so many days.", show_default=False)
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Remove one, by the start of its fingerprint.", show_default=False)] = None,
-    scratch: Annotated[bool, typer.Option("--scratch", help="Remove what killed runs left: scratch folders without a process.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Remove all stored vectors, and what killed runs left.")] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Remove one model, by the start of its fingerprint.", show_default=False)
+    ] = None,
+    scratch: Annotated[bool, typer.Option("--scratch", help="Remove scratch folders of killed runs.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all stored vectors and all scratch folders of killed runs.")] = False,
     cache: o.Cache = None,
 ) -> None:
-    """Remove stored vectors, which are made again when needed, or what killed runs left; `hardneg cache ls` lists both."""
+    """Remove stored vectors, which are made again when needed, or scratch folders of killed runs; `hardneg cache ls` lists both."""
     from miner.config import default_cache
     from miner.encode.store import prune as prune_stores
 
     if sum([older_than is not None, model is not None, scratch, everything]) != 1:
         raise ConfigError(
-            "say what to remove: --older-than DAYS, --model FINGERPRINT (as `hardneg cache ls` shows it), --scratch (what killed runs "
-            "left), or --all"
+            "choose what to remove: --older-than DAYS, --model FINGERPRINT (as `hardneg cache ls` shows it), --scratch (of killed runs), "
+            "or --all"
         )
     folder = cache or default_cache()
     if not scratch:
@@ -78,7 +80,7 @@ def _prune_scratch(folder: Path) -> None:
     for leftover in removed:
         typer.echo(f"{leftover.path}: {_size(leftover.bytes)}")
     typer.echo(
-        f"removed what killed runs left in {count_noun(len(removed), 'folder')}, {_size(sum(leftover.bytes for leftover in removed))}"
+        f"removed scratch of killed runs in {count_noun(len(removed), 'folder')}, {_size(sum(leftover.bytes for leftover in removed))}"
     )
     for leftover in leftovers([folder, Path()]):
         typer.echo(leftover.advice)

@@ -69,7 +69,7 @@ def _add_filters_of_environment(command: TyperCommand, ctx: Any) -> None:
 def _refuse(option: Any, values: list[Any]) -> None:
     """Raise ConfigError with all values. A switch may be repeated with the same value."""
     if not option.is_flag:
-        raise ConfigError(f"{option.opts[0]} takes one value and is given {len(values)}: {', '.join(map(repr, values))}; leave one")
+        raise ConfigError(f"{option.opts[0]} takes one value and has {len(values)}: {', '.join(map(repr, values))}; leave one")
     if len(set(values)) > 1:
         raise ConfigError(f"{option.opts[0]} and {option.secondary_opts[0]} contradict each other: give one of them")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from miner.cli.options import ALIASES
 from miner.errors import ConfigError
+from miner.io.plain_files import read_text
 
 if TYPE_CHECKING:
     from miner.config.layers import Layers
@@ -24,7 +25,7 @@ def read_layers(path: Path) -> Layers:
     from miner.config.layers import Layers
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"config file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     loaded = _parse(path, text)
@@ -50,7 +51,7 @@ def unique_pairs(what: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in pairs:
         if name in values:
-            raise ConfigError(f"{what} '{name}' is given twice, as {values[name]!r} and as {value!r}: leave one")
+            raise ConfigError(f"{what} '{name}' is set twice, as {values[name]!r} and as {value!r}: leave one")
         values[name] = value
     return values
 

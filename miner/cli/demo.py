@@ -19,7 +19,7 @@ UNFILTERED = ("self_match:off", "same_text:off", "near_positive:off", "nearest:o
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Where everything goes.")] = Path("demo"),
+    out: Annotated[Path, typer.Option("--out", help="Folder of the data set and the run.")] = Path("demo"),
     model: o.Model = None,
     cache: o.Cache = None,
     force: o.Force = False,

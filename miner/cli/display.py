@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import typer
+
+from miner.io.folder_tree import keep_copy
 
 if TYPE_CHECKING:
     from miner.runs.run import Run
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 LINE_INTERVAL_SECONDS = 10.0
 PIPE_COLUMNS = 160
 """Columns where stdout is not a terminal."""
-
-LEVEL_NAMES = ("strict rules", "found deeper", "bar of a weak positive", "no ceiling", "random passage", "repeated")
 
 
 class ProgressDisplay:
@@ -102,10 +100,7 @@ def print_summary(run: Run, display: ProgressDisplay, *, as_json: bool, to_stdou
 
 def copy_error_file(errors: Path) -> Path:
     """Copy the error file of a temporary run to a place that outlives the process. Return its path."""
-    handle, name = tempfile.mkstemp(prefix="hardneg-errors-", suffix=".jsonl")
-    with os.fdopen(handle, "wb") as file:
-        file.write(errors.read_bytes())
-    return Path(name)
+    return keep_copy(errors, "hardneg-errors-")
 
 
 def console() -> Any:
@@ -126,6 +121,8 @@ def score(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def tier(number: int) -> str:
-    """`tier 2: bar of a weak positive`."""
-    return f"tier {number}: {LEVEL_NAMES[number]}"
+def fallback_level(number: int) -> str:
+    """`level 2: reference score raised`."""
+    from miner.page.sections import FALLBACK_LEVELS
+
+    return f"level {number}: {FALLBACK_LEVELS[number]}"

@@ -23,13 +23,18 @@ def doctor(
     data: Annotated[
         Path | None,
         typer.Option(
-            "--data", help="A run, a folder of runs, or a service's data folder: is it whole?", rich_help_panel=o.RUN, show_default=False
+            "--data",
+            help="A run, a folder of runs, or a service's data folder to check for damage.",
+            rich_help_panel=o.RUN,
+            show_default=False,
         ),
     ] = None,
-    check: Annotated[bool, typer.Option("--check/--no-check", help="Mine a tiny set whose training file is known.")] = True,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Mine a tiny set and compare the training file with the expected one.")
+    ] = True,
     as_json: o.Json = False,
 ) -> None:
-    """Look at versions, kernels, threads, memory, disks, the store and what is missing, and mine a tiny set. Exit 1 on a problem."""
+    """Check versions, kernels, threads, memory, disks, the embedding store and missing extras, and mine a tiny set. Exit 1 on a problem."""
     from miner.config import default_cache
     from miner.doctor.environment import doctor as run_checks
 

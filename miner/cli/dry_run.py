@@ -37,7 +37,7 @@ def show(plan: Mapping[str, Any]) -> None:
     out.print(f"disk           {run_bytes} for the run, {scratch_bytes} more while it lasts; {gigabytes(free['run'])} are free")
     out.print(f"store          {gigabytes(disk['store'])} of new vectors; {gigabytes(free['store'])} are free")
     deeper = count_noun(estimate["queries_deepened_at_least"], "query")
-    out.print(f"candidates     {estimate['candidates']:,}; at least {deeper} searched deeper for want of negatives")
+    out.print(f"candidates     {estimate['candidates']:,}; at least {deeper} searched to max depth")
     full = "" if estimate["full_rows_share"] is None else f"; {100 * estimate['full_rows_share']:.1f} % of the positives get all negatives"
     out.print(f"training file  {count_noun(estimate['rows'], 'row')}{full}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,7 +31,7 @@ def evaluate(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Rank the corpus exactly with each model and measure; the first model is what the others are compared with.
+    """Rank the corpus exactly with each model and measure; the other models are compared with the first.
 
     hardneg evaluate --data scifact --model all-MiniLM-L6-v2 --model ours=run-1/model --model ours=run-2/model --out compared
     """
@@ -85,13 +84,14 @@ def check(out: Path, *, force: bool) -> None:
 def write(result: Evaluation, out: Path, *, force: bool) -> None:
     """Write evaluation.json, evaluation.html and the values of every query, as a folder that is complete or absent."""
     from miner.io.atomic import folder_part
+    from miner.io.folder_tree import copy
     from miner.io.row_files import open_sink, write_bytes, write_json
     from miner.page import comparison
 
     check(out, force=force)
     with folder_part(out, "evaluation.json") as folder:
         if result.errors:
-            shutil.copyfile(result.errors, folder / "errors.jsonl")
+            copy(result.errors, folder / "errors.jsonl")
         with open_sink(folder / "per_query.parquet") as sink:
             sink.write(result.rows())
         write_bytes(folder / "evaluation.html", comparison(result.summary).encode())

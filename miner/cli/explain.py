@@ -9,30 +9,30 @@ from typing import Annotated, Any
 import typer
 
 from miner.cli import options as o
-from miner.cli.display import console, flat, score, tier
+from miner.cli.display import console, fallback_level, flat, score
 from miner.errors import ConfigError
 
 DEFAULT_LIMIT = 20
-SAME_TEXT_BITS = {1: "positive's", 2: "query's", 4: "better one's"}
+SAME_TEXT_BITS = {1: "positive's", 2: "query's", 4: "a better candidate's"}
 
 
 def explain(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
     query: Annotated[str, typer.Argument(help="The id of one of its queries.", show_default=False)],
-    passage: Annotated[str | None, typer.Option("--passage", help="Ask about one passage, by id.", show_default=False)] = None,
+    passage: Annotated[str | None, typer.Option("--passage", help="Show this passage too, by id.", show_default=False)] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Candidates shown [20; all with --json].", show_default=False)] = None,
-    only_kept: Annotated[bool, typer.Option("--kept", help="Only candidates that no rule dropped, and the chosen ones.")] = False,
-    dropped: Annotated[bool, typer.Option("--dropped", help="Only candidates that a rule dropped.")] = False,
+    only_kept: Annotated[bool, typer.Option("--kept", help="Only candidates that no filter dropped, and the negatives.")] = False,
+    dropped: Annotated[bool, typer.Option("--dropped", help="Only candidates that a filter dropped.")] = False,
     as_json: o.Json = False,
 ) -> None:
-    """Show a query's candidates, best first: score, margin, evidence, and which rule dropped each or which rung chose it.
+    """Show a query's candidates, best first: score, margin, evidence, and the filter that dropped it or the fallback level that chose it.
 
     hardneg explain my-run q17
 
     hardneg explain my-run q17 --passage p204
     """
     if only_kept and dropped:
-        raise ConfigError("--kept and --dropped leave nothing together; give one of them")
+        raise ConfigError("--kept and --dropped exclude each other; give one of them")
     from miner.analysis.explain import explain as explain_query
     from miner.runs.run import Run
 
@@ -61,10 +61,10 @@ def _passage(explanation: Mapping[str, Any]) -> str:
     details = explanation["passage"]
     text = f"passage   {flat(details['id'])}: {flat(details['text'])}"
     if not details["retrieved"]:
-        bound = "" if details["score_at_most"] is None else f": it scores {score(details['score_at_most'])} at most"
+        bound = "" if details["score_at_most"] is None else f": its score is {score(details['score_at_most'])} at most"
         text += f"\n          not retrieved: not among the {explanation['retrieved']:,} candidates of this query{bound}"
     elif details["stands_for_it"]:
-        text += f"\n          {flat(details['stands_for_it'])} has the very same text and stands for it"
+        text += f"\n          {flat(details['stands_for_it'])} has the same text and is the candidate in its place"
     if details["grade"] is not None:
         text += f"\n          judged with grade {details['grade']}"
     return text
@@ -75,7 +75,7 @@ def _head(anchor: Mapping[str, Any], retrieved: int) -> Iterable[str]:
         rank = "not retrieved" if positive["rank"] is None else f"rank {positive['rank']}"
         yield f"positive  {flat(positive['id'])}: {flat(positive['text'])}  (score {score(positive['score'])}, {rank})"
     ceilings = "".join(f" · ceiling {score(value)} ({name})" for name, value in anchor["ceilings"].items())
-    yield f"bar       {score(anchor['bar'])} · background {score(anchor['background'])}{ceilings}"
+    yield f"reference score {score(anchor['bar'])} · noise floor {score(anchor['background'])}{ceilings}"
     counts = anchor["counts"]
     drops = ", ".join(f"{name} {count}" for name, count in counts["dropped"].items() if count) or "nothing"
     yield f"judged    {retrieved} candidates: dropped by {drops}; {counts['kept']} kept, {counts['chosen']} chosen"
@@ -87,7 +87,7 @@ def _table(out: Any, candidates: Sequence[Mapping[str, Any]], limit: int) -> Non
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     for name in ("rank", "score", "margin"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", max_width=60)
+    table.add_column("status", max_width=60)
     table.add_column("evidence", max_width=34)
     table.add_column("passage", no_wrap=True, overflow="ellipsis", max_width=max(24, out.width // 3))  # else it takes the others' room
     for candidate in candidates[:limit]:
@@ -96,7 +96,7 @@ def _table(out: Any, candidates: Sequence[Mapping[str, Any]], limit: int) -> Non
             str(candidate["rank"]),
             score(candidate["score"]),
             score(candidate["margin"]),
-            _verdict(candidate),
+            _status(candidate),
             _evidence(candidate["evidence"]),
         )
         table.add_row(*cells, flat(f"{candidate['id']}: {candidate['text']}"), style=style)
@@ -105,10 +105,12 @@ def _table(out: Any, candidates: Sequence[Mapping[str, Any]], limit: int) -> Non
         out.print(f"and {len(candidates) - limit:,} more; --limit {len(candidates)} shows them")
 
 
-def _verdict(candidate: Mapping[str, Any]) -> str:
-    """The status of a candidate, with the strict rule that dropped one which a fallback level has chosen."""
+def _status(candidate: Mapping[str, Any]) -> str:
+    """The status of a candidate, with the filter that dropped one at level 0 which a fallback level has chosen."""
     if candidate["status"] == "chosen":
-        return f"chosen, {tier(candidate['tier'])}" + (f"; strictly: {candidate['dropped_by']}" if candidate["dropped_by"] else "")
+        return f"chosen, {fallback_level(candidate['tier'])}" + (
+            f"; dropped at level 0: {candidate['dropped_by']}" if candidate["dropped_by"] else ""
+        )
     if candidate["status"] == "kept":
         return "kept, not chosen"
     return f"dropped: {candidate['dropped_by']}" + (f" ({candidate['why']})" if candidate["why"] else "")

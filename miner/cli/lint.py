@@ -21,14 +21,16 @@ def lint(
     shape: Annotated[str | None, typer.Option("--format", help="The files' format [recognised].", show_default=False)] = None,
     against: Annotated[
         Path | None,
-        typer.Option("--against", help="A BEIR folder or a qrels file: its test queries must not be there.", show_default=False),
+        typer.Option(
+            "--against", help="A BEIR folder or a qrels file, whose test queries must not be in the training file.", show_default=False
+        ),
     ] = None,
-    ignore: Annotated[list[str] | None, typer.Option("--ignore", help="Do not look for this; may be repeated.", show_default=False)] = None,
-    fix: Annotated[Path | None, typer.Option("--fix", help="Write the file without what is wrong.", show_default=False)] = None,
+    ignore: Annotated[list[str] | None, typer.Option("--ignore", help="A rule to leave out; may be repeated.", show_default=False)] = None,
+    fix: Annotated[Path | None, typer.Option("--fix", help="Write the file again, without the faults.", show_default=False)] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Look for negatives that are positives, duplicates, rows that end a trainer or mislead it, test queries. Exit 1 if there are any.
+    """Find faults in a training file: negatives that are positives, duplicates, rows that a trainer misreads, test queries. Exit 1 if any.
 
     hardneg lint train.jsonl --against scifact
 
@@ -51,7 +53,7 @@ def lint(
         for result in results:
             _print_findings(result, quiet)
             for rule in intended_rules(result.path) if not quiet else ():
-                typer.echo(f"{result.path}: {rule} is not looked for: {INTENDED_REASONS[rule]}", err=True)
+                typer.echo(f"{result.path}: {rule} is left out: {INTENDED_REASONS[rule]}", err=True)
     if repair is not None and not quiet:
         left_out = f"{count_noun(repair['rows_left_out'], 'row')} and {count_noun(repair['negatives_left_out'], 'negative')}"
         repaired = f", {repair['rows_repaired']:,} of them repaired" if repair["rows_repaired"] else ""
@@ -61,7 +63,7 @@ def lint(
 
 
 INTENDED_REASONS = {
-    "score_order": "its run takes some above a weak positive, on purpose: none of its rules forbids it on every fallback level",
+    "score_order": "its run allows negatives above a weak positive on some fallback level",
     "extra_column": "its run was asked for further columns",
     "duplicate_negative": "its run was asked to repeat negatives",
     "repeated_row": "its run was asked to repeat negatives",
@@ -107,5 +109,5 @@ def _print_findings(result: Any, quiet: bool) -> None:
         if count > len(examples):
             typer.echo(f"{result.path}: {rule}: and {count - len(examples):,} more")
     if not quiet:
-        counts = ", ".join(f"{rule} {count:,}" for rule, count in result.counts.items()) or "nothing to complain about"
+        counts = ", ".join(f"{rule} {count:,}" for rule, count in result.counts.items()) or "no findings"
         typer.echo(f"{result.path} ({result.format}): {count_noun(result.rows, 'row')}: {counts}", err=True)

@@ -34,7 +34,7 @@ def loop(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Mine, train, evaluate, mine again with the trained model, until dev no longer gains. Interrupted anywhere, --resume goes on.
+    """Mine, train, evaluate, and mine again with the trained model, until dev no longer gains. --resume continues an interrupted loop.
 
     hardneg loop --data my-beir-folder --dev my-beir-folder --model my-model --steps 200 --out my-loop
     """

@@ -37,10 +37,10 @@ app = Verbs(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Mine hard negatives for dense retrieval: judged, explained, reproducible.",
-    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 input data, 5 storage, 6 model, 75 busy, 101 bug, 130 interrupted, 141 nobody reads "
-    "the output, 143 terminated. "
+    epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 input data, 5 storage, 6 model, 75 busy, 101 bug, 130 interrupted, 141 output "
+    "pipe closed, 143 terminated. "
     "Every setting of a run has an environment variable (HARDNEG_…) and a place in the config file; a flag wins over both. Where the "
-    "result goes (--out, --kind, --force) is said on the command line.",
+    "result goes (--out, --kind, --force) is set on the command line only.",
 )
 app.command("mine")(mine.mine)
 app.command("export")(export.export)

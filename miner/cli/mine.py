@@ -25,7 +25,9 @@ def mine(
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Read and check everything, try a piece; say what a run would take and give.", rich_help_panel=o.RUN
+            "--dry-run",
+            help="Read and check everything and estimate time, memory, disk and result from a pilot; write nothing.",
+            rich_help_panel=o.RUN,
         ),
     ] = False,
     as_json: o.Json = False,
@@ -55,7 +57,9 @@ def mine(
         print_summary(run, display, as_json=as_json, to_stdout=out == "-")
         if "retrieve" not in run.manifest["timings"] and not quiet:
             typer.echo(
-                "candidates are those of the run that was replaced: nothing they follow from has changed (--fresh searches again)", err=True
+                "candidates are those of the run that was replaced, since the settings and inputs of the search are the same "
+                "(--fresh searches again)",
+                err=True,
             )
 
 

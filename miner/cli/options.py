@@ -40,7 +40,7 @@ Words = list[str] | None
 Data = Annotated[str | None, option("data", "BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv", READ)]
 Split = Annotated[Words, option("split", "qrels files of the folder to mine for [train, or the only one]", READ)]
 LeaveOut = Annotated[
-    Words, option("leave-out", "qrels files of the folder that are not read; what all others call relevant is known", READ)
+    Words, option("leave-out", "qrels files of the folder that are not read; positives of all other files are known positives", READ)
 ]
 Corpus = Annotated[
     Words,
@@ -50,16 +50,16 @@ Queries = Annotated[Words, option("queries", "queries, in any of the same forms"
 Qrels = Annotated[Words, option("qrels", "judgements: query-id, corpus-id, score", READ)]
 Pairs = Annotated[Words, option("pairs", "rows of query and positive(s), in any of the same forms, or a trainer's format", READ)]
 Field = Annotated[
-    Words, option("field", "your column names: query=question, positive=answer, grade=score …; negative=-: there is none", READ)
+    Words, option("field", "your column names: query=question, positive=answer, grade=score …; negative=-: no such column", READ)
 ]
 Verdicts = Annotated[
     Words,
-    option("verdicts", "what was said of pairs: rows of query_id, passage_id, verdict (false_negative, true_negative, unsure)", READ),
+    option("verdicts", "verdicts on pairs: rows of query_id, passage_id, verdict (false_negative, true_negative, unsure)", READ),
 ]
-QueryVectors = Annotated[str | None, option("query-vectors", "vectors made before: X.npy, with the ids in X.ids", READ)]
-PassageVectors = Annotated[str | None, option("passage-vectors", "vectors made before, likewise", READ)]
+QueryVectors = Annotated[str | None, option("query-vectors", "your own query vectors: X.npy, with the ids in X.ids", READ)]
+PassageVectors = Annotated[str | None, option("passage-vectors", "your own passage vectors: X.npy, with the ids in X.ids", READ)]
 MinGrade = Annotated[int | None, option("min-grade", "smallest grade that counts as relevant [1]", READ)]
-OnError = Annotated[str | None, option("on-error", "a wrong row: fail, or skip it into errors.jsonl [fail]", READ)]
+OnError = Annotated[str | None, option("on-error", "on a wrong row: fail, or skip it and write it to errors.jsonl [fail]", READ)]
 
 Model = Annotated[str | None, option("model", "sentence-transformers model: a folder, or a hub name", MODEL)]
 Revision = Annotated[str | None, option("revision", "the model's revision on the hub", MODEL)]
@@ -76,26 +76,35 @@ Dtype = Annotated[str | None, option("dtype", "float32, float16 or bfloat16 [flo
 Similarity = Annotated[str | None, option("similarity", "cosine, dot or euclidean [the model's own]", MODEL)]
 
 Source = Annotated[
-    Words, option("source", "where candidates come from, the first judges: dense, dense:model=PATH, bm25[:k1=K,b=B] [dense]", RETRIEVE)
+    Words,
+    option(
+        "source", "where candidates come from; scores are those of the first: dense, dense:model=PATH, bm25[:k1=K,b=B] [dense]", RETRIEVE
+    ),
 ]
 RrfK = Annotated[int | None, option("rrf-k", "several sources are pooled by 1 / (K + rank) [60]", RETRIEVE)]
 Index = Annotated[str | None, option("index", "exact, or a FAISS factory string such as IVF1024,Flat [exact]", RETRIEVE)]
 Depth = Annotated[int | None, option("depth", "candidates retrieved per query [200]", RETRIEVE)]
-MaxDepth = Annotated[int | None, option("max-depth", "the same, for queries that ran short [1000]", RETRIEVE)]
+MaxDepth = Annotated[int | None, option("max-depth", "candidates retrieved per short query [1000]", RETRIEVE)]
 
 Preset = Annotated[
     str | None, option("preset", "default, safe, hard, percpos, bge, st-compat or noisy-positives; other flags win over it", CHOOSE)
 ]
 Filter = Annotated[Words, option("filter", "add, change or drop one: margin:relative=0.1, ranks:skip=10, near_positive:off", CHOOSE)]
-Evidence = Annotated[Words, option("evidence", "measure this too, for a later export; what the filters need is always measured", RETRIEVE)]
+Evidence = Annotated[
+    Words, option("evidence", "further evidence to measure, for a later export; what the filters need is always measured", RETRIEVE)
+]
 Anchor = Annotated[
-    str | None, option("anchor", "whose score is the bar: weakest (positive of the query), or each row's own [weakest]", CHOOSE)
+    str | None, option("anchor", "reference score of a row: of the query's weakest positive, or of the row's own [weakest]", CHOOSE)
 ]
 Judged = Annotated[
-    str | None, option("judged", "passages judged non-relevant: prefer, trust (exempt from filters that guess) or ignore [prefer]", CHOOSE)
+    str | None,
+    option(
+        "judged", "passages judged non-relevant: prefer, trust (exempt from filters that estimate relevance) or ignore [prefer]", CHOOSE
+    ),
 ]
 FalseNegatives = Annotated[
-    str | None, option("false-negatives", "what a verdict calls one: drop it, or adopt it as a positive of its query [drop]", CHOOSE)
+    str | None,
+    option("false-negatives", "a passage with the verdict false_negative: drop it, or adopt it as a positive of its query [drop]", CHOOSE),
 ]
 Count = Annotated[int | None, option("negatives", "negatives per row [4]", CHOOSE)]
 Sampler = Annotated[
@@ -103,23 +112,32 @@ Sampler = Annotated[
     option("sampler", "top, uniform, softmax, ambiguous, stratified or diverse; as in softmax:temperature=0.1 [top]", CHOOSE),
 ]
 Distinct = Annotated[
-    float | None, option("distinct", "cosine from which on two passages are not both negatives of a row, such as 0.95 [off]", CHOOSE)
+    float | None, option("distinct", "two passages with this cosine or more are not negatives of one row, such as 0.95 [off]", CHOOSE)
 ]
-HubCap = Annotated[str | None, option("hub-cap", "rows that one passage may be a negative of: a number, or auto [off]", CHOOSE)]
-Ladder = Annotated[int | None, option("ladder", "how far a short row climbs: 0 no, 1 deeper, 2 weak positive, 3 no ceiling [3]", CHOOSE)]
-Fill = Annotated[str | None, option("fill", "what fills a row still short: none, random or repeat [none]", CHOOSE)]
-Seed = Annotated[int | None, option("seed", "seed of everything drawn [0]", CHOOSE)]
+HubCap = Annotated[
+    str | None, option("hub-cap", "largest number of rows that one passage may be a negative of: a number, or auto [off]", CHOOSE)
+]
+Ladder = Annotated[
+    int | None,
+    option("ladder", "highest fallback level of a short query: 0 none, 1 max depth, 2 reference score raised, 3 no ceiling [3]", CHOOSE),
+]
+Fill = Annotated[str | None, option("fill", "negatives for a row that is still short: none, random or repeat [none]", CHOOSE)]
+Seed = Annotated[int | None, option("seed", "seed of all draws [0]", CHOOSE)]
 
 OUTPUT_FORMATS = (
     "triplet, n-tuple, labeled-pair, labeled-list, flagembedding, tevatron-v1, tevatron-v2, dpr, colbert, pylate, ms-swift, nemo, "
     "msmarco, gpl, beir or trec"
 )
 Format = Annotated[str | None, option("output-format", f"{OUTPUT_FORMATS} [triplet]", WRITE)]
-Column = Annotated[Words, option("column", "add columns: ids, scores, ranks, tiers, sources, extra", WRITE)]
+Column = Annotated[Words, option("column", "add columns: ids, scores, ranks, tiers (fallback levels), sources, extra", WRITE)]
 Out = Annotated[str | None, option("out", "a run folder, a file (.jsonl .jsonl.gz .jsonl.zst .json .parquet), or - for stdout", WRITE)]
 Kind = Annotated[
     str | None,
-    option("kind", "training file in a run folder: jsonl, jsonl.gz, jsonl.zst, json, parquet, datasets [the format's own]", WRITE),
+    option(
+        "kind",
+        "file type of the training file in a run folder: jsonl, jsonl.gz, jsonl.zst, json, parquet, datasets [the format's own]",
+        WRITE,
+    ),
 ]
 Force = Annotated[bool, option("force", "replace an earlier run", WRITE)]
 
@@ -127,7 +145,7 @@ MEASURE = "Measuring"
 Models = Annotated[Words, option("model", "model folder, or LABEL=FOLDER; one label several times: the seeds of one method", MODEL)]
 Measures = Annotated[Words, option("measure", "ndcg, mrr, map, recall, precision, f1, judged, each with a cut: ndcg@10", MEASURE)]
 SelfMatch = Annotated[
-    str | None, option("self-match", "passages that are the query: left out by id (as BEIR does) or by text, or keep [id]", MEASURE)
+    str | None, option("self-match", "a passage that is the query itself: left out by id (as BEIR does) or by text, or keep [id]", MEASURE)
 ]
 Permutations = Annotated[int | None, option("permutations", "sign vectors of the randomisation test [10000]", MEASURE)]
 Resamples = Annotated[int | None, option("resamples", "draws of the bootstrap [2000]", MEASURE)]
@@ -153,35 +171,35 @@ DropLast = Annotated[
     bool | None, option("drop-last/--keep-last", "leave out batches with fewer rows than that, dataloader_drop_last [keep]", TRAIN)
 ]
 Accumulate = Annotated[int | None, option("accumulate", "batches of one optimiser step [1]", TRAIN)]
-Steps = Annotated[int | None, option("steps", "optimiser steps [as --epochs says]", TRAIN)]
+Steps = Annotated[int | None, option("steps", "optimiser steps [from --epochs]", TRAIN)]
 Epochs = Annotated[float | None, option("epochs", "passes over the rows [1]", TRAIN)]
 Rates = Annotated[Words, option("learning-rate", "peak rate; several are all tried, dev chooses [2e-5; 0.1 for a static model]", TRAIN)]
 Warmup = Annotated[float | None, option("warmup", "share of the steps in which the rate rises [0.1]", TRAIN)]
 Schedule = Annotated[str | None, option("schedule", "linear, cosine or constant [linear]", TRAIN)]
 WeightDecay = Annotated[float | None, option("weight-decay", "AdamW's weight decay [0.01]", TRAIN)]
 Precision = Annotated[str | None, option("precision", "float32, bf16, or (GPU) fp16 [float32]", TRAIN)]
-EvalEvery = Annotated[int | None, option("eval-every", "steps between looks at dev [a tenth of all]", TRAIN)]
-Patience = Annotated[int | None, option("patience", "looks at dev without a gain before it stops; 0 never [3]", TRAIN)]
-DevMeasure = Annotated[str | None, option("dev-measure", "what chooses on dev [ndcg@10]", TRAIN)]
+EvalEvery = Annotated[int | None, option("eval-every", "steps between two evaluations on dev [a tenth of all]", TRAIN)]
+Patience = Annotated[int | None, option("patience", "evaluations on dev without a gain before training stops; 0 never [3]", TRAIN)]
+DevMeasure = Annotated[str | None, option("dev-measure", "measure that chooses the checkpoint on dev [ndcg@10]", TRAIN)]
 LOOP = "Rounds"
-Rounds = Annotated[int | None, option("rounds", "rounds at most [3]", LOOP)]
-Start = Annotated[str | None, option("start", "what each round trains: the base model anew, or the last round's on [base]", LOOP)]
-Retain = Annotated[float | None, option("retain", "share of a row's negatives that stay from the last round [0.5]", LOOP)]
+Rounds = Annotated[int | None, option("rounds", "largest number of rounds [3]", LOOP)]
+Start = Annotated[str | None, option("start", "model that each round starts from: base, or last (the last round's) [base]", LOOP)]
+Retain = Annotated[float | None, option("retain", "share of a row's negatives that are kept from the last round [0.5]", LOOP)]
 OnlyWrong = Annotated[bool | None, option("only-wrong/--all-negatives", "train only on negatives the model gets wrong [all]", LOOP)]
-Wrong = Annotated[float | None, option("wrong", "a negative is wrong above bar - wrong × (bar - background) [0.5]", LOOP)]
-Easy = Annotated[float | None, option("easy", "an old negative leaves below bar - easy × (bar - background) [0.9]", LOOP)]
+Wrong = Annotated[float | None, option("wrong", "a negative is wrong above reference score - wrong × height [0.5]", LOOP)]
+Easy = Annotated[float | None, option("easy", "an old negative is replaced below reference score - easy × height [0.9]", LOOP)]
 NotebookSize = Annotated[int | None, option("notebook", "entries of one query that the notebook keeps [15]", LOOP)]
-Epsilon = Annotated[float | None, option("epsilon", "a gain on dev below this is none [0.002]", LOOP)]
-Wait = Annotated[int | None, option("wait", "rounds without a gain before it stops [1]", LOOP)]
-Same = Annotated[float | None, option("same", "stop when so much of the negatives is the last round's [0.9]", LOOP)]
+Epsilon = Annotated[float | None, option("epsilon", "smallest gain on dev that counts [0.002]", LOOP)]
+Wait = Annotated[int | None, option("wait", "rounds without a gain before the loop stops [1]", LOOP)]
+Same = Annotated[float | None, option("same", "stop when this share of the negatives is the last round's [0.9]", LOOP)]
 HoldOut = Annotated[
-    bool | None, option("hold-out/--no-hold-out", "hide all but one positive a query, to measure false negatives [no]", LOOP)
+    bool | None, option("hold-out/--no-hold-out", "hide all but one positive of each query, to measure false negatives [no]", LOOP)
 ]
 Resume = Annotated[
     bool | None,
     typer.Option(
         "--resume/--fresh",
-        help="Go on with an interrupted one, or drop it and begin again [refuse where there is one]",
+        help="Resume an interrupted run, or delete it and begin again [refuse where there is one]",
         rich_help_panel=RUN,
         show_default=False,
     ),
@@ -190,8 +208,8 @@ ResumeRun = Annotated[
     bool | None,
     typer.Option(
         "--resume/--fresh",
-        help="Go on with the blocks an interrupted run left (refuse if they do not fit), or begin anew, taking nothing over from a "
-        "run that is replaced [go on if they fit]",
+        help="Resume from the blocks of an interrupted run (refuse if their settings differ), or begin again and reuse nothing "
+        "[resume if the settings agree]",
         rich_help_panel=RUN,
         show_default=False,
     ),
@@ -201,7 +219,7 @@ Device = Annotated[str | None, option("device", "cpu, cuda, mps … [the best th
 BatchSize = Annotated[int | None, option("batch-size", "texts per forward pass [32; 1024 for a static model]", RUN)]
 Threads = Annotated[int | None, option("threads", "processor threads [all]", RUN)]
 Cache = Annotated[Path | None, option("cache", "folder of the embedding store [~/.cache/hardneg]", RUN)]
-Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout.", rich_help_panel=RUN)]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.", rich_help_panel=RUN)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=RUN)]
 
 

@@ -18,11 +18,11 @@ def resume_advice(arguments: Sequence[str]) -> str:
     verb = arguments[0] if arguments else ""
     if verb in ("train", "loop") and _can_resume(verb, arguments):
         resumed = [*(argument for argument in arguments if argument not in RESTART_FLAGS), "--resume"]
-        return f"what was finished is kept; to go on: {_command(resumed)}"
+        return f"finished work is kept; to resume: {_command(resumed)}"
     if verb in ENCODING_VERBS:
         repeated = [argument for argument in arguments if verb != "mine" or argument != "--fresh"]
-        return f"what was encoded is kept; to go on: {_command(repeated)}"
-    return "nothing was written, the same command begins again" if verb in READING_VERBS else ""
+        return f"vectors are kept in the embedding store; to repeat: {_command(repeated)}"
+    return "nothing was written; run the same command again" if verb in READING_VERBS else ""
 
 
 def _command(arguments: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from miner.cli import options as o
 from miner.cli.display import ProgressDisplay, console, score
 from miner.cli.numbers import count_noun
 
-LEGEND = "* the run's own setting. Gap: weakest positive less negative; mass: 0 nothing to learn, 1 all of it."
+LEGEND = "* the run's own setting. Gap: mean margin. Mass: gradient mass, from 0 to 1."
 SHORT_HEADINGS = {"near_positive": "near", "background": "backgr."}
 
 
@@ -22,17 +22,18 @@ def sweep(
         list[str] | None,
         typer.Option(
             "--grid",
-            help="What is varied: margin:relative=0,0.05,0.1 near_positive:cosine=off,0.9 negatives=1,4,8. Repeat it for all combinations.",
+            help="A setting and its values: margin:relative=0,0.05,0.1 near_positive:cosine=off,0.9 negatives=1,4,8. "
+            "Repeat it for all combinations.",
             show_default=False,
         ),
     ] = None,
     truth: Annotated[
-        Path | None, typer.Option("--truth", help="Judgements with positives the run did not know: adds the false-negative rate.")
+        Path | None, typer.Option("--truth", help="Judgements with positives that the run did not read: adds the false-negative rate.")
     ] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Judge and choose again under many settings at once: rows, coverage, hardness, hubs, and with --truth false negatives.
+    """Judge and choose again under many settings, and compare rows, coverage, hardness, hubs, and with --truth false negatives.
 
     hardneg sweep my-run --grid margin:relative=0,0.05,0.1 --grid negatives=1,4
 
@@ -64,7 +65,7 @@ def _table(result: Mapping[str, Any]) -> Any:
 
     with_truth = "hidden" in result
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
-    heads = ["", *(_short(axis) for axis in result["axes"]), "rows", "full", "tier 0", "gap", "10 %", "90 %", "mass"]
+    heads = ["", *(_short(axis) for axis in result["axes"]), "rows", "full", "level 0", "gap", "10 %", "90 %", "mass"]
     for head in [*heads, "rank", "above +", "passages", "top 1 %", *(["false", "95 % by query"] if with_truth else [])]:
         table.add_column(head, justify="right", no_wrap=True)
     for setting in result["settings"]:
@@ -82,16 +83,16 @@ def _table(result: Mapping[str, Any]) -> Any:
 
 
 def _hidden(hidden: Mapping[str, Any]) -> str:
-    unknown_note = f" {hidden['unknown']:,} judgements are of other queries or passages." if hidden["unknown"] else ""
+    unknown_note = f" {hidden['unknown']:,} judgements name queries or passages that are not in this run." if hidden["unknown"] else ""
     known_note = (
-        f" {hidden['known']:,} more were known, of the same question or from other files in qrels/ (see --leave-out)."
+        f" {hidden['known']:,} more are known positives already, of the same question or from other files in qrels/ (see --leave-out)."
         if hidden["known"]
         else ""
     )
     return (
         f"{count_noun(hidden['pairs'], 'hidden positive')} of {count_noun(hidden['queries'], 'query')}, "
         f"{_percent(hidden['retrieved'])} of them retrieved; "
-        f"passages drawn blindly: {_percent(hidden['random'], 3)} false.{known_note}{unknown_note}"
+        f"of random passages, {_percent(hidden['random'], 3)} are false negatives.{known_note}{unknown_note}"
     )
 
 

@@ -24,7 +24,7 @@ def train(
     flags: f.Flags,
     file: Annotated[str | None, typer.Argument(help="A training file or run folder; or give --data, --pairs …", show_default=False)] = None,
     mine: Annotated[
-        bool, typer.Option("--mine", help="Mine negatives for the pairs first [in-batch ones alone].", rich_help_panel=o.READ)
+        bool, typer.Option("--mine", help="Mine negatives for the pairs first [in-batch negatives only].", rich_help_panel=o.READ)
     ] = False,
     dev: o.Dev = None,
     dev_split: o.DevSplit = None,

@@ -17,9 +17,9 @@ DECIMALS = {"mean margin", "gradient mass"}
 def table(comparison: Mapping[str, Any]) -> RenderableType:
     """The sentences, the settings that differ, and the numbers side by side."""
     if not comparison["config"]:
-        return Group(*lines(comparison), "", "made alike: same settings, model, inputs and versions", "", _counts(comparison))
+        return Group(*lines(comparison), "", "no difference in settings, model, inputs and versions", "", _counts(comparison))
     rows = ((name, *map(_plain, values)) for name, values in comparison["config"].items())
-    return Group(*lines(comparison), "", _grid(["what differs", "first", "second"], rows), "", _counts(comparison))
+    return Group(*lines(comparison), "", _grid(["difference", "first", "second"], rows), "", _counts(comparison))
 
 
 def lines(comparison: Mapping[str, Any]) -> Iterator[str]:
@@ -29,7 +29,7 @@ def lines(comparison: Mapping[str, Any]) -> Iterator[str]:
     yield f"{number(queries['common'])} common queries of {number(queries['first'])} and {number(queries['second'])}{text_note}"
     overlaps = ", ".join(f"@{n} {percent(value)}" for n, value in overlap["at"].items())
     yield f"negatives: {number(overlap['shared'])} shared; overlap {overlaps}; Jaccard {decimal(overlap['jaccard']['mean'])}"
-    yield f"{percent(overlap['same'])} of queries have the very same negatives, {percent(overlap['disjoint'])} none in common"
+    yield f"{percent(overlap['same'])} of queries have equal lists of negatives, {percent(overlap['disjoint'])} none in common"
     for name, counterpart in (("lost", "second"), ("gained", "first")):
         fates = ", ".join(f"{fate} {number(count)}" for fate, count in comparison[name]["there"].items())
         yield f"{name} {number(comparison[name]['pairs'])}" + (f"; in the {counterpart}: {fates}" if fates else "")
@@ -44,8 +44,8 @@ def lines(comparison: Mapping[str, Any]) -> Iterator[str]:
         )
     before, after = positives["median"]
     yield (
-        f"positives: {number(positives['better'])} rank better, {number(positives['worse'])} worse, {number(positives['same'])} as before; "
-        f"median rank {number(before)} to {number(after)}"
+        f"positives: {number(positives['better'])} rank better, {number(positives['worse'])} worse, {number(positives['same'])} equal"
+        f"; median rank {number(before)} to {number(after)}"
     )
 
 

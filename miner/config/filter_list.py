@@ -36,7 +36,7 @@ def specs_by_name(specs: Sequence[str]) -> dict[str, Spec]:
         values = dict(before.knobs)
         for knob, value in spec.knobs:
             if knob in values:
-                raise ConfigError(f"filter '{spec.name}:{knob}' is given twice, as '{values[knob]}' and as '{value}': leave one")
+                raise ConfigError(f"filter '{spec.name}:{knob}' is set twice, as '{values[knob]}' and as '{value}': leave one")
             values[knob] = value
         if before.off != spec.off:
             raise ConfigError(f"filters '{spec.name}:off' and another '{spec.name}' contradict each other: leave one")

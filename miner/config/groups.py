@@ -30,9 +30,7 @@ class EncoderSettings(Checked):
     passage_prompt: str | None = Field(None, description="text put before every passage")
     passage_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for passages")
     max_length: Annotated[int, Field(ge=1)] | None = Field(None, description="tokens read of each text; default: the model's own")
-    pooling: Pooling | None = Field(
-        None, description="how the vectors of a model that names no pooling are made, and that this is meant: mean, cls, lasttoken"
-    )
+    pooling: Pooling | None = Field(None, description="pooling of a model that names none, such as a language model: mean, cls, lasttoken")
     dtype: Literal["float32", "float16", "bfloat16"] = Field("float32", description="the model's number type while encoding")
     similarity: Literal["auto", "cosine", "dot", "euclidean"] = Field("auto", description="auto: the model's own")
 
@@ -41,14 +39,14 @@ class RetrievalSettings(Checked):
     """What is retrieved and measured. A run whose settings of these two groups differ searches anew."""
 
     sources: tuple[str, ...] = Field(
-        ("dense",), min_length=1, description="where candidates come from; the first judges: dense, dense:model=PATH, bm25"
+        ("dense",), min_length=1, description="where candidates come from; scores are those of the first: dense, dense:model=PATH, bm25"
     )
     rrf_k: int = Field(60, ge=0, le=10_000, description="several sources are pooled by 1 / (rrf_k + rank)")
     index: str = Field("exact", description="exact, or any FAISS factory string, such as IVF1024,Flat")
     depth: int = Field(200, ge=1, le=10_000, description="candidates retrieved per query")
-    max_depth: int = Field(1000, ge=1, le=10_000, description="candidates retrieved for queries that ran short")
+    max_depth: int = Field(1000, ge=1, le=10_000, description="candidates retrieved per short query")
     evidence: tuple[str, ...] = Field(
-        (), description="what pass 1 measures beside what the filters and the sampler need, so that an export may ask for it later"
+        (), description="evidence that pass 1 measures beside what the filters and the sampler need, for a later export"
     )
     min_grade: int = Field(1, ge=1, le=127, description="smallest grade that counts as relevant")
 
@@ -56,37 +54,38 @@ class RetrievalSettings(Checked):
 class JudgingSettings(Checked):
     """Which candidates may be negatives, and how many a row needs: what decides which queries are searched deeper."""
 
-    preset: str | None = Field(None, description="settings that go together, by name; what is given beside it wins")
+    preset: str | None = Field(None, description="settings that go together, by name; any setting beside it wins")
     filters: tuple[str, ...] = Field((), description="filters added to, changed in, or (name:off) taken from the default ones")
     anchor: Literal["weakest", "own"] = Field(
-        "weakest", description="whose score is the bar: the query's weakest positive, or each row's own"
+        "weakest", description="reference score of a row: of the query's weakest positive, or of the row's own"
     )
     judged: Literal["prefer", "trust", "ignore"] = Field(
-        "prefer", description="passages judged non-relevant: taken first and exempt from filters that guess, exempt only, or like any other"
+        "prefer",
+        description="passages judged non-relevant: taken first, and exempt from filters that estimate relevance; exempt only; no exception",
     )
     false_negatives: Literal["drop", "adopt"] = Field(
-        "drop", description="what a verdict calls a false negative is dropped, or adopted: one more positive of its query"
+        "drop", description="a passage with the verdict false_negative is dropped, or adopted as a positive of its query"
     )
     negatives: int = Field(4, ge=1, le=1000, description="negatives per row")
     ladder: int = Field(
-        3, ge=0, le=3, description="how far a row that ran short may climb: 0 not at all, 1 deeper, 2 weak positive, 3 no ceiling"
+        3, ge=0, le=3, description="highest fallback level of a short query: 0 none, 1 max_depth, 2 reference score raised, 3 no ceiling"
     )
 
 
 class SamplingSettings(Checked):
     """Which of the candidates that are left become negatives."""
 
-    sampler: str = Field("top", description="which of the kept are taken")
+    sampler: str = Field("top", description="rule that chooses among the kept candidates")
     distinct: Annotated[float, Field(ge=-1, le=1)] | None = Field(
-        None, description="cosine from which on two passages are not both taken as negatives of a row"
+        None, description="two passages with this cosine or more are not negatives of one row"
     )
     hub_cap: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
-        None, description="rows that one passage may be a negative of; auto: three times the mean, at least 5"
+        None, description="largest number of rows that one passage may be a negative of; auto: three times the mean, at least 5"
     )
     fill: Literal["none", "random", "repeat"] = Field(
-        "none", description="what fills a row that is still short; the file then carries the tier"
+        "none", description="negatives for a row that is still short; the file then holds their fallback level"
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of everything drawn")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of all draws")
 
 
 class OutputSettings(Checked):

@@ -30,7 +30,7 @@ class Inputs(Checked):
     data: str | None = Field(None, description="BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv")
     split: tuple[str, ...] = Field((), description="qrels files of the folder to mine for; default: train, or the only one")
     leave_out: tuple[str, ...] = Field(
-        (), description="qrels files of the folder that are not read; the positives of all others are known, and never mined"
+        (), description="qrels files of the folder that are not read; positives of all other files are known positives"
     )
     corpus: Names = Field(
         (),
@@ -42,14 +42,15 @@ class Inputs(Checked):
         (), description="(query, positive) rows, a query with a list of positives, or a trainer's format, in any of the same forms"
     )
     fields: dict[str, str] = Field(
-        default_factory=dict, description="your column names: query=question, positive=answer, grade=score, id=doc_id …; negative=-: none"
+        default_factory=dict,
+        description="your column names: query=question, positive=answer, grade=score, id=doc_id …; negative=-: no such column",
     )
     verdicts: tuple[str, ...] = Field(
         (), description="files of verdicts: query_id, passage_id, verdict (false_negative, true_negative, unsure); the last one counts"
     )
-    query_vectors: str | None = Field(None, description="query vectors made before: a .npy with ids beside it (same name, .ids)")
-    passage_vectors: str | None = Field(None, description="passage vectors made before, likewise")
-    on_error: Literal["fail", "skip"] = Field("fail", description="a wrong row: fail at once, or skip it and write it to the error file")
+    query_vectors: str | None = Field(None, description="your own query vectors: a .npy with ids beside it (same name, .ids)")
+    passage_vectors: str | None = Field(None, description="your own passage vectors, likewise")
+    on_error: Literal["fail", "skip"] = Field("fail", description="on a wrong row: fail, or skip it and write it to the error file")
 
     @model_validator(mode="after")
     def _together(self) -> Self:

@@ -55,7 +55,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
         source_specs = tuple(str(resolved(spec, build("source", SOURCES, spec))) for spec in map(Spec.parse, specs))
         for place, spec in enumerate(source_specs):
             if spec in source_specs[:place]:
-                raise ConfigError(f"source '{spec}' is given twice")
+                raise ConfigError(f"source '{spec}' is set twice")
         return source_specs
 
     @field_validator("hub_cap", mode="before")

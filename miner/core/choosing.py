@@ -16,11 +16,11 @@ from miner.core.hub_cap import CapStatistics, NegativeAllocator
 from miner.core.judging import adopt, judge, non_relevant, per_positive
 from miner.core.ladder import RANDOM, Selection, fallback_rules
 from miner.core.near_duplicates import exclude_near_duplicates
-from miner.core.retrieval import Block, informed, searched
+from miner.core.retrieval import informed, searched
 from miner.evidence import EVIDENCE, FROM_TEXTS
 from miner.evidence.identity import id_keys
 from miner.support import noise
-from miner.types import Bools, Candidates, Codes, Dataset, Evidence, Filter, Floats, Ints, Negatives, Priority
+from miner.types import Block, Bools, Candidates, Codes, Dataset, Evidence, Filter, Floats, Ints, Negatives, Priority
 
 
 class Chooser:

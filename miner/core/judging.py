@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from miner.config import MiningConfig
-from miner.types import Bools, Candidates, Codes, Filter, Floats, Ints
+from miner.types import Bools, Candidates, Codes, Filter, Ints, weakest_positive_scores
 
 PADDING = 255
 
@@ -24,12 +24,6 @@ def short_of(candidates: Candidates, config: MiningConfig) -> Ints:
     anchors = per_positive(candidates)
     is_short = (judge(anchors, filters, trust=trust) == 0).sum(axis=1) < config.negatives
     return np.flatnonzero(np.isin(candidates.queries, anchors.queries[is_short]))
-
-
-def weakest_positive_scores(positive_scores: Floats) -> Floats:
-    """Shape (B,): the smallest positive score of each anchor, NaN where there is none."""
-    lowest = np.where(np.isnan(positive_scores), np.float32(np.inf), positive_scores).min(axis=1, initial=np.inf)
-    return np.where(np.isinf(lowest), np.float32(np.nan), lowest).astype(np.float32)
 
 
 def judge(candidates: Candidates, filters: Sequence[Filter], *, trust: bool = True) -> Codes:

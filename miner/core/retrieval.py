@@ -5,18 +5,16 @@ It needs vectors. Which of a query's lists counts, the one within `depth` or the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miner.config import MiningConfig
 from miner.config.groups import JudgingSettings
-from miner.core.judging import short_of, weakest_positive_scores
+from miner.core.judging import short_of
 from miner.evidence import EVIDENCE
-from miner.types import Candidates, Ceiling, Dataset, Floats, Ints, Rows, Source
+from miner.types import Block, Candidates, Ceiling, Dataset, Floats, Ints, Rows, Source, noise_floors, weakest_positive_scores
 
 BLOCK = 2048
 """Queries per block: the unit of work, progress, resuming and of the candidate files. Fixed: no setting of speed changes a byte."""
@@ -24,28 +22,6 @@ BLOCK = 2048
 
 DEEP_SEARCH_FACTOR = 1.2
 """A query goes deep at once when about this many times `depth` passages outscore its positive. Only time depends on it."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """The candidates of one block of queries, each part in id order.
-
-    within: up to `depth` of every query. deep: up to `max_depth` of some queries, those that ran short under the settings `deepened_for`
-    (None: under any of several). In runs of earlier versions a query has one list only, and `within` holds the deep ones too.
-    """
-
-    within: list[Candidates]
-    deep: list[Candidates] = field(default_factory=list)
-    deepened_for: Mapping[str, Any] | None = None
-
-    def __len__(self) -> int:
-        return sum(map(len, self.within))
-
-    @property
-    def longest(self) -> list[Candidates]:
-        """One list for each query, the longest that is there."""
-        deep = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in self.deep)])
-        return [part for part in (*(_without(part, deep) for part in self.within), *self.deep) if len(part)]
 
 
 def deepening(config: MiningConfig) -> dict[str, object]:
@@ -64,7 +40,7 @@ def searched(block: Block, config: MiningConfig, complete: Callable[[Candidates]
     if block.deepened_for != deepening(config):
         deep = np.intersect1d(deep, np.concatenate([short_queries(complete(part), config) for part in block.within]))
     used = [part.take(np.flatnonzero(np.isin(part.queries, deep))) for part in block.deep]
-    return [part for part in (*(_without(part, deep) for part in block.within), *used) if len(part)]
+    return [part for part in (*(part.without(deep) for part in block.within), *used) if len(part)]
 
 
 def short_queries(part: Candidates, config: MiningConfig) -> Ints:
@@ -72,10 +48,6 @@ def short_queries(part: Candidates, config: MiningConfig) -> Ints:
     if not config.deepens or part.rows.shape[1] != config.depth:
         return np.empty(0, dtype=np.int64)
     return part.queries[short_of(part, config)]
-
-
-def _without(part: Candidates, queries: Ints) -> Candidates:
-    return part.take(np.flatnonzero(~np.isin(part.queries, queries)))
 
 
 class Retrieval:
@@ -163,17 +135,6 @@ def population(dataset: Dataset, source: Source) -> Floats:
         scores = source.score(queries, _padded([dataset.qrels.positives(int(query)) for query in queries]))
         parts.append(scores[~np.isnan(scores)])
     return np.sort(np.concatenate(parts))
-
-
-def noise_floors(scores: Floats, evidence: Mapping[str, NDArray[Any]], depth: int) -> Floats:
-    """Shape (B,): the score of the last candidate within `depth` that the first source found itself, NaN where there is none."""
-    within = scores[:, :depth]
-    ranks = next((evidence[name] for name in evidence if name.startswith("rank:")), None)
-    counts = ~np.isnan(within) if ranks is None else ranks[:, :depth] > 0
-    if not within.shape[1]:
-        return np.full(len(scores), np.nan, dtype=np.float32)
-    last = np.where(counts, np.arange(within.shape[1]), -1).max(axis=1, initial=-1)
-    return np.where(last < 0, np.float32(np.nan), np.take_along_axis(within, np.maximum(last, 0)[:, None], axis=1)[:, 0]).astype(np.float32)
 
 
 def _padded(rows: list[Rows]) -> Rows:

@@ -298,4 +298,4 @@ def _unfinished(path: Path) -> str:
         return f"{path} is what a killed process was replacing: move it to {path.name[1:].removesuffix(REPLACED_SUFFIX)}, or remove it"
     if path.is_file():
         return f"{path} is a half-written file of {path.stat().st_size / 1e6:,.1f} MB that a killed process left: remove it"
-    return f"{path} was left by a run that did not end: the same command goes on with it, --fresh begins anew"
+    return f"{path} was left by a run that did not end: the same command resumes it, --fresh begins again"

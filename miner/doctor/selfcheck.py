@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from miner.config import Inputs, MiningConfig, Runtime
+from miner.io.array_files import write_array
+from miner.io.atomic import sha256_of
+from miner.io.plain_files import write_file
 from miner.io.scratch import scratch
 from miner.runs.run import mine
 
@@ -46,7 +49,7 @@ def selfcheck() -> Checked:
         inputs = write(folder / "data")
         runtime = Runtime.of(cache=folder / "cache")
         run = mine(inputs, MiningConfig.of(**SETTINGS), out=folder / "run", runtime=runtime)
-        digest = sha256(run.file.read_bytes()).hexdigest()
+        digest = sha256_of(run.file)
     return Checked(digest == SHA256, digest, round(time.perf_counter() - start, 3))
 
 
@@ -56,13 +59,14 @@ def write(folder: Path) -> Inputs:
     for side, file_name, count in (("passage", "corpus", PASSAGES), ("query", "queries", QUERIES)):
         ids = [f"{side[0]}{number}" for number in range(count)]
         lines = (f'{{"_id": "{name}", "text": "{side} {name} {_draw(name)[0] % 9}"}}\n' for name in ids)
-        (folder / f"{file_name}.jsonl").write_text("".join(lines), encoding="utf-8")
-        (folder / f"{side}.ids").write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
-        np.save(folder / f"{side}.npy", np.array([[value % 17 - 8 for value in _draw(name)[:DIM]] for name in ids], dtype=np.float32))
+        write_file(folder / f"{file_name}.jsonl", "".join(lines).encode())
+        write_file(folder / f"{side}.ids", "".join(f"{name}\n" for name in ids).encode())
+        vectors = np.array([[value % 17 - 8 for value in _draw(name)[:DIM]] for name in ids], dtype=np.float32)
+        write_array(folder / f"{side}.npy", vectors)
     judgements = "".join(f"q{number}\tp{7 * number}\t1\n" for number in range(QUERIES))
-    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judgements, encoding="utf-8")
-    vectors = {f"{side}_vectors": str(folder / f"{side}.npy") for side in ("query", "passage")}
-    return Inputs.of(data=str(folder), **vectors)
+    write_file(folder / "qrels" / "train.tsv", f"query-id\tcorpus-id\tscore\n{judgements}".encode())
+    vector_files = {f"{side}_vectors": str(folder / f"{side}.npy") for side in ("query", "passage")}
+    return Inputs.of(data=str(folder), **vector_files)
 
 
 def _draw(name: str) -> bytes:

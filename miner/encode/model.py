@@ -21,6 +21,7 @@ from miner.encode import model_kind
 from miner.encode.fingerprint import content_hash
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
+from miner.io.plain_files import read_text
 from miner.types import Floats, Ints, ModelDescription, Side, Similarity
 
 log = logging.getLogger(__name__)
@@ -226,14 +227,14 @@ def _inspect_activations(folder: Path) -> None:
 def _activation(path: Path) -> str:
     """Return the activation function in a module's config; "torch." where there is none or the file cannot be read."""
     with suppress(ValueError, AttributeError):
-        return str(json.loads(path.read_text(encoding="utf-8")).get("activation_function", "torch."))
+        return str(json.loads(read_text(path)).get("activation_function", "torch."))
     return "torch."
 
 
 def _module_types(path: Path) -> list[str]:
     """Return the module types in modules.json; empty where there is no such file."""
     try:
-        return [str(module.get("type", "")) for module in json.loads(path.read_text(encoding="utf-8"))] if path.is_file() else []
+        return [str(module.get("type", "")) for module in json.loads(read_text(path))] if path.is_file() else []
     except (ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"'{path}' is damaged: it is not a list of modules") from error
 

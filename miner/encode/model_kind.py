@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from miner.io.plain_files import read_text
+
 FAMILIES = {
     "CrossEncoder": "a cross-encoder, which scores a query and a passage together",
     "SparseEncoder": "a sparse encoder, whose vectors are weights of words",
@@ -95,5 +97,5 @@ def _cached(name: str, revision: str | None) -> dict[str, Any] | None:
 def _read_json(path: Path) -> Any:
     """Read a JSON file; None where it is missing or unreadable, which loading the model will report."""
     with suppress(OSError, ValueError):
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     return None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from miner.errors import InputError
-from miner.types import FileEntry, Floats, Ints, ModelDescription, Rows, Side, Similarity, Texts
+from miner.io.array_files import map_array
+from miner.io.input_files import FileHash, hash_file
+from miner.io.plain_files import read_bytes
+from miner.types import Floats, Ints, ModelDescription, Rows, Side, Similarity, Texts
 
 MAX_COMPONENT = 1e15
 """Largest absolute value of a component: a sum of some thousand products of two such numbers still fits into float32."""
@@ -54,10 +56,10 @@ class Precomputed:
         return {"name": None, "vectors": names, "shapes": shapes, "similarity": self.similarity, "files": self.files}
 
     @cached_property
-    def files(self) -> dict[str, FileEntry]:
+    def files(self) -> dict[str, FileHash]:
         """{name: {"bytes", "sha256"}} of the matrices and their id files."""
         paths = [file for path in self._files.values() for file in (path, path.with_suffix(".ids"))]
-        return {str(file): {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in paths}
+        return {str(file): hash_file(file) for file in paths}
 
     @property
     def dim(self) -> int:
@@ -82,14 +84,9 @@ def check_vectors(query_file: str, passage_file: str) -> None:
         _ids_file(path)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
-
-
 def _load(path: Path) -> Floats:
     try:
-        matrix: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
+        matrix: Floats = map_array(path)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read as a numpy matrix: {error}", str(path)) from error
     if matrix.ndim != 2 or matrix.dtype.kind != "f" or not matrix.size:
@@ -107,7 +104,7 @@ def _ids_file(path: Path) -> Path:
 def _ids(path: Path, count: int) -> tuple[Any, Ints]:
     """Return the ids sorted, and the row of each."""
     file = _ids_file(path)
-    names = np.array(file.read_bytes().splitlines() or [b""])
+    names = np.array(read_bytes(file).splitlines() or [b""])
     if len(names) != count:
         raise InputError(f"holds {len(names)} ids, {path.name} holds {count} vectors", str(file))
     order = np.argsort(names, kind="stable")

@@ -14,7 +14,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import StorageError
+from miner.io.array_files import map_raw
+from miner.io.folder_tree import remove, rename, touch
+from miner.io.plain_files import append_file, create_file, read_bytes, read_text, write_file
 from miner.types import Floats, Ints, Texts
 
 KEY_BYTES = 16
@@ -82,19 +84,19 @@ class Store:
         path = self.folder / "meta.json"
         if not path.exists():
             part = path.with_suffix(f".{os.getpid()}.part")
-            part.write_text(json.dumps({"version": VERSION, "dim": self.dim, "name": name}), encoding="utf-8")
-            part.replace(path)
+            write_file(part, json.dumps({"version": VERSION, "dim": self.dim, "name": name}).encode())
+            rename(part, path)
         meta = _read_meta(path)
         if meta.get("version") != VERSION or meta.get("dim") != self.dim:
             raise StorageError(
                 f"{path} is version {meta.get('version')} with {meta.get('dim')} dims, not {VERSION} with {self.dim}: prune it"
             )
-        os.utime(path)
+        touch(path)
 
     def refresh(self) -> None:
         """Read what other processes have committed. A key without its complete vector (after disk damage) does not count."""
         path, rows = self.folder / "keys.bin", self.folder / "vectors.bin"
-        raw = path.read_bytes() if path.exists() else b""
+        raw = read_bytes(path) if path.exists() else b""
         count = min(len(raw) // KEY_BYTES, rows.stat().st_size // (self.dim * 4) if rows.exists() else 0)
         if count == len(self._rows):
             return
@@ -123,8 +125,7 @@ class Store:
         count = len(self._rows)
         if not count:
             return np.empty((0, self.dim), dtype=np.float32)
-        mapped: Floats = np.memmap(self.folder / "vectors.bin", dtype=np.float32, mode="r", shape=(count, self.dim))
-        return mapped
+        return map_raw(self.folder / "vectors.bin", (count, self.dim))
 
     def append(self, keys: Keys, vectors: Floats) -> None:
         """Commit one block; vectors that another process has committed meanwhile are not replaced."""
@@ -132,7 +133,7 @@ class Store:
             with _locked(self.folder / "lock"):
                 self.refresh()
                 is_new = self.find(keys) < 0
-                with (self.folder / "vectors.bin").open("ab") as vector_file, (self.folder / "keys.bin").open("ab") as key_file:
+                with append_file(self.folder / "vectors.bin") as vector_file, append_file(self.folder / "keys.bin") as key_file:
                     key_file.truncate(len(self._rows) * KEY_BYTES)
                     vector_file.truncate(len(self._rows) * self.dim * 4)
                     _write(vector_file, np.ascontiguousarray(vectors[is_new], dtype=np.float32).tobytes())
@@ -176,7 +177,7 @@ def prune(cache: Path, *, older_than_days: float = 0.0, fingerprint: str | None 
         folder = cache / "vectors" / store["fingerprint"]
         if is_selected:
             with _locked(folder / "lock"):
-                shutil.rmtree(folder)
+                remove(folder)
             removed.append(store)
     return removed
 
@@ -184,7 +185,7 @@ def prune(cache: Path, *, older_than_days: float = 0.0, fingerprint: str | None 
 def _read_meta(path: Path) -> dict[str, Any]:
     """Read meta.json; empty where it is damaged."""
     with suppress(ValueError):
-        meta = json.loads(path.read_text(encoding="utf-8"))
+        meta = json.loads(read_text(path))
         return meta if isinstance(meta, dict) else {}
     return {}
 
@@ -197,6 +198,6 @@ def _write(handle: Any, data: bytes) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    with path.open("wb") as handle:
+    with create_file(path) as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

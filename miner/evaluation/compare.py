@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, field_validator
 
@@ -23,6 +22,7 @@ from miner.evaluation import significance
 from miner.evaluation.counts import CountsSummary, count
 from miner.evaluation.measures import DEFAULT, deepest, measure, parse
 from miner.evaluation.ranking import SelfMatch, rank
+from miner.io.plain_files import read_json
 from miner.read import read
 from miner.read.rejects import FILE_NAME as REJECTED
 from miner.types import Dataset, Progress
@@ -217,4 +217,4 @@ def history(model: Any) -> list[tuple[int, float]]:
     path = Path(model) / HISTORY if isinstance(model, str | Path) else None
     if path is None or not path.is_file():
         return []
-    return [(int(step), float(score)) for step, score in orjson.loads(path.read_bytes()).get("history", [])]
+    return [(int(step), float(score)) for step, score in read_json(path).get("history", [])]

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import StorageError
+from miner.io.array_files import create_array, map_array
+from miner.io.folder_tree import rename
 from miner.types import Ints, Rows
 
 NAME = "vectors"
@@ -35,11 +37,11 @@ class HalfVectors:
         """Write those of all passages into `folder`, row by row, memory-mapped; the file appears when it is complete."""
         shape = (len(self._position), self._vectors.shape[1])
         half = folder / f".{FILE}"
-        out = np.lib.format.open_memmap(half, mode="w+", dtype=np.float16, shape=shape)
+        out = create_array(half, shape, np.float16)
         for start in range(0, len(out), PASSAGES_PER_BATCH):
             out[start : start + PASSAGES_PER_BATCH] = self[np.arange(start, min(start + PASSAGES_PER_BATCH, len(out)))]
         out.flush()
-        half.replace(folder / FILE)
+        rename(half, folder / FILE)
 
 
 def stored(folder: Path) -> dict[str, NDArray[Any]]:
@@ -47,6 +49,6 @@ def stored(folder: Path) -> dict[str, NDArray[Any]]:
     if not (folder / FILE).exists():
         return {}
     try:
-        return {NAME: np.load(folder / FILE, mmap_mode="r")}
+        return {NAME: map_array(folder / FILE)}
     except (OSError, ValueError) as error:
         raise StorageError(f"{folder / FILE} cannot be read as vectors: {str(error).splitlines()[0]}") from error

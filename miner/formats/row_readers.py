@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,7 +12,6 @@ from typing import Any
 
 import ijson
 import orjson
-import pyarrow as pa
 
 from miner.errors import InputError, StorageError
 from miner.formats.row_checks import OnFault, Row, raise_fault
@@ -22,6 +19,9 @@ from miner.formats.row_format import JsonRow
 from miner.io import arrow_files
 from miner.io.atomic import storing
 from miner.io.file_kinds import kind_read
+from miner.io.input_files import open_decompressed
+from miner.io.pipe import open_standard_input
+from miner.io.plain_files import open_bytes
 from miner.support.json_keys import key_fault
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -86,7 +86,7 @@ def _lines(path: str | Path, kind: str, on_fault: OnFault, names: Sequence[str])
 def _table(path: str | Path, on_fault: OnFault) -> Iterator[Row]:
     """Read a CSV file with a header."""
     csv.field_size_limit(MAX_CELL_CHARS)
-    with storing(path, "read"), Path(path).open(encoding="utf-8-sig", newline="") as file:
+    with storing(path, "read"), io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="") as file:
         lines = csv.DictReader(file, restkey=EXTRA_CELLS, strict=True)
         try:
             for cells in lines:
@@ -122,7 +122,7 @@ def has_byte_order_mark(path: str | Path) -> bool:
 
 
 def _json_items(path: Path, inside: str) -> Iterator[JsonRow]:
-    with storing(path, "read"), path.open("rb") as file:
+    with storing(path, "read"), open_bytes(path) as file:
         if file.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
             file.seek(0)
         try:
@@ -135,19 +135,12 @@ def _json_items(path: Path, inside: str) -> Iterator[JsonRow]:
 
 
 def _first_byte(path: str | Path) -> bytes:
-    with storing(path, "read"), Path(path).open("rb") as file:
+    with storing(path, "read"), open_bytes(path) as file:
         return file.read(1024).removeprefix(BYTE_ORDER_MARK).lstrip()[:1]
 
 
 def _open(path: str | Path, kind: str) -> io.BufferedIOBase:
-    if kind == "-":
-        return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
-    if kind.endswith(".gz"):
-        return gzip.open(path)
-    if kind.endswith(".zst"):
-        # Not zstandard's reader, which does not notice a truncated stream.
-        return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
-    return Path(path).open("rb")
+    return open_standard_input() if kind == "-" else open_decompressed(path)
 
 
 def _object(line: bytes, where: str, names: Sequence[str]) -> JsonRow:

@@ -20,6 +20,7 @@ from miner.formats.row_format import Format, JsonRow, Layout, TrainingRow
 from miner.formats.row_readers import has_byte_order_mark, parse_numbers, rows_with_places
 from miner.formats.table import FORMATS
 from miner.io.atomic import storing
+from miner.io.plain_files import read_bytes
 
 PASSAGE_LISTS = ("ids", "scores", "ranks", "tiers")
 
@@ -94,7 +95,7 @@ def _locate(path: str | Path) -> tuple[Path, str | None]:
         return Path(path), None
     with storing(manifest, "read"):
         try:
-            content = orjson.loads(manifest.read_bytes())
+            content = orjson.loads(read_bytes(manifest))
             return Path(path) / content["training_file"], content["config"]["output_format"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             raise InputError("this is not the manifest of a run", str(manifest)) from None

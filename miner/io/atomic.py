@@ -24,6 +24,7 @@ from typing import Any, Self
 import orjson
 
 from miner.errors import StorageError
+from miner.io.plain_files import open_bytes
 from miner.io.scratch import forget, is_held, make_scratch, record, remove_scratch, sweep
 
 MIN_AGE_SECONDS = 60
@@ -166,7 +167,7 @@ def sync_tree(folder: Path) -> None:
     for subfolder, _, names in os.walk(folder, topdown=False):
         for path in (Path(subfolder, name) for name in names):
             if path.is_file() and not path.is_symlink():
-                with path.open("rb") as file:
+                with open_bytes(path) as file:
                     os.fsync(file.fileno())
         sync_folder(Path(subfolder))
 
@@ -238,5 +239,5 @@ def sha256_of(path: str | Path) -> str:
             files = sorted(file for file in Path(path).rglob("*") if file.is_file())
             listing = "".join(f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
             return hashlib.sha256(listing.encode()).hexdigest()
-        with Path(path).open("rb") as file:
+        with open_bytes(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -39,6 +39,6 @@ def kind_of(path: str | Path) -> str:
     if name and (name.endswith("/") or not Path(name).suffix or Path(name).is_dir()):
         return "folder"
     raise ConfigError(
-        f"cannot tell what to write from the name '{name}': {', '.join(KINDS)}; a folder, which has no suffix or a slash at its end "
-        f"('{name}/'); or -"
+        f"the name '{name}' has no known suffix: use {', '.join(KINDS)}; a folder, which has no suffix or a slash at its end ('{name}/'); "
+        "or -"
     )

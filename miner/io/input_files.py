@@ -5,6 +5,7 @@ Imports types and errors only; rows are the readers' concern.
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any, TypedDict
 import pyarrow as pa
 
 from miner.errors import InputError
+from miner.io.plain_files import open_bytes
 
 
 class FileHash(TypedDict):
@@ -85,16 +87,30 @@ def read_start(location: str) -> bytes:
     if not path.is_file():
         return b""
     try:
-        with path.open("rb") as raw:
+        with open_bytes(path) as raw:
             return bytes((pa.CompressedInputStream(raw, compression) if compression else raw).read(START_BYTES))
     except OSError as error:
         raise InputError(_fault(error, compression), location) from None
 
 
+def open_decompressed(path: str | Path) -> io.BufferedIOBase:
+    """Open a file for reading, decompressed where its name ends in .gz or .zst; the caller closes it.
+
+    Raises OSError; while it is read, EOFError, zlib.error or OSError for damaged data.
+    """
+    name = str(path)
+    if name.endswith(".gz"):
+        return gzip.open(path)
+    if name.endswith(".zst"):
+        # Not zstandard's reader, which does not notice a truncated stream.
+        return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(name), "zstd"))
+    return Path(path).open("rb")
+
+
 def hash_file(path: Path) -> FileHash:
     """Return the size and hash of a file that a library reads itself."""
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             return {"bytes": path.stat().st_size, "sha256": file_digest(file, "sha256").hexdigest()}
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", str(path)) from None

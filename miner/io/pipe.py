@@ -1,12 +1,18 @@
-"""Standard output as an output file: bytes in a pipe cannot be renamed or removed, so they are written at once."""
+"""Standard input and output as files: bytes in a pipe cannot be renamed or removed, so they are written at once."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import sys
 from typing import BinaryIO, Self
 
 from miner.io.atomic import storing
+
+
+def open_standard_input() -> io.BufferedReader:
+    """Open standard input for reading; closing it leaves the descriptor open."""
+    return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
 
 
 class Pipe:

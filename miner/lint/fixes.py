@@ -15,6 +15,7 @@ import pyarrow as pa
 from miner.errors import ConfigError
 from miner.formats import FORMATS, TrainingRow, recognise
 from miner.formats.training_file import format_of_name
+from miner.io.arrow_tables import create_arrow
 from miner.io.row_files import open_sink
 from miner.io.scratch import scratch
 from miner.lint import Examined, Finding, examine
@@ -151,6 +152,6 @@ def _id(row: TrainingRow, place: int) -> str:
 
 def _texts(path: Path, texts: Sequence[tuple[str, str]]) -> Texts:
     table = pa.Table.from_pylist([{"id": name, "text": text} for text, name in texts], schema=TEXTS_SCHEMA)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, TEXTS_SCHEMA) as writer:
+    with create_arrow(path, TEXTS_SCHEMA) as writer:
         writer.write_table(table, max_chunksize=BATCH_ROWS)
     return Texts(path)

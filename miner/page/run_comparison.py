@@ -31,7 +31,7 @@ def _header(comparison: Mapping[str, Any], names: tuple[str, str]) -> Html:
         ("common queries", number(queries["common"]), f"of {number(queries['first'])} and {number(queries['second'])}"),
         ("shared negatives", number(overlap["shared"]), f"of {number(overlap['negatives'][0])} and {number(overlap['negatives'][1])}"),
         ("Jaccard", score(overlap["jaccard"]["mean"]), "mean over queries"),
-        ("the very same", percent(overlap["same"]), "of queries"),
+        ("equal lists", percent(overlap["same"]), "of queries"),
         ("gained", number(comparison["gained"]["pairs"]), "in the second only"),
         ("lost", number(comparison["lost"]["pairs"]), "in the first only"),
     ]
@@ -46,7 +46,7 @@ def _changes(comparison: Mapping[str, Any]) -> Html:
     ranks = [
         ("better in the second", number(positives["better"])),
         ("worse in the second", number(positives["worse"])),
-        ("as before", number(positives["same"])),
+        ("same in both", number(positives["same"])),
         ("median rank", f"{number(positives['median'][0])} to {number(positives['median'][1])}"),
         ("retrieved", f"{number(positives['retrieved'][0])} and {number(positives['retrieved'][1])}"),
     ]
@@ -58,22 +58,24 @@ def _changes(comparison: Mapping[str, Any]) -> Html:
         class_="pair",
     )
     if all(spread["min"] == spread["max"] == 0 for _, spread in series.values() if spread["count"]):
-        return section("What moved", tag("p", "No score: those of all common pairs are the same in both.", class_="note"), cards)
-    return section("What moved", card("Score in the second less score in the first", histogram("Score drift", series)), cards)
+        return section("Changes in scores and ranks", tag("p", "All common pairs have the same scores in both runs.", class_="note"), cards)
+    return section(
+        "Changes in scores and ranks", card("Score in the second less score in the first", histogram("Score drift", series)), cards
+    )
 
 
 def _fates(comparison: Mapping[str, Any]) -> Html:
     cards = []
     for name, counterpart in (("lost", "second"), ("gained", "first")):
         rows = [(fate, number(count)) for fate, count in comparison[name]["there"].items()]
-        cards.append(card(name.capitalize(), listed(f"What became of them in the {counterpart}", ["there", "#pairs"], rows)))
+        cards.append(card(name.capitalize(), listed(f"Their status in the {counterpart} run", ["status", "#pairs"], rows)))
     return section("Gained and lost", tag("div", *cards, class_="pair"))
 
 
 def _counts(comparison: Mapping[str, Any], names: tuple[str, str]) -> Html:
     rows = [(name, *(_number(name, value) for value in values)) for name, values in comparison["counts"].items()]
     rows += [(f"− {name}", *map(number, values)) for name, values in comparison["dropped"].items()]
-    return section("Side by side", grid("Numbers of both reports", ["", *(f"#{name}" for name in names)], rows))
+    return section("Numbers of both runs", grid("Numbers of both reports", ["", *(f"#{name}" for name in names)], rows))
 
 
 def _examples(comparison: Mapping[str, Any]) -> Html:
@@ -97,7 +99,9 @@ def _changed(pairs: list[Mapping[str, Any]], name: str, counterpart: str) -> Htm
 
 def _settings(comparison: Mapping[str, Any], names: tuple[str, str]) -> Html:
     rows = [(name, *map(_plain, values)) for name, values in comparison["config"].items()]
-    return section("How they were made", listed("Made alike" if not rows else "What differs", ["name", *names], rows))
+    return section(
+        "Settings", listed("The same settings, model, inputs and versions" if not rows else "Differences", ["name", *names], rows)
+    )
 
 
 def _number(name: str, value: float | None) -> str:

@@ -12,7 +12,8 @@ from miner.page.charts import Bar, bars, histogram
 from miner.page.html import DASH, Html, grid, join, number, percent, score, tag
 from miner.types import columns_line
 
-TIERS = ("strict rules", "found deeper", "bar of a weak positive", "no ceiling", "random passage", "repeated")
+FALLBACK_LEVELS = ("filters as they are", "within max depth", "reference score raised", "no ceiling", "random passage", "repeated negative")
+"""What each fallback level allows, by its number."""
 MAX_FACTS = 200
 """Rows of one table of the manifest."""
 OPEN_EXAMPLES = 3
@@ -59,9 +60,9 @@ def tiles(report: Report) -> Html:
         ("queries", number(counts["queries"]), f"{number(counts['pairs'])} with a positive each"),
         ("negatives", number(counts["chosen"]), f"{number(report['hubs']['passages_used'])} different passages"),
         ("complete rows", percent(report["coverage"]["all"]), f"all {report['setup']['negatives']} negatives found"),
-        ("mean margin", score(hardness["gap"]), "weakest positive less negative"),
-        ("above the positive", percent(hardness["triplet_error"]), "of negatives: suspect or very hard"),
-        ("gradient mass", score(hardness["gradient_mass"]), "0 nothing to learn, 1 all of it"),
+        ("mean margin", score(hardness["gap"]), "reference score less negative's score"),
+        ("above the positive", percent(hardness["triplet_error"]), "of negatives: unlabelled positives, or very hard"),
+        ("gradient mass", score(hardness["gradient_mass"]), "0: the model separates them already"),
     ]
     cells = [tag("div", tag("dt", name), tag("dd", tag("b", value), tag("small", note))) for name, value, note in numbers]
     return tag("dl", *cells, id="numbers", class_="tiles")
@@ -88,9 +89,9 @@ def _hardness(report: Report) -> Html:
         for name, values in spreads.items()
     ]
     heads = ["", "#count", "#mean", "#std", "#min", *(f"#{q} %" for q in spreads["margin"]["quantiles"]), "#max"]
-    note = "Left of zero a negative scores above its positive."
+    note = "Below 0 a negative scores above its positive."
     cards = tag("div", card("Scores", scores), card("Margin", margin, tag("p", note, class_="note")), class_="pair")
-    return section("How hard", cards, grid("Scores and margins in numbers", heads, rows))
+    return section("Hardness", cards, grid("Scores and margins in numbers", heads, rows))
 
 
 def waterfall(report: Report) -> Html:
@@ -102,22 +103,23 @@ def waterfall(report: Report) -> Html:
         rows.append(Bar(f"− {name}", count, remaining, "drop"))
     rows += [Bar("kept", counts["kept"], 0, "pos"), Bar("chosen", counts["chosen"], 0, "neg")]
     return section(
-        "What was dropped", card("Candidates", bars("Each filter counts what the ones before it left", ["step"], rows, counts["judged"]))
+        "Dropped candidates",
+        card("Candidates", bars("Each filter counts only candidates that the filters before it kept", ["step"], rows, counts["judged"])),
     )
 
 
 def ranks(report: Report) -> Html:
     """The ranks of the negatives, and the fallback levels they were chosen at."""
-    spread, tiers = report["ranks"], report["counts"]["tiers"]
+    spread, counts = report["ranks"], report["counts"]["tiers"]
     steps = [Bar(_span(step["first"], step["last"]), step["count"], 0, "neg") for step in spread["histogram"]]
     highest = max(step.size for step in steps)
     summary = f"median {number(spread['median'])}" + (f"; {number(spread['unranked'])} were not retrieved" if spread["unranked"] else "")
-    levels = [Bar(f"{tier} {name}", tiers[str(tier)], 0, "neg" if tier == 0 else "drop") for tier, name in enumerate(TIERS)]
-    rank_chart = bars(f"Rank of the chosen among everything retrieved: {summary}", ["rank"], steps, highest, spread["count"])
+    levels = [Bar(f"{level} {name}", counts[str(level)], 0, "neg" if level == 0 else "drop") for level, name in enumerate(FALLBACK_LEVELS)]
+    rank_chart = bars(f"Rank of a negative among the candidates: {summary}", ["rank"], steps, highest, spread["count"])
     level_chart = bars(
-        "How far the rules were relaxed to find a negative", ["tier"], levels, max(tiers.values()), report["counts"]["chosen"]
+        "Under which rules the negatives were found", ["fallback level"], levels, max(counts.values()), report["counts"]["chosen"]
     )
-    return section("Where they come from", tag("div", card("Ranks", rank_chart), card("Tiers", level_chart), class_="pair"))
+    return section("Ranks and fallback levels", tag("div", card("Ranks", rank_chart), card("Fallback levels", level_chart), class_="pair"))
 
 
 def cases(report: Report, link: Callable[[str], str] = str) -> Html:
@@ -125,20 +127,20 @@ def cases(report: Report, link: Callable[[str], str] = str) -> Html:
 
     link: renders the id of a query.
     """
-    starved, suspicious, hubs = report["starved"], report["suspicious"], report["hubs"]
-    short_rows = [(link(case["id"]), number(case["found"]), case["reason"] or "too few candidates") for case in starved["examples"]]
+    short, suspicious, hubs = report["starved"], report["suspicious"], report["hubs"]
+    short_rows = [(link(case["id"]), number(case["found"]), case["reason"] or "too few candidates") for case in short["examples"]]
     suspicious_rows = [
         (link(case["query_id"]), case["positive_id"], score(case["score"]), case["reason"]) for case in suspicious["examples"]
     ]
     hub_rows = [(hub["id"], number(hub["uses"])) for hub in hubs["most_used"]]
     hub_caption = f"The most used 1 % fill {percent(hubs['top_percent_share'])} of the places; Gini {score(hubs['gini'])}"
     return section(
-        "What to look at",
-        card("Suspicious positives", listed(f"{number(suspicious['total'])} known positives the model does not find; lowest scores first",
-              ["query", "positive", "#score", "why"], suspicious_rows)),
+        "Cases to inspect",
+        card("Suspicious positives", listed(f"{number(suspicious['total'])} known positives score very low; lowest scores first",
+              ["query", "positive", "#score", "reason"], suspicious_rows)),
         tag("div",
-            card("Starved queries", listed(f"{number(starved['total'])} queries found too few under the strict rules",
-                  ["query", "#found", "most dropped by"], short_rows)),
+            card("Short queries", listed(f"{number(short['total'])} queries have too few negatives at fallback level 0; "
+                  "with the filter that dropped most", ["query", "#negatives", "filter"], short_rows)),
             card("Hubs", listed(hub_caption, ["passage", "#uses"], hub_rows)),
             class_="pair"),
     )  # fmt: skip
@@ -146,7 +148,7 @@ def cases(report: Report, link: Callable[[str], str] = str) -> Html:
 
 def _examples(report: Report) -> Html:
     rows = [_example(case, position < OPEN_EXAMPLES) for position, case in enumerate(report["examples"])]
-    return section("Rows as they are", *(rows or [tag("p", "There are none.", class_="note")]))
+    return section("Example rows", *(rows or [tag("p", "There are none.", class_="note")]))
 
 
 def _example(case: Mapping[str, Any], is_open: bool) -> Html:
@@ -157,7 +159,7 @@ def _example(case: Mapping[str, Any], is_open: bool) -> Html:
             number(negative["rank"] or None),
             score(negative["score"]),
             score(None if None in (reference_score, negative["score"]) else reference_score - negative["score"]),
-            TIERS[negative["tier"]],
+            FALLBACK_LEVELS[negative["tier"]],
             tag("span", negative["text"], tag("small", negative["id"])),
         )
         for negative in case["negatives"]
@@ -166,7 +168,7 @@ def _example(case: Mapping[str, Any], is_open: bool) -> Html:
     positive_text = tag(
         "p", positive["text"], tag("small", f"{positive['id']} · score {score(reference_score)}{count_note}"), class_="positive"
     )
-    table = listed("Its negatives" if rows else "No negative was found", ["#rank", "#score", "#margin", "tier", "passage"], rows, "rows")
+    table = listed("Its negatives" if rows else "No negatives", ["#rank", "#score", "#margin", "fallback level", "passage"], rows, "rows")
     return tag(
         "details",
         tag("summary", case["query"], tag("small", case["query_id"])),
@@ -188,7 +190,7 @@ def _provenance(manifest: Mapping[str, Any]) -> Html:
         omission = tag("p", f"and {len(facts) - MAX_FACTS} more", class_="note") if len(facts) > MAX_FACTS else None
         table = listed(name, ["name", "value"], facts[:MAX_FACTS])
         folds.append(tag("details", tag("summary", name), table, omission, open="" if name == "config" else None, class_="card"))
-    return section("How it was made", *folds)
+    return section("Manifest", *folds)
 
 
 def _facts(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import InputError, StorageError
+from miner.io.folder_tree import remove
 from miner.io.input_files import InputHashes
 from miner.io.scratch import make_scratch, remove_scratch
 from miner.read.column_names import Roles
@@ -45,7 +46,7 @@ def work_folder(into: Path | None, on_error: OnError) -> Iterator[tuple[Path, Re
             yield folder, rejects
     finally:
         for partial in [*folder.glob(f"*.{PART_SUFFIX}"), *folder.glob("*.part")]:
-            partial.unlink()
+            remove(partial)
 
 
 Judgements = tuple[Ints, Ints, NDArray[np.int8]]

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from miner.errors import InputError
+from miner.io.folder_tree import rename
 from miner.io.input_files import InputHashes, existing_path
 from miner.read.assemble import CORPUS, PART_SUFFIX, assemble, finish, work_folder
 from miner.read.column_names import CORPUS as CORPUS_SLOTS
@@ -86,7 +87,7 @@ def read_files(
             str(name): read_qrels((str(name),), query_texts, passage_texts, fields, rejects, inputs, strict=False).arrays()
             for name in elsewhere
         }
-        passage_texts.texts.path.replace(folder / CORPUS)
+        rename(passage_texts.texts.path, folder / CORPUS)
         columns = {**passage_texts.columns, **query_texts.columns, **judgements.columns}
         return finish(
             assemble(folder, queries_path, judgements.arrays(), min_grade, elsewhere=other_judgements, lost=lost),

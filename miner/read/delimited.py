@@ -78,7 +78,7 @@ def _read_opening(text: Iterator[str]) -> tuple[int, str, Iterator[str]]:
 def _csv_fault(error: csv.Error, first: int, last: int) -> str:
     if "unexpected end" in str(error):
         return f"a quote opens here and never closes: everything to the end of the file, line {last}, is inside it"
-    lines = f", in a row that goes on to line {last}" if last > first else ""
+    lines = f", in a row that ends on line {last}" if last > first else ""
     return f"invalid CSV: {error}{lines}"
 
 

@@ -15,6 +15,9 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
+from miner.io.atomic import write_bytes
+from miner.io.plain_files import read_bytes, read_text
+
 EXCLUDED_FOLDERS = {
     "test",
     "tests",
@@ -74,7 +77,7 @@ def _docstrings(root: Path) -> Iterator[str]:
     for path in sorted(root.rglob("*.py")):
         if EXCLUDED_FOLDERS.isdisjoint(path.relative_to(root).parts):
             try:
-                yield from _docstrings_of_scope(ast.parse(path.read_bytes()))
+                yield from _docstrings_of_scope(ast.parse(read_bytes(path)))
             except (SyntaxError, ValueError):
                 continue
 
@@ -139,17 +142,17 @@ def _hash(text: str) -> str:
 
 def _write_texts(path: Path, texts: dict[str, str]) -> None:
     rows = (json.dumps({"_id": name, "text": text}) + "\n" for text, name in texts.items())
-    path.write_text("".join(rows), encoding="utf-8", newline="\n")
+    write_bytes(path, "".join(rows).encode())
 
 
 def _write_qrels(path: Path, judgements: dict[str, list[str]]) -> None:
     rows = (f"{query}\t{passage}\t1\n" for query, passages in judgements.items() for passage in passages)
-    path.write_text("query-id\tcorpus-id\tscore\n" + "".join(rows), encoding="utf-8", newline="\n")
+    write_bytes(path, ("query-id\tcorpus-id\tscore\n" + "".join(rows)).encode())
 
 
 def _read_qrels(path: Path) -> dict[str, set[str]]:
     qrels: dict[str, set[str]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines()[1:]:
+    for line in read_text(path).splitlines()[1:]:
         query, passage, _ = line.split("\t")
         qrels.setdefault(query, set()).add(passage)
     return qrels

@@ -159,12 +159,12 @@ def _json_fault(line: bytes, error: orjson.JSONDecodeError) -> str:
 
 
 def _parquet(location: str, inputs: InputHashes) -> Iterator[pa.RecordBatch]:
-    import pyarrow.parquet as pq
+    from miner.io.parquet_files import open_parquet
 
     path = existing_path(location)
     inputs[location] = hash_file(path)
     try:
-        yield from pq.ParquetFile(path).iter_batches(batch_size=BATCH_ROWS)
+        yield from open_parquet(path).iter_batches(batch_size=BATCH_ROWS)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"cannot be read as Parquet: {str(error).splitlines()[0]}", location) from None
 

@@ -15,6 +15,8 @@ from typing import IO, Literal, Self
 import orjson
 
 from miner.errors import InputError
+from miner.io.folder_tree import remove
+from miner.io.plain_files import create_file
 
 OnError = Literal["fail", "skip"]
 
@@ -61,7 +63,7 @@ class Rejects:
         self.count = 0
         self._skip = on_error == "skip"
         self._path = folder / FILE_NAME
-        self._path.unlink(missing_ok=True)
+        remove(self._path)
         self._file: IO[bytes] | None = None
 
     def add(self, origin: Origin, number: int, reason: str, row: object) -> None:
@@ -69,7 +71,7 @@ class Rejects:
         if not self._skip:
             raise InputError(reason, origin.where(number))
         self.count += 1
-        self._file = self._file or self._path.open("wb")
+        self._file = self._file or create_file(self._path)
         origin, number = origin.locate(number)
         note = {"file": _utf8(origin.name), "line": number, "reason": _utf8(reason), "row": excerpt(row)}
         self._file.write(orjson.dumps(note) + b"\n")

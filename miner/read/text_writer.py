@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from miner.errors import InputError, StorageError
+from miner.io.arrow_tables import create_arrow
+from miner.io.folder_tree import rename
 from miner.read.cells import clean_id, clean_text, clean_title, full_text
 from miner.read.column_names import Columns, Fields, Roles, Slots
 from miner.read.file_rows import Rows
@@ -34,8 +37,8 @@ class TextsWriter:
         self.path = path
         self._keys, self._numbers = array("Q"), array("q")
         self._rows: list[TextRow] = []
-        self._sink = pa.OSFile(str(path), "wb")
-        self._file = pa.ipc.new_file(self._sink, TEXTS_SCHEMA)
+        self._exit = ExitStack()
+        self._file = self._exit.enter_context(create_arrow(path, TEXTS_SCHEMA))
 
     def add(self, row: TextRow, number: int) -> None:
         """Add one row."""
@@ -67,12 +70,9 @@ class TextsWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
+        with self._exit:
             if self._rows and error is None:
                 self._flush()
-            self._file.close()
-        finally:
-            self._sink.close()
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def rewrite(parts: Sequence[tuple[Path, Bools | None]], target: Path) -> None:
     """
     partial = target.with_name(target.name + ".part")
     pending = TEXTS_SCHEMA.empty_table()
-    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, TEXTS_SCHEMA) as file:
+    with create_arrow(partial, TEXTS_SCHEMA) as file:
         for path, is_kept in parts:
             for i, batch in enumerate(Texts(path).batches()):
                 kept_rows = batch if is_kept is None else batch.filter(pa.array(is_kept[i * BATCH_ROWS : i * BATCH_ROWS + batch.num_rows]))
@@ -131,7 +131,7 @@ def rewrite(parts: Sequence[tuple[Path, Bools | None]], target: Path) -> None:
                     pending = pending.slice(BATCH_ROWS)
         if len(pending):
             write(file, pending, target)
-    partial.replace(target)
+    rename(partial, target)
 
 
 def write(file: Any, table: pa.Table, path: Path) -> None:

@@ -36,7 +36,7 @@ def read_truth(path: Path | str, dataset: Dataset, min_grade: int = 1) -> Truth:
         queries, passages, grades = judgements.arrays()
     relevant = grades >= min_grade
     if not relevant.any():
-        raise InputError(f"{path} says nothing about the queries and passages of this run ({rejects.count:,} judgements of others)")
+        raise InputError(f"{path} judges no query and passage of this run ({rejects.count:,} judgements of others)")
     return Truth(queries[relevant], passages[relevant], rejects.count)
 
 

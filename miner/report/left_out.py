@@ -12,6 +12,7 @@ from typing import BinaryIO, Self
 import numpy as np
 import orjson
 
+from miner.io.plain_files import create_file
 from miner.types import Candidates, Codes, Dataset, Ints, Negatives
 
 FILE = "left_out.jsonl"
@@ -51,7 +52,7 @@ class LeftOut:
         ]
         for _, line in sorted(lines, key=lambda entry: entry[0]):
             if self._file is None:
-                self._file = self._path.open("wb")
+                self._file = create_file(self._path)
             self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
     def _row(self, anchor: int, dropped: Codes, negatives: Negatives) -> dict[str, object]:

@@ -20,7 +20,7 @@ READING = {
     "queries_not_in_split": "queries without a judgement in what was read, left out",
     "repeated_judgements": "judgements that came more than once, of which the highest grade counts",
     "contradictory_judgements": "of these, judgements with another grade",
-    "queries_asked_elsewhere": "queries that are asked under other ids too, whose positives count as well",
+    "queries_asked_elsewhere": "queries whose text has other ids too; the positives of all of them count",
 }
 
 
@@ -32,7 +32,7 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
         yield _shared_queries(file, overlap)
     yield from _missing(report)
     if repeated := report.get("rows_repeated", 0):
-        yield f"rows whose texts stood in an earlier row (a question under two ids, a positive there twice), left out: {repeated:,}"
+        yield f"rows with the texts of an earlier row (a question under two ids, a positive twice), left out: {repeated:,}"
     yield from _short(report)
     yield from _relaxed(report)
     yield from _above(report)
@@ -46,7 +46,7 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
         searched = (
             f"the {retrieval['depth']} candidates stored of it, and with these settings are searched to {retrieval['max_depth']} when mined"
         )
-        yield f"queries that ran short within {searched}: {count:,}"
+        yield f"short queries within {searched}: {count:,}"
 
 
 def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
@@ -57,13 +57,16 @@ def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
     for name, count in reading.items():
         if name.startswith(KNOWN_FROM) and count:
             file = name.removeprefix(KNOWN_FROM)
-            yield f"positives that qrels/{file} adds to what is known, never mined (--leave-out {file.split('.')[0]} reads none): {count:,}"
+            yield (
+                f"positives that qrels/{file} adds to the known positives; they are never negatives "
+                f"(--leave-out {file.split('.')[0]} reads none): {count:,}"
+            )
 
 
 def _shared_queries(file: str, overlap: Mapping[str, Any]) -> str:
     """Training queries that are test queries too: a model trained on them is tested on known queries."""
     advice = "; lint --against FOLDER names their rows, --fix leaves them out" if file.split(".", maxsplit=1)[0] == TEST_SPLIT else ""
-    return f"queries that are asked in qrels/{file} too (such as {', '.join(overlap['ids'])}){advice}: {overlap['queries']:,}"
+    return f"queries that are in qrels/{file} too (such as {', '.join(overlap['ids'])}){advice}: {overlap['queries']:,}"
 
 
 def _above(report: Mapping[str, Any]) -> Iterator[str]:
@@ -81,7 +84,10 @@ def _missing(report: Mapping[str, Any]) -> Iterator[str]:
     pairs, written, format_ = report["counts"]["pairs"], report["rows_written"], report["setup"]["output_format"]
     without_negatives, left_out = report["counts"]["rows"]["none"], report.get("left_out", {}).get("pairs", 0)
     if left_out > without_negatives:
-        yield f"rows that ran short, which output format '{format_}' leaves out (see {FILE} in the run folder): {left_out:,} of {pairs:,}"
+        yield (
+            f"rows with too few negatives, which output format '{format_}' leaves out (see {FILE} in the run folder): "
+            f"{left_out:,} of {pairs:,}"
+        )
     elif without_negatives:
         yield f"rows that found no negative and are left out (see {FILE} in the run folder): {without_negatives:,} of {pairs:,}"
     if not written:

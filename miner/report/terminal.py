@@ -35,22 +35,22 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
     """The summary as sentences, one per line."""
     counts, hardness, hubs = report["counts"], report["hardness"], report["hubs"]
     dropped = ", ".join(f"{name} {number(count)}" for name, count in counts["dropped"].items() if count) or "nothing"
-    tiers = ", ".join(f"tier {tier} {number(count)}" for tier, count in counts["tiers"].items() if count and tier != "0")
+    levels = ", ".join(f"{number(count)} at fallback level {level}" for level, count in counts["tiers"].items() if count and level != "0")
     full, empty = percent(report["coverage"]["all"]), percent(report["coverage"]["none"])
     tenth, median, ninetieth = (number(report["ranks"]["quantiles"][q]) for q in ("10", "50", "90"))
     short_queries, suspicious = number(report["starved"]["total"]), number(report["suspicious"]["total"])
     width, incomplete = report["setup"]["negatives"], number(counts["ran_short"]["total"])
     return [
         f"{number(counts['queries'])} queries, {number(counts['pairs'])} rows, {number(counts['chosen'])} negatives"
-        + (f" (of these {tiers})" if tiers else ""),
-        f"{full} of rows have all {width} negatives, {empty} have none; {incomplete} queries ran short",
+        + (f" ({levels})" if levels else ""),
+        f"{full} of rows have all {width} negatives, {empty} have none; {incomplete} queries have fewer",
         f"{number(counts['judged'])} candidates judged: dropped by {dropped}; {number(counts['kept'])} kept",
         f"rank of a negative: median {median}, 80 % between {tenth} and {ninetieth}",
-        f"mean margin under the bar {decimal(hardness['gap'])}; {percent(hardness['triplet_error'])} of negatives score above the positive"
+        f"mean margin {decimal(hardness['gap'])}; {percent(hardness['triplet_error'])} of negatives score above the positive"
         + (f"; gradient mass of rows {decimal(hardness['gradient_mass'])}" if hardness["gradient_mass"] is not None else ""),
         f"{number(hubs['passages_used'])} passages used; the top 1 % of them fill {percent(hubs['top_percent_share'])}"
         + (f"; {number(hubs['passages_at_cap'])} reached the cap of {number(hubs['cap'])} uses" if "cap" in hubs else ""),
-        f"{short_queries} queries starved under the strict rules, {suspicious} known positives look suspicious",
+        f"{short_queries} short queries (too few negatives at fallback level 0), {suspicious} suspicious positives",
     ]
 
 

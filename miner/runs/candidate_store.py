@@ -12,7 +12,6 @@ missing too.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -25,12 +24,13 @@ from typing import Any, NotRequired
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from miner.core.judging import weakest_positive_scores
-from miner.core.retrieval import Block, noise_floors
 from miner.errors import IntegrityError, StorageError
-from miner.types import Candidates, Dataset, Floats, RetrievalMetadata
+from miner.io.atomic import sha256_of
+from miner.io.folder_tree import rename
+from miner.io.parquet_files import ParquetFile, open_parquet, write_parquet
+from miner.io.plain_files import append_file, create_file, read_text
+from miner.types import Block, Candidates, Dataset, Floats, RetrievalMetadata, noise_floors, weakest_positive_scores
 
 VERSION = 1
 HASH_FILE = "blocks.sha256"
@@ -80,8 +80,8 @@ class CandidateWriter:
             order = np.argsort([text.encode() for text in table["query_id"].to_pylist()], kind="stable")
             table = table.take(pa.array(order))
         incomplete = file.with_name(f".{file.name}")
-        with incomplete.open("wb") as sink:
-            pq.write_table(
+        with create_file(incomplete) as sink:
+            write_parquet(
                 table.replace_schema_metadata({"hardneg": json.dumps({**self._about, **about})}),
                 sink,
                 row_group_size=max(1, len(table)),
@@ -91,9 +91,9 @@ class CandidateWriter:
             )
             sink.flush()
             os.fsync(sink.fileno())
-        digest = _sha256(incomplete)
-        incomplete.replace(file)
-        with self._lock, self._hashes.open("ab", buffering=0) as hashes:
+        digest = sha256_of(incomplete)
+        rename(incomplete, file)
+        with self._lock, append_file(self._hashes, buffered=False) as hashes:
             hashes.write(f"{digest}  {file.name}\n".encode())
             os.fsync(hashes.fileno())
 
@@ -193,16 +193,16 @@ def _about(file: Path) -> BlockMetadata:
     return loaded
 
 
-def _open(file: Path) -> pq.ParquetFile:
+def _open(file: Path) -> ParquetFile:
     try:
-        return pq.ParquetFile(file)
+        return open_parquet(file)
     except (OSError, pa.ArrowException) as error:
         raise StorageError(f"{file} cannot be read as candidates: {error}") from error
 
 
 def _read_hashes(path: Path) -> dict[str, str]:
     """The hash of each block by the name of its file, as it was written; of one written twice, the last."""
-    lines = path.read_text(encoding="ascii", errors="replace").splitlines() if path.exists() else []
+    lines = read_text(path, errors="replace").splitlines() if path.exists() else []
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
@@ -210,15 +210,10 @@ def _is_whole(file: Path, hashes: Mapping[str, str]) -> bool:
     """Whether a block is there with the bytes that were written; of one that is not, the log says so."""
     if not file.exists() or file.name not in hashes:  # or killed before its hash was noted
         return False
-    if is_equal := _sha256(file) == hashes[file.name]:
+    if is_equal := sha256_of(file) == hashes[file.name]:
         return is_equal
     log.warning("%s is damaged: its bytes are not those that were written; it is made again", file)
     return False
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def _read(file: Path, column: str | None = None) -> Any:

@@ -18,14 +18,14 @@ import numpy as np
 
 from miner.config import MiningConfig, Runtime
 from miner.core.judging import short_of
-from miner.core.retrieval import BLOCK, noise_floors
+from miner.core.retrieval import BLOCK
 from miner.encode import StoredVectors
 from miner.formats import FORMATS
 from miner.runs import preflight
 from miner.runs.candidate_store import positive_scores, read_blocks
 from miner.runs.pilot import PilotResult, Speed, encoding_speeds, run_pilot, search_costs, subset_texts
 from miner.sources.dense import distinct
-from miner.types import Dataset, Side, Vectors
+from miner.types import Dataset, Side, Vectors, noise_floors
 
 HASH_BYTES_PER_SECOND = 1.5e9
 """Approximate speed of the hashes for the manifest."""

@@ -17,9 +17,11 @@ from typing import Any, TypedDict, cast
 
 from miner.errors import IntegrityError, NoRunError, StorageError
 from miner.io.atomic import storing
+from miner.io.input_files import FileHash
+from miner.io.plain_files import read_text
 from miner.io.row_files import sha256_of
 from miner.io.scratch import LOCK
-from miner.types import FileEntry, ModelDescription, RetrievalSection
+from miner.types import ModelDescription, RetrievalSection
 
 VERSION = 1
 INHERITED_SECTIONS = ("inputs", "model", "files", "retrieval", "made_from")
@@ -46,7 +48,7 @@ class Sections(TypedDict, total=False):
 
     inputs: dict[str, Any] | None
     model: ModelDescription | None
-    files: Mapping[str, FileEntry]
+    files: Mapping[str, FileHash]
     seen_from: str
     made_from: str
     retrieval: RetrievalSection
@@ -105,7 +107,7 @@ def source_hash() -> str:
     return hashlib.sha256("\n".join(listing).encode()).hexdigest()
 
 
-def outputs(files: Mapping[str, Path], sha256: Callable[[Path], str] = sha256_of) -> dict[str, FileEntry]:
+def outputs(files: Mapping[str, Path], sha256: Callable[[Path], str] = sha256_of) -> dict[str, FileHash]:
     """The entries of files and folders, by name relative to the run folder."""
     return {name: {"bytes": _size(path), "sha256": sha256(path)} for name, path in files.items()}
 
@@ -116,7 +118,7 @@ def load(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise NoRunError(f"{folder} is no run folder: it has no manifest.json")
     try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
+        loaded = json.loads(read_text(path))
         version = loaded["manifest_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise NoRunError(f"{path} is not a manifest of this project") from error

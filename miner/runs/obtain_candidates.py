@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from miner.config.groups import RETRIEVAL_SETTINGS
 from miner.io.atomic import storing
+from miner.io.folder_tree import temporary_folder
 from miner.runs import manifest as manifests
 from miner.runs import pass_one, pass_two, preflight
 from miner.runs.reuse import first_pass_of, take_first_pass
@@ -38,15 +38,15 @@ def obtain_candidates(
         with context.stage("rehearse"), storing(destination.folder):
             _preflight(dataset, vectors, context, destination)
     if destination.begin(made_from, resume):
-        log.info("going on with the blocks of an interrupted run")
+        log.info("resuming from the blocks of an interrupted run")
     if reusable is not None:
-        log.info("nothing that candidates follow from has changed: those of the run in %s are reused", destination.final)
+        log.info("no setting or input of the search has changed: the candidates of the run in %s are reused", destination.final)
         take_first_pass(destination.final, destination.folder)
-    with tempfile.TemporaryDirectory(dir=destination.folder, prefix=".vectors-") as scratch, storing(destination.folder):
+    with temporary_folder(destination.folder, ".vectors-") as scratch, storing(destination.folder):
         if reusable is None:
-            pass_one.first_pass(dataset, vectors, context, destination, Path(scratch))
+            pass_one.first_pass(dataset, vectors, context, destination, scratch)
         else:
-            pass_one.complete_first_pass(dataset, vectors, context, reusable, destination, Path(scratch))
+            pass_one.complete_first_pass(dataset, vectors, context, reusable, destination, scratch)
     return digest
 
 
@@ -76,8 +76,7 @@ def _preflight(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunCon
         )
         return folder / name, preflight_context.config.output_format, report["rows_written"]
 
-    with tempfile.TemporaryDirectory(dir=destination.folder, prefix=".rehearsal-") as path:
-        folder = Path(path)
+    with temporary_folder(destination.folder, ".rehearsal-") as folder:
         preflight.run_preflight(dataset, folder, run_passes)
 
 

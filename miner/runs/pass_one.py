@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from miner.config import MiningConfig
-from miner.core.retrieval import BLOCK, Block, Retrieval, deepening, short_queries
+from miner.core.retrieval import BLOCK, Retrieval, deepening, short_queries
 from miner.evidence import EVIDENCE, TABLES
 from miner.evidence.passage_vectors import HalfVectors
 from miner.indexes import limit_threads
@@ -20,7 +20,7 @@ from miner.runs.run_context import MAX_PARALLEL_BLOCKS, RunContext
 from miner.runs.run_folder import Target
 from miner.sources import BM25, Dense, Fused
 from miner.support.parallel import in_order, processors
-from miner.types import Dataset, ModelDescription, RetrievalMetadata, RetrievalSection, Vectors
+from miner.types import Block, Dataset, ModelDescription, RetrievalMetadata, RetrievalSection, Vectors
 
 
 def first_model(vectors: Mapping[str, Vectors]) -> ModelDescription | None:

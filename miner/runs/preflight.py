@@ -106,5 +106,5 @@ def run_preflight(dataset: Dataset, folder: Path, passes: Callable[[Dataset], tu
         if rows_read != rows or (rows and next(iter(read_training(file, output_format)), None) is None):
             raise IntegrityError(f"{file.name} cannot be read back: {rows_read} of the {rows} rows that were written are there")
     except Exception as error:
-        error.add_note(f"found by a rehearsal on {QUERIES} queries, before the run began")
+        error.add_note(f"found by the preflight on {QUERIES} queries, before the run began")
         raise

@@ -134,7 +134,7 @@ def _kind(name: str, config: MiningConfig) -> str | None:
 def _differences(run: Run, repeated: Run, name: str) -> Iterator[str]:
     """Differences of the rows, then of pass 1."""
     if not run.file.exists() or sha256_of(run.file) != run.manifest["outputs"][name]["sha256"]:
-        yield f"{name} cannot be compared row by row: it is {'not what its manifest says' if run.file.exists() else 'gone'}"
+        yield f"{name} cannot be compared row by row: it is {'not the file of its manifest' if run.file.exists() else 'gone'}"
     else:
         yield from _rows(run, repeated)
     yield from _first_pass(run, repeated)

@@ -5,8 +5,6 @@ By hard links where the file system supports them, by copies elsewhere. Linked f
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from miner.errors import NoRunError, StorageError
 from miner.io.atomic import storing
+from miner.io.folder_tree import link_or_copy, remove
 from miner.io.row_files import sha256_of
 from miner.runs import manifest as manifests
 from miner.runs.run_context import DATASET_FILES, SHARED_ARTIFACTS
@@ -26,11 +25,11 @@ def take_dataset(dataset: Dataset, into: Path) -> Dataset:
     source = dataset.corpus.path.parent
     for name in DATASET_FILES:
         if (source / name).exists() and name != dataset.queries.path.name:
-            link(source / name, into / name)
-    link(dataset.queries.path, into / dataset.queries.path.name)
+            _take(source / name, into / name)
+    _take(dataset.queries.path, into / dataset.queries.path.name)
     if not (into / "dataset.json").exists() or not Dataset.open(into).qrels.equals(dataset.qrels):
         for name in ("qrels.arrow", SAME_QUESTIONS_FILE, "dataset.json"):
-            (into / name).unlink(missing_ok=True)  # a link to the user's file, which must not be modified
+            remove(into / name)  # a link to the user's file, which must not be modified
         dataset.save(into)
     return Dataset.open(into)
 
@@ -70,24 +69,13 @@ def take_first_pass(folder: Path, into: Path) -> None:
 
     The note of the inputs of `into` is removed first: an interrupted copy, or blocks of another run, must not be resumed.
     """
-    (into / START_NOTE).unlink(missing_ok=True)
+    remove(into / START_NOTE)
     for name in SHARED_ARTIFACTS:
-        if (into / name).is_dir():
-            shutil.rmtree(into / name)
-        (into / name).unlink(missing_ok=True)
+        remove(into / name)
         if (folder / name).exists():
-            link(folder / name, into / name)
+            _take(folder / name, into / name)
 
 
-def link(source: Path, target: Path) -> None:
-    """A hard link where the file system supports it, else a copy; of a folder, of each of its files."""
+def _take(source: Path, target: Path) -> None:
     with storing(target):
-        if source.is_dir():
-            target.mkdir()
-            for file in source.iterdir():
-                link(file, target / file.name)
-            return
-        try:
-            os.link(source, target)
-        except OSError:
-            shutil.copyfile(source, target)
+        link_or_copy(source, target)

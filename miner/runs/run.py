@@ -27,6 +27,8 @@ from miner.errors import ConfigError, StorageError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
 from miner.formats import file_rows
 from miner.io.atomic import storing
+from miner.io.input_files import FileHash
+from miner.io.plain_files import read_bytes
 from miner.io.row_files import sha256_of
 from miner.io.scratch import remove_scratch, sweep
 from miner.read import read
@@ -39,7 +41,7 @@ from miner.runs.run_context import DATA_FILES, SHARED_ARTIFACTS, RunContext
 from miner.runs.run_folder import BLOCKS, Target, parent_folders, target
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.runs.verdict_files import read_verdicts, write_verdicts
-from miner.types import Dataset, FileEntry, Progress, Vectors
+from miner.types import Dataset, Progress, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class Run:
 
         path = self.folder / "report.json"
         with storing(path, "read"):
-            text = path.read_bytes()
+            text = read_bytes(path)
         with suppress(ValueError):
             loaded = orjson.loads(text)
             if isinstance(loaded, dict) and "counts" in loaded:
@@ -226,11 +228,11 @@ def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfi
         ("false_negatives", config.false_negatives == "adopt"),
     ):
         if is_needed and not has_verdicts:
-            raise ConfigError(f"{name} goes by verdicts, and there are none: give a file of them with --verdicts")
+            raise ConfigError(f"{name} needs verdicts, and there are none: add a file of verdicts with --verdicts")
     return config
 
 
-def _hashes(paths: Mapping[str, str | Path]) -> dict[str, FileEntry]:
+def _hashes(paths: Mapping[str, str | Path]) -> dict[str, FileHash]:
     """Verdict files, by the name the manifest gives them, as it tells of whatever was read."""
     return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in paths.items()}
 
@@ -243,7 +245,7 @@ def _refuse_overwriting_inputs(destination: Target, inputs: Sequence[str | Path]
             raise ConfigError(f"{name} is read by this run, and --out would replace it: choose another --out")
 
 
-def _vector_files(vectors: Mapping[str, Vectors]) -> dict[str, FileEntry]:
+def _vector_files(vectors: Mapping[str, Vectors]) -> dict[str, FileHash]:
     """Vectors made before, likewise."""
     return {name: entry for source_vectors in vectors.values() for name, entry in source_vectors.describe().get("files", {}).items()}
 

@@ -14,7 +14,6 @@ import errno
 import json
 import logging
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ from typing import Any
 from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
 from miner.formats import FORMATS
 from miner.io.atomic import resolve_link, storing, sync_folder, sync_tree, write_json
+from miner.io.folder_tree import remove, rename
+from miner.io.plain_files import read_text
 from miner.io.row_files import KINDS, kind_of
 from miner.io.scratch import LOCK, forget, hold, is_held, make_scratch, record, remove_scratch
 from miner.runs.candidate_store import HASH_FILE
@@ -77,7 +78,7 @@ class Target:
             name, before, after = _difference(difference, recorded.get(difference), inputs.get(difference))
             raise ConfigError(f"cannot resume {self.final}: the interrupted run was made with {name} {before}, this one has {after}")
         if difference or resume is False:
-            shutil.rmtree(self.blocks, ignore_errors=True)
+            remove(self.blocks, ignore_errors=True)
             blocks = []
         write_json(self.folder / START_NOTE, inputs)
         return bool(blocks)
@@ -108,7 +109,7 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
         yield Target(folder, str(path), final, f"../{file.name}" if is_file else path.name)
     if is_file:
         with storing(file):
-            (final / path.name).replace(file)
+            rename(final / path.name, file)
             sync_folder(file.parent)
 
 
@@ -144,7 +145,7 @@ def restore(final: Path) -> bool:
     if not old.is_dir() or not _is_free(final) or is_held(part) or not is_whole(old):
         return False
     with storing(final):
-        old.rename(final)
+        rename(old, final)
         sync_folder(final.parent)
     forget(old)
     log.warning("%s holds the run again that a killed process was replacing", final)
@@ -263,20 +264,20 @@ def _check_replaceable(final: Path) -> None:
 
 def _swap(part: Path, final: Path, old: Path) -> None:
     """Rename the complete folder to its final name, then delete the run that was there. The lock moves too, so no other run starts."""
-    shutil.rmtree(old, ignore_errors=True)  # left by a process that was killed between the two renames below
+    remove(old, ignore_errors=True)  # left by a process that was killed between the two renames below
     if final.exists():
         record(old)
-        final.rename(old)
+        rename(final, old)
     try:
-        part.rename(final)
+        rename(part, final)
     except BaseException:
         if old.exists():
-            old.rename(final)
+            rename(old, final)
         raise
-    (final / LOCK).unlink()
+    remove(final / LOCK)
     sync_folder(final)
     sync_folder(final.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    remove(old, ignore_errors=True)
     forget(old)
 
 
@@ -284,11 +285,11 @@ def _clean_up(part: Path, error: BaseException) -> None:
     """Remove everything, or everything but complete blocks; a note of the error says so."""
     blocks = len(list((part / BLOCKS).glob("block-*"))) if (part / BLOCKS).is_dir() else 0
     if not blocks or not (part / START_NOTE).is_file():
-        shutil.rmtree(part, ignore_errors=True)
+        remove(part, ignore_errors=True)
         return
     with suppress(OSError):
         _clear(part, keep=(*RESUMABLE, LOCK))
-    error.add_note(f"{blocks} blocks of candidates are kept in {part}: the same command goes on from there, --fresh begins anew")
+    error.add_note(f"{blocks} blocks of candidates are kept in {part}: the same command resumes from there, --fresh begins again")
 
 
 def _clear(folder: Path, keep: tuple[str, ...] = (), names: tuple[str, ...] | None = None) -> None:
@@ -296,9 +297,9 @@ def _clear(folder: Path, keep: tuple[str, ...] = (), names: tuple[str, ...] | No
     for path in folder.iterdir():
         if path.name in keep or (names is not None and path.name not in names):
             continue
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        remove(path)
     for incomplete in (*folder.glob(f"{BLOCKS}/.block-*"), *folder.glob(f"{BLOCKS}/._deep-*")):
-        incomplete.unlink()
+        remove(incomplete)
 
 
 def _difference(name: str, before: Any, after: Any) -> tuple[str, str, str]:
@@ -311,6 +312,6 @@ def _difference(name: str, before: Any, after: Any) -> tuple[str, str, str]:
 
 def _load(path: Path) -> dict[str, Any]:
     with suppress(OSError, ValueError):
-        loaded = json.loads(path.read_text(encoding="utf-8"))
+        loaded = json.loads(read_text(path))
         return loaded if isinstance(loaded, dict) else {}
     return {}

@@ -6,7 +6,6 @@ is a tie-break and an input order changes nothing. A search is deepened until no
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from miner.encode.store import keys_of
 from miner.indexes import Exact, Factory, recall
+from miner.io.array_files import create_raw
 from miner.sources.scoring import lengths, order_keys, pair_scores, to_unit
 from miner.types import Dataset, Floats, Ints, Rows, SearchResult, Similarity, SourceDescription, Texts, Vectors
 
@@ -117,18 +117,8 @@ def distinct(texts: Texts) -> tuple[Rows, Rows]:
 
 def _matrix(path: Path, vectors: Vectors, texts: Texts, rows: Ints | Rows, side: Any) -> Floats:
     """The vectors of `rows`, unit length for cosine, in a memory-mapped file of the run."""
-    _reserve(path, len(rows) * vectors.dim * 4)
-    out: Floats = np.memmap(path, dtype=np.float32, mode="r+", shape=(len(rows), vectors.dim))
+    out: Floats = create_raw(path, (len(rows), vectors.dim))
     vectors.fill(out, texts, rows, side)
     if vectors.similarity == "cosine":
         to_unit(out)
     return out
-
-
-def _reserve(path: Path, size: int) -> None:
-    """Make a file of `size` bytes that are really there: writing through a map into a full disk kills the process."""
-    with path.open("wb") as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.truncate(size)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miner.io.array_files import create_raw, map_array, write_array
 from miner.sources.scoring import order_keys
 from miner.types import Floats, Ints, Rows
 
@@ -41,7 +42,7 @@ class Postings:
         """With the rows of frequent terms made, in `file` if one is given."""
         frequent = np.flatnonzero(np.diff(indptr) * FREQUENT > count).tolist()
         shape = (len(frequent), count)
-        full: Floats = np.memmap(file, np.float32, "w+", shape=shape) if file and frequent else np.zeros(shape, np.float32)
+        full: Floats = create_raw(file, shape) if file and frequent else np.zeros(shape, np.float32)
         for row, term in enumerate(frequent):
             span = slice(int(indptr[term]), int(indptr[term + 1]))
             full[row, passages[span]] = weights[span]
@@ -141,5 +142,5 @@ def _weighed(passages: _Ragged, vocabulary: Mapping[str, int], k1: float, b: flo
 
 def _mapped(path: Path, values: NDArray[Any]) -> NDArray[Any]:
     """The same values, read from a file when they are needed."""
-    np.save(path, values)
-    return np.asarray(np.load(path, mmap_mode="r")) if len(values) else values
+    write_array(path, values)
+    return np.asarray(map_array(path)) if len(values) else values

@@ -12,22 +12,21 @@ from __future__ import annotations
 import json
 import logging
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-import orjson
-
 from miner.errors import StorageError
 from miner.io.atomic import sha256_of, storing, sync_folder, sync_tree, write_json
+from miner.io.folder_tree import remove, rename
+from miner.io.plain_files import read_json, read_text, write_file
 
 log = logging.getLogger(__name__)
 
 ASIDE, MARK, PARTS, STATE = "aside", "whole.json", "parts.json", "trainer_state.json"
-RESUME_NOTE = "what was finished is kept: --resume goes on"
+RESUME_NOTE = "finished work is kept: --resume continues"
 
 
 @contextmanager
@@ -92,12 +91,12 @@ class Checkpoints:
         """Complete the checkpoint that the trainer wrote to `aside`, rename it into place, and remove checkpoints no longer needed."""
         source, final = self.aside / f"checkpoint-{step}", self.at(step)
         with storing(source):
-            (source / PARTS).write_text(json.dumps(parts), encoding="utf-8")
+            write_file(source / PARTS, json.dumps(parts).encode())
             files = {name: sha256_of(source / name) for name in _files(source)}
             write_json(source / MARK, {"step": step, "best": best, "ended": ended, "files": files})
             sync_tree(source)
             self._remove(final)
-            source.rename(final)
+            rename(source, final)
             sync_folder(self.folder)
         for step_to_remove in {*self._steps()} - {step, best, self._fallback_step(step, best)}:
             self._remove(self.at(step_to_remove))
@@ -105,14 +104,14 @@ class Checkpoints:
 
     def last(self) -> Checkpoint | None:
         """Return the newest complete checkpoint whose best checkpoint is complete too; log and remove broken ones."""
-        shutil.rmtree(self.aside, ignore_errors=True)
+        remove(self.aside, ignore_errors=True)
         for step in sorted(self._steps(), reverse=True):
             fault = self._fault(step)
             if not fault:
                 mark = self._mark(step)
                 best = mark["best"]
                 if best in (None, step) or not self._fault(best):
-                    parts = json.loads((self.at(step) / PARTS).read_text(encoding="utf-8"))
+                    parts = json.loads(read_text(self.at(step) / PARTS))
                     return Checkpoint(self.at(step), step, best, mark["ended"], parts)
                 fault = f"{self.at(best).name}, the best one then, is not whole"
             log.warning("%s is passed over and removed: %s", self.at(step), fault)
@@ -120,7 +119,7 @@ class Checkpoints:
         return None
 
     def _mark(self, step: int) -> Mark:
-        mark: Mark = orjson.loads((self.at(step) / MARK).read_bytes())
+        mark: Mark = read_json(self.at(step) / MARK)
         return mark
 
     def _fallback_step(self, step: int, best: int | None) -> int | None:
@@ -152,9 +151,9 @@ class Checkpoints:
         if path.exists():
             self.aside.mkdir(parents=True, exist_ok=True)
             trash = self.aside / f"old-{path.name}"
-            shutil.rmtree(trash, ignore_errors=True)
-            path.rename(trash)
-            shutil.rmtree(trash, ignore_errors=True)
+            remove(trash, ignore_errors=True)
+            rename(path, trash)
+            remove(trash, ignore_errors=True)
 
 
 def _files(folder: Path) -> list[str]:

@@ -30,7 +30,7 @@ class TrainConfig(Checked):
     max_length: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         None, description="tokens read of each text; default: the model's own"
     )
-    pooling: Pooling | None = Field(None, description="how the vectors of a model that names no pooling are made: mean, cls, lasttoken")
+    pooling: Pooling | None = Field(None, description="pooling of a model that names none: mean, cls, lasttoken")
     min_grade: int = Field(1, ge=1, le=127, description="smallest grade that counts as relevant, in pairs and on dev")
     loss: str = Field("in_batch", description="what is minimised")
     batch_sampler: str = Field("no_duplicates", description="which rows come together in a batch")
@@ -41,8 +41,8 @@ class TrainConfig(Checked):
     train_batch_size: int = Field(64, ge=2, le=1_000_000, description="rows in a batch")
     drop_last: bool = Field(False, description="leave out batches with fewer rows than that (the trainer's dataloader_drop_last)")
     accumulate: int = Field(1, ge=1, le=1_000_000, description="batches of one optimiser step")
-    steps: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(None, description="optimiser steps; default: as `epochs` says")
-    epochs: float = Field(1.0, gt=0, le=10_000, description="passes over the rows, where steps is not given")
+    steps: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(None, description="optimiser steps; default: from `epochs`")
+    epochs: float = Field(1.0, gt=0, le=10_000, description="passes over the rows, where steps is not set")
     learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (), description="the peak rate; several are all tried, and dev chooses; default: 2e-5, or 0.1 for a static model"
     )
@@ -50,10 +50,12 @@ class TrainConfig(Checked):
     schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="how the rate falls afterwards")
     weight_decay: float = Field(0.01, ge=0, le=1, description="AdamW's weight decay")
     precision: Literal["float32", "bf16", "fp16"] = Field("float32", description="number type of the forward pass; fp16 needs a GPU")
-    eval_every: Annotated[int, Field(ge=1)] | None = Field(None, description="steps between looks at dev; default: a tenth of all")
-    patience: int = Field(3, ge=0, description="looks at dev without a gain before it stops; 0: never early")
-    dev_measure: str = Field("ndcg@10", description="the measure that chooses on dev")
-    seed: int = Field(0, ge=0, lt=2**31, description="seed of everything drawn")
+    eval_every: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="steps between two evaluations on dev; default: a tenth of all"
+    )
+    patience: int = Field(3, ge=0, description="evaluations on dev without a gain before training stops; 0: never early")
+    dev_measure: str = Field("ndcg@10", description="measure that chooses the checkpoint on dev")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of all draws")
 
     @field_validator("loss", mode="after")
     @classmethod
@@ -103,20 +105,25 @@ class LoopConfig(Checked):
 
     model_config = ConfigDict(allow_inf_nan=False, validate_default=True)
 
-    rounds: int = Field(3, ge=1, le=100, description="rounds at most")
-    start: Literal["base", "last"] = Field("base", description="what each round trains: the base model anew, or the last round's on")
-    retain: float = Field(0.5, ge=0, le=1, description="share of a row's negatives that stay from the last round, where they still hold")
+    rounds: int = Field(3, ge=1, le=100, description="largest number of rounds")
+    start: Literal["base", "last"] = Field("base", description="model that each round starts from: base, or last (the last round's)")
+    retain: float = Field(
+        0.5, ge=0, le=1, description="share of a row's negatives that are kept from the last round, where they are still hard"
+    )
     only_wrong: bool = Field(False, description="train only on negatives the model gets wrong")
-    wrong: float = Field(0.5, ge=-10, le=10, description="a negative is wrong above bar - wrong × height")
-    easy: float = Field(0.9, ge=-10, le=10, description="an old negative is easy, and leaves, below bar - easy × height")
+    wrong: float = Field(0.5, ge=-10, le=10, description="a negative is wrong above reference score - wrong × height")
+    easy: float = Field(0.9, ge=-10, le=10, description="an old negative is easy, and is replaced, below reference score - easy × height")
     notebook: int = Field(15, ge=1, description="entries of one query that the notebook keeps")
-    epsilon: float = Field(0.002, ge=0, description="a gain on dev below this is none")
-    wait: int = Field(1, ge=1, description="rounds without a gain before it stops")
-    same: float = Field(0.9, ge=0, le=1, description="stop when so much of the negatives is the last round's (Jaccard)")
+    epsilon: float = Field(0.002, ge=0, description="smallest gain on dev that counts")
+    wait: int = Field(1, ge=1, description="rounds without a gain before the loop stops")
+    same: float = Field(0.9, ge=0, le=1, description="stop when this share of the negatives is the last round's (Jaccard)")
     hold_out: bool = Field(False, description="hide all but one positive of each query, and measure false negatives; stop when they double")
 
     @model_validator(mode="after")
     def _together(self) -> Self:
         if self.easy <= self.wrong:
-            raise ConfigError(f"easy is {self.easy} and wrong {self.wrong}: what is easy lies further below the bar than what is wrong")
+            raise ConfigError(
+                f"easy is {self.easy} and wrong {self.wrong}: easy has to be larger, since an easy negative lies further below the "
+                "reference score than a wrong one"
+            )
         return self

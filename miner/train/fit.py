@@ -5,13 +5,11 @@ from __future__ import annotations
 import copy
 import logging
 import math
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
-import orjson
 
 from miner.config import Runtime
 from miner.encode import Encoder
@@ -19,6 +17,8 @@ from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig
 from miner.evaluation.compare import score_queries
 from miner.io.atomic import folder_part, write_json
+from miner.io.folder_tree import remove
+from miner.io.plain_files import read_json
 from miner.io.scratch import scratch
 from miner.train.checkpoints import STATE, Checkpoint, Checkpoints, writing
 from miner.train.hardness import unit
@@ -69,7 +69,7 @@ def fit(setting: Setting, encoder: Encoder, rate: float) -> Fit:
     work = setting.work / f"rate-{index}"
     result_file = work / "fit.json"
     if result_file.is_file():
-        result = orjson.loads(result_file.read_bytes())
+        result = read_json(result_file)
         for message in result.pop("warnings"):
             setting.warn(message)
         return Fit(index, rate, work / "model", **result)
@@ -77,12 +77,12 @@ def fit(setting: Setting, encoder: Encoder, rate: float) -> Fit:
     model.model_card_data.set_widget_examples = lambda dataset: None  # draws from Python's global random, and shows its own progress bar
     with writing(work):
         result = _fit(setting, model, encoder, rate, Checkpoints(work))
-        shutil.rmtree(work / "model", ignore_errors=True)
+        remove(work / "model", ignore_errors=True)
         with folder_part(work / "model", "modules.json") as folder:
             model.save_pretrained(str(folder))
     write_json(result_file, {**result, "warnings": setting.warnings})
     for checkpoint in work.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
+        remove(checkpoint)
     return Fit(index, rate, work / "model", **result)
 
 
@@ -112,7 +112,7 @@ def _before(setting: Setting, model: Any, encoder: Encoder, first: Path) -> floa
     """Return the dev score of the model before training; measure it once, and warn where negatives score above positives."""
     if not first.is_file():
         write_json(first, {"dev": _dev(setting, encoder, model), "above": _share_above(setting, encoder)})
-    baseline = orjson.loads(first.read_bytes())
+    baseline = read_json(first)
     if (baseline["above"] or 0) > MAX_SHARE_ABOVE:
         share = f"in {baseline['above']:.0%} of the rows a negative scores above the positive"
         setting.warn(f"{share}: many will be unlabelled positives; mine with a margin")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import orjson
-
 from miner.analysis import hidden_positives
 from miner.analysis.hidden_positives import MIN_QUERIES
 from miner.io.atomic import write_json
+from miner.io.plain_files import read_json
 from miner.types import Dataset
 
 
@@ -28,4 +27,4 @@ def hide(dataset: Dataset, folder: Path, seed: int) -> None:
 def hidden_of(folder: Path) -> dict[str, set[str]]:
     """{query id: ids of its hidden positives}; empty where nothing is hidden."""
     path = folder / "hidden.json"
-    return {query: set(passages) for query, passages in orjson.loads(path.read_bytes()).items()} if path.is_file() else {}
+    return {query: set(passages) for query, passages in read_json(path).items()} if path.is_file() else {}

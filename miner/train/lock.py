@@ -10,6 +10,8 @@ from pathlib import Path
 
 from miner.errors import BusyError
 from miner.io.atomic import storing
+from miner.io.folder_tree import remove
+from miner.io.plain_files import create_file
 
 LOCK = "lock"
 
@@ -23,7 +25,7 @@ def locked(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file = path.open("wb")
+        file = create_file(path)
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,5 +37,5 @@ def locked(folder: Path) -> Iterator[None]:
             yield
         finally:
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                remove(path)
                 folder.rmdir()

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from miner.io.atomic import storing, write_bytes
+from miner.io.parquet_files import open_parquet, write_parquet
 
 ACTIVE, EASY = "active", "easy"
 
@@ -92,7 +92,7 @@ class Notebook:
         """Write Parquet, in the order of ids."""
         rows = [{"query_id": key[0], "passage_id": key[1], **asdict(self.entries[key])} for key in sorted(self.entries)]
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), sink)
+        write_parquet(pa.Table.from_pylist(rows, schema=SCHEMA), sink)
         write_bytes(path, sink.getvalue().to_pybytes())
 
     @classmethod
@@ -100,7 +100,7 @@ class Notebook:
         """Read a notebook that `save` wrote."""
         notebook = cls()
         with storing(path, "read"):
-            rows = pq.read_table(path).to_pylist()
+            rows = open_parquet(path).read().to_pylist()
         for row in rows:
             key = (row.pop("query_id"), row.pop("passage_id"))
             notebook.entries[key] = Entry(**row)

@@ -8,7 +8,6 @@ loop are deleted only with `force` and `fresh` together.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,8 @@ from miner.config import Checked, Inputs, MiningConfig, in_todays_words
 from miner.errors import ConfigError
 from miner.evaluation.compare import HISTORY
 from miner.io.atomic import recover, resolve_link, storing, sync_folder, write_json
+from miner.io.folder_tree import remove
+from miner.io.plain_files import read_json
 from miner.train.config import LoopConfig, TrainConfig
 from miner.train.lock import LOCK
 
@@ -62,12 +63,12 @@ class OutputFolder:
     def check(self, *, resume: bool | None, force: bool) -> None:
         """Raise ConfigError where the folders hold something that these options may not replace; change nothing."""
         if resume and force:
-            raise ConfigError("--resume goes on with an interrupted training, --force replaces a finished model: give one of them")
+            raise ConfigError("--resume continues an interrupted training, --force replaces a finished model: choose one of them")
         has_loop = has_interrupted_training(self.final)
         if self._is_occupied and not force and not resume:
             raise ConfigError(f"{self.final} exists already; choose another --out, or replace it with --force")
         if has_loop and resume is None:
-            raise ConfigError(f"{self.work} holds an interrupted training: --resume goes on, --fresh begins again")
+            raise ConfigError(f"{self.work} holds an interrupted training: --resume continues, --fresh begins again")
         if self._is_occupied and not (self.final / "modules.json").is_file():
             raise ConfigError(f"{self.final} holds something else than a model, which is not replaced; choose another --out")
 
@@ -75,7 +76,7 @@ class OutputFolder:
         """Prepare the work folder; resume an interrupted training only if its identity is the same. Return False if it has ended."""
         recover(self.final)
         current, path = json.loads(json.dumps(identity)), self.work / IDENTITY
-        previous = orjson.loads(path.read_bytes()) if path.is_file() else {}
+        previous = read_json(path) if path.is_file() else {}
         if resume and self._is_occupied and not previous.get("replaces"):
             self._check_ended(current)
             self.end()
@@ -90,10 +91,10 @@ class OutputFolder:
     def end(self) -> None:
         """Remove the work folder, identity.json first: a partly removed folder must not look like an interrupted training."""
         with storing(self.work):
-            (self.work / IDENTITY).unlink(missing_ok=True)
+            remove(self.work / IDENTITY)
             sync_folder(self.work)
         for _ in range(REMOVAL_TRIES):
-            shutil.rmtree(self.work, ignore_errors=True)
+            remove(self.work, ignore_errors=True)
             if not self.work.exists():
                 break
 
@@ -103,9 +104,9 @@ class OutputFolder:
 
     def _clear(self) -> None:
         """Remove the checkpoints of an earlier training; the mined run stays, and mining decides whether to reuse it."""
-        (self.work / IDENTITY).unlink(missing_ok=True)
+        remove(self.work / IDENTITY)
         for old in self.work.glob("rate-*"):
-            shutil.rmtree(old)
+            remove(old)
 
     def _check_same(self, previous: Mapping[str, Any], current: Mapping[str, Any]) -> None:
         for part, words in IDENTITY_LABELS.items():
@@ -117,7 +118,7 @@ class OutputFolder:
     def _check_ended(self, current: Mapping[str, Any]) -> None:
         """Raise ConfigError unless the finished model is the result of this training."""
         path = self.final / HISTORY
-        report = orjson.loads(path.read_bytes()) if path.is_file() else {}
+        report = read_json(path) if path.is_file() else {}
         same = report and (report["rows"]["sha256"], report["base_model"]["content"]) == (current["rows"], current["model"])
         if not same or _differences(TrainConfig, report["config"], current["config"]):
             raise ConfigError(f"{self.final} exists already, made from something else; choose another --out, or replace it with --force")
@@ -141,7 +142,7 @@ def _upgrade(kind: type[Checked], previous: Mapping[str, Any], current: Mapping[
 def check_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None, force: bool) -> None:
     """Raise ConfigError where the folder holds something that these options may not replace or resume; change nothing."""
     if resume and force:
-        raise ConfigError("--resume goes on with a loop, --force begins again: give one of them")
+        raise ConfigError("--resume continues a loop, --force begins again: choose one of them")
     if not has_loop(folder):
         if folder.exists() and {path.name for path in folder.iterdir()} - {LOCK}:
             raise ConfigError(f"{folder} holds something else; choose another --out")
@@ -152,9 +153,9 @@ def check_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None
     finished = len(list(folder.glob("round-*/delta.json")))
     if finished and not (force and resume is False):
         rounds = "a finished round" if finished == 1 else f"{finished} finished rounds"
-        raise ConfigError(f"{folder} holds {rounds} of a loop: --resume goes on, --force --fresh deletes them and begins again")
+        raise ConfigError(f"{folder} holds {rounds} of a loop: --resume continues, --force --fresh deletes them and begins again")
     if not force and resume is None:
-        raise ConfigError(f"{folder} holds a loop already: --resume goes on, --fresh begins again")
+        raise ConfigError(f"{folder} holds a loop already: --resume continues, --fresh begins again")
 
 
 def begin_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None) -> None:
@@ -168,7 +169,7 @@ def begin_loop(folder: Path, identity: Mapping[str, Any], *, resume: bool | None
 
 
 def _check_same_loop(folder: Path, identity: Mapping[str, Any]) -> None:
-    previous, current = orjson.loads((folder / LOOP).read_bytes())["identity"], orjson.loads(orjson.dumps(identity))
+    previous, current = read_json(folder / LOOP)["identity"], orjson.loads(orjson.dumps(identity))
     changed = [
         f"{part}.{name}" for part in current if part in previous for name in _differences(SETTINGS.get(part), previous[part], current[part])
     ]
@@ -181,4 +182,4 @@ def _clear_loop(folder: Path) -> None:
     with storing(folder):
         for path in sorted(folder.iterdir(), key=lambda path: path.name == LOOP):
             if path.name != LOCK:
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                remove(path)

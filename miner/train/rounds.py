@@ -15,7 +15,6 @@ A round is finished when its delta.json exists. An interrupted round continues a
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import check_encoder, load_encoder
 from miner.errors import ConfigError
 from miner.formats import FORMATS, RowWriter
 from miner.io.atomic import folder_part, resolve_link, sha256_of, write_bytes, write_json
+from miner.io.folder_tree import copy, remove
+from miner.io.plain_files import read_bytes, read_json
 from miner.io.row_files import open_sink
 from miner.read import read
 from miner.runs.run import Run, mine
@@ -109,7 +109,7 @@ def loop(
     if len(training.learning_rates) > 1 and dev is None:
         raise ConfigError("several learning rates and nothing that chooses among them: give dev data, or one rate")
     if "-" in data.verdicts:
-        raise ConfigError("verdicts are heard again in every round: name a file, not '-'")
+        raise ConfigError("verdicts are read again in every round: name a file, not '-'")
     check_encoder(training.encoding())
     check_parts(training, paraphrase, mining.negatives)
     if depends_on_model(training):
@@ -149,8 +149,8 @@ def _run(setting: Setting, identity: dict[str, dict[str, Any]]) -> Loop:
             break
     best = best_round(rounds)
     with folder_part(folder / "model", "modules.json") as target:
-        shutil.copytree(folder / f"round-{best}" / "model", target, dirs_exist_ok=True)
-    write_bytes(folder / "notebook.parquet", (folder / f"round-{rounds[-1]['round']}" / "notebook.parquet").read_bytes())
+        copy(folder / f"round-{best}" / "model", target)
+    write_bytes(folder / "notebook.parquet", read_bytes(folder / f"round-{rounds[-1]['round']}" / "notebook.parquet"))
     outcome: LoopReport = {"identity": identity, "rounds": rounds, "best": best, "stopped": reason, "done": True}
     write_json(folder / LOOP, outcome)
     return Loop(folder, outcome)
@@ -172,7 +172,7 @@ def _round(setting: Setting, round_number: int) -> RoundReport:
     folder = setting.out / f"round-{round_number}"
     delta_file = folder / "delta.json"
     if delta_file.is_file():
-        stored: RoundReport = orjson.loads(delta_file.read_bytes())
+        stored: RoundReport = read_json(delta_file)
         return stored
     previous = setting.out / f"round-{round_number - 1}"
     current = setting.training.model if round_number == 1 else str(previous / "model")
@@ -186,7 +186,7 @@ def _round(setting: Setting, round_number: int) -> RoundReport:
     if not (folder / "model" / "modules.json").is_file():
         start = setting.training.model if setting.rules.start == "base" else current
         _train(setting, folder, start)
-    shutil.rmtree(checkpoints_of(folder / "model"), ignore_errors=True)  # left where a kill came after the model was complete
+    remove(checkpoints_of(folder / "model"), ignore_errors=True)  # left where a kill came after the model was complete
     delta = _delta(setting, round_number, folder, previous)
     write_json(delta_file, delta)
     return delta
@@ -249,16 +249,16 @@ def _choose(setting: Setting, round_number: int, folder: Path, previous: Path, m
 
 def anchors_of(folder: Path) -> dict[Key, Anchor]:
     """Read the result of a round for every anchor."""
-    rows = orjson.loads((folder / "anchors.json").read_bytes())["anchors"]
+    rows = read_json(folder / "anchors.json")["anchors"]
     return {(query, positive): Anchor(tuple(negatives), *statistics) for query, positive, negatives, *statistics in rows}
 
 
 def _delta(setting: Setting, round_number: int, folder: Path, previous_folder: Path) -> RoundReport:
     """Report a round: dev scores, and the differences from the previous round (overlap, rank shift of the positives, hardness)."""
     anchors, previous = anchors_of(folder), anchors_of(previous_folder) if round_number > 1 else {}
-    training = orjson.loads((folder / "model" / "training.json").read_bytes())
+    training = read_json(folder / "model" / "training.json")
     history = training["history"]
-    counts: RoundCounts = orjson.loads((folder / "anchors.json").read_bytes())["counts"]
+    counts: RoundCounts = read_json(folder / "anchors.json")["counts"]
     return {
         "round": round_number,
         "dev": training["dev_score"],

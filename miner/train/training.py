@@ -12,13 +12,10 @@ same weights, interrupted or not.
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
-
-import orjson
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Encoder, load_encoder
@@ -29,6 +26,8 @@ from miner.evaluation.compare import HISTORY
 from miner.evaluation.counts import CountsSummary
 from miner.formats import TrainingRow, read_training
 from miner.io.atomic import folder_part, resolve_link, storing, write_json
+from miner.io.folder_tree import copy
+from miner.io.plain_files import read_json, read_text, write_file
 from miner.read import read
 from miner.runs.run import mine
 from miner.train.config import TrainConfig
@@ -180,7 +179,7 @@ def train(
     setting = Setting(config, rows, runtime, place.work, dev_set, on_progress, paraphrase)
     with locked(place.work):
         if not place.begin(_identity(setting, encoder), resume=resume):
-            return Trained(final, orjson.loads((final / HISTORY).read_bytes()))
+            return Trained(final, read_json(final / HISTORY))
         return _train(setting, encoder, place)
 
 
@@ -196,7 +195,7 @@ def _train(setting: Setting, encoder: Encoder, place: OutputFolder) -> Trained:
     best = max(fits, key=lambda result: -1.0 if result.score is None else result.score)
     report = _report(setting, encoder, fits, best.index)
     with folder_part(place.final, "modules.json") as folder:
-        shutil.copytree(best.folder, folder, dirs_exist_ok=True)
+        copy(best.folder, folder)
         _card(folder / "README.md", report)
         write_json(folder / HISTORY, report)
     place.end()
@@ -235,7 +234,7 @@ def _warn_about_model(setting: Setting, encoder: Encoder) -> None:
     if not setting.config.pooling and (kind := kind_of_model(encoder.model)):
         mode = getattr(encoder.model[-1], "pooling_mode", "mean")
         setting.warn(
-            f"the model is {kind}: the {mode} of its token vectors is trained, as sentence-transformers does (--pooling says it is meant)"
+            f"the model is {kind}: the {mode} of its token vectors is trained, as sentence-transformers does (--pooling confirms it)"
         )
 
 
@@ -290,4 +289,4 @@ learning rate {report["learning_rate"]:g}, seed {config["seed"]}.
         ]
     lines += [f"\nWarning: {text}.\n" for text in report["warnings"]]
     with storing(path):
-        path.write_text((path.read_text(encoding="utf-8") if path.is_file() else "") + "".join(lines), encoding="utf-8")
+        write_file(path, ((read_text(path) if path.is_file() else "") + "".join(lines)).encode())

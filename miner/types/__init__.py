@@ -2,16 +2,15 @@
 
 An *anchor* is what gets negatives of its own: a query, or a (query, positive) pair when each positive sets its own ceiling.
 *Row* is a position, *id* the user's string; a score is higher when closer, always; a rank starts at 1.
-Nothing here imports anything else of ours.
+Texts and datasets lie in files, so `miner.io` is imported; nothing else of ours is.
 """
 
 from miner.types.arrays import Bools, Codes, Floats, Ints, Priority, Rows, Side, Similarity
-from miner.types.candidates import Candidates, Negatives
+from miner.types.candidates import Block, Candidates, Negatives, noise_floors, weakest_positive_scores
 from miner.types.column_roles import OTHER, columns_line, unread_judgements
 from miner.types.dataset import KNOWN_FROM, SAME_QUESTIONS_FILE, Dataset
 from miner.types.descriptions import (
     BM25Description,
-    FileEntry,
     ModelDescription,
     Relaxation,
     RetrievalMetadata,
@@ -43,13 +42,13 @@ __all__ = [
     "SAME_QUESTIONS_FILE",
     "TEXTS_SCHEMA",
     "BM25Description",
+    "Block",
     "Bools",
     "Candidates",
     "Ceiling",
     "Codes",
     "Dataset",
     "Evidence",
-    "FileEntry",
     "Filter",
     "Floats",
     "Ints",
@@ -77,5 +76,7 @@ __all__ = [
     "Vectors",
     "columns_line",
     "join_title",
+    "noise_floors",
     "unread_judgements",
+    "weakest_positive_scores",
 ]

@@ -1,4 +1,4 @@
-"""What was found, and what was chosen of it."""
+"""What was found, what follows from it for each anchor, and what was chosen of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from miner.types.arrays import Bools, Codes, Floats, Ints, Rows
@@ -58,6 +59,49 @@ class Candidates:
             {name: values[anchors, cut] for name, values in self.evidence.items()},
             shared=self.shared,
         )
+
+    def without(self, queries: Ints) -> Candidates:
+        """The candidates of all anchors but those of `queries`."""
+        return self.take(np.flatnonzero(~np.isin(self.queries, queries)))
+
+
+def weakest_positive_scores(positive_scores: Floats) -> Floats:
+    """Shape (B,): the smallest positive score of each anchor, NaN where there is none."""
+    lowest = np.where(np.isnan(positive_scores), np.float32(np.inf), positive_scores).min(axis=1, initial=np.inf)
+    return np.where(np.isinf(lowest), np.float32(np.nan), lowest).astype(np.float32)
+
+
+def noise_floors(scores: Floats, evidence: Mapping[str, NDArray[Any]], depth: int) -> Floats:
+    """Shape (B,): the score of the last candidate within `depth` that the first source found itself, NaN where there is none."""
+    within = scores[:, :depth]
+    ranks = next((evidence[name] for name in evidence if name.startswith("rank:")), None)
+    counts = ~np.isnan(within) if ranks is None else ranks[:, :depth] > 0
+    if not within.shape[1]:
+        return np.full(len(scores), np.nan, dtype=np.float32)
+    last = np.where(counts, np.arange(within.shape[1]), -1).max(axis=1, initial=-1)
+    return np.where(last < 0, np.float32(np.nan), np.take_along_axis(within, np.maximum(last, 0)[:, None], axis=1)[:, 0]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Block:
+    """The candidates of one block of queries, each part in id order.
+
+    within: up to `depth` of every query. deep: up to `max_depth` of some queries, those that ran short under the settings `deepened_for`
+    (None: under any of several). In runs of earlier versions a query has one list only, and `within` holds the deep ones too.
+    """
+
+    within: list[Candidates]
+    deep: list[Candidates] = field(default_factory=list)
+    deepened_for: Mapping[str, Any] | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self.within))
+
+    @property
+    def longest(self) -> list[Candidates]:
+        """One list for each query, the longest that is there."""
+        deep = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in self.deep)])
+        return [part for part in (*(part.without(deep) for part in self.within), *self.deep) if len(part)]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from miner.types.descriptions import FileEntry
+from miner.io.arrow_tables import create_arrow, map_arrow
+from miner.io.input_files import FileHash
+from miner.io.plain_files import read_text, write_file
 from miner.types.qrels import Lost, Qrels, SameQuestions
 from miner.types.texts import Texts
 
@@ -35,7 +37,7 @@ class Dataset:
     corpus: Texts
     qrels: Qrels
     reading: Mapping[str, int] = field(default_factory=dict)
-    inputs: Mapping[str, FileEntry] = field(default_factory=dict)
+    inputs: Mapping[str, FileHash] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     asked_in: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -58,12 +60,12 @@ class Dataset:
             notes["asked_in"] = dict(self.asked_in)
         if (lost := self.qrels.lost) is not None:
             notes["lost"] = {"rows": lost.rows.tolist(), "grades": lost.grades.tolist(), "queries": list(lost.queries)}
-        (folder / "dataset.json").write_text(json.dumps(notes, indent=1), encoding="utf-8")
+        write_file(folder / "dataset.json", json.dumps(notes, indent=1).encode())
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
         """Open what `save` wrote: Arrow files memory-mapped, nothing re-read from the user's files."""
-        notes = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        notes = json.loads(read_text(folder / "dataset.json"))
         queries, corpus = Texts(folder / "queries.arrow"), Texts(folder / "corpus.arrow")
         table = _read(folder / "qrels.arrow")
         counts = np.bincount(table["query"].to_numpy(), minlength=len(queries))
@@ -82,13 +84,12 @@ class Dataset:
 
 
 def _write(path: Path, table: pa.Table) -> None:
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    with create_arrow(path, table.schema) as writer:
         writer.write_table(table)
 
 
 def _read(path: Path) -> pa.Table:
-    with pa.memory_map(str(path)) as source:
-        return pa.ipc.open_file(source).read_all()
+    return map_arrow(path).read_all()
 
 
 def _lost(notes: Mapping[str, Any]) -> Lost:

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
+from miner.io.input_files import FileHash
 from miner.types.arrays import Side
-
-
-class FileEntry(TypedDict):
-    """A file or folder: its size and the hash of its bytes."""
-
-    bytes: int
-    sha256: str
 
 
 class VectorFields(TypedDict, total=False):
@@ -31,7 +25,7 @@ class VectorFields(TypedDict, total=False):
     fingerprints: dict[Side, str]
     vectors: dict[str, str]
     shapes: dict[str, list[int]]
-    files: dict[str, FileEntry]
+    files: dict[str, FileHash]
 
 
 class ModelDescription(VectorFields):

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from miner.io.arrow_tables import map_arrow
 from miner.types.arrays import Ints, Rows
 
 BATCH_ROWS = 8192
@@ -34,7 +35,7 @@ class Texts:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = pa.ipc.open_file(pa.memory_map(str(path)))
+        self._file = map_arrow(path)
         count = self._file.num_record_batches
         last = self._file.get_batch(count - 1).num_rows if count else 0
         self._length = (count - 1) * BATCH_ROWS + last if count else 0

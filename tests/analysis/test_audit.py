@@ -43,13 +43,13 @@ def by_hand(run, config, draws, share=None):
 
 
 def _saved(dataset, folder):
-    from miner.runs.reuse import link
+    from miner.io.folder_tree import link_or_copy
     from miner.types import Dataset
 
     folder.mkdir(exist_ok=True)
     for name in ("queries.arrow", "corpus.arrow"):
         if not (folder / name).exists():
-            link(dataset.corpus.path.parent / name, folder / name)
+            link_or_copy(dataset.corpus.path.parent / name, folder / name)
     dataset.save(folder)
     return Dataset.open(folder)
 

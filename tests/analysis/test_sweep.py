@@ -168,5 +168,5 @@ def test_wrong_truth_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="which was to hold the truth"):
         read_truth("nowhere.tsv", run.dataset)
     (tmp_path / "other.tsv").write_text("query-id\tcorpus-id\tscore\nx\ty\t1\n")
-    with pytest.raises(InputError, match=r"says nothing about the queries and passages of this run \(1 judgements of others\)"):
+    with pytest.raises(InputError, match=r"judges no query and passage of this run \(1 judgements of others\)"):
         read_truth(tmp_path / "other.tsv", run.dataset)

@@ -60,7 +60,7 @@ def test_the_overview_tells_what_the_report_tells(client, job):
     assert sum(numbers(page, "kept")) == told["kept"]
     assert sum(numbers(page, "chosen")) == told["chosen"]
     assert len(numbers(page, "edges")) == len(numbers(page, "kept")) + 1
-    for part in ("What was dropped", "Ranks", "Starved queries", "Hubs", "− known_positive", "Nothing of the sample was reviewed yet."):
+    for part in ("Dropped candidates", "Ranks", "Short queries", "Hubs", "− known_positive", "No pair of the sample has a verdict yet."):
         assert part in page
     assert f'href="/jobs/{job["id"]}/review"' in page
     assert client.get("/jobs/job_0", headers=SEE).status_code == 404
@@ -89,7 +89,7 @@ def test_the_sample_tells_the_rate_of_its_reviewed_beginning(client, job):
     assert client.post(f"/v1/jobs/{job['id']}/reviews", json={"verdicts": said}).status_code == 201
     page = see(client, f"/jobs/{job['id']}")
     assert "33.3 % false negatives (95 %: 6.1 % to 79.2 %), 1 of 3 decided" in page
-    assert f"4 of {len(sample)} negatives drawn by chance" in page
-    assert "Export heeding 5 reviewed" in page
+    assert f"4 of {len(sample)} negatives in the random sample" in page
+    assert "Export with verdicts on 5 pairs" in page
     client.post(f"/jobs/{job['id']}/export", data={"verdicts": "reviews"}, headers=HERE)
     assert done(client, client.get("/v1/jobs?kind=export&limit=1").json()["jobs"][0])["spec"]["verdicts"] == "reviews"

@@ -100,7 +100,7 @@ def test_a_word_by_form_is_kept_and_shown(client, job, run):
 
 def test_a_copy_of_a_positive_is_marked(client, job, world):
     page = see(client, job, f"?query={world['queries'][0]['id']}")
-    marked = [card for card in page.split("<li class=")[1:] if "near a positive" in card]
+    marked = [card for card in page.split("<li class=")[1:] if "similar to a positive" in card]
     assert [re.search('data-passage="([^"]*)"', card)[1] for card in marked] == ["copy"]
 
 

@@ -48,7 +48,7 @@ def test_what_cannot_be_a_name_is_refused(name):
 def test_two_models_of_one_name_are_refused(tmp_path):
     for one in ("a", "b"):
         (tmp_path / one / "m").mkdir(parents=True)
-    with pytest.raises(ConfigError, match="two models would be called m"):
+    with pytest.raises(ConfigError, match="two models have the name m"):
         Models.of(str(tmp_path / "a" / "m"), {"m": str(tmp_path / "b" / "m")})
 
 

@@ -28,13 +28,13 @@ def test_every_number_is_said(capsys):
         "2.5 GB",
         "passage 1,234/s",
         "wrong rows, left out (see dataset/errors.jsonl in the run folder): 2",
-        "positives that qrels/test.tsv adds to what is known, never mined (--leave-out test reads none): 1,200",
+        "positives that qrels/test.tsv adds to the known positives; they are never negatives (--leave-out test reads none): 1,200",
     ):
         assert part in said
     for part in (
         "1 MB for the run, 5 MB more",
         "10.0 GB are free",
-        "1,000; at least 3 queries searched deeper",
+        "1,000; at least 3 queries searched to max depth",
         "40 rows; 98.5 %",
         "none; 25 texts to encode",
     ):

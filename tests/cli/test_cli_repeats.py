@@ -40,7 +40,7 @@ def test_an_option_of_one_value_is_refused_twice(verb: Any, option: Any) -> None
     name = option.opts[0]
     with pytest.raises(ConfigError) as refused:
         verb.make_context("verb", [name, "3", f"{name}=5"])
-    assert f"{name} takes one value and is given 2: '3', '5'" in str(refused.value)
+    assert f"{name} takes one value and has 2: '3', '5'" in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_lists_keep_all_and_a_variable_holds_a_name_a_line(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("name", "text", "twice"),
     [
-        ("c.yaml", "data: d\nnegatives: 3\nnegatives: 5\n", "'negatives' is given twice"),
-        ("c.yaml", "data: d\nfields: {query: a, query: b}\n", "'query' is given twice"),
-        ("c.yaml", "data: d\nmax-depth: 3\nmax_depth: 5\n", "'max_depth' is given twice, as 3 and as 5"),
-        ("c.yaml", "data: d\nfilter: ['margin:off']\nfilters: []\n", "'filters' is given twice"),
-        ("c.json", '{"data": "d", "negatives": 3, "negatives": 5}', "'negatives' is given twice, as 3 and as 5"),
-        ("c.json", '{"data": "d", "fields": {"query": "a", "query": "b"}}', "'query' is given twice"),
+        ("c.yaml", "data: d\nnegatives: 3\nnegatives: 5\n", "'negatives' is set twice"),
+        ("c.yaml", "data: d\nfields: {query: a, query: b}\n", "'query' is set twice"),
+        ("c.yaml", "data: d\nmax-depth: 3\nmax_depth: 5\n", "'max_depth' is set twice, as 3 and as 5"),
+        ("c.yaml", "data: d\nfilter: ['margin:off']\nfilters: []\n", "'filters' is set twice"),
+        ("c.json", '{"data": "d", "negatives": 3, "negatives": 5}', "'negatives' is set twice, as 3 and as 5"),
+        ("c.json", '{"data": "d", "fields": {"query": "a", "query": "b"}}', "'query' is set twice"),
         ("c.toml", 'data = "d"\nnegatives = 3\nnegatives = 5\n', "c.toml"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_setting_of_a_config_file_comes_once(tmp_path: Path, name: str, text: 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["margin:relative=0.1", "margin:relative=0.3"], "'margin:relative' is given twice, as '0.1' and as '0.3'"),
+        (["margin:relative=0.1", "margin:relative=0.3"], "'margin:relative' is set twice, as '0.1' and as '0.3'"),
         (["margin:off", "margin:relative=0.3"], "'margin:off' and another 'margin' contradict each other"),
         (["margin:relative=0.1", "margin:absolute=0.3"], ("margin:relative=0.1,absolute=0.3",)),
         (["margin:relative=0.1", "near_positive:off"], ("margin:relative=0.1", "near_positive:off")),
@@ -100,7 +100,7 @@ def test_filters_of_one_command_do_not_overrule_each_other(given: list[str], sai
 
 
 def test_a_field_is_named_once() -> None:
-    with pytest.raises(ConfigError, match="--field 'query' is given twice, as 'a' and as 'b'"):
+    with pytest.raises(ConfigError, match="--field 'query' is set twice, as 'a' and as 'b'"):
         options.merged({"field": ["query=a", "query=b"]}, {})
 
 

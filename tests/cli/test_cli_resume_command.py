@@ -16,14 +16,14 @@ from miner.cli.resume_command import resume_advice
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("train rows.jsonl --out 'my model' --force --fresh", "to go on: hardneg train rows.jsonl --out 'my model' --resume"),
-        ("train rows.jsonl --out=other --force", "to go on: hardneg train rows.jsonl --out=other --force"),
-        ("loop --data d --out rounds --resume", "to go on: hardneg loop --data d --out rounds --resume"),
-        ("loop --data d --out new --force", "to go on: hardneg loop --data d --out new --force"),
-        ("mine --data 'a b' --out run --fresh --force", "to go on: hardneg mine --data 'a b' --out run --force"),
-        ("evaluate --data d --model m --out e --force", "to go on: hardneg evaluate --data d --model m --out e --force"),
-        ("audit run", "to go on: hardneg audit run"),
-        ("lint rows.jsonl", "nothing was written, the same command begins again"),
+        ("train rows.jsonl --out 'my model' --force --fresh", "to resume: hardneg train rows.jsonl --out 'my model' --resume"),
+        ("train rows.jsonl --out=other --force", "to repeat: hardneg train rows.jsonl --out=other --force"),
+        ("loop --data d --out rounds --resume", "to resume: hardneg loop --data d --out rounds --resume"),
+        ("loop --data d --out new --force", "to repeat: hardneg loop --data d --out new --force"),
+        ("mine --data 'a b' --out run --fresh --force", "to repeat: hardneg mine --data 'a b' --out run --force"),
+        ("evaluate --data d --model m --out e --force", "to repeat: hardneg evaluate --data d --model m --out e --force"),
+        ("audit run", "to repeat: hardneg audit run"),
+        ("lint rows.jsonl", "nothing was written; run the same command again"),
         ("keys add", ""),
         ("", ""),
     ],
@@ -66,8 +66,8 @@ def test_what_was_terminated_goes_on_as_it_says(verb, tiny_model, tmp_path):
     words += ["--model", str(tiny_model), "--out", str(out), "--train-batch-size", "4", "--steps", "400", "--eval-every", "4", "--quiet"]
     glob = "out.checkpoints/rate-0/checkpoint-*" if verb == "train" else "out/round-1/model.checkpoints/rate-0/checkpoint-*"
     status, said = left(words, lambda: tmp_path.glob(glob))
-    assert (status, "hardneg: terminated; what was finished is kept" in said) == (143, True), said
-    command = shlex.split(said.partition("to go on: ")[2].splitlines()[0])
+    assert (status, "hardneg: terminated; finished work is kept" in said) == (143, True), said
+    command = shlex.split(said.partition("to resume: ")[2].splitlines()[0])
     assert command[-1] == "--resume"
     assert "--force" not in command
     assert left(command)[0] == 0

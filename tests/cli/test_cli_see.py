@@ -50,7 +50,7 @@ def test_explain_on_the_screen_and_as_json(call, runs):
     candidates = told["anchors"][0]["candidates"]
     assert code == 0
     assert all(f"{one['id']}: " in shown and f"{one['score']:.4f}" in shown for one in candidates)
-    assert "chosen, tier " in shown
+    assert "chosen, level " in shown
     parts = [json.loads(call("explain", "{one}", query, flag, "--json")[1])["anchors"][0]["candidates"] for flag in ("--kept", "--dropped")]
     assert len(parts[0]) + len(parts[1]) == len(candidates)
     assert len(json.loads(call("explain", "{one}", query, "--json", "--limit", 2)[1])["anchors"][0]["candidates"]) == 2
@@ -60,7 +60,7 @@ def test_explain_on_the_screen_and_as_json(call, runs):
 def test_explain_one_passage(call, runs):
     """Retrieved or not, the screen says so."""
     query = ids(runs)[0]
-    for sentence in ("not retrieved: not among the", "has the very same text and stands for it", "judged with grade"):
+    for sentence in ("not retrieved: not among the", "has the same text and is the candidate in its place", "judged with grade"):
         assert any(sentence in call("explain", "{one}", query, "--passage", passage)[1] for passage in ids(runs, "corpus"))
 
 

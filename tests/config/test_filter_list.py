@@ -35,7 +35,7 @@ def test_every_typed_knob_of_a_filter_holds_in_whatever_order(order, specs, stor
 CONTRADICTIONS = [
     (("margin:relative=0.1", "margin:off"), "filters 'margin:off' and another 'margin' contradict each other: leave one"),
     (("margin:off", "margin:relative=0.1"), "filters 'margin:off' and another 'margin' contradict each other: leave one"),
-    (("margin:relative=0.1", "margin:relative=0.0"), "filter 'margin:relative' is given twice, as '0.1' and as '0.0': leave one"),
+    (("margin:relative=0.1", "margin:relative=0.0"), "filter 'margin:relative' is set twice, as '0.1' and as '0.0': leave one"),
     (("same_text", "same_text:off"), "filters 'same_text:off' and another 'same_text' contradict each other: leave one"),
 ]
 

@@ -12,9 +12,9 @@ from worlds import SIMILARITIES, anchors_of, configs, make, mined, worlds
 
 from miner.config import MiningConfig
 from miner.core import hub_cap, retrieval
-from miner.core.judging import judge, per_positive, weakest_positive_scores
-from miner.core.retrieval import noise_floors
+from miner.core.judging import judge, per_positive
 from miner.sources import dense
+from miner.types import noise_floors, weakest_positive_scores
 
 slow = settings(deadline=None)
 

@@ -80,7 +80,7 @@ def test_finished_blocks_of_a_killed_run_stay(tmp_path):
     assert [each.resumable_files for each in sweep()] == [1]
     assert sorted(path.name for path in part.rglob("*")) == ["block-000000.parquet", "candidates.parquet", LOCK, "started.json"]
     (left,) = leftovers()
-    assert left.advice.endswith("1 finished block of a run that did not end: the same command goes on with it, --fresh begins anew")
+    assert left.advice.endswith("1 finished block of a run that did not end: the same command resumes it, --fresh begins again")
     assert sweep() == []
 
 

@@ -103,7 +103,7 @@ def test_the_numbers_of_the_report_are_on_the_page(dataset):
         "50.0 %",
         "−0.250",
         "ranked beyond 2",
-        "1 known positives the model does not find",
+        "1 known positives score very low",
         "no ceiling",
         "2026-01-02 03:04:05 UTC",
     ):

@@ -62,7 +62,7 @@ def test_questions_of_another_split_are_named(folder: Path, tmp_path: Path) -> N
     told = {"dev.tsv": {"queries": 1, "ids": ["q3"]}, "test.tsv": {"queries": 2, "ids": ["q1", "q2"]}}
     assert dataset.asked_in == Dataset.open(tmp_path / "out").asked_in == told
     assert read_beir(folder, leave_out=("dev", "test")).asked_in == {}
-    said = "queries that are asked in qrels/test.tsv too (such as q1, q2); lint --against FOLDER names their rows, --fix leaves them out: 2"
+    said = "queries that are in qrels/test.tsv too (such as q1, q2); lint --against FOLDER names their rows, --fix leaves them out: 2"
     assert said in list(notes(REPORT | {"asked_in": dataset.asked_in}))
 
 

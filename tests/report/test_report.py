@@ -244,7 +244,9 @@ def test_notes_say_what_was_left_out_and_what_an_index_misses(dataset):
     assert told[0] == "wrong rows, left out (see dataset/errors.jsonl in the run folder): 3"
     assert told[1].startswith("index IVF4,Flat finds 50.0 % of the 40 nearest, measured on a sample; below 97 %")
     made["reading"] = {"known_from:test.tsv": 0, "known_from:train_full.tsv": 1200}
-    assert next(notes(made)).startswith("positives that qrels/train_full.tsv adds to what is known, never mined (--leave-out train_full ")
+    assert next(notes(made)).startswith(
+        "positives that qrels/train_full.tsv adds to the known positives; they are never negatives (--leave-out train_full "
+    )
     assert next(notes(made)).endswith(": 1,200")
     made["reading"] = {"rejected": 3}
     made["retrieval"]["recall"] = 0.99

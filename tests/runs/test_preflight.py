@@ -85,7 +85,7 @@ def test_a_mistake_in_a_late_stage_shows_before_anything_is_encoded(texts, tiny_
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(ConfigError, match="struck") as caught:
         mine(texts, MiningConfig.of(model=str(tiny_model)), out=tmp_path / "out", runtime=Runtime.of(cache=tmp_path / "cache"))
-    assert caught.value.__notes__ == ["found by a rehearsal on 10 queries, before the run began"]
+    assert caught.value.__notes__ == ["found by the preflight on 10 queries, before the run began"]
     assert not list((tmp_path / "cache").rglob("keys.bin"))
     assert {path.name for path in tmp_path.iterdir()} == {"given", "cache"}
 

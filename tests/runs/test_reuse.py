@@ -16,8 +16,9 @@ from worlds import config_of, make
 from miner.config import MiningConfig, Runtime
 from miner.encode.model import Encoder
 from miner.errors import InputError, StorageError
+from miner.io import folder_tree
 from miner.read import read_inline
-from miner.runs import manifest, pass_one, pass_two, reuse
+from miner.runs import manifest, pass_one, pass_two
 from miner.runs.run import export, mine
 from miner.sources import Dense
 
@@ -253,8 +254,8 @@ def test_a_copy_that_breaks_off_is_not_gone_on_with(at, searched, tmp_path, monk
 
     real = os.link
     with monkeypatch.context() as patch:
-        patch.setattr(reuse.os, "link", full)
-        patch.setattr(reuse.shutil, "copyfile", full)
+        patch.setattr(folder_tree.os, "link", full)
+        patch.setattr(folder_tree.shutil, "copyfile", full)
         with pytest.raises(StorageError):
             at()
     assert len(searched) == 1

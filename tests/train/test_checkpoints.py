@@ -127,12 +127,12 @@ def interrupted(model, folder, out, **more):
 
 
 def test_force_replaces_a_finished_model_and_fresh_drops_unfinished_work(tiny_model, tiny_folder, tmp_path):
-    """--force keeps the old model until the new one is whole; --resume goes on without it; neither drops the other's."""
+    """--force keeps the old model until the new one is whole; --resume continues without it; neither drops the other's."""
     out = tmp_path / "out"
     old = contents(job(tiny_model, tiny_folder, out, force=True).folder)
     interrupted(tiny_model, tiny_folder, out, force=True)
     assert contents(out) == old
-    with pytest.raises(ConfigError, match="--resume goes on, --fresh begins again"):
+    with pytest.raises(ConfigError, match="--resume continues, --fresh begins again"):
         job(tiny_model, tiny_folder, out, force=True)
     with pytest.raises(ConfigError, match="exists already"):
         job(tiny_model, tiny_folder, out, resume=False)
@@ -191,7 +191,7 @@ def test_a_full_disk_is_one_sentence_and_the_whole_checkpoint_goes_on(tiny_model
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(StorageError, match="the disk is full") as told:
         job(tiny_model, tiny_folder, tmp_path / "out")
-    assert "--resume goes on" in told.value.__notes__[0]
+    assert "--resume continues" in told.value.__notes__[0]
     monkeypatch.undo()
     assert contents(job(tiny_model, tiny_folder, tmp_path / "out", resume=True).folder) == whole
 

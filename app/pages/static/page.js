@@ -31,7 +31,7 @@ if (slider) {
     const gone = total(kept.slice(place)), all = total(kept);
     const said = `Would drop ${part(gone, all)} kept candidates (${all ? ((100 * gone) / all).toFixed(1) : 0} %) and ` +
       `${part(total(chosen.slice(place)), total(chosen))} chosen negatives.`;
-    document.querySelector("#beyond").textContent = free ? "Move the ceiling to see what it would drop." : said;
+    document.querySelector("#beyond").textContent = free ? "Move the ceiling to see how many candidates it drops." : said;
     document.querySelector("#value").textContent = free ? "none" : String(edges[place]);
     slider.setAttribute("aria-valuetext", free ? "no ceiling" : `${edges[place]}. ${said}`);
     form.querySelector("button").disabled = free;

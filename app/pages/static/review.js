@@ -40,7 +40,7 @@ function onward() {
   const open = (place) => list[place].classList.contains("chosen") && !list[place].dataset.verdict;
   const after = list.map((_, place) => place).filter((place) => place > current && open(place));
   const before = list.map((_, place) => place).filter((place) => place < current && open(place));
-  if (after.length || before.length) go([...after, ...before][0]); else if (!move("next")) tell("All chosen candidates were reviewed.");
+  if (after.length || before.length) go([...after, ...before][0]); else if (!move("next")) tell("All negatives of this query are reviewed.");
 }
 
 function leave(address) {
@@ -58,7 +58,7 @@ function move(where) {
 
 // One after the other, in the order of the keys; what is pressed while the page is being left is not for its candidates.
 function once(one) {
-  work = work.then(() => (leaving ? null : one())).catch((error) => tell(`Not kept: ${error.message}`));
+  work = work.then(() => (leaving ? null : one())).catch((error) => tell(`Not stored: ${error.message}`));
 }
 
 const say = (verdict) => once(async () => {
@@ -66,26 +66,26 @@ const say = (verdict) => once(async () => {
   const [entry] = (await asked("POST", at, { verdicts: [{ ...pair, verdict }] })).reviews;
   remember([...words(), { number: entry.number, passage: pair.passage_id, was: one.dataset.verdict, page: location.pathname + location.search }]);
   mark(one, verdict, entry.number);
-  tell(`${verdict.replace("_", " ")}, kept`);
+  tell(`${verdict.replace("_", " ")}, stored`);
   onward();
 });
 
 const undo = () => once(async () => {
   const all = words(), last = all.pop();
-  if (!last) return tell("There is nothing to take back.");
+  if (!last) return tell("There is no verdict to withdraw.");
   await asked("DELETE", `${at}/${last.number}`);
   remember(all);
   const place = list.findIndex((one) => one.dataset.passage === last.passage);
   if (last.page !== location.pathname + location.search || place < 0) return leave(last.page);
   mark(list[place], last.was, null);
   go(place);
-  tell("Taken back.");
+  tell("Verdict withdrawn.");
 });
 
 function differ() {
   const shown = document.querySelector(".diff:not([hidden])");
   for (const diff of document.querySelectorAll(".diff")) { diff.hidden = Boolean(shown); diff.previousElementSibling.hidden = !shown; }
-  tell(shown ? "The texts as they are." : "What differs from the nearest positive.");
+  tell(shown ? "The plain texts." : "Differences from the nearest positive.");
 }
 
 const keys = {

@@ -50,9 +50,9 @@ class Leftover:
         if self.host:
             return f"{size} on {self.host}: if no run is made there any more, remove it by hand"
         plural = "s" * (self.resumable_files != 1)
-        blocks = f"{self.resumable_files} finished block{plural} of a run that did not end: the same command goes on with it"
+        blocks = f"{self.resumable_files} finished block{plural} of a run that did not end: the same command resumes it"
         if not self.removable:
-            return f"{self.path}: {blocks}, --fresh begins anew"
+            return f"{self.path}: {blocks}, --fresh begins again"
         return f"{size}; `hardneg cache prune --scratch` or the next run removes it{f', but not {blocks}' if self.resumable_files else ''}"
 
 

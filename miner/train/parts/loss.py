@@ -255,7 +255,7 @@ class Unremix(Knobs):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.hard + self.uncertain + self.typical:
-            raise ConfigError("loss 'unremix' wants one of hard, uncertain and typical above 0: nothing else says which negatives to take")
+            raise ConfigError("loss 'unremix' wants one of hard, uncertain and typical above 0: they choose the negatives")
 
     def __call__(self, model: Any, seed: int) -> Any:
         """The torch module."""
