@@ -27,7 +27,7 @@ from tables import write
 
 from miner.train import TrainConfig
 from miner.train.parts import TrainingContext
-from miner.train.training_rows import Columns, columns
+from miner.train.training_rows import TrainingColumns, columns
 from miner.types import Floats
 
 CONAN, CONTROL = "Conan replacement", "shuffled batches"
@@ -81,7 +81,7 @@ def bags_of_texts(one: Set, texts: list[str]) -> Any:
     return one.bags.matrix[one.bags.numbers(texts)] if known else one.bags.of(texts)
 
 
-def bags_of(one: Set, rows: Columns, config: TrainConfig, given: TrainingContext, plan: Plan) -> Iterator[list[Any]]:
+def bags_of(one: Set, rows: TrainingColumns, config: TrainConfig, given: TrainingContext, plan: Plan) -> Iterator[list[Any]]:
     """The bags of each batch's columns, the config's sampler and changes at work."""
     names = ("anchor", "positive", *rows.negatives)
     numbers = np.stack([one.bags.numbers(rows.columns[name]) for name in names], axis=1)
@@ -106,7 +106,7 @@ def passes(sampler: Any) -> Iterator[Batch]:
         turn += 1
 
 
-def changed(one: Set, rows: Columns, names: Sequence[str], looks: Sequence[Any], batches: Iterator[Batch]) -> Iterator[list[Any]]:
+def changed(one: Set, rows: TrainingColumns, names: Sequence[str], looks: Sequence[Any], batches: Iterator[Batch]) -> Iterator[list[Any]]:
     """The bags of each batch's columns after every change has seen its texts."""
     for step, batch in enumerate(batches):
         told = [{name: rows.columns[name][row] for name in names} for row in batch]

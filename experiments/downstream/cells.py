@@ -19,12 +19,12 @@ from miner import MiningConfig, mine
 from miner.config import Runtime
 from miner.formats import FORMATS
 from miner.train import LoopConfig, TrainConfig
-from miner.train.negatives import Anchor, Assembly, Key
+from miner.train.negatives import AnchorKey, AnchorResult, Assembly
 from miner.train.notebook import Notebook
 from miner.train.training_rows import columns
 from miner.types import Dataset
 
-Anchors = dict[Key, Anchor]
+Anchors = dict[AnchorKey, AnchorResult]
 TURN = 1000
 """Passes of a later round are numbered from a multiple of this, so that they are drawn anew."""
 

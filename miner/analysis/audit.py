@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from miner.analysis.grid import Setting, settings
+from miner.analysis.grid import GridPoint, settings
 from miner.analysis.hidden_positives import MIN_QUERIES, hide
 from miner.analysis.sweep import FalseNegativeCounts, Hidden, HiddenStats, Measures, measure
 from miner.config import Inputs, MiningConfig, Runtime
@@ -43,7 +43,7 @@ UNFILTERED: dict[str, Any] = {
 REPORTED = ("coverage", "gap", "gradient_mass", "negatives")
 """Measures of `sweep` that are reported beside the rate, averaged over the draws."""
 
-Row = dict[str, Any]
+AuditRow = dict[str, Any]
 """One setting in the report."""
 
 
@@ -53,7 +53,7 @@ class AuditReport(TypedDict):
     draws: int
     hidden: dict[str, float | None]
     queries: int
-    settings: list[Row]
+    settings: list[AuditRow]
 
 
 def audit(
@@ -75,7 +75,7 @@ def audit(
     min_queries: the least number of queries with two positives or more.
     InputError where fewer queries have two positives, ConfigError for wrong settings.
     """
-    points = [*(settings(run.config, grid) if grid else [Setting({}, (), run.config)]), _nearest(run.config)]
+    points = [*(settings(run.config, grid) if grid else [GridPoint({}, (), run.config)]), _nearest(run.config)]
     runtime, inputs = runtime or Runtime.of(), run.manifest.get("inputs")
     data = Inputs.of(**inputs) if inputs and inputs.get("query_vectors") else run.dataset
     vectors = open_vectors(data, run.config, runtime, model, on_progress)
@@ -97,11 +97,11 @@ def audit(
     return {"draws": draws, "hidden": _mean(hidden_stats), "queries": len(run.dataset.queries), "settings": rows}
 
 
-def _nearest(config: MiningConfig) -> Setting:
-    return Setting({"setting": NEAREST}, (), MiningConfig.of(**{**config.model_dump(), **UNFILTERED, "preset": None}))
+def _nearest(config: MiningConfig) -> GridPoint:
+    return GridPoint({"setting": NEAREST}, (), MiningConfig.of(**{**config.model_dump(), **UNFILTERED, "preset": None}))
 
 
-def _first_pass_config(points: Sequence[Setting]) -> MiningConfig:
+def _first_pass_config(points: Sequence[GridPoint]) -> MiningConfig:
     """The config of the first setting, with the evidence that any of the settings needs."""
     evidence = tuple(dict.fromkeys(name for point in points for name in point.config.measured))
     return MiningConfig.of(**{**points[0].config.model_dump(), "evidence": evidence})
@@ -117,7 +117,7 @@ def _first_pass(
     return target.blocks
 
 
-def _row(point: Setting, counts: FalseNegativeCounts, measures: Sequence[Mapping[str, Any]]) -> Row:
+def _row(point: GridPoint, counts: FalseNegativeCounts, measures: Sequence[Mapping[str, Any]]) -> AuditRow:
     """The counts over all draws, and the means of the reported measures."""
     false, total = int(counts.false.sum()), int(counts.all.sum())
     means = {name: _mean([setting_measures[name] for setting_measures in measures]) for name in REPORTED}
@@ -129,7 +129,7 @@ def _row(point: Setting, counts: FalseNegativeCounts, measures: Sequence[Mapping
     return {"values": point.values, "flags": " ".join(point.flags), **rates, **means}
 
 
-def _intervals(rows: list[Row], counts: Sequence[FalseNegativeCounts], keys: Any) -> None:
+def _intervals(rows: list[AuditRow], counts: Sequence[FalseNegativeCounts], keys: Any) -> None:
     """Add to each row the interval over queries, and the share of queries with a false negative."""
     query_rows: Ints = np.flatnonzero(sum(count.all for count in counts))
     false_counts, totals = (np.stack([getattr(count, name)[query_rows] for count in counts], axis=1) for name in ("false", "all"))

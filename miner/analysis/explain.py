@@ -30,7 +30,7 @@ MAX_LENGTH_DIFFERENCE = 3
 """Letters by which ids of a large corpus may differ in length from a missing id to be compared with it."""
 
 Number = int | float | bool | None
-Evidence = dict[str, Number]
+EvidenceValues = dict[str, Number]
 
 
 class IdText(TypedDict):
@@ -58,7 +58,7 @@ class CandidateFields(IdText):
     rank: int
     score: Number
     margin: Number
-    evidence: Evidence
+    evidence: EvidenceValues
     status: str
     dropped_by: str | None
     rule: str | None
@@ -81,7 +81,7 @@ class AnchorFields(TypedDict):
     positives: list[PositiveFields]
     bar: Number
     background: Number
-    ceilings: Evidence
+    ceilings: EvidenceValues
     counts: CandidateCounts
     candidates: list[CandidateFields]
 
@@ -265,7 +265,7 @@ def _candidates(
         }
 
 
-def _why(score: Any, evidence: Evidence, name: str, rule: Filter, ceilings: Mapping[str, Any]) -> str:
+def _why(score: Any, evidence: EvidenceValues, name: str, rule: Filter, ceilings: Mapping[str, Any]) -> str:
     """The numbers that a filter compared: its evidence, where it has any, and its ceiling."""
     comparisons = [f"{need} {evidence[need]}" for need in rule.needs if evidence.get(need) and need != name]
     by_source = [part for part in evidence if ":" in part and part.partition(":")[0] in rule.needs]

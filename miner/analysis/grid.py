@@ -37,7 +37,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Setting:
+class GridPoint:
     """One point of a grid: the value on each axis, the flags that give it, and the whole config."""
 
     values: dict[str, str]
@@ -45,7 +45,7 @@ class Setting:
     config: MiningConfig
 
 
-def settings(base: MiningConfig, grid: Sequence[str] = ()) -> list[Setting]:
+def settings(base: MiningConfig, grid: Sequence[str] = ()) -> list[GridPoint]:
     """The settings of a grid without duplicates, the last axis fastest; `base` comes first unless the grid holds it.
 
     grid: texts of axes; empty: `DEFAULT`.
@@ -60,11 +60,11 @@ def settings(base: MiningConfig, grid: Sequence[str] = ()) -> list[Setting]:
         count *= len(axis.values)
     if count > MAX_GRID_POINTS:
         raise ConfigError(f"--grid asks for {count:,} settings; {MAX_GRID_POINTS} are the most at once")
-    points: dict[MiningConfig, Setting] = {}
+    points: dict[MiningConfig, GridPoint] = {}
     for values in product(*(axis.values for axis in axes)):
         point = _setting(base, axes, values)
         points.setdefault(point.config, point)  # a filter that is off has one config, whatever its other knobs are
-    leading = [] if base in points else [Setting({axis.title: _value(base, axis) for axis in axes}, (), base)]
+    leading = [] if base in points else [GridPoint({axis.title: _value(base, axis) for axis in axes}, (), base)]
     return [*leading, *points.values()]
 
 
@@ -89,7 +89,7 @@ def parse(text: str) -> Iterator[Axis]:
         yield Axis(knob, "", tuple(dict.fromkeys(values))) if is_setting else Axis(name, knob, tuple(dict.fromkeys(values)))
 
 
-def _setting(base: MiningConfig, axes: Sequence[Axis], values: tuple[str, ...]) -> Setting:
+def _setting(base: MiningConfig, axes: Sequence[Axis], values: tuple[str, ...]) -> GridPoint:
     knobs: dict[str, list[str]] = {}
     fields: dict[str, str] = {}
     for axis, value in zip(axes, values, strict=True):
@@ -104,7 +104,7 @@ def _setting(base: MiningConfig, axes: Sequence[Axis], values: tuple[str, ...]) 
     # A filter that is off here and absent from `base` is left out, so that equal settings have equal configs.
     specs_to_keep = tuple(spec for spec in varied.filters if spec.partition(":")[0] in base_filters or not Spec.parse(spec).off)
     config = MiningConfig.of(**{**varied.model_dump(), "filters": specs_to_keep})
-    return Setting(dict(zip((axis.title for axis in axes), values, strict=True)), flags, config)
+    return GridPoint(dict(zip((axis.title for axis in axes), values, strict=True)), flags, config)
 
 
 def _value(base: MiningConfig, axis: Axis) -> str:

@@ -97,8 +97,14 @@ class _Bins:
 
     def histogram(self) -> ScoreHistogram:
         """The counts as lists."""
-        positives, kept, dropped, chosen = (counts.tolist() for counts in self.counts.values())
-        return {"edges": self.edges.tolist(), "positives": positives, "kept": kept, "dropped": dropped, "chosen": chosen}
+        counts = {name: values.tolist() for name, values in self.counts.items()}
+        return {
+            "edges": self.edges.tolist(),
+            "positives": counts["positives"],
+            "kept": counts["kept"],
+            "dropped": counts["dropped"],
+            "chosen": counts["chosen"],
+        }
 
     def add(self, choice: Choice) -> None:
         """Count the scores of one part of a block."""

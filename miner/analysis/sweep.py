@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from miner.analysis.grid import Setting, settings
+from miner.analysis.grid import GridPoint, settings
 from miner.config import MiningConfig
 from miner.evaluation.intervals import Interval, clustered, wilson
 from miner.evidence.identity import id_keys
@@ -295,5 +295,5 @@ def _measures(tally: Tally, dataset: Dataset, similarity: str) -> Measures:
     }
 
 
-def _row(point: Setting, measures: Measures, is_own: bool) -> SettingRow:
+def _row(point: GridPoint, measures: Measures, is_own: bool) -> SettingRow:
     return {"values": point.values, "flags": " ".join(point.flags), "own": is_own, **measures}

@@ -12,7 +12,7 @@ from miner.cli.display import console
 from miner.cli.numbers import count_noun
 
 if TYPE_CHECKING:
-    from miner.doctor.environment import Report
+    from miner.doctor.environment import DoctorReport
 
 PROBLEM_EXIT = 1
 
@@ -49,7 +49,7 @@ def doctor(
         raise typer.Exit(PROBLEM_EXIT)
 
 
-def _print_findings(findings: Report) -> None:
+def _print_findings(findings: DoctorReport) -> None:
     out, processor, memory, libraries = console(), findings["processor"], findings["memory"], findings["libraries"]
     out.print("versions   " + ", ".join(f"{name} {version}" for name, version in findings["versions"].items()))
     quota = "" if processor["quota"] is None else f", a quota of {processor['quota']:g}"

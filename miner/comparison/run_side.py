@@ -11,7 +11,7 @@ from miner.runs.rechoose import choices
 from miner.runs.run import Run
 from miner.types import Ints, Progress
 
-KEPT, ABSENT = 254, 0
+PASSES_FILTERS, NOT_RETRIEVED = 254, 0
 
 
 class FateCounts(TypedDict):
@@ -52,14 +52,16 @@ class Fates:
     def __init__(self, run: Run, space: Space, side: int, keys: Ints, on_progress: Progress | None) -> None:
         self.names, self.keys = list(run.config.active_filters), keys
         self.in_corpus = space.has(side, keys)
-        self.codes = np.full(len(keys), ABSENT, dtype=np.int64)
+        self.codes = np.full(len(keys), NOT_RETRIEVED, dtype=np.int64)
         self.scores = np.full(len(keys), np.nan)
         done = 0
         for anchors, dropped, _ in choices(run.candidates, run.dataset, run.config) if len(keys) else ():
             candidates = space.keys(side, anchors.queries[:, None], anchors.rows)
             positions = np.minimum(np.searchsorted(keys, candidates), len(keys) - 1)
             is_match = (keys[positions] == candidates) & anchors.present
-            np.maximum.at(self.codes, positions[is_match], np.where(dropped[is_match] == 0, KEPT, dropped[is_match]).astype(np.int64))
+            np.maximum.at(
+                self.codes, positions[is_match], np.where(dropped[is_match] == 0, PASSES_FILTERS, dropped[is_match]).astype(np.int64)
+            )
             self.scores[positions[is_match]] = anchors.scores[is_match]
             done += len(anchors)
             if on_progress:
@@ -68,9 +70,9 @@ class Fates:
     def name(self, pair: int) -> str:
         """The fate of one pair in words."""
         code = int(self.codes[pair])
-        if code == ABSENT:
+        if code == NOT_RETRIEVED:
             return "not retrieved" if self.in_corpus[pair] else "not in its corpus"
-        return "kept, others chosen" if code == KEPT else f"dropped by {self.names[code - 1]}"
+        return "kept, others chosen" if code == PASSES_FILTERS else f"dropped by {self.names[code - 1]}"
 
     def describe(self) -> FateCounts:
         """The numbers of pairs and of each fate."""

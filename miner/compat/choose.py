@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.compat.arguments import Arguments
-from miner.compat.distinct_texts import Pairs
+from miner.compat.distinct_texts import DistinctTexts
 from miner.compat.original_rules import rules
 from miner.compat.rescore import Rescorer, array, open_rescorer
 from miner.compat.search import Search
@@ -39,7 +39,7 @@ class Mined:
     removed: Counter[str]
 
 
-def choose(search: Search, pairs: Pairs, arguments: Arguments) -> Mined:
+def choose(search: Search, pairs: DistinctTexts, arguments: Arguments) -> Mined:
     """Choose the negatives of all queries."""
     from tqdm.auto import trange
 
@@ -59,7 +59,7 @@ def choose(search: Search, pairs: Pairs, arguments: Arguments) -> Mined:
 class _Miner:
     """The search and the arguments of all blocks, and the candidates removed so far."""
 
-    def __init__(self, search: Search, pairs: Pairs, arguments: Arguments, rescorer: Rescorer | None, positive_scores: Any) -> None:
+    def __init__(self, search: Search, pairs: DistinctTexts, arguments: Arguments, rescorer: Rescorer | None, positive_scores: Any) -> None:
         self._search, self._pairs, self._arguments, self._rescorer = search, pairs, arguments, rescorer
         self._positive_scores = positive_scores
         self._row_of = {text: row for row, text in enumerate(pairs.corpus)} if arguments.repairs.without_anchor else {}

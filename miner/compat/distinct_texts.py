@@ -13,7 +13,7 @@ from miner.types import Ints
 
 
 @dataclass(frozen=True)
-class Pairs:
+class DistinctTexts:
     """Q distinct queries, N distinct passages, in order of first appearance; `positives[q]`: rows of the corpus, likewise."""
 
     queries: list[str]
@@ -22,7 +22,7 @@ class Pairs:
     rows: int
 
     @classmethod
-    def read(cls, arguments: Arguments) -> Pairs:
+    def read(cls, arguments: Arguments) -> DistinctTexts:
         """Read the rows. The `corpus` argument comes first, then the positives it lacks; texts are equal only character by character."""
         (anchors, texts), corpus = arguments.rows, arguments.values["corpus"]
         passages = list(dict.fromkeys(texts if corpus is None else corpus + texts))

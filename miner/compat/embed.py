@@ -13,12 +13,12 @@ from typing import Any, Literal
 import numpy as np
 
 from miner.compat.arguments import Arguments
-from miner.compat.distinct_texts import Pairs
+from miner.compat.distinct_texts import DistinctTexts
 from miner.encode.fingerprint import content_hash
 from miner.encode.store import Keys, Store, text_keys
 
-Part = Literal["query", "corpus"]
-ENCODING_ORDER: tuple[Part, ...] = ("corpus", "query")
+TextSide = Literal["query", "corpus"]
+ENCODING_ORDER: tuple[TextSide, ...] = ("corpus", "query")
 """The order of encoding; messages and results are in the reverse order."""
 BLOCK_TEXTS = 16_384
 SAMPLE_TEXTS = 16
@@ -32,13 +32,13 @@ def is_plain(model: Any) -> bool:
     return type(model) is SentenceTransformer and not overridden
 
 
-def embed(model: Any, pairs: Pairs, arguments: Arguments) -> tuple[Any, Any]:
+def embed(model: Any, pairs: DistinctTexts, arguments: Arguments) -> tuple[Any, Any]:
     """Return the vectors of the queries (Q, D) and of the corpus (N, D), normalised by the model."""
     from sentence_transformers import SentenceTransformer
 
     folder = arguments.values["cache_folder"]
     content = content_hash(model) if folder and isinstance(model, SentenceTransformer) else None
-    texts: dict[Part, list[str]] = {"query": pairs.queries, "corpus": pairs.corpus}
+    texts: dict[TextSide, list[str]] = {"query": pairs.queries, "corpus": pairs.corpus}
     sides = {part: _Side(model, part, part_texts, arguments, content) for part, part_texts in texts.items()}
     stored = {part: _Stored(side, Path(folder)) for part, side in sides.items()} if folder else {}
     for part, side in stored.items():
@@ -73,7 +73,7 @@ class _Side:
     """The texts of one side and how the model encodes them. content: the model's hash, where it is a SentenceTransformer."""
 
     model: Any
-    part: Part
+    part: TextSide
     texts: list[str]
     arguments: Arguments
     content: str | None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from miner.compat.arguments import check_arguments
 from miner.compat.choose import choose
-from miner.compat.distinct_texts import Pairs
+from miner.compat.distinct_texts import DistinctTexts
 from miner.compat.embed import embed
 from miner.compat.output import table
 from miner.compat.repairs import repairs
@@ -68,7 +68,7 @@ def mine_hard_negatives(
     from datasets import Dataset
 
     arguments = check_arguments(dataset, values, repairs())
-    pairs = Pairs.read(arguments)
+    pairs = DistinctTexts.read(arguments)
     queries, passages = embed(model, pairs, arguments)
     mined = choose(open_search(model, queries, passages, pairs, arguments), pairs, arguments)
     arguments.say("Negative candidates mined, preparing dataset...")

@@ -10,12 +10,12 @@ import numpy as np
 
 from miner.compat.arguments import Arguments
 from miner.compat.choose import Mined
-from miner.compat.distinct_texts import Pairs
+from miner.compat.distinct_texts import DistinctTexts
 from miner.types import Bools, Ints
 
 
 @dataclass(frozen=True)
-class Table:
+class OutputTable:
     """The output.
 
     columns: texts, labels and scores by column.
@@ -34,7 +34,7 @@ class Table:
 class _Spread:
     """The negatives, repeated for every (query, positive). rows, scores: (P, M); has_negative: (P, M), False for padding."""
 
-    texts: Pairs
+    texts: DistinctTexts
     arguments: Arguments
     mined: Mined
     rows: Ints
@@ -42,7 +42,7 @@ class _Spread:
     has_negative: Bools
 
     @classmethod
-    def of(cls, texts: Pairs, arguments: Arguments, mined: Mined) -> _Spread:
+    def of(cls, texts: DistinctTexts, arguments: Arguments, mined: Mined) -> _Spread:
         rows = mined.rows[texts.owners]
         return cls(texts, arguments, mined, rows, mined.scores[texts.owners], rows >= 0)
 
@@ -69,7 +69,7 @@ class _Spread:
         }
 
 
-def triplet(spread: _Spread) -> Table:
+def triplet(spread: _Spread) -> OutputTable:
     """Build a row for every query, positive and negative."""
     names, (pairs, places) = spread.arguments, np.nonzero(spread.has_negative)
     positives = spread.passages(spread.texts.positive_rows[pairs])
@@ -77,10 +77,10 @@ def triplet(spread: _Spread) -> Table:
     columns: dict[str, list[Any]] = {names.anchor: spread.anchors(pairs), names.positive: positives, "negative": negatives}
     if names.output_scores:
         columns = spread.with_scores(columns, pairs, scores[:, None].tolist())
-    return Table(columns, pairs, scores, spread.has_negative.size)
+    return OutputTable(columns, pairs, scores, spread.has_negative.size)
 
 
-def n_tuple(spread: _Spread) -> Table:
+def n_tuple(spread: _Spread) -> OutputTable:
     """Build a row for every query and positive with all its negatives."""
     names, pairs = spread.arguments, np.flatnonzero(spread.has_negative.all(axis=1))
     scores = spread.scores[pairs]
@@ -89,10 +89,10 @@ def n_tuple(spread: _Spread) -> Table:
     columns |= {f"negative_{place}": spread.passages(rows) for place, rows in enumerate(spread.rows[pairs].T, 1)}
     if names.output_scores:
         columns = spread.with_scores(columns, pairs, scores.tolist())
-    return Table(columns, np.repeat(pairs, names.negatives), scores.ravel(), len(spread.has_negative))
+    return OutputTable(columns, np.repeat(pairs, names.negatives), scores.ravel(), len(spread.has_negative))
 
 
-def labeled_list(spread: _Spread) -> Table:
+def labeled_list(spread: _Spread) -> OutputTable:
     """Build a row for every query and positive with at least one negative."""
     names, pairs = spread.arguments, np.flatnonzero(spread.has_negative.any(axis=1))
     negatives = [(spread.rows[pair, spread.has_negative[pair]], spread.scores[pair, spread.has_negative[pair]]) for pair in pairs.tolist()]
@@ -103,10 +103,10 @@ def labeled_list(spread: _Spread) -> Table:
         columns = spread.with_scores(columns, pairs, [scores.tolist() for _, scores in negatives])
     else:
         columns["labels"] = [[1] + [0] * len(rows) for rows, _ in negatives]
-    return Table(columns, np.nonzero(spread.has_negative)[0], spread.scores[spread.has_negative], len(spread.has_negative))
+    return OutputTable(columns, np.nonzero(spread.has_negative)[0], spread.scores[spread.has_negative], len(spread.has_negative))
 
 
-def labeled_pair(spread: _Spread) -> Table:
+def labeled_pair(spread: _Spread) -> OutputTable:
     """Build rows for every query: its positives, then its negatives; also for queries without a negative."""
     texts, mined, names = spread.texts, spread.mined, spread.arguments
     positive_scores, starts = spread.positive_scores(np.arange(len(texts.owners))), texts.starts.tolist()
@@ -121,10 +121,10 @@ def labeled_pair(spread: _Spread) -> Table:
     passages = [texts.corpus[row] for row in rows]
     columns: dict[str, list[Any]] = {names.anchor: queries, names.positive: passages}
     columns |= {"score": scores} if names.output_scores else {"label": labels}
-    return Table(columns, np.nonzero(spread.has_negative)[0], spread.scores[spread.has_negative], mined.rows.size + texts.rows)
+    return OutputTable(columns, np.nonzero(spread.has_negative)[0], spread.scores[spread.has_negative], mined.rows.size + texts.rows)
 
 
-TABLES: dict[str, Callable[[_Spread], Table]] = {
+TABLES: dict[str, Callable[[_Spread], OutputTable]] = {
     "triplet": triplet,
     "n-tuple": n_tuple,
     "labeled-pair": labeled_pair,
@@ -132,6 +132,6 @@ TABLES: dict[str, Callable[[_Spread], Table]] = {
 }
 
 
-def table(texts: Pairs, arguments: Arguments, mined: Mined) -> Table:
+def table(texts: DistinctTexts, arguments: Arguments, mined: Mined) -> OutputTable:
     """Return the negatives in the output format of the arguments."""
     return TABLES[arguments.output_format](_Spread.of(texts, arguments, mined))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from miner.compat.arguments import Arguments
-from miner.compat.distinct_texts import Pairs
+from miner.compat.distinct_texts import DistinctTexts
 from miner.compat.embed import pool_of
 from miner.errors import ModelError
 from miner.types import Bools, Ints
@@ -21,7 +21,7 @@ BATCHES_PER_CALL = 64
 class Rescorer:
     """Scores (query, passage) pairs with the cross-encoder, many batches per call."""
 
-    def __init__(self, cross_encoder: Any, pairs: Pairs, batch_size: int, pool: Any) -> None:
+    def __init__(self, cross_encoder: Any, pairs: DistinctTexts, batch_size: int, pool: Any) -> None:
         self._cross_encoder, self._pairs, self._batch_size, self._pool = cross_encoder, pairs, batch_size, pool
 
     def positives(self) -> Any:
@@ -56,7 +56,7 @@ class Rescorer:
 
 
 @contextmanager
-def open_rescorer(pairs: Pairs, arguments: Arguments) -> Iterator[Rescorer | None]:
+def open_rescorer(pairs: DistinctTexts, arguments: Arguments) -> Iterator[Rescorer | None]:
     """Open the cross-encoder; None where there is none, or where no filter uses scores."""
     cross_encoder = arguments.values["cross_encoder"]
     if cross_encoder is None or not arguments.filtered:

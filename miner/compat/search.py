@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from miner.compat.arguments import Arguments
-from miner.compat.distinct_texts import Pairs
+from miner.compat.distinct_texts import DistinctTexts
 from miner.compat.embed import is_plain
 from miner.errors import ModelError
 from miner.indexes import Exact
@@ -37,7 +37,7 @@ class Search(Protocol):
         ...
 
 
-def open_search(model: Any, queries: Any, corpus: Any, pairs: Pairs, arguments: Arguments) -> Search:
+def open_search(model: Any, queries: Any, corpus: Any, pairs: DistinctTexts, arguments: Arguments) -> Search:
     """Choose the search for the model's vectors: queries (Q, D), corpus (N, D)."""
     model_search = ModelSearch(model, queries, corpus, arguments.values["faiss_batch_size"])
     similarity = model.similarity_fn_name if is_plain(model) else None

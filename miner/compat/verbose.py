@@ -10,20 +10,20 @@ import numpy as np
 
 from miner.compat.arguments import Arguments
 from miner.compat.choose import Mined
-from miner.compat.output import Table
+from miner.compat.output import OutputTable
 
 MAX_QUANTILE_VALUES = 2**24
 """Largest input of torch's quantile; the original fails on more values, after mining."""
 
 
-def statistics(arguments: Arguments, mined: Mined, table: Table, rows: int, queries: int) -> None:
+def statistics(arguments: Arguments, mined: Mined, table: OutputTable, rows: int, queries: int) -> None:
     """Print the table of scores, the candidates each filter removed, and the missing rows. rows: of the output."""
     _scores(mined, table)
     _removed(arguments, mined, queries)
     _missing(arguments, table.possible - rows, table.possible)
 
 
-def _scores(mined: Mined, table: Table) -> None:
+def _scores(mined: Mined, table: OutputTable) -> None:
     import torch
 
     negatives = torch.from_numpy(table.scores)

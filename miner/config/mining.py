@@ -17,7 +17,7 @@ from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
 from miner.filters import FILTERS
 from miner.formats import FORMATS
 from miner.samplers import SAMPLERS
-from miner.sources import SOURCES, Part
+from miner.sources import SOURCES, SourcePart
 from miner.types import Ceiling, Filter, RankWindow, Relaxation, Sampler, SourceVote
 
 
@@ -116,9 +116,9 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
         return self.deepest > self.depth and self.ladder > 0
 
     @cached_property
-    def active_sources(self) -> dict[str, Part]:
+    def active_sources(self) -> dict[str, SourcePart]:
         """The sources by name, the one that judges first; a second of a kind is called dense-2, and so on."""
-        parts: dict[str, Part] = {}
+        parts: dict[str, SourcePart] = {}
         for spec in map(Spec.parse, self.sources):
             count = 1 + sum(name.partition("-")[0] == spec.name for name in parts)
             parts[spec.name if count == 1 else f"{spec.name}-{count}"] = build("source", SOURCES, spec)

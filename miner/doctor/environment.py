@@ -104,14 +104,14 @@ class Environment(TypedDict):
     check: NotRequired[CheckResult]
 
 
-class Report(Environment):
+class DoctorReport(Environment):
     """The environment and the findings."""
 
     problems: list[str]
     advice: list[str]
 
 
-def doctor(cache: Path, out: Path, data: Path | None = None, *, check: bool = True) -> Report:
+def doctor(cache: Path, out: Path, data: Path | None = None, *, check: bool = True) -> DoctorReport:
     """Check everything; the report is JSON-safe.
 
     cache: the store's folder.

@@ -34,7 +34,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-class Checked(NamedTuple):
+class CheckResult(NamedTuple):
     """The result. right: whether the training file is the known one."""
 
     right: bool
@@ -42,7 +42,7 @@ class Checked(NamedTuple):
     seconds: float
 
 
-def selfcheck() -> Checked:
+def selfcheck() -> CheckResult:
     """Mine the tiny dataset in a temporary folder."""
     start = time.perf_counter()
     with scratch() as folder:
@@ -50,7 +50,7 @@ def selfcheck() -> Checked:
         runtime = Runtime.of(cache=folder / "cache")
         run = mine(inputs, MiningConfig.of(**SETTINGS), out=folder / "run", runtime=runtime)
         digest = sha256_of(run.file)
-    return Checked(digest == SHA256, digest, round(time.perf_counter() - start, 3))
+    return CheckResult(digest == SHA256, digest, round(time.perf_counter() - start, 3))
 
 
 def write(folder: Path) -> Inputs:

@@ -4,8 +4,8 @@ Uses the encoders, the vector store and the exact search of mining.
 """
 
 from miner.evaluation.compare import EvaluateConfig, Evaluation, evaluate
-from miner.evaluation.counts import Counts, count
+from miner.evaluation.counts import EvaluationCounts, count
 from miner.evaluation.measures import MEASURES, measure
 from miner.evaluation.ranking import Ranking, rank
 
-__all__ = ["MEASURES", "Counts", "EvaluateConfig", "Evaluation", "Ranking", "count", "evaluate", "measure", "rank"]
+__all__ = ["MEASURES", "EvaluateConfig", "Evaluation", "EvaluationCounts", "Ranking", "count", "evaluate", "measure", "rank"]

@@ -65,10 +65,10 @@ class Difference(TypedDict):
     p_holm: float
 
 
-class Summary(TypedDict):
+class EvaluationSummary(TypedDict):
     """The summary of an evaluation, JSON-safe.
 
-    data: see `Counts.describe`.
+    data: see `EvaluationCounts.describe`.
     baseline: the first label.
     models: {label: {measure: {"mean", "interval", "by_seed"}, "models", "history", "steps_to_target"}}.
     differences: {label: {measure: difference from the baseline}}.
@@ -91,7 +91,7 @@ class Evaluation:
     errors: the file of rows that were skipped while reading; None where there are none.
     """
 
-    summary: Summary
+    summary: EvaluationSummary
     values: Mapping[str, Values]
     query_ids: Sequence[str]
     errors: Path | None = None
@@ -132,7 +132,7 @@ def evaluate(
     values = {}
     for label, seeds in models.items():
         values[label] = np.stack([score_queries(dataset, model, config, settings, runtime, on_progress) for model in _seeds(seeds)])
-    summary: Summary = {
+    summary: EvaluationSummary = {
         "data": count(dataset, config.self_match).describe(),
         "measures": list(config.measures),
         "baseline": next(iter(models)),

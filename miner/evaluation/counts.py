@@ -23,7 +23,7 @@ SELF_MATCH_RULES = {
 
 
 class CountsSummary(TypedDict):
-    """Numbers of queries and judgements as JSON: see `Counts`. rule: the rule in one sentence; notes: what differs from the files."""
+    """`EvaluationCounts` as JSON. rule: the rule in one sentence; notes: what differs from the files."""
 
     queries: int
     passages: int
@@ -45,7 +45,7 @@ class CountsSummary(TypedDict):
 
 
 @dataclass(frozen=True)
-class Counts:
+class EvaluationCounts:
     """Numbers of queries and judgements.
 
     queries: the queries that means are over.
@@ -120,14 +120,14 @@ class Counts:
         }
 
 
-def count(dataset: Dataset, self_match: SelfMatch) -> Counts:
+def count(dataset: Dataset, self_match: SelfMatch) -> EvaluationCounts:
     """Count the queries and judgements of a dataset; a dataset read for mining does not record missing queries and passages."""
     qrels, lost, reading = dataset.qrels, dataset.qrels.lost, dataset.reading
     owner = np.repeat(np.arange(len(dataset.queries)), np.diff(qrels.indptr))
     missing_positives: Ints = np.empty(0, np.int64) if lost is None else lost.rows[lost.grades >= qrels.min_grade].astype(np.int64)
     positives = np.bincount(np.concatenate([owner[qrels.grades >= qrels.min_grade], missing_positives]), minlength=len(dataset.queries))
     matches, missing = self_matches(dataset, self_match), len(lost.queries) if lost else 0
-    return Counts(
+    return EvaluationCounts(
         queries=len(dataset.queries) + missing,
         passages=len(dataset.corpus),
         judgements=len(qrels.rows),

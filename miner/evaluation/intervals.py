@@ -19,7 +19,7 @@ REPLICATES = 2000
 MAX_CELLS = 1 << 22
 """Random numbers (queries × replicates) that are in memory at a time."""
 
-Counts = NDArray[np.int64]
+IntCounts = NDArray[np.int64]
 Interval = tuple[float, float]
 
 
@@ -33,7 +33,7 @@ def wilson(part: int, whole: int) -> Interval | None:
     return (0.0 if part == 0 else center - half_width, 1.0 if part == whole else center + half_width)
 
 
-def clustered(parts: Counts, wholes: Counts, keys: noise.Keys, seed: int = 0) -> list[Interval | None]:
+def clustered(parts: IntCounts, wholes: IntCounts, keys: noise.Keys, seed: int = 0) -> list[Interval | None]:
     """The 95 % intervals of S shares sum(parts) / sum(wholes) by resampling Q queries with replacement (percentile bootstrap).
 
     parts, wholes: (Q, S), counts of each query under each of S settings; all settings have the same samples.

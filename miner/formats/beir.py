@@ -12,15 +12,15 @@ from typing import Any
 
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.file_sets import flat
-from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, JsonRow, Layout, Passage, Query, Table, TrainingRow, anchors
+from miner.formats.row_checks import ParsedRow
+from miner.formats.row_format import Format, JsonRow, Layout, LookupTable, Passage, Query, TrainingRow, anchors
 from miner.types import Dataset, Negatives
 
 CORPUS, QUERIES, QRELS, HEADER = "corpus.jsonl", "queries.jsonl", "qrels/train.tsv", ("query-id", "corpus-id", "score")
 HEAD = "\t".join(HEADER).encode() + b"\n"
 RUN, TREC_QRELS, TOPICS, TAG = "run.trec", "qrels.trec", "queries.tsv", "hardneg"
 
-Judgement = tuple[Passage, int]
+JudgedPassage = tuple[Passage, int]
 
 
 def write_beir(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> Iterator[tuple[str, Any]]:
@@ -38,10 +38,10 @@ def write_trec(dataset: Dataset, negatives: Negatives, columns: Collection[str])
             yield RUN, (query.id, "Q0", name, rank, score, TAG)
 
 
-def _judgements(dataset: Dataset, negatives: Negatives) -> Iterator[tuple[Query, list[Judgement]]]:
+def _judgements(dataset: Dataset, negatives: Negatives) -> Iterator[tuple[Query, list[JudgedPassage]]]:
     """Yield every query of the block with its positives and hard negatives, each passage once."""
     for _, block in groupby(anchors(dataset, negatives, ("ids",)), key=lambda anchor: anchor.query.row):
-        judgements: dict[int, Judgement] = {}
+        judgements: dict[int, JudgedPassage] = {}
         for query, positives, hard_negatives in block:
             grades = _grades(dataset, query.row)
             for passage in positives:
@@ -78,7 +78,7 @@ def trec_companions(dataset: Dataset) -> Iterator[tuple[str, Iterable[Any]]]:
     yield CORPUS, corpus_rows(dataset)
 
 
-def read(row: Row, tables: LookupTables) -> TrainingRow:
+def read(row: ParsedRow, tables: LookupTables) -> TrainingRow:
     """Read one judgement: grade 1 or more is relevant. The score is the run's, where there is a run."""
     query, passage = (row.as_id(row.value(name), f"'{name}'") for name in HEADER[:2])
     try:
@@ -90,7 +90,7 @@ def read(row: Row, tables: LookupTables) -> TrainingRow:
     return row.training(texts[0], texts[1:], (int(grade > 0),), query_id=query, ids=(passage,), scores=(float(score),) if score else ())
 
 
-PASSAGES = Table(CORPUS, ("_id",), ("title", "text"))
+PASSAGES = LookupTable(CORPUS, ("_id",), ("title", "text"))
 BEIR = Format(
     write_beir,
     read,
@@ -98,7 +98,7 @@ BEIR = Format(
     unit="judgement",
     optional_columns=frozenset({"ids"}),
     layout=Layout(
-        QRELS, beir_companions, {"queries": Table(QUERIES, ("_id",), ("text",)), "passages": PASSAGES}, ends={QRELS: (HEAD, b"")}
+        QRELS, beir_companions, {"queries": LookupTable(QUERIES, ("_id",), ("text",)), "passages": PASSAGES}, ends={QRELS: (HEAD, b"")}
     ),
 )
 TREC = Format(
@@ -111,9 +111,9 @@ TREC = Format(
         TREC_QRELS,
         trec_companions,
         {
-            "queries": Table(TOPICS, ("id",), ("text",), ("id", "text")),
+            "queries": LookupTable(TOPICS, ("id",), ("text",), ("id", "text")),
             "passages": PASSAGES,
-            "run": Table(RUN, ("query", "passage"), ("score",), ("query", "zero", "passage", "rank", "score", "tag")),
+            "run": LookupTable(RUN, ("query", "passage"), ("score",), ("query", "zero", "passage", "rank", "score", "tag")),
         },
         also=(RUN,),
         names=("query-id", "zero", "corpus-id", "score"),

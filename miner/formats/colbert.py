@@ -11,8 +11,8 @@ from typing import Any
 
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.file_sets import flat
-from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, Layout, Table, TrainingRow, anchors
+from miner.formats.row_checks import ParsedRow
+from miner.formats.row_format import Format, Layout, LookupTable, TrainingRow, anchors
 from miner.types import Dataset, Negatives, Texts
 
 MAIN, QUERIES, COLLECTION = "triples.jsonl", "queries.tsv", "collection.tsv"
@@ -37,7 +37,7 @@ def companions(dataset: Dataset) -> Iterator[tuple[str, Iterable[Any]]]:
     yield PASSAGE_IDS, _ids(dataset.corpus)
 
 
-def read(row: Row, tables: LookupTables) -> TrainingRow:
+def read(row: ParsedRow, tables: LookupTables) -> TrainingRow:
     """Read the positive, then the negative; ids are the user's where the folder has them, else the numbers."""
     query, *numbers = (row.as_id(row.value(name), f"'{name}'") for name in NAMES)
     return row.training(
@@ -62,10 +62,10 @@ COLBERT = Format(
         MAIN,
         companions,
         {
-            "queries": Table(QUERIES, ("number",), ("text",), ("number", "text")),
-            "passages": Table(COLLECTION, ("number",), ("title", "text"), ("number", "text", "title")),
-            "query_ids": Table(QUERY_IDS, ("number",), ("id",), ("number", "id"), is_required=False),
-            "passage_ids": Table(PASSAGE_IDS, ("number",), ("id",), ("number", "id"), is_required=False),
+            "queries": LookupTable(QUERIES, ("number",), ("text",), ("number", "text")),
+            "passages": LookupTable(COLLECTION, ("number",), ("title", "text"), ("number", "text", "title")),
+            "query_ids": LookupTable(QUERY_IDS, ("number",), ("id",), ("number", "id"), is_required=False),
+            "passage_ids": LookupTable(PASSAGE_IDS, ("number",), ("id",), ("number", "id"), is_required=False),
         },
         names=NAMES,
     ),

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from miner.formats.row_checks import Row
-from miner.formats.row_format import Layout, Table
+from miner.formats.row_checks import ParsedRow
+from miner.formats.row_format import Layout, LookupTable
 from miner.formats.row_readers import rows_with_places
 from miner.types import Texts, join_title
 
@@ -54,7 +54,7 @@ class LookupTables:
                 self._store.executemany(f'INSERT OR REPLACE INTO "{name}" VALUES (?, ?)', _pairs(folder / table.file, table))  # noqa: S608 - our names
         self._store.execute("COMMIT")
 
-    def find(self, row: Row, table: str, *key: str) -> str:
+    def find(self, row: ParsedRow, table: str, *key: str) -> str:
         """Return the value of `key` in `table`; raise InputError at `row` where the key is missing."""
         value = self.get(table, *key)
         if value is None:
@@ -75,7 +75,7 @@ class LookupTables:
         self._store.close()
 
 
-def _pairs(path: Path, table: Table) -> Iterator[tuple[str, str]]:
+def _pairs(path: Path, table: LookupTable) -> Iterator[tuple[str, str]]:
     for row in rows_with_places(path, names=table.names):
         key = "\t".join(row.as_id(row.value(name), f"'{name}'") for name in table.key)
         *titles, body = (str(row.values.get(name) or "") for name in table.value)

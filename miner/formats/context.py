@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import TypedDict
 
-from miner.formats.row_checks import Row
+from miner.formats.row_checks import ParsedRow
 from miner.formats.row_format import JsonRow, Passage
 from miner.support.value_types import type_name
 from miner.types import join_title
@@ -37,7 +37,7 @@ def passage_of(passage: Passage, id_name: str | None, columns: Collection[str]) 
     return fields
 
 
-def read_contexts(row: Row, id_name: str, *sources: tuple[str, int]) -> PassageLists:
+def read_contexts(row: ParsedRow, id_name: str, *sources: tuple[str, int]) -> PassageLists:
     """Read the passages of several lists (name, label), with the fields that all of them have."""
     items = [(item, label) for name, label in sources if name in row for item in objects(row, name)]
     lists = scores_of([item for item, _ in items])
@@ -50,7 +50,7 @@ def read_contexts(row: Row, id_name: str, *sources: tuple[str, int]) -> PassageL
     }
 
 
-def scores_of(items: Sequence[Row]) -> ScoreLists:
+def scores_of(items: Sequence[ParsedRow]) -> ScoreLists:
     """Return scores, ranks and tiers of the objects, each empty unless all objects have it."""
     scores, ranks, tiers = list[float | None](), list[int](), list[int]()
     for item in items:
@@ -65,7 +65,7 @@ def scores_of(items: Sequence[Row]) -> ScoreLists:
     }
 
 
-def objects(row: Row, name: str) -> Iterator[Row]:
+def objects(row: ParsedRow, name: str) -> Iterator[ParsedRow]:
     """Yield the objects of a list, each with the location of its row."""
     for item in row.items(name, "objects"):
         if not isinstance(item, dict):

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from miner.formats.context import passage_of, read_contexts
-from miner.formats.row_checks import Row
+from miner.formats.row_checks import ParsedRow
 from miner.formats.row_format import Format, JsonRow, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
@@ -34,7 +34,7 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
         yield add_extra(row, extra, RESERVED_COLUMNS)
 
 
-def read(row: Row) -> TrainingRow:
+def read(row: ParsedRow) -> TrainingRow:
     """Read the positives, then the hard negatives, then other negatives; title and text are joined."""
     row.value("positive_ctxs")
     extra = own_columns(row.values, RESERVED_COLUMNS)

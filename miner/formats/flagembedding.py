@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from miner.formats.row_checks import Row
+from miner.formats.row_checks import ParsedRow
 from miner.formats.row_format import Format, JsonRow, TrainingRow, add_extra, anchors, merged_extra, own_columns
 from miner.types import Dataset, Negatives
 
@@ -43,7 +43,7 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
         yield add_extra(row, merged_extra(positives), RESERVED_COLUMNS)
 
 
-def read(row: Row) -> TrainingRow:
+def read(row: ParsedRow) -> TrainingRow:
     """Read the positives, then the negatives."""
     positives, negatives = row.texts("pos"), row.texts("neg") if "neg" in row else ()
     zeros = (0,) * len(positives)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from miner.formats.pair import pair_columns
-from miner.formats.row_checks import Row
+from miner.formats.row_checks import ParsedRow
 from miner.formats.row_format import RESERVED, Format, JsonRow, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
@@ -32,7 +32,7 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
             yield add_extra(row, positive.extra)
 
 
-def read(row: Row) -> TrainingRow:
+def read(row: ParsedRow) -> TrainingRow:
     """Read a row. Without labels the first passage is the positive, as in the rows of `write`."""
     query, positive = pair_columns(row.values)
     passages = row.texts(positive)

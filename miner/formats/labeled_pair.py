@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from miner.formats.pair import pair_columns
-from miner.formats.row_checks import Row
+from miner.formats.row_checks import ParsedRow
 from miner.formats.row_format import RESERVED, Format, JsonRow, Passage, Query, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
@@ -44,7 +44,7 @@ def _row(query: Query, passage: Passage, label: int, columns: Collection[str]) -
     return add_extra(row, passage.extra)
 
 
-def read(row: Row) -> TrainingRow:
+def read(row: ParsedRow) -> TrainingRow:
     """Read one passage. With a score but without a rank it is not known to be a positive or a negative: the label is None."""
     query, positive = pair_columns(row.values)
     if not ("label" in row or "score" in row):
@@ -62,7 +62,7 @@ def read(row: Row) -> TrainingRow:
     )
 
 
-def _label(row: Row) -> int | None:
+def _label(row: ParsedRow) -> int | None:
     """Return 1 or 0; None without a label or a rank, or where the label is another number."""
     if "label" in row:
         label = row.number("label")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from miner.formats.row_checks import Row
+from miner.formats.row_checks import ParsedRow
 from miner.formats.row_format import Format, JsonRow, TrainingRow, add_extra, anchors, own_columns
 from miner.support.value_types import type_name
 from miner.types import Dataset, Negatives
@@ -40,7 +40,7 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
             yield add_extra(row, positive.extra, RESERVED_COLUMNS)
 
 
-def read(row: Row) -> TrainingRow:
+def read(row: ParsedRow) -> TrainingRow:
     """Read the positives, then the negatives; the messages of a conversation are joined by line ends."""
     positives = [_conversation_text(row, messages, "positive_messages") for messages in row.items("positive_messages", "conversations")]
     negatives = [_conversation_text(row, messages, "negative_messages") for messages in row.values.get("negative_messages") or ()]
@@ -62,7 +62,7 @@ def _messages(text: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]
 
 
-def _conversation_text(row: Row, messages: Sequence[Any], name: str) -> str:
+def _conversation_text(row: ParsedRow, messages: Sequence[Any], name: str) -> str:
     if not isinstance(messages, list | tuple) or not all(isinstance(message, dict) for message in messages):
         row.fail(f"'{name}' holds {type_name(messages)}; messages with 'role' and 'content' are needed")
     return "\n".join(row.within(message).text("content") for message in messages)

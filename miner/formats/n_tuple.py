@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from miner.formats.pair import pair_columns
-from miner.formats.row_checks import Row
+from miner.formats.row_checks import ParsedRow
 from miner.formats.row_format import RESERVED, Format, JsonRow, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
@@ -36,7 +36,7 @@ def write(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -> I
             yield add_extra(row, positive.extra)
 
 
-def read(row: Row) -> TrainingRow:
+def read(row: ParsedRow) -> TrainingRow:
     """Read the positive, then the negatives in the order of their columns."""
     query, positive = pair_columns(row.values)
     negatives = [row.text(name) for name in sorted(filter(NEGATIVE.fullmatch, row.values), key=_number) if name in row]

@@ -12,8 +12,19 @@ from typing import Any
 
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.context import objects, scores_of
-from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, JsonRow, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
+from miner.formats.row_checks import ParsedRow
+from miner.formats.row_format import (
+    Format,
+    JsonRow,
+    Layout,
+    LookupTable,
+    Passage,
+    TrainingRow,
+    add_extra,
+    anchors,
+    merged_extra,
+    own_columns,
+)
 from miner.types import Dataset, Negatives
 
 RESERVED_COLUMNS = re.compile(r"question(_id)?|corpus_id|(pos|neg)_doc")
@@ -42,7 +53,7 @@ def companions(dataset: Dataset) -> Iterator[tuple[str, Iterable[Any]]]:
     yield METADATA, ({"corpus_id": CORPUS_ID, "class": "TextQADataset"},)
 
 
-def read(row: Row, tables: LookupTables) -> TrainingRow:
+def read(row: ParsedRow, tables: LookupTables) -> TrainingRow:
     """Read the positives, then the negatives, with their texts. A document is an object or an id."""
     if not row.text("corpus_id"):
         row.fail("'corpus_id' is empty; the corpus must be named")
@@ -75,7 +86,7 @@ def _document(passage: Passage, columns: Collection[str]) -> JsonRow:
     return fields
 
 
-def _documents(row: Row, name: str) -> list[Row]:
+def _documents(row: ParsedRow, name: str) -> list[ParsedRow]:
     documents = row.items(name, "documents")
     return list(objects(row.within({name: [{"id": item} if isinstance(item, str | int) else item for item in documents]}), name))
 
@@ -83,5 +94,7 @@ def _documents(row: Row, name: str) -> list[Row]:
 NEMO = Format(
     write,
     read,
-    layout=Layout(MAIN, companions, {"passages": Table(CORPUS, ("id",), ("title", "text"))}, inside="data.item", ends={MAIN: (HEAD, TAIL)}),
+    layout=Layout(
+        MAIN, companions, {"passages": LookupTable(CORPUS, ("id",), ("title", "text"))}, inside="data.item", ends={MAIN: (HEAD, TAIL)}
+    ),
 )

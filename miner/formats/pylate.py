@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from miner.formats.collection import LookupTables, by_id
-from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, JsonRow, Layout, Table, TrainingRow, anchors
+from miner.formats.row_checks import ParsedRow
+from miner.formats.row_format import Format, JsonRow, Layout, LookupTable, TrainingRow, anchors
 from miner.types import Dataset, Negatives
 
 MAIN, QUERIES, DOCUMENTS = "train.parquet", "queries.parquet", "documents.parquet"
@@ -33,7 +33,7 @@ def companions(dataset: Dataset) -> Iterator[tuple[str, Iterable[Any]]]:
     yield DOCUMENTS, ({"document_id": passage.id, "text": passage.text} for passage in by_id(dataset.corpus))
 
 
-def read(row: Row, tables: LookupTables) -> TrainingRow:
+def read(row: ParsedRow, tables: LookupTables) -> TrainingRow:
     """Read a row. The first document is the positive, as in the rows of `write`."""
     query = row.as_id(row.value("query_id"), "'query_id'")
     ids = tuple(row.as_id(item, "'document_ids'") for item in row.items("document_ids", "ids"))
@@ -57,6 +57,6 @@ PYLATE = Format(
     layout=Layout(
         MAIN,
         companions,
-        {"queries": Table(QUERIES, ("query_id",), ("text",)), "passages": Table(DOCUMENTS, ("document_id",), ("text",))},
+        {"queries": LookupTable(QUERIES, ("query_id",), ("text",)), "passages": LookupTable(DOCUMENTS, ("document_id",), ("text",))},
     ),
 )

@@ -27,7 +27,7 @@ def raise_fault(fault: InputError) -> None:
 
 
 @dataclass(frozen=True)
-class Row:
+class ParsedRow:
     """One parsed row.
 
     where: its location, `file.jsonl:3` or `file.parquet: row 3`.
@@ -45,9 +45,9 @@ class Row:
         """Raise InputError with the location of this row."""
         raise InputError(message, self.where)
 
-    def within(self, values: Mapping[str, Any]) -> Row:
+    def within(self, values: Mapping[str, Any]) -> ParsedRow:
         """Return an object inside the row as a row, with the same location."""
-        return Row(values, self.where, self.repairs)
+        return ParsedRow(values, self.where, self.repairs)
 
     def repair(self, rule: str, message: str) -> bool:
         """Record a repair; return False where repairs are off and the value is an error."""

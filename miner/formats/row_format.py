@@ -71,7 +71,7 @@ COLUMNS = frozenset({"ids", "scores", "ranks", "tiers", "sources", "extra"})
 
 
 @dataclass(frozen=True)
-class Table:
+class LookupTable:
     """A lookup file of a folder.
 
     key: its key columns.
@@ -102,7 +102,7 @@ class Layout:
 
     main: str
     companions: Callable[[Dataset], Iterator[tuple[str, Iterable[Any]]]]
-    tables: Mapping[str, Table]
+    tables: Mapping[str, LookupTable]
     also: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     inside: str = "item"

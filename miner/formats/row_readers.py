@@ -14,7 +14,7 @@ import ijson
 import orjson
 
 from miner.errors import InputError, StorageError
-from miner.formats.row_checks import OnFault, Row, raise_fault
+from miner.formats.row_checks import OnFault, ParsedRow, raise_fault
 from miner.formats.row_format import JsonRow
 from miner.io import arrow_files
 from miner.io.atomic import storing
@@ -41,7 +41,7 @@ def read_rows(path: str | Path) -> Iterator[JsonRow]:
 
 def rows_with_places(
     path: str | Path, on_fault: OnFault = raise_fault, *, names: Sequence[str] = (), inside: str = "item"
-) -> Iterator[Row]:
+) -> Iterator[ParsedRow]:
     """Yield the rows with their locations; an invalid line goes to `on_fault`.
 
     names: the columns of rows that are lists or cells; by default the first line of a .tsv is the header.
@@ -59,10 +59,10 @@ def rows_with_places(
         yield from _lines(path, kind, on_fault, names)
         return
     for number, row in enumerate(rows, start=1):
-        yield Row(row, f"{path}: row {number}")
+        yield ParsedRow(row, f"{path}: row {number}")
 
 
-def _lines(path: str | Path, kind: str, on_fault: OnFault, names: Sequence[str]) -> Iterator[Row]:
+def _lines(path: str | Path, kind: str, on_fault: OnFault, names: Sequence[str]) -> Iterator[ParsedRow]:
     parse = {".tsv": _cells, ".trec": _words}.get(kind, _object)
     with storing(path, "read"), _open(path, kind) as lines:
         try:
@@ -72,7 +72,7 @@ def _lines(path: str | Path, kind: str, on_fault: OnFault, names: Sequence[str])
                     names = _text(line, f"{path}:{number}").split("\t")
                 elif line.strip():
                     try:
-                        row = Row(parse(line, f"{path}:{number}", names), f"{path}:{number}")
+                        row = ParsedRow(parse(line, f"{path}:{number}", names), f"{path}:{number}")
                     except InputError as fault:
                         on_fault(fault)
                         continue
@@ -83,7 +83,7 @@ def _lines(path: str | Path, kind: str, on_fault: OnFault, names: Sequence[str])
             raise StorageError(f"cannot read {path}: the compressed data is broken, or ends too early") from error
 
 
-def _table(path: str | Path, on_fault: OnFault) -> Iterator[Row]:
+def _table(path: str | Path, on_fault: OnFault) -> Iterator[ParsedRow]:
     """Read a CSV file with a header."""
     csv.field_size_limit(MAX_CELL_CHARS)
     with storing(path, "read"), io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="") as file:
@@ -95,14 +95,14 @@ def _table(path: str | Path, on_fault: OnFault) -> Iterator[Row]:
                     width = len(lines.fieldnames or ())
                     on_fault(InputError(f"{width + len(extra_cells)} values where there are {width} columns", where))
                     continue
-                yield parse_numbers(Row(cells, where))
+                yield parse_numbers(ParsedRow(cells, where))
         except (csv.Error, UnicodeDecodeError) as error:
             raise InputError(f"this is not CSV in UTF-8: {error}, after line {lines.line_num}", str(path)) from None
 
 
-def parse_numbers(row: Row) -> Row:
+def parse_numbers(row: ParsedRow) -> ParsedRow:
     """Return a row of a table with its scores and labels as numbers, where they are numbers."""
-    return Row({name: _cell(name, cell) for name, cell in row.values.items()}, row.where)
+    return ParsedRow({name: _cell(name, cell) for name, cell in row.values.items()}, row.where)
 
 
 def _cell(name: str, cell: str | None) -> Any:

@@ -14,8 +14,8 @@ from typing import Any
 from miner.formats.beir import HEAD, corpus_rows, query_rows
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.file_sets import flat
-from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, JsonRow, Layout, Passage, Table, TrainingRow, anchors
+from miner.formats.row_checks import ParsedRow
+from miner.formats.row_format import Format, JsonRow, Layout, LookupTable, Passage, TrainingRow, anchors
 from miner.support.value_types import type_name
 from miner.types import Dataset, Negatives
 
@@ -62,7 +62,7 @@ def number(name: str) -> str | int:
     return int(name) if name.isascii() and name.isdigit() and str(int(name)) == name and int(name) < 2**53 else name
 
 
-def read(row: Row, tables: LookupTables) -> TrainingRow:
+def read(row: ParsedRow, tables: LookupTables) -> TrainingRow:
     """Read the positives, then the negatives of all systems, without duplicates, in the order of the systems."""
     query = row.as_id(row.value("qid"), "'qid'")
     systems = row.value("neg")
@@ -79,7 +79,7 @@ def read(row: Row, tables: LookupTables) -> TrainingRow:
     )
 
 
-def _id(row: Row, item: Any) -> str:
+def _id(row: ParsedRow, item: Any) -> str:
     return row.as_id(item.get("pid") if isinstance(item, dict) else item, "an id")
 
 
@@ -104,7 +104,7 @@ MSMARCO = Format(
     layout=Layout(
         MAIN,
         msmarco_companions,
-        {"queries": Table(QUERIES, ("id",), ("text",), TSV), "passages": Table(COLLECTION, ("id",), ("text",), TSV)},
+        {"queries": LookupTable(QUERIES, ("id",), ("text",), TSV), "passages": LookupTable(COLLECTION, ("id",), ("text",), TSV)},
     ),
 )
 GPL = Format(
@@ -114,7 +114,7 @@ GPL = Format(
     layout=Layout(
         MAIN,
         gpl_companions,
-        {"queries": Table(GPL_QUERIES, ("_id",), ("text",)), "passages": Table(GPL_CORPUS, ("_id",), ("title", "text"))},
+        {"queries": LookupTable(GPL_QUERIES, ("_id",), ("text",)), "passages": LookupTable(GPL_CORPUS, ("_id",), ("title", "text"))},
         also=(PAIRS, GPL_QRELS),
         ends={GPL_QRELS: (HEAD, b"")},
     ),

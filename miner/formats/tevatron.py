@@ -12,8 +12,19 @@ from typing import Any
 
 from miner.formats.collection import LookupTables, by_id
 from miner.formats.context import passage_of, read_contexts
-from miner.formats.row_checks import Row
-from miner.formats.row_format import Format, JsonRow, Layout, Passage, Table, TrainingRow, add_extra, anchors, merged_extra, own_columns
+from miner.formats.row_checks import ParsedRow
+from miner.formats.row_format import (
+    Format,
+    JsonRow,
+    Layout,
+    LookupTable,
+    Passage,
+    TrainingRow,
+    add_extra,
+    anchors,
+    merged_extra,
+    own_columns,
+)
 from miner.types import Dataset, Negatives
 
 RESERVED_COLUMNS = re.compile(r"query(_id|_text)?|(positive|negative)_(passages|document_ids|scores|ranks|tiers|sources)")
@@ -33,7 +44,7 @@ def write_v1(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -
             yield add_extra(row, merged_extra(positives), RESERVED_COLUMNS)
 
 
-def read_v1(row: Row) -> TrainingRow:
+def read_v1(row: ParsedRow) -> TrainingRow:
     """Read the positives, then the negatives; title and text are joined."""
     return row.training(
         row.text("query"),
@@ -53,7 +64,7 @@ def write_v2(dataset: Dataset, negatives: Negatives, columns: Collection[str]) -
             yield MAIN, add_extra(row, merged_extra(positives), RESERVED_COLUMNS)
 
 
-def read_v2(row: Row, tables: LookupTables) -> TrainingRow:
+def read_v2(row: ParsedRow, tables: LookupTables) -> TrainingRow:
     """Read the positives, then the negatives, with their texts."""
     sides = ("positive", "negative")
     ids = tuple(row.ids(f"{side}_document_ids") for side in sides)
@@ -86,4 +97,6 @@ def _lists(side: str, passages: list[Passage], columns: Collection[str]) -> Json
 
 
 TEVATRON_V1 = Format(write_v1, read_v1, matches=lambda row: "positive_passages" in row)
-TEVATRON_V2 = Format(write_v2, read_v2, layout=Layout(MAIN, v2_companions, {"passages": Table(CORPUS, ("docid",), ("title", "text"))}))
+TEVATRON_V2 = Format(
+    write_v2, read_v2, layout=Layout(MAIN, v2_companions, {"passages": LookupTable(CORPUS, ("docid",), ("title", "text"))})
+)

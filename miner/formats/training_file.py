@@ -15,7 +15,7 @@ import orjson
 
 from miner.errors import ConfigError, InputError
 from miner.formats.collection import LookupTables
-from miner.formats.row_checks import OnFault, Row, raise_fault
+from miner.formats.row_checks import OnFault, ParsedRow, raise_fault
 from miner.formats.row_format import Format, JsonRow, Layout, TrainingRow
 from miner.formats.row_readers import has_byte_order_mark, parse_numbers, rows_with_places
 from miner.formats.table import FORMATS
@@ -124,14 +124,14 @@ def _from_folder(folder: Path, shape: Format, layout: Layout, on_fault: OnFault,
         yield from _merge_runs(training_rows) if shape.runs else training_rows
 
 
-def _format_of_row(row: Row) -> str:
+def _format_of_row(row: ParsedRow) -> str:
     names = [name for name, shape in FORMATS.items() if shape.matches(row.values)]
     if not names:
         raise InputError(f"no training format has the columns {', '.join(row.values)}; say which it is: {', '.join(FORMATS)}", row.where)
     return names[-1]
 
 
-def _read_rows(read: Any, rows: Iterable[Row], on_fault: OnFault, repair: bool) -> Iterator[TrainingRow]:
+def _read_rows(read: Any, rows: Iterable[ParsedRow], on_fault: OnFault, repair: bool) -> Iterator[TrainingRow]:
     for row in rows:
         try:
             training_row: TrainingRow = read(replace(row, repairs=[]) if repair else row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from miner.formats.pair import pair_columns
-from miner.formats.row_checks import Row
+from miner.formats.row_checks import ParsedRow
 from miner.formats.row_format import RESERVED, Format, JsonRow, Passage, Query, TrainingRow, add_extra, anchors, own_columns
 from miner.types import Dataset, Negatives
 
@@ -33,7 +33,7 @@ def _row(query: Query, positive: Passage, negative: Passage, columns: Collection
     return row
 
 
-def read(row: Row) -> TrainingRow:
+def read(row: ParsedRow) -> TrainingRow:
     """Read the positive, then the negative."""
     query, positive = pair_columns(row.values)
     return row.training(

@@ -53,14 +53,14 @@ def mend(
     return counts
 
 
-class Plan(NamedTuple):
+class CommonShape(NamedTuple):
     """What every row that stays carries beside its texts, and how many negatives; width None: any number."""
 
     columns: set[str]
     width: int | None
 
 
-def _plan(path: str | Path, name: str, against: str | Path | None, ignore: Collection[str]) -> Plan:
+def _plan(path: str | Path, name: str, against: str | Path | None, ignore: Collection[str]) -> CommonShape:
     columns = {"ids", "scores", "ranks", "tiers", "extra"} & FORMATS[name].optional_columns
     widths: Counter[int] = Counter()
     for findings, row in examine(path, name, against, ignore):
@@ -72,7 +72,7 @@ def _plan(path: str | Path, name: str, against: str | Path | None, ignore: Colle
             widths[cut.labels.count(0)] += 1
             columns -= {field for field in columns - {"ids", "extra"} if None in (getattr(cut, field) or (None,))}
             columns -= set() if row.ids and row.query_id is not None else {"ids"}
-    return Plan(columns, max(widths, key=lambda width: (widths[width], width), default=None) if FORMATS[name].full else None)
+    return CommonShape(columns, max(widths, key=lambda width: (widths[width], width), default=None) if FORMATS[name].full else None)
 
 
 def _remaining_places(findings: Sequence[Finding], row: TrainingRow, name: str, width: int | None = None) -> list[int]:
@@ -86,7 +86,7 @@ def _remaining_places(findings: Sequence[Finding], row: TrainingRow, name: str, 
     return places if whole and width in (None, labels.count(0)) else []
 
 
-def _mended(examined: Iterator[Examined], name: str, plan: Plan, counts: dict[str, int]) -> Iterator[TrainingRow]:
+def _mended(examined: Iterator[Examined], name: str, plan: CommonShape, counts: dict[str, int]) -> Iterator[TrainingRow]:
     for findings, row in examined:
         counts["rows_read"] += 1
         places = [] if row is None else _remaining_places(findings, row, name, plan.width)

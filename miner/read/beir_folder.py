@@ -21,7 +21,7 @@ from miner.read.rejects import OnError
 from miner.read.text_writer import read_texts
 from miner.types import Dataset
 
-Names = Path | str | tuple[Path | str, ...] | list[Path | str]
+PathNames = Path | str | tuple[Path | str, ...] | list[Path | str]
 """One file, or several that are read as one."""
 BARE_PASSAGE, BARE_QUERY = ("id", "text", "title"), ("id", "text")
 """The columns of MS MARCO's and ColBERT's files, which have no header."""
@@ -58,9 +58,9 @@ def read_beir(
 
 
 def read_files(
-    corpus: Names,
-    queries: Names,
-    qrels: Names,
+    corpus: PathNames,
+    queries: PathNames,
+    qrels: PathNames,
     into: Path | None = None,
     *,
     elsewhere: Iterable[Path | str] = (),
@@ -98,7 +98,7 @@ def read_files(
         )
 
 
-def existing_files(names: Names, role: str) -> list[str]:
+def existing_files(names: PathNames, role: str) -> list[str]:
     """Return the files as a list of strings; raise InputError for a missing one."""
     files = [str(name) for name in (names if isinstance(names, tuple | list) else (names,))]
     for name in files:

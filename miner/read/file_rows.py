@@ -34,7 +34,7 @@ READABLE_KINDS = (
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowStream:
     """The rows of a file.
 
     numbered: (number, row), where the number is that of the line or row, from 1.
@@ -45,15 +45,15 @@ class Rows:
     origin: Origin
     numbered: Iterable[tuple[int, Row]]
     reread: Reread
-    parts: tuple[Rows, ...] = ()
+    parts: tuple[RowStream, ...] = ()
 
     @property
-    def files(self) -> tuple[Rows, ...]:
+    def files(self) -> tuple[RowStream, ...]:
         """The rows of each file; their numbers are those of the whole."""
         return self.parts or (self,)
 
 
-OpenFolder = Callable[[str, InputHashes], Rows | None]
+OpenFolder = Callable[[str, InputHashes], RowStream | None]
 
 
 def open_rows(
@@ -62,7 +62,7 @@ def open_rows(
     inputs: InputHashes,
     bare: Sequence[str] = (),
     folder: OpenFolder = lambda location, inputs: None,
-) -> Rows:
+) -> RowStream:
     """Open files, folders or hub datasets as one sequence of rows.
 
     location: one file, folder or hub name, or several.
@@ -71,44 +71,44 @@ def open_rows(
     bare: column names for a .tsv without a header, whose first line is an id and a text.
     folder: function that opens a folder of a special format, or returns None.
     """
-    parts: list[Rows] = []
+    parts: list[RowStream] = []
     for item in [location] if isinstance(location, str) else location:
         folder_rows = folder(item, inputs)
         parts += [folder_rows] if folder_rows else [_open_file(name, rejects, inputs, bare) for name in shards(item)]
     return parts[0] if len(parts) == 1 else _concatenate(parts)
 
 
-def _concatenate(files: Sequence[Rows]) -> Rows:
+def _concatenate(files: Sequence[RowStream]) -> RowStream:
     """Concatenate several files: the numbers of each begin at its position times FILE_STRIDE."""
-    parts = tuple(Rows(rows.origin, _shift_numbers(file_number, rows.numbered), rows.reread) for file_number, rows in enumerate(files))
+    parts = tuple(RowStream(rows.origin, _shift_numbers(file_number, rows.numbered), rows.reread) for file_number, rows in enumerate(files))
     first_name, further = files[0].origin.name, len(files) - 1
     origin = Origin(f"{first_name} and {further} more file{'s'[: further > 1]}", parts=tuple(rows.origin for rows in files))
 
     def reread() -> Iterator[tuple[int, object]]:
         return chain.from_iterable(_shift_numbers(file_number, rows.reread()) for file_number, rows in enumerate(files))
 
-    return Rows(origin, chain.from_iterable(rows.numbered for rows in parts), reread, parts)
+    return RowStream(origin, chain.from_iterable(rows.numbered for rows in parts), reread, parts)
 
 
 def _shift_numbers(file_number: int, numbered: Iterable[tuple[int, T]]) -> Iterator[tuple[int, T]]:
     return ((file_number * FILE_STRIDE + number, row) for number, row in numbered)
 
 
-def _open_file(location: str, rejects: Rejects, inputs: InputHashes, bare: Sequence[str]) -> Rows:
+def _open_file(location: str, rejects: Rejects, inputs: InputHashes, bare: Sequence[str]) -> RowStream:
     suffix = kind_of(location)
     read_batches = _batch_reader(location, suffix)
     if read_batches:
         origin = Origin(location, "{}: row {}")
-        return Rows(
+        return RowStream(
             origin, _rows_of_batches(read_batches(location, inputs), origin, rejects), lambda: _number_rows(read_batches(location, {}))
         )
     if suffix not in TEXT_KINDS:
         raise InputError(f"{location} is of an unknown kind '{suffix}'; read are: {READABLE_KINDS}")
     if suffix == ".json" and is_list(location):
-        return Rows(Origin(location, "{}: row {}"), list_rows(location, rejects, inputs), partial(items, location))
+        return RowStream(Origin(location, "{}: row {}"), list_rows(location, rejects, inputs), partial(items, location))
     if suffix == ".tsv":
-        return Rows(Origin(location), tsv_rows(location, rejects, inputs, bare), partial(raw_lines, location))
-    return Rows(Origin(location), TEXT_KINDS[suffix](location, rejects, inputs), partial(raw_lines, location))
+        return RowStream(Origin(location), tsv_rows(location, rejects, inputs, bare), partial(raw_lines, location))
+    return RowStream(Origin(location), TEXT_KINDS[suffix](location, rejects, inputs), partial(raw_lines, location))
 
 
 def _batch_reader(location: str, suffix: str) -> Callable[[str, InputHashes], Iterable[Any]] | None:

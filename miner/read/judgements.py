@@ -18,7 +18,7 @@ from miner.io.input_files import COMPRESSIONS, InputHashes, existing_path
 from miner.io.scratch import scratch
 from miner.read.cells import clean_grade, clean_id
 from miner.read.column_names import QRELS, Columns, Fields
-from miner.read.file_rows import Rows, kind_of, open_rows
+from miner.read.file_rows import RowStream, kind_of, open_rows
 from miner.read.ids import CHUNK_ROWS
 from miner.read.lines import decode_line, lines
 from miner.read.rejects import BadRow, Origin, Rejects
@@ -107,7 +107,7 @@ def _open(location: str, fields: Fields, rejects: Rejects, inputs: InputHashes, 
     return rows.origin, _by_column(rows, fields, rejects, roles)
 
 
-def _by_column(rows: Rows, fields: Fields, rejects: Rejects, roles: RolesByFile) -> Iterator[Judgement]:
+def _by_column(rows: RowStream, fields: Fields, rejects: Rejects, roles: RolesByFile) -> Iterator[Judgement]:
     for part in rows.files:
         columns = Columns(part.origin, QRELS, fields)
         for number, row in part.numbered:

@@ -12,10 +12,10 @@ from typing import Any
 from miner.errors import ConfigError
 from miner.io.input_files import InputHashes
 from miner.read.assemble import PART_SUFFIX, finish, work_folder
-from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, Names, existing_files
+from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, PathNames, existing_files
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text
 from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields, columns_left_out
-from miner.read.file_rows import Rows, kind_of, open_rows
+from miner.read.file_rows import RowStream, kind_of, open_rows
 from miner.read.layouts import unfold
 from miner.read.lines import Row
 from miner.read.pairs import Collector, Pair, Positive
@@ -35,8 +35,8 @@ IDS_OF_POSITIVES = ("docid", "id", "_id", "doc_id", "passage_id", "psg_id", "pid
 
 
 def read_pairs(
-    pairs: Names,
-    corpus: Names | None = None,
+    pairs: PathNames,
+    corpus: PathNames | None = None,
     into: Path | None = None,
     *,
     fields: Mapping[str, str] = NO_FIELDS,
@@ -101,11 +101,11 @@ def _check_columns(files: Sequence[FileRows], fields: Mapping[str, str], corpus:
 Parse = Callable[[int, Row], Pair]
 
 
-def _corpus(rows: Rows | None, fields: Mapping[str, str], folder: Path, rejects: Rejects) -> StoredTexts | None:
+def _corpus(rows: RowStream | None, fields: Mapping[str, str], folder: Path, rejects: Rejects) -> StoredTexts | None:
     return read_texts(rows, CORPUS, fields, folder / f"corpus.{PART_SUFFIX}", rejects) if rows else None
 
 
-def _collect(rows: Rows, parts: Iterable[tuple[Iterable[tuple[int, Row]], Parse]], collector: Collector, rejects: Rejects) -> Dataset:
+def _collect(rows: RowStream, parts: Iterable[tuple[Iterable[tuple[int, Row]], Parse]], collector: Collector, rejects: Rejects) -> Dataset:
     with collector:
         for numbered, parse in parts:
             for number, row in numbered:
@@ -116,7 +116,7 @@ def _collect(rows: Rows, parts: Iterable[tuple[Iterable[tuple[int, Row]], Parse]
     return collector.dataset()
 
 
-def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) -> Rows:
+def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) -> RowStream:
     origin = Origin(name, "{}[{}]")
 
     def numbered() -> Iterator[tuple[int, Row]]:
@@ -126,7 +126,7 @@ def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) 
             else:
                 rejects.add(origin, number, f"{type_name(item)} where an object is needed", item)
 
-    return Rows(origin, numbered(), lambda: enumerate(items))
+    return RowStream(origin, numbered(), lambda: enumerate(items))
 
 
 class FileRows:

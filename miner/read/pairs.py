@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from miner.errors import InputError
 from miner.read.assemble import CORPUS, PART_SUFFIX, assemble
 from miner.read.cells import short_hash
-from miner.read.file_rows import Rows
+from miner.read.file_rows import RowStream
 from miner.read.ids import Lookup, chunks, firsts, text_keys
 from miner.read.judgements import Missing, add_lost
 from miner.read.rejects import Rejects
@@ -86,7 +86,7 @@ class Collector:
     """Collects pairs and builds a Dataset."""
 
     def __init__(
-        self, into: Path, corpus: StoredTexts | None, rows: Rows, rejects: Rejects, min_grade: int = 1, *, complete: bool = False
+        self, into: Path, corpus: StoredTexts | None, rows: RowStream, rejects: Rejects, min_grade: int = 1, *, complete: bool = False
     ) -> None:
         """Open the temporary files.
 

@@ -21,7 +21,7 @@ from miner.io.arrow_tables import create_arrow
 from miner.io.folder_tree import rename
 from miner.read.cells import clean_id, clean_text, clean_title, full_text
 from miner.read.column_names import Columns, Fields, Roles, Slots
-from miner.read.file_rows import Rows
+from miner.read.file_rows import RowStream
 from miner.read.ids import Keys, Lookup, as_keys, firsts, key
 from miner.read.rejects import BadRow, Origin, Rejects
 from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Bools, Ints, Texts
@@ -89,7 +89,7 @@ class StoredTexts:
         return Lookup(self.keys, self.texts.ids)
 
 
-def read_texts(rows: Rows, slots: Slots, fields: Fields, path: Path, rejects: Rejects) -> StoredTexts:
+def read_texts(rows: RowStream, slots: Slots, fields: Fields, path: Path, rejects: Rejects) -> StoredTexts:
     """Read every valid row of a corpus or of queries, with unique ids. Each file has its own columns."""
     parse = _passage if "title" in slots else _query
     roles: dict[str, Mapping[str, str]] = {}
@@ -161,7 +161,7 @@ def _query(columns: Columns, values: Mapping[str, Any], row: Mapping[str, Any]) 
     return clean_id(values.get("id"), columns.name("id")), None, text, None, columns.further(row)
 
 
-def _reject_repeated(texts: Texts, duplicates: Ints, numbers: Ints, first: Ints, rows: Rows, rejects: Rejects) -> None:
+def _reject_repeated(texts: Texts, duplicates: Ints, numbers: Ints, first: Ints, rows: RowStream, rejects: Rejects) -> None:
     def reason(i: int) -> str:
         return f"duplicate id '{texts.ids([duplicates[i]])[0]}', first at {rows.origin.where(int(numbers[first[duplicates[i]]]))}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from miner.errors import HardnegError, InputError
 from miner.formats import read_training, recognise
 from miner.io.input_files import InputHashes, hash_file
-from miner.read.file_rows import Rows
+from miner.read.file_rows import RowStream
 from miner.read.hub import SAVED_FILES
 from miner.read.lines import Row
 from miner.read.rejects import Origin
@@ -20,7 +20,7 @@ from miner.read.rejects import Origin
 BEIR = "beir"
 
 
-def open_folder(location: str, inputs: InputHashes) -> Rows | None:
+def open_folder(location: str, inputs: InputHashes) -> RowStream | None:
     """Open the rows of such a folder; None for any other location. Raises InputError for a run folder or a BEIR folder."""
     folder = Path(location)
     if not folder.is_dir() or any((folder / name).exists() for name in SAVED_FILES):
@@ -34,7 +34,7 @@ def open_folder(location: str, inputs: InputHashes) -> Rows | None:
     if name == BEIR:
         raise InputError(f"{location} is a BEIR folder: give it with --data")
     inputs |= {str(path): hash_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    return Rows(Origin(location, "{}: row {}"), _rows(location, name), partial(_rows, location, name))
+    return RowStream(Origin(location, "{}: row {}"), _rows(location, name), partial(_rows, location, name))
 
 
 def _rows(location: str, name: str) -> Iterator[tuple[int, Row]]:

@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 
 from miner.report.cases import ExampleRow, ShortQueries, SuspiciousPositives
 from miner.report.distribution import RankSpread, Spread
-from miner.report.statistics import Counts, Hardness, Hubs
+from miner.report.statistics import Hardness, Hubs, ReportCounts
 from miner.types import RetrievalSection
 
 
@@ -43,7 +43,7 @@ class Statistics(TypedDict):
     """The numbers of a tally. coverage: share of the pairs with all, any and no negatives. starved: short queries."""
 
     setup: Setup
-    counts: Counts
+    counts: ReportCounts
     scores: ScoreSpreads
     ranks: RankSpread
     hardness: Hardness

@@ -19,7 +19,7 @@ MAX_CELLS = 1 << 22
 MAX_HUBS = 10
 
 
-class Counts(TypedDict):
+class ReportCounts(TypedDict):
     """Numbers of queries, pairs, candidates and negatives.
 
     judged: candidates. dropped: candidates by filter. tiers: negatives by fallback level.
@@ -72,7 +72,7 @@ class Hubs(TypedDict):
     passed_over: NotRequired[int]
 
 
-def counts_of(negatives: ChosenNegatives, setup: Mapping[str, Any], codes: Ints) -> Counts:
+def counts_of(negatives: ChosenNegatives, setup: Mapping[str, Any], codes: Ints) -> ReportCounts:
     """Numbers of queries, pairs, candidates and negatives.
 
     setup: of the tally.

@@ -15,7 +15,7 @@ from miner.report.cases import examples_of, short_queries, suspicious_of
 from miner.report.distribution import rank_spread, share, spread
 from miner.report.run_report import Setup, Statistics
 from miner.report.selection import ChosenNegatives
-from miner.report.statistics import Counts, counts_of, hardness_of, hubs_of
+from miner.report.statistics import ReportCounts, counts_of, hardness_of, hubs_of
 from miner.types import Candidates, Codes, Dataset, Negatives
 
 PADDING = 255
@@ -82,7 +82,7 @@ class Tally:
             "examples": examples_of(negatives, dataset, examples),
         }
 
-    def counts(self, dataset: Dataset) -> Counts:
+    def counts(self, dataset: Dataset) -> ReportCounts:
         """The counts alone: the part of `result` that is cheap."""
         negatives = self.chosen()
         relaxed = {name: int(self.relaxed[code]) for code, name in enumerate(self.setup["filters"], start=1) if self.relaxed[code]}

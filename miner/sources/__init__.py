@@ -3,8 +3,8 @@
 from miner.sources.bm25 import BM25
 from miner.sources.dense import Dense
 from miner.sources.fused import Fused
-from miner.sources.spec import BM25Part, DensePart, Part
+from miner.sources.spec import BM25Part, DensePart, SourcePart
 
-__all__ = ["BM25", "SOURCES", "BM25Part", "Dense", "Fused", "Part"]
+__all__ = ["BM25", "SOURCES", "BM25Part", "Dense", "Fused", "SourcePart"]
 
-SOURCES: dict[str, type[Part]] = {"dense": DensePart, "bm25": BM25Part}
+SOURCES: dict[str, type[SourcePart]] = {"dense": DensePart, "bm25": BM25Part}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.sources.dense import distinct
-from miner.sources.postings import Postings, Query, best, build
+from miner.sources.postings import Postings, QueryTerms, best, build
 from miner.sources.tokens import terms
 from miner.types import BM25Description, Dataset, Floats, Ints, Rows, SearchResult, SourceDescription, Texts
 
@@ -97,7 +97,7 @@ class _Queries:
             self._ends.append(len(terms))
         self._terms, self._times = terms, times
 
-    def __getitem__(self, query: int) -> Query:
+    def __getitem__(self, query: int) -> QueryTerms:
         span = slice(self._ends[query], self._ends[query + 1])
         return list(zip(self._terms[span], self._times[span], strict=True))
 

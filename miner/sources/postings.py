@@ -19,7 +19,7 @@ from miner.io.array_files import create_raw, map_array, write_array
 from miner.sources.scoring import order_keys
 from miner.types import Floats, Ints, Rows
 
-Query = Sequence[tuple[int, int]]
+QueryTerms = Sequence[tuple[int, int]]
 """(term, how often it stands in the query), terms rising."""
 
 FREQUENT = 16
@@ -48,7 +48,7 @@ class Postings:
             full[row, passages[span]] = weights[span]
         return cls(weights, passages, indptr, count, np.asarray(full), {term: row for row, term in enumerate(frequent)})
 
-    def scores(self, query: Query) -> Floats:
+    def scores(self, query: QueryTerms) -> Floats:
         """Shape (N,): the score of every passage."""
         out = np.zeros(self.count, dtype=np.float32)
         for term, times in query:
@@ -60,7 +60,7 @@ class Postings:
                 out[self.passages[span]] += self.weights[span] * np.float32(times)
         return out
 
-    def score(self, query: Query, positions: Rows) -> Floats:
+    def score(self, query: QueryTerms, positions: Rows) -> Floats:
         """Shape (K,): the same for some passages only, bit for bit."""
         out = np.zeros(len(positions), dtype=np.float32)
         for term, times in query:

@@ -76,4 +76,4 @@ class BM25Part:
         return BM25(dataset, work, self.k1, self.b)
 
 
-Part = DensePart | BM25Part
+SourcePart = DensePart | BM25Part

@@ -19,7 +19,7 @@ import numpy as np
 
 from miner.support.noise import generator
 
-Row = dict[str, Any]
+BatchRow = dict[str, Any]
 """One row of a batch: text by column, and the label."""
 WORD = re.compile(r"\w+")
 
@@ -30,7 +30,7 @@ class WordDeletion:
     def __init__(self, share: float = 0.1, columns: Sequence[str] = ("anchor",), seed: int = 0) -> None:
         self.share, self.columns, self.seed = share, columns, seed
 
-    def __call__(self, rows: list[Row], step: int) -> list[Row]:
+    def __call__(self, rows: list[BatchRow], step: int) -> list[BatchRow]:
         """Return the rows with shorter texts."""
         return _apply(rows, self.columns, lambda text: self.text(text, step))
 
@@ -48,7 +48,7 @@ class WordSwaps:
     def __init__(self, share: float = 0.1, columns: Sequence[str] = ("anchor",), seed: int = 0) -> None:
         self.share, self.columns, self.seed = share, columns, seed
 
-    def __call__(self, rows: list[Row], step: int) -> list[Row]:
+    def __call__(self, rows: list[BatchRow], step: int) -> list[BatchRow]:
         """Return the rows with their words in another order."""
         return _apply(rows, self.columns, lambda text: self.text(text, step))
 
@@ -67,7 +67,7 @@ class Paraphrasing:
     def __init__(self, paraphrase: Callable[[str], str], share: float = 0.5, columns: Sequence[str] = ("anchor",), seed: int = 0) -> None:
         self.paraphrase, self.share, self.columns, self.seed = paraphrase, share, columns, seed
 
-    def __call__(self, rows: list[Row], step: int) -> list[Row]:
+    def __call__(self, rows: list[BatchRow], step: int) -> list[BatchRow]:
         """Return the rows with a share of their texts paraphrased."""
         return _apply(rows, self.columns, lambda text: self.text(text, step))
 
@@ -105,7 +105,7 @@ class Una:
         """TF-IDF of each word of a text."""
         return {word: math.log(1 + count / len(words)) * self.idf.get(word, 0.0) for word, count in Counter(words).items()}
 
-    def __call__(self, rows: list[Row], step: int) -> list[Row]:
+    def __call__(self, rows: list[BatchRow], step: int) -> list[BatchRow]:
         """Return the rows, with a column `negative_una` in every `every`-th batch."""
         if step % self.every:
             return rows
@@ -141,5 +141,5 @@ def _shape(word: str) -> str:
     return "number" if any(sign.isdigit() for sign in word) else "word"
 
 
-def _apply(rows: list[Row], columns: Sequence[str], change: Callable[[str], str]) -> list[Row]:
+def _apply(rows: list[BatchRow], columns: Sequence[str], change: Callable[[str], str]) -> list[BatchRow]:
     return [{name: change(value) if name in columns else value for name, value in row.items()} for row in rows]

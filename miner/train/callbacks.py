@@ -10,7 +10,7 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from transformers import TrainerCallback
 
 from miner.errors import ModelError
-from miner.train.augment import Row
+from miner.train.augment import BatchRow
 from miner.train.checkpoints import Checkpoint, Checkpoints
 
 LOSS_EXPLOSION_RATIO, BASELINE_LOGS = 3.0, 5
@@ -144,7 +144,7 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
         """Return the trainer's collator, with the changes applied to each batch before tokenisation."""
         return TransformingCollator(inner, self._transform)
 
-    def _transform(self, rows: list[Row]) -> list[Row]:
+    def _transform(self, rows: list[BatchRow]) -> list[BatchRow]:
         for transform in self._transforms:
             rows = transform(rows, self._batch)
         self._batch += 1
@@ -169,12 +169,12 @@ def _load_states(parts: Sequence[Any], states: Sequence[Any]) -> None:
 class TransformingCollator:
     """A collator around another: it applies `transform` to the rows of a batch before they are tokenised."""
 
-    def __init__(self, inner: Any, transform: Callable[[list[Row]], list[Row]]) -> None:
+    def __init__(self, inner: Any, transform: Callable[[list[BatchRow]], list[BatchRow]]) -> None:
         self._inner, self._transform = inner, transform
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    def __call__(self, rows: list[Row]) -> Any:
+    def __call__(self, rows: list[BatchRow]) -> Any:
         """Collate the transformed rows."""
         return self._inner(self._transform(rows))

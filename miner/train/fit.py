@@ -23,7 +23,7 @@ from miner.io.scratch import scratch
 from miner.train.checkpoints import STATE, Checkpoint, Checkpoints, writing
 from miner.train.hardness import unit
 from miner.train.parts import TrainingContext
-from miner.train.training import Setting
+from miner.train.training import FitContext
 from miner.types import Floats, Side
 
 MAX_SHARE_ABOVE, SAMPLE_ROWS = 0.3, 512
@@ -63,7 +63,7 @@ class Fit:
     losses: list[tuple[int, float]]
 
 
-def fit(setting: Setting, encoder: Encoder, rate: float) -> Fit:
+def fit(setting: FitContext, encoder: Encoder, rate: float) -> Fit:
     """Train with one learning rate, from the last checkpoint where there is one; read a finished fit back."""
     index = setting.config.learning_rates.index(rate)
     work = setting.work / f"rate-{index}"
@@ -86,7 +86,7 @@ def fit(setting: Setting, encoder: Encoder, rate: float) -> Fit:
     return Fit(index, rate, work / "model", **result)
 
 
-def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, checkpoints: Checkpoints) -> FitResult:
+def _fit(setting: FitContext, model: Any, encoder: Encoder, rate: float, checkpoints: Checkpoints) -> FitResult:
     from transformers import TrainerState
 
     last = checkpoints.last()
@@ -108,7 +108,7 @@ def _fit(setting: Setting, model: Any, encoder: Encoder, rate: float, checkpoint
     return _outcome(setting, trainer.state, before)
 
 
-def _before(setting: Setting, model: Any, encoder: Encoder, first: Path) -> float | None:
+def _before(setting: FitContext, model: Any, encoder: Encoder, first: Path) -> float | None:
     """Return the dev score of the model before training; measure it once, and warn where negatives score above positives."""
     if not first.is_file():
         write_json(first, {"dev": _dev(setting, encoder, model), "above": _share_above(setting, encoder)})
@@ -121,7 +121,7 @@ def _before(setting: Setting, model: Any, encoder: Encoder, first: Path) -> floa
 
 
 def _trainer(
-    setting: Setting, model: Any, encoder: Encoder, rate: float, checkpoints: Checkpoints, last: Checkpoint | None
+    setting: FitContext, model: Any, encoder: Encoder, rate: float, checkpoints: Checkpoints, last: Checkpoint | None
 ) -> tuple[Any, Any]:
     """Build sentence-transformers' trainer, and its monitor."""
     from datasets import Dataset as Table
@@ -152,7 +152,7 @@ def _trainer(
     return trainer, monitor
 
 
-def _context(setting: Setting, encoder: Encoder, model: Any) -> TrainingContext:
+def _context(setting: FitContext, encoder: Encoder, model: Any) -> TrainingContext:
     """Give the parts the vectors of the model before training, and of the current model."""
 
     def encode_current(texts: list[str], side: Side) -> Floats:
@@ -169,13 +169,13 @@ def replica(encoder: Encoder, model: Any) -> Encoder:
     return Encoder(model, encoder.name, prompts=encoder.prompts, batch_size=encoder.batch_size, similarity=encoder.similarity)
 
 
-def total_steps(setting: Setting) -> int:
+def total_steps(setting: FitContext) -> int:
     """Optimiser steps of the whole fit."""
     config = setting.config
     return config.steps or max(1, math.ceil(config.epochs * setting.batches / config.accumulate))
 
 
-def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, aside: Path, context: TrainingContext) -> Any:
+def _arguments(setting: FitContext, encoder: Encoder, rate: float, total: int, aside: Path, context: TrainingContext) -> Any:
     from sentence_transformers import SentenceTransformerTrainingArguments
 
     config, on_cpu = setting.config, str(encoder.model.device) == "cpu"
@@ -218,7 +218,7 @@ def _arguments(setting: Setting, encoder: Encoder, rate: float, total: int, asid
     )
 
 
-def _dev(setting: Setting, encoder: Encoder, model: Any) -> float | None:
+def _dev(setting: FitContext, encoder: Encoder, model: Any) -> float | None:
     """Return the mean dev score of the current model; its vectors are not stored."""
     if setting.dev is None:
         return None
@@ -228,7 +228,7 @@ def _dev(setting: Setting, encoder: Encoder, model: Any) -> float | None:
         return float(score_queries(setting.dev, replica(encoder, model), measuring, setting.config.encoding(), runtime).mean())
 
 
-def _share_above(setting: Setting, encoder: Encoder) -> float | None:
+def _share_above(setting: FitContext, encoder: Encoder) -> float | None:
     """Return the share of rows in which the base model scores a negative above the positive, on evenly spaced rows."""
     names = setting.rows.negatives
     if not names:
@@ -240,7 +240,7 @@ def _share_above(setting: Setting, encoder: Encoder) -> float | None:
     return float((np.max(scores[1:], axis=0) > scores[0]).mean())
 
 
-def _outcome(setting: Setting, state: Any, before: float | None) -> FitResult:
+def _outcome(setting: FitContext, state: Any, before: float | None) -> FitResult:
     """Read the result of a fit from the trainer's log."""
     history = [(0, before)] if before is not None else []
     history += [(entry["step"], entry["eval_dev"]) for entry in state.log_history if "eval_dev" in entry]

@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from miner.train.training_rows import Columns
+from miner.train.training_rows import TrainingColumns
 from miner.types import Floats, Side
 
 CHUNK_ROWS = 256
 Encode = Callable[[list[str], Side], Floats]
 
 
-def row_losses(rows: Columns, encode: Encode, scale: float = 20.0) -> NDArray[np.float64]:
+def row_losses(rows: TrainingColumns, encode: Encode, scale: float = 20.0) -> NDArray[np.float64]:
     """Return shape (rows,): -log of the positive's softmax share among the row's negatives and the positives of its chunk of 256 rows."""
     anchors, positives = unit(encode(rows.columns["anchor"], "query")), unit(encode(rows.columns["positive"], "passage"))
     negatives = [unit(encode(rows.columns[name], "passage")) for name in rows.negatives]
@@ -31,7 +31,7 @@ def row_losses(rows: Columns, encode: Encode, scale: float = 20.0) -> NDArray[np
     return losses
 
 
-def margins(rows: Columns, encode: Encode) -> NDArray[np.float64] | None:
+def margins(rows: TrainingColumns, encode: Encode) -> NDArray[np.float64] | None:
     """Return shape (rows,): cosine of the positive minus that of the nearest negative; None without negatives."""
     if not rows.negatives:
         return None

@@ -15,11 +15,11 @@ from miner.train.config import LoopConfig
 from miner.train.notebook import EASY, Notebook
 from miner.types import Dataset, Negatives
 
-Key = tuple[str, str]
+AnchorKey = tuple[str, str]
 """Query id, and positive id where each positive has its own ceiling (else "")."""
 
 
-class Anchor(NamedTuple):
+class AnchorResult(NamedTuple):
     """The result of a round for one anchor.
 
     negatives: passage ids.
@@ -39,7 +39,7 @@ class Round:
     """The result of a round: blocks for a training file, anchors by key, counts."""
 
     blocks: list[Negatives] = field(default_factory=list)
-    anchors: dict[Key, Anchor] = field(default_factory=dict)
+    anchors: dict[AnchorKey, AnchorResult] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("retained", "refreshed", "evicted", "refused", "missing"), 0))
 
 
@@ -52,7 +52,7 @@ class Assembly:
     rules: LoopConfig
     round_number: int
     notebook: Notebook
-    previous: Mapping[Key, Anchor]
+    previous: Mapping[AnchorKey, AnchorResult]
 
     def assemble(self, candidates: Path) -> Round:
         """Choose the negatives of the round, and record them in the notebook.
@@ -79,7 +79,7 @@ class Assembly:
         rows, scores, ranks, tiers = arrays
         return Negatives(negatives.queries, negatives.positives, negatives.positive_scores, rows, scores, ranks, tiers)
 
-    def _columns(self, candidates: _AnchorCandidates, key: Key, result: Round) -> list[int]:
+    def _columns(self, candidates: _AnchorCandidates, key: AnchorKey, result: Round) -> list[int]:
         """Return the columns of an anchor's negatives in this round; count them, and record each in the notebook."""
         width, only_wrong = self.mining.negatives, self.rules.only_wrong
         retained = self._judge_previous(candidates, key, result)[: int(self.rules.retain * width)]
@@ -96,7 +96,7 @@ class Assembly:
             )
         return columns
 
-    def _judge_previous(self, candidates: _AnchorCandidates, key: Key, result: Round) -> list[int]:
+    def _judge_previous(self, candidates: _AnchorCandidates, key: AnchorKey, result: Round) -> list[int]:
         """Return the columns of the previous negatives that still pass, hardest first; record in the notebook why the others leave."""
         retained = []
         for passage in self.previous[key].negatives if key in self.previous else ():
@@ -122,7 +122,7 @@ class _Ids:
         self._queries = dataset.queries.ids(choice.anchors.queries)
         self._positives = choice.anchors.positives
 
-    def keys(self, per_positive: bool) -> Iterator[Key]:
+    def keys(self, per_positive: bool) -> Iterator[AnchorKey]:
         for query, positives in zip(self._queries, self._positives.tolist(), strict=True):
             yield query, self.passages[positives[0]] if per_positive else ""
 
@@ -169,7 +169,7 @@ class _AnchorCandidates:
         rows = self._rows[columns]
         return [rows, self._scores[columns], np.array(columns, dtype=np.int32) + 1, [self._tiers.get(row, 0) for row in rows.tolist()]]
 
-    def anchor(self, columns: list[int]) -> Anchor:
+    def anchor(self, columns: list[int]) -> AnchorResult:
         is_known_positive = self._choice.anchors.evidence.get("known_positive")
         other_candidates = self._rows >= 0
         if is_known_positive is not None:
@@ -178,7 +178,7 @@ class _AnchorCandidates:
         logits = np.exp(20 * (scores - self._reference_score)).sum()
         gap = float(self._reference_score - scores.mean()) if len(scores) else 0.0
         rank = 1 + int((self._scores[other_candidates] > self._reference_score).sum())
-        return Anchor(tuple(self.name(column) for column in columns), rank, gap, float(logits / (1 + logits)))
+        return AnchorResult(tuple(self.name(column) for column in columns), rank, gap, float(logits / (1 + logits)))
 
 
 def _empty_values(negatives: Negatives) -> list[tuple[Any, Any]]:

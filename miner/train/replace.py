@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from miner.train.augment import Row
+from miner.train.augment import BatchRow
 from miner.train.hardness import unit
 from miner.types import Floats, Side
 
@@ -44,16 +44,16 @@ class ReserveReplacement:
         self._first: dict[tuple[str, str, str], float] = {}
         self.replaced = 0
 
-    def __call__(self, rows: list[Row], step: int) -> list[Row]:
+    def __call__(self, rows: list[BatchRow], step: int) -> list[BatchRow]:
         """Return the rows with their current negatives."""
         if step % self.every == 0:
             self._check(rows)
         return [self._row(row) for row in rows]
 
-    def _row(self, row: Row) -> Row:
+    def _row(self, row: BatchRow) -> BatchRow:
         return {name: self._now.get((*_key(row), name), text) for name, text in row.items()}
 
-    def _check(self, rows: list[Row]) -> None:
+    def _check(self, rows: list[BatchRow]) -> None:
         """Score the batch, and replace its easy negatives."""
         places = [(*_key(row), name) for row in rows for name in row if name.startswith("negative_")]
         if not places:
@@ -92,5 +92,5 @@ def easy(first: float, current: float, drop: float, score: float) -> bool:
     return first - current > drop * abs(first) and current < score
 
 
-def _key(row: Row) -> tuple[str, str]:
+def _key(row: BatchRow) -> tuple[str, str]:
     return row["anchor"], row["positive"]

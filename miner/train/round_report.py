@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from miner.train.config import LoopConfig
-from miner.train.negatives import Anchor, Key
+from miner.train.negatives import AnchorKey, AnchorResult
 
 
 class RoundChanges(TypedDict):
@@ -97,7 +97,7 @@ def best_round(rounds: Sequence[RoundReport]) -> int:
     return int(max(rounds, key=lambda entry: (entry["dev"] or 0.0, -entry["round"]))["round"])
 
 
-def changes(anchors: Mapping[Key, Anchor], previous: Mapping[Key, Anchor]) -> RoundChanges:
+def changes(anchors: Mapping[AnchorKey, AnchorResult], previous: Mapping[AnchorKey, AnchorResult]) -> RoundChanges:
     """Compare two rounds. Overlap and shifts are means over the anchors of both rounds; None where there are none."""
     common = [key for key in anchors if key in previous]
     pairs = [(set(anchors[key].negatives), set(previous[key].negatives)) for key in common]

@@ -38,7 +38,7 @@ from miner.train.config import MODEL_FIELDS, LoopConfig, TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, depends_on_model
 from miner.train.hold_out import hidden_of, hide
 from miner.train.lock import locked
-from miner.train.negatives import Anchor, Assembly, Key
+from miner.train.negatives import AnchorKey, AnchorResult, Assembly
 from miner.train.notebook import Notebook
 from miner.train.output_folder import LOOP, begin_loop, check_loop, checkpoints_of
 from miner.train.round_report import LoopReport, RoundCounts, RoundReport, best_round, changes, stop_reason
@@ -64,7 +64,7 @@ class Loop:
 
 
 @dataclass(frozen=True)
-class Setting:
+class LoopContext:
     """The dataset, settings and options of all rounds."""
 
     out: Path
@@ -121,7 +121,7 @@ def loop(
         begin_loop(folder, identity, resume=resume)
         dataset = _dataset(folder, data, mining, rules)
         options = (runtime or Runtime.of(), on_progress, paraphrase, data.verdicts)
-        setting = Setting(folder, dataset, training, mining, rules, dev_set, *options)
+        setting = LoopContext(folder, dataset, training, mining, rules, dev_set, *options)
         return _run(setting, identity)
 
 
@@ -137,7 +137,7 @@ def _identity(
     return identity
 
 
-def _run(setting: Setting, identity: dict[str, dict[str, Any]]) -> Loop:
+def _run(setting: LoopContext, identity: dict[str, dict[str, Any]]) -> Loop:
     """Run the missing rounds, and copy the best one's model."""
     folder, rules = setting.out, setting.rules
     rounds: list[RoundReport] = []
@@ -167,7 +167,7 @@ def _dataset(folder: Path, data: Inputs, mining: MiningConfig, rules: LoopConfig
     return Dataset.open(path)
 
 
-def _round(setting: Setting, round_number: int) -> RoundReport:
+def _round(setting: LoopContext, round_number: int) -> RoundReport:
     """Run one round, or read its delta.json where it is finished."""
     folder = setting.out / f"round-{round_number}"
     delta_file = folder / "delta.json"
@@ -192,7 +192,7 @@ def _round(setting: Setting, round_number: int) -> RoundReport:
     return delta
 
 
-def _mine(setting: Setting, folder: Path, mining: MiningConfig) -> None:
+def _mine(setting: LoopContext, folder: Path, mining: MiningConfig) -> None:
     with _without_notes():
         mine(
             setting.dataset,
@@ -205,7 +205,7 @@ def _mine(setting: Setting, folder: Path, mining: MiningConfig) -> None:
         )
 
 
-def _train(setting: Setting, folder: Path, start: str | None) -> None:
+def _train(setting: LoopContext, folder: Path, start: str | None) -> None:
     """Train from the model `start` on the training file of a round, from its last checkpoint where there is one."""
     train(
         folder / "training.jsonl",
@@ -229,7 +229,7 @@ def _without_notes() -> Iterator[None]:
         raise
 
 
-def _choose(setting: Setting, round_number: int, folder: Path, previous: Path, mining: MiningConfig) -> None:
+def _choose(setting: LoopContext, round_number: int, folder: Path, previous: Path, mining: MiningConfig) -> None:
     """Choose previous and new negatives; write the training file, the notebook and, last, anchors.json."""
     notebook = Notebook.load(previous / "notebook.parquet") if round_number > 1 else Notebook()
     previous_anchors = anchors_of(previous) if round_number > 1 else {}
@@ -247,13 +247,13 @@ def _choose(setting: Setting, round_number: int, folder: Path, previous: Path, m
     write_json(folder / "anchors.json", {"counts": result.counts, "anchors": anchors})
 
 
-def anchors_of(folder: Path) -> dict[Key, Anchor]:
+def anchors_of(folder: Path) -> dict[AnchorKey, AnchorResult]:
     """Read the result of a round for every anchor."""
     rows = read_json(folder / "anchors.json")["anchors"]
-    return {(query, positive): Anchor(tuple(negatives), *statistics) for query, positive, negatives, *statistics in rows}
+    return {(query, positive): AnchorResult(tuple(negatives), *statistics) for query, positive, negatives, *statistics in rows}
 
 
-def _delta(setting: Setting, round_number: int, folder: Path, previous_folder: Path) -> RoundReport:
+def _delta(setting: LoopContext, round_number: int, folder: Path, previous_folder: Path) -> RoundReport:
     """Report a round: dev scores, and the differences from the previous round (overlap, rank shift of the positives, hardness)."""
     anchors, previous = anchors_of(folder), anchors_of(previous_folder) if round_number > 1 else {}
     training = read_json(folder / "model" / "training.json")
@@ -272,7 +272,7 @@ def _delta(setting: Setting, round_number: int, folder: Path, previous_folder: P
     }
 
 
-def _false_negatives(setting: Setting, anchors: dict[Key, Anchor]) -> float | None:
+def _false_negatives(setting: LoopContext, anchors: dict[AnchorKey, AnchorResult]) -> float | None:
     """Return the share of negatives that are hidden positives, over queries with hidden positives; None without any."""
     hidden = hidden_of(setting.out / "dataset")
     is_hidden = [passage in hidden[query] for (query, _), anchor in anchors.items() if query in hidden for passage in anchor.negatives]

@@ -34,7 +34,7 @@ from miner.train.config import TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, without_effect
 from miner.train.lock import locked
 from miner.train.output_folder import OutputFolder, checkpoints_of
-from miner.train.training_rows import Columns, RowCounts, columns, pairs
+from miner.train.training_rows import RowCounts, TrainingColumns, columns, pairs
 from miner.types import Dataset, ModelDescription, Progress
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Trained:
 
 
 @dataclass
-class Setting:
+class FitContext:
     """The rows, settings and options of one fit.
 
     rows: the training rows.
@@ -110,7 +110,7 @@ class Setting:
     """
 
     config: TrainConfig
-    rows: Columns
+    rows: TrainingColumns
     runtime: Runtime
     work: Path
     dev: Dataset | None = None
@@ -176,14 +176,14 @@ def train(
     if config.drop_last and len(rows) < config.train_batch_size:
         raise ConfigError(f"drop_last leaves nothing of {len(rows)} rows in batches of {config.train_batch_size}: lower train_batch_size")
     dev_set = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, config.min_grade, complete=True)
-    setting = Setting(config, rows, runtime, place.work, dev_set, on_progress, paraphrase)
+    setting = FitContext(config, rows, runtime, place.work, dev_set, on_progress, paraphrase)
     with locked(place.work):
         if not place.begin(_identity(setting, encoder), resume=resume):
             return Trained(final, read_json(final / HISTORY))
         return _train(setting, encoder, place)
 
 
-def _train(setting: Setting, encoder: Encoder, place: OutputFolder) -> Trained:
+def _train(setting: FitContext, encoder: Encoder, place: OutputFolder) -> Trained:
     """Run one fit for each learning rate; save the best one on dev as the model."""
     from miner.train.fit import fit, total_steps
 
@@ -202,7 +202,7 @@ def _train(setting: Setting, encoder: Encoder, place: OutputFolder) -> Trained:
     return Trained(place.final, report)
 
 
-def _identity(setting: Setting, encoder: Encoder) -> dict[str, Any]:
+def _identity(setting: FitContext, encoder: Encoder) -> dict[str, Any]:
     """Return the settings and hashes that a training has to share with the one it resumes."""
     dev = setting.dev
     return {
@@ -230,7 +230,7 @@ def _rows(
     return read_training(work / "mined")
 
 
-def _warn_about_model(setting: Setting, encoder: Encoder) -> None:
+def _warn_about_model(setting: FitContext, encoder: Encoder) -> None:
     if not setting.config.pooling and (kind := kind_of_model(encoder.model)):
         mode = getattr(encoder.model[-1], "pooling_mode", "mean")
         setting.warn(
@@ -238,7 +238,7 @@ def _warn_about_model(setting: Setting, encoder: Encoder) -> None:
         )
 
 
-def _warn_about_rows(setting: Setting) -> None:
+def _warn_about_rows(setting: FitContext) -> None:
     counts = setting.rows.counts
     if counts["rows_with_borrowed_negatives"]:
         setting.warn(f"{counts['rows_with_borrowed_negatives']} of {counts['rows']} rows have no negative and borrow random ones")
@@ -250,7 +250,7 @@ def _warn_about_rows(setting: Setting) -> None:
             setting.warn(f"dev: {note}")
 
 
-def _report(setting: Setting, encoder: Encoder, fits: Sequence[Any], best_index: int) -> TrainingReport:
+def _report(setting: FitContext, encoder: Encoder, fits: Sequence[Any], best_index: int) -> TrainingReport:
     best = fits[best_index]
     return {
         "config": setting.config.model_dump(mode="json"),

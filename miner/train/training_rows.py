@@ -33,7 +33,7 @@ class RowCounts(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Columns:
+class TrainingColumns:
     """Texts by column, of the same length: anchor, positive, negative_1 … negative_n; `label` where the loss needs one.
 
     counts: rows by what was read, repeated or borrowed.
@@ -65,7 +65,7 @@ class Columns:
 
 def columns(
     rows: Iterable[TrainingRow], use: int | None = None, labels: Literal["none", "margins", "scores"] = "none", seed: int = 0
-) -> Columns:
+) -> TrainingColumns:
     """Build the columns of a file's rows.
 
     rows: rows of a training file.
@@ -102,7 +102,7 @@ def columns(
             [[negatives[0] - score for score in negatives[1:]] for negatives in all_scores] if labels == "margins" else all_scores
         )
     reserve = {(row.query, row.positives[position]): row.negatives[width:] for row, position in flat if len(row.negatives) > width}
-    return Columns(table, counts, reserve)
+    return TrainingColumns(table, counts, reserve)
 
 
 def _merge(rows: Sequence[_LabeledRow]) -> list[_LabeledRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
-Columns = Mapping[str, Mapping[str, str]]
+ColumnRoles = Mapping[str, Mapping[str, str]]
 
 OTHER = "other"
 """The role of a column that is none of ours: it is kept, and nothing more."""
@@ -15,7 +15,7 @@ MAX_LISTED_COLUMNS = 6
 """Columns of one role that are named."""
 
 
-def columns_line(columns: Columns) -> str:
+def columns_line(columns: ColumnRoles) -> str:
     """`faq.csv (question → query, answer → positive; other: date)`: files that were read alike are named together."""
     alike: dict[str, list[str]] = {}
     for file, roles in columns.items():
@@ -24,7 +24,7 @@ def columns_line(columns: Columns) -> str:
     return ", ".join(descriptions)
 
 
-def unread_judgements(columns: Columns) -> Iterator[str]:
+def unread_judgements(columns: ColumnRoles) -> Iterator[str]:
     """A sentence for every column of a file of pairs that looks like judgements and was not taken for them."""
     for file, roles in columns.items():
         if "positive" in roles.values() and not {"negative", "grade"} & set(roles.values()):

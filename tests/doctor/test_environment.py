@@ -8,7 +8,7 @@ from worlds import dataset_of, make
 from miner.config import MiningConfig, Runtime
 from miner.doctor import environment as module
 from miner.doctor.environment import doctor, state
-from miner.doctor.selfcheck import SETTINGS, Checked, write
+from miner.doctor.selfcheck import SETTINGS, CheckResult, write
 from miner.encode import StoredVectors, load_encoder
 from miner.runs.run import Run, mine
 
@@ -42,7 +42,7 @@ def test_what_is_missing_is_told_with_its_command(tmp_path, monkeypatch):
     [
         ("MIN_DISK_BYTES", 2**60, "MB free: a run wants more"),
         ("MIN_MEMORY_BYTES", 2**60, "MB of memory are left"),
-        ("selfcheck", lambda: Checked(False, "0" * 64, 0.1), "self-check came out as 000000000000…"),
+        ("selfcheck", lambda: CheckResult(False, "0" * 64, 0.1), "self-check came out as 000000000000…"),
     ],
 )
 def test_problems(tmp_path, monkeypatch, name, value, said):

@@ -8,7 +8,7 @@ from miner.errors import ConfigError
 from miner.train.batches import HardExamples, HighLoss, TopicBatches
 from miner.train.batches.topics import clusters
 from miner.train.parts import BATCH_SAMPLERS, TrainingContext
-from miner.train.training_rows import Columns
+from miner.train.training_rows import TrainingColumns
 
 
 def table(count):
@@ -144,7 +144,7 @@ def test_hard_examples_plainly():
 def test_rows_of_small_topics_come_more_often():
     """By name, with topics: the queries are clustered with the model before training."""
     vectors = np.repeat(np.eye(2, 4, dtype=np.float32), [36, 4], axis=0) + np.arange(40, dtype=np.float32)[:, None] * 1e-4
-    rows = Columns({"anchor": [f"q{i}" for i in range(40)], "positive": ["p"] * 40})
+    rows = TrainingColumns({"anchor": [f"q{i}" for i in range(40)], "positive": ["p"] * 40})
     part = BATCH_SAMPLERS["hard_examples"](share=0.0, guard=0.0, topics=2)
     given = TrainingContext(
         rows, lambda texts, side: vectors[[int(text[1:]) for text in texts]], lambda texts, side: vectors[: len(texts)], seed=0

@@ -13,7 +13,7 @@ from miner.train import TrainConfig, train
 from miner.train.augment import Paraphrasing, Una, WordDeletion, WordSwaps
 from miner.train.hardness import row_losses
 from miner.train.replace import ReserveReplacement, easy
-from miner.train.training_rows import Columns
+from miner.train.training_rows import TrainingColumns
 
 TEXTS = ["the boiler holds 20 litres of water", "the boiler is made of brass", "a kettle holds 2 litres", "the cat sat on the mat"]
 
@@ -134,7 +134,7 @@ def test_row_losses_are_the_formula():
     """Own negatives and the other rows' positives, copies of the own positive apart."""
     draw = np.random.default_rng(0)
     told = {name: draw.normal(size=4) for name in ("a", "b", "c", "p", "r", "x", "y", "z")}
-    rows = Columns({"anchor": ["a", "b", "c"], "positive": ["p", "p", "r"], "negative_1": ["x", "y", "z"]})
+    rows = TrainingColumns({"anchor": ["a", "b", "c"], "positive": ["p", "p", "r"], "negative_1": ["x", "y", "z"]})
     found = row_losses(rows, lambda texts, side: np.array([told[t] for t in texts], np.float32), scale=3.0)
 
     def cosine(one, other):

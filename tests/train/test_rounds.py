@@ -12,7 +12,7 @@ from miner.errors import ConfigError, InputError
 from miner.read import read_beir
 from miner.train import LoopConfig, TrainConfig, loop
 from miner.train.hold_out import hidden_of, hide
-from miner.train.negatives import Anchor
+from miner.train.negatives import AnchorResult
 from miner.train.notebook import Notebook
 from miner.train.round_report import best_round, changes, stop_reason
 from miner.train.rounds import anchors_of
@@ -112,7 +112,7 @@ def test_verdicts_are_heard_in_every_round(whole, tiny_model, tiny_folder, tmp_p
 
 
 def anchor(*names):
-    return Anchor(names, 1, 0.1, 0.2)
+    return AnchorResult(names, 1, 0.1, 0.2)
 
 
 @given(
@@ -122,8 +122,8 @@ def anchor(*names):
 )
 def test_changes_plainly(rows):
     """Jaccard and rank shift, one anchor at a time."""
-    now = {(str(i), ""): Anchor(tuple(a), r, 0.0, 0.0) for i, (a, _, r, _) in enumerate(rows)}
-    then = {(str(i), ""): Anchor(tuple(b), s, 0.0, 0.0) for i, (_, b, _, s) in enumerate(rows)}
+    now = {(str(i), ""): AnchorResult(tuple(a), r, 0.0, 0.0) for i, (a, _, r, _) in enumerate(rows)}
+    then = {(str(i), ""): AnchorResult(tuple(b), s, 0.0, 0.0) for i, (_, b, _, s) in enumerate(rows)}
     told = changes(now, then)
     shared = [len(a & b) / len(a | b) for a, b, _, _ in rows if a | b]
     assert told["jaccard"] == (pytest.approx(sum(shared) / len(shared)) if shared else None)

@@ -12,7 +12,7 @@ from miner.train.parts.knobs import COSINE, COUNT, LESS_THAN_ALL, SHARE, Knobs, 
 from miner.train.parts.training_context import TrainingContext
 from miner.train.replace import ReserveReplacement
 
-BatchTransform = Callable[[list[augment.Row], int], list[augment.Row]]
+BatchTransform = Callable[[list[augment.BatchRow], int], list[augment.BatchRow]]
 """Rows of a batch and its number → rows."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from miner.train.hardness import Encode
-from miner.train.training_rows import Columns
+from miner.train.training_rows import TrainingColumns
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class TrainingContext:
     paraphrase: the user's function for the change `paraphrase`.
     """
 
-    rows: Columns
+    rows: TrainingColumns
     encode_base: Encode
     encode_current: Encode
     seed: int
