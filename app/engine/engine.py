@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import orjson
@@ -42,7 +42,7 @@ from miner.read.text_writer import read_texts
 from miner.report import Tally
 from miner.sources import Dense
 from miner.sources.scoring import to_unit
-from miner.types import Candidates, Dataset, Floats, Ints, Texts
+from miner.types import Candidates, Dataset, Floats, Ints, ModelDescription, Texts
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ class MiningResult:
     rows: list[bytes]
     report: dict[str, Any]
     config: MiningConfig
+
+
+class EngineDescription(TypedDict):
+    """What is served: the model, the settings that the operator has set, the number of passages of the open corpus."""
+
+    model: ModelDescription
+    served: dict[str, object]
+    passages: int | None
 
 
 class Engine:
@@ -69,7 +77,7 @@ class Engine:
         # Warm-up: the first request is as fast as the others, and a model with invalid vectors fails now.
         self.mine(MineRequest(queries=[Query(id="-", text="one", positive_texts=["two"])], passages=[]))
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> EngineDescription:
         """Model and corpus, for /v1/info."""
         served = {name: getattr(self.serving, name) for name in SERVED_SETTINGS}
         return {"model": self.vectors.describe(), "served": served, "passages": len(self.corpus.texts) if self.corpus else None}
