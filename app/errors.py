@@ -61,7 +61,7 @@ class Conflict(Refused):
     """It does not go with the state that things are in."""
 
 
-class Held(Conflict):
+class InUse(Conflict):
     """A job that has not ended needs it. `jobs`: the ids of all that do."""
 
     def __init__(self, detail: str, jobs: Sequence[str]) -> None:
@@ -69,7 +69,7 @@ class Held(Conflict):
         super().__init__(detail)
 
 
-class Moved(Refused):
+class Outdated(Refused):
     """It has changed since the client looked (If-Match)."""
 
 
@@ -128,7 +128,7 @@ STATUS: dict[type[Exception], int] = {
     Foreign: 403,
     NotFound: 404,
     Conflict: 409,
-    Moved: 412,
+    Outdated: 412,
     TooLarge: 413,
     WrongMedia: 415,
     BadRange: 416,
@@ -167,8 +167,8 @@ def error_response(error: Exception, name: str | None = None, redact: Callable[[
     if status >= 500 and not isinstance(error, Refused):
         return _internal(error, status, headers, name or uuid.uuid4().hex[:12])
     faults = [{**fault, "detail": redact(fault["detail"])} for fault in error.faults] if isinstance(error, WrongFields) else []
-    extra: dict[str, Any] = {"errors": faults} if faults else {}
-    if isinstance(error, Held):
+    extra: dict[str, Sequence[object]] = {"errors": faults} if faults else {}
+    if isinstance(error, InUse):
         extra = {"jobs": error.jobs}
     if isinstance(error, BadRange):
         headers = {"Content-Range": f"bytes */{error.length}"}

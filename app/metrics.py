@@ -71,8 +71,8 @@ class _ConnectionMetrics:
 
     def collect(self) -> Iterator[Metric]:
         closed = CounterMetricFamily("hardneg_connections_closed", "Connections that were closed, by the reason.", labels=["why"])
-        for why in REASONS:
-            closed.add_metric([why], self._services.connections.closed[why])
+        for reason in REASONS:
+            closed.add_metric([reason], self._services.connections.closed[reason])
         yield closed
 
 

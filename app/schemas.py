@@ -16,7 +16,7 @@ from app.naming.models import public, with_public_name
 from app.settings import Limits
 from app.storage.corpora import Corpus
 from app.storage.files import File
-from app.storage.job_rows import Job
+from app.storage.job_rows import Job, JobResult, JobSpec
 from miner.config import MiningConfig
 from miner.read.cells import MAX_INT
 
@@ -77,6 +77,10 @@ class MineRequest(BaseModel):
         if self.passages is not None and self.corpus is not None:
             raise ValueError("give passages or corpus, not both")
         return self
+
+
+Responses = dict[int | str, dict[str, Any]]
+"""What a route adds to the OpenAPI document, by status."""
 
 
 class Report(BaseModel):
@@ -208,13 +212,13 @@ class JobOut(BaseModel):
     id: str
     kind: str
     state: Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled", "crashed"]
-    spec: dict[str, Any]
+    spec: JobSpec
     progress: Progressed
     attempts: int
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    result: dict[str, Any] = Field(description="counts, and `files`: ids of the files of the result, by role")
+    result: JobResult = Field(description="counts, and `files`: ids of the files of the result, by role")
     error: dict[str, Any] | None
     last_event: int
 
@@ -237,8 +241,8 @@ class JobPlan(BaseModel):
     """What a job would be; nothing was put into the queue."""
 
     kind: str
-    spec: dict[str, Any]
-    counts: dict[str, Any] = Field(description="counts of what the files hold")
+    spec: JobSpec
+    counts: JobResult = Field(description="counts of what the files hold")
     free_bytes: int
 
 

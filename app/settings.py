@@ -182,13 +182,13 @@ class Settings(Limits):
         """The model and index settings of every request's config. ConfigError when no model is named."""
         if not self.model:
             raise ConfigError("no model is named: give --model or HARDNEG_MODEL, a sentence-transformers folder or a hub name")
-        return MiningConfig.of(**{**{name: getattr(self, name) for name in SERVED_SETTINGS}, "model": self.known_models.served})
+        return MiningConfig.of(**{**{name: getattr(self, name) for name in SERVED_SETTINGS}, "model": self.known_models.loaded})
 
     @property
     def loading(self) -> MiningConfig:
         """The same with the folder or hub name of the model."""
         models = self.known_models
-        return self.serving.model_copy(update={"model": models.where[models.served or ""]})
+        return self.serving.model_copy(update={"model": models.folders[models.loaded or ""]})
 
     def resolved(self, config: MiningConfig) -> MiningConfig:
         """A job's config with a model of the operator's list; of the served model also what the operator has set for it.
@@ -196,15 +196,14 @@ class Settings(Limits):
         ConfigError names the models there are.
         """
         models = self.known_models
-        name = config.model or models.served
-        if name not in models.where or config.revision not in (None, self.revision):
-            raise ConfigError(f"config.model is one of the server's: {', '.join(models.where) or 'there are none'}")
+        name = config.model or models.loaded
+        if name not in models.folders or config.revision not in (None, self.revision):
+            raise ConfigError(f"config.model is one of the server's: {', '.join(models.folders) or 'there are none'}")
         if any(part.settings() for part in config.active_sources.values()):
             raise ConfigError("config.sources cannot name a model here: dense is the config's own model, and bm25 needs none")
-        overrides: dict[str, Any] = {"model": name}
-        if name == models.served:
-            overrides |= {name: getattr(self, name) for name in SERVED_SETTINGS if name not in config.model_fields_set and name != "model"}
-        return MiningConfig.of(**{**config.model_dump(), **overrides})
+        fixed = {*config.model_fields_set, "model"}
+        overrides = {field: getattr(self, field) for field in SERVED_SETTINGS if field not in fixed} if name == models.loaded else {}
+        return MiningConfig.of(**{**config.model_dump(), **overrides, "model": name})
 
     @property
     def job_runtime(self) -> Runtime:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import select, update
 
@@ -24,6 +24,16 @@ SCOPES = ("read", "write", "admin")
 """Each scope includes those before it. read: list and download; write: upload, mine, delete; admin: list and revoke keys."""
 
 REFRESH_SECONDS = 1.0
+
+
+class KeyRow(TypedDict):
+    """A key as its owner may see it, without its hash."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: float
+    revoked_at: float | None
 
 
 @dataclass(frozen=True)
@@ -95,12 +105,14 @@ def create(state: State, name: str, scopes: Iterable[str]) -> tuple[str, str]:
     return key_id, key
 
 
-def ls(state: State) -> list[dict[str, Any]]:
+def ls(state: State) -> list[KeyRow]:
     """All keys without their hashes: id, name, scopes, times."""
-    columns = [column for column in api_keys.c if column.name != "digest"]
+    key = api_keys.c
     with state.database.read() as connection:
-        rows = connection.execute(select(*columns).order_by(api_keys.c.created_at)).mappings().all()
-    return [{**row, "scopes": row["scopes"].split(",")} for row in rows]
+        rows = connection.execute(select(key.id, key.name, key.scopes, key.created_at, key.revoked_at).order_by(key.created_at)).all()
+    return [
+        KeyRow(id=row.id, name=row.name, scopes=row.scopes.split(","), created_at=row.created_at, revoked_at=row.revoked_at) for row in rows
+    ]
 
 
 def revoke(state: State, key_id: str) -> None:

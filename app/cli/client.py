@@ -25,6 +25,9 @@ from miner.io.plain_files import append_file, open_bytes
 CHUNK_BYTES = 2**18
 MAX_ATTEMPTS = 5
 
+JsonObject = dict[str, Any]
+"""An object that the service answers."""
+
 
 class RemoteError(HardnegError):
     """The service refused, or cannot be reached. `status` is 0 when there was no answer."""
@@ -87,7 +90,7 @@ class Client:
             sync_folder(target.parent)
         return file_info
 
-    def events(self, job_id: str, last_seen: int = 0) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    def events(self, job_id: str, last_seen: int = 0) -> Iterator[tuple[int, str, JsonObject]]:
         """The events of a job (number, kind, data), each once, over broken connections and restarts of the service."""
         failures = 0
         while True:
@@ -103,7 +106,7 @@ class Client:
                     raise
                 time.sleep(0.5)
 
-    def _stream(self, job_id: str, last_seen: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    def _stream(self, job_id: str, last_seen: int) -> Iterator[tuple[int, str, JsonObject]]:
         with self._open("GET", f"/v1/jobs/{job_id}/events", None, {"Last-Event-ID": str(last_seen)}) as answer:
             block: dict[str, str] = {}
             for line in answer:
@@ -113,7 +116,7 @@ class Client:
                     yield int(block["id"]), block["event"], json.loads(block["data"])
                     block = {}
 
-    def _fetch_rest(self, file_info: dict[str, Any], part: Path) -> bool:
+    def _fetch_rest(self, file_info: JsonObject, part: Path) -> bool:
         """Try to download the missing bytes. Return whether the file is complete."""
         received = part.stat().st_size if part.exists() else 0
         if received == file_info["bytes"]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from app.cli.client import Client
+    from app.cli.client import Client, JsonObject
 
 Url = Annotated[str, typer.Option(help="Address of the service.", envvar="HARDNEG_URL")]
 ApiKey = Annotated[str | None, typer.Option("--key", help="A key of the service.", envvar="HARDNEG_KEY", show_default=False)]
@@ -50,7 +50,7 @@ def follow(service: Client, job_id: str) -> Any:
     return job
 
 
-def upload_inputs(service: Client, inputs: dict[str, Any], folder: Path) -> dict[str, Any]:
+def upload_inputs(service: Client, inputs: JsonObject, folder: Path) -> JsonObject:
     """Upload the inputs that name existing files, relative to `folder`. Return the inputs with ids in place of these names."""
 
     def upload_file(value: Any) -> Any:

@@ -59,10 +59,10 @@ class CorpusCache:
             raise NotFound("there is no such corpus") from None
 
     def _check_and_open(self, name: str, folder: Path) -> OpenCorpus:
-        stored = json.loads(read_text(folder / "about.json"))["model"]
-        served = self._vectors.describe()
-        if stored["fingerprints"]["passage"] != served["fingerprints"]["passage"]:
+        corpus_model = json.loads(read_text(folder / "about.json"))["model"]
+        loaded_model = self._vectors.describe()
+        if corpus_model["fingerprints"]["passage"] != loaded_model["fingerprints"]["passage"]:
             raise Conflict(
-                f"this corpus has the vectors of model '{public(stored['name'])}', and POST /v1/mine uses another model: submit a job"
+                f"this corpus has the vectors of model '{public(corpus_model['name'])}', and POST /v1/mine uses another model: submit a job"
             )
         return open_stored(name, folder, self._vectors, self._index)

@@ -6,13 +6,13 @@ torch and faiss are imported when a model is opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import orjson
@@ -42,7 +42,7 @@ from miner.read.text_writer import read_texts
 from miner.report import Tally
 from miner.sources import Dense
 from miner.sources.scoring import to_unit
-from miner.types import Candidates, Dataset, Floats, Ints, Texts
+from miner.types import Candidates, Dataset, Floats, Ints, ModelDescription, Texts
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ class MiningResult:
     rows: list[bytes]
     report: dict[str, Any]
     config: MiningConfig
+
+
+class EngineDescription(TypedDict):
+    """What is served: the model, the settings that the operator has set, the number of passages of the open corpus."""
+
+    model: ModelDescription
+    served: dict[str, object]
+    passages: int | None
 
 
 class Engine:
@@ -69,7 +77,7 @@ class Engine:
         # Warm-up: the first request is as fast as the others, and a model with invalid vectors fails now.
         self.mine(MineRequest(queries=[Query(id="-", text="one", positive_texts=["two"])], passages=[]))
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> EngineDescription:
         """Model and corpus, for /v1/info."""
         served = {name: getattr(self.serving, name) for name in SERVED_SETTINGS}
         return {"model": self.vectors.describe(), "served": served, "passages": len(self.corpus.texts) if self.corpus else None}
@@ -107,24 +115,24 @@ class Engine:
         return config.model_copy(update={name: getattr(self.serving, name) for name in SERVED_SETTINGS})
 
     def _inputs(self, request: MineRequest, corpus: OpenCorpus | None, folder: Path, config: MiningConfig) -> tuple[Dataset, Dense]:
-        queries = [query.model_dump() for query in request.queries]
         if corpus:
-            return self._over_corpus(corpus, queries, folder)
-        dataset = read_inline(queries, [passage.model_dump() for passage in request.passages or []], folder)
+            return self._over_corpus(corpus, request.queries, folder)
+        queries, passages = ([part.model_dump() for part in parts] for parts in (request.queries, request.passages or []))
+        dataset = read_inline(queries, passages, folder)
         return dataset, Dense(dataset, self.vectors, folder, config.index)
 
-    def _over_corpus(self, corpus: OpenCorpus, queries: list[dict[str, Any]], folder: Path) -> tuple[Dataset, Dense]:
+    def _over_corpus(self, corpus: OpenCorpus, queries: Sequence[Query], folder: Path) -> tuple[Dataset, Dense]:
         """The queries over an open corpus: read with their positives as a small corpus, then mapped to the rows of the open one."""
-        if any(query["positive_texts"] for query in queries):
+        if any(query.positive_texts for query in queries):
             raise InputError("positive_texts go with passages; positives in the open corpus are named by id, in positives")
-        ids = sorted({name for query in queries for name in (*query["positives"], *query["non_relevant"])})
+        ids = sorted({name for query in queries for name in (*query.positives, *query.non_relevant)})
         rows = corpus.by_id.rows(ids)
         positive_rows = rows[rows >= 0]
         columns = (corpus.texts.column(name, positive_rows) for name in ("id", "title", "text"))
         passages = [dict(zip(("id", "title", "text"), values, strict=True)) for values in zip(*columns, strict=True)]
         if not passages:
             raise InputError("none of the positives is in the corpus")
-        small = read_inline(queries, passages, folder)
+        small = read_inline([query.model_dump() for query in queries], passages, folder)
         dataset = replace(small, corpus=corpus.texts, qrels=small.qrels.over(positive_rows))
         return dataset, corpus.with_queries(self._unit(dataset.queries))
 

@@ -26,7 +26,7 @@ class StoredSource(Dense):
 
     def __init__(self, folder: Path, vectors: Vectors, index: str) -> None:
         self.similarity = self.scale = vectors.similarity
-        self._told = vectors.describe()
+        self._description = vectors.describe()
         self.passage_rows, self.position = (map_array(folder / name) for name in ("rows.npy", "position.npy"))
         self.passages = map_raw(folder / "passages.f32", (len(self.passage_rows), vectors.dim))
         self.queries = np.empty((0, vectors.dim), dtype=np.float32)

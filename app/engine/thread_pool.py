@@ -15,12 +15,12 @@ Result = TypeVar("Result")
 
 
 class BoundedPool:
-    """Runs `at_once` calls at a time, queues `waiting` more, refuses the next. what: the name of the calls in the refusal."""
+    """Runs `at_once` calls at a time, queues `waiting` more, refuses the next. calls: their name in the refusal."""
 
-    def __init__(self, at_once: int, waiting: int, what: str = "requests") -> None:
+    def __init__(self, at_once: int, waiting: int, calls: str = "requests") -> None:
         # One FAISS thread each: a request is too little work for several, and on a busy machine their barrier costs more than the search.
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="mine", initializer=limit_threads, initargs=(1,))
-        self._slots, self._what = threading.Semaphore(at_once + waiting), what
+        self._slots, self._calls = threading.Semaphore(at_once + waiting), calls
         self._futures: set[Future[Any]] = set()
 
     @property
@@ -31,7 +31,7 @@ class BoundedPool:
     async def run(self, call: Callable[..., Result], *arguments: object) -> Result:
         """The result of `call`. Busy when the queue is full. A cancelled caller frees its slot only when the call has ended."""
         if not self._slots.acquire(blocking=False):
-            raise Busy(f"the queue of {self._what} is full; try again soon")
+            raise Busy(f"the queue of {self._calls} is full; try again soon")
         try:
             future = self._pool.submit(call, *arguments)
         except BaseException:

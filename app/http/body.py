@@ -18,12 +18,12 @@ from miner.support.json_keys import key_fault
 
 POINTER_CHARS = 100
 Shape = TypeVar("Shape")
-MINE = TypeAdapter(MineRequest)
+MINE_REQUEST = TypeAdapter(MineRequest)
 
 
 async def mine_request(request: Request) -> MineRequest:
     """The decoded body of POST /v1/mine."""
-    body = validated(MINE, await json_body(request))
+    body = validated(MINE_REQUEST, await json_body(request))
     check_limits(body, request.app.state.settings)
     return body
 
@@ -68,16 +68,16 @@ def _check_media(request: Request, body: str) -> None:
         raise WrongMedia("the body must not be compressed (Content-Encoding)")
 
 
-async def _read(request: Request, most: int) -> bytes:
-    """The body; what is announced or turns out to be longer than `most` is not read on."""
+async def _read(request: Request, max_bytes: int) -> bytes:
+    """The body; what is announced or turns out to be longer than `max_bytes` is refused."""
     announced = request.headers.get("content-length", "0")
-    too_large = TooLarge(f"the body is larger than the {most:,} bytes that are accepted here")
-    if announced.isdecimal() and int(announced) > most:
+    too_large = TooLarge(f"the body is larger than the {max_bytes:,} bytes that are accepted here")
+    if announced.isdecimal() and int(announced) > max_bytes:
         raise too_large
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > most:
+        if len(body) > max_bytes:
             raise too_large
     return bytes(body)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -44,7 +43,7 @@ class Form:
             raise InputError("the form has no file")
         return self._name.replace("\\", "/").rpartition("/")[2]  # some browsers send a whole path
 
-    def _callbacks(self) -> dict[str, Any]:
+    def _callbacks(self) -> dict[str, Callable[..., None]]:
         return {
             "on_part_begin": self._part,
             "on_header_field": lambda data, start, end: self._header(self._field, data[start:end]),

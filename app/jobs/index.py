@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def _write_passages(texts: Texts, path: Path) -> None:
             part.write(b"".join(orjson.dumps(_passage(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows))
 
 
-def _passage(row: dict[str, Any]) -> dict[str, Any]:
+def _passage(row: Mapping[str, Any]) -> dict[str, Any]:
     """One row of passages.jsonl. Title and group are in every row, as null where absent, so that no extra column can take their place."""
     extra = orjson.loads(row["extra"]) if row["extra"] else {}
     return {**extra, "_id": row["id"], "title": row["title"], "group": row["group"], "text": row["text"]}

@@ -15,10 +15,10 @@ from app.jobs.export import ExportJob
 from app.jobs.mine import MineJob
 from app.jobs.stores import Stores
 from app.jobs.task import JobFunction
-from app.storage.job_rows import Job, JobSpec
+from app.storage.job_rows import Job, JobResult, JobSpec
 
 
-def commit_nothing(connection: Connection, job: Job, result: dict[str, Any], stores: Stores) -> None:
+def commit_nothing(connection: Connection, job: Job, result: JobResult, stores: Stores) -> None:
     """Write nothing: most kinds have no rows beside their result."""
 
 
@@ -35,10 +35,10 @@ class Kind:
     resolve: Callable[[Any, Stores], JobSpec] | None
     prepare: Callable[[JobSpec, Stores, Path], JobSpec]
     run: JobFunction
-    commit: Callable[[Connection, Job, dict[str, Any], Stores], None] = commit_nothing
+    commit: Callable[[Connection, Job, JobResult, Stores], None] = commit_nothing
 
 
-def _commit_index(connection: Connection, job: Job, result: dict[str, Any], stores: Stores) -> None:
+def _commit_index(connection: Connection, job: Job, result: JobResult, stores: Stores) -> None:
     stores.corpora.note_built(connection, job.spec["corpus"], job.spec["version"], result["passages"], result["sha256"])
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
 
 from app.errors import NotReady
 from app.jobs.process import Child
-from app.jobs.task import JobError, Outcome, Task
-from app.storage.job_rows import JobSpec
+from app.jobs.task import Outcome, Task
+from app.storage.job_rows import JobError, JobResult, JobSpec
 from miner.config import Inputs, Runtime
 from miner.errors import ConfigError, HardnegError, InputError
 from miner.types import Progress
@@ -38,7 +37,7 @@ class Readers:
         self._idle: list[tuple[Child, threading.Timer]] = []
         self._lock, self._closed = threading.Lock(), False
 
-    def read(self, spec: JobSpec, folder: Path) -> dict[str, Any]:
+    def read(self, spec: JobSpec, folder: Path) -> JobResult:
         """The counts of the files that are linked into `folder` for this spec. InputError and ConfigError as the job would raise them."""
         child = self._take()
         child.send(Task(folder.name, "plan", str(folder), spec, {}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, select, text
 
@@ -50,15 +49,10 @@ class Queue:
             if waiting >= self._max_waiting:
                 raise Busy(f"the job queue is full: {waiting} jobs are waiting; try again later")
             name = new_name("job")
-            row: dict[str, Any] = {
-                "id": name,
-                "kind": submission.kind,
-                "state": "queued",
-                "spec": json.dumps(submission.spec),
-                "created_at": now(),
-            }
-            row |= {"spec_sha256": submission.sha256, "key_id": submission.key_id, "idempotency_key": submission.idempotency_key}
-            connection.execute(jobs.insert().values({**row, "attempts": 0, "crashes": 0, "done": 0, "total": 0, "last_event": 0}))
+            row = {"id": name, "kind": submission.kind, "state": "queued", "spec": json.dumps(submission.spec)}
+            origin = {"spec_sha256": submission.sha256, "key_id": submission.key_id, "idempotency_key": submission.idempotency_key}
+            counters = dict.fromkeys(("attempts", "crashes", "done", "total", "last_event"), 0)
+            connection.execute(jobs.insert().values({**row, **origin, **counters, "created_at": now()}))
             add_event(connection, name, "state", {"state": "queued"})
             job = get_row(connection, name)
             if on_insert:
@@ -126,7 +120,7 @@ class Queue:
     def remove(self, job_id: str) -> list[str]:
         """Delete the rows of a job that has ended, and of its files. Return the SHA-256 of their contents, for the caller to drop.
 
-        Held, Conflict while another job needs its run or one of its files, or a corpus is made of one.
+        InUse, Conflict while another job needs its run or one of its files, or a corpus is made of one.
         """
         with self._database.write() as connection:
             self._database.take_lock(connection, NEEDS_LOCK)

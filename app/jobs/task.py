@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from app.errors import NotFound
 from app.storage.job_output import Output
-from app.storage.job_rows import JobSpec
+from app.storage.job_rows import JobError, JobResult, JobSpec
 from miner.config import Runtime
 from miner.io.atomic import storing
 from miner.io.folder_tree import link_or_copy
@@ -32,22 +32,15 @@ class Task:
 class Outcome:
     """The result of a job as its client sees it, and the files that it wrote."""
 
-    result: dict[str, Any]
+    result: JobResult
     outputs: list[Output] = field(default_factory=list)
 
 
 class OutcomeFields(TypedDict):
     """An Outcome as JSON."""
 
-    result: dict[str, Any]
+    result: JobResult
     outputs: list[dict[str, str]]
-
-
-class JobError(TypedDict):
-    """Why a job failed: the class of the error (`bug` for one of ours), and a sentence."""
-
-    kind: str
-    detail: str
 
 
 class ChildMessage(TypedDict, total=False):

@@ -21,10 +21,10 @@ from app.jobs.job_kinds import KINDS
 from app.jobs.leases import HEARTBEAT_SECONDS
 from app.jobs.process import Child
 from app.jobs.stores import Stores
-from app.jobs.task import ChildMessage, JobError, OutcomeFields, Task
+from app.jobs.task import ChildMessage, OutcomeFields, Task
 from app.naming.redaction import Redaction
 from app.storage.job_output import Output
-from app.storage.job_rows import Job
+from app.storage.job_rows import Job, JobError
 from miner.errors import HardnegError, StorageError
 
 log = logging.getLogger(__name__)

@@ -21,39 +21,43 @@ RESERVED_NAMES = ("inputs", "run", "lock", "survey.json")
 
 @dataclass(frozen=True)
 class Models:
-    """The models of the operator. where: public name → folder or hub name. served: the name of the loaded one."""
+    """The models of the operator.
 
-    where: Mapping[str, str]
-    served: str | None
+    folders: public name → folder or hub name.
+    loaded: the public name of the model that the service has loaded.
+    """
+
+    folders: Mapping[str, str]
+    loaded: str | None
 
     @classmethod
     def of(cls, model: str | None, named: Mapping[str, str]) -> Models:
         """The operator's models with the served one. `model` is one of them, by name or by folder, or gets the name of its folder."""
-        where = {check(name): _absolute(path) for name, path in named.items()}
-        if not model or model in where:
-            return cls(where, model or None)
+        folders = {check(name): _absolute(path) for name, path in named.items()}
+        if not model or model in folders:
+            return cls(folders, model or None)
         path = _absolute(model)
-        name = next((name for name, known_path in where.items() if known_path == path), public(model))
-        if where.get(name, path) != path:
+        name = next((name for name, folder in folders.items() if folder == path), public(model))
+        if folders.get(name, path) != path:
             raise ConfigError(f"two models have the name {name}: give the served one another name, HARDNEG_MODELS=NAME=FOLDER")
-        return cls({name: path, **where}, name)
+        return cls({name: path, **folders}, name)
 
     def public_name(self, model: str) -> str:
         """The public name of a model. Earlier versions stored its folder."""
-        return next((name for name, where in self.where.items() if where == model), public(model))
+        return next((name for name, folder in self.folders.items() if folder == model), public(model))
 
     def linked_config(self, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """Link the model into the folder of a job. Return the config with its public name. ConfigError for an unknown model."""
         name = self.public_name(str(config["model"]))
-        if name not in self.where:
+        if name not in self.folders:
             raise ConfigError(f"the model {name} is not one of the server's any more")
-        if not Path(self.where[name]).is_dir():
-            return {**config, "model": self.where[name]}
+        if not Path(self.folders[name]).is_dir():
+            return {**config, "model": self.folders[name]}
         link = folder / name
         link.parent.mkdir(parents=True, exist_ok=True)
-        if not (link.is_symlink() and link.readlink() == Path(self.where[name])):
+        if not (link.is_symlink() and link.readlink() == Path(self.folders[name])):
             remove(link)
-            link.symlink_to(self.where[name])
+            link.symlink_to(self.folders[name])
         return {**config, "model": name}
 
 

@@ -17,7 +17,7 @@ class Redaction:
     """Replaces each folder of the service by a name: DATA, CACHE, CORPUS, the public name of a model."""
 
     def __init__(self, settings: Settings) -> None:
-        places = {where: name for name, where in settings.known_models.where.items() if Path(where).is_absolute()}
+        places = {folder: name for name, folder in settings.known_models.folders.items() if Path(folder).is_absolute()}
         places |= {str(settings.data_dir): "DATA", str(settings.cache): "CACHE"}
         if settings.corpus and Path(settings.corpus).exists():
             places |= {settings.corpus: "CORPUS", str(Path(settings.corpus).absolute()): "CORPUS"}

@@ -7,7 +7,10 @@ from typing import Any
 FILE, OTHER_FILE = "file_019a3f5be2c09c4e1d7a60f2b815", "file_019a3f5be2c41b8d03e97f44a6c2"
 JOB = "job_019a3f5c0b7e55d2c6183ab94f07"
 
-EXAMPLES: dict[str, dict[str, Any]] = {
+JsonObject = dict[str, Any]
+"""A part of an OpenAPI document."""
+
+EXAMPLES: dict[str, JsonObject] = {
     "MineRequest": {
         "config": {"negatives": 1},
         "queries": [{"id": "q1", "text": "how do I boil an egg", "positives": ["p1"]}],
@@ -29,7 +32,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ExportJob": {"kind": "export", "job": JOB, "config": {"filters": ["margin:relative=0.1"], "negatives": 8}},
 }
 
-PROBLEM: dict[str, Any] = {
+PROBLEM: JsonObject = {
     "type": "about:blank",
     "title": "Unprocessable Content",
     "status": 422,

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
 from app.guard import OPEN
 from app.jobs.job_kinds import JOB_REQUEST
-from app.openapi.body_examples import EXAMPLES, PROBLEM
+from app.openapi.body_examples import EXAMPLES, PROBLEM, JsonObject
 from app.requests.review_requests import ReviewRequest
 from app.schemas import CorpusAppend, CorpusRequest, MineRequest
 
 REF = "#/components/schemas/{model}"
 TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
 FAULT = {"type": "object", "properties": {"pointer": TEXT, "detail": TEXT}, "required": ["pointer", "detail"]}
-SHAPE: dict[str, Any] = {
+SHAPE: JsonObject = {
     "type": "object",
     "title": "Problem",
     "description": "Why a request was refused (RFC 9457); `errors` when fields of it are wrong.",
@@ -41,7 +40,7 @@ LINKS = {
 """OpenAPI links by operation: the status whose answer has an id, the path parameter it stands for, the prefix of the paths."""
 
 
-def complete(document: dict[str, Any]) -> dict[str, Any]:
+def complete(document: JsonObject) -> JsonObject:
     """FastAPI's document with bodies, examples, the key and problem documents."""
     shapes = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
@@ -64,23 +63,23 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def request_schemas() -> dict[str, Any]:
+def request_schemas() -> JsonObject:
     """The JSON schemas of the bodies that app.http.body decodes."""
     bodies = (MineRequest, CorpusRequest, CorpusAppend, ReviewRequest)
     _, document = models_json_schema([(body, "validation") for body in bodies], ref_template=REF)
     job = JOB_REQUEST.json_schema(ref_template=REF)
-    schemas: dict[str, Any] = {**document["$defs"], **job.pop("$defs")}
+    schemas: JsonObject = {**document["$defs"], **job.pop("$defs")}
     return {**schemas, "JobRequest": {**job, "title": "JobRequest"}}
 
 
-def _links(document: dict[str, Any], name: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _links(document: JsonObject, name: str, start: str) -> Iterator[tuple[str, JsonObject]]:
     for path, operations in document["paths"].items():
         if path == start or path.startswith(f"{start}/"):
             for operation in operations.values():
                 yield operation["operationId"], {"operationId": operation["operationId"], "parameters": {name: "$response.body#/id"}}
 
 
-def _refusals(path: str, method: str, operation: dict[str, Any]) -> set[int]:
+def _refusals(path: str, method: str, operation: JsonObject) -> set[int]:
     """The error statuses of an operation, by rules over its path, method and parameters."""
     parameters = operation.get("parameters", [])
     body, has_path_parameter, concerns_one_job = "requestBody" in operation, "{" in path, path.startswith("/v1/jobs/{job_id}")
@@ -98,6 +97,6 @@ def _refusals(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     return {status for applies, statuses in rules if applies for status in statuses}
 
 
-def _refusal(status: int) -> dict[str, Any]:
+def _refusal(status: int) -> JsonObject:
     content = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
     return {"description": HTTPStatus(status).phrase, "content": content}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 from app.pages.frame import breadcrumbs, form
@@ -19,6 +19,21 @@ CHART_BINS = 50
 """Bins of a histogram. The slider for the maximum score uses the finer bins of the survey."""
 
 SERIES = {"positives": "pos", "kept": "neg", "dropped": "drop"}
+
+
+class Histogram(TypedDict):
+    """The edges of the bins, and how many values each holds."""
+
+    edges: list[float]
+    counts: list[int]
+
+
+class ChartData(TypedDict, total=False):
+    """The data of a histogram; without values the count alone."""
+
+    count: int
+    quantiles: dict[str, float]
+    histogram: Histogram
 
 
 @dataclass(frozen=True)
@@ -124,7 +139,7 @@ def _files(job: Job) -> Html:
     return section("Files", tag("ul", *links, verdicts, class_="files card"))
 
 
-def _chart_data(edges: Sequence[float], counts: Sequence[int]) -> dict[str, Any]:
+def _chart_data(edges: Sequence[float], counts: Sequence[int]) -> ChartData:
     """The data of a histogram with about CHART_BINS bins. The median is approximated by the middle of its bin."""
     total = sum(counts)
     if not total:

@@ -41,7 +41,7 @@ def review(job: Job, item: ReviewItem, sample: SampleSummary) -> list[Html | Non
         breadcrumbs(("/", "Runs"), (f"/jobs/{job.id}", title(job)), (None, "Review")),
         _navigation(job, item),
         tag("p", f"The random sample so far: {rate(sample)}", class_="note", id="rate") if item.order == "sample" else None,
-        tag("p", "", id="said", role="status", class_="sr"),
+        tag("p", "", id="status", role="status", class_="sr"),
         tag("div", query_side, ranked, class_="both", id="lineup", data_job=job.id, data_query=item.query["id"], data_order=item.order),
         _help(),
     ]
@@ -151,7 +151,7 @@ def _verdict_form(job: Job, item: ReviewItem, passage_id: str, current: str | No
 
 
 def _help() -> Html:
-    rows = [(tag("dt", *(tag("kbd", key) for key in keys.split())), tag("dd", what)) for keys, what in KEY_HELP.items()]
+    rows = [(tag("dt", *(tag("kbd", key) for key in keys.split())), tag("dd", meaning)) for keys, meaning in KEY_HELP.items()]
     items = tag("dl", *(part for row in rows for part in row))
     switch = tag("label", tag("input", type="checkbox", id="listening", checked=""), " Listen to single keys")
     close = tag("form", tag("button", "Close", class_="plain"), method="dialog")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from app.pages.frame import form
-from app.storage.job_rows import Job
+from app.storage.job_rows import Job, JobError
 from miner.page.html import DASH, Html, join, number, percent, tag
 
 KIND_LABELS = {"mine": "Mining", "export": "Export", "index": "Corpus"}
@@ -81,7 +80,7 @@ def _state_details(job: Job) -> Html | None:
         done = f"{job.stage}{f' {100 * job.done // job.total} %' if job.total else ''}" if job.stage else "waits for a worker"
         meter = tag("progress", max=str(job.total or 1), value=str(job.done) if job.total else None, aria_label="Progress")
         stop = form(f"/jobs/{job.id}/cancel", tag("button", "Cancel", class_="plain", aria_label=f"Cancel {title(job)}"))
-        return tag("div", meter, tag("small", done, class_="said"), stop, class_="live", data_job=job.id, data_seen=str(job.last_event))
+        return tag("div", meter, tag("small", done, class_="stage"), stop, class_="live", data_job=job.id, data_seen=str(job.last_event))
     if job.state in ("failed", "crashed", "cancelled"):
         reason = str(_detail(job.error)) if job.error else None
         again = form(f"/jobs/{job.id}/retry", tag("button", "Try again", class_="plain", aria_label=f"Try again: {title(job)}"))
@@ -89,8 +88,8 @@ def _state_details(job: Job) -> Html | None:
     return None
 
 
-def _detail(error: dict[str, Any] | None) -> str:
-    return str((error or {}).get("detail", ""))
+def _detail(error: JobError | None) -> str:
+    return error.get("detail", "") if error else ""
 
 
 def _took(job: Job) -> str:

@@ -20,6 +20,7 @@ from app.jobs.queue import Submission
 from app.jobs.stores import Stores
 from app.schemas import CorpusAppend, CorpusRequest
 from app.state.names import new_name
+from app.storage.corpora import CorpusRow
 from app.storage.job_rows import Job, JobSpec
 from miner.config import MiningConfig
 from miner.config.groups import EncoderSettings
@@ -76,8 +77,8 @@ def create_corpus(body: CorpusRequest, stores: Stores, caller: Caller, key: str 
     submission = Submission("index", {}, _hash(body), caller.id, key)
     if earlier := stores.queue.find_duplicate(submission):
         return earlier
-    corpus_id, model = new_name("corpus"), body.model or stores.settings.known_models.served or ""
-    row = {"id": corpus_id, "name": body.name, "model": model, "fields": body.fields}
+    corpus_id, model = new_name("corpus"), body.model or stores.settings.known_models.loaded or ""
+    row = CorpusRow(id=corpus_id, name=body.name, model=model, fields=body.fields)
     spec = _index_spec(stores, corpus_id, 1, body.files, model, body.fields)
     return stores.queue.submit(
         replace(submission, spec=spec), lambda connection, job: stores.corpora.create(connection, row, body.files, job.id)

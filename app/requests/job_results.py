@@ -17,7 +17,7 @@ from app.jobs.job_kinds import KINDS
 from app.requests.job_requests import resolve
 from app.schemas import JobPlan
 from app.services import Services
-from app.storage.job_rows import Job
+from app.storage.job_rows import Job, JobResult
 from miner.formats.row_readers import read_rows
 from miner.io import folder_tree
 from miner.io.scratch import scratch
@@ -41,7 +41,7 @@ async def rows(services: Services, job: Job, headers: Headers) -> Response:
 def plan(body: Any, services: Services) -> JobPlan:
     """The dry run of a job: its spec, and for a mining job the counts of its files, read as the job would read them."""
     spec = resolve(body, services)
-    counts: dict[str, Any] = {}
+    counts: JobResult = {}
     if body.kind == "mine":
         with scratch(services.state.incoming, ".plan-") as parent:
             folder = parent / "plan"  # the child process locks a file in it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Literal
 from urllib.parse import parse_qsl
 
 from anyio.to_thread import run_sync
@@ -115,13 +115,13 @@ def add_verdict(services: Services, job_id: str, form: dict[str, str], caller: C
 
 def export(services: Services, job_id: str, form: dict[str, str], caller: Caller) -> Response:
     """Submit an export of the run: with a maximum score, with the reviews, or both."""
-    body: dict[str, Any] = {"kind": "export", "job": job_id}
-    if form.get("verdicts") == "reviews":
-        body["verdicts"] = "reviews"
+    verdicts: Literal["reviews"] | None = "reviews" if form.get("verdicts") == "reviews" else None
+    config = {}
     if position := form.get("ceiling"):
         edges = survey_of(run_of(services, job_id)[1])["scores"]["edges"]
         if not position.isdecimal() or int(position) >= len(edges) - 1:
             raise Conflict("this ceiling drops no candidate: move it first")
-        body["config"] = {"filters": [f"max_score:score={edges[int(position)]:g}"]}
-    job_requests.submit(ExportJob(**body), services, caller, None)
+        config = {"filters": [f"max_score:score={edges[int(position)]:g}"]}
+    body = ExportJob(kind="export", job=job_id, config=config, verdicts=verdicts, file_kind=None)
+    job_requests.submit(body, services, caller, None)
     return RedirectResponse("/", 303)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import Moved, TooLarge, WrongFields
+from app.errors import Outdated, TooLarge, WrongFields
 from app.http.body import json_body, lines_body, validated
 from app.schemas import STRICT, time_of
 from app.storage.reviews import Review, verdict_file
@@ -89,13 +89,13 @@ async def read_verdicts(request: Request) -> list[Verdict]:
 
 
 async def if_match(request: Request) -> int | None:
-    """The number in If-Match; None: absent or `*`. Moved when it is not an ETag of the reviews."""
+    """The number in If-Match; None: absent or `*`. Outdated when it is not an ETag of the reviews."""
     value = request.headers.get("if-match", "*").strip()
     if value == "*":
         return None
     match = ETAG.fullmatch(value)
     if not match:
-        raise Moved("If-Match is the ETag of the reviews, a number in quotes")
+        raise Outdated("If-Match is the ETag of the reviews, a number in quotes")
     return int(match[1])
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from app.http.content import Content, headers_of
 from app.requests.uploads import receive
-from app.schemas import FileList, FileOut
+from app.schemas import FileList, FileOut, Responses
 from app.services import ServicesDep
 from app.storage.files import MEDIA_TYPES
 
@@ -24,10 +24,10 @@ BODY = {
         {"name": "name", "in": "query", "schema": {"type": "string", "maxLength": 200}, "example": "corpus.jsonl", "required": False}
     ],
 }
-ANY = dict.fromkeys(MEDIA_TYPES.values(), BYTES)
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": ANY, "description": "The whole content."},
-    206: {"content": ANY, "description": "The range that was asked for."},
+EVERY_KIND = dict.fromkeys(MEDIA_TYPES.values(), BYTES)
+RESPONSES: Responses = {
+    200: {"content": EVERY_KIND, "description": "The whole content."},
+    206: {"content": EVERY_KIND, "description": "The range that was asked for."},
     304: {"description": "The client has it already (If-None-Match)."},
 }
 

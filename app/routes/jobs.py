@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from app.guard import CallerDep
 from app.requests import job_events, job_requests, job_results
 from app.requests.job_requests import IDEMPOTENCY_HEADER, IdempotencyKey
-from app.schemas import JobList, JobOut, JobPlan
+from app.schemas import JobList, JobOut, JobPlan, Responses
 from app.services import ServicesDep
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -25,12 +25,12 @@ EVENT = {
     "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
     "required": ["id", "event", "data"],
 }
-EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
-RESPONSES: dict[int | str, dict[str, Any]] = {
+EVENTS: Responses = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
+RESPONSES: Responses = {
     200: {"model": JobPlan, "description": "?dry_run=true: an estimate of the job."},
     202: {"model": JobOut, "description": "The job waits for a worker, or exists already under this Idempotency-Key."},
 }
-LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
+LINES: Responses = {200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
 
 
 @router.post("", status_code=202, response_model=None, openapi_extra=BODY, responses=RESPONSES, operation_id="create_job")

@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(needs
 @router.get("", response_model=KeyList, operation_id="list_keys")
 def list_keys(services: ServicesDep) -> KeyList:
     """All keys, without what would open."""
-    return KeyList(keys=[KeyOut(**key) for key in keys.ls(services.state)])
+    return KeyList(keys=[KeyOut.model_validate(key) for key in keys.ls(services.state)])
 
 
 @router.delete("/{key_id}", status_code=204, operation_id="revoke_key")

@@ -14,5 +14,5 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 def list_models(services: ServicesDep) -> ModelList:
     """Models that a job or a corpus may name; the served one also answers POST /v1/mine."""
     models, revision = services.settings.known_models, services.settings.revision
-    named = ((name, name == models.served) for name in models.where)
+    named = ((name, name == models.loaded) for name in models.folders)
     return ModelList(models=[ModelOut(name=name, served=is_it, revision=revision if is_it else None) for name, is_it in named])

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app.guard import CallerDep
 from app.requests import review_requests
 from app.requests.review_requests import ReviewList, ReviewOut
+from app.schemas import Responses
 from app.services import ServicesDep
 from miner.core.verdicts import Verdict
 
@@ -31,7 +32,7 @@ BODY = {
     },
     "parameters": [MATCH],
 }
-RESPONSES: dict[int | str, dict[str, Any]] = {200: {"content": LINES}, 304: {"description": "The client has it already (If-None-Match)."}}
+RESPONSES: Responses = {200: {"content": LINES}, 304: {"description": "The client has it already (If-None-Match)."}}
 
 
 @router.get("", response_model=ReviewList, responses=RESPONSES, operation_id="list_reviews")

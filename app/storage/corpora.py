@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -67,13 +67,22 @@ class Corpus:
         return self.versions[-1].version + 1
 
 
+class CorpusRow(TypedDict):
+    """A new corpus: its id, name, model and column names."""
+
+    id: str
+    name: str
+    model: str
+    fields: dict[str, str]
+
+
 class Corpora:
     """The corpora of a data folder."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def create(self, connection: Connection, row: dict[str, Any], files: Sequence[str], job_id: str) -> None:
+    def create(self, connection: Connection, row: CorpusRow, files: Sequence[str], job_id: str) -> None:
         """Insert a corpus with its first version, in the transaction that submits its job. Conflict when the name exists."""
         conflict = Conflict(f"there is a corpus named {row['name']} already: append to it, or delete it")
         if connection.execute(select(corpora.c.id).where(corpora.c.name == row["name"])).first():
@@ -130,7 +139,7 @@ class Corpora:
         return path
 
     def remove(self, name_or_id: str) -> None:
-        """Delete a corpus with its versions and their folders. Held while an unfinished job builds or reads one of them.
+        """Delete a corpus with its versions and their folders. InUse while an unfinished job builds or reads one of them.
 
         The vectors of its texts stay in the embedding store, which other runs share.
         """

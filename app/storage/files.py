@@ -6,10 +6,9 @@ import re
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
@@ -133,7 +132,7 @@ class Files:
     def remove(self, file_id: str) -> None:
         """Delete a file, and its content unless another file has the same. Files of a job are deleted with the job: Conflict.
 
-        Held while an unfinished job needs it; Conflict while a corpus is built from it, since its next version needs it too.
+        InUse while an unfinished job needs it; Conflict while a corpus is built from it, since its next version needs it too.
         """
         file = self.get(file_id)
         if file.job_id:
@@ -189,7 +188,6 @@ def kind_of_upload(name: str, media: str) -> tuple[str, str]:
 
 
 def _insert(connection: Connection, name: str, suffix: str, sha256: str, size: int, job_id: str | None) -> File:
-    row: dict[str, Any] = {"id": new_name("file"), "name": name, "suffix": suffix, "sha256": sha256, "bytes": size}
-    row |= {"job_id": job_id, "created_at": now()}
-    connection.execute(files.insert().values(row))
-    return File(**row)
+    file = File(id=new_name("file"), name=name, suffix=suffix, sha256=sha256, bytes=size, job_id=job_id, created_at=now())
+    connection.execute(files.insert().values(asdict(file)))
+    return file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection, RowMapping, select, update
 
@@ -20,6 +20,28 @@ STATES = (*WAITING, *ACTIVE, *FINAL)
 
 JobSpec = dict[str, Any]
 """What a job does, as JSON: the request with every name resolved. The fields depend on the kind of job (`resolve` in app/jobs/)."""
+
+JobResult = dict[str, Any]
+"""What a job made, as JSON. The fields depend on the kind of job (`run` in app/jobs/)."""
+
+
+class JobError(TypedDict):
+    """Why a job failed: the class of the error (`bug` for one of ours), and a sentence."""
+
+    kind: str
+    detail: str
+
+
+class EventData(TypedDict, total=False):
+    """The data of an event: of a change of state, or of progress."""
+
+    state: str
+    attempt: int
+    why: str
+    error: JobError
+    stage: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -40,8 +62,8 @@ class Job:
     stage: str | None
     done: int
     total: int
-    result: dict[str, Any]
-    error: dict[str, Any] | None
+    result: JobResult
+    error: JobError | None
     last_event: int
 
     @property
@@ -56,7 +78,7 @@ class Event:
 
     number: int
     kind: str
-    data: dict[str, Any]
+    data: EventData
     at: float
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from app.errors import Conflict, Held
+from app.errors import Conflict, InUse
 from app.state.tables import corpora, corpus_versions, files, jobs
 from app.storage.job_rows import ACTIVE, WAITING, Job, JobSpec, as_job
 
@@ -56,10 +56,12 @@ def missing(connection: Connection, job: Job) -> list[str]:
     return absent
 
 
-def check_unused(connection: Connection, what: str, *, of: Collection[str] = (), corpus: str | None = None, job: str | None = None) -> None:
-    """Check that something may be deleted. Held names the active jobs that need it; Conflict names a corpus that is made of it.
+def check_unused(
+    connection: Connection, subject: str, *, of: Collection[str] = (), corpus: str | None = None, job: str | None = None
+) -> None:
+    """Check that something may be deleted. InUse names the active jobs that need it; Conflict names a corpus that is made of it.
 
-    what: its name in the message.
+    subject: its name in the message.
     of: ids of files.
     corpus, job: ids.
     """
@@ -70,13 +72,13 @@ def check_unused(connection: Connection, what: str, *, of: Collection[str] = (),
         if needs.files.intersection(of) or (corpus and needs.corpus and needs.corpus[0] == corpus) or (job and needs.job == job):
             dependents.append(active)
     if dependents:
-        raise Held(
-            f"{what} is needed by {_describe(dependents)}: wait until it has ended, or cancel it", [active.id for active in dependents]
+        raise InUse(
+            f"{subject} is needed by {_describe(dependents)}: wait until it has ended, or cancel it", [active.id for active in dependents]
         )
     query = select(corpora.c.name, corpus_versions.c.files).join(corpora, corpora.c.id == corpus_versions.c.corpus_id)
     for name, file_list in connection.execute(query.where(corpus_versions.c.state == "ready")) if of else ():
         if set(json.loads(file_list)).intersection(of):
-            raise Conflict(f"corpus {name} is made of {what}: delete the corpus first")
+            raise Conflict(f"corpus {name} is made of {subject}: delete the corpus first")
 
 
 def _has_version(connection: Connection, job: Job, corpus_id: str, version: int) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 
 from app.auth.keys import Caller
-from app.errors import Conflict, Moved, NotFound
+from app.errors import Conflict, NotFound, Outdated
 from app.state import State
 from app.state.names import now
 from app.state.tables import reviews
@@ -51,7 +51,7 @@ class Reviews:
     def append(self, job_id: str, verdicts: Sequence[Verdict], caller: Caller, expected_last: int | None = None) -> list[Review]:
         """Append verdicts of a caller; they are durable when this returns.
 
-        expected_last: the number of the last entry that the caller has seen; Moved when there are newer ones.
+        expected_last: the number of the last entry that the caller has seen; Outdated when there are newer ones.
         InputError names an id that is not in the run; NotFound, Conflict when the job has no run.
         """
         check_ids(self.dataset(job_id), verdicts)
@@ -137,7 +137,7 @@ def _last(connection: Connection, job_id: str, expected_last: int | None) -> int
     get_row(connection, job_id, lock=True)
     last = _newest(connection, job_id)
     if expected_last is not None and expected_last != last:
-        raise Moved(f"there are newer reviews: the last one is number {last}, If-Match names {expected_last}")
+        raise Outdated(f"there are newer reviews: the last one is number {last}, If-Match names {expected_last}")
     return last
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from test_app_queue import together
 
 from app.auth.keys import ANYBODY
-from app.errors import Conflict, Held, NotFound
+from app.errors import Conflict, InUse, NotFound
 from app.jobs.export import ExportJob
 from app.jobs.job_kinds import KINDS
 from app.jobs.mine import MineJob
@@ -138,7 +138,7 @@ def test_what_a_job_needs_is_held_until_it_ends(case, state, stores):
     held = stores.leases.fetch_job("w") if state != "queued" else None
     if state == "cancelling":
         stores.queue.cancel(job.id)
-    with pytest.raises(Held, match=f"job {job.id}, which is {state}") as refused:
+    with pytest.raises(InUse, match=f"job {job.id}, which is {state}") as refused:
         remove()
     assert refused.value.jobs == [job.id]
     stores.queue.cancel(job.id)
@@ -156,7 +156,7 @@ def test_a_job_that_is_tried_again_holds_again(case, stores):
     job, _, remove = CASES[case](stores)
     stores.queue.cancel(job.id)
     assert stores.queue.retry(job.id).state == "queued"
-    with pytest.raises(Held):
+    with pytest.raises(InUse):
         remove()
     assert stores.leases.finish_job(stores.leases.fetch_job("w"), "failed", error={"detail": "no"})
     remove()
@@ -217,7 +217,7 @@ def test_a_deletion_and_a_job_at_the_same_time(stores, monkeypatch):
         refused = [one for one in together(2, act) if isinstance(one, HardnegError)]
         assert len(refused) == 1, refused
         waiting = stores.leases.fetch_job("w")
-        assert isinstance(refused[0], NotFound if waiting is None else Held)
+        assert isinstance(refused[0], NotFound if waiting is None else InUse)
         if waiting:
             stores.leases.finish_job(waiting, "failed", error={})
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from screen_words import visible_text, wrong_words
 from test_app_jobs import done, submit, upload
 
 SEE = {"Accept": "text/html"}
@@ -49,6 +50,14 @@ def test_a_job_that_failed_says_why_and_can_be_tried_again(client):
     assert (again.status_code, again.headers["location"]) == (303, "/")
     assert done(client, failed)["attempts"] == 2
     assert client.get(f"/jobs/{failed['id']}", headers=SEE).status_code == 409
+
+
+@pytest.mark.parametrize("path", ["/", "/jobs/{id}", "/jobs/{id}/review", "/jobs/{id}/review?order=sample", "/jobs/job_0"])
+def test_pages_have_the_words_of_the_glossary(client, job, path):
+    """The list, a run, its review in both orders, and a refusal."""
+    page = client.get(path.format(**job), headers=SEE).text
+    assert len(text := visible_text(page)) > 100
+    assert not wrong_words(text)
 
 
 def numbers(page, name):

@@ -20,14 +20,14 @@ def test_folders_and_models_are_absolute(tmp_path, monkeypatch):
     (tmp_path / "my-model").mkdir()
     settings = Settings.of(model="my-model", models="other=someone/else", data_dir="data", cache="cache")
     assert (settings.data_dir, settings.cache) == (tmp_path / "data", tmp_path / "cache")
-    assert settings.known_models.where == {"my-model": str(tmp_path / "my-model"), "other": "someone/else"}
+    assert settings.known_models.folders == {"my-model": str(tmp_path / "my-model"), "other": "someone/else"}
 
 
 def test_models_have_public_names(tmp_path):
     """The served one its folder's, or what the list calls it; of a hub its own."""
     (folder := tmp_path / "models" / "e5 small").mkdir(parents=True)
     assert public(str(folder)) == "e5-small"
-    assert Models.of(str(folder), {}).served == "e5-small"
+    assert Models.of(str(folder), {}).loaded == "e5-small"
     for model in (str(folder), "fast"):
         assert Models.of(model, {"fast": str(folder)}) == Models({"fast": str(folder)}, "fast")
     assert Models.of("org/name", {}) == Models({"org/name": "org/name"}, "org/name")

@@ -29,7 +29,7 @@ def test_columns_that_were_asked_for_are_no_fault(tmp_path, call):
     filters = ("near_positive:off", "same_text:off")
     run = mine(data, MiningConfig.of(similarity="cosine", depth=20, negatives=2, filters=filters, columns=("ids",)), out=tmp_path / "run")
     shutil.copyfile(run.file, tmp_path / "aside.jsonl")
-    assert "extra_column is not looked for: its run was asked for further columns" in call(run.file)[2]
+    assert "extra_column is left out: its run was asked for further columns" in call(run.file)[2]
     code, said, _ = call(tmp_path / "aside.jsonl", "--fix", tmp_path / "fixed.jsonl")
     assert code == 1
     assert "extra_column: a trainer takes anchor_id, positive_id, negative_id for further texts" in said
@@ -43,7 +43,7 @@ def test_the_run_beside_a_single_file_is_found(tmp_path, call, name):
     filters = ("near_positive:off", "same_text:off")
     config = MiningConfig.of(similarity="cosine", depth=20, negatives=2, filters=filters, columns=("ids",))
     run = mine(data, config, out=str(tmp_path / name))
-    assert "extra_column is not looked for: its run was asked for further columns" in call(run.file)[2]
+    assert "extra_column is left out: its run was asked for further columns" in call(run.file)[2]
 
 
 def test_the_order_of_scores_is_looked_for_where_a_ceiling_holds_on_every_level(tmp_path, call):
@@ -52,7 +52,7 @@ def test_the_order_of_scores_is_looked_for_where_a_ceiling_holds_on_every_level(
     for filters, looked in ((("margin:relative=0.05",), True), (("margin:relative=0.05", "percentile:relax=true"), False)):
         config = MiningConfig.of(similarity="cosine", depth=20, negatives=2, filters=("near_positive:off", *filters), columns=("scores",))
         told = call(mine(data, config, out=tmp_path / str(looked)).folder)[2]
-        assert ("score_order is not looked for" not in told) is looked
+        assert ("score_order is left out" not in told) is looked
 
 
 @pytest.mark.parametrize("shape", ["pylate", "labeled-list"])
@@ -71,5 +71,5 @@ def test_the_ladder_is_no_fault(tmp_path, call, shape, ladder):
     for path in (run.folder, run.file):
         _, said, told = call(path)
         assert ("score_order" in said) == (ladder == 1)
-        assert ("not looked for" in told) == (ladder == 3)
+        assert ("is left out" in told) == (ladder == 3)
     assert "score_order" in call(aside)[1]

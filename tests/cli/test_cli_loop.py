@@ -41,7 +41,7 @@ def test_two_rounds_from_pairs(faq, tiny_model, tmp_path):
         (["--pairs", "{faq}", "--model", "{model}"], 2, "--out"),
         (["--pairs", "{faq}", "--out", "o"], 2, "--model"),
         (["--pairs", "{faq}", "--model", "{model}", "--out", "o", "--rounds", "0"], 2, "rounds is 0"),
-        (["--pairs", "{faq}", "--model", "{model}", "--out", "o", "--easy", "0.1"], 2, "what is easy"),
+        (["--pairs", "{faq}", "--model", "{model}", "--out", "o", "--easy", "0.1"], 2, "easy has to be larger"),
         (["--pairs", "{faq}", "--model", "./nowhere", "--out", "o"], 6, "no model folder"),
     ],
 )

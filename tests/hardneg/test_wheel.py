@@ -31,11 +31,28 @@ def test_the_sources_hold_no_tests(built):
     assert {"README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml"} <= names
 
 
-def test_who_installs_it_gets_no_test_runner(built):
-    """pytest is needed by those who work on it, not by those who use it."""
+def metadata(built):
+    """The metadata of the wheel, as an index shows them."""
     wheel = zipfile.ZipFile(built.wheel)
     (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
-    needed = [text for text in message_from_bytes(wheel.read(name)).get_all("Requires-Dist") if "extra ==" not in text]
+    return message_from_bytes(wheel.read(name))
+
+
+def test_an_index_can_describe_it(built):
+    """Summary, README, licence, keywords and classifiers, all of which an index knows."""
+    from trove_classifiers import classifiers
+
+    fields = metadata(built)
+    assert all(fields[name] for name in ("Name", "Version", "Summary", "Keywords", "License-File", "Requires-Python"))
+    assert (fields["License-Expression"], fields["Description-Content-Type"]) == ("Apache-2.0", "text/markdown")
+    assert fields.get_payload().startswith("# Hardneg")
+    assert len(fields.get_all("Classifier")) > 5
+    assert set(fields.get_all("Classifier")) <= classifiers
+
+
+def test_who_installs_it_gets_no_test_runner(built):
+    """pytest is needed by those who work on it, not by those who use it."""
+    needed = [text for text in metadata(built).get_all("Requires-Dist") if "extra ==" not in text]
     assert any(text.startswith("numpy") for text in needed)
     assert not [text for text in needed if text.startswith(("pytest>", "pytest<", "hypothesis"))]
 

@@ -7,7 +7,7 @@ for (const live of document.querySelectorAll(".live[data-job]")) {
   source.addEventListener("progress", (event) => {
     const { stage, done, total } = JSON.parse(event.data);
     if (total) { meter.max = total; meter.value = done; } else { meter.removeAttribute("value"); }
-    live.querySelector(".said").textContent = total ? `${stage} ${Math.floor((100 * done) / total)} %` : stage;
+    live.querySelector(".stage").textContent = total ? `${stage} ${Math.floor((100 * done) / total)} %` : stage;
   });
   source.addEventListener("state", (event) => {
     const ended = ["succeeded", "failed", "cancelled", "crashed"].includes(JSON.parse(event.data).state);
@@ -22,18 +22,18 @@ if (slider) {
   const line = svg.querySelector(".ceiling"), beyond = svg.querySelector(".beyond"), width = svg.viewBox.baseVal.width;
   const counts = (name) => slider.dataset[name].split(",").map(Number);
   const edges = counts("edges"), kept = counts("kept"), chosen = counts("chosen"), last = edges.length - 1;
-  const total = (some) => some.reduce((sum, count) => sum + count, 0);
-  const part = (above, all) => `${above.toLocaleString("en")} of ${all.toLocaleString("en")}`;
+  const total = (bins) => bins.reduce((sum, count) => sum + count, 0);
+  const part = (count, all) => `${count.toLocaleString("en")} of ${all.toLocaleString("en")}`;
   const show = () => {
     const place = Number(slider.value), x = (width * place) / last, free = place === last;
     line.setAttribute("x1", x); line.setAttribute("x2", x);
     beyond.setAttribute("x", x); beyond.setAttribute("width", width - x);
-    const gone = total(kept.slice(place)), all = total(kept);
-    const said = `Would drop ${part(gone, all)} kept candidates (${all ? ((100 * gone) / all).toFixed(1) : 0} %) and ` +
+    const dropped = total(kept.slice(place)), all = total(kept);
+    const effect = `Would drop ${part(dropped, all)} kept candidates (${all ? ((100 * dropped) / all).toFixed(1) : 0} %) and ` +
       `${part(total(chosen.slice(place)), total(chosen))} chosen negatives.`;
-    document.querySelector("#beyond").textContent = free ? "Move the ceiling to see how many candidates it drops." : said;
+    document.querySelector("#beyond").textContent = free ? "Move the ceiling to see how many candidates it drops." : effect;
     document.querySelector("#value").textContent = free ? "none" : String(edges[place]);
-    slider.setAttribute("aria-valuetext", free ? "no ceiling" : `${edges[place]}. ${said}`);
+    slider.setAttribute("aria-valuetext", free ? "no ceiling" : `${edges[place]}. ${effect}`);
     form.querySelector("button").disabled = free;
   };
   const drag = (event) => {

@@ -1,34 +1,34 @@
-// Review by keyboard: a word about the current candidate, on to the next one; every word is kept before the page moves on.
+// Review by keyboard: a verdict on the current candidate, then the next one; every verdict is stored before the page changes.
 "use strict";
 
 const lineup = document.querySelector("#lineup"), list = [...document.querySelectorAll("#candidates > li")];
-const status = document.querySelector("#said"), help = document.querySelector("#help"), listening = document.querySelector("#listening");
-const at = `/v1/jobs/${lineup.dataset.job}/reviews`, kept = `words-${lineup.dataset.job}`;
-let current = Math.max(0, list.findIndex((one) => one.classList.contains("focus")));
+const status = document.querySelector("#status"), help = document.querySelector("#help"), listening = document.querySelector("#listening");
+const at = `/v1/jobs/${lineup.dataset.job}/reviews`, storageKey = `reviews-${lineup.dataset.job}`;
+let current = Math.max(0, list.findIndex((card) => card.classList.contains("focus")));
 let work = Promise.resolve(), leaving = false;
 
-const words = () => JSON.parse(sessionStorage.getItem(kept) || "[]");
-const remember = (some) => sessionStorage.setItem(kept, JSON.stringify(some.slice(-200)));
-const tell = (text) => { status.textContent = text; };
+const entries = () => JSON.parse(sessionStorage.getItem(storageKey) || "[]");
+const remember = (reviews) => sessionStorage.setItem(storageKey, JSON.stringify(reviews.slice(-200)));
+const announce = (text) => { status.textContent = text; };
 
 function go(place, scroll = true) {
   if (place < 0 || place >= list.length) return;
   list[current].classList.remove("current"); list[current].removeAttribute("aria-current");
   current = place;
-  const one = list[current];
-  one.classList.add("current"); one.setAttribute("aria-current", "true");
-  one.focus({ preventScroll: true });
-  if (scroll) one.scrollIntoView({ block: "nearest" });
+  const card = list[current];
+  card.classList.add("current"); card.setAttribute("aria-current", "true");
+  card.focus({ preventScroll: true });
+  if (scroll) card.scrollIntoView({ block: "nearest" });
 }
 
-function mark(one, verdict, number) {
+function mark(card, verdict, number) {
   for (const [name, value] of [["verdict", verdict], ["number", number]]) {
-    if (value) one.dataset[name] = value; else delete one.dataset[name];
+    if (value) card.dataset[name] = value; else delete card.dataset[name];
   }
-  for (const button of one.querySelectorAll("button.say")) button.setAttribute("aria-pressed", String(button.value === verdict));
+  for (const button of card.querySelectorAll("button.say")) button.setAttribute("aria-pressed", String(button.value === verdict));
 }
 
-async function asked(method, address, body) {
+async function request(method, address, body) {
   const headers = body ? { "Content-Type": "application/json" } : {};
   const answer = await fetch(address, { method, headers, body: body && JSON.stringify(body) });
   if (!answer.ok) throw new Error((await answer.json()).detail);
@@ -40,7 +40,7 @@ function onward() {
   const open = (place) => list[place].classList.contains("chosen") && !list[place].dataset.verdict;
   const after = list.map((_, place) => place).filter((place) => place > current && open(place));
   const before = list.map((_, place) => place).filter((place) => place < current && open(place));
-  if (after.length || before.length) go([...after, ...before][0]); else if (!move("next")) tell("All negatives of this query are reviewed.");
+  if (after.length || before.length) go([...after, ...before][0]); else if (!move("next")) announce("All negatives of this query are reviewed.");
 }
 
 function leave(address) {
@@ -57,35 +57,35 @@ function move(where) {
 }
 
 // One after the other, in the order of the keys; what is pressed while the page is being left is not for its candidates.
-function once(one) {
-  work = work.then(() => (leaving ? null : one())).catch((error) => tell(`Not stored: ${error.message}`));
+function once(action) {
+  work = work.then(() => (leaving ? null : action())).catch((error) => announce(`Not stored: ${error.message}`));
 }
 
 const say = (verdict) => once(async () => {
-  const one = list[current], pair = { query_id: lineup.dataset.query, passage_id: one.dataset.passage };
-  const [entry] = (await asked("POST", at, { verdicts: [{ ...pair, verdict }] })).reviews;
-  remember([...words(), { number: entry.number, passage: pair.passage_id, was: one.dataset.verdict, page: location.pathname + location.search }]);
-  mark(one, verdict, entry.number);
-  tell(`${verdict.replace("_", " ")}, stored`);
+  const card = list[current], pair = { query_id: lineup.dataset.query, passage_id: card.dataset.passage };
+  const [entry] = (await request("POST", at, { verdicts: [{ ...pair, verdict }] })).reviews;
+  remember([...entries(), { number: entry.number, passage: pair.passage_id, was: card.dataset.verdict, page: location.pathname + location.search }]);
+  mark(card, verdict, entry.number);
+  announce(`${verdict.replace("_", " ")}, stored`);
   onward();
 });
 
 const undo = () => once(async () => {
-  const all = words(), last = all.pop();
-  if (!last) return tell("There is no verdict to withdraw.");
-  await asked("DELETE", `${at}/${last.number}`);
+  const all = entries(), last = all.pop();
+  if (!last) return announce("There is no verdict to withdraw.");
+  await request("DELETE", `${at}/${last.number}`);
   remember(all);
-  const place = list.findIndex((one) => one.dataset.passage === last.passage);
+  const place = list.findIndex((card) => card.dataset.passage === last.passage);
   if (last.page !== location.pathname + location.search || place < 0) return leave(last.page);
   mark(list[place], last.was, null);
   go(place);
-  tell("Verdict withdrawn.");
+  announce("Verdict withdrawn.");
 });
 
 function differ() {
   const shown = document.querySelector(".diff:not([hidden])");
   for (const diff of document.querySelectorAll(".diff")) { diff.hidden = Boolean(shown); diff.previousElementSibling.hidden = !shown; }
-  tell(shown ? "The plain texts." : "Differences from the nearest positive.");
+  announce(shown ? "The plain texts." : "Differences from the nearest positive.");
 }
 
 const keys = {
@@ -100,9 +100,9 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   keys[event.key]();
 });
-for (const [place, one] of list.entries()) {
-  one.addEventListener("click", () => go(place, false));
-  one.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); go(place); say(event.submitter.value); });
+for (const [place, card] of list.entries()) {
+  card.addEventListener("click", () => go(place, false));
+  card.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); go(place); say(event.submitter.value); });
 }
 document.querySelector("#keys").addEventListener("click", () => help.showModal());
 listening.checked = localStorage.getItem("keys") !== "off";
