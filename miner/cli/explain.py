@@ -75,7 +75,7 @@ def _head(anchor: Mapping[str, Any], retrieved: int) -> Iterable[str]:
         rank = "not retrieved" if positive["rank"] is None else f"rank {positive['rank']}"
         yield f"positive  {flat(positive['id'])}: {flat(positive['text'])}  (score {score(positive['score'])}, {rank})"
     ceilings = "".join(f" · ceiling {score(value)} ({name})" for name, value in anchor["ceilings"].items())
-    yield f"reference score {score(anchor['bar'])} · noise floor {score(anchor['background'])}{ceilings}"
+    yield f"scores    reference score {score(anchor['bar'])} · noise floor {score(anchor['background'])}{ceilings}"
     counts = anchor["counts"]
     drops = ", ".join(f"{name} {count}" for name, count in counts["dropped"].items() if count) or "nothing"
     yield f"judged    {retrieved} candidates: dropped by {drops}; {counts['kept']} kept, {counts['chosen']} chosen"

@@ -37,7 +37,7 @@ def lint(
     hardneg lint train.jsonl --fix mended.jsonl
     """
     if fix is not None and len(files) > 1:
-        raise ConfigError(f"--fix mends one file at a time, not {len(files)}")
+        raise ConfigError(f"--fix writes one file at a time, not {len(files)}")
     from miner.lint import lint as lint_file
     from miner.lint.fixes import mend
 

@@ -162,9 +162,9 @@ Loss = Annotated[
 ]
 BatchSampler = Annotated[
     str | None,
-    option("batch-sampler", "no_duplicates, shuffle, topics, high_loss, hard_examples, with knobs: which rows come together", TRAIN),
+    option("batch-sampler", "no_duplicates, shuffle, topics, high_loss, hard_examples, with knobs: how rows are put into batches", TRAIN),
 ]
-Changes = Annotated[Words, option("change", "delete, reorder, una, replace, with knobs: what is changed in a batch", TRAIN)]
+Changes = Annotated[Words, option("change", "delete, reorder, una, replace, with knobs: changes of a batch", TRAIN)]
 UseNegatives = Annotated[int | None, option("use-negatives", "negatives used of each row [as many as the longest has]", TRAIN)]
 TrainBatchSize = Annotated[int | None, option("train-batch-size", "rows in a batch [64]", TRAIN)]
 DropLast = Annotated[

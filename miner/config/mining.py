@@ -97,7 +97,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
                     f"output format '{self.output_format}' has no room for {column}; it has room for {', '.join(sorted(room))}"
                 )
         if self.fill != "none" and "tiers" not in room:
-            raise ConfigError(f"output format '{self.output_format}' cannot say which negatives were filled in: leave --fill out")
+            raise ConfigError(f"output format '{self.output_format}' has no column for fallback levels: leave --fill out")
         return self
 
     @classmethod

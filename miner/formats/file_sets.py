@@ -92,7 +92,7 @@ def _join(values: Iterable[Any], separator: str, forbidden: re.Pattern[str], rea
     cells = [str(cell) for cell in values]
     for cell in cells:
         if forbidden.search(cell):
-            raise InputError(f"{cell!r} holds {reason} cannot say; choose another output format, or other ids")
+            raise InputError(f"{cell!r} holds {reason} cannot hold; choose another output format, or other ids")
     return (separator.join(cells) + "\n").encode()
 
 

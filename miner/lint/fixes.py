@@ -39,7 +39,7 @@ def mend(
     """
     name = format or recognise(path)
     if format_of_name(name).layout:
-        raise ConfigError(f"{path} is a folder of several files ({name}); it can be linted, not mended")
+        raise ConfigError(f"{path} is a folder of several files ({name}); it can be linted, but not with --fix")
     if Path(out).exists():
         raise ConfigError(f"{out} exists already; choose another --fix")
     counts = {"rows_read": 0, "rows_written": 0, "rows_left_out": 0, "rows_repaired": 0, "negatives_left_out": 0}
@@ -65,7 +65,7 @@ def _plan(path: str | Path, name: str, against: str | Path | None, ignore: Colle
     widths: Counter[int] = Counter()
     for findings, row in examine(path, name, against, ignore):
         if row is not None and None in [row.labels[place] for place in _remaining_places(findings, row, name)]:
-            raise ConfigError(f"{row.where} does not say which passages are positives: it can be linted, not mended")
+            raise ConfigError(f"{row.where} does not say which passages are positives: it can be linted, but not with --fix")
         columns -= {"ids", "ranks", "tiers", "extra"} if any(finding.rule == "extra_column" for finding in findings) else set()
         if row is not None and (places := _remaining_places(findings, row, name)):
             cut = _cut(row, places)

@@ -79,7 +79,7 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
                 "use batch sampler no_duplicates"
             )
         if self._losses and not any(self._losses):
-            self._setting.warn("the loss was 0 at every step: nothing stood against the positives, and nothing was learnt")
+            self._setting.warn("the loss was 0 at every step: no negative scored near its positive, so the model learnt nothing")
         if self._trained > self._setting.batches and any(getattr(transform, "replaced", 1) == 0 for transform in self._transforms):
             self._setting.warn("change 'replace' replaced no negative: none became easy by its drop and score")
         if small_batches := self._small_batches(args.per_device_train_batch_size):

@@ -32,9 +32,9 @@ class TrainConfig(Checked):
     )
     pooling: Pooling | None = Field(None, description="pooling of a model that names none: mean, cls, lasttoken")
     min_grade: int = Field(1, ge=1, le=127, description="smallest grade that counts as relevant, in pairs and on dev")
-    loss: str = Field("in_batch", description="what is minimised")
-    batch_sampler: str = Field("no_duplicates", description="which rows come together in a batch")
-    changes: tuple[str, ...] = Field((), description="what is changed in a batch: augmentations, synthetic or replaced negatives")
+    loss: str = Field("in_batch", description="the loss that is minimised")
+    batch_sampler: str = Field("no_duplicates", description="how rows are put together in batches")
+    changes: tuple[str, ...] = Field((), description="changes of a batch: augmentations, synthetic or replaced negatives")
     use_negatives: Annotated[int, Field(ge=0, le=1000)] | None = Field(
         None, description="negatives used of each row; default: as many as the longest row has"
     )

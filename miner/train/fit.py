@@ -115,7 +115,7 @@ def _before(setting: FitContext, model: Any, encoder: Encoder, first: Path) -> f
     baseline = read_json(first)
     if (baseline["above"] or 0) > MAX_SHARE_ABOVE:
         share = f"in {baseline['above']:.0%} of the rows a negative scores above the positive"
-        setting.warn(f"{share}: many will be unlabelled positives; mine with a margin")
+        setting.warn(f"{share}: many of them are probably unlabelled positives; mine with a margin")
     before: float | None = baseline["dev"]
     return before
 

@@ -83,7 +83,7 @@ def test_a_column_a_format_has_no_room_for_is_refused(name):
             with pytest.raises(ConfigError, match=f"output format '{name}' has no room for {column}; it has room for .*ids"):
                 MiningConfig.of(output_format=name, columns=(column,))
     if "tiers" not in FORMATS[name].optional_columns:
-        with pytest.raises(ConfigError, match=f"output format '{name}' cannot say which negatives were filled in"):
+        with pytest.raises(ConfigError, match=f"output format '{name}' has no column for fallback levels"):
             MiningConfig.of(output_format=name, fill="random")
 
 
