@@ -33,10 +33,8 @@ def record(measured: Mapping[str, Any], out: Path | None, packages: Iterable[str
 
 def made_with(packages: Iterable[str] = ()) -> dict[str, Any]:
     """Return the commit (dirty: with changes that are not in it), the command, the date, the machine and the versions."""
-    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", ".", OWN_OUTPUT)
     return {
-        "commit": commit or UNKNOWN,
-        "dirty": UNKNOWN if changes is None else bool(changes),
+        **TREE,
         "command": command(sys.argv[1:]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": processor_name(),
@@ -67,10 +65,20 @@ def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return f"{processor()['name']} ({', '.join(numbers)})" if numbers else processor()["name"]
 
 
-def _git(*words: str) -> str | None:
-    """Return what git says of this tree; None where there is no git, or no repository."""
+def tree(root: Path = ROOT) -> dict[str, str | bool]:
+    """Return the commit of a working tree, and whether it holds changes; `unknown` where there is no git, or no repository."""
+    commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "--", ".", OWN_OUTPUT)
+    return {"commit": commit or UNKNOWN, "dirty": UNKNOWN if changes is None else bool(changes)}
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """Return what git says; None where it fails."""
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+TREE = tree()
+"""As it is when a script starts: that is the code that is measured."""

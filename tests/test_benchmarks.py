@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as runner
-from benchmarks.record import command, made_with, processor_name, record
+from benchmarks.record import command, made_with, processor_name, record, tree
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(
@@ -41,23 +41,21 @@ def test_a_result_names_what_made_it(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == written
 
 
-def test_the_commit_is_that_of_the_tree(monkeypatch):
+def test_the_commit_is_that_of_the_tree():
     """`unknown` outside a repository."""
     head = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     assert made_with()["commit"] == (head.stdout.strip() or "unknown")
-    monkeypatch.setattr("benchmarks.record.ROOT", Path("/"))
-    assert (made_with()["commit"], made_with()["dirty"]) == ("unknown", "unknown")
+    assert tree(Path("/")) == {"commit": "unknown", "dirty": "unknown"}
 
 
-def test_a_change_makes_the_tree_dirty_and_a_result_does_not(tmp_path, monkeypatch):
+def test_a_change_makes_the_tree_dirty_and_a_result_does_not(tmp_path):
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
     for words in (["init", "-q"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "a"]):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
-    monkeypatch.setattr("benchmarks.record.ROOT", tmp_path)
     (tmp_path / "benchmarks" / "results" / "a.json").write_text("{}")
-    assert made_with()["dirty"] is False
+    assert tree(tmp_path)["dirty"] is False
     (tmp_path / "new.py").write_text("")
-    assert made_with()["dirty"] is True
+    assert tree(tmp_path)["dirty"] is True
 
 
 def test_a_command_keeps_no_path_of_the_machine():
