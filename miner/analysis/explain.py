@@ -6,28 +6,18 @@ Reads only the block that holds the query and repeats pass 2 on it, so that the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
-import pyarrow.compute as pc
 
+from miner.analysis.find_id import row_of
 from miner.config import MiningConfig
-from miner.errors import InputError, IntegrityError
+from miner.errors import IntegrityError
 from miner.runs.candidate_store import read_query
 from miner.runs.rechoose import Choice, chooser
 from miner.runs.run import Run
-from miner.types import Block, Candidates, Dataset, Filter, Texts
-
-MAX_SUGGESTED_IDS = 3
-"""Similar ids that an error message proposes for a missing id."""
-
-MAX_COMPARED_IDS = 20_000
-"""Ids that are compared with a missing id."""
-
-MAX_LENGTH_DIFFERENCE = 3
-"""Letters by which ids of a large corpus may differ in length from a missing id to be compared with it."""
+from miner.types import Block, Candidates, Dataset, Filter
 
 Number = int | float | bool | None
 EvidenceValues = dict[str, Number]
@@ -137,38 +127,6 @@ def explain(run: Run, query_id: str, passage_id: str | None = None) -> Explanati
     if passage is not None:
         _restrict_to_passage(explanation, passage, names, dataset, query)
     return explanation
-
-
-def row_of(texts: Texts, name: str, kind: str) -> int:
-    """The row of an id. InputError with similar ids where there is none."""
-    start = 0
-    for batch in texts.batches():
-        position = pc.index(batch.column("id"), name).as_py()
-        if position >= 0:
-            return int(start + position)
-        start += batch.num_rows
-    suggestions = get_close_matches(name, _similar_ids(texts, name), n=MAX_SUGGESTED_IDS, cutoff=0.6)
-    advice = (
-        f"; the nearest ids: {', '.join(suggestions)}"
-        if suggestions
-        else f"; there are {start:,}, such as {', '.join(texts.ids(range(min(MAX_SUGGESTED_IDS, start))))}"
-    )
-    raise InputError(f"there is no {kind} '{name}' in this run{advice}")
-
-
-def _similar_ids(texts: Texts, name: str) -> list[str]:
-    """Ids to compare with `name`: all of a small corpus; of a large one those of similar length with the same first or last two letters."""
-    compare_all = len(texts) <= MAX_COMPARED_IDS
-    ids: list[str] = []
-    for batch in texts.batches():
-        ids += (identifier for identifier in batch.column("id").to_pylist() if compare_all or _is_similar(identifier, name))
-        if len(ids) > MAX_COMPARED_IDS:
-            break
-    return ids
-
-
-def _is_similar(first: str, second: str) -> bool:
-    return abs(len(first) - len(second)) <= MAX_LENGTH_DIFFERENCE and (first[:2] == second[:2] or first[-2:] == second[-2:])
 
 
 def _read_block(path: Path, dataset: Dataset, query: int) -> Block:

@@ -12,7 +12,7 @@ from miner.cli.display import console
 from miner.cli.numbers import count_noun
 
 if TYPE_CHECKING:
-    from miner.doctor.environment import DoctorReport
+    from miner.doctor.doctor_report import DoctorReport
 
 PROBLEM_EXIT = 1
 

@@ -1,0 +1,51 @@
+"""Finds the row of an id; a message about a missing one names the most similar ids."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import pyarrow.compute as pc
+
+from miner.errors import InputError
+from miner.types import Texts
+
+MAX_SUGGESTED_IDS = 3
+"""Similar ids that an error message proposes for a missing id."""
+
+MAX_COMPARED_IDS = 20_000
+"""Ids that are compared with a missing id."""
+
+MAX_LENGTH_DIFFERENCE = 3
+"""Letters by which ids of a large corpus may differ in length from a missing id to be compared with it."""
+
+
+def row_of(texts: Texts, name: str, kind: str) -> int:
+    """The row of an id. InputError with similar ids where there is none."""
+    start = 0
+    for batch in texts.batches():
+        position = pc.index(batch.column("id"), name).as_py()
+        if position >= 0:
+            return int(start + position)
+        start += batch.num_rows
+    suggestions = get_close_matches(name, _similar_ids(texts, name), n=MAX_SUGGESTED_IDS, cutoff=0.6)
+    advice = (
+        f"; the nearest ids: {', '.join(suggestions)}"
+        if suggestions
+        else f"; there are {start:,}, such as {', '.join(texts.ids(range(min(MAX_SUGGESTED_IDS, start))))}"
+    )
+    raise InputError(f"there is no {kind} '{name}' in this run{advice}")
+
+
+def _similar_ids(texts: Texts, name: str) -> list[str]:
+    """Ids to compare with `name`: all of a small corpus; of a large one those of similar length with the same first or last two letters."""
+    compare_all = len(texts) <= MAX_COMPARED_IDS
+    ids: list[str] = []
+    for batch in texts.batches():
+        ids += (identifier for identifier in batch.column("id").to_pylist() if compare_all or _is_similar(identifier, name))
+        if len(ids) > MAX_COMPARED_IDS:
+            break
+    return ids
+
+
+def _is_similar(first: str, second: str) -> bool:
+    return abs(len(first) - len(second)) <= MAX_LENGTH_DIFFERENCE and (first[:2] == second[:2] or first[-2:] == second[-2:])
