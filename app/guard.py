@@ -183,11 +183,11 @@ def address_of(scope: Scope) -> str:
         return "unknown"
 
 
-def log_wrong_key(where: str, client: str, *, untrusted_proxy: bool) -> None:
+def log_wrong_key(location: str, client: str, *, untrusted_proxy: bool) -> None:
     """Write a line about a wrong key, without the key. untrusted_proxy: the request came through a proxy that is not trusted."""
     hint = "; it came through a proxy that HARDNEG_TRUSTED_PROXIES does not name, so all clients of it count as one"
     extra = {"fields": {"client": client}, "rate_limit": "wrong key"}
-    log.warning("a wrong key in %s, from %s%s", where, client, hint if untrusted_proxy else "", extra=extra)
+    log.warning("a wrong key in %s, from %s%s", location, client, hint if untrusted_proxy else "", extra=extra)
 
 
 def _misuse(scope: Scope, headers: Headers, caller: Caller | None, keyless: bool) -> Refused | None:

@@ -65,8 +65,8 @@ class Leases:
             update_row(connection, job, lease_until=self._database.clock(connection) + LEASE_SECONDS, **progress)
             if progress:
                 last = add_event(connection, job.id, "progress", progress) - MAX_PROGRESS_EVENTS
-                old = and_(job_events.c.job_id == job.id, job_events.c.kind == "progress", job_events.c.number <= last)
-                connection.execute(delete(job_events).where(old))
+                surplus = and_(job_events.c.job_id == job.id, job_events.c.kind == "progress", job_events.c.number <= last)
+                connection.execute(delete(job_events).where(surplus))
             return current.state
 
     def finish_job(self, job: Job, state: str, *, result: Any = None, error: Any = None, commit: Commit | None = None) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 from app.pages.frame import breadcrumbs, form
-from app.pages.run_list import badge, title, when
+from app.pages.run_list import badge, title, utc_time
 from app.storage.job_rows import Job
 from miner.evaluation.intervals import wilson
 from miner.page.charts import HEIGHT, histogram
@@ -50,7 +50,7 @@ def overview(
     job: Job, report: Mapping[str, Any], survey: Mapping[str, Any], sample: SampleSummary, reviewed: int, model: str
 ) -> list[Html]:
     """The page."""
-    subtitle = " · ".join(filter(None, (model, when(job.created_at), f"similarity {report['setup']['similarity']}")))
+    subtitle = " · ".join(filter(None, (model, utc_time(job.created_at), f"similarity {report['setup']['similarity']}")))
     heading = tag("div", tag("h1", title(job), " ", badge(job.kind)), tag("p", subtitle, class_="note"))
     return [
         breadcrumbs(("/", "Runs"), (None, title(job))),

@@ -37,7 +37,7 @@ def title(job: Job) -> str:
     return f"{KIND_LABELS.get(job.kind, job.kind)} {job.id[-6:]}"
 
 
-def when(seconds: float | None) -> str:
+def utc_time(seconds: float | None) -> str:
     """A time, in UTC."""
     return DASH if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")
 
@@ -70,17 +70,19 @@ def _name(job: Job, public_name: Callable[[str], str]) -> Html:
     name: Html = tag("a", title(job), href=f"/jobs/{job.id}") if has_run(job) else tag("b", title(job))
     config = job.spec.get("config", {})
     model = str(config.get("model") or "")
-    details = " · ".join(filter(None, (public_name(model) if model else "", config.get("output_format"), when(job.created_at))))
+    details = " · ".join(filter(None, (public_name(model) if model else "", config.get("output_format"), utc_time(job.created_at))))
     return join([name, tag("small", details)])
 
 
 def _state_details(job: Job) -> Html | None:
     """The details of the state: the progress or the error, with a button to cancel or to retry."""
     if job.state in ("queued", "running", "cancelling"):
-        done = f"{job.stage}{f' {100 * job.done // job.total} %' if job.total else ''}" if job.stage else "waits for a worker"
+        progress = f"{job.stage}{f' {100 * job.done // job.total} %' if job.total else ''}" if job.stage else "waits for a worker"
         meter = tag("progress", max=str(job.total or 1), value=str(job.done) if job.total else None, aria_label="Progress")
         stop = form(f"/jobs/{job.id}/cancel", tag("button", "Cancel", class_="plain", aria_label=f"Cancel {title(job)}"))
-        return tag("div", meter, tag("small", done, class_="stage"), stop, class_="live", data_job=job.id, data_seen=str(job.last_event))
+        return tag(
+            "div", meter, tag("small", progress, class_="stage"), stop, class_="live", data_job=job.id, data_seen=str(job.last_event)
+        )
     if job.state in ("failed", "crashed", "cancelled"):
         reason = str(_detail(job.error)) if job.error else None
         again = form(f"/jobs/{job.id}/retry", tag("button", "Try again", class_="plain", aria_label=f"Try again: {title(job)}"))
