@@ -114,9 +114,6 @@ class Letters:
         """Not known."""
         return np.zeros(len(queries))
 
-    def measure_recall(self, depth):
-        """It is exact."""
-
     def describe(self):
         """For the manifest."""
         return [{"source": "letters"}]

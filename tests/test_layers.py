@@ -38,11 +38,11 @@ MAY = {
     "miner.read": GROUND,
     "miner.read.trainers": GROUND | {"miner.formats", "miner.read"},  # a trainer's folder is read by the reader of its format
     # what joins them
-    "miner.config": GROUND | {f"miner.{name}" for name in ("evidence", "filters", "formats", "samplers", "sources")},
+    "miner.config": GROUND | {f"miner.{name}" for name in ("evidence", "filters", "formats", "indexes", "samplers", "sources")},
     "miner.core": NOUNS | {f"miner.{name}" for name in ("config", "evidence", "filters", "support")},
     "miner.lint": GROUND | {"miner.formats", "miner.read"},
     "miner.evaluation": GROUND | {f"miner.{name}" for name in ("config", "encode", "read", "sources")},
-    "miner.runs": DOWN_TO_CORE | SHOWN,
+    "miner.runs": DOWN_TO_CORE | SHOWN | {"miner.evaluation"},
     "miner.runs.candidate_store": GROUND,  # storage knows nouns and files, not how candidates are judged
     # what looks back at runs
     "miner.analysis": DOWN_TO_RUNS,

@@ -99,6 +99,8 @@ class Engine:
     @lru_cache(maxsize=256)  # noqa: B019 - one engine, as long as the server; a config's parts are built once
     def _resolve(self, config: MiningConfig) -> MiningConfig:
         """The request's config with the operator's model and index. ConfigError where the request sets another one."""
+        if config.recall is not None:
+            raise ConfigError("config.recall is for jobs: the index is set by the server here, so leave it out")
         for name in SERVED_SETTINGS:
             default, served = MiningConfig.model_fields[name].default, getattr(self.serving, name)
             if getattr(config, name) not in (default, served):
@@ -119,7 +121,7 @@ class Engine:
             return self._over_corpus(corpus, request.queries, folder)
         queries, passages = ([part.model_dump() for part in parts] for parts in (request.queries, request.passages or []))
         dataset = read_inline(queries, passages, folder)
-        return dataset, Dense(dataset, self.vectors, folder, config.index)
+        return dataset, Dense(dataset, self.vectors, folder)  # exactly: an index of many lists cannot be built of few passages
 
     def _over_corpus(self, corpus: OpenCorpus, queries: Sequence[Query], folder: Path) -> tuple[Dataset, Dense]:
         """The queries over an open corpus: read with their positives as a small corpus, then mapped to the rows of the open one."""

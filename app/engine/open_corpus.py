@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from app.engine.batcher import Batcher
-from miner.indexes import Exact, Factory
+from miner.indexes import open_index
 from miner.io.array_files import map_array, map_raw
 from miner.read.ids import Lookup, keys_of
 from miner.sources import Dense
@@ -30,8 +30,7 @@ class StoredSource(Dense):
         self.passage_rows, self.position = (map_array(folder / name) for name in ("rows.npy", "position.npy"))
         self.passages = map_raw(folder / "passages.f32", (len(self.passage_rows), vectors.dim))
         self.queries = np.empty((0, vectors.dim), dtype=np.float32)
-        exact = index == "exact"
-        self.index = Exact(self.passages, self.similarity) if exact else Factory(self.passages, self.similarity, index)
+        self.index = open_index(self.passages, self.similarity, index)
         self.recall = None
 
 

@@ -41,6 +41,7 @@ RETRIEVE: Group = {
     "source": o.Source,
     "rrf_k": o.RrfK,
     "index": o.Index,
+    "recall": o.Recall,
     "depth": o.Depth,
     "max_depth": o.MaxDepth,
     "evidence": o.Evidence,

@@ -82,7 +82,14 @@ Source = Annotated[
     ),
 ]
 RrfK = Annotated[int | None, option("rrf-k", "several sources are pooled by 1 / (K + rank) [60]", RETRIEVE)]
-Index = Annotated[str | None, option("index", "exact, or a FAISS factory string such as IVF1024,Flat [exact]", RETRIEVE)]
+Index = Annotated[
+    str | None,
+    option("index", "exact, or a FAISS factory string with its search settings, such as IVF1024,Flat:nprobe=64 [exact]", RETRIEVE),
+]
+Recall = Annotated[
+    float | None,
+    option("recall", "share of the nearest to find, such as 0.98: chooses the setting of --index, or without it the index", RETRIEVE),
+]
 Depth = Annotated[int | None, option("depth", "candidates retrieved per query [200]", RETRIEVE)]
 MaxDepth = Annotated[int | None, option("max-depth", "candidates retrieved per short query [1000]", RETRIEVE)]
 

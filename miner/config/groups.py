@@ -42,7 +42,12 @@ class RetrievalSettings(Checked):
         ("dense",), min_length=1, description="where candidates come from; scores are those of the first: dense, dense:model=PATH, bm25"
     )
     rrf_k: int = Field(60, ge=0, le=10_000, description="several sources are pooled by 1 / (rrf_k + rank)")
-    index: str = Field("exact", description="exact, or any FAISS factory string, such as IVF1024,Flat")
+    index: str = Field(
+        "exact", description="exact, or any FAISS factory string, with search settings after a colon: IVF1024,Flat:nprobe=64"
+    )
+    recall: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="share of the nearest that an approximate index has to find: its search setting is chosen so"
+    )
     depth: int = Field(200, ge=1, le=10_000, description="candidates retrieved per query")
     max_depth: int = Field(1000, ge=1, le=10_000, description="candidates retrieved per short query")
     evidence: tuple[str, ...] = Field(

@@ -16,6 +16,7 @@ from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
 from miner.filters import FILTERS
 from miner.formats import FORMATS
+from miner.indexes import AUTO, IndexSpec
 from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, SourcePart
 from miner.types import Ceiling, Filter, RankWindow, Relaxation, Sampler, SourceVote
@@ -35,6 +36,19 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     @classmethod
     def _preset(cls, values: Any) -> Any:
         return expanded(values) if isinstance(values, Mapping) else values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _index_for_recall(cls, values: Any) -> Any:
+        """With a recall and no index named, the index suits the number of passages."""
+        if isinstance(values, Mapping) and values.get("recall") is not None and values.get("index") is None:
+            return {**values, "index": AUTO}
+        return values
+
+    @field_validator("index", mode="after")
+    @classmethod
+    def _index(cls, index: str) -> str:
+        return str(IndexSpec.parse(index))
 
     @field_validator("filters", mode="after")
     @classmethod
@@ -84,6 +98,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
         for side in ("query", "passage"):
             if getattr(self, f"{side}_prompt") is not None and getattr(self, f"{side}_prompt_name") is not None:
                 raise ConfigError(f"give {side}_prompt or {side}_prompt_name, not both")
+        self._check_index()
         self._check_vectors()
         self._check_sources()
         if self.negatives > self.deepest:
@@ -123,6 +138,11 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
             count = 1 + sum(name.partition("-")[0] == spec.name for name in parts)
             parts[spec.name if count == 1 else f"{spec.name}-{count}"] = build("source", SOURCES, spec)
         return parts
+
+    def _check_index(self) -> None:
+        """ConfigError when nothing says what an automatic index is for."""
+        if self.index == AUTO and self.recall is None:
+            raise ConfigError("index 'auto' is chosen for the recall asked for: give recall too, or name an index")
 
     def _check_vectors(self) -> None:
         """ConfigError when something compares vectors and no source has any."""

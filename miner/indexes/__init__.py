@@ -2,6 +2,8 @@
 
 from miner.indexes.blas import limit_threads, tune_blas
 from miner.indexes.exact import Exact
-from miner.indexes.faiss_factory import Factory, check_factory, check_name, recall
+from miner.indexes.faiss_factory import Factory, check_factory, check_name
+from miner.indexes.index_spec import AUTO, EXACT, IndexSpec
+from miner.indexes.opening import open_index
 
-__all__ = ["Exact", "Factory", "check_factory", "check_name", "limit_threads", "recall", "tune_blas"]
+__all__ = ["AUTO", "EXACT", "Exact", "Factory", "IndexSpec", "check_factory", "check_name", "limit_threads", "open_index", "tune_blas"]

@@ -1,7 +1,8 @@
-"""Any FAISS index, by factory string (`IVF1024,Flat`, `HNSW32`, `IVF256,PQ32x4fs,RFlat` …), and its recall against exact search."""
+"""Any FAISS index, by factory string and search settings (`IVF1024,Flat:nprobe=16`, `HNSW32`, `IVF256,PQ32x4fs,RFlat` …)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ from numpy.typing import NDArray
 
 from miner.errors import ConfigError
 from miner.indexes.blas import tuned_faiss
-from miner.indexes.exact import Exact
+from miner.indexes.index_spec import IndexSpec
+from miner.indexes.search_settings import apply_settings, check_settings, limits_of
 from miner.types import Floats, Ints, Similarity
 
 ADD_ROWS = 65_536
 TRAIN_ROWS = 262_144
+CELLS = 1 << 24
+"""Candidates (queries × k × k_factor_rf) that FAISS holds at a time."""
 LIKELY_DIMS = (7680, 1024, 1000)
 """Multiples of most numbers that dims are cut into."""
 
@@ -21,9 +25,13 @@ LIKELY_DIMS = (7680, 1024, 1000)
 class Factory:
     """A FAISS index trained on an even sample and filled in id order, so that the input order does not matter."""
 
-    def __init__(self, vectors: Floats, similarity: Similarity, factory: str) -> None:
+    def __init__(self, vectors: Floats, similarity: Similarity, index: str) -> None:
+        self.spec = IndexSpec.parse(index)
+        factory = self.spec.factory
         try:
             self._index: Any = _empty(vectors.shape[1], similarity, factory)
+            self.limits = limits_of(self._index)
+            check_settings(factory, self.limits, self.spec.settings)
             if not self._index.is_trained:
                 _train_in_silence(self._index)
                 self._index.train(np.ascontiguousarray(vectors[:: max(1, len(vectors) // TRAIN_ROWS)]))
@@ -33,31 +41,48 @@ class Factory:
             raise ConfigError(
                 f"FAISS cannot build index '{factory}' over {len(vectors)} vectors of {vectors.shape[1]} dims: {_reason(error)}"
             ) from error
+        apply_settings(self._index, self.spec.settings)
+
+    def change(self, settings: Mapping[str, float]) -> None:
+        """Search with these settings from now on, beside those that are there. Not while another thread searches."""
+        apply_settings(self._index, settings)
+        self.spec = IndexSpec(self.spec.factory, {**self.spec.settings, **settings})
 
     def search(self, queries: Floats, k: int) -> tuple[Ints, NDArray[np.float64]]:
         """Positions int64 (B, k), -1 where the index found fewer; and -inf (B,): an approximate answer is taken as it is."""
-        return self._index.search(queries, k)[1], np.full(len(queries), -np.inf)
+        rows = max(1, CELLS // int(k * self.spec.settings.get("k_factor_rf", 1)))
+        try:
+            parts = [self._index.search(queries[start : start + rows], k)[1] for start in range(0, len(queries), rows)]
+        except RuntimeError as error:
+            raise ConfigError(f"FAISS cannot search index '{self.spec}': {_reason(error)}") from error
+        return np.concatenate(parts), np.full(len(queries), -np.inf)
 
 
-def check_factory(dims: int, similarity: Similarity, factory: str) -> None:
-    """ConfigError where FAISS knows no index of this name for so many dims; nothing is trained or filled."""
+def check_factory(dims: int, similarity: Similarity, index: str) -> None:
+    """ConfigError where FAISS knows no such index for so many dims, or it has no such search settings; nothing is trained or filled."""
+    spec = IndexSpec.parse(index)
     try:
-        _empty(dims, similarity, factory)
+        empty = _empty(dims, similarity, spec.factory)
     except RuntimeError as error:
-        raise ConfigError(f"FAISS cannot build index '{factory}' over vectors of {dims} dims: {_reason(error)}") from error
+        raise ConfigError(f"FAISS cannot build index '{spec.factory}' over vectors of {dims} dims: {_reason(error)}") from error
+    check_settings(spec.factory, limits_of(empty), spec.settings)
 
 
-def check_name(factory: str) -> None:
-    """ConfigError for a text that FAISS cannot read as an index of any size. Whether it fits the model shows when that is loaded."""
+def check_name(index: str) -> None:
+    """ConfigError for a text that FAISS cannot read as an index of any size, or whose search settings the index does not have.
+
+    Whether it fits the model shows when that is loaded.
+    """
+    spec = IndexSpec.parse(index)
     likely: list[tuple[int, Similarity]] = [(dims, similarity) for dims in LIKELY_DIMS for similarity in ("euclidean", "dot")]
     for dims, similarity in likely:
         try:
-            _empty(dims, similarity, factory)
+            empty = _empty(dims, similarity, spec.factory)
         except RuntimeError as error:
             reason = _reason(error)
         else:
-            return
-    raise ConfigError(f"FAISS knows no index '{factory}': {reason}; exact, or a factory string such as IVF1024,Flat or HNSW32, is")
+            return check_settings(spec.factory, limits_of(empty), spec.settings)
+    raise ConfigError(f"FAISS knows no index '{spec.factory}': {reason}; exact, or a factory string such as IVF1024,Flat or HNSW32, is")
 
 
 def _empty(dims: int, similarity: Similarity, factory: str) -> Any:
@@ -77,12 +102,3 @@ def _train_in_silence(index: Any) -> None:
 
 def _reason(error: RuntimeError) -> str:
     return str(error).rsplit(": ", 1)[-1].splitlines()[0]
-
-
-def recall(index: Factory, vectors: Floats, queries: Floats, similarity: Similarity, k: int) -> float:
-    """Share of the exact k nearest that `index` finds, over the given queries (B, D)."""
-    k = min(k, len(vectors))
-    _, nearest = Exact(vectors, similarity).nearest(queries, k)
-    proposed, _ = index.search(queries, k)
-    hits = sum(len(np.intersect1d(a, b)) for a, b in zip(nearest, proposed, strict=True))
-    return hits / nearest.size

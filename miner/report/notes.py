@@ -11,6 +11,9 @@ from miner.types import KNOWN_FROM, unread_judgements
 MIN_RECALL = 0.97
 """With a lower recall an approximate index misses so many hard candidates that the negatives change."""
 
+SETTINGS = {"IVF": "nprobe", "IMI": "nprobe", "HNSW": "efSearch"}
+"""By kind of index, the search setting that finds more of the nearest when it is larger."""
+
 TEST_SPLIT = "test"
 """The split that the linter compares training rows with."""
 
@@ -37,16 +40,40 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _relaxed(report)
     yield from _above(report)
     retrieval = report["retrieval"]
-    if (recall := retrieval.get("recall")) is not None:
-        nearest = min(retrieval["depth"], retrieval["distinct_passages"])
-        sentence = f"index {retrieval['index']} finds {100 * recall:.1f} % of the {nearest} nearest, measured on a sample"
-        advice = f"; below {100 * MIN_RECALL:.0f} % hard candidates are missed: a larger nprobe or another index helps, exact misses none"
-        yield sentence + (advice if recall < MIN_RECALL else "")
+    yield from _recall(retrieval)
     if count := report.get("not_deepened", 0):
         searched = (
             f"the {retrieval['depth']} candidates stored of it, and with these settings are searched to {retrieval['max_depth']} when mined"
         )
         yield f"short queries within {searched}: {count:,}"
+
+
+def _recall(retrieval: Mapping[str, Any]) -> Iterator[str]:
+    """What an approximate index finds, and what would find more; that exact search finds all where a recall was asked for."""
+    recall, index, target = retrieval.get("recall"), retrieval.get("index"), retrieval.get("recall_target")
+    nearest = min(retrieval["depth"], retrieval["distinct_passages"]) if recall is not None or target is not None else 0
+    if recall is None and target is not None:
+        yield f"recall {target:g} was asked for, and exact search finds all of the {nearest} nearest: recall is 1"
+    if recall is None:
+        return
+    sentence = f"index {index} finds {100 * recall:.1f} % of the {nearest} nearest, measured on a sample"
+    if "recall_interval" in retrieval:
+        low, high = (f"{100 * bound:.1f}" for bound in retrieval["recall_interval"])
+        sentence += f" of {retrieval['recall_queries']} queries (95 % interval {low} to {high} %)"
+    if target is not None:
+        yield f"{sentence}; {100 * target:g} % was asked for, and its setting was chosen on other queries"
+    elif recall < MIN_RECALL:
+        yield f"{sentence}; below {100 * MIN_RECALL:.0f} % hard candidates are missed: {_advice(index)}"
+    else:
+        yield sentence
+
+
+def _advice(index: str | None) -> str:
+    """The flags that find more of the nearest."""
+    factory = str(index).partition(":")[0]
+    knob = next((knob for kind, knob in SETTINGS.items() if kind in factory), None)
+    larger = f"--index {factory}:{knob}=N with a larger {knob}" if knob else "another --index"
+    return f"--recall 0.98 chooses a setting that finds 98 %, {larger} finds more, --index exact all"
 
 
 def of_reading(reading: Mapping[str, int]) -> Iterator[str]:

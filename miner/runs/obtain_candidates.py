@@ -53,8 +53,9 @@ def obtain_candidates(
 def _retrieval_inputs(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext) -> dict[str, Any]:
     """Everything the candidates follow from: a block of another run may be used only where all of it is the same."""
     folder, config = dataset.corpus.path.parent, context.config
+    sampled = ("seed",) if config.recall is not None else ()  # it draws the queries that a search setting is chosen on
     return {
-        "settings": {name: getattr(config, name) for name in RETRIEVAL_SETTINGS if name != "evidence"},
+        "settings": {name: getattr(config, name) for name in (*RETRIEVAL_SETTINGS, *sampled) if name != "evidence"},
         "min_grade": dataset.qrels.min_grade,
         "data": {name: context.sha256_of(folder / name) for name in DATA_FILES if (folder / name).exists()},
         "models": {name: source_vectors.describe() for name, source_vectors in vectors.items()},

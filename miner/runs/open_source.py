@@ -13,7 +13,8 @@ from typing import Any
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Precomputed, StoredVectors, check_encoder, check_vectors, load_encoder
 from miner.encode.model import Encoder
-from miner.indexes import check_name
+from miner.indexes import AUTO, EXACT, Factory, check_name
+from miner.runs.recall import tune
 from miner.sources import BM25, Dense, Fused
 from miner.types import Dataset, Progress, Vectors
 
@@ -52,7 +53,7 @@ def check(data: Inputs | Dataset, config: MiningConfig, model: Any = None) -> No
             check_vectors(data.query_vectors, data.passage_vectors)
         elif not (is_default and model is not None):
             check_encoder(settings)
-        if config.index != "exact":
+        if config.index not in (EXACT, AUTO):
             check_name(config.index)
 
 
@@ -60,12 +61,15 @@ def open_source(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Ve
     """Encode and index everything.
 
     vectors: by source. work: a folder for temporary matrices, which are memory-mapped.
-    stage: a context manager for each stage by name: "encode", or "index bm25".
+    stage: a context manager for each stage by name: "encode", "index bm25", or "tune index".
     """
     opened: dict[str, Dense | BM25] = {}
     for number, (name, part) in enumerate(config.active_sources.items()):
         folder = work / str(number)
         folder.mkdir()
         with stage("encode" if part.encodes else f"index {name}"):
-            opened[name] = part.open(dataset, vectors.get(name), folder, config.index)
+            opened[name] = source = part.open(dataset, vectors.get(name), folder, config.index)
+        if config.recall is not None and isinstance(source, Dense) and isinstance(source.index, Factory):
+            with stage("tune index"):
+                tune(source, dataset, config)
     return next(iter(opened.values())) if len(opened) == 1 else Fused(dataset, opened, config.rrf_k)

@@ -16,9 +16,10 @@ from miner.evidence.passage_vectors import HalfVectors
 from miner.indexes import limit_threads
 from miner.runs.candidate_store import CandidateWriter, blocks, positive_scores, read_block
 from miner.runs.open_source import open_source
+from miner.runs.recall import about_recall, measure_recall
 from miner.runs.run_context import MAX_PARALLEL_BLOCKS, RunContext
 from miner.runs.run_folder import Target
-from miner.sources import BM25, Dense, Fused
+from miner.sources import BM25, Dense, Fused, Recall
 from miner.support.parallel import in_order, processors
 from miner.types import Block, Dataset, ModelDescription, RetrievalMetadata, RetrievalSection, Vectors
 
@@ -33,7 +34,7 @@ def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunCon
     config = context.config
     source = open_source(dataset, config, vectors, scratch, context.stage)
     with context.stage("retrieve"):
-        recall = source.measure_recall(config.depth)
+        recall = measure_recall(source, dataset, config)
         if "vectors" in config.measured:
             HalfVectors(source).save(target.folder)
         metadata: RetrievalMetadata = {
@@ -50,15 +51,14 @@ def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunCon
     context.retrieval = _section(source, config, metadata, recall)
 
 
-def _section(source: Dense | BM25 | Fused, config: MiningConfig, metadata: RetrievalMetadata, recall: float | None) -> RetrievalSection:
+def _section(source: Dense | BM25 | Fused, config: MiningConfig, metadata: RetrievalMetadata, recall: Recall | None) -> RetrievalSection:
     """What the manifest says of a pass 1 that was made here."""
     return {
         "similarity": metadata["similarity"],
         "depth": metadata["depth"],
         "max_depth": metadata["max_depth"],
         "evidence": metadata["evidence"],
-        "index": config.index,
-        "recall": recall,
+        **about_recall(recall, config),
         "distinct_passages": len(source.passage_rows),
         "sources": dict(zip(config.active_sources, source.describe(), strict=True)),
     }

@@ -14,7 +14,7 @@ from miner.config import MiningConfig
 from miner.encode import StoredVectors, TrialVectors
 from miner.errors import IntegrityError, StorageError
 from miner.formats import file_rows, read_training
-from miner.indexes import check_factory
+from miner.indexes import AUTO, EXACT, check_factory
 from miner.runs.subset import sample
 from miner.types import Dataset, Vectors
 
@@ -78,9 +78,9 @@ def gigabytes(size: int) -> str:
 def preflight_config(config: MiningConfig, vectors: Mapping[str, Vectors]) -> MiningConfig:
     """The config of a preflight or pilot: exact search, as an approximate index needs more vectors; its factory string is checked only."""
     for source_vectors in vectors.values():
-        if config.index != "exact":
+        if config.index not in (EXACT, AUTO):
             check_factory(source_vectors.dim, source_vectors.similarity, config.index)
-    return config.model_copy(update={"index": "exact"})
+    return config.model_copy(update={"index": EXACT, "recall": None})
 
 
 def trial_vectors(vectors: Mapping[str, Vectors]) -> dict[str, Vectors]:

@@ -71,10 +71,6 @@ class BM25:
         ]
         return np.array(counts, dtype=np.float64) * (self._postings.count / max(1, self._sample.count))
 
-    def measure_recall(self, depth: int) -> float | None:
-        """None: the search is exact."""
-        return None
-
     def describe(self) -> list[SourceDescription]:
         """Settings, and a hash of terms and weights, for the manifest."""
         return [self._description]

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.encode.store import keys_of
-from miner.indexes import Exact, Factory, recall
+from miner.indexes import Exact, open_index
 from miner.io.array_files import create_raw
+from miner.sources.recall import Recall
 from miner.sources.scoring import lengths, order_keys, pair_scores, to_unit
-from miner.types import Dataset, Floats, Ints, Rows, SearchResult, Similarity, SourceDescription, Texts, Vectors
+from miner.types import Dataset, Floats, Ints, RecallFields, Rows, SearchResult, Similarity, SourceDescription, Texts, Vectors
 
 SLACK = 16
-RECALL_QUERIES = 200
 SAMPLE = 1024
 
 
@@ -43,30 +43,18 @@ class Dense:
         self.passage_rows, self.position = distinct(dataset.corpus)
         self.passages = _matrix(work / "passages.f32", vectors, dataset.corpus, self.passage_rows, "passage")
         self.queries = _matrix(work / "queries.f32", vectors, dataset.queries, np.arange(len(dataset.queries)), "query")
-        self.index: Index = Exact(self.passages, self.similarity) if index == "exact" else Factory(self.passages, self.similarity, index)
-        self.recall: float | None = None
+        self.index: Index = open_index(self.passages, self.similarity, index)
+        self.recall: Recall | None = None
 
     @cached_property
     def lengths(self) -> Floats:
         """Shape (U,): the length of each passage's vector. Asked for by dot and euclidean models; those of cosine models are 1."""
         return lengths(self.passages)
 
-    def measure_recall(self, depth: int) -> float | None:
-        """Recall of an approximate index at `depth` on up to 200 queries, evenly spread; None for an exact one."""
-        if isinstance(self.index, Factory) and self.recall is None:
-            sample = np.ascontiguousarray(self.queries[:: max(1, len(self.queries) // RECALL_QUERIES)][:RECALL_QUERIES])
-            self.recall = recall(self.index, self.passages, sample, self.similarity, depth)
-        return self.recall
-
     def retrieve(self, queries: Ints, depth: int) -> SearchResult:
         """Rows int32 (B, K), scores float32 (B, K), K = min(depth, distinct passages): best first, ties by passage id."""
         depth = min(depth, len(self.passages))
-        vectors = np.ascontiguousarray(self.queries[queries])
-        positions, scores = np.empty((len(queries), depth), dtype=np.int64), np.empty((len(queries), depth), dtype=np.float32)
-        todo, k = np.arange(len(queries)), min(depth + SLACK, len(self.passages))
-        while len(todo):
-            positions[todo], scores[todo], sure = self._propose(vectors[todo], depth, k)
-            todo, k = todo[~sure], min(2 * k, len(self.passages))
+        positions, scores = self._nearest(self.index, queries, depth)
         rows = np.where(positions < 0, -1, self.passage_rows[positions]).astype(np.int32)
         return SearchResult(rows, scores)
 
@@ -86,13 +74,34 @@ class Dense:
         counts: NDArray[np.float64] = (scores > reference[:, None]).sum(axis=1) * (len(self.passages) / len(sample))
         return counts
 
+    def last_scores(self, queries: Ints, depth: int) -> Floats:
+        """Shape (B,): the score of the last of the `depth` nearest passages, by exact search. depth <= U."""
+        last: Floats = self._nearest(Exact(self.passages, self.similarity), queries, depth)[1][:, -1]
+        return last
+
+    def hits(self, queries: Ints, last_scores: Floats, depth: int) -> Ints:
+        """Shape (B,): how many of the `depth` nearest the index finds; one that scores as the last of them counts as it."""
+        hits: Ints = (self._nearest(self.index, queries, depth)[1] >= last_scores[:, None]).sum(axis=1)
+        return hits
+
     def describe(self) -> list[SourceDescription]:
         """Model, similarity and index, for the manifest."""
-        return [{"source": "dense", **self._description, "similarity": self.similarity, "recall": self.recall}]
+        recall: RecallFields = self.recall.describe() if self.recall else {"recall": None}
+        return [{"source": "dense", **self._description, "similarity": self.similarity, **recall}]
 
-    def _propose(self, queries: Floats, depth: int, k: int) -> tuple[Ints, Floats, Any]:
+    def _nearest(self, index: Index, queries: Ints, depth: int) -> tuple[Ints, Floats]:
+        """Positions int64 (B, depth) and scores (B, depth), best first, ties by position; -1 and NaN where the index finds fewer."""
+        vectors = np.ascontiguousarray(self.queries[queries])
+        positions, scores = np.empty((len(queries), depth), dtype=np.int64), np.empty((len(queries), depth), dtype=np.float32)
+        todo, k = np.arange(len(queries)), min(depth + SLACK, len(self.passages))
+        while len(todo):
+            positions[todo], scores[todo], sure = self._propose(index, vectors[todo], depth, k)
+            todo, k = todo[~sure], min(2 * k, len(self.passages))
+        return positions, scores
+
+    def _propose(self, index: Index, queries: Floats, depth: int, k: int) -> tuple[Ints, Floats, Any]:
         """The best `depth` of k proposals, re-scored; and for which queries nothing outside the proposals can be better."""
-        proposed, outside = self.index.search(queries, k)
+        proposed, outside = index.search(queries, k)
         exact = pair_scores(queries, self.passages, proposed, self.similarity)
         order = np.argsort(order_keys(exact, proposed), axis=1)[:, :depth]
         positions, scores = np.take_along_axis(proposed, order, axis=1), np.take_along_axis(exact, order, axis=1)

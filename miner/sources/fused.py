@@ -84,10 +84,10 @@ class Fused:
         """Shape (B,): zeros. A deeper pool does not begin with a shallower one, so no query is searched deep before it ran short."""
         return np.zeros(len(queries))
 
-    def measure_recall(self, depth: int) -> float | None:
-        """The lowest recall of the sources whose index is approximate; None where all are exact."""
-        measured = [source.measure_recall(depth) for source in self._sources.values()]
-        return min((recall for recall in measured if recall is not None), default=None)
+    @property
+    def parts(self) -> list[Dense | BM25]:
+        """The sources, the one that judges first."""
+        return list(self._sources.values())
 
     def describe(self) -> list[SourceDescription]:
         """Each source, for the manifest."""

@@ -12,6 +12,7 @@ from miner.types.dataset import KNOWN_FROM, SAME_QUESTIONS_FILE, Dataset
 from miner.types.descriptions import (
     BM25Description,
     ModelDescription,
+    RecallFields,
     Relaxation,
     RetrievalMetadata,
     RetrievalSection,
@@ -60,6 +61,7 @@ __all__ = [
     "Progress",
     "Qrels",
     "RankWindow",
+    "RecallFields",
     "Relaxation",
     "RetrievalMetadata",
     "RetrievalSection",

@@ -35,11 +35,24 @@ class ModelDescription(VectorFields):
     similarity: str
 
 
-class DenseDescription(ModelDescription):
-    """A source that compares vectors. recall: of an approximate index, None where it is exact."""
+class RecallFields(TypedDict):
+    """What an approximate index finds of the true nearest; the recall of an exact one is None, and it has no other field.
+
+    index: with its search settings.
+    recall_interval: 95 %, over queries.
+    recall_queries: of the sample.
+    """
+
+    recall: float | None
+    index: NotRequired[str]
+    recall_interval: NotRequired[list[float]]
+    recall_queries: NotRequired[int]
+
+
+class DenseDescription(ModelDescription, RecallFields):
+    """A source that compares vectors."""
 
     source: str
-    recall: float | None
 
 
 class BM25Description(TypedDict):
@@ -76,12 +89,16 @@ class RetrievalMetadata(TypedDict):
 class RetrievalSection(RetrievalMetadata):
     """What the manifest says of pass 1.
 
-    recall: the lowest of the approximate indexes, None where all are exact.
+    index, recall, recall_interval, recall_queries: of the approximate index that finds least; the recall is None where all are exact.
+    recall_target: the recall asked for.
     queries_deepened: queries whose list to `max_depth` was used, once pass 2 has counted them.
     """
 
     index: str
     recall: float | None
+    recall_interval: NotRequired[list[float]]
+    recall_queries: NotRequired[int]
+    recall_target: NotRequired[float]
     distinct_passages: int
     sources: dict[str, SourceDescription]
     queries_deepened: NotRequired[int]

@@ -115,14 +115,6 @@ def test_above_counts_what_outscores_the_bar(tmp_path, similarity):
     assert source.above(np.arange(5), middle).tolist() == (scores > middle[:, None]).sum(axis=1).tolist()
 
 
-def test_recall_is_measured_for_approximate_indexes_only(tmp_path):
-    """None for exact search; a flat index by factory string finds everything."""
-    world = make(2, passages=60)
-    assert source_of(world, tmp_path)[1].measure_recall(10) is None
-    (tmp_path / "flat").mkdir()
-    assert source_of(world, tmp_path / "flat", "Flat")[1].measure_recall(10) == 1.0
-
-
 def test_an_index_that_finds_fewer_pads(tmp_path):
     """-1 and NaN behind the last candidate found."""
     world = make(4, passages=200, queries=6, dim=8)

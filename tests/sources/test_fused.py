@@ -99,5 +99,5 @@ def test_what_evidence_needs_is_the_vectors(tmp_path):
     assert (fused.scale, fused.similarity) == ("bm25", "cosine")
     assert fused.passages is sources["dense"].passages
     assert [told["source"] for told in fused.describe()] == ["bm25", "dense"]
-    assert fused.measure_recall(10) is None
+    assert fused.parts == list(sources.values())
     assert fused.above(np.arange(3), np.zeros(3, dtype=np.float32)).tolist() == [0, 0, 0]

@@ -1,0 +1,53 @@
+"""An index as it is written: `exact`, `auto`, or a FAISS factory string with search settings (`IVF4096,Flat:nprobe=64`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from miner.errors import ConfigError
+
+EXACT, AUTO = "exact", "auto"
+
+
+@dataclass(frozen=True)
+class IndexSpec:
+    """A FAISS factory string, or `exact` or `auto`, and the search settings by FAISS' names."""
+
+    factory: str
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> IndexSpec:
+        """Parse `FACTORY` or `FACTORY:setting=value,setting=value`. ConfigError when it is neither. FAISS is not asked."""
+        factory, colon, rest = text.strip().partition(":")
+        settings: dict[str, float] = {}
+        for item in rest.split(",") if colon else []:
+            name, equals, value = (part.strip() for part in item.partition("="))
+            if not name or not equals:
+                raise ConfigError(f"'{text}' is not an index: write {factory or 'IVF1024,Flat'}:setting=value,setting=value")
+            if name in settings:
+                raise ConfigError(f"index '{factory}' is given '{name}' twice")
+            settings[name] = _number(factory, name, value)
+        if settings and factory in (EXACT, AUTO):
+            raise ConfigError(f"index '{factory}' has no search settings, and '{next(iter(settings))}' is given: write {factory} alone")
+        return cls(factory, settings)
+
+    def __str__(self) -> str:
+        settings = ",".join(f"{name}={_text(value)}" for name, value in self.settings.items())
+        return f"{self.factory}:{settings}" if settings else self.factory
+
+
+def _number(factory: str, name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ConfigError(f"index '{factory}': {name} is a number, not '{text[:40]}'")
+    return value
+
+
+def _text(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
