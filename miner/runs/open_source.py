@@ -14,7 +14,7 @@ from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Precomputed, StoredVectors, check_encoder, check_vectors, load_encoder
 from miner.encode.model import Encoder
 from miner.indexes import AUTO, EXACT, Factory, check_name
-from miner.runs.recall import tune
+from miner.runs.index_tuning import tune
 from miner.sources import BM25, Dense, Fused
 from miner.types import Dataset, Progress, Vectors
 

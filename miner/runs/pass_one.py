@@ -13,10 +13,10 @@ from miner.config import MiningConfig
 from miner.core.retrieval import BLOCK, Retrieval, deepening, short_queries
 from miner.evidence import EVIDENCE, TABLES
 from miner.evidence.passage_vectors import HalfVectors
-from miner.indexes import limit_threads
+from miner.indexes import AUTO, EXACT, limit_threads
 from miner.runs.candidate_store import CandidateWriter, blocks, positive_scores, read_block
+from miner.runs.index_tuning import measure_recall, note_recall
 from miner.runs.open_source import open_source
-from miner.runs.recall import about_recall, measure_recall
 from miner.runs.run_context import MAX_PARALLEL_BLOCKS, RunContext
 from miner.runs.run_folder import Target
 from miner.sources import BM25, Dense, Fused, Recall
@@ -53,15 +53,18 @@ def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunCon
 
 def _section(source: Dense | BM25 | Fused, config: MiningConfig, metadata: RetrievalMetadata, recall: Recall | None) -> RetrievalSection:
     """What the manifest says of a pass 1 that was made here."""
-    return {
+    section: RetrievalSection = {
         "similarity": metadata["similarity"],
         "depth": metadata["depth"],
         "max_depth": metadata["max_depth"],
         "evidence": metadata["evidence"],
-        **about_recall(recall, config),
+        "index": EXACT if config.index == AUTO else config.index,
+        "recall": None,
         "distinct_passages": len(source.passage_rows),
         "sources": dict(zip(config.active_sources, source.describe(), strict=True)),
     }
+    note_recall(section, recall, config)
+    return section
 
 
 def complete_first_pass(

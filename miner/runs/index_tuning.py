@@ -11,18 +11,17 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NotRequired
 
 import numpy as np
 
 from miner.config import MiningConfig
 from miner.errors import ConfigError
 from miner.evaluation.intervals import clustered
-from miner.indexes import AUTO, EXACT, Factory
+from miner.indexes import Factory
 from miner.sources import BM25, Dense, Fused, Recall
 from miner.sources.dense import SLACK
 from miner.support import noise
-from miner.types import Dataset, Floats, Ints, RecallFields
+from miner.types import Dataset, Floats, Ints, RetrievalSection
 
 log = logging.getLogger(__name__)
 
@@ -84,19 +83,13 @@ def measure_recall(source: Dense | BM25 | Fused, dataset: Dataset, config: Minin
     return min((each.recall for each in _approximate(source) if each.recall), key=lambda each: each.share, default=None)
 
 
-class RecallSection(RecallFields):
-    """What manifest and report say. recall_target: the recall asked for."""
-
-    index: str
-    recall_target: NotRequired[float]
-
-
-def about_recall(recall: Recall | None, config: MiningConfig) -> RecallSection:
-    """The index and its recall; of an exact index that is None."""
-    section: RecallSection = {"recall": None, "index": EXACT if config.index == AUTO else config.index}
+def note_recall(section: RetrievalSection, recall: Recall | None, config: MiningConfig) -> None:
+    """Write the recall, its index with the search settings, and the recall asked for into what the manifest says of pass 1."""
     if recall:
-        section = {**section, **recall.describe()}
-    return section if config.recall is None else {**section, "recall_target": config.recall}
+        section["index"], section["recall"] = recall.index, recall.share
+        section["recall_interval"], section["recall_queries"] = list(recall.interval), recall.queries
+    if config.recall is not None:
+        section["recall_target"] = config.recall
 
 
 def tune(source: Dense, dataset: Dataset, config: MiningConfig) -> None:

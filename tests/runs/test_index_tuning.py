@@ -12,9 +12,9 @@ from miner.core import retrieval
 from miner.errors import ConfigError
 from miner.indexes import Factory
 from miner.read import read_inline
-from miner.runs import recall as module
+from miner.runs import index_tuning as module
 from miner.runs.candidate_store import CandidateWriter
-from miner.runs.recall import Sample, choose_settings, draw, measure_recall, tune
+from miner.runs.index_tuning import Sample, choose_settings, draw, measure_recall, tune
 from miner.runs.run import mine
 from miner.sources import Dense
 
