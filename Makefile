@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test lint types format docs lock long bench docker-test clean
+.PHONY: help demo test test-fast coverage lint types format docs lock long bench docker-test clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -22,6 +22,13 @@ demo: $(VENV)/ready  ## mine the standard library's docstrings with a real model
 test: $(VENV)/ready  ## the whole suite
 	HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2 --dist loadfile
 
+test-fast: $(VENV)/ready  ## the quick tests: no server, no browser, nothing of more than a second or two
+	HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not server and not browser"
+
+coverage: $(VENV)/ready  ## the whole suite with branch coverage of miner and app, in .coverage/html
+	mkdir -p .coverage
+	HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html
+
 lint: $(VENV)/ready  ## style, imports, complexity
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,14 +43,16 @@ format: $(VENV)/ready  ## put the style right
 docs: $(VENV)/ready  ## the documentation site, in docs/_build; a warning is an error
 	HF_HUB_OFFLINE=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
-long: $(VENV)/ready  ## the long proofs: kill rounds, deliberate defects
+long: $(VENV)/ready  ## the long proofs: kill rounds, fresh worlds, deliberate defects
 	$(BIN)/python tests/long/kill_store.py --rounds 50
 	$(BIN)/python tests/long/kill_run.py --rounds 50
 	$(BIN)/python tests/long/kill_run.py --rounds 50 --over
 	$(BIN)/python tests/long/kill_train.py --kills 50
 	$(BIN)/python tests/long/kill_train.py --kills 25 --over
 	$(BIN)/python tests/long/kill_train.py --kills 25 --loop
-	$(BIN)/python benchmarks/defects.py
+	$(BIN)/python tests/long/fresh_worlds.py --worlds 2000
+	$(BIN)/python tests/long/add_a_part.py
+	$(BIN)/python tests/long/defects.py
 
 bench: $(VENV)/ready  ## the small benchmarks, a few minutes, on data the repository brings; results in benchmarks/results
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks
@@ -55,4 +64,4 @@ lock: $(VENV)/ready  ## write the versions in use into requirements-dev.txt
 	$(BIN)/pip freeze --exclude-editable --exclude hardneg > requirements-dev.txt
 
 clean:  ## remove what make made
-	rm -rf $(VENV) demo docs/_build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo docs/_build .coverage .mypy_cache .pytest_cache .ruff_cache

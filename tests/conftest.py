@@ -7,11 +7,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # worlds are tiny: starting threa
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from tiny import DIM, WORDS, word_level, word_piece
 
 settings.register_profile("here", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("wild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("red", settings.get_profile("here"), phases=[Phase.explicit, Phase.generate])  # the first failure will do
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))
 
 

@@ -1,18 +1,20 @@
 """Processes that die at a moment of writing, as by kill -9 or a power cut."""
 
-import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 
 def dies_at(number, run):
-    """Run in a fork that ends without a word at the n-th moment of writing; whether it came to its end before."""
+    """Run in a fork that ends without a word at the n-th moment of writing; whether it came to its end before. What it raises is a failure."""
     if pid := os.fork():
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    with contextlib.suppress(BaseException):
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        assert status in (0, 9), f"at moment {number} it did not die but raised: see above"
+        return status == 0
+    try:
         moments = 0
 
         def watched(call):
@@ -32,7 +34,10 @@ def dies_at(number, run):
         Path.open = lambda path, mode="r", *args, **more: (counted if mode[0] in "wa" else plain)(path, mode, *args, **more)
         run()
         os._exit(0)
-    os._exit(1)
+    except BaseException:  # noqa: BLE001 - the fork says what it was, and ends
+        traceback.print_exc()
+    finally:
+        os._exit(1)
 
 
 def apart(function, *args):

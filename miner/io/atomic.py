@@ -25,11 +25,13 @@ import orjson
 
 from miner.errors import StorageError
 from miner.io.plain_files import open_bytes
-from miner.io.scratch import forget, is_held, make_scratch, record, remove_scratch, sweep
+from miner.io.scratch import LOCK, forget, is_held, make_scratch, record, remove_scratch, sweep
 
 MIN_AGE_SECONDS = 60
 """A partial file younger than this may belong to a process that has not locked it yet."""
 
+NEW = "new"
+"""The name of a new folder within its scratch folder."""
 PART_SUFFIX = re.compile(r"[0-9a-f]{4}\.part")
 
 REASONS = {
@@ -183,7 +185,7 @@ def folder_part(path: Path, marker: str) -> Iterator[Path]:
         final.parent.mkdir(parents=True, exist_ok=True)
         sweep([final.parent])
         work = make_scratch(final.parent, f".{final.name[:50]}.", ".part")
-        temporary = work / "new"
+        temporary = work / NEW
         temporary.mkdir()
     try:
         yield temporary
@@ -218,6 +220,14 @@ def recover(path: Path) -> None:
             shutil.rmtree(old_path, ignore_errors=True)
         for leftover in final.parent.glob(f"{hidden}.part"):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        for folder in final.parent.glob(f".{glob.escape(final.name[:50])}.{'?' * 8}.part"):
+            if _is_abandoned(folder):
+                remove_scratch(folder)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Return whether it is the scratch folder of `folder_part`, with or without its content, and no process holds it."""
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {NEW, LOCK} and not is_held(folder)
 
 
 def write_bytes(path: str | Path, data: bytes) -> str:

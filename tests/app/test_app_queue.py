@@ -137,6 +137,19 @@ def test_a_lapsed_lease_is_claimed_and_the_slow_one_is_fenced_off(queue, leases,
     assert leases.fetch_job("another") is None
 
 
+def test_an_earlier_attempt_of_the_same_worker_is_fenced_off_too(queue, leases, monkeypatch):
+    """The number of the attempt is the fence, not the name of the worker: a thread that hung may have been replaced in its own process."""
+    job = queue.submit(asked())
+    monkeypatch.setattr(leases_module, "LEASE_SECONDS", -1)
+    first, second = leases.fetch_job("worker"), leases.fetch_job("worker")
+    assert (first.attempts, second.attempts) == (1, 2)
+    assert leases.heartbeat(first) is None
+    assert not leases.finish_job(first, "failed", error={"detail": "no"})
+    leases.requeue(first, crashed=True)
+    assert (queue.get(job.id).state, queue.get(job.id).crashes) == ("running", 1)
+    assert leases.finish_job(second, "succeeded", result={})
+
+
 def test_too_many_deaths_are_a_crash_until_somebody_says_retry(queue, leases):
     job = queue.submit(asked())
     for _ in range(3):

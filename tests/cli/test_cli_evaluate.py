@@ -26,12 +26,13 @@ def beir(tmp_path):
     return folder
 
 
-def test_models_compared(beir, tiny_model, tiny_bert, tmp_path):
+def test_models_compared(hardneg, beir, tiny_model, tiny_bert, tmp_path):
     """The test split by default; a table on stderr, JSON on stdout, a folder with page and values; the same bytes again."""
-    words = [sys.executable, "-m", "hardneg", "evaluate", "--data", beir, "--model", tiny_model, "--model", f"b={tiny_bert}"]
+    words = ["evaluate", "--data", beir, "--model", tiny_model, "--model", f"b={tiny_bert}"]
     words += ["--model", f"b={tiny_model}", "--measure", "ndcg@10,f1@3", "--target", "0.5", "--json"]
-    found = [subprocess.run([*map(str, words), "--out", str(tmp_path / name)], capture_output=True, text=True, check=True) for name in "ab"]
-    told = json.loads(found[0].stdout)
+    process = [sys.executable, "-m", "hardneg", *map(str, words), "--out", str(tmp_path / "a")]
+    told = json.loads(subprocess.run(process, capture_output=True, text=True, check=True).stdout)
+    assert told == json.loads(hardneg(*words, "--out", tmp_path / "b").stdout)
     assert told["data"]["queries"] == 6
     assert told["baseline"] == "tiny-static"
     assert len(told["models"]["b"]["ndcg@10"]["by_seed"]) == 2

@@ -38,20 +38,19 @@ def test_the_command_that_goes_on(tmp_path, monkeypatch, words, told):
     assert bool(resume_advice(shlex.split(words))) == bool(told)
 
 
-def left(words, after=None):
-    """Exit status and stderr of the command line; with `after`, terminated once that is there."""
+def terminated(words, after):
+    """Exit status and stderr of the command line, terminated once `after()` gives something."""
     command = [sys.executable, "-c", "from app.cli import main; main()", *words[1:]]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
-        while after and not any(after()) and process.poll() is None:
+        while not any(after()) and process.poll() is None:
             time.sleep(0.001)
-        if after:
-            process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
         said = process.communicate()[1]
     return process.returncode, said
 
 
 @pytest.mark.parametrize("verb", ["train", "loop"])
-def test_what_was_terminated_goes_on_as_it_says(verb, tiny_model, tmp_path):
+def test_what_was_terminated_goes_on_as_it_says(hardneg, verb, tiny_model, tmp_path):
     """Over a finished model with --force; the command of the message runs to its end."""
     pytest.importorskip("accelerate")
     rows = tmp_path / "my rows.jsonl"
@@ -63,12 +62,12 @@ def test_what_was_terminated_goes_on_as_it_says(verb, tiny_model, tmp_path):
         *([str(rows)] if verb == "train" else ["--pairs", str(rows), "--rounds", "1", "--field", "query=anchor"]),
         "--force",
     ]
-    words += ["--model", str(tiny_model), "--out", str(out), "--train-batch-size", "4", "--steps", "400", "--eval-every", "4", "--quiet"]
+    words += ["--model", str(tiny_model), "--out", str(out), "--train-batch-size", "4", "--steps", "80", "--eval-every", "4", "--quiet"]
     glob = "out.checkpoints/rate-0/checkpoint-*" if verb == "train" else "out/round-1/model.checkpoints/rate-0/checkpoint-*"
-    status, said = left(words, lambda: tmp_path.glob(glob))
+    status, said = terminated(words, lambda: tmp_path.glob(glob))
     assert (status, "hardneg: terminated; finished work is kept" in said) == (143, True), said
     command = shlex.split(said.partition("to resume: ")[2].splitlines()[0])
     assert command[-1] == "--resume"
     assert "--force" not in command
-    assert left(command)[0] == 0
+    assert hardneg(*command[1:]).returncode == 0
     assert (out / ("modules.json" if verb == "train" else "model/modules.json")).is_file()

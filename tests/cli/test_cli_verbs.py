@@ -26,14 +26,15 @@ def beir(tmp_path):
     return folder
 
 
-def hardneg(*words, **more):
-    return subprocess.run([sys.executable, "-m", "hardneg", *map(str, words)], capture_output=True, text=True, check=False, **more)
+def process(*words):
+    """The command as a process of its own."""
+    return subprocess.run([sys.executable, "-m", "hardneg", *map(str, words)], capture_output=True, text=True, check=False)
 
 
-def test_mine_export_report_verify(beir, tiny_model, tmp_path):
+def test_mine_export_report_verify(hardneg, beir, tiny_model, tmp_path):
     """The whole way: a run, another choice from it, its report, its check; and a changed byte is found."""
     run = tmp_path / "run"
-    mined = hardneg("mine", "--data", beir, "--model", tiny_model, "--out", run, "--json")
+    mined = process("mine", "--data", beir, "--model", tiny_model, "--out", run, "--json")
     assert mined.returncode == 0, mined.stderr
     assert json.loads(mined.stdout)["counts"]["queries"] == 12
     assert {"triplets.jsonl", "candidates.parquet", "manifest.json", "report.json", "report.html"} <= {f.name for f in run.iterdir()}
@@ -52,7 +53,7 @@ def test_mine_export_report_verify(beir, tiny_model, tmp_path):
     assert "triplets.jsonl has changed" in spoilt.stderr
 
 
-def test_several_sources_are_asked(beir, tiny_model, tmp_path):
+def test_several_sources_are_asked(hardneg, beir, tiny_model, tmp_path):
     """Consensus from the command line, again over stored evidence, in words, and of a run with one source not at all."""
     two, one = ("--source", "dense", "--source", "bm25"), tmp_path / "one"
     data, alone = ("--data", beir, "--model", tiny_model), ("--filter", "margin:off", "--filter", "near_positive:off")
@@ -69,11 +70,10 @@ def test_several_sources_are_asked(beir, tiny_model, tmp_path):
     assert "filter 'consensus' compares sources, and there is one only, dense" in refused.stderr
 
 
-def test_a_manifest_is_a_config(beir, tiny_model, tmp_path):
+def test_a_manifest_is_a_config(hardneg, beir, tiny_model, tmp_path):
     """Mining again from the manifest gives the same bytes."""
-    assert (
-        hardneg("mine", "--data", beir, "--model", tiny_model, "--sampler", "uniform", "--seed", 5, "--out", tmp_path / "a").returncode == 0
-    )
+    words = ["mine", "--data", beir, "--model", tiny_model, "--sampler", "uniform", "--seed", 5]
+    assert hardneg(*words, "--out", tmp_path / "a").returncode == 0
     again = hardneg("mine", "--config", tmp_path / "a" / "manifest.json", "--out", tmp_path / "b")
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "a" / "triplets.jsonl").read_bytes() == (tmp_path / "b" / "triplets.jsonl").read_bytes()
@@ -99,13 +99,13 @@ def test_a_row_that_was_skipped_is_told_though_the_run_is_quiet_and_goes_to_stdo
     """The error file outlives the run, which is gone when the command ends."""
     with (beir / "corpus.jsonl").open("a") as file:
         file.write('{"_id": "wrong"}\n')
-    done = hardneg("mine", "--data", beir, "--model", tiny_model, "--on-error", "skip", "--out", "-", "--quiet")
+    done = process("mine", "--data", beir, "--model", tiny_model, "--on-error", "skip", "--out", "-", "--quiet")
     told = done.stderr.removeprefix("hardneg: 1 row was rejected; see ").strip()
     assert (done.returncode, json.loads(Path(told).read_text())["line"]) == (0, 61)
     Path(told).unlink()
 
 
-def test_an_empty_training_file_is_no_success(beir, tiny_model, tmp_path):
+def test_an_empty_training_file_is_no_success(hardneg, beir, tiny_model, tmp_path):
     """The run is kept, says why, and the exit code tells a script; also when it is quiet."""
     words = ["mine", "--data", beir, "--model", tiny_model, "--quiet", "--out"]
     for name, flags, why in (
@@ -117,13 +117,13 @@ def test_an_empty_training_file_is_no_success(beir, tiny_model, tmp_path):
         assert "the training file is empty" in json.loads((tmp_path / name / "report.json").read_text())["notes"]
 
 
-def test_what_is_no_run_is_wrong_input(tmp_path):
+def test_what_is_no_run_is_wrong_input(hardneg, tmp_path):
     """3, as for any file that is not what it should be: 1 is for runs that have changed."""
     for verb in (["verify"], ["report"], ["export", "--out", tmp_path / "x"]):
         assert hardneg(verb[0], tmp_path, *verb[1:]).returncode == 3
 
 
-def test_force_replaces_runs_and_nothing_else(beir, tiny_model, tmp_path):
+def test_force_replaces_runs_and_nothing_else(hardneg, beir, tiny_model, tmp_path):
     """A name with a dot is a folder with a slash at its end; a file of the user's in a run folder is not removed."""
     words = ["mine", "--data", beir, "--model", tiny_model, "--quiet", "--force", "--out"]
     assert [hardneg(*words, f"{tmp_path}/run.v1.2{end}").returncode for end in ("/", "")] == [0, 0]
@@ -174,7 +174,7 @@ def test_wrong_use_is_one_sentence(beir, tiny_model, tmp_path, monkeypatch, caps
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_the_config_file_is_not_replaced(beir, tiny_model, tmp_path):
+def test_the_config_file_is_not_replaced(hardneg, beir, tiny_model, tmp_path):
     """By no verb: neither itself nor the folder it lies in."""
     (tmp_path / "in").mkdir()
     config, told = tmp_path / "in" / "config.json", "config.json is read by this run, and --out would replace it"
@@ -191,7 +191,7 @@ def test_the_config_file_is_not_replaced(beir, tiny_model, tmp_path):
     assert config.read_text() == "{}"
 
 
-def test_dry_run_writes_nothing(beir, tiny_model, tmp_path):
+def test_dry_run_writes_nothing(hardneg, beir, tiny_model, tmp_path):
     """The plan says what would be encoded, and leaves no run."""
     done = hardneg("mine", "--data", beir, "--model", tiny_model, "--out", tmp_path / "x", "--dry-run", "--json")
     assert json.loads(done.stdout)["queries"] == 12
@@ -211,12 +211,12 @@ def test_sigterm_leaves_nothing(beir, tiny_model, tmp_path):
     assert not list(tmp_path.glob("*x*"))
 
 
-def test_cache_is_listed_and_pruned(beir, tiny_model, tmp_path):
+def test_cache_is_listed_and_pruned(hardneg, beir, tiny_model, tmp_path, monkeypatch):
     """`cache ls` tells texts and bytes; `prune` wants to be told what, and removes it."""
-    environ = {**os.environ, "HARDNEG_CACHE": str(tmp_path / "cache")}
-    hardneg("mine", "--data", beir, "--model", tiny_model, "--out", tmp_path / "x", env=environ)
-    listed = json.loads(hardneg("cache", "ls", "--json", env=environ).stdout)
+    monkeypatch.setenv("HARDNEG_CACHE", str(tmp_path / "cache"))
+    hardneg("mine", "--data", beir, "--model", tiny_model, "--out", tmp_path / "x")
+    listed = json.loads(hardneg("cache", "ls", "--json").stdout)
     assert listed["stores"][0]["texts"] == 62  # 50 distinct passages and 12 queries
-    assert hardneg("cache", "prune", env=environ).returncode == 2
-    assert "removed 1" in hardneg("cache", "prune", "--all", env=environ).stdout
-    assert json.loads(hardneg("cache", "ls", "--json", env=environ).stdout)["stores"] == []
+    assert hardneg("cache", "prune").returncode == 2
+    assert "removed 1" in hardneg("cache", "prune", "--all").stdout
+    assert json.loads(hardneg("cache", "ls", "--json").stdout)["stores"] == []

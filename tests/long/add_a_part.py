@@ -1,6 +1,6 @@
 """What a part of one's own costs: a toy filter, sampler, format and source are added to a copy of the package, and a run uses all four.
 
-    python benchmarks/add_a_part.py
+    python tests/long/add_a_part.py
 
 Counted: files written, lines in them, lines changed elsewhere.
 """
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 FILTER = '''"""Drop every other candidate."""
 

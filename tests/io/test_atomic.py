@@ -1,0 +1,54 @@
+"""A folder that replaces another one: whole or not there, whatever goes wrong, and nothing lies beside it after a recovery."""
+
+from pathlib import Path
+
+import pytest
+from dying import apart, dies_at
+
+from miner.errors import StorageError
+from miner.io.atomic import folder_part, recover
+
+
+def write(path, text):
+    with folder_part(path, "mark") as folder:
+        (folder / "mark").write_text(text)
+
+
+def die_at_every_moment(place, was_there):
+    """At each moment of replacing; recovered, the folder is the old one or the new one, alone."""
+    moment, ended = 1, False
+    while not ended:
+        path = place / str(moment) / "out"
+        if was_there:
+            write(path, "old")
+        ended = dies_at(moment, lambda path=path: write(path, "new"))
+        recover(path)
+        left = [each.name for each in path.parent.iterdir()] if path.parent.exists() else []
+        assert left == ["out"] or (left == [] and not was_there), (moment, left)
+        assert not path.exists() or (path / "mark").read_text() in (("old", "new") if was_there else ("new",))
+        moment += 1
+    assert moment > 5
+    assert (path / "mark").read_text() == "new"
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_dead_at_any_moment_nothing_lies_beside_it(tmp_path, was_there):
+    """Killed before, between and after the renames: `recover` leaves the folder, and the scratch folder of the dead process goes."""
+    apart(die_at_every_moment, tmp_path, was_there)
+
+
+def test_the_old_one_is_put_back_where_the_second_rename_fails(tmp_path, monkeypatch):
+    """Nobody is left without either."""
+    path, rename = tmp_path / "out", Path.rename
+    write(path, "old")
+
+    def fails(self, target):
+        if self.name == "new":
+            raise OSError(5, "the disk reports an error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(StorageError, match=r"cannot write .*out: the disk reports an error"):
+        write(path, "new")
+    assert (path / "mark").read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
