@@ -11,6 +11,8 @@ import pytest
 from benchmarks import __main__ as runner
 from benchmarks.record import command, made_with, processor_name, record, tree
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(
     str(path.relative_to(ROOT).with_suffix("")).replace("/", ".")

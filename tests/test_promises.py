@@ -17,6 +17,8 @@ from miner.read import read_inline
 from miner.report import LEFT_OUT
 from miner.runs.run import export, mine
 
+pytestmark = pytest.mark.slow
+
 BARE = ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off")
 GIVEN = {
     "margin": ["relative=0.05", "relative=0.5", "absolute=0.2", "background=0.5", "relative=0.1,below=3"],

@@ -28,7 +28,10 @@ PAGES = {
 }
 REAL = {"README.md": ROOT / "README.md", "docs/start/tour.md": PAGES.pop("docs/start/tour.md")}
 SERVE = PAGES.pop("docs/guides/serve.md")
-pytestmark = pytest.mark.filterwarnings("ignore:'pin_memory' argument is set")  # the trainer's, where there is no GPU
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:'pin_memory' argument is set"),  # the trainer's, where there is no GPU
+    pytest.mark.slow,
+]
 BLOCK = re.compile(r"```(bash|python)\n(.*?)```(?:\n\n```text\n(.*?)```)?", flags=re.DOTALL)
 
 

@@ -28,6 +28,7 @@ def run_of(seed, folder, **fixed):
     return world, config, mine(on_disk(world, folder / "data"), config, out=folder / "run")
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(seed=st.integers(0, 2**32))
 def test_every_candidate_and_its_reason_are_the_oracles(tmp_path_factory, seed):

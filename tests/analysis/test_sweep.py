@@ -31,6 +31,7 @@ def run_of(seed, folder, **fixed):
     return world, config, mine(on_disk(world, folder / "data"), config, out=folder / "run")
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(seed=st.integers(0, 2**32), axes=st.sampled_from(GRIDS))
 def test_every_setting_is_what_its_export_reports(tmp_path_factory, seed, axes):

@@ -10,6 +10,8 @@ import orjson
 import pytest
 from payloads import PAYLOADS
 
+pytestmark = pytest.mark.browser
+
 KEY = {"Authorization": "Bearer a-key-of-these-tests"}
 WATCH = """
 window.seen = [];

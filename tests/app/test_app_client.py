@@ -16,6 +16,8 @@ from app.cli import app
 from app.cli.client import Client, RemoteError
 from miner.errors import ConfigError
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def address(start_server, model, tmp_path_factory, new_port):

@@ -13,6 +13,8 @@ import uvicorn
 from app.http.connections import Connection, Connections
 from app.http.listener import Listener
 
+pytestmark = pytest.mark.server
+
 HALF, WHOLE = b"GET /livez HTTP/1.1\r\nHost: a\r\n", b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 

@@ -8,6 +8,8 @@ from app.errors import NotFound
 from app.state import open_state
 from app.state.tables import corpora
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def client(client_of):

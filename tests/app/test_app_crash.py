@@ -25,6 +25,8 @@ from app.settings import Settings
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.runs.run import mine
 
+pytestmark = pytest.mark.server
+
 GOES_ON_WITHIN = 10.0
 
 

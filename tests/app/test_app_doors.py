@@ -19,6 +19,8 @@ from miner.config import MiningConfig, Runtime
 from miner.read import read_inline
 from miner.runs.run import mine
 
+pytestmark = pytest.mark.server
+
 QUESTIONS = ("w001 w002 w003", "w001 w002  w003?", "w004 w005", "W004 w005!", "w006 ﬁ", "w006 fi", "w007 w008 w009", "w010")
 ODD_IDS = (7, 10, "9", "é", "～", "😀", "a b", "/", "P", "p")
 CONFIGS = (

@@ -61,6 +61,7 @@ def test_every_name_that_the_project_speaks_of_is_known():
     assert TEST_NAMES == ("HARDNEG_TEST_DATA",)
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     "verb", [("mine", "--out", "x"), ("serve",), ("worker",), ("jobs", "ls"), ("lint", "x.jsonl")], ids=lambda words: words[0]
 )

@@ -14,6 +14,8 @@ from app.http.body import MINE
 from app.jobs.job_kinds import JOB_REQUEST
 from app.openapi.body_examples import EXAMPLES
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES_EACH = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 LEAF = (
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)

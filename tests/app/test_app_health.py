@@ -20,6 +20,8 @@ from app.errors import NotReady
 from app.logs import RateLimit
 from miner.errors import StorageError
 
+pytestmark = pytest.mark.server
+
 HALF, COUNT = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n", 120
 
 

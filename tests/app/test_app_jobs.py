@@ -11,6 +11,8 @@ import pytest
 from app.cli import app
 from miner.formats import FORMATS
 
+pytestmark = pytest.mark.slow
+
 LINES = {"Accept": "application/x-ndjson"}
 
 

@@ -10,6 +10,8 @@ from app.naming.models import public
 from app.naming.redaction import Redaction
 from app.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 SECRET = "telling-name"
 
 

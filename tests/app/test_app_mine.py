@@ -12,6 +12,8 @@ from miner.read import read_inline
 from miner.runs.run import mine
 from miner.sources import dense
 
+pytestmark = pytest.mark.slow
+
 LINES = {"Accept": "application/x-ndjson"}
 CONFIGS = [
     {},

@@ -271,6 +271,7 @@ def torn(stores):
     yield from (file.id for file in stores.files.ls("", 10_000) if not stores.files.path(file).is_file())
 
 
+@pytest.mark.slow
 def test_kill_9_in_a_storm_of_jobs_and_deletions(stores):
     """Two processes over one data folder; whenever they end, everything that waits has what it needs."""
     address = stores.settings.database.get_secret_value() if stores.settings.database else ""

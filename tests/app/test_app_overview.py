@@ -6,6 +6,8 @@ import pytest
 from screen_words import visible_text, wrong_words
 from test_app_jobs import done, submit, upload
 
+pytestmark = pytest.mark.slow
+
 SEE = {"Accept": "text/html"}
 HERE = {"Origin": "http://127.0.0.1"}
 

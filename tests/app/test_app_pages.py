@@ -11,6 +11,8 @@ from app.auth import keys
 from app.auth.sessions import Sessions
 from app.pages import assets
 
+pytestmark = pytest.mark.slow
+
 HERE = {"Origin": "http://127.0.0.1"}
 SEE = {"Accept": "text/html"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -11,6 +11,8 @@ from app.pages.run_survey import survey_of
 from miner.analysis.explain import explain
 from miner.runs.run import Run
 
+pytestmark = pytest.mark.slow
+
 SEE = {"Accept": "text/html"}
 HERE = {"Origin": "http://127.0.0.1"}
 

@@ -16,6 +16,8 @@ from miner.core.verdicts import Verdict
 from miner.runs.run import Run, export
 from miner.runs.verdict_files import read_verdicts
 
+pytestmark = pytest.mark.slow
+
 LINES = {"Content-Type": "application/x-ndjson"}
 
 

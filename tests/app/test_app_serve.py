@@ -13,6 +13,8 @@ import pytest
 from app.serve import serve
 from miner.errors import ConfigError
 
+pytestmark = pytest.mark.server
+
 
 def ask(port, path, body=None, key=None):
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}

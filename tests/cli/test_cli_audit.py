@@ -31,6 +31,7 @@ def run(tiny_model, tmp_path):
     return make
 
 
+@pytest.mark.slow
 def test_a_table_and_json(run, monkeypatch, capsys):
     """The run's own setting, those of the grid, and the nearest passages."""
     folder = run(60)

@@ -26,6 +26,7 @@ def beir(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_models_compared(hardneg, beir, tiny_model, tiny_bert, tmp_path):
     """The test split by default; a table on stderr, JSON on stdout, a folder with page and values; the same bytes again."""
     words = ["evaluate", "--data", beir, "--model", tiny_model, "--model", f"b={tiny_bert}"]

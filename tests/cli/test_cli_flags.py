@@ -85,6 +85,7 @@ def test_wrong_config_files(tmp_path, text, said):
         options.gather({"data": "d"}, path)
 
 
+@pytest.mark.slow
 def test_environment_is_below_flags(tmp_path):
     """HARDNEG_MODEL stands in for --model."""
     environ = {**os.environ, "HARDNEG_MODEL": str(tmp_path / "nowhere"), "HARDNEG_DATA": str(tmp_path)}

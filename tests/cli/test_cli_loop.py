@@ -21,6 +21,7 @@ def faq(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_two_rounds_from_pairs(faq, tiny_model, tmp_path):
     """A table on stderr, JSON on stdout, three negatives a row, the last model kept; again only with --resume."""
     pytest.importorskip("accelerate")

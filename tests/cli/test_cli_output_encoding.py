@@ -26,6 +26,7 @@ def test_any_text_can_be_written(encoding):
     assert encoding != "ascii" or bar == "## - ."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-16"])
 def test_verbs_end_well_in_any_encoding(tmp_path, encoding):
     """A line on stdout and an error with signs that the encoding lacks."""

@@ -49,6 +49,7 @@ def terminated(words, after):
     return process.returncode, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["train", "loop"])
 def test_what_was_terminated_goes_on_as_it_says(hardneg, verb, tiny_model, tmp_path):
     """Over a finished model with --force; the command of the message runs to its end."""

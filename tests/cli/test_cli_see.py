@@ -42,6 +42,7 @@ def ids(runs, name="queries"):
     return [json.loads(line)["_id"] for line in (runs / "data" / f"{name}.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_explain_on_the_screen_and_as_json(call, runs):
     """Every candidate once, the limit kept, dropped and kept ones apart."""
     query = ids(runs)[0]
@@ -57,6 +58,7 @@ def test_explain_on_the_screen_and_as_json(call, runs):
     assert "more; --limit" in call("explain", "{one}", query, "--limit", 2)[1]
 
 
+@pytest.mark.slow
 def test_explain_one_passage(call, runs):
     """Retrieved or not, the screen says so."""
     query = ids(runs)[0]
@@ -64,6 +66,7 @@ def test_explain_one_passage(call, runs):
         assert any(sentence in call("explain", "{one}", query, "--passage", passage)[1] for passage in ids(runs, "corpus"))
 
 
+@pytest.mark.slow
 def test_sweep_on_the_screen_and_as_json(call):
     """A line per setting, the run's own marked; with truth the rate and its interval."""
     code, shown, _ = call("sweep", "{one}", "--grid", "negatives=1,3", "--grid", "near_positive:cosine=off,0.8")

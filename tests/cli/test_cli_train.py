@@ -21,6 +21,7 @@ def file(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_file_becomes_a_model(file, tiny_model, tmp_path):
     """The folder, the summary on stderr, JSON on stdout."""
     pytest.importorskip("accelerate")

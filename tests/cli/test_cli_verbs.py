@@ -31,6 +31,7 @@ def process(*words):
     return subprocess.run([sys.executable, "-m", "hardneg", *map(str, words)], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_mine_export_report_verify(hardneg, beir, tiny_model, tmp_path):
     """The whole way: a run, another choice from it, its report, its check; and a changed byte is found."""
     run = tmp_path / "run"
@@ -53,6 +54,7 @@ def test_mine_export_report_verify(hardneg, beir, tiny_model, tmp_path):
     assert "triplets.jsonl has changed" in spoilt.stderr
 
 
+@pytest.mark.slow
 def test_several_sources_are_asked(hardneg, beir, tiny_model, tmp_path):
     """Consensus from the command line, again over stored evidence, in words, and of a run with one source not at all."""
     two, one = ("--source", "dense", "--source", "bm25"), tmp_path / "one"
@@ -79,6 +81,7 @@ def test_a_manifest_is_a_config(hardneg, beir, tiny_model, tmp_path):
     assert (tmp_path / "a" / "triplets.jsonl").read_bytes() == (tmp_path / "b" / "triplets.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_stdout_holds_rows_alone(beir, tiny_model, tmp_path):
     """`--out -`: every line of stdout is a row, from a folder that holds another `app`."""
     (tmp_path / "elsewhere" / "app").mkdir(parents=True)
@@ -95,6 +98,7 @@ def test_stdout_holds_rows_alone(beir, tiny_model, tmp_path):
     assert all({"anchor", "positive", "negative"} == set(json.loads(line)) for line in done.stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_a_row_that_was_skipped_is_told_though_the_run_is_quiet_and_goes_to_stdout(beir, tiny_model):
     """The error file outlives the run, which is gone when the command ends."""
     with (beir / "corpus.jsonl").open("a") as file:
@@ -174,6 +178,7 @@ def test_wrong_use_is_one_sentence(beir, tiny_model, tmp_path, monkeypatch, caps
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_the_config_file_is_not_replaced(hardneg, beir, tiny_model, tmp_path):
     """By no verb: neither itself nor the folder it lies in."""
     (tmp_path / "in").mkdir()
@@ -198,6 +203,7 @@ def test_dry_run_writes_nothing(hardneg, beir, tiny_model, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_sigterm_leaves_nothing(beir, tiny_model, tmp_path):
     """A run told to stop exits 143 and removes what it had begun."""
     corpus = "".join(json.dumps({"_id": f"x{i}", "text": f"w{i % 50} w{i % 49} {i}"}) + "\n" for i in range(400_000))

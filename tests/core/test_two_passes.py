@@ -19,6 +19,7 @@ from miner.types import noise_floors, weakest_positive_scores
 slow = settings(deadline=None)
 
 
+@pytest.mark.slow
 @settings(slow, max_examples=20)
 @given(
     world=worlds,
@@ -36,6 +37,7 @@ def test_equals_the_oracle(world, config, slack, likely, reserve):
         assert mined(world, config) == oracle.mine(world, config)
 
 
+@pytest.mark.slow
 @settings(slow, max_examples=60)
 @given(world=worlds, config=configs())
 def test_never_exports_a_known_positive(world, config):
@@ -50,6 +52,7 @@ def test_never_exports_a_known_positive(world, config):
         assert len(row.negatives) <= config.negatives
 
 
+@pytest.mark.slow
 @settings(slow, max_examples=60)
 @given(
     world=worlds.map(lambda world: replace(world, verdicts={})),
@@ -68,6 +71,7 @@ def test_the_margin_holds_and_ranks_rise(world, config):
             assert tier or rank <= config.depth
 
 
+@pytest.mark.slow
 @settings(slow, max_examples=40)
 @given(world=worlds, config=configs())
 def test_candidates_are_ranked(world, config):

@@ -49,6 +49,7 @@ def python(*words, cwd="/", **more):
     return subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, check=False, cwd=cwd, **more)
 
 
+@pytest.mark.slow
 def test_a_run_loads_only_our_packages_and_each_module_once(environ, pairs, tiny_model, tmp_path):
     """Every module of ours has one name, and lies where `hardneg` lies."""
     done = python("-c", MINE, "mine", "--pairs", pairs, "--model", tiny_model, "--out", tmp_path / "run", "--quiet", env=environ)

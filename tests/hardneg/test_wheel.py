@@ -11,6 +11,8 @@ from urllib.request import urlopen
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_wheel_holds_the_packages_and_their_data(built):
     """No tests; what the pages show, and the marks that types are there."""

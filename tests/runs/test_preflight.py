@@ -35,6 +35,7 @@ def texts(tmp_path):
     return read_inline(queries, passages, tmp_path / "given")
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(seed=st.integers(0, 2**32), name=st.sampled_from([*FORMATS]))
 def test_a_rehearsal_passes_where_the_run_does(tmp_path_factory, seed, name):

@@ -134,6 +134,7 @@ def watched(monkeypatch):
     return pairs, texts
 
 
+@pytest.mark.slow
 def test_twenty_other_settings_search_nothing_again(at, watched, tmp_path):
     """One after the other over one run: no text is encoded, no (query, depth) is searched twice; the file is that of a run made anew."""
     small, (pairs, texts) = {"depth": 12, "max_depth": 40}, watched
@@ -263,6 +264,7 @@ def test_a_copy_that_breaks_off_is_not_gone_on_with(at, searched, tmp_path, monk
     assert at().differences() == []
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @drawn_from(seed=st.integers(0, 2**32), other=st.integers(0, 2**32), share=st.sampled_from([0.1, 0.3]))
 def test_any_run_over_any_other_is_what_it_is_alone(tmp_path_factory, seed, other, share):

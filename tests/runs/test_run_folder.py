@@ -221,6 +221,7 @@ def test_a_link_that_would_surprise_is_refused(config, tmp_path):
     assert left(tmp_path) == ["a.run", "link.jsonl", "notes"]
 
 
+@pytest.mark.slow
 def test_kill_nine(tmp_path):
     """A sample of the long proof."""
     import kill_run
@@ -251,6 +252,7 @@ def die_while_replacing(place):
     assert restored >= 1
 
 
+@pytest.mark.slow
 def test_a_kill_while_a_run_is_replaced_loses_no_run(tmp_path):
     """Between the two renames neither lay there, and nothing put the earlier one back."""
     apart(die_while_replacing, tmp_path)

@@ -36,6 +36,7 @@ class Grudging(Exact):
         return np.take_along_axis(off, best, axis=1).astype(np.float32), best
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32),

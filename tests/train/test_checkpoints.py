@@ -18,6 +18,8 @@ from miner.train import TrainConfig, train
 from miner.train.checkpoints import MARK, PARTS, Checkpoints
 from miner.train.lock import locked
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("accelerate")
 
 

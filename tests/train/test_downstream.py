@@ -11,6 +11,8 @@ from miner.evaluation.compare import score_queries
 from miner.read import read
 from miner.train import TrainConfig, train
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("accelerate")
 SCRIPTS = Path(__file__).parents[2] / "experiments" / "downstream"
 STEPS = 6

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("accelerate")
 SCRIPTS = Path(__file__).parents[2] / "experiments" / "downstream"
 DATA = ("--steps", "2", "--batch", "2", "--negatives", "2", "--seeds", "2", "--rates", "0.001,0.01")

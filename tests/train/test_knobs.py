@@ -70,6 +70,7 @@ def ends(part, knob):
     return [str(int(end) if whole else end) for end in (low, high)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "name", "knob"), [each for each in NUMBERS if each[0] == "loss"])
 def test_the_ends_of_a_range_make_finite_losses(family, name, knob, tiny_model, tiny_bert, tiny_rows):
     """Each knob of a loss at both."""
@@ -79,6 +80,7 @@ def test_the_ends_of_a_range_make_finite_losses(family, name, knob, tiny_model, 
         assert all(math.isfinite(loss) for loss in losses_of(config, tiny_rows)), (knob, end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "name"), sorted({each[:2] for each in NUMBERS if each[0] != "loss"}))
 @pytest.mark.parametrize("end", [0, 1])
 def test_the_ends_of_the_ranges_train(family, name, end, tiny_model, tiny_rows, tmp_path):

@@ -8,6 +8,8 @@ from miner.errors import BusyError, ConfigError
 from miner.train import loop
 from miner.train.lock import locked
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("accelerate")
 
 

@@ -8,6 +8,8 @@ from test_loop_files import run
 
 from miner.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("accelerate")
 
 

@@ -17,6 +17,8 @@ from miner.train.notebook import Notebook
 from miner.train.round_report import best_round, changes, stop_reason
 from miner.train.rounds import anchors_of
 
+pytestmark = pytest.mark.slow
+
 
 def settings(model, **more):
     training = TrainConfig.of(model=str(model), steps=4, train_batch_size=8, learning_rates=(0.3,), eval_every=2)

@@ -11,6 +11,8 @@ from miner.formats import TrainingRow
 from miner.train import TrainConfig, train
 from miner.train.parts import BATCH_SAMPLERS, LOSSES
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("accelerate")
 
 
