@@ -99,8 +99,9 @@ def test_two_sessions_are_none(client):
     client.cookies.clear()
     for cookie in (f"{name}={token}", f"{name}={token}; {name}={token}"):
         assert client.get("/v1/jobs", headers={"Cookie": cookie}).status_code == 200
-    for cookie in (f"{name}={token}; {name}=other", f"{name}=other; {name}={token}", f"__Host-{name}=other; {name}={token}"):
-        assert client.get("/v1/jobs", headers={"Cookie": cookie}).status_code == 401
+    for other in range(12):  # whichever a set gives first
+        for cookie in (f"{name}={token}; {name}={other}", f"__Host-{name}={other}; {name}={token}"):
+            assert client.get("/v1/jobs", headers={"Cookie": cookie}).status_code == 401
 
 
 @pytest.mark.parametrize("headers", STRANGE, ids=str)
