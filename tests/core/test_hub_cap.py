@@ -45,6 +45,14 @@ def test_auto_allows_three_times_the_mean():
     assert all(len(row.negatives) == 4 for row in rows)
 
 
+@pytest.mark.parametrize(("negatives", "cap"), [(4, 6), (5, 8), (1, 5)])
+def test_auto_is_rounded_up(negatives, cap):
+    """Three times the mean use, 30 x negatives / 60, and five at least: 7.5 uses are 8."""
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = dataset_of(crowded(), into=Path(folder))
+        assert NegativeAllocator(dataset, MiningConfig.of(hub_cap="auto", **(GIVEN | {"negatives": negatives}))).cap == cap
+
+
 def test_a_high_cap_changes_nothing():
     """Not a byte."""
     world = crowded()
@@ -83,3 +91,13 @@ def test_what_the_cap_did_is_told():
     assert (told["cap"], told["passages_at_cap"]) == (3, 6)
     assert allocator.is_complete
     assert (allocator._columns >= 0).sum() == 18
+    uses_of, refused = dict.fromkeys(range(6), 0), 0
+    for _ in range(30):
+        free = 4
+        for passage in range(6):
+            refused += free > 0 and uses_of[passage] == 3
+            taken = free > 0 and uses_of[passage] < 3
+            uses_of[passage], free = uses_of[passage] + taken, free - taken
+    assert told["passed_over"] == refused
+    allocator.assign()
+    assert allocator.statistics() == told, "the assignment that holds is the one that counts"
