@@ -10,13 +10,51 @@
         └── NoRunError           there is no run folder to look at                      exit 3
 
 The command line maps classes to exit codes, the service maps them to statuses; each has one table. This module imports nothing of ours.
+
+Messages are written with the flags of the command line. There they are shown so (`with_flags`); everywhere else `str` shows the names of
+Python and JSON in their place: `force=True` for `--force`, `fields={"query": "COLUMN"}` for `--field query=COLUMN`.
 """
 
 from __future__ import annotations
 
+import json
+import re
+
+SWITCHES = {"force": "force=True", "fresh": "resume=False", "resume": "resume=True", "stored": "stored=True"}
+LISTS = {"filter": "filters", "evidence": "evidence", "column": "columns", "leave-out": "leave_out"}
+"""Flags that are repeated on the command line, and the setting that lists their values."""
+FLAG = re.compile(rf"""`[^`]*`|(?<![\w-])--(?:(field|{"|".join(LISTS)}) (?:'([^']+)'|([\w-]+(?:[:=][^\s,;)]+)?))|([a-z][a-z-]*[a-z]))""")
+
 
 class HardnegError(Exception):
     """Anything this project raises on purpose: the message is one sentence for a person."""
+
+    def __str__(self) -> str:
+        """Return the message with the names of settings."""
+        return with_settings(self.with_flags)
+
+    @property
+    def with_flags(self) -> str:
+        """The message with the flags of the command line."""
+        return super().__str__()
+
+
+def with_settings(message: str) -> str:
+    """Return a message with the names of settings in place of flags."""
+    return FLAG.sub(_setting, message)
+
+
+def _setting(flag: re.Match[str]) -> str:
+    option, quoted, plain, name = flag.groups()
+    if flag[0].startswith("`"):  # a command of the shell
+        return flag[0]
+    if name:
+        return SWITCHES.get(name) or f"{LISTS.get(name, 'fields' if name == 'field' else name.replace('-', '_'))}="
+    value = quoted or plain
+    if option == "field":
+        field, _, column = value.partition("=")
+        return f"fields={json.dumps({field: column}, ensure_ascii=False)}"
+    return f"{LISTS[option]}={json.dumps([value], ensure_ascii=False)}"
 
 
 class ConfigError(HardnegError):

@@ -33,6 +33,7 @@ class ProgressDisplay:
         self._tasks: dict[str, int] = {}
         self._printed_at = 0.0
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+        logging.getLogger("miner.runs.summary").setLevel(logging.ERROR)  # the summary is printed as a table
         if reading and not quiet:
             logging.getLogger("miner.read.open_inputs").setLevel(logging.INFO)
 

@@ -92,7 +92,7 @@ def run(command: Callable[[], object] = app) -> NoReturn:
 def _report_error(error: BaseException) -> int:
     """Print an error. Return its exit code."""
     if isinstance(error, HardnegError):
-        _print_error(str(error), error)
+        _print_error(error.with_flags, error)
         return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
     if isinstance(error, _SignalReceived):
         _print_error("; ".join(filter(None, (SIGNALS[error.code][1], resume_advice(sys.argv[1:])))), error)

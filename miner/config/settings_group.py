@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from miner.errors import ConfigError
 
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass as CheckedType
+else:
 
-class Checked(BaseModel):
+    class CheckedType(type(BaseModel)):
+        """Makes `Settings(…)` raise ConfigError, as everything else does. A request body that holds settings keeps pydantic's errors."""
+
+        def __call__(cls, *args: Any, **values: Any) -> Any:
+            """Build the settings."""
+            try:
+                return super().__call__(*args, **values)
+            except ValidationError as error:
+                raise ConfigError(explain(error, list(cls.model_fields))) from None
+
+
+class Checked(BaseModel, metaclass=CheckedType):
     """Settings that cannot be changed, only made anew."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -17,10 +31,11 @@ class Checked(BaseModel):
     @classmethod
     def of(cls, **values: Any) -> Self:
         """Build from loose values; ConfigError names the field, the value and what would be right."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError(explain(error, list(cls.model_fields))) from None
+        return cls(**values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raise ConfigError: settings are frozen."""
+        raise ConfigError(f"settings cannot be changed ({name} = {value!r}); make new ones: model_copy(update={{'{name}': {value!r}}})")
 
 
 def explain(error: ValidationError, names: list[str]) -> str:
@@ -31,5 +46,7 @@ def explain(error: ValidationError, names: list[str]) -> str:
         return f"there is no setting '{field}'; there are: {', '.join(names)}"
     if fault["type"] == "value_error" and "ctx" in fault:
         return f"{field}: {fault['ctx']['error']}" if field else str(fault["ctx"]["error"])
+    if fault["type"] == "tuple_type":
+        return f"{field} is {fault['input']!r}: a list is needed, as [{fault['input']!r}]"
     message = fault["msg"][0].lower() + fault["msg"][1:]
     return f"{field} is {fault['input']!r}: {message}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -166,3 +167,20 @@ def _array(name: str, values: list[Any]) -> pa.Array:
 def _without_nulls(schema: pa.Schema) -> pa.Schema:
     """Make columns without any value text columns, which `datasets` and pandas can open."""
     return pa.schema([field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in schema])
+
+
+def to_table(rows: Iterable[Mapping[str, Any]], name: str) -> pa.Table:
+    """Return the rows as one table in memory, with the column types that a Parquet file of them has.
+
+    name: of the rows, for the message. Raises InputError for a column with values of two types.
+    """
+    batches: list[pa.RecordBatch] = []
+    iterator = iter(rows)
+    with _type_errors(Path(name)):
+        while chunk := list(islice(iterator, BATCH_ROWS)):
+            names = dict.fromkeys(column for row in chunk for column in row)
+            batches.append(pa.record_batch({column: _array(column, [row.get(column) for row in chunk]) for column in names}))
+        if not batches:
+            return pa.table({})
+        schema = _without_nulls(pa.unify_schemas([batch.schema for batch in batches], promote_options="permissive"))
+        return pa.concat_tables(map(pa.Table.from_batches, ([batch] for batch in batches)), promote_options="permissive").cast(schema)

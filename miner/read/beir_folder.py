@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from miner.errors import InputError
 from miner.io.folder_tree import rename
@@ -15,14 +16,15 @@ from miner.io.input_files import InputHashes, existing_path
 from miner.read.assemble import CORPUS, PART_SUFFIX, assemble, finish, work_folder
 from miner.read.column_names import CORPUS as CORPUS_SLOTS
 from miner.read.column_names import QRELS, QUERIES, check_fields
-from miner.read.file_rows import open_rows
+from miner.read.file_rows import Location, open_rows
 from miner.read.judgements import Missing, is_qrels, read_qrels
+from miner.read.objects import MemoryRows, is_path
 from miner.read.rejects import OnError
 from miner.read.text_writer import read_texts
 from miner.types import Dataset
 
-PathNames = Path | str | tuple[Path | str, ...] | list[Path | str]
-"""One file, or several that are read as one."""
+PathNames = Any
+"""One file, several that are read as one, or an object in memory (`miner.read.objects`)."""
 BARE_PASSAGE, BARE_QUERY = ("id", "text", "title"), ("id", "text")
 """The columns of MS MARCO's and ColBERT's files, which have no header."""
 NO_FIELDS: Mapping[str, str] = MappingProxyType({})
@@ -98,13 +100,17 @@ def read_files(
         )
 
 
-def existing_files(names: PathNames, role: str) -> list[str]:
-    """Return the files as a list of strings; raise InputError for a missing one."""
+def existing_files(names: PathNames, role: str) -> list[Location]:
+    """Return the files as a list of strings, an object in memory as its rows; raise InputError for a missing file."""
+    if isinstance(names, MemoryRows):
+        return [names]
+    if not is_path(names):
+        return [MemoryRows(role, names)]
     files = [str(name) for name in (names if isinstance(names, tuple | list) else (names,))]
     for name in files:
         if not name.startswith("hf:"):
             existing_path(name, role)
-    return files
+    return [*files]
 
 
 def _find_file(root: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import orjson
 import pyarrow as pa
@@ -53,11 +53,20 @@ class RowStream:
         return self.parts or (self,)
 
 
+class RowSource(Protocol):
+    """Rows that lie in no file."""
+
+    def open(self, rejects: Rejects) -> RowStream:
+        """Return the rows; invalid ones go to `rejects`."""
+        ...
+
+
+Location = str | RowSource
 OpenFolder = Callable[[str, InputHashes], RowStream | None]
 
 
 def open_rows(
-    location: str | Sequence[str],
+    location: Location | Sequence[Location],
     rejects: Rejects,
     inputs: InputHashes,
     bare: Sequence[str] = (),
@@ -65,14 +74,17 @@ def open_rows(
 ) -> RowStream:
     """Open files, folders or hub datasets as one sequence of rows.
 
-    location: one file, folder or hub name, or several.
+    location: one file, folder, hub name or object in memory, or several.
     rejects: receives invalid lines.
     inputs: receives the size and hash of each file.
     bare: column names for a .tsv without a header, whose first line is an id and a text.
     folder: function that opens a folder of a special format, or returns None.
     """
     parts: list[RowStream] = []
-    for item in [location] if isinstance(location, str) else location:
+    for item in location if isinstance(location, Sequence) and not isinstance(location, str) else [location]:
+        if not isinstance(item, str):
+            parts.append(item.open(rejects))
+            continue
         folder_rows = folder(item, inputs)
         parts += [folder_rows] if folder_rows else [_open_file(name, rejects, inputs, bare) for name in shards(item)]
     return parts[0] if len(parts) == 1 else _concatenate(parts)

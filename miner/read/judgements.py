@@ -18,7 +18,7 @@ from miner.io.input_files import COMPRESSIONS, InputHashes, existing_path
 from miner.io.scratch import scratch
 from miner.read.cells import clean_grade, clean_id
 from miner.read.column_names import QRELS, Columns, Fields
-from miner.read.file_rows import RowStream, kind_of, open_rows
+from miner.read.file_rows import Location, RowStream, kind_of, open_rows
 from miner.read.ids import CHUNK_ROWS
 from miner.read.lines import decode_line, lines
 from miner.read.rejects import BadRow, Origin, Rejects
@@ -55,7 +55,7 @@ class JudgementRows:
 
 
 def read_qrels(
-    locations: Sequence[str],
+    locations: Sequence[Location],
     queries: StoredTexts,
     corpus: StoredTexts,
     fields: Fields,
@@ -90,7 +90,7 @@ def read_qrels(
                 result.passages.append(passage)
                 result.grades.append(judgement[3])
         if empty and strict:
-            raise InputError(f"{location} holds no rows" + (" that can be used" if rejects.count > rejects_before else ""))
+            raise InputError(f"{origin.name} holds no rows" + (" that can be used" if rejects.count > rejects_before else ""))
     return result
 
 
@@ -99,9 +99,11 @@ def add_lost(lost: Missing, query: int | str, passage: str, grade: int) -> None:
     lost[query, passage] = max(grade, lost.get((query, passage), grade))
 
 
-def _open(location: str, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: RolesByFile) -> tuple[Origin, Iterator[Judgement]]:
+def _open(
+    location: Location, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: RolesByFile
+) -> tuple[Origin, Iterator[Judgement]]:
     """Open the judgements of a file; add to `roles` what its columns were read as."""
-    if not Path(location).is_dir() and not location.startswith("hf:") and kind_of(location) in PLAIN_SUFFIXES:
+    if isinstance(location, str) and not Path(location).is_dir() and not location.startswith("hf:") and kind_of(location) in PLAIN_SUFFIXES:
         return Origin(location), _plain(location, fields, rejects, inputs, roles)
     rows = open_rows(location, rejects, inputs)
     return rows.origin, _by_column(rows, fields, rejects, roles)

@@ -18,6 +18,7 @@ from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fie
 from miner.read.file_rows import RowStream, kind_of, open_rows
 from miner.read.layouts import unfold
 from miner.read.lines import Row
+from miner.read.objects import has_items
 from miner.read.pairs import Collector, Pair, Positive
 from miner.read.rejects import BadRow, OnError, Origin, Rejects
 from miner.read.stray_passages import StrayPassages
@@ -49,12 +50,12 @@ def read_pairs(
     A negative of a row is judged non-relevant. So is a passage with a grade below `min_grade`, where fields["grade"] names such a column,
     or the format has labels.
 
-    pairs: one or several files.
-    corpus: further passages, or None.
+    pairs: one or several files, or an object in memory: a DataFrame, a datasets.Dataset, a list of dicts (`miner.read.objects` lists all).
+    corpus: further passages, likewise, or None.
     complete: as for `read`.
     """
     check_fields({name: column for name, column in fields.items() if name not in columns_left_out(fields)}, PAIRS, CORPUS)
-    files, passages = existing_files(pairs, "pairs"), existing_files(corpus, "corpus") if corpus else []
+    files, passages = existing_files(pairs, "pairs"), existing_files(corpus, "corpus") if has_items(corpus) else []
     inputs = InputHashes()
     with work_folder(into, on_error) as (folder, rejects):
         corpus_rows = open_rows(passages, rejects, inputs, BARE_PASSAGE) if passages else None

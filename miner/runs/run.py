@@ -32,13 +32,18 @@ from miner.io.plain_files import read_bytes
 from miner.io.row_files import sha256_of
 from miner.io.scratch import remove_scratch, sweep
 from miner.read import read
+from miner.read.rejects import OnError
 from miner.runs import manifest as manifests
 from miner.runs import open_source, pass_one, pass_two
+from miner.runs.mine_arguments import config_of, inputs_of
 from miner.runs.obtain_candidates import obtain_candidates
 from miner.runs.open_source import open_vectors
+from miner.runs.progress_bars import watched
 from miner.runs.reuse import take_dataset, take_first_pass
+from miner.runs.row_tables import RowTables
 from miner.runs.run_context import DATA_FILES, SHARED_ARTIFACTS, RunContext
 from miner.runs.run_folder import BLOCKS, Target, parent_folders, target
+from miner.runs.summary import RunReport, log_summary, page_frame
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.runs.verdict_files import read_verdicts, write_verdicts
 from miner.types import Dataset, Progress, Vectors
@@ -47,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(RowTables):
     """A finished run on disk."""
 
     folder: Path
@@ -58,7 +63,7 @@ class Run:
         return manifests.load_whole(self.folder)
 
     @cached_property
-    def report(self) -> dict[str, Any]:
+    def report(self) -> RunReport:
         """The numbers beside the training file."""
         import orjson
 
@@ -68,7 +73,7 @@ class Run:
         with suppress(ValueError):
             loaded = orjson.loads(text)
             if isinstance(loaded, dict) and "counts" in loaded:
-                return loaded
+                return RunReport(loaded, self.folder / "report.html")
         raise StorageError(f"{path} is damaged: it is not the report of a run")
 
     @property
@@ -97,6 +102,9 @@ class Run:
         """The texts and judgements the run was made from."""
         return Dataset.open(self.folder / "dataset")
 
+    def _repr_html_(self) -> str | None:
+        return page_frame(self.folder / "report.html")
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the training file; of a format's folder, those of its main file."""
         # Not return: a temporary run must live as long as its rows are read.
@@ -108,9 +116,13 @@ class Run:
 
 
 def mine(
-    data: Inputs | Dataset,
-    config: MiningConfig,
+    data: Any,
+    config: MiningConfig | Mapping[str, Any] | None = None,
     *,
+    corpus: Any = None,
+    fields: Mapping[str, str] | None = None,
+    split: str | None = None,
+    on_error: OnError = "fail",
     out: str | Path | None = None,
     model: Any = None,
     runtime: Runtime | None = None,
@@ -119,11 +131,17 @@ def mine(
     resume: bool | None = None,
     verdicts: Sequence[str | Path] = (),
     spare: Sequence[str | Path] = (),
+    progress: bool | None = None,
     on_progress: Progress | None = None,
 ) -> Run:
     """Mine hard negatives: both passes, from data to a run folder.
 
-    data: a Dataset (from `read_beir` …) or Inputs. model: an Encoder, or a loaded SentenceTransformer; default: the one `config` names.
+    data: (query, positive) pairs as a pandas or polars DataFrame, a datasets.Dataset, an Arrow table, a dict of columns, an iterable of
+    dicts, or files of them; a BEIR folder; a Dataset (from `read_beir` …) or Inputs. corpus: further passages, likewise.
+    fields: {"query": "question", "positive": "answer", …}, where columns have other names than the usual. split: of a DatasetDict, or the
+    qrels of a BEIR folder. on_error: "skip" leaves invalid rows out and counts them.
+    config: a MiningConfig, or a dict of its settings. model: a name or folder, a loaded SentenceTransformer or an Encoder; default: the one
+    `config` names.
     out: a folder, a file name (its run goes beside it, in NAME.run), "-" for standard output, or None for a temporary run that goes
     with the returned object. kind: suffix of the training file in a folder, "" for a datasets folder; default: the
     format's own, mostly .jsonl. A format of several files lies in a folder of its name. force: replace an earlier run.
@@ -131,14 +149,17 @@ def mine(
     the same, True refuses when they are not, False begins anew.
     verdicts: files of verdicts, beside those that `data` names; they do not change what is retrieved.
     spare: further files that `out` may not replace, such as the one `config` is from; what is read is spared anyway.
+    progress: whether to show bars; default: in a notebook and on a terminal. on_progress: called instead of them.
     Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind but blocks that can be gone on with.
     """
+    data = inputs_of(data, corpus, fields, split, on_error)
+    config, model = config_of(config, model)
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
     verdict_rows, config = read_verdicts(paths), with_verdict_filter(config, bool(paths))
-    context = RunContext(config, runtime or Runtime.of(), on_progress)
     open_source.check(data, config, model)
     sweep(parent_folders(out))
-    with target(out, kind, force, config.output_format) as destination:
+    with watched(progress, on_progress) as callback, target(out, kind, force, config.output_format) as destination:
+        context = RunContext(config, runtime or Runtime.of(), callback)
         with context.stage("read"), storing(destination.folder):
             folder = destination.folder / "dataset"
             dataset = take_dataset(data, folder) if isinstance(data, Dataset) else read(data, folder, config.min_grade)
@@ -159,12 +180,14 @@ def mine(
             "made_from": made_from,
         }
         pass_two.second_pass(dataset, context, destination, sections)
-    return _open_run(destination)
+    run = _open_run(destination)
+    log_summary(run.report)
+    return run
 
 
 def export(
-    run: Run,
-    config: MiningConfig,
+    run: Run | str | Path,
+    config: MiningConfig | Mapping[str, Any],
     *,
     out: str | Path | None = None,
     kind: str | None = None,
@@ -177,8 +200,11 @@ def export(
 
     verdicts: files of verdicts, which join those the run has heard already; the last word about a pair counts.
     spare: further files that `out` may not replace.
+    run: a Run, or its folder. config: as for `mine`.
     ConfigError when `config` differs in something pass 1 has used up.
     """
+    run = run if isinstance(run, Run) else Run(Path(run))
+    config, _ = config_of(config, None)
     for name in RETRIEVAL_SETTINGS:
         before, after = getattr(run.config, name), getattr(config, name)
         if before != after:

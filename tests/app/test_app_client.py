@@ -92,7 +92,7 @@ def test_wrong_things_are_sentences(hardneg, address):
         Client(address, "wrong").call("GET", "/v1/files")
     with pytest.raises(RemoteError, match="cannot be reached"):
         Client("http://127.0.0.1:9", None).call("GET", "/livez")
-    with pytest.raises(ConfigError, match="--url is"):
+    with pytest.raises(ConfigError, match="url= is"):
         Client("file:///etc/passwd", None)
 
 

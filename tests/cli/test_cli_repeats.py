@@ -51,7 +51,7 @@ def test_a_switch_may_be_repeated_and_not_contradicted(given: list[str], refused
     if not refused:
         assert verb.make_context("mine", given)
         return
-    with pytest.raises(ConfigError, match="--resume and --fresh contradict each other"):
+    with pytest.raises(ConfigError, match="resume=True and resume=False contradict each other"):
         verb.make_context("mine", given)
 
 
@@ -100,7 +100,7 @@ def test_filters_of_one_command_do_not_overrule_each_other(given: list[str], sai
 
 
 def test_a_field_is_named_once() -> None:
-    with pytest.raises(ConfigError, match="--field 'query' is set twice, as 'a' and as 'b'"):
+    with pytest.raises(ConfigError, match="fields= 'query' is set twice, as 'a' and as 'b'"):
         options.merged({"field": ["query=a", "query=b"]}, {})
 
 

@@ -146,7 +146,7 @@ def test_verdicts_about_something_else_are_refused(run, tmp_path):
 
 @pytest.mark.parametrize("wanted", [{"filters": ("verdict",)}, {"false_negatives": "adopt"}])
 def test_nothing_goes_by_verdicts_that_are_not_there(wanted, run, tmp_path):
-    with pytest.raises(ConfigError, match="--verdicts"):
+    with pytest.raises(ConfigError, match="verdicts="):
         export(run, MiningConfig.of(**{**run.config.model_dump(), **wanted}), out=tmp_path / "out")
 
 

@@ -49,7 +49,7 @@ def masked(tmp_path_factory):
 def test_a_model_with_another_head_is_refused(tmp_path, name):
     """By what its config says, from the folder and from the loaded object."""
     path = bare_model(tmp_path / "model", name)
-    with pytest.raises(ModelError, match=rf"is {HEADS[name]} \({name}\), and no retriever: .*--pooling mean"):
+    with pytest.raises(ModelError, match=rf"is {HEADS[name]} \({name}\), and no retriever: .*pooling= mean"):
         load(path)
     assert model_kind.kind_of_model(SentenceTransformer(str(path), device="cpu")) == model_kind.kind_of_name(str(path))
 

@@ -118,7 +118,7 @@ def test_max_length_does_not_go_with_a_static_model(tiny_model):
 
 def test_no_model_is_named():
     """The message says how to name one."""
-    with pytest.raises(ConfigError, match="no model is named: give --model"):
+    with pytest.raises(ConfigError, match="no model is named: give model="):
         load_encoder(MiningConfig.of(), Runtime.of())
 
 

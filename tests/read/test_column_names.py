@@ -50,7 +50,7 @@ def test_a_near_miss_is_named(tmp_path):
     with pytest.raises(InputError, match=r"has no column 'frage'.* its columns are Frage, positive; is 'Frage' meant"):
         read_pairs(tmp_path / "p.jsonl", fields={"query": "frage"})
     (tmp_path / "p.jsonl").write_text(json.dumps({"qustion": "q", "positive": "p"}))
-    with pytest.raises(InputError, match=r"name the right one: --field query=qustion$"):
+    with pytest.raises(InputError, match=r"name the right one: fields=..query.: .qustion..$"):
         read_pairs(tmp_path / "p.jsonl")
 
 

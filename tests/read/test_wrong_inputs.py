@@ -113,7 +113,7 @@ def test_a_wrong_pair_fails_with_its_place_or_is_skipped(tmp_path: Path, row: di
 def test_a_string_under_a_name_that_promises_a_list_is_wrong_unless_the_user_names_the_column(tmp_path: Path) -> None:
     file, flat = tmp_path / "pairs.jsonl", tmp_path / "pairs.csv"
     file.write_text('{"query": "a", "pos": ["x", "y"]}\n{"query": "b", "pos": "z"}\n')
-    with pytest.raises(InputError, match=r"pairs.jsonl:2: 'pos' is a string; a list is needed, or say .*--field positive=pos"):
+    with pytest.raises(InputError, match=r"pairs.jsonl:2: 'pos' is a string; a list is needed, or say .*fields=..positive.: .pos.."):
         read_pairs(file)
     assert len(read_pairs(file, fields={"positive": "pos"}).corpus) == 3
     flat.write_text("query,pos\na,x\n")
@@ -184,5 +184,5 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         read_beir(tmp_path / "in", min_grade=2)
     files["qrels"].rename(files["qrels"].with_name("a.tsv"))
     (tmp_path / "in" / "qrels" / "b.tsv").write_bytes(QRELS)
-    with pytest.raises(InputError, match=r"has no train.tsv but a, b; choose with --split"):
+    with pytest.raises(InputError, match=r"has no train.tsv but a, b; choose with split="):
         read_beir(tmp_path / "in")

@@ -58,7 +58,7 @@ def test_a_place_that_is_taken_is_told(world, config, tmp_path, out):
 
 def test_a_place_that_cannot_be_is_told(world, config, tmp_path):
     """A kind that a format has not, a file where a folder should be, a folder nobody may write in."""
-    with pytest.raises(ConfigError, match="leave --kind out"):
+    with pytest.raises(ConfigError, match="leave kind= out"):
         plan(world, config.model_copy(update={"output_format": "colbert"}), Runtime.of(), out=tmp_path / "x", kind=".jsonl")
     with pytest.raises(StorageError, match="is no folder"):
         plan(world, config, Runtime.of(), out=tmp_path / "data" / "corpus.jsonl" / "x")

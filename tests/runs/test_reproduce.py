@@ -58,10 +58,10 @@ def test_an_input_that_has_gone_or_changed_is_refused(from_files, tmp_path, conf
     run = mine(inputs, config, out=tmp_path / "run")
     before = corpus.read_text()
     corpus.write_text(before + "\n")
-    with pytest.raises(IntegrityError, match=r"input .*corpus\.jsonl has changed since; .*--stored"):
+    with pytest.raises(IntegrityError, match=r"input .*corpus\.jsonl has changed since; .*stored=True"):
         rerun(run)
     corpus.unlink()
-    with pytest.raises(IntegrityError, match=r"input .*corpus\.jsonl is no longer where it was; .*--stored"):
+    with pytest.raises(IntegrityError, match=r"input .*corpus\.jsonl is no longer where it was; .*stored=True"):
         rerun(run)
     assert rerun(run, stored=True).differences == []
     (run.folder / "dataset" / "qrels.arrow").write_bytes(b"other")

@@ -152,10 +152,10 @@ def test_a_format_of_several_files_wants_a_folder(dataset, config, tmp_path):
     several = config.model_copy(update={"output_format": "colbert", "columns": ()})
     for out in ("-", tmp_path / "a.jsonl"):
         with pytest.raises(
-            ConfigError, match="output format 'colbert' is a folder of several files: --out names a folder to put it in, not"
+            ConfigError, match="output format 'colbert' is a folder of several files: out= names a folder to put it in, not"
         ):
             mine(dataset, several, out=out)
-    with pytest.raises(ConfigError, match="several files, each of its own kind: leave --kind out"):
+    with pytest.raises(ConfigError, match="several files, each of its own kind: leave kind= out"):
         mine(dataset, several, out=tmp_path / "a", kind=".parquet")
     assert {path.name for path in tmp_path.iterdir()} == {"given"}
 
@@ -181,7 +181,7 @@ def test_force_replaces_a_run_and_nothing_else(dataset, config, tmp_path):
     """Without force an earlier run stands; with it the new one takes its place whole."""
     for out in (tmp_path / "out", tmp_path / "f.jsonl"):
         before = mine(dataset, config, out=out)
-        with pytest.raises(ConfigError, match="exists already; choose another --out, or replace it with --force"):
+        with pytest.raises(ConfigError, match="exists already; choose another out=, or replace it with force=True"):
             mine(dataset, config, out=out)
         assert before.differences() == []
         again = mine(dataset, config.model_copy(update={"negatives": 1}), out=out, force=True)
@@ -291,7 +291,7 @@ def test_evidence_that_was_not_measured_is_told(dataset, config, tmp_path):
     """Who needs what, and what to do about it; mined with --evidence it is there."""
     wanted = config.with_filters("duplicate_question")
     run = mine(dataset, config, out=tmp_path / "run")
-    with pytest.raises(ConfigError, match=r"^filter 'duplicate_question' needs 'duplicate_question', which was not .* --evidence dup"):
+    with pytest.raises(ConfigError, match=r"^filter 'duplicate_question' needs 'duplicate_question', which was not .* evidence=..dup"):
         export(run, wanted, out=tmp_path / "again")
     asked = MiningConfig.of(**{**config.model_dump(), "evidence": ("duplicate_question",)})
     run = mine(dataset, asked, out=tmp_path / "asked")
@@ -307,7 +307,7 @@ def test_what_compares_passages_needs_their_vectors(dataset, config, tmp_path, c
     right = mine(dataset, wanted, out=tmp_path / "right")
     assert "vectors.npy" in right.manifest["outputs"]
     bare = mine(dataset, config, out=tmp_path / "bare")
-    with pytest.raises(ConfigError, match=r"^(sampler 'diverse'|distinct) needs 'vectors', which was not .* --evidence vectors"):
+    with pytest.raises(ConfigError, match=r"^(sampler 'diverse'|distinct) needs 'vectors', which was not .* evidence=..vectors"):
         export(bare, wanted, out=tmp_path / "none")
     asked = {**config.model_dump(), "evidence": ("vectors",)}
     again = export(
@@ -456,7 +456,7 @@ def test_verdicts_are_not_replaced_by_what_is_made_of_them(dataset, config, tmp_
     run, said = mine(dataset, config, out=tmp_path / "out"), tmp_path / "said.jsonl"
     said.write_text('{"query_id": "q0", "passage_id": "p1", "verdict": "unsure"}\n')
     for how in ({"verdicts": [said]}, {"spare": [said]}):
-        with pytest.raises(ConfigError, match=r"said\.jsonl is read by this run, and --out would replace it"):
+        with pytest.raises(ConfigError, match=r"said\.jsonl is read by this run, and out= would replace it"):
             export(run, config, out=said, force=True, **how)
     assert "unsure" in said.read_text()
 

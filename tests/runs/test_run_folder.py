@@ -124,7 +124,7 @@ def test_a_folder_of_a_file_s_name_is_told_at_once(tmp_path, config):
     """Not after the work, with a run left over that stands in its own way."""
     (tmp_path / "a.jsonl").mkdir()
     for force in (False, True):
-        with pytest.raises(ConfigError, match=r"a\.jsonl is a folder, and --out names a file of that kind"):
+        with pytest.raises(ConfigError, match=r"a\.jsonl is a folder, and out= names a file of that kind"):
             mine(small(tmp_path / "given"), config, out=tmp_path / "a.jsonl", force=force)
     assert left(tmp_path) == ["a.jsonl"]
 
@@ -244,7 +244,7 @@ def die_while_replacing(place):
         done = dies_at(moment, lambda: target_module._swap(hidden, final, place / ".out.old.part"))
         restored += not final.exists()
         expected = files[final.exists() and Run(final).config.seed == 2]
-        with pytest.raises(ConfigError, match="out exists already; choose another --out"):
+        with pytest.raises(ConfigError, match="out exists already; choose another out="):
             mine(data, config, out=final)
         assert (final / "triplets.jsonl").read_bytes() == expected
         assert Run(final).differences() == []

@@ -134,7 +134,7 @@ def test_force_replaces_a_finished_model_and_fresh_drops_unfinished_work(tiny_mo
     old = contents(job(tiny_model, tiny_folder, out, force=True).folder)
     interrupted(tiny_model, tiny_folder, out, force=True)
     assert contents(out) == old
-    with pytest.raises(ConfigError, match="--resume continues, --fresh begins again"):
+    with pytest.raises(ConfigError, match="resume=True continues, resume=False begins again"):
         job(tiny_model, tiny_folder, out, force=True)
     with pytest.raises(ConfigError, match="exists already"):
         job(tiny_model, tiny_folder, out, resume=False)

@@ -48,7 +48,9 @@ def test_finished_rounds_go_only_with_force_and_fresh(tiny_model, tiny_folder, t
     run(tiny_model, tiny_folder, out, resume=True)
     before = content(out)
     for more in ({}, {"force": True}, {"resume": False}):
-        with pytest.raises(ConfigError, match="holds 2 finished rounds of a loop: --resume continues, --force --fresh deletes them"):
+        with pytest.raises(
+            ConfigError, match="holds 2 finished rounds of a loop: resume=True continues, force=True resume=False deletes them"
+        ):
             run(tiny_model, tiny_folder, out, **more)
     with pytest.raises(ConfigError, match="give one of them"):
         run(tiny_model, tiny_folder, out, resume=True, force=True)

@@ -34,7 +34,7 @@ def test_a_training_that_an_earlier_version_began_goes_on(tiny_model, tiny_folde
         was = path.read_bytes()
         rewrite(path, lambda told: drop(told["config"], "pooling"))
         rewrite(path, lambda told: told["config"].update({name: value}))  # noqa: B023 - called at once
-        with pytest.raises(ConfigError, match=f"was begun with another {name}; --fresh begins again"):
+        with pytest.raises(ConfigError, match=f"was begun with another {name}; resume=False begins again"):
             job(tiny_model, tiny_folder, tmp_path / "out", resume=True)
         path.write_bytes(was)
     rewrite(path, lambda told: drop(told["config"], "pooling", "min_grade", "drop_last"))
@@ -70,5 +70,5 @@ def test_a_loop_that_an_earlier_version_began_goes_on(tiny_model, tiny_folder, t
     rewrite(path, earlier)
     run(tiny_model, tiny_folder, out, resume=True)
     rewrite(path, lambda told: told["identity"]["mining"].update(depth=33))
-    with pytest.raises(ConfigError, match=r"another mining\.depth; --force --fresh"):
+    with pytest.raises(ConfigError, match=r"another mining\.depth; force=True resume=False"):
         run(tiny_model, tiny_folder, out, resume=True)

@@ -78,7 +78,7 @@ def test_interrupted_anywhere_it_goes_on(whole, tiny_model, tiny_folder, tmp_pat
     data, dev = inputs(tiny_folder, "train"), inputs(tiny_folder, "dev")
     with pytest.raises(KeyboardInterrupt):
         loop(data, *settings(tiny_model), out=tmp_path / "out", dev=dev, on_progress=stop)
-    with pytest.raises(ConfigError, match="--resume continues"):
+    with pytest.raises(ConfigError, match="resume=True continues"):
         loop(data, *settings(tiny_model), out=tmp_path / "out", dev=dev)
     with pytest.raises(ConfigError, match=r"another loop\.retain"):
         loop(data, *settings(tiny_model, retain=0.1), out=tmp_path / "out", dev=dev, resume=True)

@@ -59,7 +59,7 @@ def test_dev_chooses_and_what_was_killed_goes_on(tiny_bert, tiny_folder, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         train(data, settings, out=tmp_path / "cut", dev=dev, on_progress=stop)
     assert not (tmp_path / "cut").exists()
-    with pytest.raises(ConfigError, match="--resume continues"):
+    with pytest.raises(ConfigError, match="resume=True continues"):
         train(data, settings, out=tmp_path / "cut", dev=dev)
     with pytest.raises(ConfigError, match="another seed"):
         train(data, settings.model_copy(update={"seed": 9}), out=tmp_path / "cut", dev=dev, resume=True)
