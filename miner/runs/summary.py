@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from miner.io.plain_files import read_text
 from miner.report import summary_lines
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,7 @@ def log_summary(report: Mapping[str, Any]) -> None:
 
 def page_frame(page: Path) -> str | None:
     """Return a page inside a frame, so that its style stays its own; None where there is no page."""
-    try:
-        text = page.read_text(encoding="utf-8")
-    except OSError:
+    if not page.is_file():
         return None
+    text = read_text(page)
     return f'<iframe title="report" style="{FRAME_STYLE}" srcdoc="{html.escape(text, quote=True)}"></iframe>'
