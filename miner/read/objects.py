@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import InputError
-from miner.read.cells import TYPE_NAMES, short_hash
+from miner.read.cells import short_hash
 from miner.read.file_rows import RowStream
 from miner.read.lines import NumberedRows, Row
 from miner.read.rejects import OnError, Origin, Rejects
+from miner.support.value_types import type_name
 
 BATCH_ROWS = 1024
 TUPLE_COLUMNS = ("query", "positive", "negative")
@@ -88,7 +89,7 @@ def _valid(items: Iterable[Any], origin: Origin, rejects: Rejects) -> NumberedRo
     for number, item in enumerate(items):
         row = _row(item)
         if row is None:
-            rejects.add(origin, number, f"{_kind(item)} where a dict of columns is needed", item)
+            rejects.add(origin, number, f"{type_name(item)} where a dict of columns is needed", item)
         else:
             yield number, row
 
@@ -138,7 +139,7 @@ def _items(data: Any, name: str) -> Iterable[Any]:
     if hasattr(data, "__arrow_c_stream__"):
         return _arrow_rows(data, name)
     if isinstance(data, str | bytes | Path) or not isinstance(data, Iterable):
-        raise InputError(f"{name} is {_kind(data)}; read are: {READABLE_OBJECTS}")
+        raise InputError(f"{name} is {type_name(data)}; read are: {READABLE_OBJECTS}")
     return data
 
 
@@ -156,7 +157,7 @@ def _columns_or_ids(data: Mapping[Any, Any], name: str) -> Iterable[Any]:
     columns = {str(key): value for key, value in data.items()}
     for key, value in columns.items():
         if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__"):
-            raise InputError(f"{name}['{key}'] is {_kind(value)}; a dict of columns has a list for each column")
+            raise InputError(f"{name}['{key}'] is {type_name(value)}; a dict of columns has a list for each column")
     lengths = {key: len(value) for key, value in columns.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"{name} has columns of different lengths: {', '.join(f'{key} {length:,}' for key, length in lengths.items())}")
@@ -234,7 +235,3 @@ def _select_split(data: Any, split: str | None, name: str) -> Any:
         names = ", ".join(map(str, data))
         raise InputError(f"{name} has " + (f"no split '{chosen}'" if chosen else "several splits") + f": {names}; name one: split=")
     return data[chosen]
-
-
-def _kind(value: Any) -> str:
-    return TYPE_NAMES.get(type(value), f"of type {type(value).__name__}")

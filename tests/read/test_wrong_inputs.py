@@ -143,7 +143,7 @@ def test_inline_rows_are_pointed_at_by_position() -> None:
 FILES = [
     ("corpus.xml", b"<a/>", r"unknown kind '.xml'; read are: JSON lines"),
     ("corpus.jsonl", b"", r"corpus.jsonl holds no rows"),
-    ("corpus.jsonl", b'{"key": "1", "words": "x"}\n', r"no column for 'id'; its columns are key, words; .*--field id=COLUMN"),
+    ("corpus.jsonl", b'{"key": "1", "words": "x"}\n', r"no column for 'id'; its columns are key, words; .*fields=..id.: .COLUMN.."),
     ("corpus.jsonl.gz", CORPUS, r"corpus.jsonl.gz: the file is not gzip"),
     ("corpus.jsonl.gz", gzip.compress(CORPUS, mtime=0)[:-9], r"corpus.jsonl.gz: the file ends too early"),
     ("corpus.jsonl.zst", zstandard.compress(CORPUS)[:-9], r"corpus.jsonl.zst: the file ends too early"),
