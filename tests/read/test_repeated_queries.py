@@ -84,7 +84,7 @@ def test_each_other_file_is_counted_and_may_be_left_out(folder: Path, tmp_path: 
     ("given", "said"),
     [
         ({"leave_out": ("dev", "train_full")}, "has no split 'train_full'; it has: dev, test, train"),
-        ({"leave_out": ("train",)}, "has no train.tsv but dev, test; choose with --split"),
+        ({"leave_out": ("train",)}, "has no train.tsv but dev, test; choose with split="),
         ({"split": ("dev",), "leave_out": ("dev",)}, "split 'dev' is asked for and left out"),
         ({"leave_out": ("dev", "test", "train")}, r"qrels is left out, and there is nothing to mine for"),
     ],
