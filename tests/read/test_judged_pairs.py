@@ -68,7 +68,10 @@ def test_a_column_that_nobody_asked_for_is_no_judgement(tmp_path: Path, column: 
 
 
 ROWS = [
-    ({"anchor": "a", "positive": "x", "label": 0.83}, "grade 0.83 is no whole number; if 'label' is no judgement, say so: fields={\"grade\": \"-\"}"),
+    (
+        {"anchor": "a", "positive": "x", "label": 0.83},
+        'grade 0.83 is no whole number; if \'label\' is no judgement, say so: fields={"grade": "-"}',
+    ),
     ({"anchor": "a", "positive": "x", "label": None}, "missing 'label'"),
     ({"query": "a", "positive": ["x", "y"], "labels": [1]}, "'labels' has 1 values for 2 passages"),
     ({"query": "a", "positive": ["x", "y"], "labels": None}, "missing 'labels'"),
