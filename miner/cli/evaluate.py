@@ -12,10 +12,10 @@ from miner.cli import flag_groups as f
 from miner.cli import options as o
 from miner.cli.display import ProgressDisplay, copy_error_file
 from miner.errors import ConfigError
-from miner.evaluation.compare import Difference
 
 if TYPE_CHECKING:
     from miner.evaluation import Evaluation
+    from miner.evaluation.compare import Difference
 
 
 @f.takes(f.DATA, f.TEXTS, f.SCALE, f.MEASURE, f.SEED, f.RUNTIME)
