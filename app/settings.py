@@ -97,7 +97,7 @@ class Settings(Limits):
     pooling: str | None = Field(None, description="pooling of a model that names none: mean, cls or lasttoken")
     dtype: str = Field("float32", description="float32, float16 or bfloat16")
     similarity: str = Field("auto", description="cosine, dot or euclidean; auto: the model's own")
-    index: str = Field("exact", description="exact, or a FAISS factory string")
+    index: str = Field("exact", description="exact, or a FAISS factory string with search settings (IVF1024,Flat:nprobe=64), for corpora")
     models: dict[str, str] = Field(
         default_factory=dict, description="models that jobs may name: NAME=FOLDER, several with commas between them; clients see the names"
     )
