@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,3 +167,16 @@ def test_a_cache_that_cannot_be_written_stops_nobody(tmp_path, monkeypatch):
         assert folder.is_dir()
         assert json.loads((folder / LOCK).read_text())["pid"] == os.getpid()
     assert not folder.exists()
+
+
+def test_a_process_that_died_before_its_lock_leaves_nothing(tmp_path, monkeypatch):
+    """An empty scratch folder is removed: beside an output at once, in the shared temporary folder when it is old; no other empty folder is."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    old, new = tmp_path / "tmp" / "hardneg-aaaaaaaa", tmp_path / "tmp" / "hardneg-bbbbbbbb"
+    beside, other, full = tmp_path / ".out.ab_12xyz.part", tmp_path / ".notes.part", tmp_path / ".out.cd_12xyz.part"
+    for folder in (old, new, beside, other, full):
+        folder.mkdir(parents=True)
+    (full / "file").write_text("")
+    os.utime(old, (0, 0))
+    sweep([tmp_path])
+    assert [folder.exists() for folder in (old, new, beside, other, full)] == [False, True, False, True, True]

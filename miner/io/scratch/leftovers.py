@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,11 @@ log = logging.getLogger(__name__)
 
 REPLACED_SUFFIX, RANDOM_SUFFIX, MAX_NAME_CHARS = ".old.part", re.compile(r"\.[0-9a-f]{8}$"), 50
 """The suffix of a folder that was being replaced, and its random part; a name of 50 characters is truncated and names no target."""
+
+
+PART_SUFFIX, SCRATCH_NAME = ".part", re.compile(r"\.[a-z0-9_]{8}\.part$")
+SECONDS_TO_LOCK = 60
+"""In the shared temporary folder: more than any process takes from making a scratch folder to its lock."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ def is_held(path: Path) -> bool:
 
 def sweep(folders: Iterable[Path] = ()) -> list[Leftover]:
     """Remove the removable leftovers; return them."""
+    folders = list(folders)
+    _remove_empty(folders)
     removed = []
     for path in _paths(folders):
         with suppress(OSError):
@@ -84,6 +92,16 @@ def sweep(folders: Iterable[Path] = ()) -> list[Leftover]:
                 removed.append(leftover)
                 log.info("removed %.1f MB that a killed process left in %s", leftover.bytes / 1e6, path)
     return removed
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove empty scratch folders without a lock: their process died before it took the lock. One that lives makes its folder again."""
+    unlocked = [path for folder in folders for path in folder.glob(f".*{PART_SUFFIX}") if SCRATCH_NAME.search(path.name)]
+    started = time.time() - SECONDS_TO_LOCK
+    unlocked += [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if path.lstat().st_mtime < started]
+    for path in unlocked:
+        with suppress(OSError):  # it is not empty, no folder, or another user's
+            path.rmdir()
 
 
 def _paths(folders: Iterable[Path]) -> list[Path]:
