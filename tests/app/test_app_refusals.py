@@ -90,6 +90,8 @@ BAD = {
     "another prompt": (config(query_prompt="query: "), 422),
     "a named prompt": (config(query_prompt_name="query"), 422),
     "another index": (config(index="IVF100000,PQ64"), 422),
+    "a setting of the index": (config(index="exact:nprobe=4"), 422),
+    "a recall": (config(recall=0.9), 422),
     "another similarity": (config(similarity="dot"), 422),
     "another length": (config(max_length=1), 422),
     "another pooling": (config(pooling="cls"), 422),
