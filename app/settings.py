@@ -23,7 +23,7 @@ PREFIX = "HARDNEG_"
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 SERVED_SETTINGS = (
     *("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name"),
-    *("max_length", "pooling", "dtype", "similarity", "index"),
+    *("max_length", "truncate_dim", "pooling", "dtype", "similarity", "index"),
 )
 """Fields of the mining config that the operator sets for all requests: they determine the loaded vectors and index."""
 
@@ -94,6 +94,9 @@ class Settings(Limits):
     passage_prompt: str | None = Field(None, description="text put before every passage")
     passage_prompt_name: str | None = Field(None, description="one of the model's own prompts, for passages")
     max_length: int | None = Field(None, description="tokens read of each text; default: the model's own")
+    truncate_dim: int | None = Field(
+        None, description="dimensions kept of each vector, for a model that was trained so (Matryoshka); default: all"
+    )
     pooling: str | None = Field(None, description="pooling of a model that names none: mean, cls or lasttoken")
     dtype: str = Field("float32", description="float32, float16 or bfloat16")
     similarity: str = Field("auto", description="cosine, dot or euclidean; auto: the model's own")

@@ -34,6 +34,7 @@ TEXTS: Group = {
     "passage_prompt": o.PassagePrompt,
     "passage_prompt_name": o.PassagePromptName,
     "max_length": o.MaxLength,
+    "truncate_dim": o.TruncateDim,
     "pooling": o.Pooling,
 }
 SCALE: Group = {"dtype": o.Dtype, "similarity": o.Similarity}

@@ -68,6 +68,7 @@ QueryPromptName = Annotated[str | None, option("query-prompt-name", "one of the 
 PassagePrompt = Annotated[str | None, option("passage-prompt", "text put before every passage", MODEL)]
 PassagePromptName = Annotated[str | None, option("passage-prompt-name", "one of the model's own prompts, for passages", MODEL)]
 MaxLength = Annotated[int | None, option("max-length", "tokens read of each text [the model's own]", MODEL)]
+TruncateDim = Annotated[int | None, option("truncate-dim", "dimensions kept of each vector of a Matryoshka model [all]", MODEL)]
 Pooling = Annotated[
     str | None,
     option("pooling", "vectors of a model that names no pooling, such as a language model: mean, cls or lasttoken [refused]", MODEL),

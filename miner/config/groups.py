@@ -30,6 +30,9 @@ class EncoderSettings(Checked):
     passage_prompt: str | None = Field(None, description="text put before every passage")
     passage_prompt_name: str | None = Field(None, description="name of one of the model's own prompts, for passages")
     max_length: Annotated[int, Field(ge=1)] | None = Field(None, description="tokens read of each text; default: the model's own")
+    truncate_dim: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="dimensions kept of each vector, for a model that was trained so (Matryoshka); default: all"
+    )
     pooling: Pooling | None = Field(None, description="pooling of a model that names none, such as a language model: mean, cls, lasttoken")
     dtype: Literal["float32", "float16", "bfloat16"] = Field("float32", description="the model's number type while encoding")
     similarity: Literal["auto", "cosine", "dot", "euclidean"] = Field("auto", description="auto: the model's own")

@@ -118,6 +118,7 @@ def load_encoder(config: Any, runtime: Any, model: Any = None, *, untrained: boo
         if type(model[0]).__name__ == "StaticEmbedding":
             raise ConfigError("max_length does not go with a static model, which reads whole texts")
         model.max_seq_length = config.max_length
+    _truncate(model, config, is_own=is_own)
     prompts: dict[Side, str | None] = {
         "query": _prompt(model, config.query_prompt, config.query_prompt_name, ("query",)),
         "passage": _prompt(model, config.passage_prompt, config.passage_prompt_name, ("document", "passage", "corpus")),
@@ -162,6 +163,20 @@ def _pool(model: Any, config: Any, *, is_own: bool) -> None:
         log.warning("model '%s' names no pooling: the %s of its token vectors is taken, as sentence-transformers does", name, mode)
     if mode is None and type(model[0]).__name__ == "Transformer":
         _check_vectors(model, name)
+
+
+def _truncate(model: Any, config: Any, *, is_own: bool) -> None:
+    """Keep the first dimensions of each vector; raise ConfigError where the model has fewer, or is a loaded one that keeps others."""
+    if config.truncate_dim in (None, model.truncate_dim):
+        return
+    if not is_own:
+        raise ConfigError(
+            f"a loaded model keeps its dimensions: SentenceTransformer(…, truncate_dim={config.truncate_dim}), no truncate_dim"
+        )
+    dim = model.get_embedding_dimension()
+    if config.truncate_dim > dim:
+        raise ConfigError(f"truncate_dim is {config.truncate_dim}, and vectors of model '{config.model}' have {dim} dimensions")
+    model.truncate_dim = config.truncate_dim
 
 
 def _check_vectors(model: Any, name: str) -> None:

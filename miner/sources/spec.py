@@ -27,6 +27,7 @@ class DensePart:
     passage_prompt: str | None = None
     passage_prompt_name: str | None = None
     max_length: int | None = None
+    truncate_dim: int | None = None
     pooling: Literal["mean", "cls", "lasttoken"] | None = None
     dtype: Literal["float32", "float16", "bfloat16"] | None = None
     similarity: Literal["cosine", "dot", "euclidean"] | None = None
@@ -39,8 +40,9 @@ class DensePart:
         for side in ("query", "passage"):
             if getattr(self, f"{side}_prompt") is not None and getattr(self, f"{side}_prompt_name") is not None:
                 raise ConfigError(f"source 'dense': give {side}_prompt or {side}_prompt_name, not both")
-        if self.max_length is not None and self.max_length < 1:
-            raise ConfigError(f"source 'dense' wants max_length >= 1, got {self.max_length}")
+        for name in ("max_length", "truncate_dim"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ConfigError(f"source 'dense' wants {name} >= 1, got {value}")
 
     def settings(self) -> Mapping[str, Any]:
         """Fields of the config with the values this source has instead; empty for the config's own model."""

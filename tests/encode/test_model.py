@@ -116,6 +116,23 @@ def test_max_length_does_not_go_with_a_static_model(tiny_model):
         load(tiny_model, max_length=8)
 
 
+@pytest.mark.parametrize("name", ["tiny_model", "tiny_bert"])
+def test_vectors_are_truncated_as_the_library_does(name, request):
+    """The first dimensions, with a fingerprint of their own; more than there are, and another number than a loaded model's, are refused."""
+    folder = request.getfixturevalue(name)
+    from sentence_transformers import SentenceTransformer
+
+    encoder, whole = load(folder, truncate_dim=3), load(folder)
+    assert encoder.dim == encoder.describe()["dim"] == 3
+    assert np.allclose(encoder.encode(["a b"], "query"), whole.encode(["a b"], "query")[:, :3], atol=1e-6)
+    assert np.allclose(encoder.encode(["a b"], "query"), SentenceTransformer(str(folder), truncate_dim=3).encode_query(["a b"]), atol=1e-6)
+    assert encoder.fingerprint("query") != whole.fingerprint("query")
+    with pytest.raises(ConfigError, match=rf"truncate_dim is 10000, and vectors of model .* have {whole.dim} dimensions"):
+        load(folder, truncate_dim=10_000)
+    with pytest.raises(ConfigError, match=r"a loaded model keeps its dimensions: SentenceTransformer\(…, truncate_dim=3\)"):
+        load_encoder(MiningConfig.of(truncate_dim=3), Runtime.of(), whole.model)
+
+
 def test_no_model_is_named():
     """The message says how to name one."""
     with pytest.raises(ConfigError, match="no model is named: give model="):

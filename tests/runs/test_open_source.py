@@ -106,7 +106,7 @@ def test_wrong_sources_are_told_in_one_sentence(sources, message):
     """Before any work."""
     with pytest.raises(ConfigError) as caught:
         MiningConfig.of(sources=sources)
-    assert str(caught.value).startswith(message)
+    assert caught.value.with_flags.startswith(message)
 
 
 def test_the_settings_of_a_further_encoder():
