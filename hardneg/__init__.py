@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from miner import Run as Run
     from miner import Runtime as Runtime
     from miner import __version__ as __version__
+    from miner import explain as explain
     from miner import export as export
     from miner import mine as mine
     from miner import read_beir as read_beir

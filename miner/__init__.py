@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from miner.analysis.explain import explain as explain
     from miner.config import Inputs as Inputs
     from miner.config import MiningConfig as MiningConfig
     from miner.config import Runtime as Runtime
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     __version__: str
 
 PUBLIC = {
+    "miner.analysis.explain": ("explain",),
     "miner.config": ("Inputs", "MiningConfig", "Runtime"),
     "miner.errors": ("HardnegError",),
     "miner.read": ("read_beir", "read_files", "read_inline", "read_pairs"),

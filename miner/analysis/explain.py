@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 
 from miner.analysis.find_id import row_of
 from miner.config import MiningConfig
 from miner.errors import IntegrityError
+from miner.page.explanation import ExplainedQuery
 from miner.runs.candidate_store import read_query
 from miner.runs.rechoose import Choice, chooser
 from miner.runs.run import Run
@@ -100,9 +101,10 @@ class Explanation(TypedDict):
     passage: NotRequired[PassageFields]
 
 
-def explain(run: Run, query_id: str, passage_id: str | None = None) -> Explanation:
+def explain(run: Run | str | Path, query_id: str, passage_id: str | None = None) -> Explanation:
     """The candidates of one query with scores, evidence and outcome, JSON-safe; only `passage_id` where it is not None.
 
+    run: a Run, or its folder. A notebook shows the result as tables.
     query, setup, retrieved: the query, the settings of pass 2, the number of candidates.
     anchors: one, or one per positive where each positive has its own reference score (`bar`). Each has its positives, bar, noise floor
         (`background`), ceilings and candidates, best first. A candidate's status is chosen, kept or dropped; `dropped_by` is the first
@@ -110,6 +112,7 @@ def explain(run: Run, query_id: str, passage_id: str | None = None) -> Explanati
     passage: the rank and judgement of `passage_id`.
     InputError for an id that is not in the run, with the most similar ids.
     """
+    run = run if isinstance(run, Run) else Run(Path(run))
     config, dataset = run.config, run.dataset
     query = row_of(dataset.queries, query_id, "query")
     passage = None if passage_id is None else row_of(dataset.corpus, passage_id, "passage")
@@ -126,7 +129,7 @@ def explain(run: Run, query_id: str, passage_id: str | None = None) -> Explanati
     }
     if passage is not None:
         _restrict_to_passage(explanation, passage, names, dataset, query)
-    return explanation
+    return cast("Explanation", ExplainedQuery(explanation))
 
 
 def _read_block(path: Path, dataset: Dataset, query: int) -> Block:

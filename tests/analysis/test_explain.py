@@ -159,3 +159,14 @@ def test_a_run_that_lost_a_block_is_not_a_smaller_run(tmp_path, monkeypatch):
     with pytest.raises(IntegrityError, match=missing):
         list(choices(run.folder / "candidates.parquet", run.dataset, run.config))
     assert not (tmp_path / "short").exists()
+
+
+def test_a_notebook_shows_a_row_for_each_candidate(tmp_path):
+    """Texts are escaped; a run's folder is as good as the run."""
+    world, _, run = run_of(3, tmp_path)
+    query = next(iter(world.queries))
+    explanation = explain(run.folder, query)
+    page = explanation._repr_html_()
+    assert page.count("<tr>") == sum(min(50, len(anchor["candidates"])) + 1 for anchor in explanation["anchors"])
+    explanation["query"]["text"] = "<script>"
+    assert "<script>" not in explanation._repr_html_()

@@ -1,0 +1,44 @@
+"""One query's candidates as a notebook shows them: a table for each reference score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from miner.page.html import Html, grid, join, number, score, tag
+
+MAX_ROWS = 50
+HEADS = ("#rank", "#score", "#margin", "status", "why", "passage", "text")
+
+
+class ExplainedQuery(dict[str, Any]):
+    """The result of `explain`, with its tables for a notebook."""
+
+    def _repr_html_(self) -> str:
+        return join([tag("p", tag("strong", self["query"]["id"]), f": {self['query']['text']}"), *map(_anchor, self["anchors"])])
+
+
+def _anchor(anchor: Mapping[str, Any]) -> Html:
+    """The positives with their reference score, and the candidates, best first."""
+    positives = "; ".join(f"{positive['id']}: {positive['text']} (score {score(positive['score'])})" for positive in anchor["positives"])
+    counts = anchor["counts"]
+    caption = (
+        f"reference score {score(anchor['bar'])}, noise floor {score(anchor['background'])}; "
+        f"{number(counts['kept'])} kept, {number(counts['chosen'])} chosen"
+    )
+    rows = [_row(candidate) for candidate in anchor["candidates"][:MAX_ROWS]]
+    hidden = len(anchor["candidates"]) - len(rows)
+    return join(
+        [
+            tag("p", f"positive: {positives}"),
+            grid(caption, HEADS, rows),
+            tag("p", f"and {hidden:,} further candidates") if hidden else None,
+        ]
+    )
+
+
+def _row(candidate: Mapping[str, Any]) -> list[str]:
+    status = candidate["status"] if candidate["dropped_by"] is None else f"{candidate['status']} by {candidate['dropped_by']}"
+    why = candidate["why"] or ""
+    numbers = (number(candidate["rank"]), score(candidate["score"]), score(candidate["margin"]))
+    return [*numbers, status, why, candidate["id"], candidate["text"]]
