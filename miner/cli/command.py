@@ -41,6 +41,15 @@ class Command(TyperCommand):
         _add_filters_of_environment(self, ctx)
         return remaining
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help as typer does. Square brackets are text: rich would take `[exact]` for markup and leave it out."""
+        shown = copy.copy(self)
+        shown.help = _escaped(self.help)
+        shown.params = [copy.copy(param) for param in self.params]
+        for param in shown.params:
+            param.help = _escaped(getattr(param, "help", None))  # type: ignore[attr-defined]  # click's parameters have it or not
+        super(Command, shown).format_help(ctx, formatter)
+
     def _values(self, ctx: Any, args: list[str], option: Any) -> list[Any]:
         """All values of one option, in their order."""
         several, probe = copy.copy(option), copy.copy(self)
@@ -48,6 +57,10 @@ class Command(TyperCommand):
         probe.params = [several if param is option else param for param in self.params]
         values: list[Any] = probe.make_parser(ctx).parse_args(args=list(args))[0][option.name]
         return values
+
+
+def _escaped(text: str | None) -> str | None:
+    return text and text.replace("[", "\\[")
 
 
 def _lines(option: Any, ctx: Any) -> list[str] | None:

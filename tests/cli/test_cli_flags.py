@@ -8,6 +8,8 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from miner.cli import options
 from miner.cli.export import export
@@ -116,3 +118,15 @@ def test_every_variable_can_be_set_and_is_heard(verb, option, monkeypatch):
     value = verb.make_context("verb", [], resilient_parsing=True).params[option.name]
     heard = value[0] if option.multiple else value
     assert (heard is True) if option.is_bool_flag else (str(heard) in ("3", "3.0"))
+
+
+def test_brackets_in_help_are_text():
+    """Rich would leave out `[exact]`, as markup."""
+    from app.cli import app
+
+    for name, command in get_command(app).commands.items():
+        page = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "400", "TERMINAL_WIDTH": "400"}).output
+        shown = re.sub(r"[\s│]+", "", page)
+        for param in command.params:
+            for bracket in re.findall(r"\[[^\]]+\]", getattr(param, "help", None) or ""):
+                assert re.sub(r"\s+", "", bracket) in shown, (name, param.name)
