@@ -12,12 +12,14 @@ from miner.cli import app, run
 
 __all__ = ["app", "main"]
 
-app.command("serve")(serve.serve)
-app.command("worker")(worker.worker)
-app.add_typer(keys.app, name="keys")
-app.add_typer(files.app, name="files")
-app.add_typer(corpora.app, name="corpora")
-app.add_typer(jobs.app, name="jobs")
+SERVE = "Serve"
+
+app.command("serve", rich_help_panel=SERVE)(serve.serve)
+app.command("worker", rich_help_panel=SERVE)(worker.worker)
+app.add_typer(keys.app, name="keys", rich_help_panel=SERVE)
+app.add_typer(files.app, name="files", rich_help_panel=SERVE)
+app.add_typer(corpora.app, name="corpora", rich_help_panel=SERVE)
+app.add_typer(jobs.app, name="jobs", rich_help_panel=SERVE)
 
 
 def main() -> NoReturn:

@@ -31,6 +31,9 @@ EXIT_CODES: dict[type[HardnegError], int] = {
 BUG_EXIT, BROKEN_PIPE_EXIT = 101, 141
 SIGNALS = {130: (signal.SIGINT, "interrupted"), 143: (signal.SIGTERM, "terminated")}
 
+MINE, LOOK, TRAIN, KEEP = "Mine and choose", "Look", "Train", "Keep house"
+"""Groups of verbs in the help."""
+
 app = Verbs(
     name="hardneg",
     no_args_is_help=True,
@@ -42,20 +45,20 @@ app = Verbs(
     "Every setting of a run has an environment variable (HARDNEG_…) and a place in the config file; a flag wins over both. Where the "
     "result goes (--out, --kind, --force) is set on the command line only.",
 )
-app.command("mine")(mine.mine)
-app.command("export")(export.export)
-app.command("explain")(explain.explain)
-app.command("lint")(lint.lint)
-app.command("sweep")(sweep.sweep)
-app.command("audit")(audit.audit)
-app.command("report")(report.report)
-app.command("verify")(verify.verify)
-app.command("evaluate")(evaluate.evaluate)
-app.command("train")(train.train)
-app.command("loop")(loop.loop)
-app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
-app.add_typer(cache.app, name="cache")
+app.command("mine", rich_help_panel=MINE)(mine.mine)
+app.command("export", rich_help_panel=MINE)(export.export)
+app.command("explain", rich_help_panel=LOOK)(explain.explain)
+app.command("lint", rich_help_panel=LOOK)(lint.lint)
+app.command("sweep", rich_help_panel=LOOK)(sweep.sweep)
+app.command("audit", rich_help_panel=LOOK)(audit.audit)
+app.command("report", rich_help_panel=LOOK)(report.report)
+app.command("verify", rich_help_panel=LOOK)(verify.verify)
+app.command("evaluate", rich_help_panel=TRAIN)(evaluate.evaluate)
+app.command("train", rich_help_panel=TRAIN)(train.train)
+app.command("loop", rich_help_panel=TRAIN)(loop.loop)
+app.command("demo", rich_help_panel=MINE)(demo.demo)
+app.command("doctor", rich_help_panel=KEEP)(doctor.doctor)
+app.add_typer(cache.app, name="cache", rich_help_panel=KEEP)
 
 
 def _version(is_requested: bool) -> None:
