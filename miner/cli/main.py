@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, report, sweep, train, verify
+from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, parts, report, sweep, train, verify
 from miner.cli.command import Verbs
 from miner.cli.output_encoding import degrade
 from miner.cli.resume_command import resume_advice
@@ -31,7 +31,7 @@ EXIT_CODES: dict[type[HardnegError], int] = {
 BUG_EXIT, BROKEN_PIPE_EXIT = 101, 141
 SIGNALS = {130: (signal.SIGINT, "interrupted"), 143: (signal.SIGTERM, "terminated")}
 
-MINE, LOOK, TRAIN, KEEP = "Mine and choose", "Look", "Train", "Keep house"
+MINE, LOOK, TRAIN, LOOK_UP, KEEP = "Mine and choose", "Look", "Train", "What there is", "Keep house"
 """Groups of verbs in the help."""
 
 app = Verbs(
@@ -57,6 +57,8 @@ app.command("evaluate", rich_help_panel=TRAIN)(evaluate.evaluate)
 app.command("train", rich_help_panel=TRAIN)(train.train)
 app.command("loop", rich_help_panel=TRAIN)(loop.loop)
 app.command("demo", rich_help_panel=MINE)(demo.demo)
+for family in parts.SUMMARIES:
+    app.command(family, rich_help_panel=LOOK_UP)(parts.verb(family))
 app.command("doctor", rich_help_panel=KEEP)(doctor.doctor)
 app.add_typer(cache.app, name="cache", rich_help_panel=KEEP)
 

@@ -96,11 +96,17 @@ def sweep(folders: Iterable[Path] = ()) -> list[Leftover]:
 
 def _remove_empty(folders: Iterable[Path]) -> None:
     """Remove empty scratch folders without a lock: their process died before it took the lock. One that lives makes its folder again."""
-    unlocked = [path for folder in folders for path in folder.glob(f".*{PART_SUFFIX}") if SCRATCH_NAME.search(path.name)]
-    started = time.time() - SECONDS_TO_LOCK
-    unlocked += [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if path.lstat().st_mtime < started]
-    for path in unlocked:
-        with suppress(OSError):  # it is not empty, no folder, or another user's
+    for folder in folders:
+        for path in folder.glob(f".*{PART_SUFFIX}"):
+            if SCRATCH_NAME.search(path.name):
+                _remove_if_empty(path)
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}????????"):
+        _remove_if_empty(path, SECONDS_TO_LOCK)
+
+
+def _remove_if_empty(path: Path, least_age: float = 0.0) -> None:
+    with suppress(OSError):  # it is gone, not empty, no folder, or another user's
+        if time.time() - path.lstat().st_mtime >= least_age:
             path.rmdir()
 
 

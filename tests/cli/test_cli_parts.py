@@ -1,0 +1,44 @@
+"""`hardneg filters` and the like: every part, with an example that the config takes."""
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from miner.cli.parts import FLAGS, _table
+from miner.config import MiningConfig
+from miner.errors import ConfigError
+
+FIELDS = {"filters": "filters", "samplers": "sampler", "sources": "sources", "formats": "output_format", "presets": None}
+
+
+def shown(*words):
+    return CliRunner().invoke(app, list(words), catch_exceptions=False).stdout
+
+
+@pytest.mark.parametrize("family", FLAGS)
+def test_each_part_is_listed_and_explained(family):
+    """A line with a sentence in the list; knobs with their defaults and an example by itself."""
+    lines = shown(family).splitlines()
+    assert [line.split()[0] for line in lines] == list(_table(family))
+    assert all(len(line.split()) > 1 for line in lines)
+    for name in _table(family):
+        *_, example = shown(family, name).splitlines()
+        spec = example.removeprefix(f"example: hardneg mine … {FLAGS[family]} ")
+        assert spec.partition(":")[0] == name
+        field = FIELDS[family]
+        if field and name != "verdict":
+            sources = ("dense", "bm25") if spec != "bm25" else ("bm25", "dense:model=m")
+            off = ("near_positive:off", "nearest:off") if spec == "bm25" else ()
+            values = {"filters": off, "sources": sources} | {
+                field: (spec,) if field == "filters" else sources if field == "sources" else spec
+            }
+            MiningConfig.of(model="m", **values)
+
+
+def test_a_knob_has_its_default():
+    assert "  relative: float = 0.0" in shown("filters", "margin").splitlines()
+
+
+def test_an_unknown_part_is_refused():
+    with pytest.raises(ConfigError, match="there is no filter 'nope'; there are: known_positive"):
+        shown("filters", "nope")
