@@ -198,7 +198,7 @@ class CorpusList(BaseModel):
     corpora: list[CorpusOut]
 
 
-class Progressed(BaseModel):
+class JobProgress(BaseModel):
     """How far a job is: total 0 means that the stage counts nothing."""
 
     stage: str | None
@@ -213,7 +213,7 @@ class JobOut(BaseModel):
     kind: str
     state: Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled", "crashed"]
     spec: JobSpec
-    progress: Progressed
+    progress: JobProgress
     attempts: int
     created_at: datetime
     started_at: datetime | None
@@ -228,7 +228,7 @@ class JobOut(BaseModel):
         fields = {name: getattr(job, name) for name in ("id", "kind", "state", "attempts", "error", "last_event")}
         fields |= {"spec": with_public_name(job.spec, "config", "model"), "result": with_public_name(job.result, "model", "name")}
         times = {name: time_of(getattr(job, name)) for name in ("created_at", "started_at", "finished_at")}
-        return cls(**fields, **times, progress=Progressed(stage=job.stage, done=job.done, total=job.total))
+        return cls(**fields, **times, progress=JobProgress(stage=job.stage, done=job.done, total=job.total))
 
 
 class JobList(BaseModel):

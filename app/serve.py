@@ -31,7 +31,7 @@ def serve(flags: Mapping[str, Any]) -> None:
     """Serve until SIGTERM or SIGINT. ConfigError, ModelError …: missing inputs are reported before listening, unusable ones after."""
     settings = Settings.of(**{**from_environ(os.environ), **flags})
     close_to_others(settings.shared_data)
-    settings.check_exposure(_count_keys(settings) if settings.exposed else 0)
+    settings.check_exposure(_count_keys(settings) if settings.requires_key else 0)
     check_encoder(settings.loading)
     if settings.corpus and not settings.corpus.startswith("hf:"):
         existing_path(settings.corpus, "corpus")

@@ -40,7 +40,7 @@ class Services(Stores):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.keyring = Keyring(self.state, settings.digests(), closed=settings.exposed)
+        self.keyring = Keyring(self.state, settings.digests(), closed=settings.requires_key)
         self.sessions = Sessions(self.state, self.keyring)
         self.attempts = Attempts(settings.max_wrong_keys)
         self.connections = Connections(settings.max_connections, settings.head_seconds, settings.body_seconds, settings.min_body_rate)

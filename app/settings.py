@@ -248,13 +248,13 @@ class Settings(Limits):
         return tuple(sha256(key.encode()).digest() for key in keys)
 
     @property
-    def exposed(self) -> bool:
+    def requires_key(self) -> bool:
         """Whether other machines can reach the service, and insecure_no_auth is not set."""
         return not (_loopback(self.host) or self.insecure_no_auth)
 
     def check_exposure(self, keys: int = 0) -> None:
         """ConfigError when other machines could use the service without a key. keys: number of keys in the data folder."""
-        if self.exposed and not self.digests() and not keys:
+        if self.requires_key and not self.digests() and not keys:
             raise ConfigError(
                 f"refusing to listen on {self.host} without a key: `hardneg keys create`, or HARDNEG_API_KEY, or --insecure-no-auth"
             )

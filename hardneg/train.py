@@ -1,5 +1,5 @@
 """Fine-tuning on any training file, and the loop of mining and training: see miner.train."""
 
-from miner.train import Loop, LoopConfig, TrainConfig, Trained, loop, train
+from miner.train import Loop, LoopConfig, TrainConfig, TrainingResult, loop, train
 
-__all__ = ["Loop", "LoopConfig", "TrainConfig", "Trained", "loop", "train"]
+__all__ = ["Loop", "LoopConfig", "TrainConfig", "TrainingResult", "loop", "train"]

@@ -274,7 +274,7 @@ def rows_of(dataset: Dataset, vectors, config: MiningConfig, index: str = "exact
         for number, block in enumerate(retrieve(dataset, source, config)):
             writer.write(number, block)
         chooser = chooser_of(path, dataset, config)
-        parts = [part for block in read_blocks(path) for part in chooser.searched(block)]
+        parts = [part for block in read_blocks(path) for part in chooser.lists_in_use(block)]
         rows = [row for part in parts for row in _told(dataset, config, *chooser.choose(part))]
     return sorted(rows, key=lambda row: row.query.encode())
 

@@ -170,7 +170,7 @@ def _mine(dataset: Dataset, source: Dense, config: MiningConfig) -> MiningResult
     columns = {*config.columns, *(["tiers"] if config.fill != "none" else [])}
     writer = RowWriter(FORMATS[config.output_format], dataset, columns)
     rows: list[bytes] = []
-    for part in _by_id([part for block in blocks for part in chooser.searched(block)], dataset):
+    for part in _by_id([part for block in blocks for part in chooser.lists_in_use(block)], dataset):
         anchors, dropped, negatives = chooser.choose(part)
         tally.add(anchors, dropped, negatives)
         rows += map(orjson.dumps, writer(negatives))

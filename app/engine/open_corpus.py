@@ -14,7 +14,7 @@ import numpy as np
 from app.engine.batcher import Batcher
 from miner.indexes import open_index
 from miner.io.array_files import map_array, map_raw
-from miner.read.ids import Lookup, keys_of
+from miner.read.ids import Lookup, xxh_keys
 from miner.sources import Dense
 from miner.types import Floats, Ints, SearchResult, Texts, Vectors
 
@@ -66,7 +66,7 @@ class OpenCorpus:
     @cached_property
     def by_id(self) -> Lookup:
         """Rows by id."""
-        keys = [keys_of(batch.column("id").to_pylist()) for batch in self.texts.batches()]
+        keys = [xxh_keys(batch.column("id").to_pylist()) for batch in self.texts.batches()]
         return Lookup(np.concatenate(keys), self.texts.ids)
 
     @cached_property

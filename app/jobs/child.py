@@ -32,7 +32,7 @@ PROGRESS_INTERVAL_SECONDS = 0.5
 """Minimum interval between two progress messages of one stage."""
 
 
-class Lines:
+class MessageWriter:
     """Writes messages to the worker: to the stdout that the process was started with. All other output goes to stderr."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ def main() -> None:
     """Run tasks until stdin ends."""
     os.nice(NICENESS)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    lines, tasks = Lines(), queue.SimpleQueue[Task]()
+    lines, tasks = MessageWriter(), queue.SimpleQueue[Task]()
     threading.Thread(target=_read_tasks, args=(tasks,), daemon=True).start()
     while True:
         _run_task(tasks.get(), lines)
@@ -68,7 +68,7 @@ def _read_tasks(tasks: queue.SimpleQueue[Task]) -> None:
     os._exit(0)  # the worker has died or stopped; the next attempt can use whatever this one has stored
 
 
-def _run_task(task: Task, lines: Lines) -> None:
+def _run_task(task: Task, lines: MessageWriter) -> None:
     """Run one task under the lock of the job's folder: the process of an earlier attempt may still be running there."""
     os.chdir(task.folder)
     with create_file("lock") as lock:

@@ -15,8 +15,8 @@ from app.naming.models import public
 from app.schemas import STRICT
 from app.storage.job_rows import JobSpec
 from app.storage.reviews import verdict_file
-from miner.config import MiningConfig, Runtime, in_todays_words
-from miner.config.layers import Layers, laid_over
+from miner.config import MiningConfig, Runtime, upgrade_stored_config
+from miner.config.layers import Layers, overlay
 from miner.errors import ConfigError
 from miner.io.row_files import write_bytes
 from miner.types import Progress
@@ -43,14 +43,14 @@ def resolve(request: ExportJob, stores: Stores) -> JobSpec:
     source = stores.queue.get(request.job)
     if source.kind not in ("mine", "export") or source.state != "succeeded":
         raise Conflict(f"an export needs a job of kind mine or export that succeeded: that job is {source.state}, of kind {source.kind}")
-    inherited = {name: value for name, value in in_todays_words(source.spec["config"]).items() if value is not None}
+    inherited = {name: value for name, value in upgrade_stored_config(source.spec["config"]).items() if value is not None}
     changes = dict(request.config)
     if "model" in changes and changes["model"] == public(str(inherited.get("model"))):
         changes["model"] = inherited["model"]  # earlier versions stored the model's folder, not its public name
     for name in ("model", "revision"):
         if changes.get(name, inherited.get(name)) != inherited.get(name):
             raise ConfigError(f"{name} cannot change without mining again")
-    config = MiningConfig.of(**laid_over(changes, Layers(stored=inherited), RETRIEVAL_SETTINGS))
+    config = MiningConfig.of(**overlay(changes, Layers(stored=inherited), RETRIEVAL_SETTINGS))
     check_kind(config, request.file_kind)
     reviews = {}
     if request.verdicts:

@@ -19,7 +19,7 @@ class Stores:
         database = settings.database.get_secret_value() if settings.database else None
         self.state: State = open_state(settings.data_dir, database, settings.shared_data)
         self.files = Files(self.state, settings.keep_free_bytes)
-        self.files.sweep()
+        self.files.remove_unreferenced()
         self.corpora = Corpora(self.state)
         self.queue = Queue(self.state, settings.max_jobs_waiting)
         self.reviews = Reviews(self.state)

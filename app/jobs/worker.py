@@ -146,7 +146,7 @@ class Worker:
         def commit(connection: Connection, job: Job) -> None:
             KINDS[job.kind].commit(connection, job, result, self._stores)
             files = self._stores.files
-            result["files"] = {output.role: files.adopt(connection, folder / output.path, output, job.id).id for output in outputs}
+            result["files"] = {output.role: files.register(connection, folder / output.path, output, job.id).id for output in outputs}
 
         self._stores.leases.finish_job(job, "succeeded", result=result, commit=commit)
 

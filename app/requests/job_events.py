@@ -22,7 +22,7 @@ POLL_SECONDS = 0.3
 PING_SECONDS = 15.0
 
 
-async def job_when(services: Services, job_id: str, seconds: float, last_seen: int) -> Job:
+async def wait_for_job(services: Services, job_id: str, seconds: float, last_seen: int) -> Job:
     """The job, as soon as it has an event after number `last_seen` or has ended, at the latest after so many seconds."""
     job = await run_sync(services.queue.get, job_id)
     deadline = time.monotonic() + seconds
@@ -38,7 +38,7 @@ async def finished(services: Services, job_id: str, seconds: float) -> Job:
     deadline = time.monotonic() + seconds
     job = await run_sync(services.queue.get, job_id)
     while not job.final and time.monotonic() < deadline:
-        job = await job_when(services, job_id, deadline - time.monotonic(), job.last_event)
+        job = await wait_for_job(services, job_id, deadline - time.monotonic(), job.last_event)
         if services.draining:
             break
     return job

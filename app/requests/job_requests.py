@@ -90,7 +90,7 @@ def append_to_corpus(name: str, body: CorpusAppend, stores: Stores, caller: Call
     submission = Submission("index", {}, _hash(body, name), caller.id, key)
     if earlier := stores.queue.find_duplicate(submission):
         return earlier
-    corpus = stores.corpora.growing(name)
+    corpus = stores.corpora.get_for_append(name)
     files = [*(corpus.ready.files if corpus.ready else []), *body.files]
     spec = _index_spec(stores, corpus.id, corpus.next, files, stores.settings.known_models.public_name(corpus.model), corpus.fields)
     submission = replace(submission, spec=spec)

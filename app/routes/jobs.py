@@ -68,7 +68,7 @@ async def get_job(
     job_id: str, services: ServicesDep, wait: Annotated[float, Query(ge=0, le=60)] = 0, seen: Annotated[int, Query(ge=0)] = 2**53
 ) -> JobOut:
     """What has become of a job; ?wait= holds the answer for so many seconds, until it ends or something beyond event ?seen= happens."""
-    return JobOut.of(await job_events.job_when(services, job_id, wait, seen))
+    return JobOut.of(await job_events.wait_for_job(services, job_id, wait, seen))
 
 
 @router.get("/{job_id}/events", response_class=Response, responses=EVENTS, operation_id="get_job_events")

@@ -30,14 +30,14 @@ class Blobs:
         return self._folder / sha256[:2] / sha256
 
     def begin(self, name: str) -> Part:
-        """Begin to write a content under a name of the server. `keep` moves it to its place."""
+        """Begin to write a content under a name of the server. `move_file` moves it to its place."""
         return Part(self._incoming / name)
 
-    def keep(self, path: Path, sha256: str) -> None:
+    def move_file(self, path: Path, sha256: str) -> None:
         """Move a finished file to its place, durably. Equal contents are stored once."""
         self._place(sha256, partial(rename, path))
 
-    def adopt(self, path: Path, sha256: str) -> None:
+    def link_file(self, path: Path, sha256: str) -> None:
         """Link a finished file of the data folder as a blob, without a copy."""
         self._place(sha256, lambda target: touch(target) if target.exists() else link(path, target))
 

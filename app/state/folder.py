@@ -25,7 +25,7 @@ from miner.errors import StorageError
 from miner.io.atomic import storing, write_json
 from miner.io.folder_tree import remove, touch
 from miner.io.plain_files import read_text
-from miner.io.scratch import sweep
+from miner.io.scratch import remove_leftovers
 
 LAYOUT = 1
 MARKER = "hardneg.json"
@@ -50,10 +50,10 @@ class State:
         with storing(self.folder, "measure"):
             return shutil.disk_usage(self.folder).free
 
-    def sweep(self) -> None:
+    def remove_leftovers(self) -> None:
         """Delete old incomplete uploads, and scratch folders of dead processes."""
         oldest = time.time() - STALE_SECONDS
-        sweep([self.incoming])
+        remove_leftovers([self.incoming])
         with storing(self.incoming, "clear"):
             for path in self.incoming.iterdir():
                 if path.is_file() and path.stat().st_mtime < oldest:
@@ -74,7 +74,7 @@ def open_state(folder: Path, database: str | None = None, shared: Shared = "no")
         _check(folder)
         restrict_access(folder, shared)
         state = State(folder, database)
-    state.sweep()
+    state.remove_leftovers()
     return state
 
 

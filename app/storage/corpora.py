@@ -57,7 +57,7 @@ class Corpus:
         return next((version for version in reversed(self.versions) if version.state == "ready"), None)
 
     @property
-    def building(self) -> bool:
+    def is_building(self) -> bool:
         """Whether a version is being built."""
         return any(version.state == "building" for version in self.versions)
 
@@ -109,10 +109,10 @@ class Corpora:
         """A number that differs after any change of the database; None: the database has no such counter."""
         return self._state.database.changes()
 
-    def growing(self, name_or_id: str) -> Corpus:
+    def get_for_append(self, name_or_id: str) -> Corpus:
         """The corpus, if a version can be added to it. Conflict while one is being built."""
         corpus = self.get(name_or_id)
-        if corpus.building:
+        if corpus.is_building:
             raise Conflict("a version of this corpus is being built: wait for it")
         return corpus
 

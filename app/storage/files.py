@@ -93,16 +93,16 @@ class Files:
         try:
             with self._state.database.write() as connection:
                 self._state.database.take_lock(connection)
-                self._state.blobs.keep(part.path, sha256)
+                self._state.blobs.move_file(part.path, sha256)
                 return _insert(connection, name, suffix, sha256, size, None)
         finally:
             with suppress(OSError):
                 remove(part.path)
 
-    def adopt(self, connection: Connection, path: Path, output: Output, job_id: str) -> File:
+    def register(self, connection: Connection, path: Path, output: Output, job_id: str) -> File:
         """Store a file that a job has written, without a copy, in the transaction that finishes the job."""
         self._state.database.take_lock(connection)
-        self._state.blobs.adopt(path, output.sha256)
+        self._state.blobs.link_file(path, output.sha256)
         return _insert(connection, output.name, output.suffix, output.sha256, path.stat().st_size, job_id)
 
     def of_job(self, job_id: str) -> list[File]:
@@ -154,7 +154,7 @@ class Files:
             check_unused(connection, "this file", of=[file.id])
             connection.execute(delete(files).where(files.c.id == file.id))
 
-    def sweep(self) -> int:
+    def remove_unreferenced(self) -> int:
         """Delete old contents that no file references, left by a crash between writing bytes and row. Return their number."""
         candidates = self._state.blobs.older_than(time.time() - STALE_SECONDS)
         with self._state.database.read() as connection:

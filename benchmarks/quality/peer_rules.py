@@ -38,7 +38,7 @@ from benchmarks.quality.equal_hardness import (
 from benchmarks.quality.hidden_positives import clinc150, demo
 from benchmarks.record import record
 from miner import Inputs, MiningConfig, mine
-from miner.analysis.sweep import Hidden
+from miner.analysis.sweep import HiddenPositives
 from miner.config import Runtime
 from miner.read import read_truth
 from miner.runs.candidate_store import read_blocks
@@ -210,7 +210,7 @@ def of_rule(rule: Rule, pool: Pool, asked: Array, seed: int) -> Counted:
     return counted(np.take_along_axis(pool.scores, at, axis=1), np.take_along_axis(pool.wrong, at, axis=1), there, pool.bar, asked)
 
 
-def pool_of(run: Any, hidden: Hidden) -> tuple[Pool, Array]:
+def pool_of(run: Any, hidden: HiddenPositives) -> tuple[Pool, Array]:
     """All candidates of a run, in the order of queries."""
     parts = [part for block in read_blocks(run.folder / "candidates.parquet") for part in block.longest]
     order = np.argsort(np.concatenate([part.queries for part in parts]))
@@ -227,11 +227,11 @@ def pool_of(run: Any, hidden: Hidden) -> tuple[Pool, Array]:
     return Pool(scores, bar, known, wrong, len(run.dataset.corpus)), hidden.queries
 
 
-def of_ours(run: Any, config: MiningConfig, hidden: Hidden) -> Counted:
+def of_ours(run: Any, config: MiningConfig, hidden: HiddenPositives) -> Counted:
     """What our settings take, from a run's candidates."""
     path, dataset = run.folder / "candidates.parquet", run.dataset
     chooser, found = chooser_of(path, dataset, config), []
-    for part in (part for block in read_blocks(path) for part in chooser.searched(block)):
+    for part in (part for block in read_blocks(path) for part in chooser.lists_in_use(block)):
         anchors, _, negatives = chooser.choose(part)
         wrong = hidden.among(negatives.queries, negatives.rows)
         told = counted(
@@ -246,12 +246,12 @@ def of_ours(run: Any, config: MiningConfig, hidden: Hidden) -> Counted:
     return Counted(*(np.concatenate([getattr(each, name) for _, each in found])[order] for name in NAMES))
 
 
-def runs(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path) -> tuple[Any, Any, Hidden]:
+def runs(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path) -> tuple[Any, Any, HiddenPositives]:
     """One run whose candidates are all 1,000 deep, one as deep as our default goes; both with everything measured."""
     evidence = ("containment", "near_text", "near_positive", "duplicate_question")
     deep = mine(inputs, MiningConfig.of(evidence=evidence, ladder=0, **ALL), model=model, runtime=runtime, out=work / "deep")
     ours = mine(inputs, MiningConfig.of(evidence=evidence), model=model, runtime=runtime, out=work / "ours")
-    return deep, ours, Hidden(deep.dataset, read_truth(truth, deep.dataset))
+    return deep, ours, HiddenPositives(deep.dataset, read_truth(truth, deep.dataset))
 
 
 def all_counted(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work: Path, seed: int) -> SearchResult:

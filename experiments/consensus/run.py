@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.inputs import MINILM, arguments
 from benchmarks.quality.equal_hardness import MASSES, SearchResult, at_masses, differences, points, rates_shown, show, weights_of
 from benchmarks.quality.hidden_positives import clinc150, demo
-from benchmarks.quality.peer_rules import ALL, BACKGROUNDS, Hidden, of_ours
+from benchmarks.quality.peer_rules import ALL, BACKGROUNDS, HiddenPositives, of_ours
 from benchmarks.record import record
 from miner import Inputs, MiningConfig, mine
 from miner.config import Runtime
@@ -86,7 +86,7 @@ def all_counted(inputs: Inputs, truth: Path, model: Any, runtime: Runtime, work:
     """Every setting on one draw of shown positives: over candidates 1,000 deep, or as deep as the default goes."""
     deep = mine(inputs, MiningConfig(sources=BOTH, ladder=0, **ALL), model=model, runtime=runtime, out=work / "deep")
     ours = mine(inputs, MiningConfig(sources=BOTH, filters=CEILING), model=model, runtime=runtime, out=work / "ours")
-    hidden = Hidden(deep.dataset, read_truth(truth, deep.dataset))
+    hidden = HiddenPositives(deep.dataset, read_truth(truth, deep.dataset))
     told: SearchResult = {}
     for family, (_, settings) in FAMILIES.items():
         told[family] = {

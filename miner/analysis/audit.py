@@ -15,7 +15,7 @@ import numpy as np
 
 from miner.analysis.grid import GridPoint, settings
 from miner.analysis.hidden_positives import MIN_QUERIES, hide
-from miner.analysis.sweep import FalseNegativeCounts, Hidden, HiddenStats, Measures, measure
+from miner.analysis.sweep import FalseNegativeCounts, HiddenPositives, HiddenStats, Measures, measure
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.evaluation.intervals import clustered, wilson
 from miner.evidence.identity import id_keys
@@ -48,7 +48,10 @@ AuditRow = dict[str, Any]
 
 
 class AuditReport(TypedDict):
-    """The result of `audit`, JSON-safe. queries: Q; hidden: means over the draws of `Hidden.describe`; settings: one row per setting."""
+    """The result of `audit`, JSON-safe. queries: Q; hidden: means over the draws of `HiddenPositives.describe`.
+
+    settings: one row per setting.
+    """
 
     draws: int
     hidden: dict[str, float | None]
@@ -84,7 +87,7 @@ def audit(
     for draw in range(draws):
         with scratch() as folder:
             visible, held_out = hide(run.dataset, run.config.seed + draw, hidden, min_queries)
-            hidden_positives = Hidden(visible, held_out)
+            hidden_positives = HiddenPositives(visible, held_out)
             path = _first_pass(visible, vectors, _first_pass_config(points), runtime, folder, on_progress)
             measures.append(measure(path, visible, [point.config for point in points], hidden_positives, on_progress, counts))
             hidden_stats.append(hidden_positives.describe())

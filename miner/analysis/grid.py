@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from miner.config import MiningConfig
-from miner.config.filter_list import changed
+from miner.config.filter_list import apply_specs
 from miner.config.registry import Spec
 from miner.errors import ConfigError
 from miner.filters import FILTERS
@@ -99,7 +99,7 @@ def _setting(base: MiningConfig, axes: Sequence[Axis], values: tuple[str, ...]) 
             fields[axis.name] = value
     specs = [f"{name}:{'off' if 'off' in assignments else ','.join(assignments)}" for name, assignments in knobs.items()]
     flags = (*(f"--filter {spec}" for spec in specs), *(f"--{name} {value}" for name, value in fields.items()))
-    varied = MiningConfig.of(**{**base.model_dump(), **fields, "filters": changed(base.filters, specs)})
+    varied = MiningConfig.of(**{**base.model_dump(), **fields, "filters": apply_specs(base.filters, specs)})
     base_filters = {spec.partition(":")[0] for spec in base.filters}
     # A filter that is off here and absent from `base` is left out, so that equal settings have equal configs.
     specs_to_keep = tuple(spec for spec in varied.filters if spec.partition(":")[0] in base_filters or not Spec.parse(spec).off)

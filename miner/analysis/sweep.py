@@ -126,14 +126,14 @@ def sweep(run: Run, grid: Sequence[str] = (), truth: Truth | None = None, on_pro
     points = settings(run_config, grid)
     for point in points:
         check_evidence(point.config, run)
-    hidden = None if truth is None else Hidden(dataset, exclude_known(dataset, truth))
+    hidden = None if truth is None else HiddenPositives(dataset, exclude_known(dataset, truth))
     rows_of_measures = measure(path, dataset, [point.config for point in points], hidden, on_progress)
     rows = [_row(point, result, point.config == run_config) for point, result in zip(points, rows_of_measures, strict=True)]
     report: SweepReport = {"axes": list(points[0].values), "queries": len(dataset.queries), "settings": rows}
     if hidden is None or truth is None:
         return report
     report["hidden"] = hidden.describe()
-    report["hidden"]["known"] = Hidden(dataset, truth).describe()["pairs"] - report["hidden"]["pairs"]
+    report["hidden"]["known"] = HiddenPositives(dataset, truth).describe()["pairs"] - report["hidden"]["pairs"]
     return report
 
 
@@ -153,7 +153,7 @@ def measure(
     path: Path,
     dataset: Dataset,
     configs: Sequence[MiningConfig],
-    hidden: Hidden | None = None,
+    hidden: HiddenPositives | None = None,
     on_progress: Progress | None = None,
     counts: Sequence[FalseNegativeCounts] = (),
 ) -> list[Measures]:
@@ -173,7 +173,7 @@ def measure(
             for part in block.longest:
                 hidden.count_retrieved(part)
         for number, (chooser, tally) in enumerate(zip(choosers, tallies, strict=True)):
-            for anchors, dropped, negatives in map(chooser.choose, chooser.searched(block)):
+            for anchors, dropped, negatives in map(chooser.choose, chooser.lists_in_use(block)):
                 tally.add(anchors, dropped, negatives)
                 if hidden:
                     counters[number].add(negatives, hidden)
@@ -184,7 +184,7 @@ def measure(
     return measures if counts or hidden is None else _add_rates(measures, counters, hidden, dataset)
 
 
-class Hidden:
+class HiddenPositives:
     """Pairs that are relevant though the run did not know: neither its positives nor passages with the same text as one."""
 
     def __init__(self, dataset: Dataset, truth: Truth) -> None:
@@ -237,7 +237,7 @@ class FalseNegativeCounts:
         self.false, self.all = np.zeros(queries, dtype=np.int64), np.zeros(queries, dtype=np.int64)
         self.false_by_rank, self.all_by_rank = (np.zeros(len(self.BUCKETS), dtype=np.int64) for _ in "fa")
 
-    def add(self, negatives: Negatives, hidden: Hidden) -> None:
+    def add(self, negatives: Negatives, hidden: HiddenPositives) -> None:
         """Count the negatives of one block."""
         is_counted = hidden.queries[negatives.queries][:, None] & (negatives.rows >= 0)
         false = hidden.among(negatives.queries, negatives.rows) & is_counted
@@ -248,7 +248,9 @@ class FalseNegativeCounts:
         self.all_by_rank += np.bincount(bucket[is_counted], minlength=len(self.BUCKETS))
 
 
-def _add_rates(measures: list[Measures], counts: Sequence[FalseNegativeCounts], hidden: Hidden, dataset: Dataset) -> list[Measures]:
+def _add_rates(
+    measures: list[Measures], counts: Sequence[FalseNegativeCounts], hidden: HiddenPositives, dataset: Dataset
+) -> list[Measures]:
     """The measures with the false-negative rate of each setting."""
     has_hidden = hidden.queries
     false_counts, totals = (np.stack([getattr(counter, name)[has_hidden] for counter in counts], axis=1) for name in ("false", "all"))

@@ -74,9 +74,9 @@ def prune(
 
 def _prune_scratch(folder: Path) -> None:
     """Remove the scratch folders of dead processes. Print those that stay, with the reason."""
-    from miner.io.scratch import leftovers, sweep
+    from miner.io.scratch import leftovers, remove_leftovers
 
-    removed = sweep([folder, Path()])
+    removed = remove_leftovers([folder, Path()])
     for leftover in removed:
         typer.echo(f"{leftover.path}: {_size(leftover.bytes)}")
     typer.echo(

@@ -74,9 +74,9 @@ def _add_filters_of_environment(command: TyperCommand, ctx: Any) -> None:
     option: Any = next((param for param in command.params if param.name == "filter" and getattr(param, "multiple", False)), None)
     below = option.value_from_envvar(ctx) if option else None
     if below and ctx.get_parameter_source("filter").name == "COMMANDLINE":
-        from miner.config.filter_list import layered
+        from miner.config.filter_list import overlay_specs
 
-        ctx.params["filter"] = [*layered(below, ctx.params["filter"])]
+        ctx.params["filter"] = [*overlay_specs(below, ctx.params["filter"])]
 
 
 def _refuse(option: Any, values: list[Any]) -> None:

@@ -33,11 +33,11 @@ def read_layers(path: Path) -> Layers:
         raise ConfigError(f"{path} is not a mapping of settings")
     if "manifest_version" not in loaded:
         return Layers(typed=unique_pairs(f"{path}: the setting", ((_setting(str(key)), value) for key, value in loaded.items())))
-    from miner.config import in_todays_words
+    from miner.config import upgrade_stored_config
     from miner.runs import manifest
 
     read = manifest.inputs(path.parent, loaded) if loaded.get("inputs") else {}
-    return Layers({**{name: value for name, value in read.items() if value}, **in_todays_words(manifest.config(path.parent, loaded))})
+    return Layers({**{name: value for name, value in read.items() if value}, **upgrade_stored_config(manifest.config(path.parent, loaded))})
 
 
 def _setting(key: str) -> str:

@@ -11,7 +11,7 @@ from miner.cli.numbers import count_noun
 
 def show(plan: Mapping[str, Any]) -> None:
     """Print the counts of the inputs, then the estimate of the run."""
-    from miner.report import of_reading
+    from miner.report import reading_notes
     from miner.runs.preflight import gigabytes
     from miner.types import columns_line, unread_judgements
 
@@ -25,7 +25,7 @@ def show(plan: Mapping[str, Any]) -> None:
         f"{count_noun(plan['texts_to_encode'], 'text')} to encode{_rates(estimate)}"
     )
     out.print(f"filters        {', '.join(plan['filters'])}")
-    for note in (*of_reading(plan["reading"]), *unread_judgements(columns)):
+    for note in (*reading_notes(plan["reading"]), *unread_judgements(columns)):
         out.print(note, soft_wrap=True)
     pilot = estimate["pilot"]
     out.print(f"\nfrom a pilot on {_counts(pilot, ' and ')}, a run will take about")

@@ -35,7 +35,7 @@ def evaluate(
 
     hardneg evaluate --data scifact --model all-MiniLM-L6-v2 --model ours=run-1/model --model ours=run-2/model --out compared
     """
-    o.check_spared(config, out, force=force)
+    o.check_protected_paths(config, out, force=force)
     from miner.config import Inputs, MiningConfig, Runtime
     from miner.evaluation import EvaluateConfig
 

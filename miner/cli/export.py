@@ -46,7 +46,7 @@ def export(
         source = Run(run)
         layers = read_layers(config) if config else Layers()
         stored = {**source.config.model_dump(mode="json"), **layers.stored}
-        settings = MiningConfig.of(**o.merged(flags, layers.typed, RETRIEVAL_SETTINGS, stored))
-        target: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
+        settings = MiningConfig.of(**o.overlay_flags(flags, layers.typed, RETRIEVAL_SETTINGS, stored))
+        target: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.protected_paths(config)}
         result = run_export(source, settings, verdicts=verdicts or (), on_progress=display, **target)
         print_summary(result, display, as_json=as_json, to_stdout=out == "-")

@@ -40,7 +40,7 @@ def loop(
     """
     if out is None:
         raise ConfigError("say where the rounds go: --out FOLDER")
-    o.check_spared(config, out, force=force)
+    o.check_protected_paths(config, out, force=force)
     from miner.config import Inputs, MiningConfig, Runtime
     from miner.train import LoopConfig, TrainConfig
 

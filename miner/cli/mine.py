@@ -52,7 +52,7 @@ def mine(
     with ProgressDisplay(quiet, reading=False) as display:
         from miner.runs.run import mine as run_mine
 
-        target: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.spared(config)}
+        target: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.protected_paths(config)}
         run = run_mine(inputs, settings, runtime=runtime, resume=resume, on_progress=display, **target)
         print_summary(run, display, as_json=as_json, to_stdout=out == "-")
         if "retrieve" not in run.manifest["timings"] and not quiet:

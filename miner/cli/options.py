@@ -245,22 +245,22 @@ def gather_with(flags: Mapping[str, Any], config_file: Path | None, *models: Any
     from miner.config.layers import Layers
 
     below = read_layers(config_file) if config_file else Layers()
-    parts = _shared_out(merged(flags, below.typed, stored=below.stored), models, config_file)
+    parts = _by_model(overlay_flags(flags, below.typed, stored=below.stored), models, config_file)
     return tuple(model.of(**part) for model, part in zip(models, parts, strict=True))
 
 
-def spared(config_file: Path | None) -> tuple[Path, ...]:
+def protected_paths(config_file: Path | None) -> tuple[Path, ...]:
     """What a result may not replace beside the data."""
     return (config_file,) if config_file else ()
 
 
-def check_spared(config_file: Path | None, out: Path | None, *, force: bool) -> None:
+def check_protected_paths(config_file: Path | None, out: Path | None, *, force: bool) -> None:
     """ConfigError where a folder that is replaced holds the config file."""
     if config_file and out and force and Path(os.path.realpath(out)) in Path(os.path.realpath(config_file)).parents:
         raise ConfigError(f"{config_file} is read by this run, and --out would replace it: choose another --out")
 
 
-def _shared_out(values: Mapping[str, Any], models: Sequence[Any], config_file: Path | None) -> list[dict[str, Any]]:
+def _by_model(values: Mapping[str, Any], models: Sequence[Any], config_file: Path | None) -> list[dict[str, Any]]:
     """The values each model knows; a name that none knows can only come from the file."""
     names = [name for model in models for name in model.model_fields]
     if unknown := [name for name in values if name not in names]:
@@ -268,13 +268,13 @@ def _shared_out(values: Mapping[str, Any], models: Sequence[Any], config_file: P
     return [{name: value for name, value in values.items() if name in model.model_fields} for model in models]
 
 
-def merged(
+def overlay_flags(
     flags: Mapping[str, Any], typed: Mapping[str, Any], fixed: Collection[str] = (), stored: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Flags over what is typed in a file, over what a manifest stores."""
-    from miner.config.layers import Layers, laid_over
+    from miner.config.layers import Layers, overlay
 
-    return laid_over(_values(flags), Layers(stored or {}, typed), fixed)
+    return overlay(_values(flags), Layers(stored or {}, typed), fixed)
 
 
 def _values(flags: Mapping[str, Any]) -> dict[str, Any]:

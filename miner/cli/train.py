@@ -14,7 +14,7 @@ from miner.cli.numbers import count_noun
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from miner.train import Trained
+    from miner.train import TrainingResult
 
 DATA_FLAGS = ("data", "split", "leave_out", "corpus", "queries", "qrels", "pairs", "field", "on_error")
 
@@ -43,7 +43,7 @@ def train(
     """
     if out is None:
         raise ConfigError("say where the model goes: --out FOLDER")
-    o.check_spared(config, out, force=force)
+    o.check_protected_paths(config, out, force=force)
     source, (settings, mining, runtime) = _gather(flags, file, config, mine=mine)
     with ProgressDisplay(quiet) as display:
         from miner.train import train as run_training
@@ -88,7 +88,7 @@ def dev_inputs(dev: str | None, split: list[str] | None) -> Any:
     return Inputs.of(data=dev, split=tuple(split or (("dev",) if has_dev else ())))
 
 
-def _print_result(result: Trained, display: ProgressDisplay, *, as_json: bool) -> None:
+def _print_result(result: TrainingResult, display: ProgressDisplay, *, as_json: bool) -> None:
     display.stop()
     summary = result.report
     for step, score in summary["history"]:

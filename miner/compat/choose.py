@@ -24,7 +24,7 @@ MAX_CANDIDATE_CELLS = 2**23
 
 
 @dataclass(frozen=True)
-class Mined:
+class MinedNegatives:
     """The negatives of all queries.
 
     rows: int64 (Q, M), best first, -1 where a query ran short.
@@ -39,7 +39,7 @@ class Mined:
     removed: Counter[str]
 
 
-def choose(search: Search, pairs: DistinctTexts, arguments: Arguments) -> Mined:
+def choose(search: Search, pairs: DistinctTexts, arguments: Arguments) -> MinedNegatives:
     """Choose the negatives of all queries."""
     from tqdm.auto import trange
 
@@ -53,7 +53,7 @@ def choose(search: Search, pairs: DistinctTexts, arguments: Arguments) -> Mined:
             miner.block(start, min(start + block, len(pairs.queries))) for start in trange(0, len(pairs.queries), block, desc=description)
         ]
     rows, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return Mined(rows, scores, positive_scores, miner.removed)
+    return MinedNegatives(rows, scores, positive_scores, miner.removed)
 
 
 class _Miner:

@@ -15,7 +15,7 @@ import numpy as np
 from miner.compat.arguments import Arguments
 from miner.compat.distinct_texts import DistinctTexts
 from miner.encode.fingerprint import content_hash
-from miner.encode.store import Keys, Store, text_keys
+from miner.encode.store import Keys, Store, sha_keys
 
 TextSide = Literal["query", "corpus"]
 ENCODING_ORDER: tuple[TextSide, ...] = ("corpus", "query")
@@ -126,7 +126,7 @@ class _Stored:
     def __init__(self, side: _Side, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._side = side
-        self._keys = text_keys(side.texts)
+        self._keys = sha_keys(side.texts)
         self.store = Store(folder, *side.identity(self._keys), name=type(side.model).__name__)
 
     @property

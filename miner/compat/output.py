@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from miner.compat.arguments import Arguments
-from miner.compat.choose import Mined
+from miner.compat.choose import MinedNegatives
 from miner.compat.distinct_texts import DistinctTexts
 from miner.types import Bools, Ints
 
@@ -36,13 +36,13 @@ class _Spread:
 
     texts: DistinctTexts
     arguments: Arguments
-    mined: Mined
+    mined: MinedNegatives
     rows: Ints
     scores: Any
     has_negative: Bools
 
     @classmethod
-    def of(cls, texts: DistinctTexts, arguments: Arguments, mined: Mined) -> _Spread:
+    def of(cls, texts: DistinctTexts, arguments: Arguments, mined: MinedNegatives) -> _Spread:
         rows = mined.rows[texts.owners]
         return cls(texts, arguments, mined, rows, mined.scores[texts.owners], rows >= 0)
 
@@ -132,6 +132,6 @@ TABLES: dict[str, Callable[[_Spread], OutputTable]] = {
 }
 
 
-def table(texts: DistinctTexts, arguments: Arguments, mined: Mined) -> OutputTable:
+def table(texts: DistinctTexts, arguments: Arguments, mined: MinedNegatives) -> OutputTable:
     """Return the negatives in the output format of the arguments."""
     return TABLES[arguments.output_format](_Spread.of(texts, arguments, mined))

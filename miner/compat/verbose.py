@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from miner.compat.arguments import Arguments
-from miner.compat.choose import Mined
+from miner.compat.choose import MinedNegatives
 from miner.compat.output import OutputTable
 
 MAX_QUANTILE_VALUES = 2**24
 """Largest input of torch's quantile; the original fails on more values, after mining."""
 
 
-def statistics(arguments: Arguments, mined: Mined, table: OutputTable, rows: int, queries: int) -> None:
+def statistics(arguments: Arguments, mined: MinedNegatives, table: OutputTable, rows: int, queries: int) -> None:
     """Print the table of scores, the candidates each filter removed, and the missing rows. rows: of the output."""
     _scores(mined, table)
     _removed(arguments, mined, queries)
     _missing(arguments, table.possible - rows, table.possible)
 
 
-def _scores(mined: Mined, table: OutputTable) -> None:
+def _scores(mined: MinedNegatives, table: OutputTable) -> None:
     import torch
 
     negatives = torch.from_numpy(table.scores)
@@ -44,7 +44,7 @@ def _scores(mined: Mined, table: OutputTable) -> None:
         _line(name, *(_text(measure(part)) for part in parts))
 
 
-def _removed(arguments: Arguments, mined: Mined, queries: int) -> None:
+def _removed(arguments: Arguments, mined: MinedNegatives, queries: int) -> None:
     """Print the removed shares of all candidates, padding included; after a margin, of the remaining ones."""
     candidates = queries * arguments.depth
     for name in ("absolute_margin", "relative_margin", "max_score", "min_score"):

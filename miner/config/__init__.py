@@ -5,9 +5,19 @@ Owns validation: a wrong value is refused here, before any work, in one sentence
 
 from miner.config.groups import ExtraColumn, Pooling
 from miner.config.inputs import Inputs
-from miner.config.mining import MiningConfig, in_todays_words
+from miner.config.mining import MiningConfig, upgrade_stored_config
 from miner.config.runtime import Runtime
-from miner.config.settings_group import Checked, explain
+from miner.config.settings_group import SettingsGroup, explain
 from miner.io.scratch import default_cache
 
-__all__ = ["Checked", "ExtraColumn", "Inputs", "MiningConfig", "Pooling", "Runtime", "default_cache", "explain", "in_todays_words"]
+__all__ = [
+    "ExtraColumn",
+    "Inputs",
+    "MiningConfig",
+    "Pooling",
+    "Runtime",
+    "SettingsGroup",
+    "default_cache",
+    "explain",
+    "upgrade_stored_config",
+]

@@ -13,12 +13,12 @@ from miner.filters import DEFAULTS, FILTERS
 RELAX = "relax"
 
 
-def merged(specs: Sequence[str]) -> list[Spec]:
+def merge_specs(specs: Sequence[str]) -> list[Spec]:
     """The default filters with `specs` added, changed or switched off, every knob written out, in the order of the table.
 
     ConfigError for a filter or knob that does not exist, and where two specs contradict each other.
     """
-    by_name = specs_by_name(changed(DEFAULTS, specs))
+    by_name = specs_by_name(apply_specs(DEFAULTS, specs))
     if by_name["known_positive"].off:
         raise ConfigError("filter 'known_positive' cannot be switched off: a judged positive is never a negative")
     full = {name: resolved(spec, build("filter", FILTERS, spec)) if _built(spec) else spec for name, spec in by_name.items()}
@@ -49,7 +49,7 @@ def are_specs(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(spec, str) for spec in value)
 
 
-def layered(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
+def overlay_specs(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
     """What one person gives in two places, such as a config file and flags: `above` wins knob by knob, all other knobs stay."""
     under = specs_by_name(below)
     return tuple(
@@ -57,7 +57,7 @@ def layered(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def changed(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
+def apply_specs(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
     """Filters of the default or of a stored config with those that a person gives over them.
 
     A spec takes the place of a rule that may be relaxed, such as a default one: none of that rule's knobs stays, and it may not be
@@ -69,15 +69,15 @@ def changed(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(spec) for spec in {**under, **{name: _added(base.get(name), spec) for name, spec in over.items()}}.values())
 
 
-def stored(specs: Sequence[str]) -> tuple[str, ...]:
+def upgrade_specs(specs: Sequence[str]) -> tuple[str, ...]:
     """The filters of a stored config, where every knob is written out, in today's words.
 
     Configs stored before there was `relax` do not name it. Every rule of theirs could be relaxed, and so it still is.
     """
-    return tuple(str(_in_todays_words(Spec.parse(text))) for text in specs)
+    return tuple(str(_upgrade_spec(Spec.parse(text))) for text in specs)
 
 
-def _in_todays_words(spec: Spec) -> Spec:
+def _upgrade_spec(spec: Spec) -> Spec:
     may_relax = spec.name in FILTERS and RELAX in {field.name for field in fields(FILTERS[spec.name])}  # type: ignore[arg-type]
     if spec.off or not may_relax or RELAX in dict(spec.knobs):
         return spec

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from miner.config.settings_group import Checked
+from miner.config.settings_group import SettingsGroup
 from miner.formats import FORMATS
 
 ExtraColumn = Literal["ids", "scores", "ranks", "tiers", "sources", "extra"]
@@ -20,7 +20,7 @@ Pooling = Literal["mean", "cls", "lasttoken"]
 """sentence-transformers' names of what becomes of the token vectors."""
 
 
-class EncoderSettings(Checked):
+class EncoderSettings(SettingsGroup):
     """Which model makes vectors, and of what."""
 
     model: str | None = Field(None, description="sentence-transformers model: a folder, or a hub name where a hub is reachable")
@@ -38,7 +38,7 @@ class EncoderSettings(Checked):
     similarity: Literal["auto", "cosine", "dot", "euclidean"] = Field("auto", description="auto: the model's own")
 
 
-class RetrievalSettings(Checked):
+class RetrievalSettings(SettingsGroup):
     """What is retrieved and measured. A run whose settings of these two groups differ searches anew."""
 
     sources: tuple[str, ...] = Field(
@@ -59,7 +59,7 @@ class RetrievalSettings(Checked):
     min_grade: int = Field(1, ge=1, le=127, description="smallest grade that counts as relevant")
 
 
-class JudgingSettings(Checked):
+class JudgingSettings(SettingsGroup):
     """Which candidates may be negatives, and how many a row needs: what decides which queries are searched deeper."""
 
     preset: str | None = Field(None, description="settings that go together, by name; any setting beside it wins")
@@ -80,7 +80,7 @@ class JudgingSettings(Checked):
     )
 
 
-class SamplingSettings(Checked):
+class SamplingSettings(SettingsGroup):
     """Which of the candidates that are left become negatives."""
 
     sampler: str = Field("top", description="rule that chooses among the kept candidates")
@@ -96,7 +96,7 @@ class SamplingSettings(Checked):
     seed: int = Field(0, ge=0, lt=2**63, description="seed of all draws")
 
 
-class OutputSettings(Checked):
+class OutputSettings(SettingsGroup):
     """How the training file is written."""
 
     output_format: str = Field(

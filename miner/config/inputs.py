@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from miner.config.settings_group import Checked
+from miner.config.settings_group import SettingsGroup
 from miner.errors import ConfigError
 
 
@@ -24,7 +24,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 """Files that are read one after the other, as if they were one."""
 
 
-class Inputs(Checked):
+class Inputs(SettingsGroup):
     """What is read: a BEIR folder, or its three files by name, or pairs with or without a corpus of their own."""
 
     data: str | None = Field(None, description="BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv")

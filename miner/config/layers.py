@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from miner.config.filter_list import are_specs, changed, layered
+from miner.config.filter_list import apply_specs, are_specs, overlay_specs
 from miner.config.mining import MiningConfig
 from miner.config.presets import TOUCHED
 
@@ -23,20 +23,20 @@ class Layers:
     typed: Mapping[str, Any] = field(default_factory=dict)
 
 
-def laid_over(settings: Mapping[str, Any], layers: Layers, fixed: Collection[str] = ()) -> dict[str, Any]:
+def overlay(settings: Mapping[str, Any], layers: Layers, fixed: Collection[str] = ()) -> dict[str, Any]:
     """Settings (of flags, or of a request) over the layers; of filters knob by knob, any other setting as a whole.
 
     A preset that is named takes the place of the stored settings that presets make, but for the `fixed` ones; what is typed lies over it.
     """
     above = {**layers.typed, **settings}
-    below = _without_lifted(layers.stored, above, fixed) if above.get("preset") else dict(layers.stored)
+    below = _drop_preset_settings(layers.stored, above, fixed) if above.get("preset") else dict(layers.stored)
     specs = [values["filters"] for values in (layers.typed, settings) if "filters" in values]
     if specs and all(map(are_specs, specs)):  # anything else is refused by the config
-        above["filters"] = changed(below.get("filters", ()), reduce(layered, specs, ()))
+        above["filters"] = apply_specs(below.get("filters", ()), reduce(overlay_specs, specs, ()))
     return {**below, **above}
 
 
-def _without_lifted(stored: Mapping[str, Any], above: Mapping[str, Any], fixed: Collection[str]) -> dict[str, Any]:
+def _drop_preset_settings(stored: Mapping[str, Any], above: Mapping[str, Any], fixed: Collection[str]) -> dict[str, Any]:
     """The stored settings that presets do not make; a warning names what else differs from the default and is not said again above."""
     lifted = {name: value for name, value in stored.items() if name in TOUCHED and name not in fixed}
     default = MiningConfig.of().model_dump(mode="json")

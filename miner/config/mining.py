@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, field_validator, model_validator
 
-from miner.config.filter_list import changed, merged, stored
+from miner.config.filter_list import apply_specs, merge_specs, upgrade_specs
 from miner.config.groups import EncoderSettings, JudgingSettings, OutputSettings, RetrievalSettings, SamplingSettings
 from miner.config.presets import expanded
 from miner.config.registry import Spec, build, resolved
@@ -22,9 +22,9 @@ from miner.sources import SOURCES, SourcePart
 from miner.types import Ceiling, Filter, RankWindow, Relaxation, Sampler, SourceVote
 
 
-def in_todays_words(values: Mapping[str, Any]) -> dict[str, Any]:
+def upgrade_stored_config(values: Mapping[str, Any]) -> dict[str, Any]:
     """A stored config, every knob of its filters written out, as today's version would have stored it."""
-    return {**values, "filters": stored(values["filters"])} if "filters" in values else dict(values)
+    return {**values, "filters": upgrade_specs(values["filters"])} if "filters" in values else dict(values)
 
 
 class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalSettings, EncoderSettings):
@@ -53,7 +53,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     @field_validator("filters", mode="after")
     @classmethod
     def _filters(cls, specs: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(str, merged(specs)))
+        return tuple(map(str, merge_specs(specs)))
 
     @field_validator("evidence", mode="after")
     @classmethod
@@ -118,7 +118,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     @classmethod
     def of_stored(cls, values: Mapping[str, Any]) -> Self:
         """The config of a manifest, whatever version wrote it: a run made before rules could be firm means what it meant then."""
-        return cls.of(**in_todays_words(values))
+        return cls.of(**upgrade_stored_config(values))
 
     @property
     def deepest(self) -> int:
@@ -209,7 +209,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
 
     def with_filters(self, *specs: str) -> Self:
         """The same with filters added, changed or switched off, as `--filter` does over a run's config."""
-        return self.model_copy(update={"filters": changed(self.filters, specs)})
+        return self.model_copy(update={"filters": apply_specs(self.filters, specs)})
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """The same with some values changed, checked as any other; pydantic's own would keep the parts that the old values made."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from miner.config.filter_list import are_specs, layered
+from miner.config.filter_list import are_specs, overlay_specs
 from miner.errors import ConfigError
 
 BARE = ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off")
@@ -64,5 +64,7 @@ def expanded(values: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"there is no preset '{name}'; there are: {', '.join(PRESETS)}")
     under = PRESETS[name]
     specs = values.get("filters") or ()
-    filters = layered(under.get("filters", ()), specs) if are_specs(specs) else specs  # what is no list of specs is refused as a field
+    filters = (
+        overlay_specs(under.get("filters", ()), specs) if are_specs(specs) else specs
+    )  # what is no list of specs is refused as a field
     return {**under, **values, **({"filters": filters} if filters else {})}

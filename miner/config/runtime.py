@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from miner.config.settings_group import Checked
+from miner.config.settings_group import SettingsGroup
 from miner.errors import ConfigError
 from miner.io.scratch import default_cache
 
@@ -16,7 +16,7 @@ DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla")
 """What sentence-transformers puts a model on."""
 
 
-class Runtime(Checked):
+class Runtime(SettingsGroup):
     """What does not change the bytes: where and how fast. Never accepted over HTTP."""
 
     device: str | None = Field(None, description="cpu, cuda, mps …; default: the best there is")

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pydantic._internal._model_construction import ModelMetaclass as CheckedType
+    from pydantic._internal._model_construction import ModelMetaclass as SettingsGroupType
 else:
 
-    class CheckedType(type(BaseModel)):
+    class SettingsGroupType(type(BaseModel)):
         """Makes `Settings(…)` raise ConfigError, as everything else does. A request body that holds settings keeps pydantic's errors."""
 
         def __call__(cls, *args: Any, **values: Any) -> Any:
@@ -23,7 +23,7 @@ else:
                 raise ConfigError(explain(error, list(cls.model_fields))) from None
 
 
-class Checked(BaseModel, metaclass=CheckedType):
+class SettingsGroup(BaseModel, metaclass=SettingsGroupType):
     """Settings that cannot be changed, only made anew."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

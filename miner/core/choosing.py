@@ -13,10 +13,10 @@ import numpy as np
 
 from miner.config import MiningConfig
 from miner.core.hub_cap import CapStatistics, NegativeAllocator
-from miner.core.judging import adopt, judge, non_relevant, per_positive
+from miner.core.judging import add_false_negatives, judge, non_relevant, per_positive
 from miner.core.ladder import RANDOM, Selection, fallback_rules
 from miner.core.near_duplicates import exclude_near_duplicates
-from miner.core.retrieval import informed, searched
+from miner.core.retrieval import lists_in_use, with_all_relevant
 from miner.evidence import EVIDENCE, FROM_TEXTS
 from miner.evidence.identity import id_keys
 from miner.support import noise
@@ -54,7 +54,7 @@ class Chooser:
     def allot(self, blocks: Callable[[], Iterable[Block]]) -> None:
         """Settle what each anchor gets under the hub cap: `blocks()` gives all candidates of the run, each time. Without a cap: nothing."""
         while self._allocator and not self._allocator.is_complete:
-            for part in (part for block in blocks() for part in self.searched(block)):
+            for part in (part for block in blocks() for part in self.lists_in_use(block)):
                 anchors, numbers = self._allocator.unassigned(self._anchors(part))
                 if len(anchors):
                     preferred = self._select(anchors, self._judge(anchors, self._filters), self._allocator.width)
@@ -92,9 +92,9 @@ class Chooser:
                 )
         return selection
 
-    def searched(self, block: Block) -> list[Candidates]:
+    def lists_in_use(self, block: Block) -> list[Candidates]:
         """The lists of a block that these settings go by."""
-        return searched(block, self._config, self._complete)
+        return lists_in_use(block, self._config, self._complete)
 
     def _complete(self, candidates: Candidates) -> Candidates:
         """With what all share, and with evidence that was not stored but follows from the texts."""
@@ -102,7 +102,7 @@ class Chooser:
         for name in absent:
             if name not in self._evidence:
                 self._evidence[name] = EVIDENCE[name](self._dataset, None)
-        with_positives = informed(candidates, self._dataset) if absent else candidates
+        with_positives = with_all_relevant(candidates, self._dataset) if absent else candidates
         measures = {name: self._evidence[name](with_positives) for name in absent}
         return replace(candidates, evidence={**candidates.evidence, **measures}, shared=self._shared)
 
@@ -113,7 +113,7 @@ class Chooser:
             verdict = self._shared["verdicts"].codes(candidates.queries, candidates.rows)
             complete = replace(complete, evidence={**complete.evidence, "verdict": verdict})
         if self._config.false_negatives == "adopt":
-            complete = adopt(complete)
+            complete = add_false_negatives(complete)
         return per_positive(complete) if self._config.anchor == "own" else complete
 
     def _select_level(self, selection: Selection, places: Ints, anchors: Candidates, keep: Bools, tier: int) -> None:

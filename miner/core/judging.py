@@ -52,7 +52,7 @@ def non_relevant(candidates: Candidates, *, trust: bool = True) -> Bools | None:
     return mask if mask.any() else None
 
 
-def adopt(candidates: Candidates) -> Candidates:
+def add_false_negatives(candidates: Candidates) -> Candidates:
     """The same, with what a verdict calls a false negative among the positives; the weakest of them all is the bar."""
     verdicts = candidates.evidence.get("verdict")
     wrong = (

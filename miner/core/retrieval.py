@@ -1,6 +1,6 @@
 """Pass 1, retrieval: for each block of queries, candidates with scores and evidence; deeper for queries that run short.
 
-It needs vectors. Which of a query's lists counts, the one within `depth` or the deep one, is decided when judging (`searched`).
+It needs vectors. Which of a query's lists counts, the one within `depth` or the deep one, is decided when judging (`lists_in_use`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ DEEP_SEARCH_FACTOR = 1.2
 """A query goes deep at once when about this many times `depth` passages outscore its positive. Only time depends on it."""
 
 
-def deepening(config: MiningConfig) -> dict[str, object]:
+def deep_search_settings(config: MiningConfig) -> dict[str, object]:
     """The settings that decide which queries are searched deeper, as JSON holds them."""
     return config.model_dump(mode="json", include=set(JudgingSettings.model_fields))
 
 
-def searched(block: Block, config: MiningConfig, complete: Callable[[Candidates], Candidates]) -> list[Candidates]:
+def lists_in_use(block: Block, config: MiningConfig, complete: Callable[[Candidates], Candidates]) -> list[Candidates]:
     """The lists that a run with these settings goes by: those within `depth`, and the deep one of a query that runs short, if it is there.
 
     complete: gives candidates all that judging needs.
@@ -37,7 +37,7 @@ def searched(block: Block, config: MiningConfig, complete: Callable[[Candidates]
     if not block.deep or not config.deepens:
         return [part for part in block.within if len(part)]
     deep = np.concatenate([part.queries for part in block.deep])
-    if block.deepened_for != deepening(config):
+    if block.deepened_for != deep_search_settings(config):
         deep = np.intersect1d(deep, np.concatenate([short_queries(complete(part), config) for part in block.within]))
     used = [part.take(np.flatnonzero(np.isin(part.queries, deep))) for part in block.deep]
     return [part for part in (*(part.without(deep) for part in block.within), *used) if len(part)]
@@ -73,7 +73,7 @@ class Retrieval:
         parts = [self._measured(part) for part in _search(self._dataset, self._source, self._config, queries)]
         within = [part.take(np.arange(len(part)), self._config.depth) for part in parts]
         deep = [self._deep(part, short_queries(shallow, self._config)) for part, shallow in zip(parts, within, strict=True)]
-        return Block(within, [part for part in deep if len(part)], deepening(self._config))
+        return Block(within, [part for part in deep if len(part)], deep_search_settings(self._config))
 
     def completed(self, block: Block) -> Block:
         """A block that other settings left, with the evidence and the deep lists that these need and it has not."""
@@ -92,7 +92,7 @@ class Retrieval:
         return self._measured(replace(subset, rows=rows, scores=scores, noise_floors=last, evidence=evidence))
 
     def _measured(self, part: Candidates) -> Candidates:
-        with_positives = informed(part, self._dataset)
+        with_positives = with_all_relevant(part, self._dataset)
         measures = {name: measure(with_positives) for name, measure in self._evidence.items() if name not in part.evidence}
         return replace(part, evidence={**part.evidence, **measures}, shared=self._shared)
 
@@ -120,7 +120,7 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
     return parts
 
 
-def informed(part: Candidates, dataset: Dataset) -> Candidates:
+def with_all_relevant(part: Candidates, dataset: Dataset) -> Candidates:
     """The same with all that is known to be relevant to the question as positives: what evidence is measured against."""
     if dataset.qrels.same_questions is None:
         return part

@@ -46,7 +46,7 @@ class StoreInfo(TypedDict):
     used: float
 
 
-def text_keys(texts: Iterable[str]) -> Keys:
+def sha_keys(texts: Iterable[str]) -> Keys:
     """Shape (n, 2): the first 128 bits of each text's sha256, big-endian halves."""
     digests = b"".join(hashlib.sha256(text.encode()).digest()[:KEY_BYTES] for text in texts)
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64).reshape(-1, 2)
@@ -55,12 +55,12 @@ def text_keys(texts: Iterable[str]) -> Keys:
 _keys_cache: WeakKeyDictionary[Texts, tuple[Keys, Ints]] = WeakKeyDictionary()
 
 
-def keys_of(texts: Texts) -> tuple[Keys, Ints]:
+def sha_keys_and_lengths(texts: Texts) -> tuple[Keys, Ints]:
     """Return the key of each row's text, shape (N, 2), and its number of characters, shape (N,). Cached while the texts are open."""
     if texts not in _keys_cache:
         keys, lengths = [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
         for batch in texts.all_texts():
-            keys.append(text_keys(batch))
+            keys.append(sha_keys(batch))
             lengths.append(np.fromiter(map(len, batch), dtype=np.int64, count=len(batch)))
         _keys_cache[texts] = np.concatenate(keys), np.concatenate(lengths)
     return _keys_cache[texts]

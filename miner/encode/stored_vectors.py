@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from miner.encode.model import Encoder
-from miner.encode.store import Keys, Store, keys_of
+from miner.encode.store import Keys, Store, sha_keys_and_lengths
 from miner.errors import ModelError
 from miner.types import Bools, Dataset, Floats, Ints, ModelDescription, Progress, Rows, Side, Similarity, Texts
 
@@ -50,7 +50,7 @@ class StoredVectors:
 
     def missing_rows(self, texts: Texts, side: Side) -> Ints:
         """Return the rows of the distinct texts that are not in the store yet, the shortest first."""
-        keys, lengths = keys_of(texts)
+        keys, lengths = sha_keys_and_lengths(texts)
         missing = np.flatnonzero(self._store(side).find(keys) < 0)
         first = missing[np.unique(keys[missing], axis=0, return_index=True)[1]]
         rows: Ints = first[np.argsort(lengths[first], kind="stable")]
@@ -73,7 +73,7 @@ class StoredVectors:
     def lookup(self, texts: Texts, rows: Ints, side: Side) -> tuple[Bools, Floats]:
         """Return which texts have a stored vector, shape (len(rows),), and the vectors, shape (len(rows), D), zeros elsewhere."""
         store = self._store(side)
-        positions = store.find(keys_of(texts)[0][rows])
+        positions = store.find(sha_keys_and_lengths(texts)[0][rows])
         is_present: Bools = positions >= 0
         out = np.zeros((len(rows), self.encoder.dim), dtype=np.float32)
         out[is_present] = store.vectors()[positions[is_present]]
@@ -82,7 +82,7 @@ class StoredVectors:
     def _ensure(self, texts: Texts, rows: Ints, side: Side) -> tuple[Store, Ints]:
         """Encode the missing texts; return the store, and the position of each row's vector in it."""
         store = self._store(side)
-        all_keys, all_lengths = keys_of(texts)
+        all_keys, all_lengths = sha_keys_and_lengths(texts)
         keys, lengths = all_keys[rows], all_lengths[rows]
         missing = np.flatnonzero(store.find(keys) < 0)
         if len(missing):

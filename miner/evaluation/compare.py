@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, field_validator
 
-from miner.config import Checked, Inputs, MiningConfig, Runtime
+from miner.config import Inputs, MiningConfig, Runtime, SettingsGroup
 from miner.encode import Encoder, StoredVectors, check_encoder, load_encoder
 from miner.errors import ConfigError
 from miner.evaluation import significance
@@ -33,7 +33,7 @@ HISTORY = "training.json"
 Values = NDArray[np.float64]
 
 
-class EvaluateConfig(Checked):
+class EvaluateConfig(SettingsGroup):
     """Measures and tests. Settings of models (prompts, length, similarity), min_grade and seed are fields of MiningConfig."""
 
     model_config = ConfigDict(allow_inf_nan=False, validate_default=True)

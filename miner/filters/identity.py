@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from miner.errors import ConfigError
-from miner.filters.nearest import last_of
+from miner.filters.nearest import neighbour_cutoff
 from miner.types import Bools, Candidates, Floats
 
 NEIGHBOURHOOD, MAX_COSINE = 200, 0.9
@@ -86,6 +86,6 @@ class NearPositive:
         """Return shape (B, K): True = keep."""
         threshold: Floats = np.array(self.cosine, dtype=np.float32)
         if self.most < 1 and self.cosine < MAX_COSINE:
-            threshold = np.clip(last_of(candidates, self.most, NEIGHBOURHOOD), threshold, np.float32(MAX_COSINE))
+            threshold = np.clip(neighbour_cutoff(candidates, self.most, NEIGHBOURHOOD), threshold, np.float32(MAX_COSINE))
         keep: Bools = ~(candidates.evidence["near_positive"] >= threshold)
         return keep

@@ -35,11 +35,11 @@ class Nearest:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        keep: Bools = ~(candidates.evidence["near_positive"] >= last_of(candidates, self.share, self.first))
+        keep: Bools = ~(candidates.evidence["near_positive"] >= neighbour_cutoff(candidates, self.share, self.first))
         return keep
 
 
-def last_of(candidates: Candidates, share: float, first: int) -> Floats:
+def neighbour_cutoff(candidates: Candidates, share: float, first: int) -> Floats:
     """Shape (B, 1): how near the last of the nearest `share` of the first `first` lies to a known positive; infinity where none is."""
     near = candidates.evidence["near_positive"]
     counted = candidates.present & ~np.isnan(near) & (candidates.evidence["known_positive"] == 0)

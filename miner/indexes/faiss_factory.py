@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from miner.errors import ConfigError
 from miner.indexes.blas import tuned_faiss
 from miner.indexes.index_spec import IndexSpec
-from miner.indexes.search_settings import apply_settings, check_settings, limits_of
+from miner.indexes.search_settings import apply_settings, check_settings, setting_ranges
 from miner.types import Floats, Ints, Similarity
 
 ADD_ROWS = 65_536
@@ -30,7 +30,7 @@ class Factory:
         factory = self.spec.factory
         try:
             self._index: Any = _empty(vectors.shape[1], similarity, factory)
-            self.limits = limits_of(self._index)
+            self.limits = setting_ranges(self._index)
             check_settings(factory, self.limits, self.spec.settings)
             if not self._index.is_trained:
                 _train_in_silence(self._index)
@@ -65,7 +65,7 @@ def check_factory(dims: int, similarity: Similarity, index: str) -> None:
         empty = _empty(dims, similarity, spec.factory)
     except RuntimeError as error:
         raise ConfigError(f"FAISS cannot build index '{spec.factory}' over vectors of {dims} dims: {_reason(error)}") from error
-    check_settings(spec.factory, limits_of(empty), spec.settings)
+    check_settings(spec.factory, setting_ranges(empty), spec.settings)
 
 
 def check_name(index: str) -> None:
@@ -81,7 +81,7 @@ def check_name(index: str) -> None:
         except RuntimeError as error:
             reason = _reason(error)
         else:
-            return check_settings(spec.factory, limits_of(empty), spec.settings)
+            return check_settings(spec.factory, setting_ranges(empty), spec.settings)
     raise ConfigError(f"FAISS knows no index '{spec.factory}': {reason}; exact, or a factory string such as IVF1024,Flat or HNSW32, is")
 
 

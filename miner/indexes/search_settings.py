@@ -18,7 +18,7 @@ QUANTIZER = "quantizer_"
 
 
 @dataclass(frozen=True)
-class Limits:
+class ValueRange:
     """The smallest and the largest value of a setting. whole: whole numbers only."""
 
     low: float
@@ -34,17 +34,17 @@ class Limits:
         return f"{'a whole number' if self.whole else 'a number'} from {self.low:.0f}{high}"
 
 
-def limits_of(index: Any) -> dict[str, Limits]:
+def setting_ranges(index: Any) -> dict[str, ValueRange]:
     """The search settings that a FAISS index has, by name. index: may be empty."""
     import faiss
 
     space = faiss.ParameterSpace()
     space.initialize(index)
     ranges = [space.parameter_ranges.at(number) for number in range(space.parameter_ranges.size())]
-    return {each.name: _limits(index, each) for each in ranges}
+    return {each.name: _setting_range(index, each) for each in ranges}
 
 
-def check_settings(factory: str, limits: Mapping[str, Limits], settings: Mapping[str, float]) -> None:
+def check_settings(factory: str, limits: Mapping[str, ValueRange], settings: Mapping[str, float]) -> None:
     """ConfigError for a setting that the index does not have, or a value outside its limits."""
     has = ", ".join(f"{name} ({each})" for name, each in limits.items()) or "none"
     for name, value in settings.items():
@@ -63,7 +63,7 @@ def apply_settings(index: Any, settings: Mapping[str, float]) -> None:
         space.set_index_parameter(index, name, value)
 
 
-def _limits(index: Any, found: Any) -> Limits:
+def _setting_range(index: Any, found: Any) -> ValueRange:
     """Of one of FAISS' parameter ranges, whose values are some that may be tried, not all that there are."""
     import faiss
 
@@ -72,11 +72,11 @@ def _limits(index: Any, found: Any) -> Limits:
         lists: Any = faiss.try_extract_index_ivf(index)
         if name != found.name:
             lists = faiss.downcast_index(lists.quantizer)
-        return Limits(1, lists.nlist)
+        return ValueRange(1, lists.nlist)
     known = {
-        "efSearch": Limits(1, LARGEST_EF),
-        "k_factor_rf": Limits(1, LARGEST_FACTOR, whole=False),
-        "ht": Limits(0, float(faiss.vector_to_array(found.values).max())),
-        "max_codes": Limits(1, math.inf),
+        "efSearch": ValueRange(1, LARGEST_EF),
+        "k_factor_rf": ValueRange(1, LARGEST_FACTOR, whole=False),
+        "ht": ValueRange(0, float(faiss.vector_to_array(found.values).max())),
+        "max_codes": ValueRange(1, math.inf),
     }
-    return known.get(name, Limits(0, math.inf, whole=False))
+    return known.get(name, ValueRange(0, math.inf, whole=False))

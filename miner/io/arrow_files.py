@@ -25,7 +25,7 @@ SPLITS_FILE = "dataset_dict.json"
 DATA_FILE, STATE_FILE, INFO_FILE = "data-00000-of-00001.arrow", "state.json", "dataset_info.json"
 
 
-class Columns:
+class ColumnarSink:
     """The base of Parquet and Folder: spool the rows, unify the schema, copy the batches to the file."""
 
     def __init__(self, path: Path, columns_hint: Sequence[str] = ()) -> None:
@@ -86,7 +86,7 @@ class Columns:
         raise NotImplementedError
 
 
-class Parquet(Columns):
+class Parquet(ColumnarSink):
     """A Parquet file, a row group per batch."""
 
     def _commit(self, schema: pa.Schema) -> None:
@@ -97,7 +97,7 @@ class Parquet(Columns):
             self.bytes, self.sha256 = part.bytes, part.sha256
 
 
-class Folder(Columns):
+class Folder(ColumnarSink):
     """A folder as `datasets.Dataset.save_to_disk` writes it: one Arrow stream and two small JSON files."""
 
     def _commit(self, schema: pa.Schema) -> None:

@@ -25,7 +25,7 @@ import orjson
 
 from miner.errors import StorageError
 from miner.io.plain_files import open_bytes
-from miner.io.scratch import LOCK, forget, is_held, make_scratch, record, remove_scratch, sweep
+from miner.io.scratch import LOCK, forget, is_held, make_scratch, record, remove_leftovers, remove_scratch
 
 MIN_AGE_SECONDS = 60
 """A partial file younger than this may belong to a process that has not locked it yet."""
@@ -183,7 +183,7 @@ def folder_part(path: Path, marker: str) -> Iterator[Path]:
         if final.exists() and not (final / marker).is_file() and not (final.is_dir() and not any(final.iterdir())):
             raise FileExistsError(errno.EEXIST, f"something else is there, not a folder with {marker}")
         final.parent.mkdir(parents=True, exist_ok=True)
-        sweep([final.parent])
+        remove_leftovers([final.parent])
         work = make_scratch(final.parent, f".{final.name[:50]}.", ".part")
         temporary = work / NEW
         temporary.mkdir()

@@ -2,7 +2,7 @@
 a trainer. What each trainer does with each fault: docs/lint.md.
 """
 
-from miner.lint.findings import Examined, Linted, examine, lint
+from miner.lint.findings import Examined, LintResult, examine, lint
 from miner.lint.rules import RULES, Finding
 
-__all__ = ["RULES", "Examined", "Finding", "Linted", "examine", "lint"]
+__all__ = ["RULES", "Examined", "Finding", "LintResult", "examine", "lint"]

@@ -20,7 +20,7 @@ Examined = tuple[list[Finding], TrainingRow | None]
 
 
 @dataclass
-class Linted:
+class LintResult:
     """What was found in one file: rows read, findings by rule (all counted, the first hundred of each kept)."""
 
     path: str
@@ -36,13 +36,13 @@ class Linted:
             self.findings.append(finding)
 
 
-def lint(path: str | Path, *, format: str | None = None, against: str | Path | None = None, ignore: Collection[str] = ()) -> Linted:  # noqa: A002 - the word
+def lint(path: str | Path, *, format: str | None = None, against: str | Path | None = None, ignore: Collection[str] = ()) -> LintResult:  # noqa: A002 - the word
     """Read a training file, a format's folder or a run folder, and say what is wrong with it.
 
     format: default: recognised. against: a BEIR folder, whose test queries must not be in the file, or a qrels file, by query id.
     ignore: rules that are not looked at. ConfigError for an unknown rule or format, InputError where no format is recognised.
     """
-    linted = Linted(str(path), format or recognise(path))
+    linted = LintResult(str(path), format or recognise(path))
     for findings, row in examine(path, linted.format, against, ignore):
         linted.rows += row is not None
         for finding in findings:

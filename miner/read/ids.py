@@ -24,7 +24,7 @@ def key(text: str) -> int:
     return xxhash.xxh3_64_intdigest(text.encode())
 
 
-def keys_of(texts: Iterable[str]) -> Keys:
+def xxh_keys(texts: Iterable[str]) -> Keys:
     """Return shape (n,): the key of each string."""
     return as_keys(array("Q", [key(text) for text in texts]))
 
@@ -34,7 +34,7 @@ def as_keys(numbers: array[int]) -> Keys:
     return np.frombuffer(numbers, dtype=np.uint64) if numbers else np.empty(0, np.uint64)
 
 
-def text_keys(texts: Texts) -> Keys:
+def joined_text_keys(texts: Texts) -> Keys:
     """Return shape (N,): the key of each row's title and text, joined."""
     keys = array("Q")
     for batch in texts.batches():
@@ -57,7 +57,7 @@ class Lookup:
 
     def rows(self, strings: Sequence[str]) -> Rows:
         """Return shape (n,): the first row with each string, -1 where there is none."""
-        keys = keys_of(strings)
+        keys = xxh_keys(strings)
         result = np.full(len(strings), -1, dtype=np.int32)
         positions = np.searchsorted(self._keys, keys)
         pending = self._hits(np.arange(len(strings)), positions, keys)

@@ -20,7 +20,7 @@ from miner.errors import InputError
 from miner.read.assemble import CORPUS, PART_SUFFIX, assemble
 from miner.read.cells import short_hash
 from miner.read.file_rows import RowStream
-from miner.read.ids import Lookup, chunks, firsts, text_keys
+from miner.read.ids import Lookup, chunks, firsts, joined_text_keys
 from miner.read.judgements import Missing, add_lost
 from miner.read.rejects import Rejects
 from miner.read.text_writer import StoredTexts, TextsWriter, rewrite
@@ -101,7 +101,7 @@ class Collector:
         self._into, self._corpus, self._source_rows, self._origin, self._rejects = into, corpus, rows, rows.origin, rejects
         self._queries, self._new_passages = TextsWriter(into / f"queries.{PART_SUFFIX}"), TextsWriter(into / f"new.{PART_SUFFIX}")
         self._by_id = corpus.by_id() if corpus else None
-        self._by_text = Lookup(text_keys(corpus.texts), corpus.texts.texts) if corpus else None
+        self._by_text = Lookup(joined_text_keys(corpus.texts), corpus.texts.texts) if corpus else None
         self._pending: list[Pair] = []
         self._occurrences = Occurrences()
         self._rejected: set[int] = set()

@@ -10,7 +10,7 @@ import numpy as np
 from miner.errors import InputError
 from miner.io.input_files import InputHashes, existing_path
 from miner.io.scratch import scratch
-from miner.read.ids import keys_of
+from miner.read.ids import xxh_keys
 from miner.read.judgements import read_qrels
 from miner.read.rejects import Origin, Rejects
 from miner.read.text_writer import StoredTexts
@@ -41,5 +41,5 @@ def read_truth(path: Path | str, dataset: Dataset, min_grade: int = 1) -> Truth:
 
 
 def _read(texts: Texts, name: str) -> StoredTexts:
-    parts = [keys_of(batch.column("id").to_pylist()) for batch in texts.batches()]
-    return StoredTexts(texts, np.concatenate([keys_of(()), *parts]), Origin(name))
+    parts = [xxh_keys(batch.column("id").to_pylist()) for batch in texts.batches()]
+    return StoredTexts(texts, np.concatenate([xxh_keys(()), *parts]), Origin(name))

@@ -2,9 +2,9 @@
 
 from miner.report.left_out import FILE as LEFT_OUT
 from miner.report.left_out import LeftOut
-from miner.report.notes import notes, of_reading
-from miner.report.run_report import RunReport, Statistics
+from miner.report.notes import notes, reading_notes
+from miner.report.run_report import ReportData, Statistics
 from miner.report.tally import Tally
 from miner.report.terminal import summary_lines, table
 
-__all__ = ["LEFT_OUT", "LeftOut", "RunReport", "Statistics", "Tally", "notes", "of_reading", "summary_lines", "table"]
+__all__ = ["LEFT_OUT", "LeftOut", "ReportData", "Statistics", "Tally", "notes", "reading_notes", "summary_lines", "table"]

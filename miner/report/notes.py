@@ -29,7 +29,7 @@ READING = {
 
 def notes(report: Mapping[str, Any]) -> Iterator[str]:
     """The notes of a report; none where nothing is unusual."""
-    yield from of_reading(report["reading"])
+    yield from reading_notes(report["reading"])
     yield from unread_judgements(report.get("columns", {}))
     for file, overlap in report.get("asked_in", {}).items():
         yield _shared_queries(file, overlap)
@@ -76,7 +76,7 @@ def _advice(index: str | None) -> str:
     return f"--recall 0.98 chooses a setting that finds 98 %, {larger} finds more, --index exact all"
 
 
-def of_reading(reading: Mapping[str, int]) -> Iterator[str]:
+def reading_notes(reading: Mapping[str, int]) -> Iterator[str]:
     """What was left out while reading, and the positives that other splits add."""
     for name, sentence in READING.items():
         if count := reading.get(name, 0):

@@ -60,7 +60,7 @@ class LeftOutCounts(TypedDict):
     pairs: int
 
 
-class RunReport(Statistics):
+class ReportData(Statistics):
     """The report of a run.
 
     reading: what the reader dropped and merged, by name. columns: {file: {column: role}}.

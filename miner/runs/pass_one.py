@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from miner.config import MiningConfig
-from miner.core.retrieval import BLOCK, Retrieval, deepening, short_queries
+from miner.core.retrieval import BLOCK, Retrieval, deep_search_settings, short_queries
 from miner.evidence import EVIDENCE, TABLES
 from miner.evidence.passage_vectors import HalfVectors
 from miner.indexes import AUTO, EXACT, limit_threads
@@ -103,7 +103,7 @@ def incomplete_blocks(candidates: Path, config: MiningConfig) -> list[int]:
     def is_incomplete(block: Block) -> bool:
         if any(name not in part.evidence for part in (*block.within, *block.deep) for name in evidence):
             return True
-        if block.deepened_for == deepening(config):
+        if block.deepened_for == deep_search_settings(config):
             return False
         deep = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in block.deep)])
         return any(len(np.setdiff1d(short_queries(replace(part, shared=shared), config), deep)) for part in block.within)

@@ -12,7 +12,7 @@ from miner.core.retrieval import BLOCK
 from miner.formats import FORMATS, RowWriter, open_training
 from miner.io.row_files import write_bytes, write_json
 from miner.page import page
-from miner.report import LEFT_OUT, LeftOut, RunReport, Tally, notes
+from miner.report import LEFT_OUT, LeftOut, ReportData, Tally, notes
 from miner.runs import manifest as manifests
 from miner.runs.candidate_store import about, blocks, check_belongs, read_block
 from miner.runs.rechoose import Choice
@@ -26,7 +26,7 @@ from miner.types import Candidates, Codes, Dataset, Negatives, RetrievalSection
 
 def second_pass(
     dataset: Dataset, context: RunContext, target: Target, sections: manifests.Sections, stored_candidates: Path | None = None
-) -> RunReport:
+) -> ReportData:
     """Judge, choose, write; the report.
 
     sections: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval.
@@ -83,7 +83,7 @@ class _Output:
 
     def _choose(self, file: Path) -> list[Choice]:
         block = read_block(file, self._metadata["depth"])
-        return [Choice(*self.chooser.choose(part)) for part in self.chooser.searched(block)]
+        return [Choice(*self.chooser.choose(part)) for part in self.chooser.lists_in_use(block)]
 
     def _count(self, choices: list[Choice]) -> None:
         config = self._context.config
@@ -95,11 +95,11 @@ class _Output:
         self.left_out.add(choices)
 
 
-def _report(output: _Output, dataset: Dataset, context: RunContext) -> RunReport:
+def _report(output: _Output, dataset: Dataset, context: RunContext) -> ReportData:
     """The statistics of the negatives, and what else a reader of the report must know."""
     config, statistics = context.config, output.tally.result(dataset)
     setup, relaxation = statistics["setup"], config.relaxation
-    report: RunReport = {
+    report: ReportData = {
         "setup": {**setup, "output_format": config.output_format, "max_depth": config.deepest, **relaxation},
         "counts": statistics["counts"],
         "scores": statistics["scores"],
@@ -136,7 +136,7 @@ def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> 
     return set(anchors.queries[(dropped == 0).sum(axis=1) < config.negatives].tolist())
 
 
-def _finish(context: RunContext, target: Target, sections: manifests.Sections, report: RunReport, dataset: Dataset) -> None:
+def _finish(context: RunContext, target: Target, sections: manifests.Sections, report: ReportData, dataset: Dataset) -> None:
     """Report, page and manifest, in that order: the manifest hashes the others."""
     folder = target.folder
     counts = {

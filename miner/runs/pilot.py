@@ -17,7 +17,7 @@ from miner.config import MiningConfig, Runtime
 from miner.core.retrieval import BLOCK
 from miner.encode import StoredVectors, TrialVectors
 from miner.indexes import Exact, limit_threads
-from miner.report import RunReport
+from miner.report import ReportData
 from miner.runs import pass_one, pass_two, preflight
 from miner.runs.candidate_store import read_blocks
 from miner.runs.run_context import MAX_PARALLEL_BLOCKS, RunContext
@@ -56,7 +56,7 @@ class PilotResult:
     folder: Path
     file: Path
     seconds: Mapping[str, float]
-    report: RunReport
+    report: ReportData
 
     @property
     def candidates(self) -> int:

@@ -35,5 +35,5 @@ def choices(candidates: Path, dataset: Dataset, config: MiningConfig) -> Iterato
     check_belongs(candidates, dataset)
     selector = chooser(candidates, dataset, config)
     for block in read_blocks(candidates):
-        for part in selector.searched(block):
+        for part in selector.lists_in_use(block):
             yield Choice(*selector.choose(part))

@@ -30,7 +30,7 @@ from miner.io.atomic import storing
 from miner.io.input_files import FileHash
 from miner.io.plain_files import read_bytes
 from miner.io.row_files import sha256_of
-from miner.io.scratch import remove_scratch, sweep
+from miner.io.scratch import remove_leftovers, remove_scratch
 from miner.read import read
 from miner.read.rejects import OnError
 from miner.runs import manifest as manifests
@@ -43,7 +43,7 @@ from miner.runs.reuse import take_dataset, take_first_pass
 from miner.runs.row_tables import RowTables
 from miner.runs.run_context import DATA_FILES, SHARED_ARTIFACTS, RunContext
 from miner.runs.run_folder import BLOCKS, Target, parent_folders, target
-from miner.runs.summary import RunReport, log_summary, page_frame
+from miner.runs.summary import NotebookReport, log_summary, page_frame
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.runs.verdict_files import read_verdicts, write_verdicts
 from miner.types import Dataset, Progress, Vectors
@@ -63,7 +63,7 @@ class Run(RowTables):
         return manifests.load_whole(self.folder)
 
     @cached_property
-    def report(self) -> RunReport:
+    def report(self) -> NotebookReport:
         """The numbers beside the training file."""
         import orjson
 
@@ -73,7 +73,7 @@ class Run(RowTables):
         with suppress(ValueError):
             loaded = orjson.loads(text)
             if isinstance(loaded, dict) and "counts" in loaded:
-                return RunReport(loaded, self.folder / "report.html")
+                return NotebookReport(loaded, self.folder / "report.html")
         raise StorageError(f"{path} is damaged: it is not the report of a run")
 
     @property
@@ -157,7 +157,7 @@ def mine(
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
     verdict_rows, config = read_verdicts(paths), with_verdict_filter(config, bool(paths))
     open_source.check(data, config, model)
-    sweep(parent_folders(out))
+    remove_leftovers(parent_folders(out))
     with watched(progress, on_progress) as callback, target(out, kind, force, config.output_format) as destination:
         context = RunContext(config, runtime or Runtime.of(), callback)
         with context.stage("read"), storing(destination.folder):
@@ -214,7 +214,7 @@ def export(
     verdict_rows, config = read_verdicts([*run_verdicts, *verdicts]), with_verdict_filter(config, bool(run_verdicts or verdicts))
     context = RunContext(config, Runtime.of(), on_progress)
     _ = run.hashes
-    sweep(parent_folders(out))
+    remove_leftovers(parent_folders(out))
     with target(out, kind, force, config.output_format) as destination:
         _refuse_overwriting_inputs(destination, [*verdicts, *spare])
         dataset = take_dataset(run.dataset, destination.folder / "dataset")

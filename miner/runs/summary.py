@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 FRAME_STYLE = "width:100%;height:640px;border:1px solid #8884"
 
 
-class RunReport(dict[str, Any]):
+class NotebookReport(dict[str, Any]):
     """The numbers beside a training file. A notebook shows them as the page, with its pictures."""
 
     def __init__(self, values: Mapping[str, Any], page: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from miner.encode.store import keys_of
+from miner.encode.store import sha_keys_and_lengths
 from miner.indexes import Exact, open_index
 from miner.io.array_files import create_raw
 from miner.sources.recall import Recall
@@ -111,7 +111,7 @@ class Dense:
 def distinct(texts: Texts) -> tuple[Rows, Rows]:
     """Rows (U,) of the distinct texts, by id, the smallest id of equals; and for every row (N,) the position of its text among them."""
     order = texts.id_order
-    keys = keys_of(texts)[0][order]
+    keys = sha_keys_and_lengths(texts)[0][order]
     by_text = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: equal texts stay in id order
     new = np.ones(len(order), dtype=bool)
     new[1:] = (keys[by_text[1:]] != keys[by_text[:-1]]).any(axis=1)

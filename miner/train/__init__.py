@@ -6,6 +6,6 @@ and `callbacks`, and is imported when a training begins.
 
 from miner.train.config import LoopConfig, TrainConfig
 from miner.train.rounds import Loop, loop
-from miner.train.training import Trained, train
+from miner.train.training import TrainingResult, train
 
-__all__ = ["Loop", "LoopConfig", "TrainConfig", "Trained", "loop", "train"]
+__all__ = ["Loop", "LoopConfig", "TrainConfig", "TrainingResult", "loop", "train"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from miner.config import Checked, MiningConfig, Pooling
+from miner.config import MiningConfig, Pooling, SettingsGroup
 from miner.config.registry import Spec, build, resolved
 from miner.errors import ConfigError
 from miner.evaluation.measures import parse
@@ -16,7 +16,7 @@ MODEL_FIELDS = ("model", "revision", "query_prompt", "query_prompt_name", "passa
 """Settings of the model that mining knows by the same names."""
 
 
-class TrainConfig(Checked):
+class TrainConfig(SettingsGroup):
     """The settings of a training. Frozen; unknown fields are refused."""
 
     model_config = ConfigDict(allow_inf_nan=False, validate_default=True, protected_namespaces=())
@@ -100,7 +100,7 @@ class TrainConfig(Checked):
         return MiningConfig.of(**{name: getattr(self, name) for name in MODEL_FIELDS})
 
 
-class LoopConfig(Checked):
+class LoopConfig(SettingsGroup):
     """The settings of a loop. Heights are shares of (reference score - noise floor), as in the filter `margin`."""
 
     model_config = ConfigDict(allow_inf_nan=False, validate_default=True)

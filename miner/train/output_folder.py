@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from miner.config import Checked, Inputs, MiningConfig, in_todays_words
+from miner.config import Inputs, MiningConfig, SettingsGroup, upgrade_stored_config
 from miner.errors import ConfigError
 from miner.evaluation.compare import HISTORY
 from miner.io.atomic import recover, resolve_link, storing, sync_folder, write_json
@@ -29,7 +29,13 @@ REMOVAL_TRIES = 3
 """A folder to which a library's thread still writes is not empty at the first try."""
 ATOMIC_NAMES = ("dataset", "model", LOOP, "notebook.parquet", "training.jsonl", "anchors.json", "delta.json")
 """Files and folders of a loop and its rounds that are written atomically: after a kill, partial copies may lie beside them."""
-SETTINGS: dict[str, type[Checked]] = {"data": Inputs, "training": TrainConfig, "mining": MiningConfig, "loop": LoopConfig, "dev": Inputs}
+SETTINGS: dict[str, type[SettingsGroup]] = {
+    "data": Inputs,
+    "training": TrainConfig,
+    "mining": MiningConfig,
+    "loop": LoopConfig,
+    "dev": Inputs,
+}
 """The parts of a loop's identity that are settings, with their types."""
 IDENTITY_LABELS = {"rows": "other rows", "model": "another model at that place", "dev": "other dev data"}
 
@@ -124,17 +130,17 @@ class OutputFolder:
             raise ConfigError(f"{self.final} exists already, made from something else; choose another --out, or replace it with --force")
 
 
-def _differences(kind: type[Checked] | None, previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+def _differences(kind: type[SettingsGroup] | None, previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     """Return the names of the settings that differ. Settings stored by an earlier version are upgraded first."""
     upgraded = _upgrade(kind, previous, current) if kind else previous
     return [name for name in {**current, **upgraded} if name not in upgraded or name not in current or upgraded[name] != current[name]]
 
 
-def _upgrade(kind: type[Checked], previous: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
+def _upgrade(kind: type[SettingsGroup], previous: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
     """Upgrade stored settings: a setting that an earlier version did not store gets its default, which is how that version behaved."""
     fields = {name: value for name, value in previous.items() if name in kind.model_fields}
     try:
-        return {**previous, **kind.of(**in_todays_words(fields)).model_dump(mode="json")}
+        return {**previous, **kind.of(**upgrade_stored_config(fields)).model_dump(mode="json")}
     except ConfigError:  # a value that is no longer allowed, and so another one than now
         return {**current, **previous}
 

@@ -85,7 +85,7 @@ class TrainingReport(TypedDict):
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """A trained model on disk. report: the content of training.json."""
 
     folder: Path
@@ -144,7 +144,7 @@ def train(
     force: bool = False,
     paraphrase: Callable[[str], str] | None = None,
     on_progress: Progress | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Train and save a model.
 
     data: a training file, a run folder or training rows; or Inputs or a Dataset, whose pairs are the rows.
@@ -179,11 +179,11 @@ def train(
     setting = FitContext(config, rows, runtime, place.work, dev_set, on_progress, paraphrase)
     with locked(place.work):
         if not place.begin(_identity(setting, encoder), resume=resume):
-            return Trained(final, read_json(final / HISTORY))
+            return TrainingResult(final, read_json(final / HISTORY))
         return _train(setting, encoder, place)
 
 
-def _train(setting: FitContext, encoder: Encoder, place: OutputFolder) -> Trained:
+def _train(setting: FitContext, encoder: Encoder, place: OutputFolder) -> TrainingResult:
     """Run one fit for each learning rate; save the best one on dev as the model."""
     from miner.train.fit import fit, total_steps
 
@@ -199,7 +199,7 @@ def _train(setting: FitContext, encoder: Encoder, place: OutputFolder) -> Traine
         _card(folder / "README.md", report)
         write_json(folder / HISTORY, report)
     place.end()
-    return Trained(place.final, report)
+    return TrainingResult(place.final, report)
 
 
 def _identity(setting: FitContext, encoder: Encoder) -> dict[str, Any]:

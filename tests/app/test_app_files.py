@@ -201,7 +201,7 @@ def test_contents_that_nobody_names_go_when_they_are_old(stores):
         connection.execute(delete(files).where(files.c.id.in_([orphan.id, fresh.id])))
     for file in (referenced, orphan):
         os.utime(stores.files.path(file), (1, 1))
-    assert stores.files.sweep() == 1
+    assert stores.files.remove_unreferenced() == 1
     assert [stores.files.path(file).exists() for file in (referenced, orphan, fresh)] == [True, False, True]
     assert list(stores.state.incoming.iterdir()) == []
 
@@ -211,7 +211,7 @@ def test_a_content_that_is_adopted_is_new_again(stores, tmp_path):
     orphan = stored(stores, b"orphan")
     os.utime(stores.files.path(orphan), (1, 1))
     (tmp_path / "made").write_bytes(b"orphan")
-    stores.state.blobs.adopt(tmp_path / "made", orphan.sha256)
+    stores.state.blobs.link_file(tmp_path / "made", orphan.sha256)
     assert stores.state.blobs.older_than(time.time() - 60) == []
 
 

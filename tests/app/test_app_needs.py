@@ -73,7 +73,7 @@ def succeed(stores, job=None):
     def commit(connection, job):
         KINDS[job.kind].commit(connection, job, {"passages": 1, "sha256": "0"}, stores)
         if job.kind != "index":
-            result["files"] = {"training_file": stores.files.adopt(connection, path, output, job.id).id}
+            result["files"] = {"training_file": stores.files.register(connection, path, output, job.id).id}
 
     assert stores.leases.finish_job(held, "succeeded", result=result, commit=commit)
     return stores.queue.get(held.id)

@@ -93,15 +93,15 @@ def test_a_setting_of_a_config_file_comes_once(tmp_path: Path, name: str, text: 
 )
 def test_filters_of_one_command_do_not_overrule_each_other(given: list[str], said: str | tuple[str, ...]) -> None:
     if isinstance(said, tuple):
-        assert options.merged({"filter": given}, {"filters": ["margin:relative=0.5"]})["filters"] == said
+        assert options.overlay_flags({"filter": given}, {"filters": ["margin:relative=0.5"]})["filters"] == said
         return
     with pytest.raises(ConfigError, match=said):
-        options.merged({"filter": given}, {})
+        options.overlay_flags({"filter": given}, {})
 
 
 def test_a_field_is_named_once() -> None:
     with pytest.raises(ConfigError, match="fields= 'query' is set twice, as 'a' and as 'b'"):
-        options.merged({"field": ["query=a", "query=b"]}, {})
+        options.overlay_flags({"field": ["query=a", "query=b"]}, {})
 
 
 def test_several_files_of_a_config_are_all_inputs(tmp_path: Path) -> None:

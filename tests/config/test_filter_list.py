@@ -8,7 +8,7 @@ import pytest
 from miner.cli import options
 from miner.cli.main import app
 from miner.config import MiningConfig
-from miner.config.filter_list import changed, layered
+from miner.config.filter_list import apply_specs, overlay_specs
 from miner.errors import ConfigError
 
 
@@ -29,7 +29,7 @@ def margin(*filters: str, **more) -> str:
 def test_every_typed_knob_of_a_filter_holds_in_whatever_order(order, specs, stored):
     """Several specs of one filter are one rule; it takes the place of the default's."""
     assert margin(*specs[::order]) == stored
-    assert margin(*changed(MiningConfig.of().filters, specs[::order])) == stored
+    assert margin(*apply_specs(MiningConfig.of().filters, specs[::order])) == stored
 
 
 CONTRADICTIONS = [
@@ -62,16 +62,16 @@ def test_a_flag_wins_over_the_config_file_knob_by_knob(tmp_path: Path):
     config = options.gather({"pairs": ["p"], "filter": ["margin:relative=0.2", "ranks:off"]}, tmp_path / "c.yaml")[1]
     assert "margin:absolute=0.0,relative=0.2,background=0.0,below=0,relax=true" in config.filters
     assert "ranks:off" in config.filters
-    assert layered(("margin:off",), ("margin:relative=0.1",)) == ("margin:relative=0.1",)
+    assert overlay_specs(("margin:off",), ("margin:relative=0.1",)) == ("margin:relative=0.1",)
 
 
 def test_a_stored_rule_that_may_be_relaxed_gives_way_as_a_whole():
     """A manifest does not say what a person typed: its firm rules are changed knob by knob, the others are taken the place of."""
     loose = MiningConfig.of(filters=("margin:relative=0.3,background=0.5,relax=true",)).filters
     firm = MiningConfig.of(filters=("margin:relative=0.3,background=0.5",)).filters
-    assert margin(*changed(loose, ("margin:absolute=0.1",))) == "margin:absolute=0.1,relative=0.0,background=0.0,below=0,relax=false"
-    assert margin(*changed(firm, ("margin:absolute=0.1",))) == "margin:absolute=0.1,relative=0.3,background=0.5,below=0,relax=false"
-    assert margin(*changed(firm, ("margin:relax=true",))) == "margin:absolute=0.0,relative=0.3,background=0.5,below=0,relax=true"
+    assert margin(*apply_specs(loose, ("margin:absolute=0.1",))) == "margin:absolute=0.1,relative=0.0,background=0.0,below=0,relax=false"
+    assert margin(*apply_specs(firm, ("margin:absolute=0.1",))) == "margin:absolute=0.1,relative=0.3,background=0.5,below=0,relax=false"
+    assert margin(*apply_specs(firm, ("margin:relax=true",))) == "margin:absolute=0.0,relative=0.3,background=0.5,below=0,relax=true"
 
 
 def test_filters_of_a_config_file_lie_over_a_preset_that_is_a_flag(tmp_path: Path):
@@ -87,7 +87,7 @@ def test_a_preset_over_a_manifest_names_what_it_takes_the_place_of(caplog):
     """A manifest's settings are written out, so the preset has to replace them; what differs from the default is named."""
     stored = MiningConfig.of(filters=("margin:relative=0.1",), negatives=9, sampler="uniform").model_dump(mode="json")
     with caplog.at_level(logging.WARNING):
-        values = options.merged({"preset": "hard", "sampler": "uniform"}, {}, stored=stored)
+        values = options.overlay_flags({"preset": "hard", "sampler": "uniform"}, {}, stored=stored)
     assert values["sampler"] == "uniform"
     lost = "margin:absolute=0.0,relative=0.1,background=0.0,below=0,relax=false, negatives 9"
     assert caplog.messages == [f"preset 'hard' takes the place of stored settings: {lost}; give again what should stay"]

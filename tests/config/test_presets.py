@@ -42,8 +42,8 @@ def test_an_unknown_preset_is_told():
 def test_a_preset_on_the_command_line_beats_a_manifest():
     """Of the stored settings it lifts those that presets make; the model and other flags stay; pass 1 is fixed for an export."""
     file = MiningConfig.of(preset="bge", model="m", depth=99).model_dump(mode="json")
-    config = MiningConfig.of(**options.merged({"preset": "hard", "seed": 4}, {}, stored=file))
+    config = MiningConfig.of(**options.overlay_flags({"preset": "hard", "seed": 4}, {}, stored=file))
     assert (config.model, config.seed, config.negatives, config.depth) == ("m", 4, 4, 200)
     assert config.filters == MiningConfig.of(preset="hard").filters
-    assert MiningConfig.of(**options.merged({"preset": "hard"}, {}, ("depth",), file)).depth == 99
-    assert MiningConfig.of(**options.merged({"seed": 4}, {}, stored=file)).active_filters["ranks"].skip == 10
+    assert MiningConfig.of(**options.overlay_flags({"preset": "hard"}, {}, ("depth",), file)).depth == 99
+    assert MiningConfig.of(**options.overlay_flags({"seed": 4}, {}, stored=file)).active_filters["ranks"].skip == 10

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from long.kill_store import BLOCK, rounds, writer, wrong
 
 from miner.encode import Store, prune, stores
-from miner.encode.store import KEY_BYTES, text_keys
+from miner.encode.store import KEY_BYTES, sha_keys
 from miner.errors import StorageError
 
 NAME = "a" * 64
@@ -25,7 +25,7 @@ def vectors_of(texts, dim=4):
 
 def filled(cache, texts, dim=4):
     store = Store(cache, NAME, dim, "a model")
-    store.append(text_keys(texts), vectors_of(texts, dim))
+    store.append(sha_keys(texts), vectors_of(texts, dim))
     return store
 
 
@@ -38,11 +38,11 @@ def test_finds_what_was_appended(tmp_path_factory, blocks, asked):
     store, known = Store(tmp_path_factory.mktemp("store"), NAME, 4), {}
     for place, block in enumerate(blocks):
         vectors = vectors_of(block) + np.float32(place * 1000)
-        store.append(text_keys(block), vectors)
+        store.append(sha_keys(block), vectors)
         for text, vector in zip(block, vectors, strict=True):
             known.setdefault(text, vector.tolist())
     for opened in (store, Store(store.folder.parents[1], NAME, 4)):
-        places = opened.find(text_keys(asked))
+        places = opened.find(sha_keys(asked))
         assert [opened.vectors()[p].tolist() if p >= 0 else None for p in places] == [known.get(text) for text in asked]
         assert len(opened.vectors()) == len(known)
 
@@ -59,8 +59,8 @@ def test_keys_that_share_their_first_half_are_told_apart(tmp_path):
 def test_an_empty_store_has_nothing(tmp_path):
     """No file is needed to ask."""
     store = Store(tmp_path, NAME, 4)
-    assert store.find(text_keys(["a", "b"])).tolist() == [-1, -1]
-    assert store.find(text_keys([])).shape == (0,)
+    assert store.find(sha_keys(["a", "b"])).tolist() == [-1, -1]
+    assert store.find(sha_keys([])).shape == (0,)
     assert store.vectors().shape == (0, 4)
 
 
@@ -72,8 +72,8 @@ def test_a_torn_tail_is_ignored_and_written_over(tmp_path, name, extra):
         file.write(extra)
     store = Store(tmp_path, NAME, 4)
     assert len(store.vectors()) == 2
-    store.append(text_keys(["c"]), np.full((1, 4), 9, dtype=np.float32))
-    places = Store(tmp_path, NAME, 4).find(text_keys(["a", "b", "c"]))
+    store.append(sha_keys(["c"]), np.full((1, 4), 9, dtype=np.float32))
+    places = Store(tmp_path, NAME, 4).find(sha_keys(["a", "b", "c"]))
     assert places.tolist() == [0, 1, 2]
     assert store.vectors()[places].tolist() == [*vectors_of(["a", "b"]).tolist(), [9] * 4]
     assert [(store.folder / file).stat().st_size for file in ("keys.bin", "vectors.bin")] == [3 * KEY_BYTES, 3 * 16]
@@ -85,9 +85,9 @@ def test_keys_without_vectors_do_not_count(tmp_path, left):
     store = filled(tmp_path, ["a", "b"])
     os.truncate(store.folder / "vectors.bin", left)
     again = Store(tmp_path, NAME, 4)
-    assert again.find(text_keys(["a", "b"])).tolist() == [0 if left >= 16 else -1, -1]
-    again.append(text_keys(["c", "b"]), np.full((2, 4), 7, dtype=np.float32))
-    places = again.find(text_keys(["b", "c"]))
+    assert again.find(sha_keys(["a", "b"])).tolist() == [0 if left >= 16 else -1, -1]
+    again.append(sha_keys(["c", "b"]), np.full((2, 4), 7, dtype=np.float32))
+    places = again.find(sha_keys(["b", "c"]))
     assert again.vectors()[places].tolist() == [[7] * 4] * 2
 
 
@@ -120,7 +120,7 @@ def test_stores_are_listed_and_pruned(tmp_path):
     """By age of last use, or by the start of the fingerprint; what was removed is told."""
     for name, age in (("a" * 64, 10), ("b" * 64, 1), ("c" * 64, 0)):
         store = Store(tmp_path, name, 4, f"model {name[0]}")
-        store.append(text_keys(["x", "y"]), vectors_of(["x", "y"]))
+        store.append(sha_keys(["x", "y"]), vectors_of(["x", "y"]))
         os.utime(store.folder / "meta.json", (time.time() - age * 86400 - 60,) * 2)
     listed = list(stores(tmp_path))
     assert [(s["model"], s["texts"], s["dim"]) for s in listed] == [("model a", 2, 4), ("model b", 2, 4), ("model c", 2, 4)]
@@ -141,7 +141,7 @@ def test_the_description_lies_beside_the_vectors(tmp_path):
 def test_a_writer_waits_for_the_others(tmp_path):
     """While anybody holds the lock, even to read, nothing is appended."""
     store = filled(tmp_path, ["a"])
-    late = threading.Thread(target=store.append, args=(text_keys(["b"]), vectors_of(["b"])))
+    late = threading.Thread(target=store.append, args=(sha_keys(["b"]), vectors_of(["b"])))
     with (store.folder / "lock").open("rb") as handle:
         fcntl.flock(handle, fcntl.LOCK_SH)
         late.start()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from miner.io.atomic import Part, folder_part
-from miner.io.scratch import LOCK, hold, leftovers, make_scratch, record, scratch, sweep
+from miner.io.scratch import LOCK, hold, leftovers, make_scratch, record, remove_leftovers, scratch
 from miner.io.scratch.folders import lock_file
 
 PROCESS = """
@@ -48,14 +48,14 @@ def test_a_live_process_loses_nothing_and_a_killed_one_leaves_nothing(tmp_path, 
     parent = tmp_path / place if place else ""
     (tmp_path / "disk").mkdir()
     with process(parent) as (made, folder):
-        assert (leftovers(), sweep()) == ([], [])
+        assert (leftovers(), remove_leftovers()) == ([], [])
         assert {path.name for path in Path(folder).iterdir()} == {LOCK, "vectors"}
         made.kill()
         made.wait()
         (found,) = leftovers()
         assert (str(found.path), found.bytes, found.removable) == (folder, 1_003_520, True)
         assert "1.0 MB that a killed process left; `hardneg cache prune --scratch`" in found.advice
-    assert sweep() == [found]
+    assert remove_leftovers() == [found]
     assert (leftovers(), list((tmp_path / "disk").iterdir()), list((tmp_path / "tmp").iterdir())) == ([], [], [])
 
 
@@ -78,17 +78,17 @@ def test_finished_blocks_of_a_killed_run_stay(tmp_path):
     """Its vectors, texts and half-written blocks go, and it is still named, as something to go on with."""
     part = dead_run(tmp_path)
     assert leftovers()[0].bytes >= 100_000
-    assert [each.resumable_files for each in sweep()] == [1]
+    assert [each.resumable_files for each in remove_leftovers()] == [1]
     assert sorted(path.name for path in part.rglob("*")) == ["block-000000.parquet", "candidates.parquet", LOCK, "started.json"]
     (left,) = leftovers()
     assert left.advice.endswith("1 finished block of a run that did not end: the same command resumes it, --fresh begins again")
-    assert sweep() == []
+    assert remove_leftovers() == []
 
 
 def test_a_killed_run_without_a_block_goes_whole(tmp_path):
     """With its record."""
     dead_run(tmp_path, blocks=0)
-    assert len(sweep()) == 1
+    assert len(remove_leftovers()) == 1
     assert (leftovers(), [path.name for path in tmp_path.iterdir()]) == ([], ["tmp"])
 
 
@@ -98,7 +98,7 @@ def test_what_is_not_surely_dead_stays(tmp_path, told):
     part = dead_run(tmp_path, blocks=0)
     (part / LOCK).write_text(told)
     before = sorted(part.rglob("*"))
-    assert sweep([tmp_path]) == []
+    assert remove_leftovers([tmp_path]) == []
     assert sorted(part.rglob("*")) == before
     assert [each.host for each in leftovers([tmp_path])] == (["elsewhere"] if "host" in told else [])
 
@@ -154,9 +154,9 @@ def test_what_was_replaced_goes_only_when_the_new_one_is_there(tmp_path):
     for name, old in (("a", ".a.old.part"), ("b", ".b.12345678.old.part")):
         (tmp_path / old).mkdir()
         record(tmp_path / old)
-        assert sweep([tmp_path]) == []
+        assert remove_leftovers([tmp_path]) == []
         (tmp_path / name).mkdir()
-        assert [each.path.name for each in sweep([tmp_path])] == [old]
+        assert [each.path.name for each in remove_leftovers([tmp_path])] == [old]
 
 
 def test_a_cache_that_cannot_be_written_stops_nobody(tmp_path, monkeypatch):
@@ -178,5 +178,5 @@ def test_a_process_that_died_before_its_lock_leaves_nothing(tmp_path, monkeypatc
         folder.mkdir(parents=True)
     (full / "file").write_text("")
     os.utime(old, (0, 0))
-    sweep([tmp_path])
+    remove_leftovers([tmp_path])
     assert [folder.exists() for folder in (old, new, beside, other, full)] == [False, True, False, True, True]

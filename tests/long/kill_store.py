@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from miner.encode.store import Store, text_keys
+from miner.encode.store import Store, sha_keys
 
 ROOT = Path(__file__).parents[2]
 DIM, BLOCK = 64, 500
@@ -27,7 +27,7 @@ FINGERPRINT = "f" * 64
 def block(number: int) -> tuple[np.ndarray, np.ndarray]:
     """The keys of a block's texts, and vectors that follow from the number."""
     start = number * BLOCK
-    keys = text_keys(f"text {i}" for i in range(start, start + BLOCK))
+    keys = sha_keys(f"text {i}" for i in range(start, start + BLOCK))
     return keys, (np.arange(start, start + BLOCK, dtype=np.float32)[:, None] + np.arange(DIM, dtype=np.float32) / DIM)
 
 

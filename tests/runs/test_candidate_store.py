@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from worlds import Prescribed, config_of, dataset_of, make
 
 from miner.core import retrieval
-from miner.core.retrieval import deepening, retrieve
+from miner.core.retrieval import deep_search_settings, retrieve
 from miner.errors import StorageError
 from miner.runs.candidate_store import CandidateWriter, about, positive_scores, read_blocks
 from miner.sources import Dense
@@ -68,7 +68,7 @@ def test_what_is_told_about_the_file(tmp_path):
     """Depth and similarity travel with it, and its version."""
     config = config_of(1, min_grade=1)
     _, _, path = written(make(1), config, tmp_path)
-    assert about(path) == {"version": 1, "depth": config.depth, "similarity": "cosine", "deepened_for": deepening(config)}
+    assert about(path) == {"version": 1, "depth": config.depth, "similarity": "cosine", "deepened_for": deep_search_settings(config)}
     table = pq.read_table(path)
     assert {"query_id", "query", "positives", "positive_scores", "rows", "scores", "same_text", "near_positive"} <= set(table.column_names)
     assert np.array_equal([len(row) for row in table["rows"].to_pylist()], [len(row) for row in table["scores"].to_pylist()])

@@ -46,7 +46,7 @@ class Leftover:
 
     @property
     def removable(self) -> bool:
-        """Whether `sweep` removes any of its files."""
+        """Whether `remove_leftovers` removes any of its files."""
         return not self.host and (self.bytes > 0 or not self.resumable_files)
 
     @property
@@ -80,7 +80,7 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def sweep(folders: Iterable[Path] = ()) -> list[Leftover]:
+def remove_leftovers(folders: Iterable[Path] = ()) -> list[Leftover]:
     """Remove the removable leftovers; return them."""
     folders = list(folders)
     _remove_empty(folders)

@@ -111,10 +111,10 @@ class HardExampleBatches(Knobs):
         groups = (
             clusters(context.encode_base(context.rows.columns["anchor"], "query"), self.topics, context.seed)[0] if self.topics else None
         )
-        return HardExamples.of(losses=Measured(context), share=self.share, times=self.times, guard=self.guard, groups=groups)
+        return HardExamples.of(losses=RowLosses(context), share=self.share, times=self.times, guard=self.guard, groups=groups)
 
 
-class Measured:
+class RowLosses:
     """The losses of a training's rows under the current model.
 
     A trainer pickles its arguments beside every checkpoint, and nothing reads them: the training's rows and model are not pickled.
@@ -130,7 +130,7 @@ class Measured:
         return row_losses(self._context.rows, self._context.encode_current)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Measured, (None,)
+        return RowLosses, (None,)
 
 
 BATCH_SAMPLERS: dict[str, type[Batches]] = {
