@@ -46,7 +46,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_body_bytes: Count = Field(8 * 2**20, description="size of a request")
+    max_body_bytes: Count = Field(8 * 2**20, description="bytes of a request body")
     max_queries: Count = Field(100, description="queries of a request")
     max_passages: Count = Field(5000, description="passages of a request")
     max_positives: Count = Field(1000, description="positives of a query")
@@ -55,31 +55,27 @@ class Limits(BaseModel):
     max_id_bytes: Annotated[int, Field(ge=1, le=512)] = Field(512, description="UTF-8 bytes of an id")
     max_negatives: Annotated[int, Field(ge=1, le=1000)] = Field(100, description="config.negatives")
     max_depth: Annotated[int, Field(ge=1, le=10_000)] = Field(1000, description="config.depth and config.max_depth")
-    max_file_bytes: Count = Field(4 * 2**30, description="size of a file, unpacked where it was sent packed")
-    max_ratio: Count = Field(200, description="bytes that one byte of a packed body may become, after the first MiB")
-    keep_free_bytes: Annotated[int, Field(ge=0)] = Field(64 * 2**20, description="room on the disk that uploads and jobs leave")
+    max_file_bytes: Count = Field(4 * 2**30, description="bytes of a file, after decompression")
+    max_ratio: Count = Field(200, description="largest compression ratio of a body, after the first MiB")
+    keep_free_bytes: Annotated[int, Field(ge=0)] = Field(64 * 2**20, description="bytes of disk that uploads and jobs leave free")
     max_jobs_waiting: Count = Field(64, description="jobs that wait for a worker; the next one is answered 429")
-    max_crashes: Count = Field(5, description="times the process of a job may die before the job has crashed")
-    max_watchers: Count = Field(64, description="requests that wait for a job, or follow its events, at a time")
+    max_crashes: Count = Field(5, description="deaths of a job's process until the job counts as crashed")
+    max_watchers: Count = Field(64, description="requests at a time that wait for a job or follow its events")
     max_wrong_keys: Count = Field(
-        10, description="wrong keys that a client may try in a minute, in a header or in the form; the next is answered 429"
+        10, description="wrong keys a minute that a client may try, in headers and the form; the next request is answered 429"
     )
-    max_connections: Count = Field(1024, description="connections at a time, and no more than half of the files that may be open")
-    head_seconds: Count = Field(10, description="seconds for the head of a request")
-    body_seconds: Count = Field(
-        30, description="seconds of which each must bring min_body_rate bytes of a body, or take as much of an answer"
-    )
+    max_connections: Count = Field(1024, description="connections at a time; at most half of the limit of open files")
+    head_seconds: Count = Field(10, description="seconds in which the head of a request must arrive")
+    body_seconds: Count = Field(30, description="seconds over which the rate of a body or an answer is averaged, for min_body_rate")
     min_body_rate: Annotated[int, Field(ge=0)] = Field(
-        256, description="bytes a second, on average over body_seconds; 0: one byte is enough"
+        256, description="lowest rate of a body or an answer, bytes a second averaged over body_seconds; 0: one byte in that time is enough"
     )
-    dry_runs_at_once: Count = Field(2, description="dry runs of jobs that are made at a time")
-    dry_runs_waiting: Annotated[int, Field(ge=0)] = Field(8, description="dry runs that wait for their turn; the next one is answered 429")
-    pages_at_once: Count = Field(4, description="pages of a run that are made at a time")
-    pages_waiting: Annotated[int, Field(ge=0)] = Field(
-        60, description="pages of a run that wait for their turn; the next one is answered 429"
-    )
-    at_once: Count = Field(8, description="requests that are mined at a time; they share encoder batches and searches")
-    waiting: Annotated[int, Field(ge=0)] = Field(120, description="requests that wait for their turn; the next one is answered 429")
+    dry_runs_at_once: Count = Field(2, description="dry runs of jobs computed at a time")
+    dry_runs_waiting: Annotated[int, Field(ge=0)] = Field(8, description="dry runs in the queue; the next one is answered 429")
+    pages_at_once: Count = Field(4, description="pages of a run rendered at a time")
+    pages_waiting: Annotated[int, Field(ge=0)] = Field(60, description="pages of a run in the queue; the next one is answered 429")
+    at_once: Count = Field(8, description="POST /v1/mine requests processed at a time; they share encoder batches and searches")
+    waiting: Annotated[int, Field(ge=0)] = Field(120, description="POST /v1/mine requests in the queue; the next one is answered 429")
 
 
 class Settings(Limits):
@@ -87,49 +83,47 @@ class Settings(Limits):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model: str | None = Field(None, description="the model that is served: a folder, a hub name, or a name of HARDNEG_MODELS")
-    revision: str | None = Field(None, description="its revision on the hub")
+    model: str | None = Field(None, description="model to serve: a folder, a hub name, or a name of HARDNEG_MODELS")
+    revision: str | None = Field(None, description="the model's revision on the hub")
     query_prompt: str | None = Field(None, description="text put before every query")
     query_prompt_name: str | None = Field(None, description="one of the model's own prompts, for queries")
     passage_prompt: str | None = Field(None, description="text put before every passage")
     passage_prompt_name: str | None = Field(None, description="one of the model's own prompts, for passages")
     max_length: int | None = Field(None, description="tokens read of each text; default: the model's own")
-    truncate_dim: int | None = Field(
-        None, description="dimensions kept of each vector, for a model that was trained so (Matryoshka); default: all"
-    )
-    pooling: str | None = Field(None, description="pooling of a model that names none: mean, cls or lasttoken")
+    truncate_dim: int | None = Field(None, description="first dimensions kept of each vector of a Matryoshka model; default: all")
+    pooling: str | None = Field(None, description="pooling of a model that has no pooling layer: mean, cls or lasttoken")
     dtype: str = Field("float32", description="float32, float16 or bfloat16")
     similarity: str = Field("auto", description="cosine, dot or euclidean; auto: the model's own")
     index: str = Field("exact", description="exact, or a FAISS factory string with search settings (IVF1024,Flat:nprobe=64), for corpora")
     models: dict[str, str] = Field(
-        default_factory=dict, description="models that jobs may name: NAME=FOLDER, several with commas between them; clients see the names"
+        default_factory=dict, description="models that jobs may name: NAME=FOLDER, comma-separated; clients see the names"
     )
-    corpus: str | None = Field(None, description="a file of passages that is opened at start")
+    corpus: str | None = Field(None, description="file of passages to open at start")
     cache: Path = Field(default_factory=default_cache, description="folder of the embedding store")
     data_dir: Path = Field(default_factory=default_data, description="folder of files, corpora, jobs and the database")
     shared_data: Literal["no", "group"] = Field(
-        "no", description="who else may read and write the data folder: no: nobody (0700, files 0600); group: its group (0770, files 0660)"
+        "no", description="other users of the data folder: no: none (0700, files 0600); group: its group (0770, files 0660)"
     )
     database: SecretStr | None = Field(None, description="postgresql://USER:PASSWORD@HOST/NAME in place of SQLite in the data folder")
     device: str | None = Field(None, description="cpu, cuda, mps …; default: the best there is")
     threads: int | None = Field(None, description="processor threads of the server; default: all")
-    jobs_at_once: int = Field(1, ge=0, le=64, description="jobs that the server works on at a time; 0: it leaves them to workers")
-    warm_corpora: int = Field(4, ge=1, description="stored corpora that are kept open")
+    jobs_at_once: int = Field(1, ge=0, le=64, description="jobs that the server runs at a time; 0: only workers run jobs")
+    warm_corpora: int = Field(4, ge=1, description="stored corpora kept open")
     job_threads: int = Field(
         default_factory=lambda: max(1, (os.cpu_count() or 2) - 1), ge=1, description="processor threads of a job; default: all but one"
     )
-    host: str = Field("127.0.0.1", description="address to listen on; another than this machine's own needs a key")
+    host: str = Field("127.0.0.1", description="address to listen on; any but a loopback address needs a key")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on")
     api_key: tuple[SecretStr, ...] = Field(
-        (), description="keys of the operator, which may do everything; 16 characters at least, with commas"
+        (), description="keys of the operator, with all scopes; at least 16 characters each, comma-separated"
     )
-    api_key_file: Path | None = Field(None, description="a file with such keys, one a line")
-    allowed_hosts: tuple[str, ...] = Field((), description="names under which clients reach the service, with commas; * is any")
+    api_key_file: Path | None = Field(None, description="file with such keys, one per line")
+    allowed_hosts: tuple[str, ...] = Field((), description="host names of the service that clients may use, comma-separated; *: any")
     trusted_proxies: tuple[str, ...] = Field(
-        (), description="addresses or networks (10.0.0.7, 10.1.0.0/24) of proxies whose X-Forwarded-For names the client, with commas"
+        (), description="addresses or networks (10.0.0.7, 10.1.0.0/24) of proxies whose X-Forwarded-For names the client, comma-separated"
     )
-    insecure_no_auth: bool = Field(False, description="listen beyond this machine without a key")
-    log: Literal["text", "json"] = Field("text", description="lines of the log: text or json")
+    insecure_no_auth: bool = Field(False, description="listen on a non-loopback address without a key")
+    log: Literal["text", "json"] = Field("text", description="format of log lines: text or json")
 
     @field_validator("data_dir", "cache")
     @classmethod

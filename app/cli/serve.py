@@ -17,7 +17,7 @@ def serve(
     corpus: Annotated[str | None, typer.Option(help="A corpus opened at start: a file of passages.", envvar="HARDNEG_CORPUS")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of the embedding store.", envvar="HARDNEG_CACHE", show_default=False)] = None,
     data_dir: o.DataDir = None,
-    insecure_no_auth: Annotated[bool, typer.Option("--insecure-no-auth", help="Listen beyond this machine without a key.")] = False,
+    insecure_no_auth: Annotated[bool, typer.Option("--insecure-no-auth", help="Listen on a non-loopback address without a key.")] = False,
 ) -> None:
     """Serve files, corpora, jobs and POST /v1/mine over HTTP. Keys: `hardneg keys create`, or HARDNEG_API_KEY."""
     from app.serve import serve as run_server

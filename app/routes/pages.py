@@ -87,7 +87,7 @@ async def review(
     at: Annotated[int | None, Query(ge=0, le=10**9)] = None,
     query: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> Response:
-    """A query with its candidates, to be spoken of."""
+    """A query with its candidates, for review."""
     return await services.page_pool.run(page_data.review, request, services, job_id, order, at, query)
 
 

@@ -131,7 +131,7 @@ def _translate_errors() -> Iterator[None]:
     try:
         yield
     except PoolTimeoutError as error:
-        raise StorageError("the database has more to do than it can: no connection was free") from error
+        raise StorageError("the database is overloaded: no connection was free") from error
     except DBAPIError as error:
         detail = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
         if isinstance(error.orig, Exception) and error.connection_invalidated:

@@ -232,7 +232,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summ
 
 
 def gather(flags: Mapping[str, Any], config_file: Path | None) -> tuple[Inputs, MiningConfig, Runtime]:
-    """Config file below, flags and environment above; each setting goes to the model that knows it."""
+    """Read a config file; flags and environment override it. Each setting goes to the model with that field."""
     from miner.config import Inputs, MiningConfig, Runtime
 
     inputs, config, runtime = gather_with(flags, config_file, Inputs, MiningConfig, Runtime)
@@ -240,7 +240,7 @@ def gather(flags: Mapping[str, Any], config_file: Path | None) -> tuple[Inputs, 
 
 
 def gather_with(flags: Mapping[str, Any], config_file: Path | None, *models: Any) -> tuple[Any, ...]:
-    """The same for any config models, one of each; what two of them know, both get."""
+    """The same for any config models, one instance of each. A field that two models share goes to both."""
     from miner.cli.config_file import read_layers
     from miner.config.layers import Layers
 
@@ -250,18 +250,18 @@ def gather_with(flags: Mapping[str, Any], config_file: Path | None, *models: Any
 
 
 def protected_paths(config_file: Path | None) -> tuple[Path, ...]:
-    """What a result may not replace beside the data."""
+    """Files beside the data that a result must not replace."""
     return (config_file,) if config_file else ()
 
 
 def check_protected_paths(config_file: Path | None, out: Path | None, *, force: bool) -> None:
-    """ConfigError where a folder that is replaced holds the config file."""
+    """ConfigError if the folder to be replaced contains the config file."""
     if config_file and out and force and Path(os.path.realpath(out)) in Path(os.path.realpath(config_file)).parents:
         raise ConfigError(f"{config_file} is read by this run, and --out would replace it: choose another --out")
 
 
 def _by_model(values: Mapping[str, Any], models: Sequence[Any], config_file: Path | None) -> list[dict[str, Any]]:
-    """The values each model knows; a name that none knows can only come from the file."""
+    """The values of each model's fields. ConfigError for a name that is a field of none; only a config file can hold one."""
     names = [name for model in models for name in model.model_fields]
     if unknown := [name for name in values if name not in names]:
         raise ConfigError(f"{config_file}: there is no setting '{unknown[0]}'; there are: {', '.join(dict.fromkeys(names))}")
@@ -271,7 +271,7 @@ def _by_model(values: Mapping[str, Any], models: Sequence[Any], config_file: Pat
 def overlay_flags(
     flags: Mapping[str, Any], typed: Mapping[str, Any], fixed: Collection[str] = (), stored: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Flags over what is typed in a file, over what a manifest stores."""
+    """Flags override a config file, which overrides a manifest."""
     from miner.config.layers import Layers, overlay
 
     return overlay(_values(flags), Layers(stored or {}, typed), fixed)

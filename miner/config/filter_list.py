@@ -1,4 +1,4 @@
-"""Which filters run: the default ones, with those of the user added to them, in place of them, or taken from them."""
+"""Which filters run: the defaults, with the user's filters added, changed or switched off."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def are_specs(value: Any) -> bool:
 
 
 def overlay_specs(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
-    """What one person gives in two places, such as a config file and flags: `above` wins knob by knob, all other knobs stay."""
+    """Combine specs from two places, such as a config file and flags: `above` wins knob by knob, all other knobs stay."""
     under = specs_by_name(below)
     return tuple(
         str(spec) for spec in {**under, **{name: _added(under.get(name), spec) for name, spec in specs_by_name(above).items()}}.values()
@@ -58,7 +58,7 @@ def overlay_specs(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]
 
 
 def apply_specs(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
-    """Filters of the default or of a stored config with those that a person gives over them.
+    """Apply the user's specs to the default filters or to those of a stored config.
 
     A spec takes the place of a rule that may be relaxed, such as a default one: none of that rule's knobs stays, and it may not be
     relaxed unless it says relax=true. Of a rule that may not be relaxed the knobs that are not named stay. A spec that names `relax`
@@ -70,9 +70,9 @@ def apply_specs(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
 
 
 def upgrade_specs(specs: Sequence[str]) -> tuple[str, ...]:
-    """The filters of a stored config, where every knob is written out, in today's words.
+    """Return the filters of a stored config as this version would have stored them.
 
-    Configs stored before there was `relax` do not name it. Every rule of theirs could be relaxed, and so it still is.
+    Configs stored before `relax` existed do not name it. All their rules could be relaxed, so they get relax=true.
     """
     return tuple(str(_upgrade_spec(Spec.parse(text))) for text in specs)
 
@@ -92,7 +92,7 @@ def _added(before: Spec | None, spec: Spec) -> Spec:
 
 
 def _built(spec: Spec) -> bool:
-    """Whether there is a part to make: one that is on, or one that does not exist, which `build` refuses."""
+    """Whether to build the part: it is on, or it does not exist and `build` raises the error."""
     return not spec.off or spec.name not in FILTERS
 
 

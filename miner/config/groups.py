@@ -69,7 +69,8 @@ class JudgingSettings(SettingsGroup):
     )
     judged: Literal["prefer", "trust", "ignore"] = Field(
         "prefer",
-        description="passages judged non-relevant: taken first, and exempt from filters that estimate relevance; exempt only; no exception",
+        description="passages judged non-relevant: prefer: first, and exempt from filters that estimate relevance; trust: exempt; "
+        "ignore: neither",
     )
     false_negatives: Literal["drop", "adopt"] = Field(
         "drop", description="a passage with the verdict false_negative is dropped, or adopted as a positive of its query"

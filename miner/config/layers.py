@@ -1,4 +1,4 @@
-"""Settings from several places, laid over each other: what is typed over what a manifest stores; of filters knob by knob."""
+"""Settings from several places: typed ones override those a manifest stores; filters are combined knob by knob."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Layers:
-    """What lies below the flags. stored: settings of a manifest, all written out. typed: those that a person wrote into a file."""
+    """Settings below the flags. stored: those of a manifest, with every default. typed: those of a config file."""
 
     stored: Mapping[str, Any] = field(default_factory=dict)
     typed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def overlay(settings: Mapping[str, Any], layers: Layers, fixed: Collection[str] = ()) -> dict[str, Any]:
-    """Settings (of flags, or of a request) over the layers; of filters knob by knob, any other setting as a whole.
+    """Settings of flags or of a request over the layers. Filters are combined knob by knob, any other setting is replaced.
 
-    A preset that is named takes the place of the stored settings that presets make, but for the `fixed` ones; what is typed lies over it.
+    A named preset replaces the stored settings that presets set, except the `fixed` ones. Settings in a config file override it.
     """
     above = {**layers.typed, **settings}
     below = _drop_preset_settings(layers.stored, above, fixed) if above.get("preset") else dict(layers.stored)
@@ -37,12 +37,12 @@ def overlay(settings: Mapping[str, Any], layers: Layers, fixed: Collection[str] 
 
 
 def _drop_preset_settings(stored: Mapping[str, Any], above: Mapping[str, Any], fixed: Collection[str]) -> dict[str, Any]:
-    """The stored settings that presets do not make; a warning names what else differs from the default and is not said again above."""
-    lifted = {name: value for name, value in stored.items() if name in TOUCHED and name not in fixed}
+    """The stored settings that presets do not set. A warning names dropped settings that differ from the default and are not set again."""
+    dropped = {name: value for name, value in stored.items() if name in TOUCHED and name not in fixed}
     default = MiningConfig.of().model_dump(mode="json")
-    lost = [spec for spec in lifted.get("filters", ()) if spec not in default["filters"]]
-    lost += [f"{name} {value}" for name, value in lifted.items() if name not in ("filters", *above) and value != default[name]]
+    lost = [spec for spec in dropped.get("filters", ()) if spec not in default["filters"]]
+    lost += [f"{name} {value}" for name, value in dropped.items() if name not in ("filters", *above) and value != default[name]]
     if lost:
         message = "preset '%s' takes the place of stored settings: %s; give again what should stay"
         log.warning(message, above["preset"], ", ".join(lost))
-    return {name: value for name, value in stored.items() if name not in lifted}
+    return {name: value for name, value in stored.items() if name not in dropped}

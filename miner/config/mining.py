@@ -23,7 +23,7 @@ from miner.types import Ceiling, Filter, RankWindow, Relaxation, Sampler, Source
 
 
 def upgrade_stored_config(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored config, every knob of its filters written out, as today's version would have stored it."""
+    """Return a stored config as this version would have stored it, with every knob of its filters."""
     return {**values, "filters": upgrade_specs(values["filters"])} if "filters" in values else dict(values)
 
 
@@ -117,17 +117,17 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
 
     @classmethod
     def of_stored(cls, values: Mapping[str, Any]) -> Self:
-        """The config of a manifest, whatever version wrote it: a run made before rules could be firm means what it meant then."""
+        """The config of a manifest, whatever version wrote it: a run made before `relax` existed keeps its original meaning."""
         return cls.of(**upgrade_stored_config(values))
 
     @property
     def deepest(self) -> int:
-        """Candidates retrieved for a query that ran short."""
+        """Candidates retrieved for a short query."""
         return max(self.depth, self.max_depth)
 
     @property
     def deepens(self) -> bool:
-        """Whether queries that ran short are searched deeper."""
+        """Whether short queries are searched deeper."""
         return self.deepest > self.depth and self.ladder > 0
 
     @cached_property

@@ -52,11 +52,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 TOUCHED = frozenset(name for settings in PRESETS.values() for name in settings)
-"""Every setting that some preset makes."""
+"""Settings that at least one preset sets."""
 
 
 def expanded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with what their preset says under them; of a filter that both name, knob by knob."""
+    """`values` over those of their preset; a filter that both name is combined knob by knob."""
     name = values.get("preset")
     if name is None:
         return dict(values)
@@ -64,7 +64,5 @@ def expanded(values: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"there is no preset '{name}'; there are: {', '.join(PRESETS)}")
     under = PRESETS[name]
     specs = values.get("filters") or ()
-    filters = (
-        overlay_specs(under.get("filters", ()), specs) if are_specs(specs) else specs
-    )  # what is no list of specs is refused as a field
+    filters = overlay_specs(under.get("filters", ()), specs) if are_specs(specs) else specs  # else the field's check fails
     return {**under, **values, **({"filters": filters} if filters else {})}

@@ -1,4 +1,4 @@
-"""What every group of settings has in common: frozen, unknown names refused, and a wrong value told in one sentence."""
+"""What every group of settings has in common: frozen, unknown names refused, and an invalid value is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ else:
 
 
 class SettingsGroup(BaseModel, metaclass=SettingsGroupType):
-    """Settings that cannot be changed, only made anew."""
+    """Frozen settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,6 +1,6 @@
 """Pass 2, choosing: judge every candidate, take the best of what is left, and use fallback levels where a row is short.
 
-It needs numbers only and is repeated at will.
+It needs numbers only, no model, and can be repeated with other settings.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from miner.types import Block, Bools, Candidates, Codes, Dataset, Evidence, Filt
 
 
 class Chooser:
-    """Pass 2, with what it must know of the whole run: the scores of all known positives (S,), and the ids behind the noise.
+    """Pass 2, with statistics of the whole run: the scores of all known positives (S,), and the ids behind the noise.
 
     tables: what is looked up by passage (`vectors`), where the config needs it, and by pair (`verdicts`), where there are any.
     With a hub cap, `allot` comes before `choose`.
@@ -52,7 +52,7 @@ class Chooser:
         return dict(self._shared["verdicts"].counts) if "verdicts" in self._shared else {}
 
     def allot(self, blocks: Callable[[], Iterable[Block]]) -> None:
-        """Settle what each anchor gets under the hub cap: `blocks()` gives all candidates of the run, each time. Without a cap: nothing."""
+        """Assign negatives to anchors under the hub cap, if there is one. Each call of `blocks()` yields all candidates of the run."""
         while self._allocator and not self._allocator.is_complete:
             for part in (part for block in blocks() for part in self.lists_in_use(block)):
                 anchors, numbers = self._allocator.unassigned(self._anchors(part))
@@ -62,7 +62,10 @@ class Chooser:
             self._allocator.assign()
 
     def choose(self, candidates: Candidates) -> tuple[Candidates, Codes, Negatives]:
-        """The anchors (one per positive if so configured), what became of each of their candidates (B, K), and the negatives."""
+        """Return the anchors (one per positive with anchor=own), the codes of their candidates, and the negatives.
+
+        codes (B, K): 0 kept, else the number of the filter that dropped the candidate.
+        """
         anchors = self._anchors(candidates)
         dropped = self._judge(anchors, self._filters)
         columns = self._allocator.columns(anchors) if self._allocator else None
@@ -93,11 +96,11 @@ class Chooser:
         return selection
 
     def lists_in_use(self, block: Block) -> list[Candidates]:
-        """The lists of a block that these settings go by."""
+        """The candidate lists of a block that these settings use."""
         return lists_in_use(block, self._config, self._complete)
 
     def _complete(self, candidates: Candidates) -> Candidates:
-        """With what all share, and with evidence that was not stored but follows from the texts."""
+        """Add what all queries share, and evidence that was not stored but follows from the texts."""
         absent = [name for name in self._config.needed if name in FROM_TEXTS and name not in candidates.evidence]
         for name in absent:
             if name not in self._evidence:
@@ -107,7 +110,7 @@ class Chooser:
         return replace(candidates, evidence={**candidates.evidence, **measures}, shared=self._shared)
 
     def _anchors(self, candidates: Candidates) -> Candidates:
-        """Complete, with the verdicts; one per positive if so configured."""
+        """The anchors with all evidence and verdicts: one per query, or with anchor=own one per positive."""
         complete = self._complete(candidates)
         if "verdicts" in self._shared:
             verdict = self._shared["verdicts"].codes(candidates.queries, candidates.rows)
@@ -117,7 +120,7 @@ class Chooser:
         return per_positive(complete) if self._config.anchor == "own" else complete
 
     def _select_level(self, selection: Selection, places: Ints, anchors: Candidates, keep: Bools, tier: int) -> None:
-        """Let the sampler rank what a fallback_rules kept, and hand the best to the free slots."""
+        """Let the sampler rank what a fallback level kept, and fill the free slots with the best."""
         keep = keep & selection.available(places)
         priority = self._noise(anchors) if tier == RANDOM else self._config.active_sampler(anchors, keep, lambda: self._noise(anchors))
         order = self._ordered(anchors, keep, priority)
@@ -128,7 +131,7 @@ class Chooser:
         selection.add(places, order, usable, tier)
 
     def _ordered(self, anchors: Candidates, keep: Bools, priority: Priority) -> Ints:
-        """Columns (B, K): those that were kept first, of these what was judged non-relevant (if so configured), then by priority."""
+        """Columns (B, K): kept candidates first; among them, with judged=prefer, those judged non-relevant; then by priority."""
         is_non_relevant = non_relevant(anchors) if self._config.judged == "prefer" else None
         if is_non_relevant is None:
             return np.argsort(np.where(keep, -priority, np.inf), axis=1, kind="stable")

@@ -37,7 +37,7 @@ class CapStatistics(TypedDict, total=False):
 
 
 class NegativeAllocator:
-    """All A anchors of a run, numbered by query row (and positive, where each has its own), until everybody columns something."""
+    """All A anchors of a run, numbered by query row (and positive, where each has its own), until every anchor has its negatives."""
 
     def __init__(self, dataset: Dataset, config: MiningConfig) -> None:
         self._starts, queries = _numbered(dataset, per_pair=config.anchor == "own")
@@ -56,7 +56,7 @@ class NegativeAllocator:
         self._passed_over = 0
 
     def unassigned(self, anchors: Candidates) -> tuple[Candidates, Ints]:
-        """Those of which a (longer) list is preferences, and their numbers: of some of a query's anchors these can no longer be counted."""
+        """Anchors that still need a (longer) preference list, and their numbers."""
         numbers = self._numbers(anchors)
         open_anchors = np.flatnonzero(self._unassigned[numbers])
         return anchors.take(open_anchors), numbers[open_anchors]

@@ -53,7 +53,7 @@ def non_relevant(candidates: Candidates, *, trust: bool = True) -> Bools | None:
 
 
 def add_false_negatives(candidates: Candidates) -> Candidates:
-    """The same, with what a verdict calls a false negative among the positives; the weakest of them all is the bar."""
+    """Add passages with the verdict `false_negative` to the positives. The weakest of all positives sets the reference score."""
     verdicts = candidates.evidence.get("verdict")
     wrong = (
         np.zeros(candidates.rows.shape, dtype=bool) if verdicts is None else (verdicts == 2) & (candidates.evidence["known_positive"] == 0)

@@ -1,6 +1,6 @@
 """Pass 1, retrieval: for each block of queries, candidates with scores and evidence; deeper for queries that run short.
 
-It needs vectors. Which of a query's lists counts, the one within `depth` or the deep one, is decided when judging (`lists_in_use`).
+It needs vectors. Judging decides which of a query's lists is used, the one within `depth` or the deep one (`lists_in_use`).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def deep_search_settings(config: MiningConfig) -> dict[str, object]:
 
 
 def lists_in_use(block: Block, config: MiningConfig, complete: Callable[[Candidates], Candidates]) -> list[Candidates]:
-    """The lists that a run with these settings goes by: those within `depth`, and the deep one of a query that runs short, if it is there.
+    """The lists that these settings use: those within `depth`; for a short query the deep list, where there is one.
 
-    complete: gives candidates all that judging needs.
+    complete: adds the evidence that judging needs.
     """
     if not block.deep or not config.deepens:
         return [part for part in block.within if len(part)]
@@ -44,7 +44,7 @@ def lists_in_use(block: Block, config: MiningConfig, complete: Callable[[Candida
 
 
 def short_queries(part: Candidates, config: MiningConfig) -> Ints:
-    """Queries that run short within `depth` and may be searched deeper; none where the list is longer already, or all there is."""
+    """Queries that are short within `depth` and may be searched deeper; none where the list is deeper already or holds the whole corpus."""
     if not config.deepens or part.rows.shape[1] != config.depth:
         return np.empty(0, dtype=np.int64)
     return part.queries[short_of(part, config)]
@@ -76,14 +76,14 @@ class Retrieval:
         return Block(within, [part for part in deep if len(part)], deep_search_settings(self._config))
 
     def completed(self, block: Block) -> Block:
-        """A block that other settings left, with the evidence and the deep lists that these need and it has not."""
+        """Add the evidence and the deep lists that a stored block lacks."""
         within, deep = ([self._measured(part) for part in parts] for parts in (block.within, block.deep))
         have = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in deep)])
         new_parts = [self._deep(part, np.setdiff1d(short_queries(part, self._config), have)) for part in within]
         return Block(within, [*deep, *(part for part in new_parts if len(part))])
 
     def _deep(self, part: Candidates, queries: Ints) -> Candidates:
-        """Some of the queries, with all candidates within `max_depth`."""
+        """The candidates of these queries within `max_depth`."""
         subset = part.take(np.flatnonzero(np.isin(part.queries, queries)))
         if not len(subset) or subset.rows.shape[1] != self._config.depth:
             return subset
@@ -121,14 +121,14 @@ def _search(dataset: Dataset, source: Source, config: MiningConfig, queries: Int
 
 
 def with_all_relevant(part: Candidates, dataset: Dataset) -> Candidates:
-    """The same with all that is known to be relevant to the question as positives: what evidence is measured against."""
+    """With all passages known to be relevant to the question as positives. Evidence is measured against these."""
     if dataset.qrels.same_questions is None:
         return part
     return replace(part, positives=_padded([dataset.qrels.relevant(int(query)) for query in part.queries]))
 
 
 def population(dataset: Dataset, source: Source) -> Floats:
-    """Shape (S,): the scores of all known positives of all queries, rising: what a filter that goes by their distribution must know."""
+    """Shape (S,): the scores of all known positives of all queries, ascending. Filters that use their distribution need it."""
     parts = [np.empty(0, dtype=np.float32)]
     for start in range(0, len(dataset.queries), BLOCK):
         queries = np.arange(start, min(start + BLOCK, len(dataset.queries)), dtype=np.int64)

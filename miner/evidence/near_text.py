@@ -1,7 +1,7 @@
 """Texts that are nearly the same word for word: what is left of a passage that was copied and edited.
 
-Near are two passages whose 5-gram shingles have a Jaccard similarity of 0.8 or more, and whatever is near to something near. Found
-exactly, by a prefix join (Chaudhuri, Ganti, Kaushik 2006): with the shingles from rare to frequent, two sets that similar must share one
+Two passages are near if the Jaccard similarity of their 5-gram shingles is 0.8 or more; nearness is transitive. Pairs are found
+exactly, by a prefix join (Chaudhuri, Ganti, Kaushik 2006): with the shingles from rare to frequent, two sets so similar share one
 of the first fifth of either. MinHash would only estimate it, and costs more.
 """
 

@@ -103,7 +103,7 @@ def _counted(texts: Texts) -> Shingles:
 
 
 def _hashed(texts: Iterable[list[str]]) -> tuple[NDArray[np.uint64], Ints, int]:
-    """Distinct 64-bit hashes of the shingles of some texts, whose they are (rising), and how many texts there are."""
+    """Distinct 64-bit hashes of the shingles of texts; the text index of each hash, ascending; the number of texts."""
     padded = [[*map(_hash, sequence), *[0] * (WIDTH - len(sequence))] if sequence else [] for sequence in texts]
     lengths = np.fromiter(map(len, padded), dtype=np.int64, count=len(padded))
     flat = np.fromiter((value for sequence in padded for value in sequence), dtype=np.uint64, count=int(lengths.sum()))

@@ -16,7 +16,7 @@ from miner.filters.nearest import neighbour_cutoff
 from miner.types import Bools, Candidates, Floats
 
 NEIGHBOURHOOD, MAX_COSINE = 200, 0.9
-"""Of how many candidates `most` is a share; the cosine from which on a passage is dropped however many there are."""
+"""`most` is a share of this many candidates; a passage is always dropped at this cosine or above."""
 
 
 @dataclass(frozen=True)

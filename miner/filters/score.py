@@ -27,8 +27,8 @@ class Margin:
     An unknown reference score (NaN) drops nothing.
 
     below: the ceilings hold only for a reference score that so many candidates outscore (or all there are), known positives not counted;
-    0: for any. Above a positive that ranks high stand the few passages the model takes for it, the best negatives there are; above one
-    that ranks low stands anything, and much of it is relevant.
+    0: for any. The few passages above a high-ranked positive are those that the model confuses with it, the best negatives. Above a
+    low-ranked positive there may be any passage, and many of these are relevant.
     """
 
     absolute: float = 0.0

@@ -42,9 +42,7 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
     retrieval = report["retrieval"]
     yield from _recall(retrieval)
     if count := report.get("not_deepened", 0):
-        searched = (
-            f"the {retrieval['depth']} candidates stored of it, and with these settings are searched to {retrieval['max_depth']} when mined"
-        )
+        searched = f"the {retrieval['depth']} candidates stored; `hardneg mine` would search these queries to {retrieval['max_depth']}"
         yield f"short queries within {searched}: {count:,}"
 
 

@@ -124,13 +124,13 @@ def _report(output: _Output, dataset: Dataset, context: RunContext) -> ReportDat
 
 
 def _with_deepened(retrieval: RetrievalSection, count: int) -> RetrievalSection:
-    """What is stored of pass 1, with how many queries' deep lists this choice goes by; the sources come last."""
+    """The stored retrieval section plus the number of deep lists used; the sources come last."""
     section = {name: value for name, value in retrieval.items() if name not in ("queries_deepened", "sources")}
     return cast("RetrievalSection", {**section, "queries_deepened": count, "sources": retrieval["sources"]})
 
 
 def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> set[int]:
-    """Queries that a run with these settings would have searched deeper, and whose stored list ends at `depth`."""
+    """Queries that `mine` would search deeper with these settings, and whose stored list ends at `depth`."""
     if not config.deepens or anchors.rows.shape[1] != config.depth:
         return set()
     return set(anchors.queries[(dropped == 0).sum(axis=1) < config.negatives].tolist())

@@ -198,10 +198,10 @@ def export(
 ) -> Run:
     """Choose and write again from stored candidates, without the model. The result is a run of its own that shares pass 1 (hard links).
 
-    verdicts: files of verdicts, which join those the run has heard already; the last word about a pair counts.
+    verdicts: files of verdicts, added to those already in the run; the latest verdict on a pair counts.
     spare: further files that `out` may not replace.
     run: a Run, or its folder. config: as for `mine`.
-    ConfigError when `config` differs in something pass 1 has used up.
+    ConfigError when `config` changes a setting of the search.
     """
     run = run if isinstance(run, Run) else Run(Path(run))
     config, _ = config_of(config, None)
@@ -240,13 +240,13 @@ def export(
 
 
 def _is_link(source: Path, target: Path) -> bool:
-    """Whether a file, or each file of a folder, is the very same one: what is known of its bytes holds for both."""
+    """Whether a file, or each file of a folder, is a hard link to the same bytes: its hash holds for both."""
     pairs = [(file, target / file.name) for file in source.iterdir()] if source.is_dir() else [(source, target)]
     return all(left.is_file() and right.is_file() and left.samefile(right) for left, right in pairs)
 
 
 def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfig:
-    """The config with the filter of verdicts if there are any and nobody switched it off. ConfigError when it has none to go by."""
+    """Add the filter `verdict` if there are verdicts. ConfigError if it needs verdicts and there are none."""
     if has_verdicts and not any(spec.partition(":")[0] == "verdict" for spec in config.filters):
         return config.with_filters("verdict")
     for name, is_needed in (
@@ -259,7 +259,7 @@ def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfi
 
 
 def _hashes(paths: Mapping[str, str | Path]) -> dict[str, FileHash]:
-    """Verdict files, by the name the manifest gives them, as it tells of whatever was read."""
+    """Size and hash of verdict files, by their names in the manifest."""
     return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in paths.items()}
 
 

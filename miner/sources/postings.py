@@ -1,8 +1,8 @@
-"""Term weights by term, memory-mapped, and the sums a query makes of them: exact, and the same bits in whatever company.
+"""Term weights by term, memory-mapped, and their sums per query: exact, and bit-identical regardless of batching.
 
 The weights are made and laid out by bm25s (a sparse matrix, one column per term); adding up and choosing is ours, because an order
-that does not depend on chance needs ties by position, and every pair must have one score whether it is found or asked for: weights
-are added in float32, terms in rising order.
+that does not depend on chance needs ties by position, and a pair must have the same score in `retrieve` and in `score`: weights
+are added in float32, terms in ascending order.
 """
 
 from __future__ import annotations
