@@ -40,7 +40,7 @@ class Nearest:
 
 
 def neighbour_cutoff(candidates: Candidates, share: float, first: int) -> Floats:
-    """Shape (B, 1): the smallest cosine to a known positive in the nearest `share` of the first `first` candidates; infinity if it is empty."""
+    """Shape (B, 1): the smallest cosine to a known positive among the nearest `share` of the first `first` candidates; else infinity."""
     near = candidates.evidence["near_positive"]
     counted = candidates.present & ~np.isnan(near) & (candidates.evidence["known_positive"] == 0)
     counted[:, first:] = False
