@@ -18,17 +18,17 @@ from app.storage.corpora import Corpus
 from app.storage.files import File
 from app.storage.job_rows import Job, JobResult, JobSpec
 from miner.config import MiningConfig
-from miner.read.cells import MAX_INT
+from miner.read.cells import MAX_INT, MIN_INT
 
 STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 RELEVANT, NON_RELEVANT = 1, 0
 """Grades of the passages that a query names."""
-WHOLE_NUMBER = {"type": "integer", "minimum": 1 - MAX_INT, "maximum": MAX_INT - 1}
+WHOLE_NUMBER = {"type": "integer", "minimum": MIN_INT, "maximum": MAX_INT}
 
 
 def _id_of_number(value: Any) -> Any:
-    """The id for a whole number below 2**53: its digits, as in files."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_INT else value
+    """The id for a whole number of 64 bits: its digits, as in files."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and MIN_INT <= value <= MAX_INT else value
 
 
 Id = Annotated[str, BeforeValidator(_id_of_number), WithJsonSchema({"anyOf": [{"type": "string"}, WHOLE_NUMBER]})]

@@ -84,7 +84,9 @@ def dev_inputs(dev: str | None, split: list[str] | None) -> Any:
         if split:
             raise ConfigError("--dev-split goes with --dev")
         return None
-    has_dev = (Path(dev) / "qrels" / "dev.tsv").is_file()
+    from miner.read.beir_splits import splits
+
+    has_dev = "dev" in splits(Path(dev))
     return Inputs.of(data=dev, split=tuple(split or (("dev",) if has_dev else ())))
 
 

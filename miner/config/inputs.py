@@ -61,7 +61,9 @@ class Inputs(SettingsGroup):
         if kinds == ["files"] and len(files) < 3:
             raise ConfigError(f"corpus, queries and qrels go together; {', '.join(files)} alone is not enough")
         if self.pairs and set(files) - {"corpus"}:
-            raise ConfigError("pairs go with a corpus or alone, not with queries or qrels")
+            raise ConfigError("pairs go with a corpus or alone, not with queries or qrels; rows of ids are judgements: give them as qrels")
+        if sum(getattr(self, name).count("-") for name in ("corpus", "queries", "qrels", "pairs")) > 1:
+            raise ConfigError("- is standard input, which is read once: give one of the inputs by -, the others as files")
         for name in ("split", "leave_out"):
             if getattr(self, name) and not self.data:
                 raise ConfigError(f"{name} goes with data (a BEIR folder)")

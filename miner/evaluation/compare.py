@@ -24,6 +24,7 @@ from miner.evaluation.measures import DEFAULT, deepest, measure, parse
 from miner.evaluation.ranking import SelfMatch, rank
 from miner.io.plain_files import read_json
 from miner.read import read
+from miner.read.beir_splits import splits
 from miner.read.rejects import FILE_NAME as REJECTED
 from miner.types import Dataset, Progress
 
@@ -145,7 +146,7 @@ def evaluate(
 
 def test_split(inputs: Inputs) -> Inputs:
     """The inputs with split=test where they name no split and have a test split: a model is not measured on its training data."""
-    has_test = inputs.data is not None and (Path(inputs.data) / "qrels" / "test.tsv").is_file()
+    has_test = inputs.data is not None and "test" in splits(Path(inputs.data))
     return inputs.model_copy(update={"split": ("test",)}) if has_test and not inputs.split else inputs
 
 

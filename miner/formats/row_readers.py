@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from miner.formats.row_format import JsonRow
 from miner.io import arrow_files
 from miner.io.atomic import storing
 from miner.io.file_kinds import kind_read
-from miner.io.input_files import open_decompressed
+from miner.io.input_files import BROKEN, decompressed, open_decompressed
 from miner.io.pipe import open_standard_input
-from miner.io.plain_files import open_bytes
+from miner.io.text_encoding import encoding_of
+from miner.support.csv_dialect import delimiter_of
 from miner.support.json_keys import key_fault
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -29,6 +30,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 NUMBERS = ("label", "score", "rank", "tier")
 """Columns of a table that contain numbers."""
+
+JSON_KINDS = (".json", ".jsonl", ".ndjson")
 
 EXTRA_CELLS, MAX_CELL_CHARS = "\0", (1 << 31) - 1
 """The key of cells beyond the columns; the longest cell."""
@@ -50,7 +53,7 @@ def rows_with_places(
     kind = kind_read(path)
     if kind == ".parquet" or kind == "folder":
         rows = arrow_files.read_parquet(Path(path)) if kind == ".parquet" else arrow_files.read_folder(Path(path))
-    elif kind == ".json" and (inside != "item" or _first_byte(path) == b"["):
+    elif kind in JSON_KINDS and (inside != "item" or (not names and _is_list(path, kind))):
         rows = _json_items(Path(path), inside)
     elif kind == ".csv":
         yield from _table(path, on_fault)
@@ -64,33 +67,40 @@ def rows_with_places(
 
 def _lines(path: str | Path, kind: str, on_fault: OnFault, names: Sequence[str]) -> Iterator[ParsedRow]:
     parse = {".tsv": _cells, ".trec": _words}.get(kind, _object)
-    with storing(path, "read"), _open(path, kind) as lines:
-        try:
-            for number, text in enumerate(lines, start=1):
-                line = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text
-                if kind == ".tsv" and not names:
-                    names = _text(line, f"{path}:{number}").split("\t")
-                elif line.strip():
-                    try:
-                        row = ParsedRow(parse(line, f"{path}:{number}", names), f"{path}:{number}")
-                    except InputError as fault:
-                        on_fault(fault)
-                        continue
-                    yield row
-        except (EOFError, zlib.error, OSError) as error:
-            if isinstance(error, OSError) and error.strerror:  # an error of the disk, not of the compressed data
-                raise
-            raise StorageError(f"cannot read {path}: the compressed data is broken, or ends too early") from error
+    with storing(path, "read"), _broken(path), _open(path, kind) as lines:
+        for number, text in enumerate(lines, start=1):
+            line = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text
+            if kind == ".tsv" and not names:
+                names = _text(line, f"{path}:{number}").split("\t")
+            elif line.strip():
+                try:
+                    row = ParsedRow(parse(line, f"{path}:{number}", names), f"{path}:{number}")
+                except InputError as fault:
+                    on_fault(fault)
+                    continue
+                yield row
+
+
+@contextmanager
+def _broken(path: str | Path) -> Iterator[None]:
+    """Turn errors of damaged data into a StorageError."""
+    try:
+        yield
+    except BROKEN as error:
+        if isinstance(error, OSError) and error.strerror:  # an error of the disk, not of the compressed data
+            raise
+        raise StorageError(f"cannot read {path}: the compressed data is broken, or ends too early") from error
 
 
 def _table(path: str | Path, on_fault: OnFault) -> Iterator[ParsedRow]:
     """Read a CSV file with a header."""
     csv.field_size_limit(MAX_CELL_CHARS)
-    with storing(path, "read"), io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="") as file:
-        lines = csv.DictReader(file, restkey=EXTRA_CELLS, strict=True)
+    with storing(path, "read"), _broken(path), io.TextIOWrapper(open_decompressed(path), encoding="utf-8-sig", newline="") as file:
+        delimiter, is_directive = delimiter_of(first := file.readline())
+        lines = csv.DictReader(file if is_directive else chain([first], file), restkey=EXTRA_CELLS, strict=True, delimiter=delimiter)
         try:
             for cells in lines:
-                where = f"{path}:{lines.line_num}"
+                where = f"{path}:{lines.line_num + is_directive}"
                 if extra_cells := cells.pop(EXTRA_CELLS, None):
                     width = len(lines.fieldnames or ())
                     on_fault(InputError(f"{width + len(extra_cells)} values where there are {width} columns", where))
@@ -115,16 +125,19 @@ def _cell(name: str, cell: str | None) -> Any:
 def has_byte_order_mark(path: str | Path) -> bool:
     """Return whether a text file begins with a byte order mark."""
     kind = kind_read(path)
-    if kind in (".parquet", "folder", "-"):
-        return False
-    with storing(path, "read"), _open(path, kind) as file:
-        return file.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK
+    return kind not in (".parquet", "folder", "-") and _starts_with_mark(path)
+
+
+def _starts_with_mark(path: str | Path) -> bool:
+    with storing(path, "read"), _broken(path), decompressed(path) as file:
+        start = file.read(len(BYTE_ORDER_MARK))
+    return start == BYTE_ORDER_MARK or encoding_of(start) is not None
 
 
 def _json_items(path: Path, inside: str) -> Iterator[JsonRow]:
-    with storing(path, "read"), open_bytes(path) as file:
-        if file.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
-            file.seek(0)
+    with storing(path, "read"), _broken(path), open_decompressed(path) as file:
+        if file.peek(len(BYTE_ORDER_MARK))[: len(BYTE_ORDER_MARK)] == BYTE_ORDER_MARK:
+            file.read(len(BYTE_ORDER_MARK))
         try:
             for number, row in enumerate(ijson.items(file, inside, use_float=True), start=1):
                 if not isinstance(row, dict):
@@ -134,12 +147,14 @@ def _json_items(path: Path, inside: str) -> Iterator[JsonRow]:
             raise InputError(f"this is not JSON: {str(error).splitlines()[0]}", str(path)) from None
 
 
-def _first_byte(path: str | Path) -> bytes:
-    with storing(path, "read"), open_bytes(path) as file:
-        return file.read(1024).removeprefix(BYTE_ORDER_MARK).lstrip()[:1]
+def _is_list(path: str | Path, kind: str) -> bool:
+    """Return whether the file is a JSON list; a file of JSON lines only where objects are in it."""
+    with storing(path, "read"), _broken(path), open_decompressed(path) as file:
+        start = file.read(1024).removeprefix(BYTE_ORDER_MARK).lstrip()
+    return start[:1] == b"[" and (kind == ".json" or start[1:].lstrip()[:1] == b"{")
 
 
-def _open(path: str | Path, kind: str) -> io.BufferedIOBase:
+def _open(path: str | Path, kind: str) -> io.BufferedReader:
     return open_standard_input() if kind == "-" else open_decompressed(path)
 
 

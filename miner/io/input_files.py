@@ -1,4 +1,4 @@
-"""Input files as bytes: open a file, decompress .gz and .zst, and count and hash the raw bytes in the same pass.
+"""Input files as bytes: open a file, decompress it, decode UTF-16, and count and hash the raw bytes in the same pass.
 
 Imports types and errors only; rows are the readers' concern.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import file_digest, sha256
@@ -16,7 +18,10 @@ from typing import Any, TypedDict
 import pyarrow as pa
 
 from miner.errors import InputError
+from miner.io.file_kinds import COMPRESSIONS
 from miner.io.plain_files import open_bytes
+from miner.io.standard_input import STANDARD_INPUT, standard_input
+from miner.io.text_encoding import as_utf8
 
 
 class FileHash(TypedDict):
@@ -29,7 +34,8 @@ class FileHash(TypedDict):
 InputHashes = dict[str, FileHash]
 """Size and SHA-256 of each input file, by the name that the user gave."""
 
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+BROKEN = (EOFError, zlib.error, lzma.LZMAError, OSError)
+"""Errors of damaged data while it is read."""
 BUFFER_BYTES = 1 << 20
 START_BYTES = 1 << 12
 
@@ -73,10 +79,9 @@ def open_input(location: str, inputs: InputHashes) -> Iterator[io.BufferedReader
     compression = COMPRESSIONS.get(path.suffix.lower())
     try:
         with HashingFile(path) as raw:
-            stream = pa.CompressedInputStream(raw, compression) if compression else raw
-            yield io.BufferedReader(stream, BUFFER_BYTES)
+            yield as_utf8(_decompressed(raw, compression), BUFFER_BYTES)
             inputs[location] = raw.finish()
-    except OSError as error:
+    except (OSError, EOFError, lzma.LZMAError) as error:
         raise InputError(_fault(error, compression), location) from None
 
 
@@ -88,23 +93,31 @@ def read_start(location: str) -> bytes:
         return b""
     try:
         with open_bytes(path) as raw:
-            return bytes((pa.CompressedInputStream(raw, compression) if compression else raw).read(START_BYTES))
-    except OSError as error:
+            return as_utf8(_decompressed(raw, compression)).read(START_BYTES)
+    except (OSError, EOFError, lzma.LZMAError) as error:
         raise InputError(_fault(error, compression), location) from None
 
 
-def open_decompressed(path: str | Path) -> io.BufferedIOBase:
-    """Open a file for reading, decompressed where its name ends in .gz or .zst; the caller closes it.
+def open_decompressed(path: str | Path) -> io.BufferedReader:
+    """Open a text file for reading, decompressed by its name, in UTF-8; the caller closes it.
 
-    Raises OSError; while it is read, EOFError, zlib.error or OSError for damaged data.
+    Raises OSError; while it is read, one of BROKEN for damaged data.
     """
-    name = str(path)
-    if name.endswith(".gz"):
-        return gzip.open(path)
-    if name.endswith(".zst"):
-        # Not zstandard's reader, which does not notice a truncated stream.
-        return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(name), "zstd"))
-    return Path(path).open("rb")
+    return as_utf8(decompressed(path))
+
+
+def decompressed(path: str | Path) -> Any:
+    """Open a file for reading, decompressed by its name; the caller closes it. Errors as of `open_decompressed`."""
+    compression = COMPRESSIONS.get(Path(path).suffix.lower())
+    return gzip.open(path) if compression == "gzip" else _decompressed(open_bytes(path), compression)
+
+
+def _decompressed(raw: Any, compression: str | None) -> Any:
+    """Return the stream without its compression."""
+    if compression == "xz":
+        return lzma.open(raw)
+    # Not zstandard's reader, which does not notice a truncated stream.
+    return pa.CompressedInputStream(raw, compression) if compression else raw
 
 
 def hash_file(path: Path) -> FileHash:
@@ -117,16 +130,21 @@ def hash_file(path: Path) -> FileHash:
 
 
 def existing_path(location: str, role: str = "") -> Path:
-    """Return the path; raise InputError where it does not exist. role: the expected content, for the message."""
-    path = Path(location)
+    """Return the path, of "-" the copy of standard input; raise InputError where it does not exist.
+
+    role: the expected content, for the message.
+    """
+    path = standard_input() if location == STANDARD_INPUT else Path(location)
     if not path.exists():
         raise InputError(f"there is no file {location}" + (f", which was to hold the {role}" if role else ""))
     return path
 
 
-def _fault(error: OSError, compression: str | None) -> str:
-    if error.strerror:
+def _fault(error: Exception, compression: str | None) -> str:
+    if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.strerror}"
-    if "runcated" in str(error):
+    if not compression:
+        return str(error)
+    if isinstance(error, EOFError) or "runcated" in str(error):
         return f"the file ends too early: its {compression} stream is cut off"
     return f"the file is not {compression}, or it is damaged: {error}"

@@ -14,23 +14,23 @@ from miner.errors import InputError
 from miner.io.folder_tree import rename
 from miner.io.input_files import InputHashes, existing_path
 from miner.read.assemble import CORPUS, PART_SUFFIX, assemble, finish, work_folder
+from miner.read.beir_splits import EXPECTED, find_file, select_splits
 from miner.read.column_names import CORPUS as CORPUS_SLOTS
 from miner.read.column_names import QRELS, QUERIES, check_fields
+from miner.read.delimited import numbered
 from miner.read.file_rows import Location, open_rows
-from miner.read.judgements import Missing, is_qrels, read_qrels
+from miner.read.judgements import Missing, read_qrels
 from miner.read.objects import MemoryRows, is_path
 from miner.read.rejects import OnError
+from miner.read.shards import matches
 from miner.read.text_writer import read_texts
 from miner.types import Dataset
 
 PathNames = Any
 """One file, several that are read as one, or an object in memory (`miner.read.objects`)."""
-BARE_PASSAGE, BARE_QUERY = ("id", "text", "title"), ("id", "text")
-"""The columns of MS MARCO's and ColBERT's files, which have no header."""
+BARE_PASSAGE, BARE_QUERY = numbered("id", "text", "title"), numbered("id", "text")
+"""Readers of the columns of MS MARCO's and ColBERT's files, which have no header."""
 NO_FIELDS: Mapping[str, str] = MappingProxyType({})
-EXPECTED = "a BEIR folder holds corpus.jsonl, queries.jsonl and qrels/*.tsv"
-SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".csv", ".tsv")
-DEFAULT_SPLIT = "train"
 
 
 def read_beir(
@@ -44,7 +44,7 @@ def read_beir(
     min_grade: int = 1,
     complete: bool = False,
 ) -> Dataset:
-    """Read corpus.jsonl, queries.jsonl and the qrels/*.tsv of a BEIR folder.
+    """Read corpus.jsonl, queries.jsonl and the qrels/*.tsv of a BEIR folder, or the same as the hub lays it out.
 
     split: the qrels to read; by default train, or the only one. Positives of other splits for the same query text are known, so they are
         never mined; they are not in the Dataset's judgements, and `reading` counts them for each file.
@@ -54,8 +54,8 @@ def read_beir(
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"there is no folder {folder}; {EXPECTED}")
-    qrels, other_qrels = _select_splits(root, tuple(split), tuple(leave_out))
-    files = (_find_file(root, "corpus"), _find_file(root, "queries"), qrels)
+    qrels, other_qrels = select_splits(root, tuple(split), tuple(leave_out))
+    files = (find_file(root, "corpus"), find_file(root, "queries"), qrels)
     return read_files(*files, into, elsewhere=other_qrels, fields=fields, on_error=on_error, min_grade=min_grade, complete=complete)
 
 
@@ -107,38 +107,8 @@ def existing_files(names: PathNames, role: str) -> list[Location]:
     if not is_path(names):
         return [MemoryRows(role, names)]
     files = [str(name) for name in (names if isinstance(names, tuple | list) else (names,))]
-    for name in files:
-        if not name.startswith("hf:"):
-            existing_path(name, role)
-    return [*files]
-
-
-def _find_file(root: Path, name: str) -> Path:
-    for suffix in (*SUFFIXES, ""):
-        if (root / f"{name}{suffix}").exists():
-            return root / f"{name}{suffix}"
-    raise InputError(f"there is no file {root / name}.jsonl; {EXPECTED}")
-
-
-def _select_splits(root: Path, split: tuple[str, ...], leave_out: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Return the qrels files of `split`, and those of the other splits that are not left out."""
-    paths = {path.name.split(".")[0]: path for path in sorted((root / "qrels").glob("*")) if is_qrels(path)}
-    if not paths:
-        raise InputError(f"there is no file {root / 'qrels' / 'train.tsv'}; {EXPECTED}")
-    for name in (*split, *leave_out):
-        if name not in paths:
-            raise InputError(f"{root / 'qrels'} has no split '{name}'; it has: {', '.join(paths)}")
-        if name in split and name in leave_out:
-            raise InputError(f"split '{name}' is asked for and left out: leave out another one, or none")
-    remaining = {name: path for name, path in paths.items() if name not in leave_out}
-    split = split or _default_split(root, list(remaining))
-    return tuple(remaining[name] for name in split), tuple(path for name, path in remaining.items() if name not in split)
-
-
-def _default_split(root: Path, splits: list[str]) -> tuple[str, ...]:
-    """Return the default split: train, or the only one."""
-    if DEFAULT_SPLIT in splits or len(splits) == 1:
-        return (DEFAULT_SPLIT,) if DEFAULT_SPLIT in splits else tuple(splits)
-    if not splits:
-        raise InputError(f"every file of {root / 'qrels'} is left out, and there is nothing to mine for")
-    raise InputError(f"{root / 'qrels'} has no train.tsv but {', '.join(splits)}; choose with --split")
+    paths = [path for name in files for path in matches(name)]
+    for path in paths:
+        if not path.startswith("hf:"):
+            existing_path(path, role)
+    return [*paths]

@@ -14,19 +14,19 @@ from miner.read.rejects import BadRow
 from miner.support.value_types import type_name
 
 MAX_ID_BYTES = 512
-MAX_INT = 2**53
-"""Larger whole numbers are not exact in every program that may have written the file."""
+MIN_INT, MAX_INT = -(2**63), 2**64 - 1
+"""Whole numbers that are ids: those of 64 bits, which JSON and Parquet hold exactly."""
 
 
 def clean_id(value: Any, name: str) -> str:
-    """Return the id as a string; whole numbers below 2**53 are converted."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_INT:
+    """Return the id as a string; whole numbers of 64 bits are converted."""
+    if isinstance(value, int) and not isinstance(value, bool) and MIN_INT <= value <= MAX_INT:
         return str(value)
     if value is None:
         raise BadRow(f"missing '{name}'")
     if not isinstance(value, str):
         number = f" ({value})" if isinstance(value, int | float) else ""
-        raise BadRow(f"'{name}' is {type_name(value)}{number}; an id is a string, or a whole number below 2**53")
+        raise BadRow(f"'{name}' is {type_name(value)}{number}; an id is a string, or a whole number of at most 64 bits")
     if not value or value.isspace():
         raise BadRow(f"'{name}' is empty")
     if "\0" in value:

@@ -204,6 +204,8 @@ class Columns:
 
     def _bind(self, row: Mapping[str, Any]) -> None:
         self._all |= dict.fromkeys(row)
+        if self._is_first_row:
+            self._respell(row)
         for slot, spec in self._slots.items():
             if slot in self.bound and (not spec.several or spec.field in self._fields):
                 self._check_rivals(slot, row)
@@ -216,6 +218,15 @@ class Columns:
             elif spec.required and self._is_first_row:
                 raise self.unknown(slot, row)
         self._is_first_row = False
+
+    def _respell(self, row: Mapping[str, Any]) -> None:
+        """Take a column that the user named in another case for the one that is there, where there is one only."""
+        for field, column in self._fields.items():
+            alike = [name for name in row if name.casefold() == column.casefold()]
+            if column not in row and len(alike) == 1:
+                self._fields = {**self._fields, field: alike[0]}
+                if column in self._named:
+                    self._named[alike[0]] = self._named.pop(column)
 
     def _find(self, slot: str, row: Mapping[str, Any]) -> list[str]:
         spec = self._slots[slot]
@@ -261,6 +272,12 @@ class Columns:
 def field_flag(field: str, column: str) -> str:
     """The flag that names a column, as a shell takes it."""
     return f"--field {shlex.quote(f'{field}={column}')}"
+
+
+def is_usual(name: str) -> bool:
+    """Return whether a column of pairs may have this name: a usual one of any of ours, in any spelling."""
+    usual = {spelling(word) for slot in PAIRS.values() for tier in slot.usual for word in tier}
+    return NUMBER.sub("", spelling(name)) in {*usual, *GRADES, *LABELS} or bool(NEGATIVES.fullmatch(spelling(name)))
 
 
 def columns_left_out(fields: Fields) -> frozenset[str]:

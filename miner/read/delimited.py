@@ -6,25 +6,33 @@ Imports its neighbours only.
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from miner.errors import InputError
 from miner.io.input_files import InputHashes
 from miner.read.lines import MAX_LINE_BYTES, NumberedRows, Row, decode_line, lines, numbered_lines
 from miner.read.rejects import BadRow, Origin, Rejects
+from miner.support.csv_dialect import delimiter_of
 
-DELIMITERS = ";\t|"
-"""Delimiters of a .csv whose header has no comma."""
-DIRECTIVE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
-"""A first line that Excel writes and reads: it names the delimiter."""
+Headerless = Callable[[list[str]], Sequence[str]]
+"""Returns the column names of a .tsv without a header from its first line; none where that line is the header."""
 
 
-def tsv_rows(location: str, rejects: Rejects, inputs: InputHashes, bare: Sequence[str] = ()) -> NumberedRows:
+def has_header(fields: list[str]) -> Sequence[str]:
+    """Return no names: the first line is the header."""
+    return ()
+
+
+def numbered(*names: str) -> Headerless:
+    """Return the function for files as MS MARCO's, in which a row begins with an id that is a whole number."""
+    return lambda fields: names[: len(fields)] if 1 < len(fields) <= len(names) and fields[0].isdecimal() else ()
+
+
+def tsv_rows(location: str, rejects: Rejects, inputs: InputHashes, headerless: Headerless = has_header) -> NumberedRows:
     """Yield the rows of a TSV file. Fields are separated by tabs alone: quotes are part of the text.
 
-    bare: column names for a file without a header, as in MS MARCO, whose first cell is a whole number.
+    headerless: function that returns the column names of a file without a header.
     """
     header: list[str] = []
     for number, line in lines(location, rejects, inputs):
@@ -32,8 +40,9 @@ def tsv_rows(location: str, rejects: Rejects, inputs: InputHashes, bare: Sequenc
             fields = decode_line(line).split("\t")
             if header:
                 yield number, _with_names(header, fields)
-            elif 1 < len(fields) <= len(bare) and fields[0].isdecimal():
-                header = list(bare[: len(fields)])
+                continue
+            header = _columns(headerless, fields, location)
+            if header:
                 yield number, _with_names(header, fields)
             else:
                 header = _header(location, fields)
@@ -69,10 +78,8 @@ def csv_rows(location: str, rejects: Rejects, inputs: InputHashes) -> NumberedRo
 def _read_opening(text: Iterator[str]) -> tuple[int, str, Iterator[str]]:
     """Return the number of lines before the header, the delimiter, and the lines from the header on."""
     first = next(text, "")
-    if directive := DIRECTIVE.fullmatch(first):
-        return 1, directive[1], text
-    delimiter = next((sign for sign in DELIMITERS if sign in first), ",")
-    return 0, "," if "," in first else delimiter, chain([first] if first else [], text)
+    delimiter, is_directive = delimiter_of(first)
+    return int(is_directive), delimiter, text if is_directive else chain([first] if first else [], text)
 
 
 def _csv_fault(error: csv.Error, first: int, last: int) -> str:
@@ -96,7 +103,16 @@ def _csv_lines(location: str, inputs: InputHashes, faults: list[str]) -> Iterato
             yield line.decode(errors="replace")
 
 
+def _columns(headerless: Headerless, fields: list[str], location: str) -> list[str]:
+    try:
+        return [*headerless(fields)]
+    except InputError as error:
+        raise InputError(error.with_flags, location) from None
+
+
 def _header(location: str, fields: list[str]) -> list[str]:
+    if fields and fields[0].lstrip().startswith(("{", "[{")):
+        raise InputError("the file is JSON, not CSV or TSV: call it .jsonl", location)
     if len(set(fields)) < len(fields):
         raise InputError(f"two columns have the same name: {', '.join(fields)}", f"{location}:1")
     return fields

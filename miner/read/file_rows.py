@@ -1,4 +1,4 @@
-"""Rows of any file: JSON lines, CSV, TSV (each plain, .gz or .zst), Parquet, saved `datasets` folders, hub datasets.
+"""Rows of any file: JSON lines, CSV, TSV (each plain or compressed), Parquet, saved `datasets` folders, hub datasets.
 
 Rows are streamed: memory does not depend on the size of the file. Owns how rows are read and numbered, not their content.
 """
@@ -17,9 +17,12 @@ import orjson
 import pyarrow as pa
 
 from miner.errors import InputError
-from miner.io.input_files import COMPRESSIONS, InputHashes, existing_path, hash_file
-from miner.read.delimited import csv_rows, tsv_rows
-from miner.read.lines import NumberedRows, Row, decode_line, lines, raw_lines
+from miner.io.file_kinds import COMPRESSIONS, advice_for
+from miner.io.input_files import InputHashes, existing_path, hash_file, read_start
+from miner.io.standard_input import STANDARD_INPUT
+from miner.read.delimited import Headerless, csv_rows, has_header, tsv_rows
+from miner.read.json_shapes import table_fault
+from miner.read.lines import BOM, NumberedRows, Row, decode_line, lines, raw_lines
 from miner.read.lists import is_list, items, list_rows
 from miner.read.rejects import FILE_STRIDE, BadRow, Origin, Rejects, Reread
 from miner.read.shards import shards
@@ -28,8 +31,9 @@ from miner.support.json_keys import key_fault
 T = TypeVar("T")
 BATCH_ROWS = 1024
 COLON = ord(":")
+JSON_KINDS = (".jsonl", ".ndjson", ".json")
 READABLE_KINDS = (
-    "JSON lines (.jsonl, .ndjson, .json), .csv, .tsv, each also with .gz or .zst, .parquet, a saved datasets folder, or hf:name"
+    "JSON lines (.jsonl, .ndjson, .json), .csv, .tsv, each also with .gz, .zst, .bz2 or .xz, .parquet, a saved datasets folder, or hf:name"
 )
 
 
@@ -69,7 +73,7 @@ def open_rows(
     location: Location | Sequence[Location],
     rejects: Rejects,
     inputs: InputHashes,
-    bare: Sequence[str] = (),
+    headerless: Headerless = has_header,
     folder: OpenFolder = lambda location, inputs: None,
 ) -> RowStream:
     """Open files, folders or hub datasets as one sequence of rows.
@@ -77,7 +81,7 @@ def open_rows(
     location: one file, folder, hub name or object in memory, or several.
     rejects: receives invalid lines.
     inputs: receives the size and hash of each file.
-    bare: column names for a .tsv without a header, whose first line is an id and a text.
+    headerless: function that returns the column names of a .tsv without a header from its first line, none where that is the header.
     folder: function that opens a folder of a special format, or returns None.
     """
     parts: list[RowStream] = []
@@ -86,7 +90,7 @@ def open_rows(
             parts.append(item.open(rejects))
             continue
         folder_rows = folder(item, inputs)
-        parts += [folder_rows] if folder_rows else [_open_file(name, rejects, inputs, bare) for name in shards(item)]
+        parts += [folder_rows] if folder_rows else [_open_file(name, rejects, inputs, headerless) for name in shards(item)]
     return parts[0] if len(parts) == 1 else _concatenate(parts)
 
 
@@ -106,7 +110,7 @@ def _shift_numbers(file_number: int, numbered: Iterable[tuple[int, T]]) -> Itera
     return ((file_number * FILE_STRIDE + number, row) for number, row in numbered)
 
 
-def _open_file(location: str, rejects: Rejects, inputs: InputHashes, bare: Sequence[str]) -> RowStream:
+def _open_file(location: str, rejects: Rejects, inputs: InputHashes, headerless: Headerless) -> RowStream:
     suffix = kind_of(location)
     read_batches = _batch_reader(location, suffix)
     if read_batches:
@@ -115,11 +119,11 @@ def _open_file(location: str, rejects: Rejects, inputs: InputHashes, bare: Seque
             origin, _rows_of_batches(read_batches(location, inputs), origin, rejects), lambda: _number_rows(read_batches(location, {}))
         )
     if suffix not in TEXT_KINDS:
-        raise InputError(f"{location} is of an unknown kind '{suffix}'; read are: {READABLE_KINDS}")
-    if suffix == ".json" and is_list(location):
+        raise InputError(_unknown_kind(location, suffix))
+    if suffix in JSON_KINDS and is_list(location, suffix):
         return RowStream(Origin(location, "{}: row {}"), list_rows(location, rejects, inputs), partial(items, location))
     if suffix == ".tsv":
-        return RowStream(Origin(location), tsv_rows(location, rejects, inputs, bare), partial(raw_lines, location))
+        return RowStream(Origin(location), tsv_rows(location, rejects, inputs, headerless), partial(raw_lines, location))
     return RowStream(Origin(location), TEXT_KINDS[suffix](location, rejects, inputs), partial(raw_lines, location))
 
 
@@ -132,9 +136,15 @@ def _batch_reader(location: str, suffix: str) -> Callable[[str, InputHashes], It
     return open_hub if location.startswith("hf:") else open_saved
 
 
+def _unknown_kind(location: str, suffix: str) -> str:
+    advice = advice_for(suffix)
+    readable = f"{advice}; " if advice else ""
+    return f"{location} is of an unknown kind '{suffix}'; {readable}read are: {READABLE_KINDS}"
+
+
 def kind_of(location: str) -> str:
-    """Return the suffix of a file, without .gz or .zst."""
-    path = Path(location)
+    """Return the suffix of a file, without that of its compression."""
+    path = existing_path(location) if location == STANDARD_INPUT else Path(location)
     return (path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path).suffix.lower()
 
 
@@ -143,6 +153,7 @@ def _json_rows(location: str, rejects: Rejects, inputs: InputHashes) -> Numbered
         try:
             row = orjson.loads(line)
         except orjson.JSONDecodeError as error:
+            _check_shape(location, number, line)
             rejects.add(Origin(location), number, _json_fault(line, error), line)
             continue
         if type(row) is not dict:
@@ -151,7 +162,19 @@ def _json_rows(location: str, rejects: Rejects, inputs: InputHashes) -> Numbered
         elif line.count(COLON) != len(row) and (fault := key_fault(line, row)):
             rejects.add(Origin(location), number, fault, line)
         else:
+            if number == 1 and all(isinstance(value, dict | list) for value in row.values()):
+                _check_shape(location, number, line)
             yield number, row
+
+
+def _check_shape(location: str, number: int, line: bytes) -> None:
+    """Raise InputError where the first line begins an object that is not one row, but a whole table, or goes on in further lines."""
+    if number != 1 or line[:1] != b"{":
+        return
+    if fault := table_fault(read_start(location).removeprefix(BOM)):
+        raise InputError(fault, location)
+    if line.strip() == b"{":
+        raise InputError("a JSON object over several lines, where one a line is expected; write them so: `jq -c . OLD > NEW`", location)
 
 
 def _json_fault(line: bytes, error: orjson.JSONDecodeError) -> str:
@@ -165,7 +188,8 @@ def _json_fault(line: bytes, error: orjson.JSONDecodeError) -> str:
             return "the last line is torn: it ends in the middle of a JSON object"
         if text.startswith("["):
             return "a JSON list where one JSON object per line is expected"
-        return f"invalid JSON: {error.msg} (column {error.colno})"
+        table = "; is this CSV or TSV? call it .csv or .tsv" if "{" not in text and ("," in text or "\t" in text) else ""
+        return f"invalid JSON: {error.msg} (column {error.colno}){table}"
     # Python's own parser is more lenient than JSON: it accepts NaN, Infinity and lone surrogates.
     return "a lone surrogate, which is no character" if "surrogate" in error.msg else "NaN or Infinity, which JSON does not have"
 

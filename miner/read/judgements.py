@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import InputError
-from miner.io.input_files import COMPRESSIONS, InputHashes, existing_path
+from miner.io.file_kinds import COMPRESSIONS
+from miner.io.input_files import InputHashes, existing_path
 from miner.io.scratch import scratch
 from miner.read.cells import clean_grade, clean_id
 from miner.read.column_names import QRELS, Columns, Fields
@@ -26,6 +27,7 @@ from miner.read.text_writer import StoredTexts
 from miner.types import Ints
 
 PLAIN_SUFFIXES = (".tsv", ".txt", ".qrels", ".trec")
+MAX_GRADE = 127
 LAYOUTS = "query-id, corpus-id, score with a header, or without one 'query passage grade' or TREC's 'query 0 passage grade'"
 
 RolesByFile = dict[str, Mapping[str, str]]
@@ -149,6 +151,12 @@ def _plain(location: str, fields: Fields, rejects: Rejects, inputs: InputHashes,
 def _layout(location: str, cells: list[str], fields: Fields) -> tuple[tuple[int, ...], bool, Mapping[str, str]]:
     """Return the positions of query, passage and grade, whether the first line is a header, and what each column is read as."""
     if _is_number(cells[-1]):
+        if len(cells) == 3 and all(cell.isdecimal() for cell in cells) and int(cells[2]) > MAX_GRADE:
+            raise InputError(
+                f"{cells[2]} is no grade: three ids a line are MS MARCO's triples (query, positive, negative); make judgements of them, "
+                r"`cut -f1,2 TRIPLES | sort -u | sed 's/$/\t1/' > qrels.tsv`",
+                f"{location}:1",
+            )
         if len(cells) not in (3, 4):
             raise InputError(f"{len(cells)} fields; judgements are {LAYOUTS}", f"{location}:1")
         order = (0, 2, 3) if len(cells) == 4 else (0, 1, 2)

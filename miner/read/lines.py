@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from miner.errors import InputError
-from miner.io.input_files import InputHashes, open_input
+from miner.io.file_kinds import binary_fault
+from miner.io.input_files import InputHashes, existing_path, open_input
 from miner.read.rejects import BadRow, Origin, Rejects
 
 MAX_LINE_BYTES = 4 << 20
 BOM = b"\xef\xbb\xbf"
-OTHER_ENCODINGS = {b"\xff\xfe\x00\x00": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-"""Byte order marks of encodings other than UTF-8."""
 SKIP_BYTES = 1 << 16
 
 Row = dict[str, Any]
@@ -51,7 +49,7 @@ def numbered_lines(location: str, inputs: InputHashes) -> Iterator[tuple[int, by
 
 def raw_lines(location: str) -> Iterator[tuple[int, bytes]]:
     """Yield the raw lines again; none of a pipe, which can be read only once."""
-    if Path(location).is_file():
+    if existing_path(location).is_file():
         yield from ((number, line) for number, line, _ in numbered_lines(location, {}))
 
 
@@ -64,9 +62,9 @@ def decode_line(line: bytes) -> str:
 
 
 def _check_first(line: bytes, location: str) -> None:
-    """Raise InputError for another encoding, or line ends of CR alone."""
-    if encoding := next((name for mark, name in OTHER_ENCODINGS.items() if line.startswith(mark)), None):
-        raise InputError(f"the file is {encoding}; save it as UTF-8 (in Excel: 'CSV UTF-8')", location)
+    """Raise InputError for the bytes of no text file, or line ends of CR alone."""
+    if fault := binary_fault(line):
+        raise InputError(fault, location)
     if not line.endswith(b"\n") and b"\r" in line.rstrip(b"\r"):
         raise InputError("its lines end in CR alone (carriage returns); save it with LF or CRLF line ends", location)
 

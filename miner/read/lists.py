@@ -1,4 +1,4 @@
-"""Reader of a .json file that is one list of rows, with one row in memory at a time. Imports its neighbours only."""
+"""Reader of a JSON file that is one list of rows, with one row in memory at a time. Imports its neighbours only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import ijson
 
 from miner.errors import InputError
 from miner.io.input_files import InputHashes, open_input, read_start
+from miner.read.json_shapes import RECORDS
 from miner.read.lines import BOM, NumberedRows
 from miner.read.rejects import Origin, Rejects
 from miner.support.value_types import type_name
@@ -27,9 +28,10 @@ class DuplicateKeyDict(dict[str, Any]):
         super().__setitem__(key, value)
 
 
-def is_list(location: str) -> bool:
-    """Return whether the file begins with a JSON list."""
-    return read_start(location).removeprefix(BOM).lstrip()[:1] == b"["
+def is_list(location: str, suffix: str) -> bool:
+    """Return whether the file is a JSON list; a file of JSON lines only where objects are in it."""
+    start = read_start(location).removeprefix(BOM).lstrip()
+    return start[:1] == b"[" and (suffix == ".json" or start[1:].lstrip()[:1] == b"{")
 
 
 def list_rows(location: str, rejects: Rejects, inputs: InputHashes) -> NumberedRows:
@@ -37,6 +39,8 @@ def list_rows(location: str, rejects: Rejects, inputs: InputHashes) -> NumberedR
     origin = Origin(location, "{}: row {}")
     duplicate_keys: list[str] = []
     for number, row in _items(location, inputs, duplicate_keys):
+        if number == 1 and isinstance(row, list):
+            raise InputError(f"the file is a list of lists (orient='values' of pandas), which has no column names; {RECORDS}", location)
         if not isinstance(row, dict):
             rejects.add(origin, number, f"{type_name(row)} where a JSON object is expected", row)
         elif duplicate_keys:
@@ -60,4 +64,5 @@ def _items(location: str, inputs: InputHashes, duplicate_keys: list[str]) -> Ite
             for number, row in enumerate(ijson.items(stream, "item", use_float=True, map_type=lambda: DuplicateKeyDict(duplicate_keys)), 1):
                 yield number, row
         except ijson.JSONError as error:
-            raise InputError(f"this is not JSON, after row {number}: {str(error).splitlines()[0]}", location) from None
+            overflow = "; write ids of more than 63 bits as strings" if "overflow" in str(error) else ""
+            raise InputError(f"this is not JSON, after row {number}: {str(error).splitlines()[0]}{overflow}", location) from None

@@ -6,15 +6,16 @@ Imports types, errors and its neighbours only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from miner.errors import ConfigError
+from miner.errors import ConfigError, InputError
 from miner.io.input_files import InputHashes
 from miner.read.assemble import PART_SUFFIX, finish, work_folder
 from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, PathNames, existing_files
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text
-from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields, columns_left_out
+from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields, columns_left_out, is_usual
 from miner.read.file_rows import RowStream, kind_of, open_rows
 from miner.read.layouts import unfold
 from miner.read.lines import Row
@@ -32,6 +33,13 @@ NON_RELEVANT = 0
 """The grade of the passages in `non_relevant`."""
 FLAT_KINDS = (".csv", ".tsv")
 """Kinds of files that cannot contain lists."""
+TRIPLE = ("query", "positive", "negative")
+MIN_WORDS = 3
+"""Words of a passage: names of columns have fewer."""
+THREE_IDS = (
+    "three ids a line and no header are MS MARCO's triples (query, positive, negative), without their texts: make judgements of them, "
+    r"`cut -f1,2 TRIPLES | sort -u | sed 's/$/\t1/' > qrels.tsv`, and give --corpus collection.tsv --queries queries.tsv --qrels qrels.tsv"
+)
 IDS_OF_POSITIVES = ("docid", "id", "_id", "doc_id", "passage_id", "psg_id", "pid")
 
 
@@ -60,7 +68,7 @@ def read_pairs(
     with work_folder(into, on_error) as (folder, rejects):
         corpus_rows = open_rows(passages, rejects, inputs, BARE_PASSAGE) if passages else None
         corpus_texts = _corpus(corpus_rows, fields, folder, rejects)
-        rows = open_rows(files, rejects, inputs, folder=open_folder)
+        rows = open_rows(files, rejects, inputs, partial(triple_columns, fields=fields), folder=open_folder)
         parts = [(part.numbered, FileRows(part.origin, fields)) for part in rows.files]
         collector = Collector(folder, corpus_texts, rows, rejects, min_grade, complete=complete)
         dataset = _collect(rows, parts, collector, rejects)
@@ -97,6 +105,18 @@ def _check_columns(files: Sequence[FileRows], fields: Mapping[str, str], corpus:
     if corpus:
         for file in files:
             file.strays.check(corpus)
+
+
+def triple_columns(cells: list[str], fields: Mapping[str, str]) -> Sequence[str]:
+    """Return the columns of MS MARCO's triples, which have no header: texts of a query, a positive and a negative.
+
+    cells: those of the first line. Returns nothing where it is a header. Raises InputError for three ids.
+    """
+    if len(cells) != len(TRIPLE) or any(cell in fields.values() or is_usual(cell) for cell in cells):
+        return ()
+    if all(cell.isdecimal() for cell in cells):
+        raise InputError(THREE_IDS)
+    return TRIPLE if all(len(cell.split()) >= MIN_WORDS for cell in cells[1:]) else ()
 
 
 Parse = Callable[[int, Row], Pair]

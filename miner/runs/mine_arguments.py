@@ -8,6 +8,7 @@ from typing import Any
 
 from miner.config import Inputs, MiningConfig
 from miner.errors import ConfigError
+from miner.read.beir_splits import is_beir
 from miner.read.objects import MemoryRows, ObjectInputs, has_items, is_path
 from miner.read.rejects import OnError
 from miner.types import Dataset
@@ -38,7 +39,7 @@ def inputs_of(
     fields = dict(fields or {})
     if is_path(data) and (corpus is None or is_path(corpus)):
         paths = [str(path) for path in data] if isinstance(data, list | tuple) else [str(data)]
-        if len(paths) == 1 and (Path(paths[0]) / "qrels").is_dir():
+        if len(paths) == 1 and is_beir(Path(paths[0])):
             if has_items(corpus):
                 raise ConfigError(f"{paths[0]} is a BEIR folder, which has its own corpus: leave corpus out")
             return Inputs.of(data=paths[0], split=(split,) if split else (), fields=fields, on_error=on_error)
