@@ -153,7 +153,7 @@ def _json_rows(location: str, rejects: Rejects, inputs: InputHashes) -> Numbered
         try:
             row = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            _check_shape(location, number, line)
+            _check_shape(location, number, line, is_single=line.rstrip()[-1:] in (b"{", b"["))
             rejects.add(Origin(location), number, _json_fault(line, error), line)
             continue
         if type(row) is not dict:
@@ -163,15 +163,18 @@ def _json_rows(location: str, rejects: Rejects, inputs: InputHashes) -> Numbered
             rejects.add(Origin(location), number, fault, line)
         else:
             if number == 1 and all(isinstance(value, dict | list) for value in row.values()):
-                _check_shape(location, number, line)
+                _check_shape(location, number, line, is_single=len(row) == 1)
             yield number, row
 
 
-def _check_shape(location: str, number: int, line: bytes) -> None:
-    """Raise InputError where the first line begins an object that is not one row, but a whole table, or goes on in further lines."""
+def _check_shape(location: str, number: int, line: bytes, *, is_single: bool) -> None:
+    """Raise InputError where the first line begins an object that is not one row, but a whole table, or goes on in further lines.
+
+    is_single: whether the object has one key.
+    """
     if number != 1 or line[:1] != b"{":
         return
-    if fault := table_fault(read_start(location).removeprefix(BOM)):
+    if fault := table_fault(read_start(location).removeprefix(BOM), is_single=is_single):
         raise InputError(fault, location)
     if line.strip() == b"{":
         raise InputError("a JSON object over several lines, where one a line is expected; write them so: `jq -c . OLD > NEW`", location)

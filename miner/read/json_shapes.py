@@ -12,10 +12,11 @@ MAX_EVENTS = 64
 """Events of the parser that are looked at: the first keys and values."""
 
 
-def table_fault(start: bytes) -> str | None:
+def table_fault(start: bytes, *, is_single: bool) -> str | None:
     """Return what a file is that begins so, and is one JSON object with the whole table in it; None for anything else.
 
     start: the first bytes of the file, which begin an object.
+    is_single: whether a list of objects under its first key would be the table; beside other keys it may be a conversation.
     """
     events = _events(start)
     if len(events) < 4 or events[0][0] != "start_map" or events[1][0] != "map_key":
@@ -29,7 +30,7 @@ def table_fault(start: bytes) -> str | None:
         return f"the file is one object of rows by number (orient='index' of pandas); {RECORDS}"
     if kind == "start_map" and inner[0] == "map_key" and inner[1].isdecimal():
         return f"the file is one object of columns (orient='columns', as to_json of pandas writes by default); {RECORDS}"
-    if kind == "start_array" and inner[0] == "start_map":
+    if is_single and kind == "start_array" and inner[0] == "start_map":
         return f"the file is one object, whose key '{name}' holds a list of objects; write that list alone: `jq '.{name}' OLD > NEW`"
     return None
 

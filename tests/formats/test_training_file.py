@@ -6,8 +6,10 @@ import json
 import pytest
 
 from miner.errors import ConfigError, HardnegError, InputError, StorageError
-from miner.formats import FORMATS, read_training, recognise
+from miner.formats import FORMATS, open_training, read_training, recognise
 from miner.io.row_files import KINDS, open_sink
+from miner.lint import lint
+from miner.read import read_beir, read_pairs
 
 FOREIGN = {
     "triplet": [
@@ -185,3 +187,20 @@ def test_a_folder_of_splits_names_them(tmp_path):
         list(read_training(tmp_path))
     with pytest.raises(InputError, match="neither a training set that `datasets` saved nor a run"):
         list(read_training(tmp_path.parent))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("kind", [*KINDS, ""])
+def test_what_is_written_is_read_by_mining_and_by_the_linter(name, kind, dataset, negatives_of, tmp_path):
+    """Every format in every kind of file, with the same judgements; a BEIR folder is `data`."""
+    shape = FORMATS[name]
+    if shape.layout and kind:
+        pytest.skip("a folder has files of its own kinds")
+    path = tmp_path / f"a{kind}"
+    with open_training(path, shape, dataset) as sink:
+        sink.write(shape.write(dataset, negatives_of(3), ("labels",) if name.startswith("labeled") else ()))
+    written = {row.query for row in read_training(path) if 1 in row.labels}
+    assert len(written) > 3
+    assert not lint(path).counts.get("unusable")
+    again = read_beir(path) if name == "beir" else read_pairs(path)
+    assert set(again.queries.texts(range(len(again.queries)))) == written

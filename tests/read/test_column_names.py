@@ -47,8 +47,8 @@ def test_a_usual_name_is_read_in_any_spelling(tmp_path, column):
 def test_a_near_miss_is_named(tmp_path):
     """Of a column that the user names, and of a usual name."""
     (tmp_path / "p.jsonl").write_text(json.dumps({"Frage": "q", "positive": "p"}))
-    with pytest.raises(InputError, match=r"has no column 'frage'.* its columns are Frage, positive; is 'Frage' meant"):
-        read_pairs(tmp_path / "p.jsonl", fields={"query": "frage"})
+    with pytest.raises(InputError, match=r"has no column 'Fragen'.* its columns are Frage, positive; is 'Frage' meant"):
+        read_pairs(tmp_path / "p.jsonl", fields={"query": "Fragen"})
     (tmp_path / "p.jsonl").write_text(json.dumps({"qustion": "q", "positive": "p"}))
     with pytest.raises(InputError, match=r"name the right one: fields=..query.: .qustion..$"):
         read_pairs(tmp_path / "p.jsonl")
