@@ -40,6 +40,7 @@ MAY = {
     # what joins them
     "miner.config": GROUND | {f"miner.{name}" for name in ("evidence", "filters", "formats", "indexes", "samplers", "sources")},
     "miner.core": NOUNS | {f"miner.{name}" for name in ("config", "evidence", "filters", "support")},
+    "miner.core.ladder": NOUNS,  # a filter says of itself what a fallback level may do with it
     "miner.lint": GROUND | {"miner.formats", "miner.read"},
     "miner.evaluation": GROUND | {f"miner.{name}" for name in ("config", "encode", "read", "sources")},
     "miner.runs": DOWN_TO_CORE | SHOWN | {"miner.evaluation"},

@@ -9,19 +9,22 @@ SEAM = "miner.io"
 
 OPENERS = {
     *("open", "io.open", "io.FileIO", "os.open", "anyio.open_file"),
-    *(f"os.{name}" for name in ("link", "mkfifo", "remove", "rename", "replace", "symlink", "truncate", "unlink", "utime")),
+    *(f"os.{name}" for name in ("chmod", "chown", "link", "mkfifo", "remove", "removedirs", "rename", "replace")),
+    *(f"os.{name}" for name in ("rmdir", "symlink", "truncate", "unlink", "utime")),
     *(f"shutil.{name}" for name in ("copy", "copy2", "copyfile", "copytree", "move", "rmtree")),
     *(f"tempfile.{name}" for name in ("mkdtemp", "mkstemp", "NamedTemporaryFile", "TemporaryDirectory", "TemporaryFile")),
     *(f"np.{name}" for name in ("fromfile", "load", "loadtxt", "memmap", "save", "savetxt", "savez", "savez_compressed")),
-    *("np.lib.format.open_memmap", "pa.OSFile", "pa.memory_map", "pa.input_stream", "pa.output_stream"),
+    *("create_engine", "sqlite3.connect", "np.lib.format.open_memmap", "pa.OSFile", "pa.memory_map", "pa.input_stream", "pa.output_stream"),
 }
 """Functions by their full name as it is written."""
 
 METHODS = {
+    "chmod",
     "hardlink_to",
     "read_bytes",
     "read_text",
     "rename",
+    "rmdir",
     "symlink_to",
     "tofile",
     "touch",
@@ -49,7 +52,10 @@ EXCEPTIONS = {
     "app.pages.assets": {"gzip", "files(package).joinpath(file).read_bytes"},  # resources of the package; compressed in memory
     "app.pages.frame": {"gzip"},  # compressed in memory
     "app.naming.models": {"link.symlink_to"},  # a link to a model's folder of this machine, no content
+    "app.state.database": {"create_engine", "sqlite3.connect"},  # a database reads and writes its own file
+    "app.state.modes": {"path.chmod"},  # who may read the data folder: a mode of this machine, no content
     "miner.doctor.machine": {"path.read_text"},  # /proc and /sys, the kernel's answers
+    "miner.formats.collection": {"sqlite3.connect"},  # a temporary table without a name, which SQLite removes
     "miner.indexes.blas": {"cpuinfo.read_text"},  # /proc/cpuinfo
     "miner.page.sections": {"files('miner.page').joinpath('style.css').read_text"},  # a resource of the package, which may lie in a zip
 }
@@ -109,6 +115,9 @@ def test_every_exception_is_needed():
         "def f():\n    path.replace(target)",
         "os.open(path, os.O_RDONLY)",
         "shutil.rmtree(folder)",
+        "folder.rmdir()",
+        "path.chmod(0o600)",
+        "sqlite3.connect(path)",
         "np.load(path)",
         "pa.memory_map(str(path))",
         "place(path.replace)",
@@ -132,8 +141,9 @@ def test_an_opener_is_found(source):
         "os.open(os.devnull, 1)",
         "read_bytes(path)",
         "path.exists()",
+        "folder.mkdir(parents=True)",
     ],
 )
 def test_what_opens_nothing_is_left_alone(source):
-    """Questions to a path are allowed, and calls of the same name."""
+    """Questions to a path and new folders are allowed, and calls of the same name."""
     assert opens("miner.runs.run", source) == []

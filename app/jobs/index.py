@@ -15,7 +15,7 @@ from app.storage.job_rows import JobSpec
 from miner.config import MiningConfig, Runtime
 from miner.errors import InputError
 from miner.io.array_files import create_raw, write_array
-from miner.io.folder_tree import remove
+from miner.io.folder_tree import remove, remove_empty
 from miner.types import Progress, Texts, Vectors
 
 PASSAGES = "passages.jsonl"
@@ -80,7 +80,7 @@ def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
         raise InputError(f"the id '{texts.ids(repeated[:1])[0]}' is in more than one of the files; {len(repeated):,} ids are")
     for part_path in parts:
         remove(part_path)
-        part_path.parent.rmdir() if not any(part_path.parent.iterdir()) else None
+        remove_empty(part_path.parent)
     return texts
 
 

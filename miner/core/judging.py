@@ -20,10 +20,21 @@ def short_of(candidates: Candidates, config: MiningConfig) -> Ints:
     """Anchors of which at least one row would get fewer negatives than asked for."""
     filters, trust = list(config.active_filters.values()), config.judged != "ignore"
     if config.anchor == "weakest":
-        return np.flatnonzero((judge(candidates, filters, trust=trust) == 0).sum(axis=1) < config.negatives)
+        return np.flatnonzero(is_short(judge(candidates, filters, trust=trust), config))
     anchors = per_positive(candidates)
-    is_short = (judge(anchors, filters, trust=trust) == 0).sum(axis=1) < config.negatives
-    return np.flatnonzero(np.isin(candidates.queries, anchors.queries[is_short]))
+    short = is_short(judge(anchors, filters, trust=trust), config)
+    return np.flatnonzero(np.isin(candidates.queries, anchors.queries[short]))
+
+
+def is_short(dropped: Codes, config: MiningConfig) -> Bools:
+    """Shape (B,): True where fewer candidates are left than a row has negatives."""
+    short: Bools = (dropped == 0).sum(axis=1) < config.negatives
+    return short
+
+
+def may_deepen(candidates: Candidates, config: MiningConfig) -> bool:
+    """Whether short queries of this list are searched deeper: not where the list is longer than `depth`, or holds all there is."""
+    return config.deepens and candidates.rows.shape[1] == config.depth
 
 
 def judge(candidates: Candidates, filters: Sequence[Filter], *, trust: bool = True) -> Codes:

@@ -9,7 +9,8 @@
 
 Levels 2 to 4 relax only a filter that says it may be (`relax`), such as those of the default; every other one holds on all levels.
 
-Owns the order of choosing. It knows no filter by name: a filter says of itself that it is a ceiling or a window of ranks.
+Owns the order of choosing. It imports no filter: a filter says of itself that it is a ceiling or a window of ranks. Level 3 has a
+window of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from miner.filters.window import Ranks
 from miner.types import Bools, Candidates, Ceiling, Codes, Filter, Floats, Ints, Negatives, RankWindow, Rows
 
 RANDOM, REPEATED = 4, 5
@@ -39,7 +39,7 @@ def fallback_rules(
     if tier == RANDOM:
         return anchors, [rule for rule in without_ceiling if not (rule.relax and isinstance(rule, RankWindow))]
     skip = min(30, corpus // 10)
-    return anchors, [Ranks(skip=skip, last=skip + 180, of="raw"), *without_ceiling]
+    return anchors, [RetrievedRanks(skip, skip + 180), *without_ceiling]
 
 
 def _at_raised_reference(rule: Filter, reference: Floats) -> Filter:
@@ -47,6 +47,22 @@ def _at_raised_reference(rule: Filter, reference: Floats) -> Filter:
     if not isinstance(rule, Ceiling):
         return rule
     return rule.raised() if rule.relax else AtReference(rule, reference)
+
+
+@dataclass(frozen=True)
+class RetrievedRanks:
+    """Level 3's window: of all that was retrieved, known positives included, the candidates at rank skip + 1 to last."""
+
+    skip: int
+    last: int
+    needs: ClassVar[tuple[str, ...]] = ()
+    guesses: ClassVar[bool] = False
+    relax: ClassVar[bool] = False
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        ranks = np.cumsum(candidates.present, axis=1)
+        return (ranks > self.skip) & (ranks <= self.last)
 
 
 @dataclass(frozen=True)

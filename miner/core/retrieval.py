@@ -12,7 +12,7 @@ import numpy as np
 
 from miner.config import MiningConfig
 from miner.config.groups import JudgingSettings
-from miner.core.judging import short_of
+from miner.core.judging import may_deepen, short_of
 from miner.evidence import EVIDENCE
 from miner.types import Block, Candidates, Ceiling, Dataset, Floats, Ints, Rows, Source, noise_floors, weakest_positive_scores
 
@@ -44,8 +44,8 @@ def lists_in_use(block: Block, config: MiningConfig, complete: Callable[[Candida
 
 
 def short_queries(part: Candidates, config: MiningConfig) -> Ints:
-    """Queries that are short within `depth` and may be searched deeper; none where the list is deeper already or holds the whole corpus."""
-    if not config.deepens or part.rows.shape[1] != config.depth:
+    """Queries that are short within `depth` and are searched deeper (`may_deepen`)."""
+    if not may_deepen(part, config):
         return np.empty(0, dtype=np.int64)
     return part.queries[short_of(part, config)]
 

@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 
 from miner.config import MiningConfig
+from miner.core.judging import is_short, may_deepen
 from miner.core.retrieval import BLOCK
 from miner.formats import FORMATS, RowWriter, open_training
 from miner.io.row_files import write_bytes, write_json
@@ -131,9 +132,7 @@ def _with_deepened(retrieval: RetrievalSection, count: int) -> RetrievalSection:
 
 def _not_deepened(anchors: Candidates, dropped: Codes, config: MiningConfig) -> set[int]:
     """Queries that `mine` would search deeper with these settings, and whose stored list ends at `depth`."""
-    if not config.deepens or anchors.rows.shape[1] != config.depth:
-        return set()
-    return set(anchors.queries[(dropped == 0).sum(axis=1) < config.negatives].tolist())
+    return set(anchors.queries[is_short(dropped, config)].tolist()) if may_deepen(anchors, config) else set()
 
 
 def _finish(context: RunContext, target: Target, sections: manifests.Sections, report: ReportData, dataset: Dataset) -> None:

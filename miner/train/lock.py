@@ -10,7 +10,7 @@ from pathlib import Path
 
 from miner.errors import BusyError
 from miner.io.atomic import storing
-from miner.io.folder_tree import remove
+from miner.io.folder_tree import remove, remove_empty
 from miner.io.plain_files import create_file
 
 LOCK = "lock"
@@ -38,4 +38,4 @@ def locked(folder: Path) -> Iterator[None]:
         finally:
             with suppress(OSError):
                 remove(path)
-                folder.rmdir()
+                remove_empty(folder)

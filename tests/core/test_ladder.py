@@ -7,7 +7,7 @@ import pytest
 from worlds import anchors_of, make, mined
 
 from miner.config import MiningConfig
-from miner.core.ladder import RANDOM, REPEATED, AtReference, Selection, fallback_rules
+from miner.core.ladder import RANDOM, REPEATED, AtReference, RetrievedRanks, Selection, fallback_rules
 from miner.filters.score import Margin, MaxScore
 from miner.filters.window import Ranks
 
@@ -26,7 +26,7 @@ def test_a_rule_that_must_hold_holds_on_every_level():
     assert anchors.reference_scores.tolist() == pytest.approx([0.5, 0.8, 0.5])
     assert rules == [AtReference(FIRM[0], rules[0].reference_scores), *FIRM[1:]]
     assert rules[0].reference_scores.tolist() == pytest.approx([0.2, 0.8, math.nan], nan_ok=True)
-    assert climbed(3, rules=FIRM)[1] == [Ranks(30, 210, of="raw"), *FIRM]
+    assert climbed(3, rules=FIRM)[1] == [RetrievedRanks(30, 210), *FIRM]
     assert climbed(RANDOM, rules=FIRM)[1] == FIRM
 
 
@@ -50,7 +50,15 @@ def test_the_second_raises_weak_bars():
 def test_the_third_has_no_ceiling_but_a_window(corpus, window):
     """Ranks 31 to 210 of all retrieved; in a small corpus the first tenth is skipped; other filters stay."""
     rules = climbed(3, corpus)[1]
-    assert rules == [Ranks(*window, of="raw"), *RULES[1:]]
+    assert rules == [RetrievedRanks(*window), *RULES[1:]]
+
+
+def test_the_window_counts_what_was_retrieved():
+    """Whatever filters before it dropped, as `ranks` does with of=raw; padding has no rank."""
+    anchors = anchors_of([[10, 11, 12, 13, -1]], [[5, 4, 3, 2, math.nan]], kept=np.array([[True, False, True, True, False]]))
+    assert RetrievedRanks(1, 3)(anchors).tolist() == [[False, True, True, False, False]]
+    padded = anchors.present
+    assert (RetrievedRanks(1, 9)(anchors) & padded).tolist() == (Ranks(1, 9, of="raw")(anchors) & padded).tolist()
 
 
 def test_the_random_rung_has_no_window():
