@@ -14,6 +14,8 @@ MAGIC = re.compile(r"[*?[]")
 KINDS = (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv")
 PIECE_NUMBER = re.compile(r"[-_.]?(\d+)(-of-(\d+))?$")
 """The number at the end of the name of a piece."""
+SPARK_NUMBER = re.compile(r"^part-\d{5}(?=-)")
+"""The number in Spark's names of pieces: part-00000-UUID-c000.snappy.parquet."""
 
 
 def shards(location: str) -> list[str]:
@@ -24,7 +26,7 @@ def shards(location: str) -> list[str]:
     files = sorted(path for path in folder.iterdir() if _is_piece(path))
     if not files:
         return _shards_below(folder)
-    tables = {(PIECE_NUMBER.sub("", _stem(path)), _kind(path)): path.name for path in files}
+    tables = {(PIECE_NUMBER.sub("", SPARK_NUMBER.sub("part", _stem(path))), _kind(path)): path.name for path in files}
     if len(tables) > 1:
         raise InputError(
             f"{location} holds more than one table ({', '.join(tables.values())}): name the files that are meant, as '{_pattern(files[0])}'"

@@ -192,6 +192,13 @@ def test_a_pattern_names_files_and_a_folder_its_only_sub_folder(tmp_path: Path) 
         read_pairs(tmp_path / "hub")
 
 
+def test_a_folder_that_spark_wrote_is_one_table(tmp_path: Path) -> None:
+    for place in (0, 1):
+        FRAME[place : place + 1].to_parquet(tmp_path / f"part-0000{place}-6f3a-c000.snappy.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    assert positives(tmp_path) == TEXTS
+
+
 @pytest.mark.parametrize(
     "content",
     [LINES.encode(), FRAME.to_json(orient="records", indent=1).encode(), CSV.encode(), gzip.compress(CSV.encode()), CSV.encode("utf-16")],
