@@ -40,7 +40,7 @@ def test_an_option_of_one_value_is_refused_twice(verb: Any, option: Any) -> None
     name = option.opts[0]
     with pytest.raises(ConfigError) as refused:
         verb.make_context("verb", [name, "3", f"{name}=5"])
-    assert f"{name} takes one value and has 2: '3', '5'" in str(refused.value)
+    assert f"{name} takes one value and has 2: '3', '5'" in refused.value.with_flags
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_filters_of_one_command_do_not_overrule_each_other(given: list[str], sai
 
 
 def test_a_field_is_named_once() -> None:
-    with pytest.raises(ConfigError, match="fields= 'query' is set twice, as 'a' and as 'b'"):
+    with pytest.raises(ConfigError, match="fields=.*query.* is set twice, as 'a' and as 'b'"):
         options.overlay_flags({"field": ["query=a", "query=b"]}, {})
 
 
