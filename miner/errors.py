@@ -52,7 +52,9 @@ def _setting(flag: re.Match[str]) -> str:
         return SWITCHES.get(name) or f"{LISTS.get(name, 'fields' if name == 'field' else name.replace('-', '_'))}="
     value = quoted or plain
     if option == "field":
-        field, _, column = value.partition("=")
+        field, equals, column = value.partition("=")
+        if not equals:
+            return f"fields[{json.dumps(field, ensure_ascii=False)}]"
         return f"fields={json.dumps({field: column}, ensure_ascii=False)}"
     return f"{LISTS[option]}={json.dumps([value], ensure_ascii=False)}"
 
