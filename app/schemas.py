@@ -35,7 +35,7 @@ Id = Annotated[str, BeforeValidator(_id_of_number), WithJsonSchema({"anyOf": [{"
 
 
 class Passage(BaseModel):
-    """One passage; title and text are read as one."""
+    """One passage. Title and text are joined."""
 
     model_config = STRICT
 
@@ -46,7 +46,7 @@ class Passage(BaseModel):
 
 
 class Query(BaseModel):
-    """One query with what is known to answer it: at least one positive, by id or as text."""
+    """One query with its judgements: at least one positive, by id or as text."""
 
     model_config = STRICT
 
@@ -63,7 +63,7 @@ class Query(BaseModel):
 
 
 class MineRequest(BaseModel):
-    """Queries to mine for, and the passages to mine from; without `passages` a stored corpus, or the one opened at start."""
+    """Queries, and the passages to mine from. Without `passages`: a stored corpus, or the one opened at start."""
 
     model_config = STRICT
 
@@ -84,7 +84,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 class Report(BaseModel):
-    """What became of everything, in numbers."""
+    """Counts of a request."""
 
     rows: int = Field(description="training rows")
     rows_repeated: int = Field(description="rows with the texts of an earlier row, left out")
@@ -96,15 +96,15 @@ class Report(BaseModel):
     dropped: dict[str, int] = Field(description="candidates dropped, by the first filter that did")
     tiers: dict[str, int] = Field(description="negatives by fallback level: 0 the filters as they are")
     relaxed: dict[str, int] = Field(description="negatives that break a filter which may be relaxed, by filter")
-    ran_short: dict[str, Any] = Field(description="queries with fewer negatives than asked for: how many, and the first ids")
+    ran_short: dict[str, Any] = Field(description="short queries: their number and the first ids")
 
 
 class MineResponse(BaseModel):
-    """Training rows in the output format asked for; with `Accept: application/x-ndjson` the rows alone, one a line."""
+    """Training rows in the requested output format. With `Accept: application/x-ndjson` the answer is the rows alone, one per line."""
 
     rows: list[dict[str, Any]]
     report: Report
-    config: MiningConfig = Field(description="the config with every default and every knob written out")
+    config: MiningConfig = Field(description="the config with every default and knob")
 
 
 class FileOut(BaseModel):
@@ -115,7 +115,7 @@ class FileOut(BaseModel):
     media_type: str
     bytes: int
     sha256: str
-    job: str | None = Field(None, description="the job that made it")
+    job: str | None = Field(None, description="id of the job that wrote the file")
     created_at: datetime
 
     @classmethod
@@ -138,7 +138,7 @@ FileIds = Annotated[tuple[str, ...], Field(min_length=1, max_length=1000, descri
 
 
 class CorpusRequest(BaseModel):
-    """A corpus to be built: files of passages, and the model that encodes them."""
+    """A corpus to build: files of passages, and the model that encodes them."""
 
     model_config = STRICT
 
@@ -149,7 +149,7 @@ class CorpusRequest(BaseModel):
 
 
 class CorpusAppend(BaseModel):
-    """Files whose passages join a corpus, as a new version."""
+    """Files whose passages are added to a corpus as a new version."""
 
     model_config = STRICT
 
@@ -163,7 +163,7 @@ class VersionOut(BaseModel):
     state: Literal["building", "ready", "failed"]
     files: list[str]
     passages: int | None
-    sha256: str | None = Field(description="of the texts as they lie on disk")
+    sha256: str | None = Field(description="SHA-256 of the stored texts")
     job: str | None
     created_at: datetime
 
@@ -199,7 +199,7 @@ class CorpusList(BaseModel):
 
 
 class JobProgress(BaseModel):
-    """How far a job is: total 0 means that the stage counts nothing."""
+    """Progress of a job's stage. total 0: the stage has no count."""
 
     stage: str | None
     done: int
@@ -207,7 +207,7 @@ class JobProgress(BaseModel):
 
 
 class JobOut(BaseModel):
-    """A job: what was asked for, with every default written out, and what has become of it."""
+    """A job: its settings with every default, its state and its result."""
 
     id: str
     kind: str
@@ -238,7 +238,7 @@ class JobList(BaseModel):
 
 
 class JobPlan(BaseModel):
-    """What a job would be; nothing was put into the queue."""
+    """The estimate of a job that was not submitted."""
 
     kind: str
     spec: JobSpec
@@ -247,7 +247,7 @@ class JobPlan(BaseModel):
 
 
 class ModelOut(BaseModel):
-    """A model of the operator's list."""
+    """A model that the operator allows."""
 
     name: str
     served: bool = Field(description="the model is loaded and answers POST /v1/mine")
@@ -255,13 +255,13 @@ class ModelOut(BaseModel):
 
 
 class ModelList(BaseModel):
-    """Models that may be named."""
+    """Models that a job or a corpus may name."""
 
     models: list[ModelOut]
 
 
 class KeyOut(BaseModel):
-    """A key, without what would open."""
+    """A key, without its secret."""
 
     id: str
     name: str

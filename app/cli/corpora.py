@@ -37,7 +37,7 @@ def append(
     key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add the passages of more files; only new texts are encoded."""
+    """Upload more files and add their passages. Only new texts are encoded."""
     service = connect(url, key)
     corpus = service.call("POST", f"/v1/corpora/{quote_name(name)}/versions", {"files": [service.upload(path)["id"] for path in file]})
     follow(service, corpus["versions"][-1]["job"])

@@ -17,13 +17,13 @@ app = Verbs(no_args_is_help=True, help="Jobs of a service: submit, follow, cance
 @app.command("submit")
 def submit(
     body: Annotated[Path, typer.Argument(help="The job as JSON or YAML: kind, inputs, config.", show_default=False)],
-    idempotency_key: Annotated[str | None, typer.Option(help="Requests with the same key make one job.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="Requests with the same key create one job.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the job until it ends.")] = False,
     url: Url = LOCAL,
     key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a job into the queue. File names in `inputs` are sent first."""
+    """Submit a job. Files named in `inputs` are uploaded first."""
     from miner.cli.config_file import read_config
 
     service, job_body = connect(url, key), read_config(body)
@@ -47,13 +47,13 @@ def get(job_id: Name, url: Url = LOCAL, key: ApiKey = None) -> None:
 
 @app.command("wait")
 def wait(job_id: Name, url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) -> None:
-    """Follow a job until it ends; the exit code is 1 when it did not succeed."""
+    """Follow a job until it ends. Exit 1 when it did not succeed."""
     show(follow(connect(url, key), quote_name(job_id)), as_json, "id", "state")
 
 
 @app.command("cancel")
 def cancel(job_id: Name, url: Url = LOCAL, key: ApiKey = None, as_json: AsJson = False) -> None:
-    """Stop a job."""
+    """Cancel a job."""
     show(connect(url, key).call("POST", f"/v1/jobs/{quote_name(job_id)}/cancel"), as_json, "id", "state")
 
 

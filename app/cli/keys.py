@@ -10,16 +10,16 @@ import typer
 from app.cli import options as o
 from miner.cli.command import Verbs
 
-app = Verbs(no_args_is_help=True, help="Keys of the service: make, list, revoke.")
+app = Verbs(no_args_is_help=True, help="Keys of the service: create, list, revoke.")
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Name of the key: who uses it, and for what.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Name of the key, such as its user and purpose.", show_default=False)],
     scope: Annotated[list[str] | None, typer.Option("--scope", help="read, write or admin [write].", show_default=False)] = None,
     data_dir: o.DataDir = None,
 ) -> None:
-    """Make a key and print it. It is shown only once; the service stores its hash.
+    """Create a key and print it. It is shown only once; the service stores its hash.
 
     hardneg keys create "Ada's notebook" --scope write
     """
@@ -50,7 +50,7 @@ def ls(data_dir: o.DataDir = None, as_json: o.Json = False) -> None:
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="Id of the key, from `hardneg keys ls`.")], data_dir: o.DataDir = None) -> None:
-    """Revoke a key for ever; a running server refuses it within two seconds."""
+    """Revoke a key. This cannot be undone; a running server refuses it within two seconds."""
     from app.auth.keys import revoke as revoke_key
 
     revoke_key(o.open_data_folder(data_dir), key_id)

@@ -12,9 +12,9 @@ from app.cli import options as o
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].", envvar="HARDNEG_HOST", show_default=False)] = None,
-    port: Annotated[int | None, typer.Option(help="Port [8000].", envvar="HARDNEG_PORT", show_default=False)] = None,
-    model: Annotated[str | None, typer.Option(help="The model that is served: a folder or a hub name.", envvar="HARDNEG_MODEL")] = None,
-    corpus: Annotated[str | None, typer.Option(help="A corpus opened at start: a file of passages.", envvar="HARDNEG_CORPUS")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [8000].", envvar="HARDNEG_PORT", show_default=False)] = None,
+    model: Annotated[str | None, typer.Option(help="Model to serve: a folder or a hub name.", envvar="HARDNEG_MODEL")] = None,
+    corpus: Annotated[str | None, typer.Option(help="File of passages to open at start.", envvar="HARDNEG_CORPUS")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of the embedding store.", envvar="HARDNEG_CACHE", show_default=False)] = None,
     data_dir: o.DataDir = None,
     insecure_no_auth: Annotated[bool, typer.Option("--insecure-no-auth", help="Listen on a non-loopback address without a key.")] = False,

@@ -14,7 +14,7 @@ def worker(
     data_dir: o.DataDir = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of the embedding store.", envvar="HARDNEG_CACHE", show_default=False)] = None,
 ) -> None:
-    """Run jobs until it is stopped. Any number of workers share a data folder (and, over PostgreSQL, a network drive).
+    """Run jobs until stopped. Any number of workers share a data folder (and, over PostgreSQL, a network drive).
 
     The server runs jobs too (HARDNEG_JOBS_AT_ONCE, default 1; 0: workers only).
     """

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import orjson
@@ -40,9 +40,26 @@ from miner.read.column_names import CORPUS
 from miner.read.file_rows import open_rows
 from miner.read.text_writer import read_texts
 from miner.report import Tally
+from miner.report.selection import IncompleteQueries
 from miner.sources import Dense
 from miner.sources.scoring import to_unit
 from miner.types import Candidates, Dataset, Floats, Ints, ModelDescription, Texts
+
+
+class RequestReport(TypedDict):
+    """The counts of one request; see `app.schemas.Report`."""
+
+    rows: int
+    rows_repeated: int
+    passages: int
+    queries: int
+    anchors: int
+    judged: int
+    kept: int
+    dropped: dict[str, int]
+    tiers: dict[str, int]
+    relaxed: dict[str, int]
+    ran_short: IncompleteQueries
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,7 @@ class MiningResult:
     """The training rows, each as JSON; the counts of the run; the resolved config."""
 
     rows: list[bytes]
-    report: dict[str, Any]
+    report: RequestReport
     config: MiningConfig
 
 
@@ -175,8 +192,20 @@ def _mine(dataset: Dataset, source: Dense, config: MiningConfig) -> MiningResult
         tally.add(anchors, dropped, negatives)
         rows += map(orjson.dumps, writer(negatives))
     counts = tally.counts(dataset)
-    report = {name: counts[name] for name in ("queries", "anchors", "judged", "kept", "dropped", "tiers", "relaxed", "ran_short")}
-    return MiningResult(rows, {"rows": len(rows), "rows_repeated": writer.repeated, "passages": len(dataset.corpus), **report}, config)
+    report: RequestReport = {
+        "rows": len(rows),
+        "rows_repeated": writer.repeated,
+        "passages": len(dataset.corpus),
+        "queries": counts["queries"],
+        "anchors": counts["anchors"],
+        "judged": counts["judged"],
+        "kept": counts["kept"],
+        "dropped": counts["dropped"],
+        "tiers": counts["tiers"],
+        "relaxed": counts["relaxed"],
+        "ran_short": counts["ran_short"],
+    }
+    return MiningResult(rows, report, config)
 
 
 def _by_id(parts: list[Candidates], dataset: Dataset) -> Iterator[Candidates]:

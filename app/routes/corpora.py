@@ -1,4 +1,4 @@
-"""/v1/corpora: passages with their vectors, kept in versions."""
+"""/v1/corpora: stored passages with their vectors, in versions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def create_corpus(
     caller: CallerDep,
     key: IdempotencyKey,
 ) -> CorpusOut:
-    """Build a corpus from files; a job of kind `index` does it."""
+    """Create a corpus from files. A job of kind `index` builds it."""
     job = job_requests.create_corpus(body, services, caller, key)
     response.headers["Location"] = f"/v1/corpora/{job.spec['corpus']}"
     return CorpusOut.of(services.corpora.get(job.spec["corpus"]))
@@ -36,13 +36,13 @@ def create_corpus(
 
 @router.get("", response_model=CorpusList, operation_id="list_corpora")
 def list_corpora(services: ServicesDep) -> CorpusList:
-    """All corpora, oldest first."""
+    """List the corpora, oldest first."""
     return CorpusList(corpora=[CorpusOut.of(corpus) for corpus in services.corpora.ls()])
 
 
 @router.get("/{name}", response_model=CorpusOut, operation_id="get_corpus")
 def get_corpus(name: str, services: ServicesDep) -> CorpusOut:
-    """A corpus, by name or id."""
+    """Get a corpus by name or id."""
     return CorpusOut.of(services.corpora.get(name))
 
 
@@ -61,7 +61,7 @@ def append_to_corpus(
     caller: CallerDep,
     key: IdempotencyKey,
 ) -> CorpusOut:
-    """Add the passages of more files, as a new version; only texts that are new are encoded."""
+    """Add the passages of more files as a new version. Only new texts are encoded."""
     job = job_requests.append_to_corpus(name, body, services, caller, key)
     response.headers["Location"] = f"/v1/corpora/{job.spec['corpus']}"
     return CorpusOut.of(services.corpora.get(job.spec["corpus"]))
@@ -69,5 +69,5 @@ def append_to_corpus(
 
 @router.delete("/{name}", status_code=204, operation_id="delete_corpus")
 def delete_corpus(name: str, services: ServicesDep) -> None:
-    """Forget a corpus with all its versions; the files it was made of stay. 409 while a job that has not ended needs it."""
+    """Delete a corpus with all its versions. Its source files stay. 409 while an unfinished job needs it."""
     services.corpora.remove(name)

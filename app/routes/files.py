@@ -34,7 +34,7 @@ RESPONSES: Responses = {
 
 @router.post("", status_code=201, response_model=FileOut, openapi_extra=BODY, operation_id="create_file")
 async def create_file(request: Request, response: Response, services: ServicesDep) -> FileOut:
-    """Send a file: the body is its content, ?name= its name. gzip and zstd (Content-Encoding) are unpacked."""
+    """Upload a file. The body is its content, `name` its name. A body with Content-Encoding gzip or zstd is decompressed."""
     file = await receive(request, services)
     response.headers["Location"] = f"/v1/files/{file.id}"
     return FileOut.of(file)
@@ -44,25 +44,25 @@ async def create_file(request: Request, response: Response, services: ServicesDe
 def list_files(
     services: ServicesDep, after: Annotated[str, Query(max_length=100)] = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> FileList:
-    """The files, oldest first; `after` goes on behind one."""
+    """List the files, oldest first. `after` is the id of the last file of the previous page."""
     return FileList(files=[FileOut.of(file) for file in services.files.ls(after, limit)])
 
 
 @router.get("/{file_id}", response_model=FileOut, operation_id="get_file")
 def get_file(file_id: str, services: ServicesDep) -> FileOut:
-    """What is known of a file."""
+    """Get the metadata of a file."""
     return FileOut.of(services.files.get(file_id))
 
 
 @router.head("/{file_id}/content", include_in_schema=False)
 @router.get("/{file_id}/content", responses=RESPONSES, response_class=Response, operation_id="get_file_content")
 def get_file_content(file_id: str, request: Request, services: ServicesDep) -> Response:
-    """The bytes, with Range, If-Range and If-None-Match; the ETag is made of the content."""
+    """Download a file. Range, If-Range and If-None-Match are supported; the ETag is a hash of the content."""
     file = services.files.get(file_id)
     return Content(services.files.path(file), file.bytes, file.etag, file.name, file.media, headers_of(request.headers))
 
 
 @router.delete("/{file_id}", status_code=204, operation_id="delete_file")
 def delete_file(file_id: str, services: ServicesDep) -> None:
-    """Forget a file; 409 while a job that has not ended needs it (`jobs` names it), or a corpus is made of it."""
+    """Delete a file. 409 while an unfinished job needs it (listed in `jobs`), or a corpus was built from it."""
     services.files.remove(file_id)

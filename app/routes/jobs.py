@@ -1,4 +1,4 @@
-"""/v1/jobs: long work that goes on without whoever asked for it."""
+"""/v1/jobs: background jobs that outlive the request."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def create_job(
     key: IdempotencyKey,
     dry_run: bool = False,
 ) -> JobOut | JobPlan:
-    """Put a job into the queue; with ?dry_run=true say what it would be, and do nothing."""
+    """Submit a job. With dry_run=true it is checked and estimated, but not run."""
     if dry_run:
         response.status_code = 200
         return await services.dry_run_pool.run(job_results.plan, body, services)
@@ -59,7 +59,7 @@ def list_jobs(
     after: Annotated[str, Query(max_length=100)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> JobList:
-    """The jobs, newest first; `after` goes on behind one."""
+    """List the jobs, newest first. `after` is the id of the last job of the previous page."""
     return JobList(jobs=[JobOut.of(job) for job in services.queue.ls(state, kind, after, limit)])
 
 
@@ -67,7 +67,7 @@ def list_jobs(
 async def get_job(
     job_id: str, services: ServicesDep, wait: Annotated[float, Query(ge=0, le=60)] = 0, seen: Annotated[int, Query(ge=0)] = 2**53
 ) -> JobOut:
-    """What has become of a job; ?wait= holds the answer for so many seconds, until it ends or something beyond event ?seen= happens."""
+    """Get a job. `wait` delays the answer by up to that many seconds, until the job ends or has an event later than number `seen`."""
     return JobOut.of(await job_events.wait_for_job(services, job_id, wait, seen))
 
 
@@ -75,30 +75,30 @@ async def get_job(
 async def get_job_events(
     job_id: str, services: ServicesDep, last_event_id: Annotated[str, Header(pattern=r"^\d{1,18}$")] = "0"
 ) -> Response:
-    """What happens to a job, as Server-Sent Events; Last-Event-ID goes on behind one, after a restart too."""
+    """Stream the events of a job as Server-Sent Events. Last-Event-ID resumes after that event, also after a restart of the service."""
     return await job_events.event_stream(services, job_id, int(last_event_id))
 
 
 @router.head("/{job_id}/results", include_in_schema=False)
 @router.get("/{job_id}/results", response_class=Response, responses=LINES, operation_id="get_job_results")
 async def get_job_results(job_id: str, request: Request, services: ServicesDep, wait: Annotated[float, Query(ge=0, le=60)] = 0) -> Response:
-    """The training rows, one JSON object a line, whatever the file is written as; 409 while there are none."""
+    """Get the training rows as JSON lines, whatever the format of the stored file. 409 until the job has produced them."""
     return await job_results.rows(services, await job_events.finished(services, job_id, wait), request.headers)
 
 
 @router.post("/{job_id}/cancel", response_model=JobOut, operation_id="cancel_job")
 def cancel_job(job_id: str, services: ServicesDep) -> JobOut:
-    """Stop a job; one that has ended stays as it is."""
+    """Cancel a job. A job that has ended is not changed."""
     return JobOut.of(services.queue.cancel(job_id))
 
 
 @router.post("/{job_id}/retry", status_code=202, response_model=JobOut, operation_id="retry_job")
 def retry_job(job_id: str, services: ServicesDep) -> JobOut:
-    """Try a job again that failed, crashed or was cancelled; what it has done is not done again. 409 when what it needs is gone."""
+    """Retry a job that failed, crashed or was cancelled. Finished work is not repeated. 409 when an input was deleted."""
     return JobOut.of(services.queue.retry(job_id))
 
 
 @router.delete("/{job_id}", status_code=204, operation_id="delete_job")
 def delete_job(job_id: str, services: ServicesDep) -> None:
-    """Forget a job that has ended, with its files; 409 while another job needs its run or one of its files."""
+    """Delete a job that has ended, with its files. 409 while another job needs its run or one of its files."""
     job_results.remove(services, job_id)

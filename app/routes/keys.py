@@ -1,4 +1,4 @@
-"""/v1/keys: who may use the service. Keys are made on the data folder (`hardneg keys create`), never over HTTP."""
+"""/v1/keys: API keys. They are created with `hardneg keys create` in the data folder, never over HTTP."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(needs
 
 @router.get("", response_model=KeyList, operation_id="list_keys")
 def list_keys(services: ServicesDep) -> KeyList:
-    """All keys, without what would open."""
+    """List the keys. The secrets are not stored."""
     return KeyList(keys=[KeyOut.model_validate(key) for key in keys.ls(services.state)])
 
 
 @router.delete("/{key_id}", status_code=204, operation_id="revoke_key")
 def revoke_key(key_id: str, services: ServicesDep) -> None:
-    """Close a key for ever."""
+    """Revoke a key. This cannot be undone."""
     keys.revoke(services.state, key_id)
     services.keyring.refresh()

@@ -1,4 +1,4 @@
-"""POST /v1/mine: a small data set in, training rows out."""
+"""POST /v1/mine: training rows for a small data set, in one request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1", tags=["mining"])
 
 LINES = "application/x-ndjson"
 BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/MineRequest"}}}}}
-"""The body is decoded in app.http.body, so the document has to be told what it is."""
+"""The schema of the body for the OpenAPI document: the body is decoded in app.http.body, which FastAPI does not see."""
 
 
 @router.post("/mine", response_model=MineResponse, openapi_extra=BODY, operation_id="mine")
@@ -29,6 +29,6 @@ async def mine(request: Request, body: Annotated[MineRequest, Depends(mine_reque
 
 
 def as_json(result: MiningResult) -> bytes:
-    """The rows as they are, byte for byte, with the report and the config."""
+    """Return the encoded rows without encoding them again, with the report and the config."""
     rest = {"report": result.report, "config": result.config.model_dump(mode="json")}
     return b'{"rows":[' + b",".join(result.rows) + b"]," + orjson.dumps(rest)[1:]

@@ -1,4 +1,4 @@
-"""The pages. Not in the OpenAPI document, and behind the key like everything: what is open is listed in app.guard."""
+"""The pages. They are not in the OpenAPI document. They need a key or a session, except those in app.guard.OPEN."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def overview(request: Request, job_id: str, services: ServicesDep) -> Resp
 
 @router.post("/jobs/{job_id}/export")
 async def export(job_id: str, services: ServicesDep, form: FormFields, caller: CallerDep) -> Response:
-    """Choose again from a run."""
+    """Submit an export of a run."""
     return await services.page_pool.run(page_data.export, services, job_id, form, caller)
 
 
@@ -99,5 +99,5 @@ def add_verdict(job_id: str, services: ServicesDep, form: FormFields, caller: Ca
 
 @router.get("/docs")
 def docs(request: Request) -> Response:
-    """The API's document."""
+    """The page of the API's documentation."""
     return page(request, "API", docs_page.docs(), scripts=docs_page.SCRIPTS, styles=docs_page.STYLES)

@@ -1,4 +1,4 @@
-"""/v1/jobs/{id}/reviews: what was said of a run's pairs, a log that only grows; it feeds the next export."""
+"""/v1/jobs/{id}/reviews: an append-only log of verdicts on the pairs of a run. An export can use them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def list_reviews(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     format: Literal["json", "jsonl"] = "json",  # noqa: A002 - the parameter's name
 ) -> Any:
-    """The log, oldest first; ?format=jsonl is what stands of it, as a verdict file for `hardneg export --verdicts`."""
+    """Get the log, oldest first. format=jsonl gives the verdicts in force, as a file for `hardneg export --verdicts`."""
     last = services.reviews.last(job_id)
     if format == "jsonl":
         return review_requests.as_file(services.reviews.current(job_id, last), last, request.headers.get("if-none-match", ""))
@@ -57,7 +57,7 @@ def list_reviews(
 def add_reviews(
     job_id: str, verdicts: Verdicts, response: Response, services: ServicesDep, caller: CallerDep, expected_last: IfMatch
 ) -> ReviewList:
-    """Say something of pairs of a job that succeeded; kept when this is answered. The last word about a pair counts."""
+    """Add verdicts on pairs of a job that succeeded. They are stored when the answer arrives. The latest verdict on a pair counts."""
     added = services.reviews.append(job_id, verdicts, caller, expected_last)
     response.headers["ETag"] = review_requests.etag(added[-1].number)
     return ReviewList.of(added)
@@ -67,7 +67,7 @@ def add_reviews(
 def withdraw_review(
     job_id: str, number: int, response: Response, services: ServicesDep, caller: CallerDep, expected_last: IfMatch
 ) -> ReviewOut:
-    """Take an entry back: the log gets one more, and what was said of the pair before counts again."""
+    """Withdraw an entry. The withdrawal is a new entry, and the previous verdict on the pair counts again."""
     review = services.reviews.withdraw(job_id, number, caller, expected_last)
     response.headers["ETag"] = review_requests.etag(review.number)
     return ReviewOut.of(review)

@@ -20,14 +20,14 @@ def audit(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
     grid: Annotated[
         list[str] | None,
-        typer.Option("--grid", help="Further settings: margin:relative=0,0.05 near_positive:cosine=off,0.9 …", show_default=False),
+        typer.Option("--grid", help="Other settings to measure: margin:relative=0,0.05 near_positive:cosine=off,0.9 …", show_default=False),
     ] = None,
-    hide: Annotated[str, typer.Option("--hide", help="Share of a query's positives that is hidden, or rest: all but one.")] = "rest",
-    draws: Annotated[int, typer.Option("--draws", min=1, max=100, help="Number of draws; each hides other positives.")] = 5,
+    hide: Annotated[str, typer.Option("--hide", help="Share of each query's positives to hide, or rest: all but one.")] = "rest",
+    draws: Annotated[int, typer.Option("--draws", min=1, max=100, help="Number of draws. Each hides a different sample of positives.")] = 5,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Hide known positives, mine a run's data again with its settings, and count how many come back as negatives.
+    """Measure the false-negative rate: hide known positives, mine again with a run's settings, and count those chosen as negatives.
 
     hardneg audit my-run
 

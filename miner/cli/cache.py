@@ -46,16 +46,16 @@ def ls(cache: o.Cache = None, as_json: o.Json = False) -> None:
 @app.command()
 def prune(
     older_than: Annotated[
-        float | None, typer.Option("--older-than", help="Remove models that were not used for so many days.", show_default=False)
+        float | None, typer.Option("--older-than", help="Remove the vectors of models not used for this many days.", show_default=False)
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Remove one model, by the start of its fingerprint.", show_default=False)
+        str | None, typer.Option("--model", help="Remove the vectors of one model, by the start of its fingerprint.", show_default=False)
     ] = None,
     scratch: Annotated[bool, typer.Option("--scratch", help="Remove scratch folders of killed runs.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Remove all stored vectors and all scratch folders of killed runs.")] = False,
     cache: o.Cache = None,
 ) -> None:
-    """Remove stored vectors, which are made again when needed, or scratch folders of killed runs; `hardneg cache ls` lists both."""
+    """Remove stored vectors or scratch folders of killed runs. Vectors are encoded again when needed. `hardneg cache ls` lists both."""
     from miner.config import default_cache
     from miner.encode.store import prune as prune_stores
 

@@ -19,7 +19,7 @@ PROBLEM_EXIT = 1
 
 def doctor(
     cache: o.Cache = None,
-    out: Annotated[Path, typer.Option("--out", help="Where runs are written.", rich_help_panel=o.RUN)] = Path(),
+    out: Annotated[Path, typer.Option("--out", help="Folder for runs, whose disk is checked.", rich_help_panel=o.RUN)] = Path(),
     data: Annotated[
         Path | None,
         typer.Option(

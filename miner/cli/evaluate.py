@@ -24,14 +24,14 @@ def evaluate(
     split: Annotated[list[str] | None, o.option("split", "qrels files of the folder to measure on [test, or the only one]", o.READ)] = None,
     model: o.Models = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for evaluation.json, evaluation.html, per_query.parquet.", show_default=False)
+        Path | None, typer.Option("--out", help="Folder for evaluation.json, evaluation.html and per_query.parquet.", show_default=False)
     ] = None,
     force: o.Force = False,
     config: o.Config = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Rank the corpus exactly with each model and measure; the other models are compared with the first.
+    """Measure the ranking quality of models by exact search. The first model is the baseline of the others.
 
     hardneg evaluate --data scifact --model all-MiniLM-L6-v2 --model ours=run-1/model --model ours=run-2/model --out compared
     """

@@ -19,13 +19,15 @@ SAME_TEXT_BITS = {1: "positive's", 2: "query's", 4: "a better candidate's"}
 def explain(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
     query: Annotated[str, typer.Argument(help="The id of one of its queries.", show_default=False)],
-    passage: Annotated[str | None, typer.Option("--passage", help="Show this passage too, by id.", show_default=False)] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Candidates shown [20; all with --json].", show_default=False)] = None,
+    passage: Annotated[str | None, typer.Option("--passage", help="Also show this passage, by id.", show_default=False)] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Number of candidates to show [20; all with --json].", show_default=False)
+    ] = None,
     only_kept: Annotated[bool, typer.Option("--kept", help="Only candidates that no filter dropped, and the negatives.")] = False,
     dropped: Annotated[bool, typer.Option("--dropped", help="Only candidates that a filter dropped.")] = False,
     as_json: o.Json = False,
 ) -> None:
-    """Show a query's candidates, best first: score, margin, evidence, and the filter that dropped it or the fallback level that chose it.
+    """Show a query's candidates, best first: score, margin, evidence, and which filter dropped or which fallback level chose each.
 
     hardneg explain my-run q17
 

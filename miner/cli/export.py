@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -25,7 +25,7 @@ def export(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Choose and write again from a run's stored candidates: other filters, sampler, counts or format, in seconds.
+    """Choose negatives again from a run's stored candidates, with other filters, sampler, counts or format. Needs no model.
 
     hardneg export scifact-run --filter margin:relative=0.1 --negatives 8 --output-format n-tuple --out strict.parquet
 
@@ -47,6 +47,14 @@ def export(
         layers = read_layers(config) if config else Layers()
         stored = {**source.config.model_dump(mode="json"), **layers.stored}
         settings = MiningConfig.of(**o.overlay_flags(flags, layers.typed, RETRIEVAL_SETTINGS, stored))
-        target: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.protected_paths(config)}
-        result = run_export(source, settings, verdicts=verdicts or (), on_progress=display, **target)
+        result = run_export(
+            source,
+            settings,
+            verdicts=verdicts or (),
+            out=out,
+            kind=o.suffix(kind),
+            force=force,
+            spare=o.protected_paths(config),
+            on_progress=display,
+        )
         print_summary(result, display, as_json=as_json, to_stdout=out == "-")

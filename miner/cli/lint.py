@@ -17,20 +17,18 @@ SHOWN_FINDINGS = 10
 
 
 def lint(
-    files: Annotated[list[str], typer.Argument(help="Training files, formats' folders or run folders.", show_default=False)],
-    shape: Annotated[str | None, typer.Option("--format", help="The files' format [recognised].", show_default=False)] = None,
+    files: Annotated[list[str], typer.Argument(help="Training files, folders of a format, or run folders.", show_default=False)],
+    shape: Annotated[str | None, typer.Option("--format", help="Format of the files [detected].", show_default=False)] = None,
     against: Annotated[
         Path | None,
-        typer.Option(
-            "--against", help="A BEIR folder or a qrels file, whose test queries must not be in the training file.", show_default=False
-        ),
+        typer.Option("--against", help="BEIR folder or qrels file; its test queries must not be in the training file.", show_default=False),
     ] = None,
-    ignore: Annotated[list[str] | None, typer.Option("--ignore", help="A rule to leave out; may be repeated.", show_default=False)] = None,
-    fix: Annotated[Path | None, typer.Option("--fix", help="Write the file again, without the faults.", show_default=False)] = None,
+    ignore: Annotated[list[str] | None, typer.Option("--ignore", help="Rule to skip; may be repeated.", show_default=False)] = None,
+    fix: Annotated[Path | None, typer.Option("--fix", help="Write the file without the faults to this path.", show_default=False)] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Find faults in a training file: negatives that are positives, duplicates, rows that a trainer misreads, test queries. Exit 1 if any.
+    """Find faults in training files: negatives that are positives, duplicates, rows that a trainer misreads, test queries. Exit 1 if there are any.
 
     hardneg lint train.jsonl --against scifact
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,14 +27,16 @@ def loop(
     negatives: Annotated[int | None, o.option("negatives", "negatives per row [3]", o.CHOOSE)] = None,
     dev: o.Dev = None,
     dev_split: o.DevSplit = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder of the loop: rounds, notebook, best model.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the rounds, the notebook and the best model.", show_default=False)
+    ] = None,
     force: o.Force = False,
     resume: o.Resume = None,
     config: o.Config = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Mine, train, evaluate, and mine again with the trained model, until dev no longer gains. --resume continues an interrupted loop.
+    """Mine, train and evaluate in rounds, until the dev score stops rising. Each round mines with the model trained in the last one.
 
     hardneg loop --data my-beir-folder --dev my-beir-folder --model my-model --steps 200 --out my-loop
     """
@@ -50,8 +52,18 @@ def loop(
     with ProgressDisplay(quiet) as display:
         from miner.train import loop as run_loop
 
-        options: dict[str, Any] = {"runtime": runtime, "resume": resume, "force": force, "on_progress": display}
-        result = run_loop(inputs, training, mining, rules, out=out, dev=dev_inputs(dev, dev_split), **options)
+        result = run_loop(
+            inputs,
+            training,
+            mining,
+            rules,
+            out=out,
+            dev=dev_inputs(dev, dev_split),
+            runtime=runtime,
+            resume=resume,
+            force=force,
+            on_progress=display,
+        )
         _print_result(result, display, as_json=as_json)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +11,9 @@ from miner.cli import flag_groups as f
 from miner.cli import options as o
 from miner.cli.display import ProgressDisplay, print_summary
 from miner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from miner.runs.dry_run import Plan
 
 
 @f.takes(f.DATA, f.VECTORS, f.VERDICTS, f.MODEL, f.TEXTS, f.SCALE, f.RETRIEVE, f.CHOOSE, f.SHAPE, f.SEED, f.RUNTIME)
@@ -26,7 +28,7 @@ def mine(
         bool,
         typer.Option(
             "--dry-run",
-            help="Read and check everything and estimate time, memory, disk and result from a pilot; write nothing.",
+            help="Check all inputs, and estimate time, memory, disk and result from a pilot. Write nothing.",
             rich_help_panel=o.RUN,
         ),
     ] = False,
@@ -43,7 +45,9 @@ def mine(
     """
     inputs, settings, runtime = o.gather(flags, config)
     if dry_run:
-        _dry_run(inputs, settings, runtime, {"out": out, "kind": o.suffix(kind), "force": force}, as_json)
+        from miner.runs.dry_run import plan
+
+        _print_plan(plan(inputs, settings, runtime, out=out, kind=o.suffix(kind), force=force), as_json=as_json)
         return
     if out is None:
         raise ConfigError("say where the negatives go: --out FOLDER, --out FILE.jsonl, or --out - for stdout")
@@ -52,8 +56,17 @@ def mine(
     with ProgressDisplay(quiet, reading=False) as display:
         from miner.runs.run import mine as run_mine
 
-        target: dict[str, Any] = {"out": out, "kind": o.suffix(kind), "force": force, "spare": o.protected_paths(config)}
-        run = run_mine(inputs, settings, runtime=runtime, resume=resume, on_progress=display, **target)
+        run = run_mine(
+            inputs,
+            settings,
+            runtime=runtime,
+            resume=resume,
+            out=out,
+            kind=o.suffix(kind),
+            force=force,
+            spare=o.protected_paths(config),
+            on_progress=display,
+        )
         print_summary(run, display, as_json=as_json, to_stdout=out == "-")
         if "retrieve" not in run.manifest["timings"] and not quiet:
             typer.echo(
@@ -63,11 +76,7 @@ def mine(
             )
 
 
-def _dry_run(inputs: Any, settings: Any, runtime: Any, target: Mapping[str, Any], as_json: bool) -> None:
-    """Print the estimate of a run."""
-    from miner.runs.dry_run import plan
-
-    estimate = plan(inputs, settings, runtime, **target)
+def _print_plan(estimate: Plan, *, as_json: bool) -> None:
     if not as_json:
         dry_run_view.show(estimate)
         return

@@ -49,9 +49,7 @@ Corpus = Annotated[
 Queries = Annotated[Words, option("queries", "queries, in any of the same forms", READ)]
 Qrels = Annotated[Words, option("qrels", "judgements: query-id, corpus-id, score", READ)]
 Pairs = Annotated[Words, option("pairs", "rows of query and positive(s), in any of the same forms, or a trainer's format", READ)]
-Field = Annotated[
-    Words, option("field", "your column names: query=question, positive=answer, grade=score …; negative=-: no such column", READ)
-]
+Field = Annotated[Words, option("field", "your column names: query=question, positive=answer, grade=score …; negative=- reads none", READ)]
 Verdicts = Annotated[
     Words,
     option("verdicts", "verdicts on pairs: rows of query_id, passage_id, verdict (false_negative, true_negative, unsure)", READ),
@@ -59,7 +57,7 @@ Verdicts = Annotated[
 QueryVectors = Annotated[str | None, option("query-vectors", "your own query vectors: X.npy, with the ids in X.ids", READ)]
 PassageVectors = Annotated[str | None, option("passage-vectors", "your own passage vectors: X.npy, with the ids in X.ids", READ)]
 MinGrade = Annotated[int | None, option("min-grade", "smallest grade that counts as relevant [1]", READ)]
-OnError = Annotated[str | None, option("on-error", "on a wrong row: fail, or skip it and write it to errors.jsonl [fail]", READ)]
+OnError = Annotated[str | None, option("on-error", "on an invalid row: fail, or skip it and write it to errors.jsonl [fail]", READ)]
 
 Model = Annotated[str | None, option("model", "sentence-transformers model: a folder, or a hub name", MODEL)]
 Revision = Annotated[str | None, option("revision", "the model's revision on the hub", MODEL)]
@@ -157,13 +155,13 @@ SelfMatch = Annotated[
 ]
 Permutations = Annotated[int | None, option("permutations", "sign vectors of the randomisation test [10000]", MEASURE)]
 Resamples = Annotated[int | None, option("resamples", "draws of the bootstrap [2000]", MEASURE)]
-Target = Annotated[float | None, option("target", "a dev score: how many training steps each model needed for it", MEASURE)]
+Target = Annotated[float | None, option("target", "dev score; report the training steps that each model needed to reach it", MEASURE)]
 
 TRAIN = "Training"
 Dev = Annotated[
     str | None, typer.Option("--dev", help="BEIR folder whose queries choose the checkpoint and stop early.", rich_help_panel=TRAIN)
 ]
-DevSplit = Annotated[Words, typer.Option("--dev-split", help="Its qrels files [dev, or the only one].", rich_help_panel=TRAIN)]
+DevSplit = Annotated[Words, typer.Option("--dev-split", help="Qrels files of --dev [dev, or the only one].", rich_help_panel=TRAIN)]
 Loss = Annotated[
     str | None,
     option("loss", "in_batch, cached, gist, margin_mse, distillation, hcl, mochi, sscl, ohem, unremix, with knobs: hcl:beta=1", TRAIN),
@@ -176,12 +174,14 @@ Changes = Annotated[Words, option("change", "delete, reorder, una, replace, with
 UseNegatives = Annotated[int | None, option("use-negatives", "negatives used of each row [as many as the longest has]", TRAIN)]
 TrainBatchSize = Annotated[int | None, option("train-batch-size", "rows in a batch [64]", TRAIN)]
 DropLast = Annotated[
-    bool | None, option("drop-last/--keep-last", "leave out batches with fewer rows than that, dataloader_drop_last [keep]", TRAIN)
+    bool | None, option("drop-last/--keep-last", "leave out a last batch with fewer rows (dataloader_drop_last) [keep]", TRAIN)
 ]
 Accumulate = Annotated[int | None, option("accumulate", "batches of one optimiser step [1]", TRAIN)]
 Steps = Annotated[int | None, option("steps", "optimiser steps [from --epochs]", TRAIN)]
 Epochs = Annotated[float | None, option("epochs", "passes over the rows [1]", TRAIN)]
-Rates = Annotated[Words, option("learning-rate", "peak rate; several are all tried, dev chooses [2e-5; 0.1 for a static model]", TRAIN)]
+Rates = Annotated[
+    Words, option("learning-rate", "peak learning rate; of several, the dev score chooses [2e-5; 0.1 for a static model]", TRAIN)
+]
 Warmup = Annotated[float | None, option("warmup", "share of the steps in which the rate rises [0.1]", TRAIN)]
 Schedule = Annotated[str | None, option("schedule", "linear, cosine or constant [linear]", TRAIN)]
 WeightDecay = Annotated[float | None, option("weight-decay", "AdamW's weight decay [0.01]", TRAIN)]
@@ -222,7 +222,7 @@ ResumeRun = Annotated[
         show_default=False,
     ),
 ]
-Config = Annotated[Path | None, option("config", "YAML, TOML or JSON with any of these settings; a run's manifest.json too", RUN)]
+Config = Annotated[Path | None, option("config", "YAML, TOML or JSON file with any of these settings, or a run's manifest.json", RUN)]
 Device = Annotated[str | None, option("device", "cpu, cuda, mps … [the best there is]", RUN)]
 BatchSize = Annotated[int | None, option("batch-size", "texts per forward pass [32; 1024 for a static model]", RUN)]
 Threads = Annotated[int | None, option("threads", "processor threads [all]", RUN)]

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -44,14 +44,16 @@ def verb(family: str) -> Callable[[str | None], None]:
     return show
 
 
-def _table(family: str) -> dict[str, Any]:
+def _table(family: str) -> Mapping[str, Any]:
     from miner.config.presets import PRESETS
     from miner.filters import FILTERS
     from miner.formats import FORMATS
     from miner.samplers import SAMPLERS
     from miner.sources import SOURCES
 
-    return {"filters": FILTERS, "samplers": SAMPLERS, "sources": SOURCES, "formats": FORMATS, "presets": PRESETS}[family]
+    tables: dict[str, Mapping[str, Any]]
+    tables = {"filters": FILTERS, "samplers": SAMPLERS, "sources": SOURCES, "formats": FORMATS, "presets": PRESETS}
+    return tables[family]
 
 
 def _lines(family: str, name: str, part: Any) -> Iterator[str]:

@@ -14,12 +14,12 @@ from miner.errors import ConfigError
 
 def report(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
-    other: Annotated[Path | None, typer.Argument(help="Another one, to compare it with.", show_default=False)] = None,
+    other: Annotated[Path | None, typer.Argument(help="A second run to compare with.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the comparison as an HTML page.", show_default=False)] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Show a run's report (report.html in its folder is the same with pictures), or compare two runs: overlap, gained, lost, drift.
+    """Show a run's report (with pictures: report.html in its folder), or compare two runs: overlap, gained, lost, drift.
 
     hardneg report my-run
 

@@ -28,12 +28,12 @@ def sweep(
         ),
     ] = None,
     truth: Annotated[
-        Path | None, typer.Option("--truth", help="Judgements with positives that the run did not read: adds the false-negative rate.")
+        Path | None, typer.Option("--truth", help="Qrels with positives that the run did not read; adds the false-negative rate.")
     ] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Judge and choose again under many settings, and compare rows, coverage, hardness, hubs, and with --truth false negatives.
+    """Choose again from stored candidates under many settings. Compare rows, coverage, hardness, hubs and, with --truth, false negatives.
 
     hardneg sweep my-run --grid margin:relative=0,0.05,0.1 --grid negatives=1,4
 

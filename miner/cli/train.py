@@ -22,7 +22,7 @@ DATA_FLAGS = ("data", "split", "leave_out", "corpus", "queries", "qrels", "pairs
 @f.takes(f.DATA, f.MODEL, f.TEXTS, f.TRAIN, f.SEED, f.RUNTIME)
 def train(
     flags: f.Flags,
-    file: Annotated[str | None, typer.Argument(help="A training file or run folder; or give --data, --pairs …", show_default=False)] = None,
+    file: Annotated[str | None, typer.Argument(help="Training file or run folder; or give --data, --pairs …", show_default=False)] = None,
     mine: Annotated[
         bool, typer.Option("--mine", help="Mine negatives for the pairs first [in-batch negatives only].", rich_help_panel=o.READ)
     ] = False,

@@ -18,12 +18,12 @@ from miner.errors import ConfigError
 def verify(
     flags: f.Flags,
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
-    again: Annotated[bool, typer.Option("--rerun", help="Make the run again and compare the training files byte for byte.")] = False,
-    stored: Annotated[bool, typer.Option("--stored", help="Make it again from the texts the run keeps, not from the input files.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Encode again, whatever the embedding store holds.")] = False,
+    again: Annotated[bool, typer.Option("--rerun", help="Repeat the run and compare the training files byte for byte.")] = False,
+    stored: Annotated[bool, typer.Option("--stored", help="With --rerun: read the texts stored in the run, not the input files.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="With --rerun: encode again instead of reading the embedding store.")] = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Check every file of a run against its manifest, and the inputs that are still there. Exit 1 if something differs.
+    """Check every file of a run, and the inputs that still exist, against its manifest. Exit 1 if something differs.
 
     hardneg verify my-run
 

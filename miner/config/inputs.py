@@ -50,7 +50,7 @@ class Inputs(SettingsGroup):
     )
     query_vectors: str | None = Field(None, description="your own query vectors: a .npy with ids beside it (same name, .ids)")
     passage_vectors: str | None = Field(None, description="your own passage vectors, likewise")
-    on_error: Literal["fail", "skip"] = Field("fail", description="on a wrong row: fail, or skip it and write it to the error file")
+    on_error: Literal["fail", "skip"] = Field("fail", description="on an invalid row: fail, or skip it and write it to the error file")
 
     @model_validator(mode="after")
     def _together(self) -> Self:

@@ -12,14 +12,27 @@ noisy-positives    the positives' own scores cannot be trusted: skip the first t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from miner.config.filter_list import are_specs, overlay_specs
 from miner.errors import ConfigError
 
 BARE = ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off")
 
-PRESETS: dict[str, dict[str, Any]] = {
+
+class PresetSettings(TypedDict, total=False):
+    """The settings that presets may set: fields of the config."""
+
+    depth: int
+    filters: tuple[str, ...]
+    judged: Literal["prefer", "trust", "ignore"]
+    negatives: int
+    ladder: int
+    sampler: str
+    fill: Literal["none", "random", "repeat"]
+
+
+PRESETS: dict[str, PresetSettings] = {
     "default": {},
     "safe": {
         "filters": (

@@ -180,14 +180,7 @@ def _arguments(setting: FitContext, encoder: Encoder, rate: float, total: int, a
 
     config, on_cpu = setting.config, str(encoder.model.device) == "cpu"
     eval_steps = min(total, config.eval_every or max(1, total // 10))
-    evaluation: dict[str, Any] = {"eval_strategy": "no"}
-    if setting.dev is not None:
-        evaluation = {
-            "eval_strategy": "steps",
-            "eval_steps": eval_steps,
-            "load_best_model_at_end": True,
-            "metric_for_best_model": "eval_dev",
-        }
+    has_dev = setting.dev is not None
     prompts = {"anchor": encoder.prompts["query"], **dict.fromkeys(("positive", *setting.rows.negatives), encoder.prompts["passage"])}
     return SentenceTransformerTrainingArguments(
         output_dir=str(aside),
@@ -214,7 +207,10 @@ def _arguments(setting: FitContext, encoder: Encoder, rate: float, total: int, a
         disable_tqdm=True,
         use_cpu=on_cpu,
         dataloader_pin_memory=not on_cpu,
-        **evaluation,
+        eval_strategy="steps" if has_dev else "no",
+        eval_steps=eval_steps if has_dev else None,
+        load_best_model_at_end=has_dev,
+        metric_for_best_model="eval_dev" if has_dev else None,
     )
 
 

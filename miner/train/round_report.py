@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
@@ -62,10 +62,26 @@ class RoundReport(RoundChanges, RoundCounts):
     warnings: list[str]
 
 
+class LoopIdentity(TypedDict):
+    """What a resumed loop must share with the interrupted one.
+
+    data, training, mining, loop: settings as JSON.
+    verdicts: sha256 of the verdict files, by path.
+    dev: settings of the dev data as JSON, or its number of queries.
+    """
+
+    data: dict[str, object]
+    training: dict[str, object]
+    mining: dict[str, object]
+    loop: dict[str, object]
+    verdicts: dict[str, str]
+    dev: dict[str, object]
+
+
 class LoopReport(TypedDict):
     """The content of loop.json. best: number of the best round; stopped: why the loop ended."""
 
-    identity: dict[str, dict[str, Any]]
+    identity: LoopIdentity
     rounds: list[RoundReport]
     best: int
     stopped: str

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -41,7 +40,7 @@ from miner.train.lock import locked
 from miner.train.negatives import AnchorKey, AnchorResult, Assembly
 from miner.train.notebook import Notebook
 from miner.train.output_folder import LOOP, begin_loop, check_loop, checkpoints_of
-from miner.train.round_report import LoopReport, RoundCounts, RoundReport, best_round, changes, stop_reason
+from miner.train.round_report import LoopIdentity, LoopReport, RoundCounts, RoundReport, best_round, changes, stop_reason
 from miner.train.training import train
 from miner.types import Dataset, Progress
 
@@ -125,19 +124,20 @@ def loop(
         return _run(setting, identity)
 
 
-def _identity(
-    data: Inputs, training: TrainConfig, mining: MiningConfig, rules: LoopConfig, dev: Dataset | Inputs | None
-) -> dict[str, dict[str, Any]]:
+def _identity(data: Inputs, training: TrainConfig, mining: MiningConfig, rules: LoopConfig, dev: Dataset | Inputs | None) -> LoopIdentity:
     """Return the settings and hashes that a loop has to share with the one it resumes."""
-    parts = {"data": data, "training": training, "mining": mining, "loop": rules}
-    identity = {name: part.model_dump(mode="json") for name, part in parts.items()}
     read_verdicts(data.verdicts)  # raises now, not in the first round, where a file is wrong
-    identity["verdicts"] = {name: sha256_of(name) for name in data.verdicts}
-    identity["dev"] = dev.model_dump(mode="json") if isinstance(dev, Inputs) else {"queries": len(dev.queries) if dev else 0}
-    return identity
+    return {
+        "data": data.model_dump(mode="json"),
+        "training": training.model_dump(mode="json"),
+        "mining": mining.model_dump(mode="json"),
+        "loop": rules.model_dump(mode="json"),
+        "verdicts": {name: sha256_of(name) for name in data.verdicts},
+        "dev": dev.model_dump(mode="json") if isinstance(dev, Inputs) else {"queries": len(dev.queries) if dev else 0},
+    }
 
 
-def _run(setting: LoopContext, identity: dict[str, dict[str, Any]]) -> Loop:
+def _run(setting: LoopContext, identity: LoopIdentity) -> Loop:
     """Run the missing rounds, and copy the best one's model."""
     folder, rules = setting.out, setting.rules
     rounds: list[RoundReport] = []
