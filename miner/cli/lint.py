@@ -28,7 +28,7 @@ def lint(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Find faults in training files: negatives that are positives, duplicates, rows that a trainer misreads, test queries. Exit 1 if there are any.
+    """Find faults in training files: negatives that are positives, duplicates, rows that a trainer misreads, test queries. Exit 1 if any.
 
     hardneg lint train.jsonl --against scifact
 
