@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.guard import OPEN
-from app.http.body import MINE
+from app.http.body import MINE_REQUEST
 from app.jobs.export import ExportJob
 from app.jobs.mine import MineJob
 from app.openapi.body_examples import EXAMPLES, PROBLEM
@@ -15,7 +15,7 @@ from app.requests.review_requests import ReviewRequest
 from app.schemas import CorpusAppend, CorpusRequest
 
 ACCEPTS = {
-    "MineRequest": MINE,
+    "MineRequest": MINE_REQUEST,
     "CorpusRequest": TypeAdapter(CorpusRequest),
     "CorpusAppend": TypeAdapter(CorpusAppend),
     "MineJob": TypeAdapter(MineJob),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.http.body import MINE
+from app.http.body import MINE_REQUEST
 from app.jobs.job_kinds import JOB_REQUEST
 from app.openapi.body_examples import EXAMPLES
 
@@ -28,7 +28,7 @@ ANYTHING = st.recursive(
 )
 NAMES = st.text(max_size=60) | st.sampled_from(["file_0", "..", "%2e%2e", "0", "null,null", "x" * 3000, "seeded"])
 BODIES = {
-    "/v1/mine": MINE.validate_python(EXAMPLES["MineRequest"]).model_dump(mode="json"),
+    "/v1/mine": MINE_REQUEST.validate_python(EXAMPLES["MineRequest"]).model_dump(mode="json"),
     "/v1/jobs": JOB_REQUEST.validate_python(EXAMPLES["MineJob"]).model_dump(mode="json"),
     "/v1/jobs?dry_run=true": EXAMPLES["ExportJob"],
     "/v1/corpora": EXAMPLES["CorpusRequest"],
