@@ -8,11 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from miner.analysis.audit import audit as audit
     from miner.analysis.explain import explain as explain
+    from miner.analysis.sweep import sweep as sweep
     from miner.config import Inputs as Inputs
     from miner.config import MiningConfig as MiningConfig
     from miner.config import Runtime as Runtime
     from miner.errors import HardnegError as HardnegError
+    from miner.evaluation import EvaluateConfig as EvaluateConfig
+    from miner.evaluation import evaluate as evaluate
+    from miner.formats import read_training as read_training
     from miner.read import read_beir as read_beir
     from miner.read import read_files as read_files
     from miner.read import read_inline as read_inline
@@ -25,9 +30,13 @@ if TYPE_CHECKING:
     __version__: str
 
 PUBLIC = {
+    "miner.analysis.audit": ("audit",),
     "miner.analysis.explain": ("explain",),
+    "miner.analysis.sweep": ("sweep",),
     "miner.config": ("Inputs", "MiningConfig", "Runtime"),
     "miner.errors": ("HardnegError",),
+    "miner.evaluation": ("EvaluateConfig", "evaluate"),
+    "miner.formats": ("read_training",),
     "miner.read": ("read_beir", "read_files", "read_inline", "read_pairs"),
     "miner.runs.run": ("Run", "export", "mine"),
     "miner.types": ("Dataset",),

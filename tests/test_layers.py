@@ -50,7 +50,7 @@ MAY = {
     "miner.comparison": NOUNS | {"miner.report", "miner.runs"},
     "miner.doctor": GROUND | {f"miner.{name}" for name in ("config", "encode", "indexes", "runs")},
     # the doors
-    "miner": {"miner.analysis", "miner.config", "miner.errors", "miner.read", "miner.runs", "miner.types"},
+    "miner": {f"miner.{name}" for name in ("analysis", "config", "errors", "evaluation", "formats", "read", "runs", "types")},
     "miner.compat": NOUNS | {f"miner.{name}" for name in ("core", "encode", "filters", "indexes")} | {"miner.sources.scoring"},
     "miner.train": DOWN_TO_RUNS | {"miner.analysis"},
     "miner.cli": DOWN_TO_RUNS | {f"miner.{name}" for name in ("analysis", "comparison", "doctor", "lint", "train")},

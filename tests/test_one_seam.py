@@ -54,7 +54,7 @@ EXCEPTIONS = {
     "app.naming.models": {"link.symlink_to"},  # a link to a model's folder of this machine, no content
     "app.state.database": {"create_engine", "sqlite3.connect"},  # a database reads and writes its own file
     "app.state.modes": {"path.chmod"},  # who may read the data folder: a mode of this machine, no content
-    "miner.doctor.environment": {"sqlite3.connect"},  # the database of the vector store, read only
+    "miner.doctor.environment": {"sqlite3.connect"},  # is the database of a service sound; read only
     "miner.doctor.machine": {"path.read_text"},  # /proc and /sys, the kernel's answers
     "miner.formats.collection": {"sqlite3.connect"},  # a temporary table without a name, which SQLite removes
     "miner.indexes.blas": {"cpuinfo.read_text"},  # /proc/cpuinfo

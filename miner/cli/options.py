@@ -115,7 +115,7 @@ FalseNegatives = Annotated[
 Count = Annotated[int | None, option("negatives", "negatives per row [4]", CHOOSE)]
 Sampler = Annotated[
     str | None,
-    option("sampler", "top, uniform, softmax, ambiguous, stratified or diverse; as in softmax:temperature=0.1 [top]", CHOOSE),
+    option("sampler", "top, uniform, softmax, ambiguous, stratified, diverse or disagreement; as in softmax:temperature=0.1 [top]", CHOOSE),
 ]
 Distinct = Annotated[
     float | None, option("distinct", "two passages with this cosine or more are not negatives of one row, such as 0.95 [off]", CHOOSE)
@@ -170,7 +170,7 @@ BatchSampler = Annotated[
     str | None,
     option("batch-sampler", "no_duplicates, shuffle, topics, high_loss, hard_examples, with knobs: how rows are put into batches", TRAIN),
 ]
-Changes = Annotated[Words, option("change", "delete, reorder, una, replace, with knobs: changes of a batch", TRAIN)]
+Changes = Annotated[Words, option("change", "delete, reorder, una, paraphrase, replace, with knobs: changes of a batch", TRAIN)]
 UseNegatives = Annotated[int | None, option("use-negatives", "negatives used of each row [as many as the longest has]", TRAIN)]
 TrainBatchSize = Annotated[int | None, option("train-batch-size", "rows in a batch [64]", TRAIN)]
 DropLast = Annotated[

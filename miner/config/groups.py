@@ -1,6 +1,7 @@
-"""The settings of a run, in groups. What a change of a setting makes necessary is read from its group, and nowhere else.
+"""The settings of a run, in groups. What a change of a setting makes necessary is read from its group.
 
-Encoder and retrieval: candidates are searched anew. Judging: stored candidates are judged again, and deeper lists added where a query
+Encoder and retrieval: candidates are searched anew (but for `evidence`, which is measured anew; with a recall, `seed` too, which draws the
+queries that the search setting is chosen on). Judging: stored candidates are judged again, and deeper lists added where a query
 has none. Sampling and output: negatives are chosen and written again.
 """
 
