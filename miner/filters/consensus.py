@@ -2,6 +2,7 @@
 
 Scores of two sources cannot be compared, so that each is held against its own ceiling: a share under what the query's weakest positive
 scores there. No knob has a scale, and a source whose positive scores 0 (BM25: no word in common) does not vote.
+That a second model finds false negatives is RocketQA's idea (arXiv 2010.08191); the vote of sources is our own.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Unlabelled relevance shows first as identity: up to 7.5 % of a mined file can be the positive's own text under another id.
 Cheap tests come first (methods: same id, same normalised text, embedding), so the reason given is the plainest one.
+To leave out known positives and the query itself is common practice (BEIR does); `near_positive` and its thresholds are our own.
 """
 
 from __future__ import annotations

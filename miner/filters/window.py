@@ -1,6 +1,7 @@
 """A window of ranks: the oldest guard against false negatives, for when the positive's own score cannot be trusted.
 
 Peers count ranks in two ways, and the same numbers then mean different things; here the knob says which.
+The rule is practice of these programs; we know of no paper that it comes from.
 """
 
 from __future__ import annotations

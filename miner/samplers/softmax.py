@@ -1,4 +1,7 @@
-"""Draw in proportion to exp(score / temperature): between the hardest (0) and any (infinity), like the loss's own weights."""
+"""Draw in proportion to exp(score / temperature): between the hardest (0) and any (infinity), like the loss's own weights.
+
+The distribution is that of hard negative sampling (arXiv 2010.04592), here over what was retrieved and kept.
+"""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_filters_of_one_command_do_not_overrule_each_other(given: list[str], sai
 
 
 def test_a_field_is_named_once() -> None:
-    with pytest.raises(ConfigError, match="fields..query.. is set twice, as 'a' and as 'b'"):
+    with pytest.raises(ConfigError, match=r"fields..query.. is set twice, as 'a' and as 'b'"):
         options.overlay_flags({"field": ["query=a", "query=b"]}, {})
 
 

@@ -31,6 +31,8 @@ class Loss(Protocol):
 class InBatch(Knobs):
     """-log of the positive's share among all passages of the batch (InfoNCE): MultipleNegativesRankingLoss.
 
+    InfoNCE: arXiv 1807.03748; negatives of the batch: arXiv 1705.00652.
+
     strength > 0 adds strength × cosine to the logits of `hardness` negatives (arXiv 2503.04812 uses 9 in the batch, EmbeddingGemma 5 for
     mined ones).
     """
@@ -54,7 +56,10 @@ class InBatch(Knobs):
 
 @dataclass(frozen=True)
 class Cached(Knobs):
-    """The same loss for batches that do not fit: gradients by pieces of mini_batch (CachedMultipleNegativesRankingLoss)."""
+    """The same loss for batches that do not fit: gradients by pieces of mini_batch (CachedMultipleNegativesRankingLoss).
+
+    GradCache, arXiv 2101.06983.
+    """
 
     scale: float = 20.0
     mini_batch: int = 32
