@@ -45,9 +45,9 @@ def clustered_source(passages: int, dims: int, queries: int) -> Dense:
         vectors[start : start + len(part)] = centres[part] + 0.8 * rng.standard_normal((len(part), dims), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     source = Dense.__new__(Dense)
-    source.similarity, source.passages, source.passage_rows, source.recall = "cosine", vectors, np.arange(passages), None
+    source.similarity, source.passages, source.passage_rows, source.recall = "cosine", vectors, np.arange(passages, dtype=np.int32), None
     asked = vectors[rng.permutation(passages)[:queries]] + 0.3 * rng.standard_normal((queries, dims), dtype=np.float32) / np.sqrt(dims)
-    source.queries = asked / np.linalg.norm(asked, axis=1, keepdims=True)
+    source.queries = np.asarray(asked / np.linalg.norm(asked, axis=1, keepdims=True), dtype=np.float32)
     return source
 
 
@@ -77,7 +77,7 @@ def measured(source: Dense, index: str, target: float | None) -> dict[str, Any]:
         of_exact = seconds(source, order)
         source.index = approximate
         turns.append(seconds(source, order) / of_exact)
-    row = {"index": index, "recall_asked": target, "searched": recall.index, "recall": round(recall.share, 4)}
+    row: dict[str, Any] = {"index": index, "recall_asked": target, "searched": recall.index, "recall": round(recall.share, 4)}
     row |= {"interval": [round(bound, 4) for bound in recall.interval], "queries_measured": recall.queries, "settings_tried": len(tried)}
     return row | {"build_s": round(built, 2), "tune_s": round(tuning, 2), "time_of_exact": round(statistics.median(turns), 3)}
 

@@ -218,7 +218,7 @@ def test_a_content_that_is_adopted_is_new_again(stores, tmp_path):
 def test_a_file_whose_row_cannot_be_written_leaves_nothing(stores, monkeypatch):
     part = stores.files.begin()
     part.write(b"x")
-    monkeypatch.setattr(stores.state.blobs, "keep", lambda path, sha256: 1 / 0)
+    monkeypatch.setattr(stores.state.blobs, "move_file", lambda path, sha256: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         stores.files.finish(part, "a.jsonl", ".jsonl")
     assert list(stores.state.incoming.iterdir()) == []
