@@ -138,7 +138,7 @@ def test_force_replaces_a_finished_model_and_fresh_drops_unfinished_work(tiny_mo
         job(tiny_model, tiny_folder, out, force=True)
     with pytest.raises(ConfigError, match="exists already"):
         job(tiny_model, tiny_folder, out, resume=False)
-    with pytest.raises(ConfigError, match="give one of them"):
+    with pytest.raises(ConfigError, match="choose one of them"):
         job(tiny_model, tiny_folder, out, resume=True, force=True)
     job(tiny_model, tiny_folder, out, resume=True)
     assert not (tmp_path / "out.checkpoints").exists()

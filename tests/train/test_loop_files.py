@@ -52,7 +52,7 @@ def test_finished_rounds_go_only_with_force_and_fresh(tiny_model, tiny_folder, t
             ConfigError, match="holds 2 finished rounds of a loop: resume=True continues, force=True resume=False deletes them"
         ):
             run(tiny_model, tiny_folder, out, **more)
-    with pytest.raises(ConfigError, match="give one of them"):
+    with pytest.raises(ConfigError, match="choose one of them"):
         run(tiny_model, tiny_folder, out, resume=True, force=True)
     assert content(out) == before
     run(tiny_model, tiny_folder, out, resume=False, force=True)
