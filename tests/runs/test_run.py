@@ -396,7 +396,7 @@ def test_an_export_says_what_mining_would_search_deeper(tmp_path):
     missing = mined.manifest["retrieval"]["queries_deepened"] - first.manifest["retrieval"]["queries_deepened"]
     assert missing > 0
     assert again.report["not_deepened"] == missing
-    assert any(f"are searched to 40 when mined: {missing}" in note for note in again.report["notes"])
+    assert any(f"would search these queries to 40: {missing}" in note for note in again.report["notes"])
     assert not any("when mined" in note for run in (mined, same) for note in run.report["notes"])
 
 
