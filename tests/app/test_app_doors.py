@@ -143,9 +143,11 @@ def check_same(doors):
     return expected
 
 
-@settings(max_examples=15, phases=[Phase.generate])
-@given(data=st.data(), which=st.integers(0, 1), config=st.sampled_from(CONFIGS))
-def test_every_door_gives_the_rows_of_the_command_line(data, which, config, worlds):
+@pytest.mark.slow
+@pytest.mark.parametrize("which", range(2))
+@settings(max_examples=7, phases=[Phase.generate])
+@given(data=st.data(), config=st.sampled_from(CONFIGS))
+def test_every_door_gives_the_rows_of_the_command_line(data, config, which, worlds):
     world = worlds[which]
     check_same(world.doors(data.draw(queries_over(world.passages)), config))
 
