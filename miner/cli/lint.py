@@ -73,11 +73,12 @@ def intended_rules(file: str) -> list[str]:
     from contextlib import suppress
 
     from miner.errors import HardnegError
-    from miner.io.row_files import kind_of
+    from miner.io.row_files import KINDS
     from miner.runs.manifest import load
 
     path = Path(file)
-    for folder in (path, path.parent, path.with_name(path.name.removesuffix(kind_of(path)) + ".run")):
+    beside = [path.with_name(path.name.removesuffix(kind) + ".run") for kind in KINDS if path.name.endswith(kind)]
+    for folder in (path, path.parent, *beside):
         with suppress(HardnegError, OSError):
             manifest = load(folder)
             if path.resolve() in (folder.resolve(), (folder / manifest["training_file"]).resolve()):

@@ -8,6 +8,7 @@ from disk import on_disk
 from worlds import make
 
 from app.cli import main
+from miner.cli.lint import intended_rules
 from miner.config import MiningConfig
 from miner.runs.run import mine
 
@@ -73,3 +74,10 @@ def test_the_ladder_is_no_fault(tmp_path, call, shape, ladder):
         assert ("score_order" in said) == (ladder == 1)
         assert ("is left out" in told) == (ladder == 3)
     assert "score_order" in call(aside)[1]
+
+
+@pytest.mark.parametrize(("name", "joint"), [("rows.tsv", "\t"), ("rows.csv", ",")])
+def test_a_kind_that_no_run_writes_is_linted_too(tmp_path, name, joint):
+    """There can be no run beside it."""
+    (tmp_path / name).write_text(f"anchor{joint}positive{joint}negative\nq{joint}a{joint}b\n")
+    assert intended_rules(str(tmp_path / name)) == []
