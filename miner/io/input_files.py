@@ -21,7 +21,7 @@ from miner.errors import InputError
 from miner.io.file_kinds import COMPRESSIONS
 from miner.io.plain_files import open_bytes
 from miner.io.standard_input import STANDARD_INPUT, standard_input
-from miner.io.text_encoding import as_utf8
+from miner.io.text_encoding import MARK_BYTES, as_utf8, encoding_of
 
 
 class FileHash(TypedDict):
@@ -96,6 +96,16 @@ def read_start(location: str) -> bytes:
             return as_utf8(_decompressed(raw, compression)).read(START_BYTES)
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise InputError(_fault(error, compression), location) from None
+
+
+def encoding_note(location: str) -> str:
+    """Return `; the file is read as UTF-16` where a byte order mark says so, for a message about its content; else nothing."""
+    path = Path(location)
+    if not path.is_file():
+        return ""
+    with open_bytes(path) as raw:
+        encoding = encoding_of(raw.read(MARK_BYTES))
+    return f"; the file is read as {encoding.upper()}" if encoding else ""
 
 
 def open_decompressed(path: str | Path) -> io.BufferedReader:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from miner.errors import InputError
-from miner.io.input_files import InputHashes
+from miner.io.input_files import InputHashes, encoding_note
 from miner.read.lines import MAX_LINE_BYTES, NumberedRows, Row, decode_line, lines, numbered_lines
 from miner.read.rejects import BadRow, Origin, Rejects
 from miner.support.csv_dialect import delimiter_of
@@ -47,7 +47,7 @@ def tsv_rows(location: str, rejects: Rejects, inputs: InputHashes, headerless: H
             else:
                 header = _header(location, fields)
         except BadRow as error:
-            rejects.add(Origin(location), number, str(error), line)
+            rejects.add(Origin(location), number, str(error) + encoding_note(location), line)
 
 
 def csv_rows(location: str, rejects: Rejects, inputs: InputHashes) -> NumberedRows:
@@ -72,7 +72,7 @@ def csv_rows(location: str, rejects: Rejects, inputs: InputHashes) -> NumberedRo
         except (BadRow, csv.Error) as error:
             faults.clear()
             reason = str(error) if isinstance(error, BadRow) else _csv_fault(error, number, skipped_lines + reader.line_num)
-            rejects.add(Origin(location), number, reason, fields or "")
+            rejects.add(Origin(location), number, reason + encoding_note(location), fields or "")
 
 
 def _read_opening(text: Iterator[str]) -> tuple[int, str, Iterator[str]]:

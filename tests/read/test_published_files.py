@@ -245,3 +245,11 @@ def test_a_name_of_a_column_is_the_same_in_any_case(tmp_path: Path, suffix: str,
     write = {".csv": lambda path: table.to_csv(path, index=False), ".parquet": table.to_parquet}
     write.get(suffix, lambda path: table.to_json(path, orient="records", lines=True))(tmp_path / f"pairs{suffix}")
     assert positives(tmp_path / f"pairs{suffix}", fields=fields) == TEXTS
+
+
+@pytest.mark.parametrize(("name", "joint"), [("u16.csv", ","), ("u16.tsv", "\t")])
+def test_a_wrong_row_of_another_encoding_says_how_it_was_read(tmp_path, name, joint):
+    """The reader may be wrong about the encoding, so the message names it."""
+    (tmp_path / name).write_bytes(f"query{joint}answer\nq{joint}a{joint}b\n".encode("utf-16"))
+    with pytest.raises(InputError, match=r"3 fields where the header has 2; the file is read as UTF-16$"):
+        read_pairs(tmp_path / name)
