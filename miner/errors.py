@@ -23,7 +23,9 @@ import re
 SWITCHES = {"force": "force=True", "fresh": "resume=False", "resume": "resume=True", "stored": "stored=True"}
 LISTS = {"filter": "filters", "evidence": "evidence", "column": "columns", "leave-out": "leave_out"}
 """Flags that are repeated on the command line, and the setting that lists their values."""
-FLAG = re.compile(rf"""`[^`]*`|(?<![\w-])--(?:(field|{"|".join(LISTS)}) (?:'([^']+)'|([\w-]+(?:[:=][^\s,;)]+)?))|([a-z][a-z-]*[a-z]))""")
+QUOTED = r"`[^`]*`|(?<!\w)'[^']*'(?!\w)"
+"""A command of the shell, or a value of the user's: shown as it is."""
+FLAG = re.compile(rf"""{QUOTED}|(?<![\w-])--(?:(field|{"|".join(LISTS)}) (?:'([^']+)'|([\w-]+(?:[:=][^\s,;)]+)?))|([a-z][a-z-]*[a-z]))""")
 
 
 class HardnegError(Exception):
@@ -46,7 +48,7 @@ def with_settings(message: str) -> str:
 
 def _setting(flag: re.Match[str]) -> str:
     option, quoted, plain, name = flag.groups()
-    if flag[0].startswith("`"):  # a command of the shell
+    if not flag[0].startswith("-"):
         return flag[0]
     if name:
         return SWITCHES.get(name) or f"{LISTS.get(name, 'fields' if name == 'field' else name.replace('-', '_'))}="

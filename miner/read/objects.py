@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class MemoryRows:
-    """RowStream of an object in memory.
+    """The rows of an object in memory.
 
     name: what messages call it, as `pairs` in `pairs[3]: 'answer' is empty`.
     data: the object. An iterator is read once.

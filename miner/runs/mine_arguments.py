@@ -59,7 +59,7 @@ def config_of(config: MiningConfig | Mapping[str, Any] | None, model: Any) -> tu
         return settings, model
     if settings.model not in (None, str(model)):
         raise ConfigError(f"model is {str(model)!r}, and config.model is {settings.model!r}: name one of them")
-    return MiningConfig.of(**{**settings.model_dump(exclude_unset=True), "model": str(model)}), None
+    return settings.model_copy(update={"model": str(model)}), None
 
 
 def _settings(config: Mapping[str, Any] | None) -> Mapping[str, Any]:

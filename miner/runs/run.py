@@ -137,20 +137,26 @@ def mine(
     """Mine hard negatives: both passes, from data to a run folder.
 
     data: (query, positive) pairs as a pandas or polars DataFrame, a datasets.Dataset, an Arrow table, a dict of columns, an iterable of
-    dicts, or files of them; a BEIR folder; a Dataset (from `read_beir` …) or Inputs. corpus: further passages, likewise.
-    fields: {"query": "question", "positive": "answer", …}, where columns have other names than the usual. split: of a DatasetDict, or the
-    qrels of a BEIR folder. on_error: "skip" leaves invalid rows out and counts them.
-    config: a MiningConfig, or a dict of its settings. model: a name or folder, a loaded SentenceTransformer or an Encoder; default: the one
-    `config` names.
-    out: a folder, a file name (its run goes beside it, in NAME.run), "-" for standard output, or None for a temporary run that goes
-    with the returned object. kind: suffix of the training file in a folder, "" for a datasets folder; default: the
-    format's own, mostly .jsonl. A format of several files lies in a folder of its name. force: replace an earlier run.
-    resume: what to do with the blocks an interrupted run left there: None goes on with them when data, model, settings and versions are
-    the same, True refuses when they are not, False begins anew.
+        dicts, or files of them; a BEIR folder; a Dataset (from `read_beir` …) or Inputs.
+    config: a MiningConfig, or a dict of its settings.
+    corpus: further passages, in any of the forms of pairs.
+    fields: the column of each field, where it has another name than the usual: {"query": "title", "positive": "body"}.
+    split: the split of a DatasetDict, or the qrels of a BEIR folder.
+    on_error: "fail" at an invalid row, or "skip" it, write it to the error file and count it.
+    out: a folder, a file name (its run lies beside it, in NAME.run), "-" for standard output, or None for a temporary run that is removed
+        with the returned object.
+    model: a name or folder, a loaded SentenceTransformer or an Encoder; default: the one that `config` names.
+    runtime: device, threads, batch size and embedding store.
+    kind: suffix of the training file in a folder, "" for a datasets folder; default: the format's own, mostly .jsonl. A format of several
+        files lies in a folder of its name.
+    force: replace an earlier run.
+    resume: the blocks that an interrupted run left are used where data, model, settings and versions are the same. None: else start again;
+        True: else refuse; False: always start again.
     verdicts: files of verdicts, beside those that `data` names; they do not change what is retrieved.
-    spare: further files that `out` may not replace, such as the one `config` is from; what is read is spared anyway.
-    progress: whether to show bars; default: in a notebook and on a terminal. on_progress: called instead of them.
-    Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind but blocks that can be gone on with.
+    spare: further files that `out` may not replace, such as the one `config` is from. Files that are read are protected anyway.
+    progress: whether to show progress bars; default: in a notebook and on a terminal.
+    on_progress: called in place of the bars.
+    Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind but blocks that a later run can use.
     """
     data = inputs_of(data, corpus, fields, split, on_error)
     config, model = config_of(config, model)
@@ -198,9 +204,10 @@ def export(
 ) -> Run:
     """Choose and write again from stored candidates, without the model. The result is a run of its own that shares pass 1 (hard links).
 
+    run: a Run, or its folder.
+    config: a MiningConfig, or a dict of its settings.
     verdicts: files of verdicts, added to those already in the run; the latest verdict on a pair counts.
-    spare: further files that `out` may not replace.
-    run: a Run, or its folder. config: as for `mine`.
+    out, kind, force, spare, on_progress: as for `mine`.
     ConfigError when `config` changes a setting of the search.
     """
     run = run if isinstance(run, Run) else Run(Path(run))
@@ -236,7 +243,9 @@ def export(
             if _is_link(run.folder / name, destination.folder / name)
         }
         pass_two.second_pass(dataset, context, destination, sections, run.candidates)
-    return _open_run(destination)
+    chosen = _open_run(destination)
+    log_summary(chosen.report)
+    return chosen
 
 
 def _is_link(source: Path, target: Path) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from miner import HardnegError, MiningConfig, export, mine
 from miner.config import Inputs
 from miner.errors import ConfigError, with_settings
-from miner.runs.mine_arguments import inputs_of
+from miner.runs.mine_arguments import config_of, inputs_of
 from miner.runs.progress_bars import watched
 
 ROWS = [{"question": f"number {i}?", "answer": f"it is {i} and {i % 3}"} for i in range(12)]
@@ -53,12 +53,27 @@ def test_export_takes_a_folder_and_a_dict(run, tiny_model):
 
 
 def test_the_summary_is_logged(tiny_model, caplog):
-    """As information, and what is unusual as a warning."""
+    """As information, and each note of the report as a warning; by `export` too."""
     with caplog.at_level(logging.INFO, "miner.runs.summary"):
-        mine([*ROWS, ROWS[0]], SETTINGS, model=tiny_model)
-    messages = {record.levelno: record.message for record in caplog.records if record.name == "miner.runs.summary"}
-    assert "candidates" in " ".join(record.message for record in caplog.records if record.levelno == logging.INFO)
-    assert set(messages) >= {logging.INFO}
+        same_question_twice = [{"query_id": str(number), **row} for number, row in enumerate([*ROWS, ROWS[0]])]
+        run = mine(same_question_twice, SETTINGS, model=tiny_model)
+        once = [(record.levelno, record.message) for record in caplog.records if record.name == "miner.runs.summary"]
+        caplog.clear()
+        export(run, run.config)
+        again = [(record.levelno, record.message) for record in caplog.records if record.name == "miner.runs.summary"]
+    assert run.report["notes"]
+    assert [text for level, text in once if level == logging.WARNING] == run.report["notes"]
+    assert any("candidates" in text for level, text in once if level == logging.INFO)
+    assert [level for level, _ in again] == [level for level, _ in once]
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"filters": ("margin:relative=0.1",)}, {"preset": "safe"}, {"sampler": "uniform", "filters": ("group",)}]
+)
+def test_a_model_by_name_is_that_of_the_config(given):
+    """Nothing else of the config changes: what holds firmly still does."""
+    whole = MiningConfig(model="m", **given)
+    assert config_of(MiningConfig(**given), "m") == config_of(given, "m") == (whole, None)
 
 
 def test_paths_are_inputs(tmp_path):
@@ -106,6 +121,8 @@ def test_wrong_settings_are_too(settings):
         ("a --max-depth over 3", "a max_depth= over 3"),
         ("`hardneg cache prune --scratch` removes it", "`hardneg cache prune --scratch` removes it"),
         ("pre--post and a -- b", "pre--post and a -- b"),
+        ("query 'a --force b' is empty; --on-error skip", "query 'a --force b' is empty; on_error= skip"),
+        ("the model's rows; --force replaces the query's", "the model's rows; force=True replaces the query's"),
     ],
 )
 def test_flags_are_settings_in_python(flags, settings):
