@@ -16,6 +16,11 @@ settings.register_profile("red", settings.get_profile("here"), phases=[Phase.exp
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Bytes are no part of a test's name: two processes that compress the same text may get other bytes, and would collect other tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """No test sees or leaves anything in the user's cache or data folder."""

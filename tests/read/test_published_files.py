@@ -94,7 +94,7 @@ REFUSED = [
     ("a.tar.gz", b"x", r"`tar -xf NAME`"),
     ("lines.csv", b'{"query": "a"}\n', r"JSON, not CSV or TSV: call it .jsonl"),
     ("table.jsonl", b"query,positive\na,b\n", r"is this CSV or TSV\? call it .csv or .tsv"),
-    ("packed.jsonl", gzip.compress(b"{}"), r"compressed by gzip; add .gz to its name"),
+    ("packed.jsonl", gzip.compress(b"{}", mtime=0), r"compressed by gzip; add .gz to its name"),
     ("columns.jsonl", b"PAR1\x15\x04", r"the file is Parquet; call it .parquet"),
     ("book.csv", b"PK\x03\x04\x14\x00", r"a zip archive \(.zip, .xlsx\)"),
     ("bare.csv", CSV.encode("utf-16-le"), r"UTF-16 without a byte order mark"),
@@ -201,7 +201,13 @@ def test_a_folder_that_spark_wrote_is_one_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [LINES.encode(), FRAME.to_json(orient="records", indent=1).encode(), CSV.encode(), gzip.compress(CSV.encode()), CSV.encode("utf-16")],
+    [
+        LINES.encode(),
+        FRAME.to_json(orient="records", indent=1).encode(),
+        CSV.encode(),
+        gzip.compress(CSV.encode(), mtime=0),
+        CSV.encode("utf-16"),
+    ],
 )
 def test_standard_input_is_read_once_and_hashed(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipe, "open_standard_input", lambda: io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
