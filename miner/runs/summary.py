@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from miner.errors import with_settings
 from miner.io.plain_files import read_text
 from miner.report import summary_lines
 
@@ -27,11 +28,11 @@ class NotebookReport(dict[str, Any]):
 
 
 def log_summary(report: Mapping[str, Any]) -> None:
-    """Log the summary as information, and what is unusual as warnings."""
+    """Log the summary as information, and what is unusual as warnings, with the names of settings in place of flags."""
     for line in summary_lines(report):
         log.info("%s", line)
     for note in report["notes"]:
-        log.warning("%s", note)
+        log.warning("%s", with_settings(note))
 
 
 def page_frame(page: Path) -> str | None:

@@ -9,6 +9,7 @@ from miner.config import Inputs
 from miner.errors import ConfigError, with_settings
 from miner.runs.mine_arguments import config_of, inputs_of
 from miner.runs.progress_bars import watched
+from miner.runs.summary import log_summary
 
 ROWS = [{"question": f"number {i}?", "answer": f"it is {i} and {i % 3}"} for i in range(12)]
 SETTINGS = {"negatives": 2, "depth": 8, "filters": ("near_positive:off", "nearest:off", "margin:off")}
@@ -62,6 +63,7 @@ def test_the_summary_is_logged(tiny_model, caplog):
         export(run, run.config)
         again = [(record.levelno, record.message) for record in caplog.records if record.name == "miner.runs.summary"]
     assert run.report["notes"]
+    assert run.report["notes"]
     assert [text for level, text in once if level == logging.WARNING] == run.report["notes"]
     assert any("candidates" in text for level, text in once if level == logging.INFO)
     assert [level for level, _ in again] == [level for level, _ in once]
@@ -74,6 +76,12 @@ def test_a_model_by_name_is_that_of_the_config(given):
     """Nothing else of the config changes: what holds firmly still does."""
     whole = MiningConfig(model="m", **given)
     assert config_of(MiningConfig(**given), "m") == config_of(given, "m") == (whole, None)
+
+
+def test_a_note_names_settings_in_the_log(run, caplog):
+    """The report keeps the flags."""
+    log_summary({**run.report, "notes": ["3 rows; --filter margin:relax=true fills them"]})
+    assert caplog.messages == ['3 rows; filters=["margin:relax=true"] fills them']
 
 
 def test_paths_are_inputs(tmp_path):
