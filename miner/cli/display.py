@@ -33,9 +33,9 @@ class ProgressDisplay:
         self._tasks: dict[str, int] = {}
         self._printed_at = 0.0
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-        logging.getLogger("miner.runs.summary").setLevel(logging.ERROR)  # the summary is printed as a table
+        self._levels = {"miner.runs.summary": logging.ERROR}  # the summary is printed as a table
         if reading and not quiet:
-            logging.getLogger("miner.read.open_inputs").setLevel(logging.INFO)
+            self._levels["miner.read.open_inputs"] = logging.INFO
 
     def _make_bar(self) -> Any:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -45,12 +45,21 @@ class ProgressDisplay:
         return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console)
 
     def __enter__(self) -> Self:
+        self._swap_levels()
         if self._bar:
             self._bar.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.stop()
+        self._swap_levels()
+
+    def _swap_levels(self) -> None:
+        """Set the loggers' levels, or set back those of before: a program that calls a verb keeps its own."""
+        for name, level in self._levels.items():
+            logger = logging.getLogger(name)
+            self._levels[name] = logger.level
+            logger.setLevel(level)
 
     def stop(self) -> None:
         """Stop the bar before the summary is printed."""

@@ -1,6 +1,7 @@
 """The command as a person uses it: from files to a run and back, and what it says when something is wrong."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from miner.cli.display import ProgressDisplay
 
 
 @pytest.fixture
@@ -226,3 +228,12 @@ def test_cache_is_listed_and_pruned(hardneg, beir, tiny_model, tmp_path, monkeyp
     assert hardneg("cache", "prune").returncode == 2
     assert "removed 1" in hardneg("cache", "prune", "--all").stdout
     assert json.loads(hardneg("cache", "ls", "--json").stdout)["stores"] == []
+
+
+def test_a_display_leaves_the_levels_of_logging_as_they_were():
+    """A program that calls a verb keeps its own."""
+    loggers = [logging.getLogger(name) for name in ("miner.runs.summary", "miner.read.open_inputs")]
+    before = [logger.level for logger in loggers]
+    with ProgressDisplay(quiet=False):
+        assert [logger.level for logger in loggers] == [logging.ERROR, logging.INFO]
+    assert [logger.level for logger in loggers] == before

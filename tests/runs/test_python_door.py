@@ -63,7 +63,6 @@ def test_the_summary_is_logged(tiny_model, caplog):
         export(run, run.config)
         again = [(record.levelno, record.message) for record in caplog.records if record.name == "miner.runs.summary"]
     assert run.report["notes"]
-    assert run.report["notes"]
     assert [text for level, text in once if level == logging.WARNING] == run.report["notes"]
     assert any("candidates" in text for level, text in once if level == logging.INFO)
     assert [level for level, _ in again] == [level for level, _ in once]
@@ -80,7 +79,8 @@ def test_a_model_by_name_is_that_of_the_config(given):
 
 def test_a_note_names_settings_in_the_log(run, caplog):
     """The report keeps the flags."""
-    log_summary({**run.report, "notes": ["3 rows; --filter margin:relax=true fills them"]})
+    with caplog.at_level(logging.WARNING, "miner.runs.summary"):
+        log_summary({**run.report, "notes": ["3 rows; --filter margin:relax=true fills them"]})
     assert caplog.messages == ['3 rows; filters=["margin:relax=true"] fills them']
 
 
