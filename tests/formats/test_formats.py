@@ -12,7 +12,7 @@ from miner.cli.options import OUTPUT_FORMATS
 from miner.config import MiningConfig
 from miner.errors import ConfigError
 from miner.formats import FORMATS
-from miner.formats.row_format import shortest
+from miner.formats.row_format import add_extra, shortest
 
 ALL = ("ids", "scores", "ranks", "tiers", "extra")
 WHOLE = {"n-tuple", "pylate"}
@@ -163,6 +163,11 @@ def test_other_columns_of_the_user_come_along_and_never_replace_ours(name, datas
     extras = [dict(row.extra) for row in read_back(name, ("extra",), negatives_of(1))]
     assert {"topic": "x", label[0]: 7, label[1]: 8} in extras
     assert all(extra.keys() <= {"topic", *label} for extra in extras)
+
+
+def test_a_column_of_the_user_never_replaces_one_that_the_row_has():
+    """Whether the format reserves the name or not."""
+    assert add_extra({"answers": ["ours"]}, {"answers": "x", "note": 1}) == {"answers": ["ours"], "extra_answers": "x", "note": 1}
 
 
 def test_a_labeled_pair_is_written_once_per_query_although_each_positive_has_negatives_of_its_own(dataset, negatives_of):

@@ -185,6 +185,8 @@ def test_wrong_use_is_one_sentence(tmp_path, call, said):
         ([BARE, BARE | {"query": "why"}, {**CLEAN}], [BARE, BARE | {"query": "why"}, {k: CLEAN[k] for k in BARE}], (0, 1)),
         ([CLEAN | {"neg_scores": [0.5, None]}], [CLEAN | {"neg": ["b"], "neg_scores": [0.5]}], (0, 0)),
         ([TUPLE, TUPLE | {"anchor": "r"}, TUPLE | {"anchor": "s", "negative_2": "a"}], [TUPLE, TUPLE | {"anchor": "r"}], (1, 0)),
+        ([BARE, BARE | {"query": "who", "pos": ["who?"]}], [BARE], (1, 0)),
+        ([BARE, BARE | {"query": "who", "neg": ["who?"]}], [BARE], (1, 0)),
     ],
 )
 def test_what_can_mean_one_thing_only_is_mended(tmp_path, rows, wanted, counts):

@@ -7,6 +7,7 @@ is written to tests/core/worlds, where the suite replays it from then on, and th
 from __future__ import annotations
 
 import argparse
+import logging
 import secrets
 import sys
 from pathlib import Path
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=500)
     parser.add_argument("--seed", type=int, default=None, help="of the first world; the next ones count up. Default: by chance")
     arguments = parser.parse_args()
+    logging.getLogger("miner").setLevel(logging.ERROR)  # every world has verdicts on unknown passages: no need to hear of each
     first = secrets.randbits(40) if arguments.seed is None else arguments.seed
     print(f"worlds {first} to {first + arguments.worlds - 1} (--seed {first} draws them again)", flush=True)
     different = [path for seed in range(first, first + arguments.worlds) if (path := differs(seed))]
