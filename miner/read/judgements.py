@@ -18,7 +18,8 @@ from miner.io.file_kinds import COMPRESSIONS
 from miner.io.input_files import InputHashes, existing_path
 from miner.io.scratch import scratch
 from miner.read.cells import clean_grade, clean_id
-from miner.read.column_names import QRELS, Columns, Fields
+from miner.read.column_names import QRELS, Fields
+from miner.read.columns import Columns
 from miner.read.file_rows import Location, RowStream, kind_of, open_rows
 from miner.read.ids import CHUNK_ROWS
 from miner.read.lines import decode_line, lines

@@ -15,7 +15,8 @@ from miner.io.input_files import InputHashes
 from miner.read.assemble import PART_SUFFIX, finish, work_folder
 from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, PathNames, existing_files
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text
-from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, Columns, check_fields, columns_left_out, is_usual
+from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, check_fields, columns_left_out, is_usual
+from miner.read.columns import Columns
 from miner.read.file_rows import RowStream, kind_of, open_rows
 from miner.read.layouts import unfold
 from miner.read.lines import Row

@@ -20,7 +20,8 @@ from miner.errors import InputError, StorageError
 from miner.io.arrow_tables import create_arrow
 from miner.io.folder_tree import rename
 from miner.read.cells import clean_id, clean_text, clean_title, full_text
-from miner.read.column_names import Columns, Fields, Roles, Slots
+from miner.read.column_names import Fields, Roles, Slots
+from miner.read.columns import Columns
 from miner.read.file_rows import RowStream
 from miner.read.ids import Keys, Lookup, as_keys, firsts, key
 from miner.read.rejects import BadRow, Origin, Rejects
