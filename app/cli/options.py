@@ -16,7 +16,7 @@ DataDir = Annotated[
         "--data-dir", help="Folder of files, corpora and jobs [~/.local/share/hardneg].", envvar="HARDNEG_DATA_DIR", show_default=False
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.", envvar="HARDNEG_JSON")]
 
 
 def open_data_folder(data_dir: Path | None) -> State:

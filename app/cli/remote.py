@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Url = Annotated[str, typer.Option(help="Address of the service.", envvar="HARDNEG_URL")]
 ApiKey = Annotated[str | None, typer.Option("--key", help="A key of the service.", envvar="HARDNEG_KEY", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.", envvar="HARDNEG_JSON")]
 Name = Annotated[str, typer.Argument(show_default=False)]
 LOCAL = "http://127.0.0.1:8000"
 

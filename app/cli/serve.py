@@ -17,7 +17,10 @@ def serve(
     corpus: Annotated[str | None, typer.Option(help="File of passages to open at start.", envvar="HARDNEG_CORPUS")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of the embedding store.", envvar="HARDNEG_CACHE", show_default=False)] = None,
     data_dir: o.DataDir = None,
-    insecure_no_auth: Annotated[bool, typer.Option("--insecure-no-auth", help="Listen on a non-loopback address without a key.")] = False,
+    insecure_no_auth: Annotated[
+        bool,
+        typer.Option("--insecure-no-auth", help="Listen on a non-loopback address without a key.", envvar="HARDNEG_INSECURE_NO_AUTH"),
+    ] = False,
 ) -> None:
     """Serve files, corpora, jobs and POST /v1/mine over HTTP. Keys: `hardneg keys create`, or HARDNEG_API_KEY."""
     from app.serve import serve as run_server

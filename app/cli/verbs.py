@@ -29,6 +29,6 @@ def main() -> NoReturn:
 
 def _checked() -> None:
     """Check the environment, then run the verb."""
-    if not {"-h", "--help", "-V", "--version"} & set(sys.argv[1:]):
+    if not {"-h", "--help", "--help-all", "-V", "--version"} & set(sys.argv[1:]):
         check_environ(os.environ)
     app()

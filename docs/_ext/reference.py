@@ -21,6 +21,7 @@ from typing import Any
 PLACES = {
     "cli": "app.cli:app",
     "aliases": "miner.cli.options:ALIASES",
+    "common flags": "miner.cli.verb_flags:COMMON",
     "filter": "miner.filters:FILTERS",
     "default filters": "miner.filters:DEFAULTS",
     "sampler": "miner.samplers:SAMPLERS",
@@ -122,7 +123,7 @@ def _verb(name: str, command: Any, defaults: Mapping[str, str]) -> str:
     examples_text = "\n".join(" ".join(line.split()) for line in examples if line.startswith(COMMAND))
     more = "\n\n".join(" ".join(line.split()) for line in examples if not line.startswith(COMMAND))
     arguments = [param for param in command.params if param.param_type_name == "argument"]
-    options = [param for param in command.params if param.param_type_name == "option" and param.name != "help"]
+    options = [param for param in command.params if param.param_type_name == "option" and param.name not in ("help", *load("common flags"))]
     usage = " ".join([name, "[OPTIONS]" if options else "", *(_argument(param) for param in arguments)]).replace("  ", " ")
     parts = [f"## {name}\n", f"{' '.join(head.split())}\n", f"```text\n{usage}\n```\n"]
     parts += [f"{more}\n"] if more else []
@@ -219,7 +220,8 @@ def environment() -> str:
     for name, command in verbs():
         for param in command.params:
             if isinstance(param.envvar, str):
-                variables.setdefault(param.envvar, ([], without_default(param.help)))[0].append(f"`{name.removeprefix(COMMAND).strip()}`")
+                user = "every verb" if param.name in load("common flags") else f"`{name.removeprefix(COMMAND).strip()}`"
+                variables.setdefault(param.envvar, ([], without_default(param.help)))[0].append(user)
     rows = [(f"`{name}`", ", ".join(dict.fromkeys(users)), text) for name, (users, text) in sorted(variables.items())]
     return table(("variable", "verbs", "meaning"), rows)
 

@@ -1,6 +1,7 @@
-"""The class of every verb: a repeated option that takes one value is an error, where click would use the last value.
+"""The classes of verbs and of groups of verbs.
 
-Options that may be repeated are lists; the environment variable of one that names files holds one name per line.
+A repeated option that takes one value is an error, where click would use the last value. Options that may be repeated are lists; the
+environment variable of one that names files holds one name per line.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from functools import partial
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
+from miner.cli.verb_flags import SHOW_ALL, name_variables, shown_param, with_common_flags
 from miner.errors import ConfigError
 
 FILES = ("corpus", "queries", "qrels", "pairs", "verdicts")
 """Options whose values may hold blanks: their environment variables are split at line ends only."""
+ROOT = "hardneg"
+"""The group that holds all others."""
 
 
 class Command(TyperCommand):
@@ -42,12 +46,10 @@ class Command(TyperCommand):
         return remaining
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help as typer does. Square brackets are text: rich would take `[exact]` for markup and leave it out."""
+        """Write the help as typer does, with the flags that most people use, or all, each with its default."""
         shown = copy.copy(self)
-        shown.help = _escaped(self.help)
-        shown.params = [copy.copy(param) for param in self.params]
-        for param in shown.params:
-            param.help = _escaped(getattr(param, "help", None))  # type: ignore[attr-defined]  # click's parameters have it or not
+        shown.help = self.help and self.help.replace("[", "\\[")
+        shown.params = [shown_param(param, everything=SHOW_ALL in ctx.meta) for param in self.params]
         super(Command, shown).format_help(ctx, formatter)
 
     def _values(self, ctx: Any, args: list[str], option: Any) -> list[Any]:
@@ -57,10 +59,6 @@ class Command(TyperCommand):
         probe.params = [several if param is option else param for param in self.params]
         values: list[Any] = probe.make_parser(ctx).parse_args(args=list(args))[0][option.name]
         return values
-
-
-def _escaped(text: str | None) -> str | None:
-    return text and text.replace("[", "\\[")
 
 
 def _lines(option: Any, ctx: Any) -> list[str] | None:
@@ -87,9 +85,28 @@ def _refuse(option: Any, values: list[Any]) -> None:
         raise ConfigError(f"{option.opts[0]} and {option.secondary_opts[0]} contradict each other: give one of them")
 
 
+class VerbGroup(TyperGroup):
+    """A group of verbs, each of whose flags has an environment variable."""
+
+    def __init__(self, *, name: str | None = None, **more: Any) -> None:
+        super().__init__(name=name, **more)
+        for verb, command in self.commands.items():
+            if isinstance(command, Command):
+                name_variables(command.params, verb if name == ROOT else f"{name}_{verb}")
+
+
 class Verbs(typer.Typer):
     """A Typer whose verbs are of class Command."""
 
+    def __init__(self, **more: Any) -> None:
+        super().__init__(cls=VerbGroup, **more)
+
     def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **more: Any) -> Callable[[Any], Any]:
-        """Add a verb, as typer does."""
-        return super().command(name, cls=cls or Command, **more)
+        """Add a verb as typer does, with the flags that every verb has."""
+        add = super().command(name, cls=cls or Command, **more)
+
+        def register(verb: Callable[..., Any]) -> Callable[..., Any]:
+            add(with_common_flags(verb))
+            return verb
+
+        return register

@@ -13,6 +13,7 @@ def show(plan: Mapping[str, Any]) -> None:
     """Print the counts of the inputs, then the estimate of the run."""
     from miner.report import reading_notes
     from miner.runs.preflight import gigabytes
+    from miner.runs.run_context import SHOWN_NAMES
     from miner.types import columns_line, unread_judgements
 
     out, estimate, free = console(), plan["estimate"], plan["free_bytes"]
@@ -29,7 +30,7 @@ def show(plan: Mapping[str, Any]) -> None:
         out.print(note, soft_wrap=True)
     pilot = estimate["pilot"]
     out.print(f"\nfrom a pilot on {_counts(pilot, ' and ')}, a run will take about")
-    stages = ", ".join(f"{name} {span(value)}" for name, value in estimate["seconds"].items() if name != "all")
+    stages = ", ".join(f"{SHOWN_NAMES.get(name, name)} {span(value)}" for name, value in estimate["seconds"].items() if name != "all")
     out.print(f"time           {span(estimate['seconds']['all'])} ({stages})")
     out.print(f"memory         {gigabytes(estimate['memory_bytes'])}")
     disk = estimate["disk_bytes"]

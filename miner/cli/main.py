@@ -8,14 +8,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
 from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, parts, report, sweep, train, verify
-from miner.cli.command import Verbs
+from miner.cli.command import ROOT, Verbs
 from miner.cli.output_encoding import degrade
 from miner.cli.resume_command import resume_advice
+from miner.cli.verb_flags import Verbose, Version
 from miner.errors import BusyError, ConfigError, HardnegError, InputError, IntegrityError, ModelError, NoRunError, StorageError
 
 EXIT_CODES: dict[type[HardnegError], int] = {
@@ -35,15 +36,15 @@ MINE, LOOK, TRAIN, LOOK_UP, KEEP = "Mine and choose", "Look", "Train", "What the
 """Groups of verbs in the help."""
 
 app = Verbs(
-    name="hardneg",
+    name=ROOT,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Mine hard negatives for dense retrieval: judged, explained, reproducible.",
     epilog="Exit codes: 0 ok, 1 findings, 2 usage, 3 input data, 5 storage, 6 model, 75 busy, 101 bug, 130 interrupted, 141 output "
     "pipe closed, 143 terminated. "
-    "Every setting of a run has an environment variable (HARDNEG_…) and a place in the config file; a flag wins over both. Where the "
-    "result goes (--out, --kind, --force) is set on the command line only.",
+    "Every flag of a verb has an environment variable (`hardneg mine --help-all` names those of mine), and every setting of a run a "
+    "place in the config file; a flag wins over both. Where the result goes (--out, --kind, --force) is no setting of a run.",
 )
 app.command("mine", rich_help_panel=MINE)(mine.mine)
 app.command("export", rich_help_panel=MINE)(export.export)
@@ -63,18 +64,8 @@ app.command("doctor", rich_help_panel=KEEP)(doctor.doctor)
 app.add_typer(cache.app, name="cache", rich_help_panel=KEEP)
 
 
-def _version(is_requested: bool) -> None:
-    if is_requested:
-        from importlib.metadata import version
-
-        typer.echo(f"hardneg {version('hardneg')}")
-        raise typer.Exit
-
-
 @app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True, callback=_version)] = False,
-) -> None:
+def _root(verbose: Verbose = False, version: Version = False) -> None:
     """Mine hard negatives for dense retrieval: judged, explained, reproducible."""
 
 

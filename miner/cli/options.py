@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from miner.cli.verb_flags import PREFIX, RARE
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,17 +31,21 @@ ALIASES = {
 """Flags that may be repeated carry a singular name."""
 
 
-def option(name: str, text: str, panel: str, **kwargs: Any) -> Any:
-    """A typer option with its environment variable; of a flag with two sides, `on/--off`, that of the first."""
-    variable = f"HARDNEG_{name.partition('/')[0].replace('-', '_').upper()}"
-    return typer.Option(f"--{name}", help=text, rich_help_panel=panel, envvar=variable, show_default=False, **kwargs)
+def option(name: str, text: str, panel: str, *, short: str = "", rare: bool = False) -> Any:
+    """A typer option with its environment variable; of a flag with two sides, `on/--off`, that of the first. rare: --help leaves it out."""
+    variable = f"{PREFIX}{name.partition('/')[0].replace('-', '_').upper()}"
+    if rare:
+        RARE.add(variable)
+    names = [f"--{name}", *([short] if short else [])]
+    return typer.Option(*names, help=text, rich_help_panel=panel, envvar=variable, show_default=False)
 
 
 Words = list[str] | None
 Data = Annotated[str | None, option("data", "BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv", READ)]
 Split = Annotated[Words, option("split", "qrels files of the folder to mine for [train, or the only one]", READ)]
 LeaveOut = Annotated[
-    Words, option("leave-out", "qrels files of the folder that are not read; positives of all other files are known positives", READ)
+    Words,
+    option("leave-out", "qrels files of the folder that are not read; positives of all other files are known positives", READ, rare=True),
 ]
 Corpus = Annotated[
     Words,
@@ -54,25 +59,27 @@ Verdicts = Annotated[
     Words,
     option("verdicts", "verdicts on pairs: rows of query_id, passage_id, verdict (false_negative, true_negative, unsure)", READ),
 ]
-QueryVectors = Annotated[str | None, option("query-vectors", "your own query vectors: X.npy, with the ids in X.ids", READ)]
-PassageVectors = Annotated[str | None, option("passage-vectors", "your own passage vectors: X.npy, with the ids in X.ids", READ)]
-MinGrade = Annotated[int | None, option("min-grade", "smallest grade that counts as relevant [1]", READ)]
+QueryVectors = Annotated[str | None, option("query-vectors", "your own query vectors: X.npy, with the ids in X.ids", READ, rare=True)]
+PassageVectors = Annotated[str | None, option("passage-vectors", "your own passage vectors: X.npy, with the ids in X.ids", READ, rare=True)]
+MinGrade = Annotated[int | None, option("min-grade", "smallest grade that counts as relevant [1]", READ, rare=True)]
 OnError = Annotated[str | None, option("on-error", "on an invalid row: fail, or skip it and write it to errors.jsonl [fail]", READ)]
 
 Model = Annotated[str | None, option("model", "sentence-transformers model: a folder, or a hub name", MODEL)]
-Revision = Annotated[str | None, option("revision", "the model's revision on the hub", MODEL)]
+Revision = Annotated[str | None, option("revision", "the model's revision on the hub", MODEL, rare=True)]
 QueryPrompt = Annotated[str | None, option("query-prompt", "text put before every query", MODEL)]
-QueryPromptName = Annotated[str | None, option("query-prompt-name", "one of the model's own prompts, for queries", MODEL)]
+QueryPromptName = Annotated[str | None, option("query-prompt-name", "one of the model's own prompts, for queries", MODEL, rare=True)]
 PassagePrompt = Annotated[str | None, option("passage-prompt", "text put before every passage", MODEL)]
-PassagePromptName = Annotated[str | None, option("passage-prompt-name", "one of the model's own prompts, for passages", MODEL)]
+PassagePromptName = Annotated[str | None, option("passage-prompt-name", "one of the model's own prompts, for passages", MODEL, rare=True)]
 MaxLength = Annotated[int | None, option("max-length", "tokens read of each text [the model's own]", MODEL)]
-TruncateDim = Annotated[int | None, option("truncate-dim", "dimensions kept of each vector of a Matryoshka model [all]", MODEL)]
+TruncateDim = Annotated[int | None, option("truncate-dim", "dimensions kept of each vector of a Matryoshka model [all]", MODEL, rare=True)]
 Pooling = Annotated[
     str | None,
-    option("pooling", "vectors of a model that names no pooling, such as a language model: mean, cls or lasttoken [refused]", MODEL),
+    option(
+        "pooling", "vectors of a model that names no pooling, such as a language model: mean, cls or lasttoken [refused]", MODEL, rare=True
+    ),
 ]
-Dtype = Annotated[str | None, option("dtype", "float32, float16 or bfloat16 [float32]", MODEL)]
-Similarity = Annotated[str | None, option("similarity", "cosine, dot or euclidean [the model's own]", MODEL)]
+Dtype = Annotated[str | None, option("dtype", "float32, float16 or bfloat16 [float32]", MODEL, rare=True)]
+Similarity = Annotated[str | None, option("similarity", "cosine, dot or euclidean [the model's own]", MODEL, rare=True)]
 
 Source = Annotated[
     Words,
@@ -80,37 +87,52 @@ Source = Annotated[
         "source", "where candidates come from; scores are those of the first: dense, dense:model=PATH, bm25[:k1=K,b=B] [dense]", RETRIEVE
     ),
 ]
-RrfK = Annotated[int | None, option("rrf-k", "several sources are pooled by 1 / (K + rank) [60]", RETRIEVE)]
+RrfK = Annotated[int | None, option("rrf-k", "several sources are pooled by 1 / (K + rank) [60]", RETRIEVE, rare=True)]
 Index = Annotated[
     str | None,
     option("index", "exact, or a FAISS factory string with its search settings, such as IVF1024,Flat:nprobe=64 [exact]", RETRIEVE),
 ]
 Recall = Annotated[
     float | None,
-    option("recall", "share of the nearest to find, such as 0.98: chooses the setting of --index, or without it the index", RETRIEVE),
+    option(
+        "recall", "share of the nearest to find, such as 0.98: chooses the setting of --index, or without it the index", RETRIEVE, rare=True
+    ),
 ]
 Depth = Annotated[int | None, option("depth", "candidates retrieved per query [200]", RETRIEVE)]
-MaxDepth = Annotated[int | None, option("max-depth", "candidates retrieved per short query [1000]", RETRIEVE)]
+MaxDepth = Annotated[int | None, option("max-depth", "candidates retrieved per short query [1000]", RETRIEVE, rare=True)]
 
 Preset = Annotated[
-    str | None, option("preset", "default, safe, hard, percpos, bge, st-compat or noisy-positives; other flags win over it", CHOOSE)
+    str | None,
+    option("preset", "default, safe, hard, percpos, bge, st-compat or noisy-positives; other flags win over it [default]", CHOOSE),
 ]
-Filter = Annotated[Words, option("filter", "add, change or drop one: margin:relative=0.1, ranks:skip=10, near_positive:off", CHOOSE)]
+Filter = Annotated[
+    Words, option("filter", "add, change or drop one: margin:relative=0.1, ranks:skip=10, near_positive:off [the preset's]", CHOOSE)
+]
 Evidence = Annotated[
-    Words, option("evidence", "further evidence to measure, for a later export; what the filters need is always measured", RETRIEVE)
+    Words,
+    option("evidence", "further evidence to measure, for a later export; what the filters need is always measured", RETRIEVE, rare=True),
 ]
 Anchor = Annotated[
-    str | None, option("anchor", "reference score of a row: of the query's weakest positive, or of the row's own [weakest]", CHOOSE)
+    str | None,
+    option("anchor", "reference score of a row: of the query's weakest positive, or of the row's own [weakest]", CHOOSE, rare=True),
 ]
 Judged = Annotated[
     str | None,
     option(
-        "judged", "passages judged non-relevant: prefer, trust (exempt from filters that estimate relevance) or ignore [prefer]", CHOOSE
+        "judged",
+        "passages judged non-relevant: prefer, trust (exempt from filters that estimate relevance) or ignore [prefer]",
+        CHOOSE,
+        rare=True,
     ),
 ]
 FalseNegatives = Annotated[
     str | None,
-    option("false-negatives", "a passage with the verdict false_negative: drop it, or adopt it as a positive of its query [drop]", CHOOSE),
+    option(
+        "false-negatives",
+        "a passage with the verdict false_negative: drop it, or adopt it as a positive of its query [drop]",
+        CHOOSE,
+        rare=True,
+    ),
 ]
 Count = Annotated[int | None, option("negatives", "negatives per row [4]", CHOOSE)]
 Sampler = Annotated[
@@ -118,16 +140,23 @@ Sampler = Annotated[
     option("sampler", "top, uniform, softmax, ambiguous, stratified, diverse or disagreement; as in softmax:temperature=0.1 [top]", CHOOSE),
 ]
 Distinct = Annotated[
-    float | None, option("distinct", "two passages with this cosine or more are not negatives of one row, such as 0.95 [off]", CHOOSE)
+    float | None,
+    option("distinct", "two passages with this cosine or more are not negatives of one row, such as 0.95 [off]", CHOOSE, rare=True),
 ]
 HubCap = Annotated[
-    str | None, option("hub-cap", "largest number of rows that one passage may be a negative of: a number, or auto [off]", CHOOSE)
+    str | None,
+    option("hub-cap", "largest number of rows that one passage may be a negative of: a number, or auto [off]", CHOOSE, rare=True),
 ]
 Ladder = Annotated[
     int | None,
-    option("ladder", "highest fallback level of a short query: 0 none, 1 max depth, 2 reference score raised, 3 no ceiling [3]", CHOOSE),
+    option(
+        "ladder",
+        "highest fallback level of a short query: 0 none, 1 max depth, 2 reference score raised, 3 no ceiling [3]",
+        CHOOSE,
+        rare=True,
+    ),
 ]
-Fill = Annotated[str | None, option("fill", "negatives for a row that is still short: none, random or repeat [none]", CHOOSE)]
+Fill = Annotated[str | None, option("fill", "negatives for a row that is still short: none, random or repeat [none]", CHOOSE, rare=True)]
 Seed = Annotated[int | None, option("seed", "seed of all draws [0]", CHOOSE)]
 
 OUTPUT_FORMATS = (
@@ -136,13 +165,16 @@ OUTPUT_FORMATS = (
 )
 Format = Annotated[str | None, option("output-format", f"{OUTPUT_FORMATS} [triplet]", WRITE)]
 Column = Annotated[Words, option("column", "add columns: ids, scores, ranks, tiers (fallback levels), sources, extra", WRITE)]
-Out = Annotated[str | None, option("out", "a run folder, a file (.jsonl .jsonl.gz .jsonl.zst .json .parquet), or - for stdout", WRITE)]
+Out = Annotated[
+    str | None, option("out", "a run folder, a file (.jsonl .jsonl.gz .jsonl.zst .json .parquet), or - for stdout [needed]", WRITE)
+]
 Kind = Annotated[
     str | None,
     option(
         "kind",
         "file type of the training file in a run folder: jsonl, jsonl.gz, jsonl.zst, json, parquet, datasets [the format's own]",
         WRITE,
+        rare=True,
     ),
 ]
 Force = Annotated[bool, option("force", "replace an earlier run", WRITE)]
@@ -151,84 +183,86 @@ MEASURE = "Measuring"
 Models = Annotated[Words, option("model", "model folder, or LABEL=FOLDER; one label several times: the seeds of one method", MODEL)]
 Measures = Annotated[Words, option("measure", "ndcg, mrr, map, recall, precision, f1, judged, each with a cut: ndcg@10", MEASURE)]
 SelfMatch = Annotated[
-    str | None, option("self-match", "a passage that is the query itself: left out by id (as BEIR does) or by text, or keep [id]", MEASURE)
+    str | None,
+    option("self-match", "a passage that is the query itself: left out by id (as BEIR does) or by text, or keep [id]", MEASURE, rare=True),
 ]
-Permutations = Annotated[int | None, option("permutations", "sign vectors of the randomisation test [10000]", MEASURE)]
-Resamples = Annotated[int | None, option("resamples", "draws of the bootstrap [2000]", MEASURE)]
+Permutations = Annotated[int | None, option("permutations", "sign vectors of the randomisation test [10000]", MEASURE, rare=True)]
+Resamples = Annotated[int | None, option("resamples", "draws of the bootstrap [2000]", MEASURE, rare=True)]
 Target = Annotated[float | None, option("target", "dev score; report the training steps that each model needed to reach it", MEASURE)]
 
 TRAIN = "Training"
-Dev = Annotated[
-    str | None, typer.Option("--dev", help="BEIR folder whose queries choose the checkpoint and stop early.", rich_help_panel=TRAIN)
-]
-DevSplit = Annotated[Words, typer.Option("--dev-split", help="Qrels files of --dev [dev, or the only one].", rich_help_panel=TRAIN)]
+Dev = Annotated[str | None, option("dev", "BEIR folder whose queries choose the checkpoint and stop early", TRAIN)]
+DevSplit = Annotated[Words, option("dev-split", "qrels files of --dev [dev, or the only one]", TRAIN)]
 Loss = Annotated[
     str | None,
     option("loss", "in_batch, cached, gist, margin_mse, distillation, hcl, mochi, sscl, ohem, unremix, with knobs: hcl:beta=1", TRAIN),
 ]
 BatchSampler = Annotated[
     str | None,
-    option("batch-sampler", "no_duplicates, shuffle, topics, high_loss, hard_examples, with knobs: how rows are put into batches", TRAIN),
+    option(
+        "batch-sampler",
+        "no_duplicates, shuffle, topics, high_loss, hard_examples, with knobs: how rows are put into batches",
+        TRAIN,
+        rare=True,
+    ),
 ]
-Changes = Annotated[Words, option("change", "delete, reorder, una, paraphrase, replace, with knobs: changes of a batch", TRAIN)]
-UseNegatives = Annotated[int | None, option("use-negatives", "negatives used of each row [as many as the longest has]", TRAIN)]
+Changes = Annotated[Words, option("change", "delete, reorder, una, paraphrase, replace, with knobs: changes of a batch", TRAIN, rare=True)]
+UseNegatives = Annotated[int | None, option("use-negatives", "negatives used of each row [as many as the longest has]", TRAIN, rare=True)]
 TrainBatchSize = Annotated[int | None, option("train-batch-size", "rows in a batch [64]", TRAIN)]
 DropLast = Annotated[
-    bool | None, option("drop-last/--keep-last", "leave out a last batch with fewer rows (dataloader_drop_last) [keep]", TRAIN)
+    bool | None, option("drop-last/--keep-last", "leave out a last batch with fewer rows (dataloader_drop_last) [keep]", TRAIN, rare=True)
 ]
-Accumulate = Annotated[int | None, option("accumulate", "batches of one optimiser step [1]", TRAIN)]
+Accumulate = Annotated[int | None, option("accumulate", "batches of one optimiser step [1]", TRAIN, rare=True)]
 Steps = Annotated[int | None, option("steps", "optimiser steps [from --epochs]", TRAIN)]
 Epochs = Annotated[float | None, option("epochs", "passes over the rows [1]", TRAIN)]
 Rates = Annotated[
     Words, option("learning-rate", "peak learning rate; of several, the dev score chooses [2e-5; 0.1 for a static model]", TRAIN)
 ]
-Warmup = Annotated[float | None, option("warmup", "share of the steps in which the rate rises [0.1]", TRAIN)]
-Schedule = Annotated[str | None, option("schedule", "linear, cosine or constant [linear]", TRAIN)]
-WeightDecay = Annotated[float | None, option("weight-decay", "AdamW's weight decay [0.01]", TRAIN)]
-Precision = Annotated[str | None, option("precision", "float32, bf16, or (GPU) fp16 [float32]", TRAIN)]
-EvalEvery = Annotated[int | None, option("eval-every", "steps between two evaluations on dev [a tenth of all]", TRAIN)]
-Patience = Annotated[int | None, option("patience", "evaluations on dev without a gain before training stops; 0 never [3]", TRAIN)]
-DevMeasure = Annotated[str | None, option("dev-measure", "measure that chooses the checkpoint on dev [ndcg@10]", TRAIN)]
+Warmup = Annotated[float | None, option("warmup", "share of the steps in which the rate rises [0.1]", TRAIN, rare=True)]
+Schedule = Annotated[str | None, option("schedule", "linear, cosine or constant [linear]", TRAIN, rare=True)]
+WeightDecay = Annotated[float | None, option("weight-decay", "AdamW's weight decay [0.01]", TRAIN, rare=True)]
+Precision = Annotated[str | None, option("precision", "float32, bf16, or (GPU) fp16 [float32]", TRAIN, rare=True)]
+EvalEvery = Annotated[int | None, option("eval-every", "steps between two evaluations on dev [a tenth of all]", TRAIN, rare=True)]
+Patience = Annotated[
+    int | None, option("patience", "evaluations on dev without a gain before training stops; 0 never [3]", TRAIN, rare=True)
+]
+DevMeasure = Annotated[str | None, option("dev-measure", "measure that chooses the checkpoint on dev [ndcg@10]", TRAIN, rare=True)]
 LOOP = "Rounds"
 Rounds = Annotated[int | None, option("rounds", "largest number of rounds [3]", LOOP)]
 Start = Annotated[str | None, option("start", "model that each round starts from: base, or last (the last round's) [base]", LOOP)]
-Retain = Annotated[float | None, option("retain", "share of a row's negatives that are kept from the last round [0.5]", LOOP)]
-OnlyWrong = Annotated[bool | None, option("only-wrong/--all-negatives", "train only on negatives the model gets wrong [all]", LOOP)]
-Wrong = Annotated[float | None, option("wrong", "a negative is wrong above reference score - wrong × height [0.5]", LOOP)]
-Easy = Annotated[float | None, option("easy", "an old negative is replaced below reference score - easy × height [0.9]", LOOP)]
-NotebookSize = Annotated[int | None, option("notebook", "entries of one query that the notebook keeps [15]", LOOP)]
-Epsilon = Annotated[float | None, option("epsilon", "smallest gain on dev that counts [0.002]", LOOP)]
-Wait = Annotated[int | None, option("wait", "rounds without a gain before the loop stops [1]", LOOP)]
-Same = Annotated[float | None, option("same", "stop when this share of the negatives is the last round's [0.9]", LOOP)]
+Retain = Annotated[float | None, option("retain", "share of a row's negatives that are kept from the last round [0.5]", LOOP, rare=True)]
+OnlyWrong = Annotated[
+    bool | None, option("only-wrong/--all-negatives", "train only on negatives the model gets wrong [all]", LOOP, rare=True)
+]
+Wrong = Annotated[float | None, option("wrong", "a negative is wrong above reference score - wrong × height [0.5]", LOOP, rare=True)]
+Easy = Annotated[float | None, option("easy", "an old negative is replaced below reference score - easy × height [0.9]", LOOP, rare=True)]
+NotebookSize = Annotated[int | None, option("notebook", "entries of one query that the notebook keeps [15]", LOOP, rare=True)]
+Epsilon = Annotated[float | None, option("epsilon", "smallest gain on dev that counts [0.002]", LOOP, rare=True)]
+Wait = Annotated[int | None, option("wait", "rounds without a gain before the loop stops [1]", LOOP, rare=True)]
+Same = Annotated[float | None, option("same", "stop when this share of the negatives is the last round's [0.9]", LOOP, rare=True)]
 HoldOut = Annotated[
     bool | None, option("hold-out/--no-hold-out", "hide all but one positive of each query, to measure false negatives [no]", LOOP)
 ]
 Resume = Annotated[
     bool | None,
-    typer.Option(
-        "--resume/--fresh",
-        help="Resume an interrupted run, or delete it and begin again [refuse where there is one]",
-        rich_help_panel=RUN,
-        show_default=False,
-    ),
+    option("resume/--fresh", "resume an interrupted run, or delete it and begin again [refuse where there is one]", RUN),
 ]
 ResumeRun = Annotated[
     bool | None,
-    typer.Option(
-        "--resume/--fresh",
-        help="Resume from the blocks of an interrupted run (refuse if their settings differ), or begin again and reuse nothing "
+    option(
+        "resume/--fresh",
+        "resume from the blocks of an interrupted run (refuse if their settings differ), or begin again and reuse nothing "
         "[resume if the settings agree]",
-        rich_help_panel=RUN,
-        show_default=False,
+        RUN,
     ),
 ]
 Config = Annotated[Path | None, option("config", "YAML, TOML or JSON file with any of these settings, or a run's manifest.json", RUN)]
 Device = Annotated[str | None, option("device", "cpu, cuda, mps … [the best there is]", RUN)]
 BatchSize = Annotated[int | None, option("batch-size", "texts per forward pass [32; 1024 for a static model]", RUN)]
-Threads = Annotated[int | None, option("threads", "processor threads [all]", RUN)]
+Threads = Annotated[int | None, option("threads", "processor threads [all]", RUN, rare=True)]
 Cache = Annotated[Path | None, option("cache", "folder of the embedding store [~/.cache/hardneg]", RUN)]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.", rich_help_panel=RUN)]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=RUN)]
+Json = Annotated[bool, option("json", "print the result as JSON on stdout", RUN)]
+Quiet = Annotated[bool, option("quiet", "no progress, no summary", RUN, short="-q")]
 
 
 def gather(flags: Mapping[str, Any], config_file: Path | None) -> tuple[Inputs, MiningConfig, Runtime]:
