@@ -52,3 +52,17 @@ def test_the_old_one_is_put_back_where_the_second_rename_fails(tmp_path, monkeyp
         write(path, "new")
     assert (path / "mark").read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(("is_there", "content"), [(False, "old"), (True, "new")])
+def test_recovered_the_old_one_is_back_unless_a_new_one_is_there(tmp_path, is_there, content):
+    """The halves go; a neighbour's folder of a similar name stays."""
+    old, half, halves = (tmp_path / f".out.{name}.part" for name in ("0123abcd.old", "4567cdef", "89ab0123"))
+    neighbour = tmp_path / ".outer.0123abcd.old.part"
+    for folder, text in ((old, "old"), (halves, "new"), (neighbour, "other"), *([(tmp_path / "out", "new")] if is_there else [])):
+        folder.mkdir()
+        (folder / "mark").write_text(text)
+    half.write_text("ne")
+    recover(tmp_path / "out")
+    assert (tmp_path / "out" / "mark").read_text() == content
+    assert {each.name for each in tmp_path.iterdir()} == {"out", neighbour.name}
