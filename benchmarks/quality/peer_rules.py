@@ -38,7 +38,7 @@ from benchmarks.quality.equal_hardness import (
 from benchmarks.quality.hidden_positives import clinc150, demo
 from benchmarks.record import record
 from miner import Inputs, MiningConfig, mine
-from miner.analysis.sweep import HiddenPositives
+from miner.analysis.false_negatives import HiddenPositives
 from miner.config import Runtime
 from miner.read import read_truth
 from miner.runs.candidate_store import read_blocks

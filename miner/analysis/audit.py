@@ -13,9 +13,10 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from miner.analysis.false_negatives import FalseNegativeCounts, HiddenPositives, HiddenStats
 from miner.analysis.grid import GridPoint, settings
 from miner.analysis.hidden_positives import MIN_QUERIES, hide
-from miner.analysis.sweep import FalseNegativeCounts, HiddenPositives, HiddenStats, Measures, measure
+from miner.analysis.sweep import Measures, measure
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.evaluation.intervals import clustered, wilson
 from miner.evidence.identity import id_keys
