@@ -52,13 +52,22 @@ def test_a_broken_checkpoint_is_named_and_an_older_whole_one_taken(tmp_path, cap
     assert not place.at(4).exists()
 
 
-def test_a_checkpoint_needs_its_best_one_and_keeps_one_to_fall_back_on(tmp_path):
-    """Two stay: the newest and the best, or the best and an older best."""
+@pytest.mark.parametrize(
+    ("bests", "kept"), [((2,), [2]), ((2, 4), [2, 4]), ((2, 4, 4), [4, 6]), ((2, 2, 6), [2, 6]), ((None,) * 3, [4, 6])]
+)
+def test_the_newest_and_one_to_fall_back_on_stay(tmp_path, bests, kept):
+    """The best one where it is older than the newest, else an older one that needs no other."""
     place = Checkpoints(tmp_path)
-    written(place, 2, best=2)
+    for step, best in zip((2, 4, 6), bests, strict=False):
+        written(place, step, best=best)
+    assert [step for step in (2, 4, 6) if place.at(step).exists()] == kept
+
+
+def test_a_checkpoint_needs_its_best_one(tmp_path):
+    """Without it, it is none, and goes."""
+    place = Checkpoints(tmp_path)
     written(place, 4, best=4)
     written(place, 6, best=4)
-    assert [step for step in (2, 4, 6) if place.at(step).exists()] == [4, 6]
     (place.at(4) / "model.bin").write_text("other")
     assert place.last() is None
     assert not place.at(6).exists()
