@@ -203,6 +203,17 @@ def test_hidden_ones_are_not_shown(tiny_folder, tmp_path, monkeypatch):
         assert left | hidden.get(name, set()) == told[name]
 
 
+def test_what_a_loop_cannot_decide_is_refused_before_anything_is_read(tiny_folder, tmp_path):
+    """Which of several rates is the best, without dev data; and what standard input says in the second round."""
+    data, mining, rules = inputs(tiny_folder, "train"), MiningConfig.of(), LoopConfig.of()
+    with pytest.raises(ConfigError, match="several learning rates and nothing that chooses among them: give dev data, or one rate"):
+        loop(data, TrainConfig.of(model="m", learning_rates=(0.1, 0.2)), mining, rules, out=tmp_path / "out")
+    piped = Inputs.of(data=str(tiny_folder), verdicts=("-",))
+    with pytest.raises(ConfigError, match="verdicts are read again in every round: name a file, not '-'"):
+        loop(piped, TrainConfig.of(model="m"), mining, rules, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_settings(tiny_model, tiny_folder, tmp_path):
     """In one sentence."""
     with pytest.raises(ConfigError, match="easy has to be larger"):
