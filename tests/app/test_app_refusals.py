@@ -164,6 +164,12 @@ def test_a_body_of_unknown_length_is_cut_off(client):
     assert answer.status_code == 200
 
 
+def test_a_body_is_refused_by_the_length_that_it_announces(client):
+    """Before it is read: what comes is short."""
+    problem(post(client, orjson.dumps(GOOD), **{"Content-Length": "8388609"}), 413)
+    assert post(client, orjson.dumps(GOOD), **{"Content-Length": "8388608"}).status_code == 200
+
+
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])
 def test_another_media_type_is_refused(media, client):
     problem(client.post("/v1/mine", content=orjson.dumps(GOOD), headers={"Content-Type": media}), 415)
