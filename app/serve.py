@@ -32,7 +32,7 @@ def serve(flags: Mapping[str, Any]) -> None:
     settings = Settings.of(**{**from_environ(os.environ), **flags})
     close_to_others(settings.shared_data)
     settings.check_exposure(_count_keys(settings) if settings.requires_key else 0)
-    check_encoder(settings.loading)
+    check_encoder(settings.loading, settings.allow_code)
     if settings.corpus and not settings.corpus.startswith("hf:"):
         existing_path(settings.corpus, "corpus")
     configure_logging(settings)

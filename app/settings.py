@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from app.naming.models import Models
 from miner.config import MiningConfig, Runtime, default_cache, explain
+from miner.config.runtime import entries_of
 from miner.errors import ConfigError, StorageError
 from miner.io.plain_files import read_text
 
@@ -98,6 +99,10 @@ class Settings(Limits):
     models: dict[str, str] = Field(
         default_factory=dict, description="models that jobs may name: NAME=FOLDER, comma-separated; clients see the names"
     )
+    allow_code: tuple[str, ...] = Field(
+        (),
+        description="models whose own code may run, comma-separated: NAME@COMMIT of the hub, or FOLDER@SHA256 of its code files",
+    )
     corpus: str | None = Field(None, description="file of passages to open at start")
     cache: Path = Field(default_factory=default_cache, description="folder of the embedding store")
     data_dir: Path = Field(default_factory=default_data, description="folder of files, corpora, jobs and the database")
@@ -136,6 +141,12 @@ class Settings(Limits):
     def _several(cls, value: Any) -> Any:
         """Split a text at its commas."""
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("allow_code", mode="before")
+    @classmethod
+    def _code(cls, value: Any) -> Any:
+        """Check the entries; folders become absolute."""
+        return entries_of(value)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -205,12 +216,12 @@ class Settings(Limits):
     @property
     def job_runtime(self) -> Runtime:
         """The runtime of jobs, with fewer threads than the server's."""
-        return Runtime.of(device=self.device, threads=self.job_threads, cache=self.cache)
+        return Runtime.of(device=self.device, threads=self.job_threads, cache=self.cache, allow_code=self.allow_code)
 
     @property
     def runtime(self) -> Runtime:
         """The runtime of the server."""
-        return Runtime.of(device=self.device, threads=self.threads, cache=self.cache)
+        return Runtime.of(device=self.device, threads=self.threads, cache=self.cache, allow_code=self.allow_code)
 
     @property
     def limits(self) -> dict[str, int]:

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from tiny import model_with_code
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -48,6 +49,7 @@ def start(tmp_path_factory, tiny_model):
     """A folder with the inputs that the pages name."""
     folder = tmp_path_factory.mktemp("start")
     shutil.copytree(tiny_model, folder / "my-model")
+    model_with_code(tiny_model, folder / "my-own-model")
     (folder / "my-beir-folder" / "qrels").mkdir(parents=True)
     passages = [{"_id": f"p{i}", "title": "", "text": f"w{i % 50} w{(i * 7) % 50} w{(i * 3) % 50}"} for i in range(60)]
     questions = [(f"q{i}", f"w{i} w{(i * 7) % 50}") for i in range(20)]

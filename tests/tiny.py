@@ -41,3 +41,28 @@ def bare_model(folder, kind="BertModel", **config):
     made(made.config_class(vocab_size=len(tokenizer), **known, **config)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+OWN_CODE = """from sentence_transformers.sentence_transformer.modules import Normalize
+from .number import FACTOR
+class Own(Normalize):
+    def forward(self, features, **options):
+        features["sentence_embedding"] = FACTOR * features["sentence_embedding"]
+        return features
+"""
+
+
+def model_with_code(model, folder):
+    """Copy a model and add a module of its own, in two files, that doubles its vectors. Return what allows it."""
+    import json
+    import shutil
+
+    from miner.encode.model_code import code_files, code_hash
+
+    shutil.copytree(model, folder)
+    modules = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps([*modules, {"idx": 1, "name": "1", "path": "1_Own", "type": "own.Own"}]))
+    (folder / "1_Own").mkdir()
+    (folder / "own.py").write_text(OWN_CODE)
+    (folder / "number.py").write_text("FACTOR = 2\n")
+    return f"{folder}@{code_hash(code_files(folder))}"

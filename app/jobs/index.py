@@ -38,7 +38,7 @@ def run(spec: JobSpec, runtime: Runtime, on_progress: Progress) -> Outcome:
     from miner.io.atomic import folder_part, sha256_of, write_json
 
     config = MiningConfig.of(**spec["config"])
-    check_encoder(config)
+    check_encoder(config, runtime.allow_code)
     target = Path(spec["target"])
     target.parent.mkdir(parents=True, exist_ok=True)
     for stale in target.parent.glob(f".{target.name}.*.part"):  # of an attempt that was killed; no other job builds this version

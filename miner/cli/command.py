@@ -18,7 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from miner.cli.verb_flags import SHOW_ALL, name_variables, shown_param, with_common_flags
 from miner.errors import ConfigError
 
-FILES = ("corpus", "queries", "qrels", "pairs", "verdicts")
+FILES = ("corpus", "queries", "qrels", "pairs", "verdicts", "allow_code")
 """Options whose values may hold blanks: their environment variables are split at line ends only."""
 ROOT = "hardneg"
 """The group that holds all others."""

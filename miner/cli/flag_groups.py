@@ -100,7 +100,7 @@ MEASURE: Group = {
     "target": o.Target,
 }
 SEED: Group = {"seed": o.Seed}
-RUNTIME: Group = {"device": o.Device, "batch_size": o.BatchSize, "threads": o.Threads, "cache": o.Cache}
+RUNTIME: Group = {"device": o.Device, "batch_size": o.BatchSize, "threads": o.Threads, "cache": o.Cache, "allow_code": o.AllowCode}
 
 Verb = Callable[..., None]
 

@@ -66,6 +66,12 @@ OnError = Annotated[str | None, option("on-error", "on an invalid row: fail, or 
 
 Model = Annotated[str | None, option("model", "sentence-transformers model: a folder, or a hub name", MODEL)]
 Revision = Annotated[str | None, option("revision", "the model's revision on the hub", MODEL, rare=True)]
+AllowCode = Annotated[
+    Words,
+    option(
+        "allow-code", "a model whose own code may run: NAME@COMMIT of the hub, or FOLDER@SHA256 of its code files [none]", MODEL, rare=True
+    ),
+]
 QueryPrompt = Annotated[str | None, option("query-prompt", "text put before every query", MODEL)]
 QueryPromptName = Annotated[str | None, option("query-prompt-name", "one of the model's own prompts, for queries", MODEL, rare=True)]
 PassagePrompt = Annotated[str | None, option("passage-prompt", "text put before every passage", MODEL)]
@@ -279,6 +285,10 @@ def gather_with(flags: Mapping[str, Any], config_file: Path | None, *models: Any
     from miner.config.layers import Layers
 
     below = read_layers(config_file) if config_file else Layers()
+    if "allow_code" in below.typed:
+        raise ConfigError(
+            f"{config_file}: allow_code is no setting of a file, which may be another's: give --allow-code or HARDNEG_ALLOW_CODE"
+        )
     parts = _by_model(overlay_flags(flags, below.typed, stored=below.stored), models, config_file)
     return tuple(model.of(**part) for model, part in zip(models, parts, strict=True))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
@@ -14,6 +15,10 @@ from miner.io.scratch import default_cache
 
 DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla")
 """What sentence-transformers puts a model on."""
+
+
+SEPARATORS = re.compile(r"(?<=[0-9a-f]{40})[,\s]+")
+"""Between two entries of `allow_code`: each ends with its revision, a folder's name may hold commas and blanks."""
 
 
 class Runtime(SettingsGroup):
@@ -26,6 +31,16 @@ class Runtime(SettingsGroup):
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(None, description="processor threads; default: all")
     cache: Path = Field(default_factory=lambda: default_cache(os.environ), description="folder of the embedding store")
 
+    allow_code: tuple[str, ...] = Field(
+        (),
+        description="models whose own code may run: NAME@COMMIT of the hub (40 digits), or FOLDER@SHA256 of its code files; default: none",
+    )
+
+    @field_validator("allow_code", mode="before")
+    @classmethod
+    def _entries(cls, value: Any) -> Any:
+        return entries_of(value)
+
     @field_validator("device", mode="after")
     @classmethod
     def _device(cls, name: str | None) -> str | None:
@@ -35,3 +50,23 @@ class Runtime(SettingsGroup):
                 f"there is no device '{name}'; there are: {', '.join(DEVICES)}, with a number where there are several: cuda:1"
             )
         return name
+
+
+def entries_of(value: Any) -> Any:
+    """The entries of `allow_code`, a list or one text, with folders as real paths. ConfigError for an entry without a full revision."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return value
+    return tuple(_entry(part) for text in texts for part in SEPARATORS.split(text.strip()) if part)
+
+
+def _entry(text: str) -> str:
+    name, _, revision = text.rpartition("@")
+    is_commit, is_hash = (re.fullmatch(f"[0-9a-f]{{{digits}}}", revision) for digits in (40, 64))
+    if not name or not (is_commit or is_hash):
+        raise ConfigError(
+            f"'{text}' allows no code: NAME@COMMIT is needed, the commit in full (40 digits), or FOLDER@SHA256 of its code (64 digits)"
+        )
+    if is_commit and Path(name).is_dir():
+        raise ConfigError(f"'{name}' is a folder: its code is allowed by the sha256 of its code files (64 digits), not by a commit")
+    return f"{os.path.realpath(name)}@{revision}" if is_hash else text

@@ -7,7 +7,9 @@ rest of `encode`; torch is imported inside functions only.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -61,6 +63,8 @@ def _settings(model: Any) -> Iterator[str]:
         config: Any = getattr(module, "config", None)
         if hasattr(config, "to_dict"):
             yield json.dumps({k: v for k, v in config.to_dict().items() if not k.startswith("_")}, sort_keys=True, default=str)
+        if type(module).__module__.startswith("transformers_modules."):  # code that the model brought along
+            yield hashlib.sha256(inspect.getsource(sys.modules[type(module).__module__]).encode()).hexdigest()
         if hasattr(module, "get_config_dict"):
             yield json.dumps(module.get_config_dict(), sort_keys=True, default=str)
         for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):

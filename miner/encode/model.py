@@ -1,7 +1,8 @@
 """The sentence-transformers encoder: safe loading, an exact fingerprint.
 
-Safe means: weights from safetensors only, no code from the model's folder or hub page. Exact means: the fingerprint hashes the content
-in memory — weights, tokenizer, module settings, prompt, length, dtype — so another checkpoint never gets stored vectors of this one.
+Safe means: weights from safetensors only, no code of the model's but what the operator has allowed. Exact means: the fingerprint hashes
+the content in memory — weights, tokenizer, module settings, prompt, length, dtype — so another checkpoint never gets stored vectors of
+this one.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import numpy as np
 
 from miner.encode import model_kind
 from miner.encode.fingerprint import content_hash
+from miner.encode.model_code import allowed_commit, allowed_hash, references, refusal, refuse_code
+from miner.encode.staged_model import permitted, staged
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
 from miner.io.plain_files import read_text
-from miner.types import Floats, Ints, ModelDescription, Side, Similarity
+from miner.types import CodeDescription, Floats, Ints, ModelDescription, Side, Similarity
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +38,23 @@ PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 class Encoder:
     """One sentence-transformers model with the prompts of both sides."""
 
-    def __init__(self, model: Any, name: str, *, prompts: dict[Side, str | None], batch_size: int | None = None, similarity: str = "auto"):
-        self.model, self.name = model, name
+    def __init__(
+        self,
+        model: Any,
+        name: str,
+        *,
+        prompts: dict[Side, str | None],
+        batch_size: int | None = None,
+        similarity: str = "auto",
+        code: Sequence[CodeDescription] = (),
+    ):
+        self.model, self.name, self.code = model, name, list(code)
         self.static = type(model[0]).__name__ == "StaticEmbedding"
         self.batch_size = batch_size or (1024 if self.static else 32)
         self.prompts = prompts
         self.similarity: Similarity = _similarity(model, similarity)
         self._routed = any(type(module).__name__ == "Router" for module in model)
-        self._content = content_hash(model)
+        self._content = _with_code(content_hash(model), self.code)
         self._words = None if self._routed else StaticWords.of(model)
 
     @property
@@ -85,7 +97,7 @@ class Encoder:
 
     def describe(self) -> ModelDescription:
         """Name, dims, prompts and fingerprints, for the manifest."""
-        return {
+        description: ModelDescription = {
             "name": self.name,
             "dim": self.dim,
             "similarity": self.similarity,
@@ -95,24 +107,28 @@ class Encoder:
             "content": self._content,
             "fingerprints": {side: self.fingerprint(side) for side in ("query", "passage")},
         }
+        if self.code:
+            description["code"] = self.code
+        return description
 
 
 def load_encoder(config: Any, runtime: Any, model: Any = None, *, untrained: bool = False) -> Encoder:
     """Load the encoder.
 
     config: model settings (a MiningConfig).
-    runtime: device, threads and batch size.
+    runtime: device, threads, batch size, and whose own code may run.
     model: a SentenceTransformer in memory, used as it is.
     untrained: accept a model whose token vectors were not trained for retrieval, since it will be trained.
     Raises ModelError where the model cannot be loaded or is no retriever; ConfigError where no model is named.
     """
     is_own = model is None
+    code: list[CodeDescription] = []
     if model is None:
-        check_encoder(config, untrained=untrained)
-        model = _load(config, runtime)
+        check_encoder(config, runtime.allow_code, untrained=untrained)
+        model, code = _load(config, runtime)
     kind = model_kind.kind_of_model(model)
     if kind and (getattr(model, "model_type", "") in model_kind.FAMILIES or not (untrained or config.pooling)):
-        raise ModelError(refusal(config.model or "in memory", kind))
+        raise ModelError(no_retriever(config.model or "in memory", kind))
     _pool(model, config, is_own=is_own)
     if config.max_length is not None:
         if type(model[0]).__name__ == "StaticEmbedding":
@@ -123,20 +139,21 @@ def load_encoder(config: Any, runtime: Any, model: Any = None, *, untrained: boo
         "query": _prompt(model, config.query_prompt, config.query_prompt_name, ("query",)),
         "passage": _prompt(model, config.passage_prompt, config.passage_prompt_name, ("document", "passage", "corpus")),
     }
-    return Encoder(model, config.model or "in memory", prompts=prompts, batch_size=runtime.batch_size, similarity=config.similarity)
+    options = {"prompts": prompts, "batch_size": runtime.batch_size, "similarity": config.similarity, "code": code}
+    return Encoder(model, config.model or "in memory", **options)
 
 
-def check_encoder(config: Any, *, untrained: bool = False) -> None:
+def check_encoder(config: Any, allow_code: Sequence[str] = (), *, untrained: bool = False) -> None:
     """Raise ModelError, without loading the model, where `check_model` does, and where it is no retriever."""
     if not config.model:
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
     kind = None if untrained or config.pooling else model_kind.kind_of_name(config.model, config.revision)
     if kind:
-        raise ModelError(refusal(config.model, kind))
-    check_model(config.model)
+        raise ModelError(no_retriever(config.model, kind))
+    check_model(config.model, config.revision, allow_code)
 
 
-def refusal(name: str, kind: str) -> str:
+def no_retriever(name: str, kind: str) -> str:
     """Return the message that a model is no retriever."""
     return (
         f"model '{name}' is {kind}, and no retriever: its token vectors were not trained to be compared. Give a sentence-transformers "
@@ -186,7 +203,17 @@ def _check_vectors(model: Any, name: str) -> None:
         raise ModelError(f"model '{name}' gives no vector of a text: its modules have no pooling that does ({error})") from error
 
 
-def _load(config: Any, runtime: Any) -> Any:
+def _load(config: Any, runtime: Any) -> tuple[Any, list[CodeDescription]]:
+    """Load the model, with its own code where that is allowed; return what ran of it too."""
+    code = permitted(config.model, config.revision, runtime.allow_code)
+    if code is None:
+        return _open(config, runtime, config.model), []
+    with staged(code) as (folder, descriptions):
+        return _open(config, runtime, str(folder), own_code=True), descriptions
+
+
+def _open(config: Any, runtime: Any, path: str, *, own_code: bool = False) -> Any:
+    """Load the model from a folder or the hub. own_code: the folder holds code that is allowed."""
     import torch
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
@@ -196,27 +223,45 @@ def _load(config: Any, runtime: Any) -> Any:
         torch.set_num_threads(runtime.threads)
     try:
         model = SentenceTransformer(
-            config.model,
+            path,
             device=runtime.device,
-            revision=config.revision,
-            trust_remote_code=False,
-            local_files_only=Path(config.model).is_dir(),
+            revision=None if own_code else config.revision,
+            trust_remote_code=own_code,
+            local_files_only=Path(path).is_dir(),
             model_kwargs={"use_safetensors": True, "dtype": getattr(torch, config.dtype)},
         )
         return model.to(getattr(torch, config.dtype)).eval()
     except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        if not own_code and (message := _code_refusal(config.model, config.revision)):
+            raise ModelError(message) from error
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__).replace(path, config.model)
         raise ModelError(f"model '{config.model}' cannot be loaded: {reason}") from error
 
 
-def check_model(name: str) -> None:
+def _code_refusal(name: str, revision: str | None) -> str | None:
+    """Return the message that a model which could not be loaded has code of its own; None where it has none."""
+    folder = Path(name) if Path(name).is_dir() else _cached(name, revision)
+    classes = references(folder) if folder else []
+    if folder is None or not classes:
+        return None
+    return refusal(name, folder, classes, None if folder == Path(name) else folder.name)
+
+
+def _with_code(content: str, code: Sequence[CodeDescription]) -> str:
+    """Return the hash of a model's content together with that of the code that it runs."""
+    return hashlib.sha256(json.dumps([content, *(part["sha256"] for part in code)]).encode()).hexdigest() if code else content
+
+
+def check_model(name: str, revision: str | None = None, allow_code: Sequence[str] | None = ()) -> None:
     """Raise ModelError, without loading anything, where `name` is no model.
 
-    That is a folder without a model, with pickled weights, or with modules from outside sentence-transformers; or an unknown hub name.
+    That is a folder without a model, with pickled weights, or with code that is not allowed; or an unknown hub name.
+    allow_code: None where no setting can allow any.
     """
     folder = Path(name)
     if not folder.is_dir():
         _inspect_name(name)
+        allowed_commit(name, revision, allow_code or ())
         return
     if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
         raise ModelError(f"'{name}' is no model folder: it has neither modules.json nor config.json")
@@ -225,9 +270,9 @@ def check_model(name: str) -> None:
         safe = any((file.parent / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json"))
         if file.suffix in PICKLE_SUFFIXES and file.name.startswith(("pytorch_model", "model")) and not safe:
             raise ModelError(f"'{file}' holds pickled weights, which can run code; save the model as safetensors")
-    for module in _module_types(folder / "modules.json"):
-        if not module.startswith("sentence_transformers."):
-            raise ModelError(f"'{name}' wants to run module '{module}', which is not part of sentence-transformers")
+    _inspect_modules(folder / "modules.json")
+    if allow_code is None or allowed_hash(name, folder, allow_code) is None:
+        refuse_code(name, folder, is_final=allow_code is None)
     _inspect_activations(folder)
 
 
@@ -246,12 +291,14 @@ def _activation(path: Path) -> str:
     return "torch."
 
 
-def _module_types(path: Path) -> list[str]:
-    """Return the module types in modules.json; empty where there is no such file."""
+def _inspect_modules(path: Path) -> None:
+    """Raise ModelError where modules.json is no list of modules; do nothing where there is no such file."""
     try:
-        return [str(module.get("type", "")) for module in json.loads(read_text(path))] if path.is_file() else []
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ModelError(f"'{path}' is damaged: it is not a list of modules") from error
+        modules = json.loads(read_text(path)) if path.is_file() else []
+    except ValueError:
+        modules = None
+    if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
+        raise ModelError(f"'{path}' is damaged: it is not a list of modules")
 
 
 def _inspect_name(name: str) -> None:
@@ -282,14 +329,16 @@ def _hub_answers() -> bool:
     return True
 
 
-def _cached(name: str) -> bool:
+def _cached(name: str, revision: str | None = None) -> Path | None:
+    """Return the folder of a hub model in the local cache, None where it is not there."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     names = (name,) if "/" in name else (name, f"sentence-transformers/{name}")
     with suppress(HFValidationError):  # what cannot be a hub name is not in the cache
-        return any(isinstance(try_to_load_from_cache(repo, file), str) for repo in names for file in ("modules.json", "config.json"))
-    return False
+        paths = (try_to_load_from_cache(repo, file, revision=revision) for repo in names for file in ("modules.json", "config.json"))
+        return next((Path(path).parent for path in paths if isinstance(path, str)), None)
+    return None
 
 
 def _prompt(model: Any, text: str | None, name: str | None, default_names: tuple[str, ...]) -> str | None:

@@ -128,7 +128,7 @@ def evaluate(
         raise ConfigError("no model to evaluate: give --model FOLDER, once for each")
     for model in (model for seeds in models.values() for model in _seeds(seeds)):
         if isinstance(model, str | Path):
-            check_encoder(settings.model_copy(update={"model": str(model)}))
+            check_encoder(settings.model_copy(update={"model": str(model)}), runtime.allow_code)
     dataset = data if isinstance(data, Dataset) else read(test_split(data), into, settings.min_grade, complete=True)
     values = {}
     for label, seeds in models.items():

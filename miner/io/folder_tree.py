@@ -52,6 +52,11 @@ def link(source: Path, target: Path) -> None:
     os.link(source, target)
 
 
+def link_by_path(source: Path, target: Path) -> None:
+    """Make `target` a symbolic link to `source`."""
+    target.symlink_to(source)
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """Make `target` another name of a file where the file system has hard links, else a copy; of a folder, each of its files."""
     if source.is_dir():

@@ -55,7 +55,7 @@ def plan(
     """Counts, settings, disk space and, unless `foresee` is False, an estimate from a pilot. Raises the errors of `mine`."""
     parent_folder = check(out, kind, force, config.output_format)
     verdicts, config = read_verdicts(inputs.verdicts), with_verdict_filter(config, bool(inputs.verdicts))
-    open_source.check(inputs, config)
+    open_source.check(inputs, config, None, runtime)
     with scratch() as folder:
         start = time.perf_counter()
         dataset = read(inputs, folder / "dataset", config.min_grade)

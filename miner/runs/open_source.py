@@ -43,7 +43,7 @@ def open_vectors(
     return opened
 
 
-def check(data: Inputs | Dataset, config: MiningConfig, model: Any = None) -> None:
+def check(data: Inputs | Dataset, config: MiningConfig, model: Any = None, runtime: Runtime | None = None) -> None:
     """Raise the errors of `open_vectors` and `open_source` that can be found without loading or reading anything."""
     for part in config.active_sources.values():
         if not part.encodes:
@@ -52,7 +52,7 @@ def check(data: Inputs | Dataset, config: MiningConfig, model: Any = None) -> No
         if is_default and isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
             check_vectors(data.query_vectors, data.passage_vectors)
         elif not (is_default and model is not None):
-            check_encoder(settings)
+            check_encoder(settings, runtime.allow_code if runtime else ())
         if config.index not in (EXACT, AUTO):
             check_name(config.index)
 

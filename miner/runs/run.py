@@ -162,7 +162,7 @@ def mine(
     config, model = config_of(config, model)
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
     verdict_rows, config = read_verdicts(paths), with_verdict_filter(config, bool(paths))
-    open_source.check(data, config, model)
+    open_source.check(data, config, model, runtime)
     remove_leftovers(parent_folders(out))
     with watched(progress, on_progress) as callback, target(out, kind, force, config.output_format) as destination:
         context = RunContext(config, runtime or Runtime.of(), callback)

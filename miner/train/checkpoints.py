@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from miner.encode.staged_model import complete_code
 from miner.errors import StorageError
 from miner.io.atomic import sha256_of, storing, sync_folder, sync_tree, write_json
 from miner.io.folder_tree import remove, rename
@@ -91,6 +92,7 @@ class Checkpoints:
         """Complete the checkpoint that the trainer wrote to `aside`, rename it into place, and remove checkpoints no longer needed."""
         source, final = self.aside / f"checkpoint-{step}", self.at(step)
         with storing(source):
+            complete_code(source)
             write_file(source / PARTS, json.dumps(parts).encode())
             files = {name: sha256_of(source / name) for name in _files(source)}
             write_json(source / MARK, {"step": step, "best": best, "ended": ended, "files": files})

@@ -26,7 +26,7 @@ def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, ne
     if guide := getattr(config.active_loss, "guide", ""):
         from miner.encode.model import check_model
 
-        check_model(guide)
+        check_model(guide, allow_code=None)
 
 
 def depends_on_model(config: TrainConfig) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from miner.config import Runtime
 from miner.encode import Encoder
+from miner.encode.staged_model import complete_code
 from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig
 from miner.evaluation.compare import score_queries
@@ -80,6 +81,7 @@ def fit(setting: FitContext, encoder: Encoder, rate: float) -> Fit:
         remove(work / "model", ignore_errors=True)
         with folder_part(work / "model", "modules.json") as folder:
             model.save_pretrained(str(folder))
+            complete_code(folder)
     write_json(result_file, {**result, "warnings": setting.warnings})
     for checkpoint in work.glob("checkpoint-*"):
         remove(checkpoint)
@@ -96,7 +98,7 @@ def _fit(setting: FitContext, model: Any, encoder: Encoder, rate: float, checkpo
         if last is not None and last.ended:  # killed after its last step: one more would be another model
             trainer.state = TrainerState.load_from_json(str(last.folder / STATE))
             best_folder = checkpoints.at(last.step if last.best is None else last.best)
-            model.load_state_dict(type(model)(str(best_folder), device="cpu").state_dict())
+            model.load_state_dict(_saved(model, best_folder).state_dict())
             monitor.restore()
             monitor.on_train_end(trainer.args, trainer.state, trainer.control)
         else:
@@ -106,6 +108,11 @@ def _fit(setting: FitContext, model: Any, encoder: Encoder, rate: float, checkpo
             f"no batch of {setting.config.train_batch_size} rows holds no text twice, and drop_last wants full ones: lower train_batch_size"
         )
     return _outcome(setting, trainer.state, before)
+
+
+def _saved(model: Any, folder: Path) -> Any:
+    """Load a checkpoint of this training, which holds the model's own code where it has some."""
+    return type(model)(str(folder), device="cpu", trust_remote_code=model.trust_remote_code, local_files_only=True)
 
 
 def _before(setting: FitContext, model: Any, encoder: Encoder, first: Path) -> float | None:

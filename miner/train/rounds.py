@@ -24,6 +24,7 @@ import numpy as np
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import check_encoder, load_encoder
+from miner.encode.staged_model import with_code_of_trained
 from miner.errors import ConfigError
 from miner.formats import FORMATS, RowWriter
 from miner.io.atomic import folder_part, resolve_link, sha256_of, write_bytes, write_json
@@ -109,7 +110,7 @@ def loop(
         raise ConfigError("several learning rates and nothing that chooses among them: give dev data, or one rate")
     if "-" in data.verdicts:
         raise ConfigError("verdicts are read again in every round: name a file, not '-'")
-    check_encoder(training.encoding())
+    check_encoder(training.encoding(), (runtime or Runtime.of()).allow_code)
     check_parts(training, paraphrase, mining.negatives)
     if depends_on_model(training):
         check_model_fits(training, load_encoder(training.encoding(), runtime or Runtime.of()))
@@ -180,7 +181,7 @@ def _round(setting: LoopContext, round_number: int) -> RoundReport:
     mining = setting.mining.model_copy(update={**model_settings, "model": current, **({"revision": None} if round_number > 1 else {})})
     if not (folder / "mined" / "manifest.json").is_file():
         folder.mkdir(exist_ok=True)
-        _mine(setting, folder, mining)
+        _mine(setting, folder, mining, _runtime(setting, current))
     if not (folder / "anchors.json").is_file():
         _choose(setting, round_number, folder, previous, Run(folder / "mined").config)
     if not (folder / "model" / "modules.json").is_file():
@@ -192,14 +193,23 @@ def _round(setting: LoopContext, round_number: int) -> RoundReport:
     return delta
 
 
-def _mine(setting: LoopContext, folder: Path, mining: MiningConfig) -> None:
+def _runtime(setting: LoopContext, model: str | None) -> Runtime:
+    """Return the runtime for a model of the loop: code that the base may run, a model trained from it may run too."""
+    base, allowed = setting.training.model, setting.runtime.allow_code
+    if not (allowed and base and model) or model == base:
+        return setting.runtime
+    code = with_code_of_trained(allowed, base, setting.training.revision, Path(model))
+    return setting.runtime.model_copy(update={"allow_code": code})
+
+
+def _mine(setting: LoopContext, folder: Path, mining: MiningConfig, runtime: Runtime) -> None:
     with _without_notes():
         mine(
             setting.dataset,
             mining,
             out=folder / "mined",
             verdicts=setting.verdicts,
-            runtime=setting.runtime,
+            runtime=runtime,
             force=True,
             on_progress=setting.progress,
         )
@@ -212,7 +222,7 @@ def _train(setting: LoopContext, folder: Path, start: str | None) -> None:
         setting.training.model_copy(update={"model": start}),
         out=folder / "model",
         dev=setting.dev,
-        runtime=setting.runtime,
+        runtime=_runtime(setting, start),
         resume=True,
         paraphrase=setting.paraphrase,
         on_progress=setting.progress,

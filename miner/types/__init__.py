@@ -11,6 +11,7 @@ from miner.types.column_roles import OTHER, columns_line, unread_judgements
 from miner.types.dataset import KNOWN_FROM, SAME_QUESTIONS_FILE, Dataset
 from miner.types.descriptions import (
     BM25Description,
+    CodeDescription,
     ModelDescription,
     RecallFields,
     Relaxation,
@@ -47,6 +48,7 @@ __all__ = [
     "Bools",
     "Candidates",
     "Ceiling",
+    "CodeDescription",
     "Codes",
     "Dataset",
     "Evidence",

@@ -28,11 +28,25 @@ class VectorFields(TypedDict, total=False):
     files: dict[str, FileHash]
 
 
+class CodeDescription(TypedDict):
+    """Code of a model that ran.
+
+    name: the model, or the repository that its configs name.
+    revision: the commit; None for a folder.
+    sha256: of its code files.
+    """
+
+    name: str
+    revision: str | None
+    sha256: str
+
+
 class ModelDescription(VectorFields):
-    """A model, or vectors made before (`name` is None)."""
+    """A model, or vectors made before (`name` is None). code: what ran of the model's own code, where some did."""
 
     name: str | None
     similarity: str
+    code: NotRequired[list[CodeDescription]]
 
 
 class RecallFields(TypedDict):

@@ -1,14 +1,17 @@
 """What the operator decides: where things are, under which names, with which keys; and that all of it is written down."""
 
+import json
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from tiny import model_with_code
 
+from app.jobs import index
 from app.naming.models import Models, public
-from app.settings import MIN_KEY_CHARS, Settings
-from miner.config import MiningConfig
-from miner.errors import ConfigError
+from app.settings import MIN_KEY_CHARS, Settings, from_environ
+from miner.config import MiningConfig, Runtime
+from miner.errors import ConfigError, ModelError
 
 DOCS = Path(__file__).parents[2] / "docs" / "service.md"
 SAID = {"cache": "~/.cache/hardneg", "data_dir": "~/.local/share/hardneg", "job_threads": "all but one"}
@@ -86,3 +89,22 @@ def test_every_setting_is_in_the_docs():
     """As the code has it; when this fails, the table of docs/service.md is to be these lines."""
     lines = [line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `HARDNEG_")]
     assert lines == reference(Settings), "\n" + "\n".join(reference(Settings))
+
+
+def test_code_of_a_model_is_allowed_by_the_operator_alone(model, tmp_path, monkeypatch):
+    """By the environment of server and worker, which hand it to the child with each task; a child's own environment allows nothing."""
+    entry = model_with_code(model, tmp_path / "own")
+    monkeypatch.setenv("HARDNEG_ALLOW_CODE", entry)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").write_text('{"id": "a", "text": "w001"}')
+    spec = {"config": {"model": "own"}, "paths": ["rows.jsonl"], "fields": {}, "corpus": "c", "version": 1, "target": "target"}
+    for environ in ({}, {"HARDNEG_ALLOW_CODE": entry}):
+        settings = Settings.of(model="own", cache=tmp_path / "cache", **from_environ(environ))
+        runtime = Runtime.of(**json.loads(json.dumps(settings.job_runtime.model_dump(mode="json"))))
+        if environ:
+            assert index.run(spec, runtime, lambda *_: None).result["model"]["code"][0]["sha256"] == entry[-64:]
+            continue
+        with pytest.raises(ModelError, match="wants to run code of its own"):
+            index.run(spec, runtime, lambda *_: None)
+    with pytest.raises(ConfigError, match="allows no code: NAME@COMMIT is needed"):
+        Settings.of(allow_code="some/model@main")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tiny import model_with_code
 
 from app.cli import main
 from miner.cli.display import ProgressDisplay
@@ -237,3 +238,19 @@ def test_a_display_leaves_the_levels_of_logging_as_they_were():
     with ProgressDisplay(quiet=False):
         assert [logger.level for logger in loggers] == [logging.ERROR, logging.INFO]
     assert [logger.level for logger in loggers] == before
+
+
+def test_a_models_own_code_is_allowed_by_flag_or_variable_alone(hardneg, tiny_model, tmp_path, monkeypatch):
+    """Refused without; the flag that the message shows allows it; a file of settings, which may be another's, does not."""
+    entry = model_with_code(tiny_model, tmp_path / "own")
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps({"query": f"w{i}", "positive": f"w{i + 20} w3"}) + "\n" for i in range(4)))
+    words = ("mine", "--pairs", tmp_path / "pairs.jsonl", "--model", tmp_path / "own", "--out", tmp_path / "run", "--negatives", 1)
+    refused = hardneg(*words)
+    assert refused.returncode == 6
+    assert f"--allow-code '{entry}'" in refused.stderr
+    (tmp_path / "mine.yaml").write_text(f"allow_code: ['{entry}']")
+    by_file = hardneg(*words, "--config", tmp_path / "mine.yaml")
+    assert (by_file.returncode, "allow_code is no setting of a file" in by_file.stderr) == (2, True)
+    assert hardneg(*words, "--allow-code", entry).returncode == 0
+    monkeypatch.setenv("HARDNEG_ALLOW_CODE", f"some/model@{'a' * 40}\n{entry}")
+    assert hardneg(*words, "--force").returncode == 0

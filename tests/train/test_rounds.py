@@ -6,9 +6,10 @@ import shutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import model_with_code
 
-from miner.config import Inputs, MiningConfig
-from miner.errors import ConfigError, InputError
+from miner.config import Inputs, MiningConfig, Runtime
+from miner.errors import ConfigError, InputError, ModelError
 from miner.read import read_beir
 from miner.train import LoopConfig, TrainConfig, loop
 from miner.train.hold_out import hidden_of, hide
@@ -225,3 +226,18 @@ def test_wrong_settings(tiny_model, tiny_folder, tmp_path):
     (tmp_path / "b" / "x").write_text("mine")
     with pytest.raises(ConfigError, match="holds something else"):
         loop(inputs(tiny_folder, "train"), training, mining, rules, out=tmp_path / "b")
+
+
+def test_code_that_the_base_may_run_its_rounds_may_run(tiny_model, tiny_folder, tmp_path):
+    """The code of a round's model is that of the base, file for file; the loop goes on with it, and with no other."""
+    entry = model_with_code(tiny_model, tmp_path / "own")
+    training, mining, rules = settings(tmp_path / "own", rounds=2, start="last")
+    options = {"out": tmp_path / "out", "dev": inputs(tiny_folder, "dev"), "runtime": Runtime.of(device="cpu", allow_code=(entry,))}
+    loop(inputs(tiny_folder, "train"), training, mining, rules, **options)
+    assert json.loads((tmp_path / "out" / "round-2" / "mined" / "manifest.json").read_text())["model"]["code"]
+    shutil.rmtree(tmp_path / "out" / "round-2")
+    done = json.loads((tmp_path / "out" / "loop.json").read_text())
+    (tmp_path / "out" / "loop.json").write_text(json.dumps({"identity": done["identity"]}))
+    (tmp_path / "out" / "round-1" / "model" / "number.py").write_text("FACTOR = 3\n")
+    with pytest.raises(ModelError, match="wants to run code of its own"):
+        loop(inputs(tiny_folder, "train"), training, mining, rules, **options, resume=True)
