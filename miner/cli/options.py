@@ -69,7 +69,7 @@ Revision = Annotated[str | None, option("revision", "the model's revision on the
 AllowCode = Annotated[
     Words,
     option(
-        "allow-code", "a model whose own code may run: NAME@COMMIT of the hub, or FOLDER@SHA256 of its code files [none]", MODEL, rare=True
+        "allow-code", "a model whose own code may run: NAME@COMMIT of the hub, or FOLDER@SHA256 of its code [none]", MODEL, rare=True
     ),
 ]
 QueryPrompt = Annotated[str | None, option("query-prompt", "text put before every query", MODEL)]
