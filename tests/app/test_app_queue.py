@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -96,6 +97,14 @@ def test_one_key_makes_one_job(queue):
     assert len({job.id for job in found}) == 1
     with pytest.raises(WrongFields):
         queue.submit(asked(2, idempotency_key="k"))
+
+
+def test_an_idempotency_key_is_its_owners(queue):
+    """Another client's request with the same one makes another job, and tells nothing of the first."""
+    theirs = queue.submit(asked(1, idempotency_key="k"))
+    ours = queue.submit(replace(asked(2, idempotency_key="k"), key_id="somebody else"))
+    assert (theirs.spec["number"], ours.spec["number"]) == (1, 2)
+    assert queue.submit(replace(asked(2, idempotency_key="k"), key_id="somebody else")).id == ours.id
 
 
 def test_the_job_of_a_worker_that_died_is_claimed_at_once(state, queue, leases, monkeypatch):
