@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miner.sources.scoring import order_keys, pair_scores
+from miner.sources.scoring import order_keys, pair_scores, to_unit
 
 SIMILARITIES = ("cosine", "dot", "euclidean")
 
@@ -52,6 +52,13 @@ def test_a_pair_has_one_score(similarity, given):
         row = positions[b, k]
         alone = pair_scores(queries[b : b + 1], passages[row : row + 1], np.array([[0]]), similarity)
         assert alone.tobytes() == scores[b, k].tobytes()
+
+
+def test_a_row_of_any_size_becomes_one_of_length_one():
+    """Its length is taken in float64: squares that float32 has no room for count; a zero vector stays one."""
+    vectors = np.array([[3e25, 4e25], [3e-25, -4e-25], [0, 0]], dtype=np.float32)
+    to_unit(vectors)
+    assert np.allclose(vectors, [[0.6, 0.8], [0.6, -0.8], [0, 0]], rtol=1e-6, atol=0)
 
 
 def test_zero_has_one_bit_pattern():
