@@ -5,7 +5,7 @@
         candidates.parquet  the blocks written so far
         blocks.sha256       the hash of each
 
-Owns names, locks and incomplete runs; does not know the contents of a run.
+Owns locks, hidden names and incomplete runs; does not know the contents of a run.
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
-from miner.formats import FORMATS
-from miner.io.atomic import resolve_link, storing, sync_folder, sync_tree, write_json
+from miner.io.atomic import storing, sync_folder, sync_tree, write_json
 from miner.io.folder_tree import remove, rename
 from miner.io.plain_files import read_text
-from miner.io.row_files import KINDS, kind_of
+from miner.io.row_files import kind_of
 from miner.io.scratch import LOCK, forget, hold, is_held, make_scratch, record, remove_scratch
 from miner.runs.candidate_store import HASH_FILE
 from miner.runs.manifest import foreign_names, is_whole
+from miner.runs.output_paths import OutputPaths, output_paths, resolve_out, training_file_name
 
 log = logging.getLogger(__name__)
 
-FILE_KINDS = (*KINDS, "")
 REPLACED_SUFFIX = ".old.part"
 """Suffix of the hidden name of a run that is being replaced."""
 BLOCKS, START_NOTE = "candidates.parquet", "started.json"
@@ -90,8 +89,8 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
 
     On an error nothing remains but complete blocks, for a run with equal inputs; a note of the error says so.
     """
-    out = _resolve_link(out)
-    default_name = _default_name(out, kind, output_format)
+    out = resolve_out(out)
+    default_name = training_file_name(out, kind, output_format)
     if out is None or str(out) == "-":
         folder = make_scratch() / "run"
         try:
@@ -103,7 +102,7 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
             remove_scratch(folder.parent)
             raise
         return
-    is_file, file, final = _output_paths(out, default_name, force)
+    is_file, file, final = _free_paths(out, default_name, force)
     with _run_part(final) as folder:
         path = folder / (f"triplets{kind_of(out)}" if is_file else default_name)
         yield Target(folder, str(path), final, f"../{file.name}" if is_file else path.name)
@@ -118,11 +117,11 @@ def check(out: str | Path | None, kind: str | None, force: bool, output_format: 
 
     Raises ConfigError as `target` does, and StorageError where the folder is not writable.
     """
-    out = _resolve_link(out)
-    default_name = _default_name(out, kind, output_format)
+    out = resolve_out(out)
+    default_name = training_file_name(out, kind, output_format)
     if out is None or str(out) == "-":
         return None
-    final = Path(os.path.realpath(_output_paths(out, default_name, force)[2]))
+    final = Path(os.path.realpath(_free_paths(out, default_name, force).final))
     with storing(final):
         _check_replaceable(final)
     nearest = next(folder for folder in final.parents if folder.exists())
@@ -161,53 +160,17 @@ def _hidden(final: Path) -> tuple[Path, Path]:
     return final.with_name(f".{final.name}.part"), final.with_name(f".{final.name}{REPLACED_SUFFIX}")
 
 
-def _resolve_link(out: str | Path | None) -> str | Path | None:
-    """`out`, or the target of a symbolic link; ConfigError where the target is of another kind."""
-    if out is None or str(out) in ("", "-") or not Path(out).is_symlink():
-        return out
-    destination, kind = resolve_link(out), kind_of(out)
-    if kind in KINDS and not str(destination).endswith(kind):
-        raise ConfigError(f"{out} is a link to {destination}, which does not end in {kind}: name that file itself, or another --out")
-    return destination if kind in KINDS else f"{destination}/"
-
-
-def _output_paths(out: str | Path, default_name: str, force: bool) -> tuple[bool, Path, Path]:
-    """Whether `out` is a file; the training file; the run folder, restored after a kill. ConfigError where one of them exists."""
-    if not str(out) or not Path(os.path.realpath(out)).name:
-        raise ConfigError(f"--out is {str(out)!r}: name a folder or a file")
-    is_file = kind_of(out) in KINDS
-    file = Path(out) if is_file else Path(out) / default_name
-    final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if is_file else Path(out)
-    if is_file and file.is_dir():
-        raise ConfigError(f"{file} is a folder, and --out names a file of that kind: choose another --out, or move the folder away")
-    if is_file and final.is_symlink():
-        raise ConfigError(f"{final}, where the run of {file.name} goes, is a link to another place: choose another --out")
-    if not is_file and final.is_file():
-        raise ConfigError(f"{final} is a file, and --out names a folder: choose another --out")
-    restore(Path(os.path.realpath(final)))
-    for path in (final, file):
+def _free_paths(out: str | Path, default_name: str, force: bool) -> OutputPaths:
+    """The paths of `out`; the run folder is restored after a kill. ConfigError where one of them exists."""
+    paths = output_paths(out, default_name)
+    restore(Path(os.path.realpath(paths.final)))
+    for path in (paths.final, paths.file):
         is_empty = path.is_dir() and not any(path.iterdir())
         if path.exists() and not is_empty and not force:
-            is_foreign = path == final and path.is_dir() and not (path / "manifest.json").is_file()
+            is_foreign = path == paths.final and path.is_dir() and not (path / "manifest.json").is_file()
             advice = "and is no run folder; choose another --out" if is_foreign else "; choose another --out, or replace it with --force"
             raise ConfigError(f"{path} exists already{' ' * is_foreign}{advice}")
-    return is_file, file, final
-
-
-def _default_name(out: str | Path | None, kind: str | None, output_format: str) -> str:
-    """The name of the training file in a run folder: triplets.jsonl, or the name of a format of several files."""
-    file_format = FORMATS[output_format]
-    if file_format.layout:
-        description = f"output format '{output_format}' is a folder of several files"
-        if kind is not None:
-            raise ConfigError(f"{description}, each of its own kind: leave --kind out")
-        if out is not None and kind_of(out) != "folder":
-            raise ConfigError(f"{description}: --out names a folder to put it in, not '{out}'")
-        return output_format
-    kind = file_format.kind if kind is None else kind
-    if kind not in FILE_KINDS:
-        raise ConfigError(f"a training file ends in {', '.join(KINDS)} or is a datasets folder (''), not '{kind}'")
-    return f"triplets{kind}"
+    return paths
 
 
 @contextmanager
