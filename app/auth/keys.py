@@ -19,6 +19,7 @@ from app.state import State
 from app.state.names import now
 from app.state.tables import api_keys
 from miner.errors import ConfigError
+from miner.support.unknown_names import unknown_name
 
 SCOPES = ("read", "write", "admin")
 """Each scope includes those before it. read: list and download; write: upload, mine, delete; admin: list and revoke keys."""
@@ -94,7 +95,7 @@ def create(state: State, name: str, scopes: Iterable[str]) -> tuple[str, str]:
     scope_list = tuple(dict.fromkeys(scopes))
     for scope in scope_list:
         if scope not in SCOPES:
-            raise ConfigError(f"there is no scope '{scope}'; there are: {', '.join(SCOPES)}")
+            raise ConfigError(unknown_name("scope", scope, SCOPES))
     if not name.strip() or len(name) > 100 or not name.isprintable():
         raise ConfigError("a key has a name of 1 to 100 printable characters: who uses it, and for what")
     key_id = secrets.token_hex(4)

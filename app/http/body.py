@@ -9,14 +9,19 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from app.errors import NotJson, TooLarge, WrongFields, WrongMedia
 from app.schemas import MineRequest, check_limits
 from app.settings import Settings
+from miner.errors import with_settings
 from miner.support.json_keys import key_fault
+from miner.support.unknown_names import SETTING, similar_name
 
 POINTER_CHARS = 100
+UNKNOWN = "extra_forbidden"
+"""Pydantic's name of the fault that a field does not exist."""
 Shape = TypeVar("Shape")
 MINE_REQUEST = TypeAdapter(MineRequest)
 
@@ -51,7 +56,21 @@ def validated(shape: TypeAdapter[Shape], loaded: Any) -> Shape:
         return shape.validate_python(loaded)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        raise WrongFields([{"pointer": _pointer(fault["loc"]), "detail": fault["msg"]} for fault in faults]) from None
+        names = _field_names(shape) if any(fault["type"] == UNKNOWN for fault in faults) else []
+        raise WrongFields([{"pointer": _pointer(fault["loc"]), "detail": _detail(fault, names)} for fault in faults]) from None
+
+
+def _detail(fault: ErrorDetails, names: list[str]) -> str:
+    """What is wrong with a field; of one that does not exist, also the one that was meant."""
+    near = similar_name(SETTING, str(fault["loc"][-1]), names) if fault["type"] == UNKNOWN else ""
+    return f"{fault['msg']}; did you mean {with_settings(near)}?" if near else fault["msg"]
+
+
+def _field_names(shape: TypeAdapter[Any]) -> list[str]:
+    """The names of all fields that a body of this shape may hold, at any depth."""
+    schema = shape.json_schema()
+    objects = [schema, *schema.get("$defs", {}).values()]
+    return list(dict.fromkeys(name for each in objects for name in each.get("properties", ())))
 
 
 async def _whole(request: Request, media: str) -> bytes:

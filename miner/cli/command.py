@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from miner.cli.verb_flags import SHOW_ALL, name_variables, shown_param, with_common_flags
 from miner.errors import ConfigError
+
+QUOTE = "'"
 
 FILES = ("corpus", "queries", "qrels", "pairs", "verdicts", "allow_code")
 """Options whose values may hold blanks: their environment variables are split at line ends only."""
@@ -37,7 +40,8 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse as typer does. ConfigError for a repeated option that takes one value."""
         if not ctx.resilient_parsing:
-            order = self.make_parser(ctx).parse_args(args=list(args))[2]
+            with _existing_flags(self, ctx, args):
+                order = self.make_parser(ctx).parse_args(args=list(args))[2]
             for param, count in Counter(order).items():
                 if count > 1 and not getattr(param, "multiple", True):
                     _refuse(param, self._values(ctx, args, param))
@@ -85,6 +89,32 @@ def _refuse(option: Any, values: list[Any]) -> None:
         raise ConfigError(f"{option.opts[0]} and {option.secondary_opts[0]} contradict each other: give one of them")
 
 
+@contextmanager
+def _existing_flags(command: Any, ctx: Any, args: list[str]) -> Iterator[None]:
+    """ConfigError for a flag that does not exist, with the one that was probably meant."""
+    words = list(args)  # parsing consumes them
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ != "NoSuchOption":  # click's class, which typer may bring under a name of its own
+            raise
+        flag = getattr(error, "option_name", "")
+        raise ConfigError(_unknown_flag(ctx.command_path.removeprefix(f"{ROOT} "), command.get_params(ctx), flag, words)) from None
+
+
+def _unknown_flag(verb: str, params: list[Any], flag: str, args: list[str]) -> str:
+    """The sentence about a flag that a verb does not have. `-negatives` is a flag with a dash too few."""
+    from miner.support.unknown_names import SETTING, similar_name
+
+    flags = {name.lstrip("-"): name for param in params for name in (*param.opts, *param.secondary_opts) if name.startswith("--")}
+    single_dashes = [arg.partition("=")[0][1:] for arg in args if not arg.startswith("--")]
+    short = next((name for name in single_dashes if name in flags), "")
+    near = short or similar_name(SETTING, flag.lstrip("-"), flags)
+    meant = f"did you mean {flags.get(near.strip(QUOTE), near)}? " if near else ""
+    help_command = f"{verb if verb == ROOT else f'{ROOT} {verb}'} {'--help-all' if 'help-all' in flags else '--help'}"
+    return f"{verb} has no flag {f'-{short}' if short else flag}; {meant}`{help_command}` lists its flags"
+
+
 class VerbGroup(TyperGroup):
     """A group of verbs, each of whose flags has an environment variable."""
 
@@ -93,6 +123,21 @@ class VerbGroup(TyperGroup):
         for verb, command in self.commands.items():
             if isinstance(command, Command):
                 name_variables(command.params, verb if name == ROOT else f"{name}_{verb}")
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse as typer does. ConfigError for a flag that does not exist."""
+        with _existing_flags(self, ctx, args):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the verb. ConfigError for one that does not exist, with the one that was meant."""
+        if args[0] not in self.commands:
+            from miner.support.unknown_names import VERB, similar_name
+
+            near = similar_name(VERB, args[0], list(self.commands))
+            hint = f"; did you mean {near}?" if near else ";"
+            raise ConfigError(f"there is no verb '{args[0]}'{hint} `{ctx.command_path} --help` lists the verbs")
+        return super().resolve_command(ctx, args)
 
 
 class Verbs(typer.Typer):

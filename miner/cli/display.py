@@ -33,7 +33,9 @@ class ProgressDisplay:
         self._tasks: dict[str, int] = {}
         self._printed_at = 0.0
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-        self._levels = {} if quiet else {"miner.runs.summary": logging.ERROR}  # the summary is printed as a table
+        self._levels: dict[str, int] = {}
+        if not quiet or not logging.getLogger("miner").isEnabledFor(logging.INFO):  # else it is --quiet --verbose: no table, but lines
+            self._levels["miner.runs.summary"] = logging.ERROR
         if reading and not quiet:
             self._levels["miner.read.open_inputs"] = logging.INFO
 

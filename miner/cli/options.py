@@ -14,6 +14,7 @@ import typer
 
 from miner.cli.verb_flags import PREFIX, RARE
 from miner.errors import ConfigError
+from miner.support.unknown_names import unknown_name
 
 if TYPE_CHECKING:
     from miner.config import Inputs, MiningConfig, Runtime
@@ -308,7 +309,7 @@ def _by_model(values: Mapping[str, Any], models: Sequence[Any], config_file: Pat
     """The values of each model's fields. ConfigError for a name that is a field of none; only a config file can hold one."""
     names = [name for model in models for name in model.model_fields]
     if unknown := [name for name in values if name not in names]:
-        raise ConfigError(f"{config_file}: there is no setting '{unknown[0]}'; there are: {', '.join(dict.fromkeys(names))}")
+        raise ConfigError(f"{config_file}: {unknown_name('setting', unknown[0], list(dict.fromkeys(names)))}")
     return [{name: value for name, value in values.items() if name in model.model_fields} for model in models]
 
 
@@ -350,5 +351,5 @@ def suffix(kind: str | None) -> str | None:
     """`jsonl.gz` → `.jsonl.gz`; `datasets` → "" (a folder)."""
     kinds = {"datasets": "", **{name: f".{name}" for name in ("jsonl", "jsonl.gz", "jsonl.zst", "json", "parquet")}}
     if kind is not None and kind not in kinds:
-        raise ConfigError(f"--kind is one of {', '.join(kinds)}, not '{kind}'")
+        raise ConfigError(unknown_name("--kind", kind, kinds))
     return None if kind is None else kinds[kind]

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from miner.errors import ConfigError
+from miner.support.unknown_names import unknown_name
 
 Name = Annotated[str | None, typer.Argument(help="One of them: everything about it.", show_default=False)]
 FLAGS = {"filters": "--filter", "samplers": "--sampler", "sources": "--source", "formats": "--output-format", "presets": "--preset"}
@@ -32,7 +33,7 @@ def verb(family: str) -> Callable[[str | None], None]:
     def show(name: Name = None) -> None:
         table = _table(family)
         if name is not None and name not in table:
-            raise ConfigError(f"there is no {family[:-1]} '{name}'; there are: {', '.join(table)}")
+            raise ConfigError(unknown_name(family[:-1], name, table))
         for each in table if name is None else [name]:
             lines = list(_lines(family, each, table[each]))
             typer.echo(f"{each:<20} {lines[0]}" if name is None else "\n".join(lines))

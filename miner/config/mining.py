@@ -19,6 +19,7 @@ from miner.formats import FORMATS
 from miner.indexes import AUTO, IndexSpec
 from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, SourcePart
+from miner.support.unknown_names import unknown_name
 from miner.types import Ceiling, Filter, RankWindow, Relaxation, Sampler, SourceVote
 
 
@@ -60,7 +61,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     def _evidence(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name not in (*EVIDENCE, *TABLES):
-                raise ConfigError(f"there is no evidence '{name}'; there is: {', '.join((*EVIDENCE, *TABLES))}")
+                raise ConfigError(unknown_name("evidence", name, (*EVIDENCE, *TABLES)))
         return tuple(name for name in (*EVIDENCE, *TABLES) if name in names)
 
     @field_validator("sources", mode="after")
@@ -90,7 +91,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     @classmethod
     def _format(cls, name: str) -> str:
         if name not in FORMATS:
-            raise ConfigError(f"there is no output format '{name}'; there are: {', '.join(FORMATS)}")
+            raise ConfigError(unknown_name("output format", name, FORMATS))
         return name
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypedDict
 
 from miner.config.filter_list import are_specs, overlay_specs
 from miner.errors import ConfigError
+from miner.support.unknown_names import unknown_name
 
 BARE = ("self_match:off", "same_text:off", "group:off", "near_positive:off", "nearest:off")
 
@@ -74,7 +75,7 @@ def expanded(values: Mapping[str, Any]) -> dict[str, Any]:
     if name is None:
         return dict(values)
     if not isinstance(name, str) or name not in PRESETS:
-        raise ConfigError(f"there is no preset '{name}'; there are: {', '.join(PRESETS)}")
+        raise ConfigError(unknown_name("preset", str(name), PRESETS))
     under = PRESETS[name]
     specs = values.get("filters") or ()
     filters = overlay_specs(under.get("filters", ()), specs) if are_specs(specs) else specs  # else the field's check fails

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from miner.errors import ConfigError
+from miner.support.unknown_names import similar_name, unknown_name
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,39 @@ class Spec:
 def build(kind: str, table: Mapping[str, type[Any]], spec: Spec) -> Any:
     """The part `spec` names, with its knobs. `kind` ("filter") is for the message. ConfigError lists what exists."""
     if spec.name not in table:
-        raise ConfigError(f"there is no {kind} '{spec.name}'; there are: {', '.join(table)}")
+        raise ConfigError(_form(kind, table, spec.name) or unknown_name(kind, spec.name, table))
     part = table[spec.name]
     fields = {field.name: field for field in dataclasses.fields(part)}
     hints = typing.get_type_hints(part)
     values = {}
     for knob, text in spec.knobs:
         if knob not in fields:
-            raise ConfigError(f"{kind} '{spec.name}' has no knob '{knob}'; it has: {', '.join(fields) or 'none'}")
+            near = similar_name("knob", knob, fields)
+            hint = f"; did you mean {near}? It" if near else "; it"
+            raise ConfigError(f"{kind} '{spec.name}' has no knob '{knob}'{hint} has: {', '.join(fields) or 'none'}")
         if knob in values:
             raise ConfigError(f"{kind} '{spec.name}' is given '{knob}' twice")
         values[knob] = _convert(f"{kind} '{spec.name}': {knob}", hints[knob], text)
     return part(**values)
+
+
+def _form(kind: str, table: Mapping[str, type[Any]], text: str) -> str:
+    """The sentence about a part whose knobs do not stand after a colon, such as `max_score=0.8`; empty for any other text."""
+    name, _, rest = text.partition(next((char for char in text if not (char.isalnum() or char in "_-")), "="))
+    if name not in table or not rest:
+        return ""
+    hints = {field.name: typing.get_type_hints(table[name])[field.name] for field in dataclasses.fields(table[name])}
+    named = all(item.partition("=")[0].strip() in hints for item in rest.split(","))
+    forms = [f"{name}:{rest}"] if named else [f"{name}:{knob}={rest}" for knob, hint in hints.items() if _takes(hint, rest)]
+    return f"'{text}' is no {kind}; write {' or '.join(forms) or f'{name}:KNOB=VALUE'} (knobs of '{name}': {', '.join(hints) or 'none'})"
+
+
+def _takes(hint: Any, text: str) -> bool:
+    """Whether a knob of this type may have the value."""
+    try:
+        return _convert("", hint, text) is not None
+    except ConfigError:
+        return False
 
 
 def resolved(spec: Spec, part: Any) -> Spec:

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from miner.config.settings_group import SettingsGroup
 from miner.errors import ConfigError
 from miner.io.scratch import default_cache
+from miner.support.unknown_names import unknown_name
 
 DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla")
 """What sentence-transformers puts a model on."""
@@ -46,9 +47,7 @@ class Runtime(SettingsGroup):
     def _device(cls, name: str | None) -> str | None:
         kind, _, number = (name or "cpu").partition(":")
         if kind not in DEVICES or (number and not number.isdecimal()):
-            raise ConfigError(
-                f"there is no device '{name}'; there are: {', '.join(DEVICES)}, with a number where there are several: cuda:1"
-            )
+            raise ConfigError(f"{unknown_name('device', str(name), DEVICES)}, with a number where there are several: cuda:1")
         return name
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from miner.errors import ConfigError
+from miner.support.unknown_names import unknown_name
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass as SettingsGroupType
@@ -43,7 +44,7 @@ def explain(error: ValidationError, names: list[str]) -> str:
     fault = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        return f"there is no setting '{field}'; there are: {', '.join(names)}"
+        return unknown_name("setting", field, names)
     if fault["type"] == "value_error" and "ctx" in fault:
         return f"{field}: {fault['ctx']['error']}" if field else str(fault["ctx"]["error"])
     if fault["type"] == "tuple_type":

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.errors import ConfigError
+from miner.support.unknown_names import unknown_name
 from miner.types import Qrels, Rows
 
 MEASURES: Mapping[str, str] = {
@@ -35,7 +36,7 @@ def parse(text: str) -> tuple[str, int]:
     """`ndcg@10` → ("ndcg", 10). ConfigError for an unknown measure."""
     name, _, cut = text.strip().lower().partition("@")
     if name not in MEASURES or not cut.isdigit() or int(cut) < 1:
-        raise ConfigError(f"there is no measure '{text}'; write one of {', '.join(MEASURES)} with a cut, as in ndcg@10")
+        raise ConfigError(f"{unknown_name('measure', text, MEASURES)}, each with a cut, as in ndcg@10")
     return name, int(cut)
 
 

@@ -21,6 +21,7 @@ from miner.formats.row_readers import has_byte_order_mark, parse_numbers, rows_w
 from miner.formats.table import FORMATS
 from miner.io.atomic import storing
 from miner.io.plain_files import read_bytes
+from miner.support.unknown_names import unknown_name
 
 PASSAGE_LISTS = ("ids", "scores", "ranks", "tiers")
 
@@ -57,7 +58,7 @@ def read_training(
 def format_of_name(name: str) -> Format:
     """Return the format of that name; raise ConfigError when there is none."""
     if name not in FORMATS:
-        raise ConfigError(f"there is no format '{name}'; there are: {', '.join(FORMATS)}")
+        raise ConfigError(unknown_name("format", name, FORMATS))
     return FORMATS[name]
 
 

@@ -22,6 +22,10 @@ class IndexSpec:
     def parse(cls, text: str) -> IndexSpec:
         """Parse `FACTORY` or `FACTORY:setting=value,setting=value`. ConfigError when it is neither. FAISS is not asked."""
         factory, colon, rest = text.strip().partition(":")
+        if settings_in_factory := [part.strip() for part in factory.split(",") if "=" in part]:
+            base = ",".join(part.strip() for part in factory.split(",") if "=" not in part) or "IVF1024,Flat"
+            settings_text = ",".join([*settings_in_factory, *([rest] if rest else [])])
+            raise ConfigError(f"'{text}' is not an index: search settings stand after a colon, as in {base}:{settings_text}")
         settings: dict[str, float] = {}
         for item in rest.split(",") if colon else []:
             name, equals, value = (part.strip() for part in item.partition("="))

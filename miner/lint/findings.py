@@ -11,6 +11,7 @@ from miner.errors import ConfigError, InputError
 from miner.formats import TrainingRow, read_training, recognise
 from miner.lint.checks import Checks
 from miner.lint.rules import RULES, Finding
+from miner.support.unknown_names import unknown_name
 
 MAX_KEPT_FINDINGS = 100
 """Findings of each rule that are kept; all are counted."""
@@ -59,7 +60,7 @@ def examine(
     """Each row with what is wrong with it; what is wrong with the whole file stands with the first."""
     for name in ignore:
         if name not in RULES:
-            raise ConfigError(f"there is no rule '{name}'; there are: {', '.join(RULES)}")
+            raise ConfigError(unknown_name("rule", name, RULES))
     check = Checks(path, format, against)
     of_file = [finding for finding in check.survey.findings() if finding.rule not in ignore]
     for findings, row in _rows(path, format, check, ignore):

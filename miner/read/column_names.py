@@ -14,6 +14,7 @@ from typing import Any
 
 from miner.errors import ConfigError
 from miner.read.layouts import FIRST, SELECTED, SELECTED_TEXT, TOP_RANK
+from miner.support.unknown_names import unknown_name
 
 Fields = Mapping[str, str]
 Roles = Mapping[str, Mapping[str, str]]
@@ -154,4 +155,4 @@ def check_fields(fields: Fields, *kinds: Slots) -> None:
     names = sorted({name for slots in kinds for slot in slots.values() for name in (slot.field, slot.fallback_field) if name})
     for name in fields:
         if name not in names:
-            raise ConfigError(f"there is no field '{name}' here; there are: {', '.join(names)}")
+            raise ConfigError(unknown_name("field", name, names))

@@ -151,7 +151,7 @@ def test_force_replaces_runs_and_nothing_else(hardneg, beir, tiny_model, tmp_pat
         (["--data", "{beir}", "--out", "x"], 2, "--model"),
         (["--data", "{beir}", "--out", "x", "--model", "no-such-model"], 6, "the hub is switched off"),
         (["--data", "{beir}", "--model", "{model}"], 2, "--out"),
-        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--filter", "margin:relativ=1"], 2, "it has: absolute, relative"),
+        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--filter", "margin:relativ=1"], 2, "It has: absolute, relative"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--depth", "0"], 2, "depth is 0"),
         (["--data", "{beir}", "--model", "{model}", "--out", "{beir}"], 2, "exists already"),
         (["--data", "{beir}", "--model", "{model}", "--out", "{beir}", "--force"], 5, "something else is there"),
@@ -164,7 +164,11 @@ def test_force_replaces_runs_and_nothing_else(hardneg, beir, tiny_model, tmp_pat
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--threads", "100000"], 2, "threads is 100000"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--device", "banana"], 2, "there is no device 'banana'; there are: cpu"),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--field", "word=text"], 2, "there is no field 'word'"),
-        (["--data", "{beir}", "--model", "{model}", "--out", "x", "--kind", "csv"], 2, "--kind is one of"),
+        (
+            ["--data", "{beir}", "--model", "{model}", "--out", "x", "--kind", "csv"],
+            2,
+            "there is no --kind 'csv'; there are: datasets, jsonl",
+        ),
         (["--data", "{beir}", "--model", "{model}", "--out", "x", "--index", "NONSENSE"], 2, "FAISS knows no index"),
     ],
 )

@@ -35,7 +35,7 @@ def test_what_is_given_beside_a_preset_wins():
 
 def test_an_unknown_preset_is_told():
     """With those there are."""
-    with pytest.raises(ConfigError, match="there is no preset 'saef'; there are: default, safe, hard, percpos"):
+    with pytest.raises(ConfigError, match=r"there is no preset 'saef'; did you mean 'safe'\? There are: default, safe, hard, percpos"):
         MiningConfig.of(preset="saef")
 
 

@@ -59,8 +59,8 @@ def test_what_is_written_out_is_read_back(share, count, strict, of):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("prat", "there is no filter 'prat'; there are: part, other"),
-        ("part:shar=1", "filter 'part' has no knob 'shar'; it has: share, count, strict, of"),
+        ("prat", "there is no filter 'prat'; did you mean 'part'? There are: part, other"),
+        ("part:shar=1", "filter 'part' has no knob 'shar'; did you mean 'share'? It has: share, count, strict, of"),
         ("part:share=1,share=2", "filter 'part' is given 'share' twice"),
         ("part:share=much", "filter 'part': share is a number, not 'much'"),
         ("part:share=nan", "filter 'part': share is a finite number, not 'nan'"),

@@ -159,7 +159,7 @@ def test_all_are_counted_and_a_hundred_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda path: lint(path, ignore=("leaks",)), f"there is no rule 'leaks'; there are: {', '.join(RULES)}"),
+        (lambda path: lint(path, ignore=("leaks",)), f"there is no rule 'leaks'; did you mean 'leak'\\? There are: {', '.join(RULES)}"),
         (lambda path: lint(path, format="beri"), "there is no format 'beri'"),
         (lambda path: mend(path, path.parent / "x.jsonl", format="beri"), "there is no format 'beri'"),
         (lambda path: mend(path, path), "exists already; choose another fix="),

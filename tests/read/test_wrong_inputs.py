@@ -178,7 +178,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         read_beir(tmp_path / "in", split=("dev",))
     with pytest.raises(InputError, match=r"has no column 'body' \(for text\); its columns are _id, title, text"):
         read_beir(tmp_path / "in", fields={"text": "body"})
-    with pytest.raises(ConfigError, match=r"there is no field 'words' here; there are: grade, group, id"):
+    with pytest.raises(ConfigError, match=r"there is no field 'words'; there are: grade, group, id"):
         read_beir(tmp_path / "in", fields={"words": "body"})
     with pytest.raises(InputError, match=r"no query has a positive: none of 2 judgements has a grade of 2"):
         read_beir(tmp_path / "in", min_grade=2)

@@ -94,7 +94,7 @@ def test_what_is_read_back_is_what_was_judged(tmp_path, seed):
             ("bm25",),
             "filter 'near_positive' compares vectors (near_positive), and source 'bm25' has none: leave it out (--filter near_positive:off --filter nearest:off), or add",
         ),
-        (("bm52",), "there is no source 'bm52'; there are: dense, bm25"),
+        (("bm52",), "there is no source 'bm52'; did you mean 'bm25'? There are: dense, bm25"),
         (("dense", "dense"), "source 'dense' is set twice"),
         (("dense:max_length=3",), "source 'dense' has max_length but no model"),
         (("dense:model=m,query_prompt=a,query_prompt_name=b",), "source 'dense': give query_prompt or query_prompt_name, not both"),
