@@ -69,9 +69,7 @@ Model = Annotated[str | None, option("model", "sentence-transformers model: a fo
 Revision = Annotated[str | None, option("revision", "the model's revision on the hub", MODEL, rare=True)]
 AllowCode = Annotated[
     Words,
-    option(
-        "allow-code", "a model whose own code may run: NAME@COMMIT of the hub, or FOLDER@SHA256 of its code [none]", MODEL, rare=True
-    ),
+    option("allow-code", "a model whose own code may run: NAME@COMMIT of the hub, or FOLDER@SHA256 of its code [none]", MODEL, rare=True),
 ]
 QueryPrompt = Annotated[str | None, option("query-prompt", "text put before every query", MODEL)]
 QueryPromptName = Annotated[str | None, option("query-prompt-name", "one of the model's own prompts, for queries", MODEL, rare=True)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from miner.compat.corpus_texts import corpus_texts
 from miner.compat.repairs import Repairs
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,10 @@ class Arguments:
 
 def check_arguments(dataset: Any, values: Mapping[str, Any], repairs: Repairs) -> Arguments:
     """Check and resolve `values`, the arguments by name. Raises ValueError, prints and warns as the original does."""
+    if isinstance(values["model"], str | os.PathLike):
+        raise ValueError(
+            f"model is a name, {str(values['model'])!r}: a loaded model is needed, SentenceTransformer({str(values['model'])!r})"
+        )
     if len(dataset) == 0:
         raise ValueError("The dataset is empty. Please provide a non-empty dataset.")
     if values["faiss_batch_size"] <= 0:
@@ -77,7 +83,7 @@ def check_arguments(dataset: Any, values: Mapping[str, Any], repairs: Repairs) -
         raise ValueError(f"Invalid sampling_strategy: {values['sampling_strategy']}. Must be one of 'top' or 'random'.")
     anchor, positive = _columns(dataset.column_names, values, repairs)
     output_format, output_scores = _format(values, repairs)
-    values = {**values, "absolute_margin": _absolute(values)}
+    values = {**values, "absolute_margin": _absolute(values), "corpus": corpus_texts(values["corpus"])}
     if anchor == positive:
         raise KeyError(positive)  # the original's error, from grouping by the column itself
     rows = (list(dataset[anchor][:]), list(dataset[positive][:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from miner.compat.arguments import check_arguments
@@ -22,7 +23,7 @@ def mine_hard_negatives(
     model: Any,
     anchor_column_name: str | None = None,
     positive_column_name: str | None = None,
-    corpus: list[str] | None = None,
+    corpus: Iterable[str] | None = None,
     cross_encoder: Any = None,
     range_min: int = 0,
     range_max: int | None = None,
@@ -51,7 +52,8 @@ def mine_hard_negatives(
     """Mine hard negatives for a dataset of (anchor, positive) rows: sentence-transformers 6.2.0's function on this project's engine.
 
     model: a SentenceTransformer, or any object with `encode_query`, `encode_document`, `similarity` and `similarity_pairwise`.
-    corpus: texts to mine from beside the positives. cross_encoder: anything with `predict`; its scores replace the model's where a
+    corpus: texts to mine from beside the positives: a list, a tuple, a column of `datasets`, a Series of pandas or polars, an array of
+    NumPy or Arrow, a generator. cross_encoder: anything with `predict`; its scores replace the model's where a
     margin, max_score or min_score is set.
 
     Filters: a positive of the query is never its negative (unless include_positives). With P the score of the query's weakest positive, a
