@@ -12,6 +12,7 @@ from test_app_serve import ask
 
 from app.cli import app as cli
 from app.state import open_state
+from app.state.modes import close_to_others, restrict_access
 
 
 def modes(folder):
@@ -32,7 +33,23 @@ def umask():
     os.umask(before)
 
 
-@pytest.mark.parametrize(("shared", "wanted"), [("no", ({0o700}, {0o600})), ("group", ({0o770}, {0o660}))])
+SHARED = pytest.mark.parametrize(("shared", "wanted"), [("no", ({0o700}, {0o600})), ("group", ({0o770}, {0o660}))])
+
+
+@SHARED
+def test_what_is_there_is_closed_and_what_comes_too(tmp_path, umask, shared, wanted):
+    """The one by its mode, the other by the umask."""
+    folder = tmp_path / "data"
+    (folder / "jobs").mkdir(parents=True)
+    (folder / "jobs" / "old").touch()
+    restrict_access(folder, shared)
+    close_to_others(shared)
+    (folder / "files").mkdir()
+    (folder / "files" / "new").touch()
+    assert modes(folder) == wanted
+
+
+@SHARED
 def test_a_server_closes_what_it_makes(start_server, model, tmp_path, free_port, umask, shared, wanted):
     """Files, a job with its run, the database, the store: by server, worker and child."""
     places = {"HARDNEG_CACHE": str(tmp_path / "d" / "cache"), "HARDNEG_DATA_DIR": str(tmp_path / "d"), "HARDNEG_SHARED_DATA": shared}
