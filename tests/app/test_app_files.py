@@ -111,8 +111,10 @@ def form(name, content, more=b""):
 FORM = {"Content-Type": "multipart/form-data; boundary=B"}
 
 
-def test_a_form_with_a_file(client, sent):
-    answer = client.post("/v1/files", content=form(b"C:\\x\\corpus.jsonl", LINES), headers=FORM)
+@pytest.mark.parametrize("name", [b"corpus.jsonl", b"C:\\x\\corpus.jsonl", b"x\\corpus.jsonl", b"/home/ada/corpus.jsonl"])
+def test_a_form_with_a_file(name, client, sent):
+    """Some browsers send a whole path; the name is its end."""
+    answer = client.post("/v1/files", content=form(name, LINES), headers=FORM)
     assert (answer.status_code, answer.json()["sha256"], answer.json()["name"]) == (201, sent["sha256"], "corpus.jsonl")
 
 
