@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from miner.cli import options as o
+from miner.cli.completion import completer
 from miner.cli.display import flat
 from miner.cli.numbers import count_noun
 from miner.errors import ConfigError
@@ -18,12 +19,18 @@ SHOWN_FINDINGS = 10
 
 def lint(
     files: Annotated[list[str], typer.Argument(help="Training files, folders of a format, or run folders.", show_default=False)],
-    shape: Annotated[str | None, typer.Option("--format", help="Format of the files [detected].", show_default=False)] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option("--format", help="Format of the files [detected].", show_default=False, autocompletion=completer("format")),
+    ] = None,
     against: Annotated[
         Path | None,
         typer.Option("--against", help="BEIR folder or qrels file; its test queries must not be in the training file.", show_default=False),
     ] = None,
-    ignore: Annotated[list[str] | None, typer.Option("--ignore", help="Rule to skip; may be repeated.", show_default=False)] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", help="Rule to skip; may be repeated.", show_default=False, autocompletion=completer("ignore")),
+    ] = None,
     fix: Annotated[Path | None, typer.Option("--fix", help="Write the file without the faults to this path.", show_default=False)] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from miner.cli.completion import completer
 from miner.cli.verb_flags import PREFIX, RARE
 from miner.errors import ConfigError
 from miner.support.unknown_names import unknown_name
@@ -38,8 +39,12 @@ def option(name: str, text: str, panel: str, *, short: str = "", rare: bool = Fa
     if rare:
         RARE.add(variable)
     names = [f"--{name}", *([short] if short else [])]
-    return typer.Option(*names, help=text, rich_help_panel=panel, envvar=variable, show_default=False)
+    completion = completer(name)
+    return typer.Option(*names, help=text, rich_help_panel=panel, envvar=variable, show_default=False, autocompletion=completion)
 
+
+KINDS = {"datasets": "", **{name: f".{name}" for name in ("jsonl", "jsonl.gz", "jsonl.zst", "json", "parquet")}}
+"""Kinds of a training file, each with the end of its name."""
 
 Words = list[str] | None
 Data = Annotated[str | None, option("data", "BEIR folder: corpus.jsonl, queries.jsonl, qrels/*.tsv", READ)]
@@ -347,7 +352,6 @@ def _pair(item: str) -> tuple[str, str]:
 
 def suffix(kind: str | None) -> str | None:
     """`jsonl.gz` → `.jsonl.gz`; `datasets` → "" (a folder)."""
-    kinds = {"datasets": "", **{name: f".{name}" for name in ("jsonl", "jsonl.gz", "jsonl.zst", "json", "parquet")}}
-    if kind is not None and kind not in kinds:
-        raise ConfigError(unknown_name("--kind", kind, kinds))
-    return None if kind is None else kinds[kind]
+    if kind is not None and kind not in KINDS:
+        raise ConfigError(unknown_name("--kind", kind, KINDS))
+    return None if kind is None else KINDS[kind]

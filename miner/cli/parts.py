@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
+from miner.cli.completion import completer
 from miner.errors import ConfigError
 from miner.support.unknown_names import unknown_name
 
-Name = Annotated[str | None, typer.Argument(help="One of them: everything about it.", show_default=False)]
 FLAGS = {"filters": "--filter", "samplers": "--sampler", "sources": "--source", "formats": "--output-format", "presets": "--preset"}
 EXAMPLE_VALUE = "0.8"
 """Of a knob that has to be set."""
@@ -29,8 +29,10 @@ SUMMARIES = {
 
 def verb(family: str) -> Callable[[str | None], None]:
     """Return the verb that lists a family of parts."""
+    complete = completer(FLAGS[family].lstrip("-"))
+    argument = typer.Argument(help="One of them: everything about it.", show_default=False, autocompletion=complete)
 
-    def show(name: Name = None) -> None:
+    def show(name: str | None = None) -> None:
         table = _table(family)
         if name is not None and name not in table:
             raise ConfigError(unknown_name(family[:-1], name, table))
@@ -41,6 +43,7 @@ def verb(family: str) -> Callable[[str | None], None]:
             example = next(iter(table))
             typer.echo(f"\nhardneg {family} {example}    everything about it\nhardneg mine … {FLAGS[family]} {example}", err=True)
 
+    show.__annotations__["name"] = Annotated[str | None, argument]
     show.__doc__ = f"{SUMMARIES[family]}\n\nhardneg {family}\n\nhardneg {family} NAME"
     return show
 
