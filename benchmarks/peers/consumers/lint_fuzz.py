@@ -17,7 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.peers.consumers.mutations import CONSUMERS, FORMAT, KINDS, LENIENT, NEGATIVES, ROWS, STRICTER, draft_of, n, p, q
+from benchmarks.peers.consumers.exceptions import KINDS, LENIENT, STRICTER
+from benchmarks.peers.consumers.mutations import CONSUMERS, FORMAT, NEGATIVES, ROWS, draft_of, n, p, q
 from benchmarks.record import ROOT, record
 from miner.errors import HardnegError
 from miner.lint import lint
