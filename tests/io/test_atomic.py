@@ -1,17 +1,33 @@
 """A folder that replaces another one: whole or not there, whatever goes wrong, and nothing lies beside it after a recovery."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
 from dying import apart, dies_at
 
 from miner.errors import StorageError
-from miner.io.atomic import folder_part, recover
+from miner.io.atomic import folder_part, recover, write_bytes
 
 
 def write(path, text):
     with folder_part(path, "mark") as folder:
         (folder / "mark").write_text(text)
+
+
+def test_a_file_is_on_the_disk_before_it_is_seen(tmp_path, monkeypatch):
+    """Its bytes first, then its name, then the folder: a power cut leaves the old file or the whole new one."""
+    path, synced, real = tmp_path / "out", [], os.fsync
+    path.write_bytes(b"old")
+
+    def fsync(handle):
+        synced.append(("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file", path.read_bytes()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_bytes(path, b"new")
+    assert synced == [("file", b"old"), ("folder", b"new")]
 
 
 def die_at_every_moment(place, was_there):
