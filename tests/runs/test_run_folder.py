@@ -258,6 +258,25 @@ def test_a_kill_while_a_run_is_replaced_loses_no_run(tmp_path):
     apart(die_while_replacing, tmp_path)
 
 
+def test_the_earlier_run_is_put_back_where_the_new_one_cannot_take_its_name(tmp_path, monkeypatch):
+    """Nobody is left without either."""
+    part, final, old = (tmp_path / name for name in (".out.part", "out", ".out.old.part"))
+    for folder, text in ((part, "new"), (final, "earlier")):
+        folder.mkdir()
+        (folder / "manifest.json").write_text(text)
+
+    def rename(source, destination):
+        if source == part:
+            raise OSError(5, "the disk reports an error")
+        source.rename(destination)
+
+    monkeypatch.setattr(target_module, "rename", rename)
+    with pytest.raises(OSError, match="the disk reports an error"):
+        target_module._swap(part, final, old)
+    assert (final / "manifest.json").read_text() == "earlier"
+    assert left(tmp_path) == [".out.part", "out"]
+
+
 def test_what_was_being_replaced_is_restored_where_it_is_whole_and_nothing_lies_there(tmp_path, caplog):
     """By name, once; not where a living process makes a run, nor over something else, nor what is damaged."""
     config = MiningConfig.of(sources=("bm25",), depth=12, max_depth=12, negatives=3, filters=("near_positive:off", "nearest:off"))
