@@ -1,6 +1,7 @@
 """A run goes on where an interrupted one stopped, with its very blocks or none, and leaves nothing behind."""
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from miner.errors import ConfigError, HardnegError, StorageError
 from miner.io.scratch import hold
 from miner.runs import run_folder as target_module
 from miner.runs.candidate_store import CandidateWriter, blocks
+from miner.runs.manifest import VERSION
 from miner.runs.run import Run, mine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "long"))
@@ -140,6 +142,23 @@ def test_what_no_force_replaces_is_not_offered(tmp_path, config, force):
             mine(small(tmp_path / f"given-{name}"), config, out=tmp_path / name, force=force)
         assert "--force" not in str(refused.value)
     assert left(tmp_path) == ["file", "folder"]
+
+
+def test_a_run_with_a_file_of_the_user_is_not_replaced(tmp_path):
+    """Neither offered by the plan nor done by the run; its own files, and the lock of a killed process, are no reason."""
+    run = tmp_path / "out"
+    run.mkdir()
+    manifest = {"manifest_version": VERSION, "outputs": {"triplets.jsonl": {}, "dataset/corpus.arrow": {}}}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    for name in ("triplets.jsonl", "dataset", "lock"):
+        (run / name).touch()
+    assert target_module.check(run, None, True, "triplet") == tmp_path
+    (run / "notes.txt").write_text("mine")
+    with pytest.raises(StorageError, match=r"the run folder there also holds notes\.txt, which no run made; move it away first"):
+        target_module.check(run, None, True, "triplet")
+    with pytest.raises(StorageError, match=r"notes\.txt"), target_module.target(run, None, True, "triplet"):
+        pass
+    assert sorted(path.name for path in run.iterdir()) == ["dataset", "lock", "manifest.json", "notes.txt", "triplets.jsonl"]
 
 
 def test_fresh_begins_anew(begin):
