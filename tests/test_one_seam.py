@@ -51,6 +51,7 @@ LIBRARIES = {
 EXCEPTIONS = {
     "app.pages.assets": {"gzip", "files(package).joinpath(file).read_bytes"},  # resources of the package; compressed in memory
     "app.pages.frame": {"gzip"},  # compressed in memory
+    "app.http.decompression": {"bz2", "lzma"},  # decompress in memory
     "app.naming.models": {"link.symlink_to"},  # a link to a model's folder of this machine, no content
     "app.state.database": {"create_engine", "sqlite3.connect"},  # a database reads and writes its own file
     "app.state.modes": {"path.chmod"},  # who may read the data folder: a mode of this machine, no content

@@ -195,6 +195,8 @@ def test_files_corpora_and_jobs(start, served):
     printed = shell(curl.replace("8000", port), start).stdout
     assert printed.count("event: state") >= 3
     assert '"state":"succeeded"' in printed
+    (kinds,) = [code for _, code, _ in blocks(SERVE) if "list.json.bz2" in code]
+    assert re.search(r'"name":"list\.json\.bz2".*unpack it', shell(kinds.replace("8000", port), start).stdout, re.DOTALL)
     (ours,) = [code for _, code, _ in blocks(SERVE) if "hardneg jobs submit" in code]
     shell(ours, start, HARDNEG_URL=f"http://127.0.0.1:{port}", HARDNEG_KEY="a-secret-of-16-or-more")
     command = "hardneg mine --corpus passages.jsonl --queries questions.csv --qrels judgements.tsv --model my-model --out right"

@@ -1,10 +1,14 @@
-"""Compressed bodies (Content-Encoding), decompressed in chunks within limits: a bomb is refused before it fills the memory."""
+"""Compressed bodies (Content-Encoding) and files, decompressed in chunks within limits: a bomb is refused before it fills the memory."""
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import zlib
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Protocol, Self
 
 import zstandard
 
@@ -15,6 +19,7 @@ PIECE_BYTES = 2**18
 ZSTD_INPUT_BYTES = 512
 """Bytes that zstd gets at a time: they expand to 16 MB at most."""
 MAX_WINDOW_BYTES = 2**27
+"""Memory of a decoder; a stream that needs more is refused."""
 RATIO_GRACE_BYTES = 2**20
 
 
@@ -53,7 +58,7 @@ class Gzip:
             try:
                 chunk = self._inner.decompress(data, PIECE_BYTES)
             except zlib.error:
-                raise InputError("the body is not gzip, or is damaged") from None
+                raise InputError("it is not gzip, or is damaged") from None
             yield chunk
             self.ended = self._inner.eof
             is_full = len(chunk) == PIECE_BYTES and not self.ended
@@ -79,41 +84,91 @@ class Zstd:
                 try:
                     yield self._inner.decompress(remaining)
                 except zstandard.ZstdError:
-                    raise InputError("the body is not zstd, or is damaged") from None
+                    raise InputError("it is not zstd, or is damaged") from None
                 self.ended = self._inner.eof
                 remaining = self._inner.unused_data if self.ended else b""
 
 
-DECODERS: dict[str, type[Plain] | type[Gzip] | type[Zstd]] = {"identity": Plain, "": Plain, "gzip": Gzip, "x-gzip": Gzip, "zstd": Zstd}
+class Blocks:
+    """One stream or several of a decoder of the standard library, which keeps what it has not decoded yet."""
+
+    def __init__(self, name: str, begin: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]) -> None:
+        self._name, self._begin_stream = name, begin
+        self._inner, self.ended = begin(), False
+
+    def __call__(self, data: bytes) -> Iterator[bytes]:
+        """At most PIECE bytes at a time."""
+        while data or not (self.ended or self._inner.needs_input):
+            if self.ended:
+                self._inner = self._begin_stream()
+            try:
+                yield self._inner.decompress(data, PIECE_BYTES)
+            except (OSError, lzma.LZMAError):
+                raise InputError(f"it is not {self._name}, or is damaged") from None
+            self.ended = self._inner.eof
+            data = self._inner.unused_data.lstrip(b"\0") if self.ended else b""  # xz may fill its last block with zeros
+
+
+def bzip2() -> Blocks:
+    """A decoder of bzip2."""
+    return Blocks("bzip2", bz2.BZ2Decompressor)
+
+
+def xz() -> Blocks:
+    """A decoder of xz."""
+    return Blocks("xz", partial(lzma.LZMADecompressor, format=lzma.FORMAT_XZ, memlimit=MAX_WINDOW_BYTES))
+
+
+DECODERS: dict[str, Callable[[], Decoder]] = {"identity": Plain, "": Plain, "gzip": Gzip, "x-gzip": Gzip, "zstd": Zstd}
+"""By Content-Encoding."""
+FILE_DECODERS: dict[str, Callable[[], Decoder]] = {".gz": Gzip, ".zst": Zstd, ".bz2": bzip2, ".xz": xz}
+"""By the suffix of a file's name."""
 
 
 class Decompressor:
-    """Decompresses a body.
+    """Decompresses a stream.
 
+    subject: what messages call it.
     max_bytes: size of the content; TooLarge beyond it.
     ratio: bytes of content per compressed byte, after the first MiB of content; TooLarge beyond it.
     """
 
-    def __init__(self, encoding: str, max_bytes: int, ratio: int) -> None:
+    def __init__(self, decoder: Decoder, subject: str, max_bytes: int, ratio: int) -> None:
+        self._decoder, self._subject = decoder, subject
+        self._max_bytes, self._ratio, self._in, self._out = max_bytes, ratio, 0, 0
+
+    @classmethod
+    def of_body(cls, encoding: str, max_bytes: int, ratio: int) -> Self:
+        """Of a body, by its Content-Encoding. WrongMedia for an unknown one."""
         decoder = DECODERS.get(encoding.strip().lower())
         if decoder is None:
             raise WrongMedia("Content-Encoding is one of identity, gzip, zstd")
-        self._decoder: Decoder = decoder()
-        self._max_bytes, self._ratio, self._in, self._out = max_bytes, ratio, 0, 0
+        return cls(decoder(), "the body", max_bytes, ratio)
+
+    @classmethod
+    def of_file(cls, suffix: str, max_bytes: int, ratio: int) -> Self:
+        """Of a file, by the suffix of its name."""
+        return cls(FILE_DECODERS.get(Path(suffix).suffix or suffix, Plain)(), f"the file, by its name {suffix}", max_bytes, ratio)
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
         """The content of a chunk."""
         self._in += len(data)
-        for chunk in self._decoder(data):
-            self._out += len(chunk)
-            if self._out > self._max_bytes:
-                raise TooLarge(f"the content is larger than the {self._max_bytes:,} bytes that are accepted here")
-            if self._out > RATIO_GRACE_BYTES + self._ratio * self._in:
-                raise TooLarge(f"the compressed body expands by more than a factor of {self._ratio}, which is not accepted here")
-            if chunk:
-                yield chunk
+        try:
+            for chunk in self._decoder(data):
+                self._out += len(chunk)
+                self._check_size()
+                if chunk:
+                    yield chunk
+        except InputError as error:
+            raise InputError(f"{self._subject}: {error}") from None
+
+    def _check_size(self) -> None:
+        if self._out > self._max_bytes:
+            raise TooLarge(f"the content is larger than the {self._max_bytes:,} bytes that are accepted here")
+        if self._out > RATIO_GRACE_BYTES + self._ratio * self._in:
+            raise TooLarge(f"the compressed body expands by more than a factor of {self._ratio}, which is not accepted here")
 
     def finish(self) -> None:
         """InputError when the compressed stream is not complete."""
         if not self._decoder.ended:
-            raise InputError("the compressed body ends too early")
+            raise InputError(f"{self._subject}: it ends too early")

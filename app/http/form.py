@@ -35,10 +35,14 @@ class Form:
         out, self._out = self._out, []
         yield from out
 
-    def finish(self) -> str:
-        """The file's name. InputError when the form is incomplete or has no file."""
+    def finish(self) -> None:
+        """InputError when the form is incomplete."""
         if not self._ended:
             raise InputError("the form ends too early")
+
+    @property
+    def name(self) -> str:
+        """The file's name. InputError when the form has no file."""
         if self._name is None:
             raise InputError("the form has no file")
         return self._name.replace("\\", "/").rpartition("/")[2]  # some browsers send a whole path

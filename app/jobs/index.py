@@ -60,6 +60,7 @@ def run(spec: JobSpec, runtime: Runtime, on_progress: Progress) -> Outcome:
 def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
     """The files as one corpus, in their order. InputError names an id that is in two files."""
     from miner.read.assemble import work_folder
+    from miner.read.beir_folder import BARE_PASSAGE
     from miner.read.column_names import CORPUS, check_fields
     from miner.read.file_rows import open_rows
     from miner.read.ids import firsts
@@ -69,7 +70,7 @@ def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
     parts, keys = [], []
     for path in paths:
         with work_folder(folder / Path(path).name, "fail") as (into, rejects):
-            part = read_texts(open_rows(path, rejects, {}), CORPUS, fields, into / "corpus.arrow", rejects)
+            part = read_texts(open_rows(path, rejects, {}, BARE_PASSAGE), CORPUS, fields, into / "corpus.arrow", rejects)
         parts.append(part.texts.path)
         keys.append(part.keys)
     rewrite([(part_path, None) for part_path in parts], folder / "corpus.arrow")

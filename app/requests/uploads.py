@@ -1,4 +1,4 @@
-"""Uploads: a file is streamed, decompressed, hashed and written in pieces, so it may be larger than the memory.
+"""Uploads: a file is streamed, decompressed, measured, hashed and written in pieces, so it may be larger than the memory.
 
 The body is the file itself, or a browser's form (multipart/form-data) with one file.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from anyio.to_thread import run_sync
@@ -27,25 +27,56 @@ WRITE_BYTES = 2**20
 
 async def receive(request: Request, services: Services) -> File:
     """Store the file of the request. It is durable when this returns."""
-    limits = services.settings
-    _check_announced(request, limits.max_file_bytes)
-    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    decompress = Decompressor(request.headers.get("content-encoding", ""), limits.max_file_bytes, limits.max_ratio)
-    form = Form(request.headers["content-type"]) if media == "multipart/form-data" else None
-    if form is None:
-        name, suffix = kind_of_upload(request.query_params.get("name", ""), media)
+    _check_announced(request, services.settings.max_file_bytes)
+    upload = Upload(request, services)
     part = await run_sync(services.files.begin)
     try:
         async for buffer in _chunks(request):
-            await run_sync(_write, part, decompress, form, buffer)
-        decompress.finish()
-        if form is not None:
-            name, suffix = kind_of_upload(form.finish(), "")
+            await run_sync(upload.write, part, buffer)
+        name, suffix = upload.finish()
         _check_digest(request, part)
         return await run_sync(services.files.finish, part, name, suffix)
     finally:
         with suppress(OSError):  # a stored file has been moved away
             part.abandon()
+
+
+class Upload:
+    """A body on its way into a file: without its Content-Encoding and form; the size of a compressed file is that of its content."""
+
+    def __init__(self, request: Request, services: Services) -> None:
+        media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        self._limits = (services.settings.max_file_bytes, services.settings.max_ratio)
+        self._body = Decompressor.of_body(request.headers.get("content-encoding", ""), *self._limits)
+        self._form = Form(request.headers["content-type"]) if media == "multipart/form-data" else None
+        self._kind = None if self._form else kind_of_upload(request.query_params.get("name", ""), media)
+        self._content: Decompressor | None = None
+
+    def write(self, part: Part, data: bytes) -> None:
+        """Write the file's bytes in a chunk of the body. TooLarge, InputError, WrongMedia."""
+        for chunk in self._body(data):
+            for content in self._form(chunk) if self._form else (chunk,):
+                self._measure(content)
+                part.write(content)
+
+    def finish(self) -> tuple[str, str]:
+        """Name and suffix of the file. InputError where body, form or file is not complete."""
+        self._body.finish()
+        if self._form:
+            self._form.finish()
+        self._measure(b"")
+        if self._content:
+            self._content.finish()
+        return self._kind or ("", "")
+
+    def _measure(self, content: bytes) -> None:
+        """Decompress a compressed file, to see that its content is within the limits: what reads it later reads all of it."""
+        if self._kind is None and self._form:
+            self._kind = kind_of_upload(self._form.name, "")
+        if self._content is None and self._kind:
+            self._content = Decompressor.of_file(self._kind[1], *self._limits)
+        for _ in self._content(content) if self._content else ():
+            pass
 
 
 def _check_announced(request: Request, max_bytes: int) -> None:
@@ -63,16 +94,6 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
             buffer.clear()
     if buffer:
         yield bytes(buffer)
-
-
-def _write(part: Part, decompress: Decompressor, form: Form | None, data: bytes) -> None:
-    for chunk in decompress(data):
-        for content in form(chunk) if form is not None else _whole(chunk):
-            part.write(content)
-
-
-def _whole(chunk: bytes) -> Iterator[bytes]:
-    yield chunk
 
 
 def _check_digest(request: Request, part: Part) -> None:

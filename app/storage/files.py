@@ -21,29 +21,31 @@ from app.state.tables import files
 from app.storage.job_output import Output
 from app.storage.needs import check_unused
 from miner.io.atomic import Part
+from miner.io.file_kinds import advice_for
 from miner.io.folder_tree import remove
 
-MEDIA_TYPES = {
+TEXT_TYPES = {
     ".jsonl": "application/x-ndjson",
-    ".jsonl.gz": "application/gzip",
-    ".jsonl.zst": "application/zstd",
-    ".csv": "text/csv",
-    ".csv.gz": "application/gzip",
-    ".csv.zst": "application/zstd",
-    ".tsv": "text/tab-separated-values",
-    ".tsv.gz": "application/gzip",
-    ".tsv.zst": "application/zstd",
-    ".parquet": "application/vnd.apache.parquet",
+    ".ndjson": "application/x-ndjson",
     ".json": "application/json",
-    ".html": "text/html",
-    ".txt": "text/plain",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
 }
-"""The kinds of files: suffix → media type."""
+COMPRESSED_TYPES = {".gz": "application/gzip", ".zst": "application/zstd", ".bz2": "application/x-bzip2", ".xz": "application/x-xz"}
+UPLOAD_TYPES = {
+    **TEXT_TYPES,
+    **{f"{kind}{compression}": media for kind in TEXT_TYPES for compression, media in COMPRESSED_TYPES.items()},
+    ".parquet": "application/vnd.apache.parquet",
+}
+"""The kinds of files that jobs read: suffix → media type."""
 
-READABLE = tuple(suffix for suffix in MEDIA_TYPES if suffix not in (".json", ".html", ".txt"))
+MEDIA_TYPES = {**UPLOAD_TYPES, ".html": "text/html", ".txt": "text/plain"}
+"""The kinds of all files, with those that jobs write."""
+
 SUFFIX_BY_MEDIA_TYPE = {
     "application/x-ndjson": ".jsonl",
     "application/jsonl": ".jsonl",
+    "application/json": ".json",
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
     "application/vnd.apache.parquet": ".parquet",
@@ -175,14 +177,15 @@ def kind_of_upload(name: str, media: str) -> tuple[str, str]:
     """(name, suffix) of an upload, by its name, else by its media type. WrongMedia names the accepted ones."""
     if name and not NAME_PATTERN.fullmatch(name):
         raise WrongMedia("a file's name is 1 to 200 characters, without / and \\ and control characters")
-    for suffix in sorted(READABLE, key=len, reverse=True):
+    for suffix in sorted(UPLOAD_TYPES, key=len, reverse=True):
         if name.lower().endswith(suffix):
             return name, suffix
     suffix = SUFFIX_BY_MEDIA_TYPE.get(media, "")
     if not suffix:
+        advice = advice_for(Path(name).suffix) if name else ""
         raise WrongMedia(
-            f"the kind of the file is unknown: send ?name= that ends in {', '.join(READABLE)}, "
-            f"or Content-Type {', '.join(SUFFIX_BY_MEDIA_TYPE)}"
+            f"the kind of the file is unknown: {f'{advice}; ' if advice else ''}send ?name= that ends in {', '.join(TEXT_TYPES)}, also "
+            f"with {', '.join(COMPRESSED_TYPES)}, or in .parquet, or Content-Type {', '.join(SUFFIX_BY_MEDIA_TYPE)}"
         )
     return name or f"unnamed{suffix}", suffix
 

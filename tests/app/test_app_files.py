@@ -1,19 +1,34 @@
 """Files: what comes in is what goes out, whole, in parts, resumed, packed, in a form; whatever is wrong leaves nothing behind."""
 
 import base64
+import bz2
 import gzip
 import hashlib
+import io
+import lzma
 import os
 import random
 import time
+from pathlib import Path
 
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 from sqlalchemy import delete
 
+from app.jobs import index
 from app.jobs.stores import Stores
 from app.settings import Settings
 from app.state.tables import files
+
+
+def parquet(rows):
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return sink.getvalue()
+
 
 LINES = b"".join(b'{"_id": "p%d", "text": "w001 w%03d"}\n' % (i, i % 300) for i in range(20_000))
 
@@ -88,6 +103,37 @@ def test_what_the_client_has_is_not_sent_again(client, sent):
     assert client.get(f"/v1/files/{sent['id']}/content", headers={"If-None-Match": '"x"'}).status_code == 200
 
 
+FEW = [{"id": 7, "text": "w001 w002"}, {"id": 8, "text": "w003"}]
+CSV = "id;text\n7;w001 w002\n8;w003\n"
+ROWS = orjson.dumps(FEW)
+KINDS = {
+    "a list": (".json", ROWS),
+    "a list in bzip2": (".json.bz2", bz2.compress(ROWS)),
+    "a list in xz, two streams": (".json.xz", lzma.compress(ROWS[:9]) + lzma.compress(ROWS[9:])),
+    "ndjson": (".ndjson", b"\n".join(map(orjson.dumps, FEW))),
+    "semicolons": (".csv", CSV.encode()),
+    "sep=": (".csv.gz", gzip.compress(f"sep=;\n{CSV}".encode())),
+    "UTF-16": (".csv", CSV.encode("utf-16")),
+    "tabs in zstd": (".tsv.zst", zstandard.ZstdCompressor().compress(CSV.replace(";", "\t").encode())),
+    "MS MARCO without a header": (".tsv", CSV.partition("\n")[2].replace(";", "\t").encode()),
+    "Parquet": (".parquet", parquet(FEW)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_command_line_reads_is_uploaded_and_read(kind, client, tmp_path, monkeypatch):
+    """The same passages whatever the kind; whole numbers are ids, as in JSON lines."""
+    suffix, content = KINDS[kind]
+    answer = client.post(f"/v1/files?name=few{suffix}", content=content)
+    assert answer.status_code == 201, answer.text
+    files = client.app.state.services.files
+    file = files.get(answer.json()["id"])
+    monkeypatch.chdir(tmp_path)
+    Path(f"1{file.suffix}").symlink_to(files.path(file))
+    texts = index._read([f"1{file.suffix}"], {}, tmp_path / "dataset")
+    assert [texts.column(name, [0, 1]) for name in ("id", "text")] == [["7", "8"], ["w001 w002", "w003"]]
+
+
 PACKED = {
     "gzip": gzip.compress(LINES),
     "zstd": zstandard.ZstdCompressor().compress(LINES),
@@ -134,6 +180,18 @@ WRONG = {
     "not zstd": ("?name=a.csv", b"plain", ZSTD, 422),
     "cut gzip": ("?name=a.csv", PACKED["gzip"][:-20], GZIP, 422),
     "cut zstd": ("?name=a.csv", PACKED["zstd"][:-20], ZSTD, 422),
+    "bomb in a gzip file": ("?name=a.csv.gz", gzip.compress(b"0" * 2**22), {}, 413),
+    "bomb in a zstd file": ("?name=a.csv.zst", zstandard.ZstdCompressor().compress(b"0" * 2**22), {}, 413),
+    "bomb in a bzip2 file": ("?name=a.csv.bz2", bz2.compress(b"0" * 2**22), {}, 413),
+    "bomb in an xz file": ("?name=a.csv.xz", lzma.compress(b"0" * 2**22), {}, 413),
+    "bomb in a form": ("", form(b"a.csv.xz", lzma.compress(b"0" * 2**22)), FORM, 413),
+    "too large in an xz file": ("?name=a.csv.xz", lzma.compress(random.Random(1).randbytes(2**22 + 1)[::2] * 2), {}, 413),
+    "no bzip2": ("?name=a.jsonl.bz2", b"plain", {}, 422),
+    "no xz": ("?name=a.json.xz", b"plain", {}, 422),
+    "no gzip": ("?name=a.json.gz", b"plain", {}, 422),
+    "cut bzip2": ("?name=a.jsonl.bz2", bz2.compress(LINES)[:-20], {}, 422),
+    "cut xz": ("?name=a.jsonl.xz", lzma.compress(LINES)[:-20], {}, 422),
+    "archive": ("?name=a.zip", b"x", {}, 415),
     "unknown packing": ("?name=a.csv", b"x", {"Content-Encoding": "br"}, 415),
     "wrong digest": ("?name=a.csv", b"x", {"Repr-Digest": f"sha-256=:{base64.b64encode(b'0' * 32).decode()}:"}, 422),
     "no digest": ("?name=a.csv", b"x", {"Repr-Digest": "sha-256=:?:"}, 415),
