@@ -1,6 +1,8 @@
-"""Compressed bodies: what they may become, by size and by ratio."""
+"""Compressed bodies and files: what they may become, by size and by ratio."""
 
+import bz2
 import gzip
+import lzma
 import random
 
 import pytest
@@ -9,13 +11,15 @@ import zstandard
 from app.errors import TooLarge
 from app.http.decompression import RATIO_GRACE_BYTES, Decompressor
 
-COMPRESS = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress}
+ZSTD = zstandard.ZstdCompressor().compress
+COMPRESS = {"gzip": gzip.compress, "zstd": ZSTD, ".gz": gzip.compress, ".csv.zst": ZSTD, ".bz2": bz2.compress, ".json.xz": lzma.compress}
 formats = pytest.mark.parametrize("encoding", COMPRESS)
 
 
 def size_of_content(encoding, content, *, max_bytes=2**30, ratio=100):
     """The size of what comes out."""
-    decompressor = Decompressor(encoding, max_bytes, ratio)
+    open_stream = Decompressor.of_file if encoding.startswith(".") else Decompressor.of_body
+    decompressor = open_stream(encoding, max_bytes, ratio)
     size = sum(map(len, decompressor(COMPRESS[encoding](content))))
     decompressor.finish()
     return size
