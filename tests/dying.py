@@ -3,9 +3,10 @@
 import os
 import shutil
 import subprocess
-import sys
 import traceback
 from pathlib import Path
+
+import warm
 
 
 def dies_at(number, run):
@@ -49,6 +50,5 @@ def apart(function, *args):
     """Call a test module's function with paths and numbers in a new process: one that has had threads cannot be forked and compute on."""
     words = ", ".join(f"Path({str(each)!r})" if isinstance(each, Path) else repr(each) for each in args)
     code = f"from pathlib import Path; import {function.__module__} as tests; tests.{function.__name__}({words})"
-    environ = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(warm.command("-c", code), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

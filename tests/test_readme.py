@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import warm
 from tiny import model_with_code
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +80,8 @@ def home(start, tmp_path_factory):
 
 
 def shell(code, folder, **more):
-    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
+    path = os.pathsep.join([warm.folder_on_path(), str(Path(sys.executable).parent), os.environ["PATH"]])
+    environ = {**os.environ, "PATH": path, **more}
     done = subprocess.run(["bash", "-euc", code], cwd=folder, capture_output=True, text=True, env=environ, check=False, timeout=200)
     assert done.returncode == 0, f"{code}\n{done.stdout}{done.stderr}"
     return done

@@ -17,6 +17,7 @@ import orjson
 from app.jobs.task import ChildMessage, Task
 
 ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "hardneg.job"]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
@@ -31,10 +32,9 @@ class Child:
             "PYTHONPATH": _python_path(),
             "TOKENIZERS_PARALLELISM": "false",
         }
-        command = [sys.executable, "-m", "hardneg.job"]
         # A process group of its own: Ctrl-C at the terminal reaches the server only, which then returns the job to the queue.
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, cwd="/", start_new_session=True
+            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, cwd="/", start_new_session=True
         )
         threading.Thread(target=self._read, daemon=True).start()
 

@@ -120,15 +120,22 @@ def _missing(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _short(report: Mapping[str, Any]) -> Iterator[str]:
-    """Short rows that filters without relaxation leave, and the flags that would fill them."""
-    setup, short = report["setup"], report["counts"]["ran_short"]["total"]
-    if not short or not setup.get("firm"):
-        return
-    flags = " ".join(f"--filter {name}:relax=true" for name in setup["firm"])
-    yield (
-        f"queries with fewer than {setup['negatives']} negatives, since {' and '.join(setup['firm'])} must hold in every row: {short:,}; "
-        f"mining with a --max-depth over {setup['max_depth']:,} searches them deeper, {flags} fills them with passages that break the rule"
-    )
+    """Short rows that filters without relaxation leave, and the flags that would fill them; or that most rows are short."""
+    setup, counts = report["setup"], report["counts"]
+    short, firm = counts["ran_short"]["total"], setup.get("firm")
+    sentence = f"queries with fewer than {setup['negatives']} negatives"
+    depth = setup.get("max_depth", 0)
+    deeper = f"a --max-depth over {depth:,} searches them deeper"
+    if short and firm:
+        flags = " ".join(f"--filter {name}:relax=true" for name in firm)
+        yield (
+            f"{sentence}, since {' and '.join(firm)} must hold in every row: {short:,}; "
+            f"mining with {deeper}, {flags} fills them with passages that break the rule"
+        )
+    elif short and counts["rows"]["any"] > 2 * counts["rows"]["all"]:
+        passages = report["retrieval"].get("distinct_passages", 0)
+        reason = f"there are {passages:,} different passages" if depth >= passages > 0 else deeper
+        yield f"{sentence}, most of all: {short:,} of {counts['queries']:,}; {reason}"
 
 
 def _relaxed(report: Mapping[str, Any]) -> Iterator[str]:

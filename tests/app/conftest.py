@@ -13,13 +13,23 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
+import warm
 from fastapi.testclient import TestClient
 
+from app.jobs import process
 from app.main import create_app
 from app.settings import Settings
 
 WORDS = [f"w{i:03}" for i in range(300)]
 LOCAL = "http://127.0.0.1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_jobs():
+    """Jobs of the services in this process start warm."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "COMMAND", warm.command("-m", "hardneg.job"))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -98,9 +108,12 @@ class Started(subprocess.Popen):
         return said, None
 
 
-def start(*arguments, cwd, **environ):
-    """The process; its environment has no setting of ours but those given."""
-    command = [sys.executable, "-c", "from app.cli import main; main()", "serve", *map(str, arguments)]
+def start(*arguments, cwd, cold=False, **environ):
+    """The process, warm or as a user starts it; its environment has no setting of ours but those given."""
+    job = warm.command("-m", "hardneg.job")
+    code = f"from app.cli import main; from app.jobs import process; process.COMMAND = {job!r}; main()"
+    words = ("serve", *map(str, arguments))
+    command = [sys.executable, "-m", "hardneg", *words] if cold else warm.command("-c", code, *words)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HARDNEG_")}
     return Started(command, cwd=cwd, env={**clean, **environ})
 

@@ -98,6 +98,10 @@ def job(api, world):
     return mined(api, rows(*corpus), rows(*({"_id": q["id"], "text": q["text"]} for q in world["queries"])), rows(*qrels), negatives=5)
 
 
+in_light = pytest.mark.parametrize("tab", ["light"], indirect=True)
+"""For what a page does, not how it looks."""
+
+
 @pytest.fixture(params=["light", "dark"])
 def tab(request, browser, api):
     """A page that is signed in; what runs, what breaks the policy, what goes elsewhere and what fails is noted in `wrong`."""
@@ -122,6 +126,7 @@ def nothing_ran(page):
     assert page.wrong == []
 
 
+@in_light
 def test_sixty_payloads_run_nowhere(tab, hostile):
     """On every page that shows them: each query's review, the runs, the overview, refusals, and the names of places to go to."""
     assert len(set(PAYLOADS)) >= 60
@@ -156,6 +161,7 @@ ELSEWHERE = """([query, passage]) => document.querySelector("#lineup")?.dataset.
     || document.querySelector("li.current")?.dataset.passage !== passage"""
 
 
+@in_light
 def test_twenty_candidates_by_keyboard_alone(tab, job, api):
     """From signing in to an export that heeds what was said; the mouse is never used."""
     log = f"/v1/jobs/{job}/reviews"
@@ -179,6 +185,7 @@ def test_twenty_candidates_by_keyboard_alone(tab, job, api):
     nothing_ran(tab)
 
 
+@in_light
 def test_a_word_is_taken_back_across_pages(tab, job, api):
     log = f"/v1/jobs/{job}/reviews"
     tab.goto(f"/jobs/{job}/review?at=20")
@@ -198,6 +205,7 @@ def test_a_word_is_taken_back_across_pages(tab, job, api):
     nothing_ran(tab)
 
 
+@in_light
 def test_the_ceiling_moves_by_keyboard_and_by_hand(tab, job):
     """It tells what it would drop, more of it the lower it is."""
     tab.goto(f"/jobs/{job}")

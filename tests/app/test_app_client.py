@@ -30,7 +30,7 @@ def address(start_server, model, tmp_path_factory, new_port):
         "HARDNEG_DATA_DIR": str(folder / "data"),
     }
     process = start_server("--port", port, cwd=folder, **environ)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while ask(port, "/livez")[0] != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)

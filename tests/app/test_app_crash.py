@@ -115,6 +115,7 @@ def serve(start_server, folder, port, model):
         "--port",
         port,
         cwd=folder,
+        cold=True,
         HARDNEG_MODEL=model,
         HARDNEG_API_KEY=KEY,
         HARDNEG_DATA_DIR=str(folder / "data"),

@@ -145,7 +145,7 @@ def check_same(doors):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", range(2))
-@settings(max_examples=7, phases=[Phase.generate])
+@settings(max_examples=4, phases=[Phase.generate])
 @given(data=st.data(), config=st.sampled_from(CONFIGS))
 def test_every_door_gives_the_rows_of_the_command_line(data, config, which, worlds):
     world = worlds[which]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import warm
 
 from app.cli import main
 from miner.cli import options
@@ -31,7 +32,7 @@ def test_models_compared(hardneg, beir, tiny_model, tiny_bert, tmp_path):
     """The test split by default; a table on stderr, JSON on stdout, a folder with page and values; the same bytes again."""
     words = ["evaluate", "--data", beir, "--model", tiny_model, "--model", f"b={tiny_bert}"]
     words += ["--model", f"b={tiny_model}", "--measure", "ndcg@10,f1@3", "--target", "0.5", "--json"]
-    process = [sys.executable, "-m", "hardneg", *map(str, words), "--out", str(tmp_path / "a")]
+    process = warm.command("-m", "hardneg", *words, "--out", tmp_path / "a")
     told = json.loads(subprocess.run(process, capture_output=True, text=True, check=True).stdout)
     assert told == json.loads(hardneg(*words, "--out", tmp_path / "b").stdout)
     assert told["data"]["queries"] == 6

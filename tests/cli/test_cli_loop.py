@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import warm
 
 from app.cli import main
 from miner.cli import options
@@ -27,7 +28,7 @@ def test_two_rounds_from_pairs(faq, tiny_model, tmp_path):
     pytest.importorskip("accelerate")
     words = ["loop", "--pairs", faq, "--field", "query=question", "--field", "positive=answer", "--model", tiny_model, "--rounds", 2]
     words += ["--steps", 2, "--train-batch-size", 4, "--same", 1, "--out", tmp_path / "out", "--json"]
-    done = subprocess.run([sys.executable, "-m", "hardneg", *map(str, words)], capture_output=True, text=True, check=False)
+    done = subprocess.run(warm.command("-m", "hardneg", *words), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["identity"]["mining"]["negatives"] == 3

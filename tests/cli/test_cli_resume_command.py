@@ -1,14 +1,13 @@
 """What is said after Ctrl-C or SIGTERM: the command that goes on, and that it does."""
 
 import json
-import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
+import warm
 
 from miner.cli.resume_command import resume_advice
 
@@ -40,8 +39,8 @@ def test_the_command_that_goes_on(tmp_path, monkeypatch, words, told):
 
 def terminated(words, after):
     """Exit status and stderr of the command line, terminated once `after()` gives something."""
-    command = [sys.executable, "-c", "from app.cli import main; main()", *words[1:]]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
+    command = warm.command("-m", "hardneg", *words[1:])
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while not any(after()) and process.poll() is None:
             time.sleep(0.001)
         process.send_signal(signal.SIGTERM)

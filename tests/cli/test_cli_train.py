@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import warm
 
 from app.cli import main
 from miner.cli import options
@@ -26,7 +27,7 @@ def test_a_file_becomes_a_model(file, tiny_model, tmp_path):
     """The folder, the summary on stderr, JSON on stdout."""
     pytest.importorskip("accelerate")
     words = ["train", file, "--model", tiny_model, "--out", tmp_path / "out", "--steps", 3, "--train-batch-size", 4, "--json"]
-    done = subprocess.run([sys.executable, "-m", "hardneg", *map(str, words)], capture_output=True, text=True, check=False)
+    done = subprocess.run(warm.command("-m", "hardneg", *words), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"]["negatives"] == 1
     assert (tmp_path / "out" / "modules.json").is_file()

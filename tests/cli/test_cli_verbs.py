@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 from tiny import model_with_code
 
 from app.cli import main
@@ -31,7 +32,7 @@ def beir(tmp_path):
 
 def process(*words):
     """The command as a process of its own."""
-    return subprocess.run([sys.executable, "-m", "hardneg", *map(str, words)], capture_output=True, text=True, check=False)
+    return subprocess.run(warm.command("-m", "hardneg", *words), capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow

@@ -236,7 +236,7 @@ def test_notes_say_what_was_left_out_and_what_an_index_misses(dataset):
     """Nothing where all is well; a sentence with its count for everything else, shown in the terminal."""
     made = {**report(dataset, 1), "rows_written": 5, "reading": {"rejected": 0}, "retrieval": {"recall": None}}
     made["setup"] = {**made["setup"], "output_format": "labeled-pair"}
-    made["counts"] = {**made["counts"], "rows": {"none": 0}, "relaxed": {}}
+    made["counts"] = {**made["counts"], "rows": {"all": 5, "any": 5, "none": 0}, "relaxed": {}}
     made["hardness"] = {**made["hardness"], "gap": 0.0}
     assert list(notes(made)) == []
     made |= {"reading": {"rejected": 3}, "retrieval": {"recall": 0.5, "index": "IVF4,Flat", "depth": 200, "distinct_passages": 40}}

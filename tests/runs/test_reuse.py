@@ -265,7 +265,7 @@ def test_a_copy_that_breaks_off_is_not_gone_on_with(at, searched, tmp_path, monk
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=15)
 @drawn_from(seed=st.integers(0, 2**32), other=st.integers(0, 2**32), share=st.sampled_from([0.1, 0.3]))
 def test_any_run_over_any_other_is_what_it_is_alone(tmp_path_factory, seed, other, share):
     """Some settings changed between the two: whatever is taken over, no byte of what is chosen and counted differs."""

@@ -245,8 +245,8 @@ def test_kill_nine(tmp_path):
     """A sample of the long proof."""
     import kill_run
 
-    assert kill_run.rounds(1, tmp_path / "new", seed=3, queries=5000, passages=600) == []
-    assert kill_run.rounds(1, tmp_path / "over", seed=4, queries=5000, passages=600, over=True) == []
+    assert kill_run.rounds(1, tmp_path / "new", seed=3, queries=1200, passages=600) == []
+    assert kill_run.rounds(1, tmp_path / "over", seed=4, queries=1200, passages=600, over=True) == []
 
 
 def die_while_replacing(place):

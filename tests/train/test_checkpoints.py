@@ -3,13 +3,12 @@
 import hashlib
 import json
 import logging
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 from dying import apart, dies_at
 
 from miner.config import Inputs
@@ -211,6 +210,7 @@ def test_a_full_disk_is_one_sentence_and_the_whole_checkpoint_goes_on(tiny_model
 def test_kill_nine(tiny_model, more):
     """A sample of the long proof, in a process of its own: it forks, which one that has had threads cannot."""
     script = Path(__file__).parents[1] / "long" / "kill_train.py"
-    words = [sys.executable, str(script), str(tiny_model), "--kills", "1", "--seed", "2", *more]
-    done = subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
+    code = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')"
+    words = warm.command("-c", code, tiny_model, "--kills", 1, "--seed", 2, *more)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
