@@ -105,7 +105,7 @@ def print_summary(run: Run, display: ProgressDisplay, *, as_json: bool, to_stdou
         summary = {"run": str(run.folder), "file": str(run.file), "counts": run.manifest["counts"], "timings": run.manifest["timings"]}
         typer.echo(orjson.dumps({**summary, "report": run.report}, option=orjson.OPT_INDENT_2).decode())
     if not run.report["rows_written"]:
-        reason = next((note for note in run.report["notes"] if note.startswith(("rows that", "rows with"))), "no query has candidates")
+        reason = next((note for note in run.report["notes"] if note.startswith(("pairs that", "pairs with"))), "no query has candidates")
         typer.echo(f"hardneg: no row was written: {reason}", err=True)
         raise typer.Exit(1)
 

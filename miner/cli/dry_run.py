@@ -20,7 +20,7 @@ def show(plan: Mapping[str, Any]) -> None:
     columns = plan.get("columns", {})
     if columns:
         out.print(f"read: {columns_line(columns)}", soft_wrap=True)
-    out.print(f"{_counts(plan)}, {count_noun(plan['judgements'], 'judgement')}; {count_noun(plan['pairs'], 'positive')}")
+    out.print(f"{_counts(plan)}, {count_noun(plan['judgements'], 'judgement')}; {count_noun(plan['pairs'], 'pair')}")
     out.print(
         f"model          {(plan['model'] or {}).get('name', 'none')}; "
         f"{count_noun(plan['texts_to_encode'], 'text')} to encode{_rates(estimate)}"
@@ -39,7 +39,7 @@ def show(plan: Mapping[str, Any]) -> None:
     out.print(f"store          {gigabytes(disk['store'])} of new vectors; {gigabytes(free['store'])} are free")
     deeper = count_noun(estimate["queries_deepened_at_least"], "query")
     out.print(f"candidates     {estimate['candidates']:,}; at least {deeper} searched to max depth")
-    full = "" if estimate["full_rows_share"] is None else f"; {100 * estimate['full_rows_share']:.1f} % of the positives get all negatives"
+    full = "" if estimate["full_rows_share"] is None else f"; {100 * estimate['full_rows_share']:.1f} % of the pairs get all negatives"
     out.print(f"training file  {count_noun(estimate['rows'], 'row')}{full}")
 
 

@@ -24,7 +24,7 @@ NEGATIVES = 3
 @f.takes(f.DATA, f.VERDICTS, f.MODEL, f.TEXTS, f.SCALE, f.RETRIEVE, f.CHOOSE, f.ROUNDS, f.TRAIN, f.SEED, f.RUNTIME)
 def loop(
     flags: f.Flags,
-    negatives: Annotated[int | None, o.option("negatives", "negatives per row [3]", o.CHOOSE)] = None,
+    negatives: Annotated[int | None, o.option("negatives", "negatives per query; with --anchor own, per pair [3]", o.CHOOSE)] = None,
     dev: o.Dev = None,
     dev_split: o.DevSplit = None,
     out: Annotated[

@@ -144,7 +144,7 @@ FalseNegatives = Annotated[
         rare=True,
     ),
 ]
-Count = Annotated[int | None, option("negatives", "negatives per row [4]", CHOOSE)]
+Count = Annotated[int | None, option("negatives", "negatives per query; with --anchor own, per pair [4]", CHOOSE)]
 Sampler = Annotated[
     str | None,
     option("sampler", "top, uniform, softmax, ambiguous, stratified, diverse or disagreement; as in softmax:temperature=0.1 [top]", CHOOSE),

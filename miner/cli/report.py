@@ -39,9 +39,12 @@ def report(
 
         typer.echo(orjson.dumps(loaded.report, option=orjson.OPT_INDENT_2).decode())
         return
-    from miner.report import table
+    from miner.report import case_lines, table
 
-    console().print(table(loaded.report))
+    screen = console()
+    screen.print(table(loaded.report), "")
+    for line in case_lines(loaded.report):
+        screen.print(line, soft_wrap=True)
 
 
 def _compare(first: Any, second: Any, out: Path | None, as_json: bool, quiet: bool) -> None:

@@ -65,7 +65,7 @@ def _table(result: Mapping[str, Any]) -> Any:
 
     with_truth = "hidden" in result
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
-    heads = ["", *(_short(axis) for axis in result["axes"]), "rows", "full", "level 0", "gap", "10 %", "90 %", "mass"]
+    heads = ["", *(_short(axis) for axis in result["axes"]), "pairs", "full", "level 0", "gap", "10 %", "90 %", "mass"]
     for head in [*heads, "rank", "above +", "passages", "top 1 %", *(["false", "95 % by query"] if with_truth else [])]:
         table.add_column(head, justify="right", no_wrap=True)
     for setting in result["settings"]:

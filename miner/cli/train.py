@@ -97,7 +97,7 @@ def _print_result(result: TrainingResult, display: ProgressDisplay, *, as_json: 
         mark = "  kept" if step == summary["steps"] else ""
         display.console.print(f"step {step:>7,}   dev {summary['dev_measure']} {score:.4f}{mark}")
     display.console.print(
-        f"{count_noun(summary['steps'], 'step')} on {count_noun(summary['rows']['rows'], 'row')}, "
+        f"{count_noun(summary['steps'], 'step')} on {count_noun(summary['rows']['rows'], 'pair')}, "
         f"learning rate {summary['learning_rate']:g}"
     )
     for message in summary["warnings"]:

@@ -42,6 +42,12 @@ def dropped(first: Run, second: Run) -> dict[str, list[int | None]]:
     return {name: [side.get(name) for side in sides] for name in dict.fromkeys([*sides[0], *sides[1]])}
 
 
+def equal_numbers(numbers: Mapping[str, list[Any]]) -> list[str]:
+    """The names whose two numbers are the same to the four decimals that are shown."""
+    rounded = {name: [round(value, 4) if isinstance(value, float) else value for value in values] for name, values in numbers.items()}
+    return [name for name, (first, second) in rounded.items() if first == second]
+
+
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[Any]]:
     """{name: [in the first, in the second]} of the settings, filters, inputs, files, model and versions in which two manifests differ."""
     sides = [_flat(manifest) for manifest in (first, second)]

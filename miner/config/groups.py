@@ -76,7 +76,7 @@ class JudgingSettings(SettingsGroup):
     false_negatives: Literal["drop", "adopt"] = Field(
         "drop", description="a passage with the verdict false_negative is dropped, or adopted as a positive of its query"
     )
-    negatives: int = Field(4, ge=1, le=1000, description="negatives per row")
+    negatives: int = Field(4, ge=1, le=1000, description="negatives per query; with anchor=own, per pair")
     ladder: int = Field(
         3, ge=0, le=3, description="highest fallback level of a short query: 0 none, 1 max_depth, 2 reference score raised, 3 no ceiling"
     )

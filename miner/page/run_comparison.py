@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from miner.page.charts import histogram
-from miner.page.html import DASH, Html, grid, number, percent, score, tag
+from miner.page.html import DASH, Html, join, number, percent, score, tag
 from miner.page.sections import card, document, listed, section
 
 SHARES = {"complete rows", "above the positive", "filled by the top 1 %"}
+COUNT_LABELS = {"complete rows": "complete pairs"}
+"""Names on the page that are not those in JSON."""
 SCORES = {"mean margin", "gradient mass"}
 OPEN_EXAMPLES = 3
 """Examples that are unfolded at first."""
@@ -42,7 +44,9 @@ def _header(comparison: Mapping[str, Any], names: tuple[str, str]) -> Html:
 
 def _changes(comparison: Mapping[str, Any]) -> Html:
     scores, positives = comparison["scores"], comparison["positives"]
-    series = {"positives": ("pos", scores["positives"]), "negatives": ("neg", scores["negatives"])}
+    unchanged = comparison["unchanged"]
+    colors = {"positives": "pos", "negatives": "neg"}
+    series = {name: (color, scores[name]) for name, color in colors.items() if f"scores of {name}" not in unchanged}
     ranks = [
         ("better in the second", number(positives["better"])),
         ("worse in the second", number(positives["worse"])),
@@ -51,31 +55,32 @@ def _changes(comparison: Mapping[str, Any]) -> Html:
         ("retrieved", f"{number(positives['retrieved'][0])} and {number(positives['retrieved'][1])}"),
     ]
     overlaps = [(f"first {n}", percent(value)) for n, value in comparison["overlap"]["at"].items()]
-    cards = tag(
-        "div",
-        card("Overlap", listed("Negatives in common", ["of the", "#share"], overlaps)),
-        card("Positives", listed(f"Ranks of {number(positives['pairs'])} known positives", ["rank", "#positives"], ranks)),
-        class_="pair",
-    )
-    if all(spread["min"] == spread["max"] == 0 for _, spread in series.values() if spread["count"]):
-        return section("Changes in scores and ranks", tag("p", "All common pairs have the same scores in both runs.", class_="note"), cards)
-    return section(
-        "Changes in scores and ranks", card("Score in the second less score in the first", histogram("Score drift", series)), cards
-    )
+    rank_card = card("Positives", listed(f"Ranks of {number(positives['pairs'])} known positives", ["rank", "#positives"], ranks))
+    boxes = [card("Overlap", listed("Negatives in common", ["of the", "#share"], overlaps))]
+    boxes += [] if "ranks of positives" in unchanged else [rank_card]
+    drift = [card("Score in the second less score in the first", histogram("Score drift", series))] if series else []
+    return section("Changes in scores and ranks", *drift, tag("div", *boxes, class_="pair"))
 
 
 def _fates(comparison: Mapping[str, Any]) -> Html:
     cards = []
     for name, counterpart in (("lost", "second"), ("gained", "first")):
         rows = [(fate, number(count)) for fate, count in comparison[name]["there"].items()]
-        cards.append(card(name.capitalize(), listed(f"Their status in the {counterpart} run", ["status", "#pairs"], rows)))
-    return section("Gained and lost", tag("div", *cards, class_="pair"))
+        if name not in comparison["unchanged"]:
+            cards.append(card(name.capitalize(), listed(f"Their status in the {counterpart} run", ["status", "#pairs"], rows)))
+    return section("Gained and lost", tag("div", *cards, class_="pair")) if cards else join([])
 
 
 def _counts(comparison: Mapping[str, Any], names: tuple[str, str]) -> Html:
-    rows = [(name, *(_number(name, value) for value in values)) for name, values in comparison["counts"].items()]
-    rows += [(f"− {name}", *map(number, values)) for name, values in comparison["dropped"].items()]
-    return section("Numbers of both runs", grid("Numbers of both reports", ["", *(f"#{name}" for name in names)], rows))
+    """The numbers that differ, and what is left out as the same in both."""
+    numbers = {name: [_number(name, value) for value in values] for name, values in comparison["counts"].items()}
+    numbers |= {f"− {name}": [number(value) for value in values] for name, values in comparison["dropped"].items()}
+    unchanged = comparison["unchanged"]
+    rows = [(COUNT_LABELS.get(name, name), *values) for name, values in numbers.items() if name not in unchanged]
+    same = ", ".join(COUNT_LABELS.get(name, name) for name in unchanged)
+    note = tag("p", f"Left out, since both runs have the same or none: {same}.", class_="note") if same else None
+    table = listed("Numbers of both reports that differ", ["", *(f"#{name}" for name in names)], rows) if rows else None
+    return section("Numbers of both runs", *filter(None, (table, note)))
 
 
 def _examples(comparison: Mapping[str, Any]) -> Html:

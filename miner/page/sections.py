@@ -57,9 +57,9 @@ def tiles(report: Report) -> Html:
     """The most important numbers."""
     counts, hardness = report["counts"], report["hardness"]
     numbers = [
-        ("queries", number(counts["queries"]), f"{number(counts['pairs'])} with a positive each"),
+        ("queries", number(counts["queries"]), f"{number(counts['pairs'])} pairs of query and positive"),
         ("negatives", number(counts["chosen"]), f"{number(report['hubs']['passages_used'])} different passages"),
-        ("complete rows", percent(report["coverage"]["all"]), f"all {report['setup']['negatives']} negatives found"),
+        ("complete pairs", percent(report["coverage"]["all"]), f"all {report['setup']['negatives']} negatives found"),
         ("mean margin", score(hardness["gap"]), "reference score less negative's score"),
         ("above the positive", percent(hardness["triplet_error"]), "of negatives: unlabelled positives, or very hard"),
         ("gradient mass", score(hardness["gradient_mass"]), "0: the model separates them already"),
@@ -128,11 +128,20 @@ def cases(report: Report, link: Callable[[str], str] = str) -> Html:
     link: renders the id of a query.
     """
     short, suspicious, hubs = report["starved"], report["suspicious"], report["hubs"]
-    short_rows = [(link(case["id"]), number(case["found"]), case["reason"] or "too few candidates") for case in short["examples"]]
-    suspicious_rows = [
-        (link(case["query_id"]), case["positive_id"], score(case["score"]), case["reason"]) for case in suspicious["examples"]
+    short_rows = [
+        (_named(case.get("query"), link(case["id"])), number(case["found"]), case["reason"] or "too few candidates")
+        for case in short["examples"]
     ]
-    hub_rows = [(hub["id"], number(hub["uses"])) for hub in hubs["most_used"]]
+    suspicious_rows = [
+        (
+            _named(case.get("query"), link(case["query_id"])),
+            _named(case.get("positive"), case["positive_id"]),
+            score(case["score"]),
+            case["reason"],
+        )
+        for case in suspicious["examples"]
+    ]
+    hub_rows = [(_named(hub.get("text"), hub["id"]), number(hub["uses"])) for hub in hubs["most_used"]]
     hub_caption = f"The most used 1 % fill {percent(hubs['top_percent_share'])} of the places; Gini {score(hubs['gini'])}"
     return section(
         "Cases to inspect",
@@ -144,6 +153,11 @@ def cases(report: Report, link: Callable[[str], str] = str) -> Html:
             card("Hubs", listed(hub_caption, ["passage", "#uses"], hub_rows)),
             class_="pair"),
     )  # fmt: skip
+
+
+def _named(text: str | None, name: str) -> str:
+    """A text with its id; the id alone where a report of before holds no texts."""
+    return name if text is None else tag("span", text, tag("small", name))
 
 
 def _examples(report: Report) -> Html:

@@ -5,6 +5,6 @@ from miner.report.left_out import LeftOut
 from miner.report.notes import notes, reading_notes
 from miner.report.run_report import ReportData, Statistics
 from miner.report.tally import Tally
-from miner.report.terminal import summary_lines, table
+from miner.report.terminal import case_lines, summary_lines, table
 
-__all__ = ["LEFT_OUT", "LeftOut", "ReportData", "Statistics", "Tally", "notes", "reading_notes", "summary_lines", "table"]
+__all__ = ["LEFT_OUT", "LeftOut", "ReportData", "Statistics", "Tally", "case_lines", "notes", "reading_notes", "summary_lines", "table"]

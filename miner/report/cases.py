@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -15,9 +15,13 @@ MAX_TEXT_CHARS = 300
 
 
 class ShortQuery(TypedDict):
-    """A query with fewer than M negatives under the strict rules. reason: the filter that dropped most of its candidates."""
+    """A query with fewer than M negatives under the strict rules. reason: the filter that dropped most of its candidates.
+
+    query: its text; reports of before have none.
+    """
 
     id: str
+    query: NotRequired[str]
     found: int
     reason: str | None
 
@@ -30,10 +34,12 @@ class ShortQueries(TypedDict):
 
 
 class SuspiciousPositive(TypedDict):
-    """A known positive with a low rank."""
+    """A known positive with a low rank. query, positive: the texts; reports of before have none."""
 
     query_id: str
+    query: NotRequired[str]
     positive_id: str
+    positive: NotRequired[str]
     score: float | None
     reason: str
 
@@ -83,8 +89,10 @@ def short_queries(negatives: ChosenNegatives, dataset: Dataset, setup: Mapping[s
     reasons = np.zeros((len(queries), len(setup["filters"])), np.int64)
     np.add.at(reasons, query_positions, negatives.short_drops)
     shortest = sorted(zip(counts_per_query.tolist(), dataset.queries.ids(queries), range(len(queries)), strict=True))[:limit]
+    texts = dataset.queries.texts(queries[[query for _, _, query in shortest]]) if shortest else []
     examples: list[ShortQuery] = [
-        {"id": name, "found": count, "reason": _main_reason(reasons[query], setup)} for count, name, query in shortest
+        {"id": name, "query": clip(text), "found": count, "reason": _main_reason(reasons[query], setup)}
+        for (count, name, query), text in zip(shortest, texts, strict=True)
     ]
     return {"total": len(queries), "examples": examples}
 
@@ -96,13 +104,21 @@ def suspicious_of(negatives: ChosenNegatives, dataset: Dataset, depth: int, limi
     if len(pairs) > limit:  # ids are read of the lowest scores only; ties with the last of them stay
         lowest = scores <= np.partition(scores, limit - 1)[limit - 1] if limit else np.zeros(len(pairs), np.bool_)
         pairs, scores = pairs[lowest], scores[lowest]
-    query_ids = dataset.queries.ids(negatives.queries[negatives.pair_anchors[pairs]])
-    positive_ids = dataset.corpus.ids(negatives.pair_rows[pairs])
-    cases = sorted(zip(scores.tolist(), query_ids, positive_ids, strict=True))[:limit]
-    reason = f"ranked beyond {depth}"
+    queries, passages = negatives.queries[negatives.pair_anchors[pairs]], negatives.pair_rows[pairs]
+    ids = zip(dataset.queries.ids(queries), dataset.corpus.ids(passages), strict=True)
+    cases = sorted((score, *names, place) for place, (score, names) in enumerate(zip(scores.tolist(), ids, strict=True)))[:limit]
+    places = [place for *_, place in cases]
+    texts = zip(dataset.queries.texts(queries[places]), dataset.corpus.texts(passages[places]), strict=True) if places else ()
     examples: list[SuspiciousPositive] = [
-        {"query_id": query, "positive_id": positive, "score": _finite(np.float32(score)), "reason": reason}
-        for score, query, positive in cases
+        {
+            "query_id": query_id,
+            "query": clip(query),
+            "positive_id": positive_id,
+            "positive": clip(positive),
+            "score": _finite(np.float32(score)),
+            "reason": f"ranked beyond {depth}",
+        }
+        for (score, query_id, positive_id, _), (query, positive) in zip(cases, texts, strict=True)
     ]
     return {"total": int(negatives.pair_beyond.sum()), "examples": examples}
 
@@ -122,7 +138,7 @@ def _example(negatives: ChosenNegatives, dataset: Dataset, query: int) -> Exampl
     ids = dataset.corpus.ids(negatives.pair_rows[pairs])
     scores = [_finite(score) for score in negatives.pair_scores[pairs]]
     order = sorted(range(len(pairs)), key=lambda pair_index: (scores[pair_index] is None, scores[pair_index] or 0.0, ids[pair_index]))
-    query_id, text = dataset.queries.ids([query])[0], _clip(dataset.queries.texts([query])[0])
+    query_id, text = dataset.queries.ids([query])[0], clip(dataset.queries.texts([query])[0])
     if not order:
         return {"query_id": query_id, "query": text, "positive": None, "negatives": []}
     pair = pairs[order[0]]
@@ -131,7 +147,7 @@ def _example(negatives: ChosenNegatives, dataset: Dataset, query: int) -> Exampl
         "query": text,
         "positive": {
             "id": ids[order[0]],
-            "text": _clip(dataset.corpus.texts([int(negatives.pair_rows[pair])])[0]),
+            "text": clip(dataset.corpus.texts([int(negatives.pair_rows[pair])])[0]),
             "score": scores[order[0]],
             "of": len(pairs),
         },
@@ -143,7 +159,7 @@ def _negatives(negatives: ChosenNegatives, dataset: Dataset, anchor: int) -> lis
     places: Ints = np.flatnonzero(negatives.is_negative[anchor])
     rows = negatives.rows[anchor, places]
     return [
-        {"id": name, "text": _clip(text), "score": _finite(score), "rank": int(rank), "tier": int(tier)}
+        {"id": name, "text": clip(text), "score": _finite(score), "rank": int(rank), "tier": int(tier)}
         for name, text, score, rank, tier in zip(
             dataset.corpus.ids(rows),
             dataset.corpus.texts(rows),
@@ -164,5 +180,6 @@ def _finite(score: np.float32) -> float | None:
     return float(str(score)) if np.isfinite(score) else None
 
 
-def _clip(text: str) -> str:
+def clip(text: str) -> str:
+    """The beginning of a long text."""
     return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"

@@ -18,7 +18,7 @@ TEST_SPLIT = "test"
 """The split that the linter compares training rows with."""
 
 READING = {
-    "rejected": "wrong rows, left out (see dataset/errors.jsonl in the run folder)",
+    "rejected": "wrong rows of the input, left out (see dataset/errors.jsonl in the run folder)",
     "queries_without_positive": "queries with judgements and no positive among them, left out",
     "queries_not_in_split": "queries without a judgement in what was read, left out",
     "repeated_judgements": "judgements that came more than once, of which the highest grade counts",
@@ -110,11 +110,11 @@ def _missing(report: Mapping[str, Any]) -> Iterator[str]:
     without_negatives, left_out = report["counts"]["rows"]["none"], report.get("left_out", {}).get("pairs", 0)
     if left_out > without_negatives:
         yield (
-            f"rows with too few negatives, which output format '{format_}' leaves out (see {FILE} in the run folder): "
+            f"pairs with too few negatives, which output format '{format_}' leaves out (see {FILE} in the run folder): "
             f"{left_out:,} of {pairs:,}"
         )
     elif without_negatives:
-        yield f"rows that found no negative and are left out (see {FILE} in the run folder): {without_negatives:,} of {pairs:,}"
+        yield f"pairs that found no negative and are left out (see {FILE} in the run folder): {without_negatives:,} of {pairs:,}"
     if not written:
         yield "the training file is empty"
 

@@ -7,6 +7,7 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
+from miner.report.cases import clip
 from miner.report.distribution import gini, mean, share
 from miner.report.selection import ChosenNegatives, IncompleteQueries
 from miner.types import Dataset, Ints, Priority
@@ -49,9 +50,10 @@ class Hardness(TypedDict):
 
 
 class Hub(TypedDict):
-    """A passage and the number of anchors that it is a negative of."""
+    """A passage and the number of anchors that it is a negative of. text: reports of before have none."""
 
     id: str
+    text: NotRequired[str]
     uses: int
 
 
@@ -120,11 +122,13 @@ def hubs_of(negatives: ChosenNegatives, dataset: Dataset) -> Hubs:
     total, top_count = int(uses.sum()), -(-len(uses) // 100)
     min_uses = descending[min(MAX_HUBS, len(uses)) - 1] if len(uses) else 0
     hub_places = np.flatnonzero(uses >= min_uses)
-    hubs = sorted(zip((-uses[hub_places]).tolist(), dataset.corpus.ids(rows[hub_places]), strict=True))[:MAX_HUBS]
+    hub_rows = rows[hub_places]
+    hubs = sorted(zip((-uses[hub_places]).tolist(), dataset.corpus.ids(hub_rows), hub_rows.tolist(), strict=True))[:MAX_HUBS]
+    texts = dataset.corpus.texts([row for *_, row in hubs]) if hubs else []
     return {
         "passages_used": len(rows),
         "uses": total,
-        "most_used": [{"id": name, "uses": -count} for count, name in hubs],
+        "most_used": [{"id": name, "text": clip(text), "uses": -count} for (count, name, _), text in zip(hubs, texts, strict=True)],
         "top_percent_share": share(int(descending[:top_count].sum()), total),
         "gini": gini(uses),
     }

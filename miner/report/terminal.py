@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.bar import Bar
@@ -13,6 +13,8 @@ from miner.report.distribution import QUANTILES
 from miner.types import columns_line
 
 BAR_CHARS = 32
+MAX_CASES, MAX_CHARS = 3, 60
+"""Cases of a kind, and characters of a text, that a terminal shows."""
 
 
 def table(report: Mapping[str, Any]) -> RenderableType:
@@ -41,17 +43,43 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
     short_queries, suspicious = number(report["starved"]["total"]), number(report["suspicious"]["total"])
     width, incomplete = report["setup"]["negatives"], number(counts["ran_short"]["total"])
     return [
-        f"{number(counts['queries'])} queries, {number(counts['pairs'])} rows, {number(counts['chosen'])} negatives"
-        + (f" ({levels})" if levels else ""),
-        f"{full} of rows have all {width} negatives, {empty} have none; {incomplete} queries have fewer",
+        f"{number(counts['queries'])} queries, {number(counts['pairs'])} pairs, {number(counts['chosen'])} negatives"
+        + (f" ({levels})" if levels else "")
+        + (f"; {number(report['rows_written'])} rows" if "rows_written" in report else ""),
+        f"{full} of pairs have all {width} negatives, {empty} have none; {incomplete} queries have fewer",
         f"{number(counts['judged'])} candidates judged: dropped by {dropped}; {number(counts['kept'])} kept",
         f"rank of a negative: median {median}, 80 % between {tenth} and {ninetieth}",
         f"mean margin {decimal(hardness['gap'])}; {percent(hardness['triplet_error'])} of negatives score above the positive"
-        + (f"; gradient mass of rows {decimal(hardness['gradient_mass'])}" if hardness["gradient_mass"] is not None else ""),
+        + (f"; gradient mass of pairs {decimal(hardness['gradient_mass'])}" if hardness["gradient_mass"] is not None else ""),
         f"{number(hubs['passages_used'])} passages used; the top 1 % of them fill {percent(hubs['top_percent_share'])}"
         + (f"; {number(hubs['passages_at_cap'])} reached the cap of {number(hubs['cap'])} uses" if "cap" in hubs else ""),
         f"{short_queries} short queries (too few negatives at fallback level 0), {suspicious} suspicious positives",
     ]
+
+
+def case_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """The cases to inspect, a few of each kind, with their texts on one line. A report of before holds ids alone."""
+    kinds = (
+        ("suspicious positive", report["suspicious"]["examples"], ("query", "query_id"), ("positive", "positive_id")),
+        ("short query", report["starved"]["examples"], ("query", "id"), None),
+        ("hub", report["hubs"]["most_used"], ("text", "id"), None),
+    )
+    for kind, cases, name, other in kinds:
+        for case in cases[:MAX_CASES]:
+            yield f"{kind:<20} {_measure(case):>12}  {_excerpt(case, *name)}" + (f"  →  {_excerpt(case, *other)}" if other else "")
+
+
+def _measure(case: Mapping[str, Any]) -> str:
+    if "score" in case:
+        return decimal(case["score"])
+    return f"{number(case['uses'])} uses" if "uses" in case else f"{number(case['found'])} negatives"
+
+
+def _excerpt(case: Mapping[str, Any], text: str, name: str) -> str:
+    """`text … (id)` on one line, without control characters."""
+    flat = "".join(char if char.isprintable() else " " for char in " ".join(str(case.get(text, "")).split()))
+    cut = flat if len(flat) <= MAX_CHARS else f"{flat[: MAX_CHARS - 1]}…"
+    return f"{cut} ({case[name]})" if cut else str(case[name])
 
 
 def number(value: float | None) -> str:

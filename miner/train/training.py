@@ -277,7 +277,7 @@ def _card(path: Path, report: TrainingReport) -> None:
 ## How this model was made
 
 Trained by Hardneg from `{base["name"]}` (content `{base["content"][:16]}`),
-on {rows["rows"]:,} rows with {rows["negatives"]} negatives each (sha256 `{rows["sha256"][:16]}`).
+on {rows["rows"]:,} pairs with {rows["negatives"]} negatives each (sha256 `{rows["sha256"][:16]}`).
 Loss `{config["loss"]}`, batches `{config["batch_sampler"]}` of {config["train_batch_size"]}, {report["steps"]:,} steps,
 learning rate {report["learning_rate"]:g}, seed {config["seed"]}.
 """

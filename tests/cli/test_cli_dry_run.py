@@ -23,11 +23,11 @@ def test_every_number_is_said(capsys):
     dry_run.show({**told, "estimate": GUESS, "free_bytes": {"run": 10**10, "store": 10**9}})
     said = capsys.readouterr().out
     for part in (
-        "5 queries, 20 passages, 7 judgements; 6 positives",
+        "5 queries, 20 passages, 7 judgements; 6 pairs",
         "2 h 5 min (read 3.0 s, encode 2 h 5 min)",
         "2.5 GB",
         "passage 1,234/s",
-        "wrong rows, left out (see dataset/errors.jsonl in the run folder): 2",
+        "wrong rows of the input, left out (see dataset/errors.jsonl in the run folder): 2",
         "positives that qrels/test.tsv adds to the known positives; they are never negatives (--leave-out test reads none): 1,200",
     ):
         assert part in said

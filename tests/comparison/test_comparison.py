@@ -15,7 +15,7 @@ from worlds import config_of, make
 
 from miner.analysis.explain import explain
 from miner.comparison import compare, table
-from miner.comparison.printout import lines
+from miner.comparison.printout import lines, omission
 from miner.config import MiningConfig
 from miner.page import runs
 from miner.runs.run import export, mine
@@ -130,9 +130,26 @@ def test_a_run_is_like_itself(pair):
     assert (told["overlap"]["same"], told["overlap"]["jaccard"]["mean"], told["config"], told["examples"]) == (1.0, 1.0, {}, [])
     assert told["gained"]["pairs"] == told["lost"]["pairs"] == 0
     assert (told["scores"]["positives"]["min"], told["scores"]["positives"]["max"]) == (0, 0)
-    assert sum("are the same in both" in line for line in lines(told)) == 2
     assert "Score drift" not in runs(told, ("a", "b"))
-    assert "the same scores in both runs" in runs(told, ("a", "b"))
+
+
+def test_what_did_not_change_is_left_out_and_named_in_one_line(pair):
+    """Of a run and itself every number; of two runs those that are equal."""
+    told = compare(pair[0], pair[0])
+    assert told["unchanged"] == [
+        *("gained", "lost", "scores of negatives", "scores of positives", "ranks of positives"),
+        *told["counts"],
+        *(f"− {name}" for name in told["dropped"]),
+    ]
+    assert [line.split()[0] for line in lines(told)] == ["6", "negatives:", "100.0"]
+    (line,) = omission(told)
+    assert line.startswith("left out, since both runs have the same or none: gained, lost, scores of negatives, ")
+    assert "complete pairs, " in line
+    changed = compare(*pair)
+    assert {"queries", "scores of positives"} <= set(changed["unchanged"])
+    assert not {"negatives", "lost"} & set(changed["unchanged"])
+    page = runs(changed, ("a", "b"))
+    assert ("<td>queries</td>" in page, "<td>negatives</td>" in page, "Left out, since both runs" in page) == (False, True, True)
 
 
 def test_what_differs_is_told_setting_by_setting(pair):

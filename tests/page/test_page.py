@@ -87,6 +87,17 @@ def test_every_text_is_escaped_wherever_it_comes_from(dataset):
         assert f"{shown}\n" in read.text.getvalue()
 
 
+def test_cases_are_shown_with_their_texts(dataset):
+    """A report of before, which has none, shows ids."""
+    made = report(dataset)
+    texts = [made["hubs"]["most_used"][0].pop("text"), made["starved"]["examples"][0].pop("query")]
+    old = page(made, MANIFEST).partition("Example rows")[0].partition("Cases to inspect")[2]
+    new = page(report(dataset), MANIFEST).partition("Example rows")[0].partition("Cases to inspect")[2]
+    for text in texts:
+        shown = f"<span>{tag('b', text)[3:-4]}<small>"
+        assert new.count(shown) > old.count(shown)
+
+
 def test_the_page_needs_nothing_else_and_its_policy_allows_only_its_own_style(dataset):
     made = page(report(dataset), {})
     assert not re.search(r"https?://|@import|url\(", made)

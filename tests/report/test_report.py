@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from miner.report import Tally, notes, summary_lines, table
+from miner.report import Tally, case_lines, notes, summary_lines, table
+from miner.report.cases import clip
 from miner.report.distribution import spread
 from miner.types import TEXTS_SCHEMA, Candidates, Dataset, Negatives, Qrels, Texts
 
@@ -148,7 +149,8 @@ def test_ranks_and_hubs_equal_a_slow_reading(seed, dataset):
     uses = Counter(row for row, *_ in chosen)
     ids = dict(zip(uses, dataset.corpus.ids(list(uses)), strict=True))
     most = sorted(((-count, ids[row]) for row, count in uses.items()))[:10]
-    assert result["hubs"]["most_used"] == [{"id": name, "uses": -count} for count, name in most]
+    texts = dict(zip(ids.values(), dataset.corpus.texts(list(ids)), strict=True))
+    assert result["hubs"]["most_used"] == [{"id": name, "text": clip(texts[name]), "uses": -count} for count, name in most]
     pairs = sum(abs(a - b) for a in uses.values() for b in uses.values())
     assert result["hubs"]["gini"] == pytest.approx(pairs / (2 * len(uses) * uses.total()))
     assert result["hubs"]["top_percent_share"] == max(uses.values()) / uses.total()
@@ -169,6 +171,13 @@ def test_cases_equal_a_slow_reading(own, seed, dataset):
     cases = result["suspicious"]["examples"]
     assert [(np.float32(case["score"]), case["query_id"], case["positive_id"]) for case in cases] == sorted(beyond)[:20]
     assert result["suspicious"]["total"] == len(beyond)
+    queries, passages = (
+        dict(zip(side.ids(range(len(side))), side.texts(range(len(side))), strict=True)) for side in (dataset.queries, dataset.corpus)
+    )
+    assert all(
+        (case["query"], case["positive"]) == (clip(queries[case["query_id"]]), clip(passages[case["positive_id"]])) for case in cases
+    )
+    assert all(case["query"] == clip(queries[case["id"]]) for case in result["starved"]["examples"])
     assert [(case["found"], case["id"]) for case in result["starved"]["examples"]] == sorted(
         (count, name) for name, count in strict.items()
     )[:20]
@@ -218,6 +227,33 @@ def test_the_terminal_shows_every_filter_with_its_count(dataset):
         assert any(f"− {name}" in line and str(count) in line for line in text.splitlines())
 
 
+def test_queries_pairs_negatives_and_rows_are_counted_under_their_names(dataset):
+    """A row is a line of the training file, a pair a query with one positive."""
+    result = report(dataset, 1)
+    counts = result["counts"]
+    first, second, *_ = summary_lines({**result, "rows_written": 1234})
+    for text in (f"{counts['queries']} queries, {counts['pairs']} pairs, {counts['chosen']} negatives", "; 1,234 rows"):
+        assert text in first
+    assert " of pairs have all " in second
+    left_out = {"rows_written": 5, "reading": {}, "retrieval": {"recall": None}, "left_out": {"pairs": counts["pairs"]}}
+    made = {**result, **left_out, "setup": {**result["setup"], "output_format": "n-tuple"}}
+    (note,) = [note for note in notes(made) if "left_out.jsonl" in note]
+    assert note.startswith("pairs with too few negatives, which output format 'n-tuple' leaves out")
+
+
+def test_the_terminal_shows_cases_with_texts_on_one_line(dataset):
+    """Three of a kind; a report of before shows ids alone."""
+    result = report(dataset, 1)
+    hub = result["hubs"]["most_used"][0] | {"text": "a\x1b[1m\n[b] " + "x" * 90}
+    cases = {"suspicious": {"examples": result["suspicious"]["examples"] * 4}, "starved": {"examples": [{"id": "q", "found": 1}]}}
+    *suspicious, short, line = case_lines({**cases, "hubs": {"most_used": [hub]}})
+    first = result["suspicious"]["examples"][0]
+    assert len(suspicious) == 3
+    assert all(text in suspicious[0] for text in (f"({first['query_id']})  →  ", f"({first['positive_id']})"))
+    assert short.split() == ["short", "query", "1", "negatives", "q"]
+    assert line.endswith(f"{hub['uses']} uses  a [1m [b] {'x' * 49}… ({hub['id']})")
+
+
 def test_equal_scores_have_a_histogram(dataset):
     for value in (0.0, 1.0, -1e30, 1e-40):
         assert sum(spread(np.full(5, value, np.float32))["histogram"]["counts"]) == 5
@@ -241,7 +277,7 @@ def test_notes_say_what_was_left_out_and_what_an_index_misses(dataset):
     assert list(notes(made)) == []
     made |= {"reading": {"rejected": 3}, "retrieval": {"recall": 0.5, "index": "IVF4,Flat", "depth": 200, "distinct_passages": 40}}
     told = list(notes(made))
-    assert told[0] == "wrong rows, left out (see dataset/errors.jsonl in the run folder): 3"
+    assert told[0] == "wrong rows of the input, left out (see dataset/errors.jsonl in the run folder): 3"
     assert told[1].startswith("index IVF4,Flat finds 50.0 % of the 40 nearest, measured on a sample; below 97 %")
     made["reading"] = {"known_from:test.tsv": 0, "known_from:train_full.tsv": 1200}
     assert next(notes(made)).startswith(
