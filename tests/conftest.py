@@ -1,6 +1,7 @@
 """What all tests share: no network, a cache of their own, and two tiny models made on the spot."""
 
 import os
+from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # worlds are tiny: starting threads costs more than they save
@@ -19,6 +20,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))
 def pytest_make_parametrize_id(val, argname):
     """Bytes are no part of a test's name: two processes that compress the same text may get other bytes, and would collect other tests."""
     return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests that took long when they were last measured: see long/slow_tests.py."""
+    slow = set(Path(__file__).with_name("slow.txt").read_text(encoding="utf-8").split())
+    for item in items:
+        if item.nodeid.partition("[")[0].removeprefix("tests/") in slow:
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)
