@@ -32,7 +32,7 @@ def run_of(seed, folder, **fixed):
 
 
 @pytest.mark.slow
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 2**32), axes=st.sampled_from(GRIDS))
 def test_every_setting_is_what_its_export_reports(tmp_path_factory, seed, axes):
     """Counts, coverage, hardness, ranks and hubs, setting by setting; the run's own is marked once."""
@@ -55,7 +55,7 @@ def test_every_setting_is_what_its_export_reports(tmp_path_factory, seed, axes):
         }
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 2**32))
 def test_false_negatives_are_those_counted_by_hand(tmp_path_factory, seed):
     """Grade 1 is hidden from a run of grade 2 and up; a copy of a hidden passage is as false as itself, one of a known positive is not."""

@@ -3,7 +3,7 @@
 Nothing here imports torch before a part is called. The classes behind the parts work in a plain sentence-transformers script too.
 """
 
-from miner.train.parts.batches import BATCH_SAMPLERS, Batches
+from miner.train.parts.batch_sampler import BATCH_SAMPLERS, Batches
 from miner.train.parts.change import CHANGES, Change
 from miner.train.parts.loss import LOSSES, Loss
 from miner.train.parts.training_context import TrainingContext
