@@ -9,6 +9,7 @@ import typer
 
 from miner.cli import options as o
 from miner.cli.display import console
+from miner.cli.dry_run import index_line
 from miner.cli.numbers import count_noun
 
 if TYPE_CHECKING:
@@ -32,13 +33,21 @@ def doctor(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Mine a tiny set and compare the training file with the expected one.")
     ] = True,
+    index: o.Index = None,
+    recall: o.Recall = None,
+    passages: Annotated[
+        int, typer.Option("--passages", min=1, help="Passages that --index or --recall is checked for.", rich_help_panel=o.RETRIEVE)
+    ] = 1_000_000,
+    dims: Annotated[int, typer.Option("--dims", min=1, help="Dimensions of their vectors.", rich_help_panel=o.RETRIEVE)] = 384,
     as_json: o.Json = False,
 ) -> None:
     """Check versions, kernels, threads, memory, disks, the embedding store and missing extras, and mine a tiny set. Exit 1 on a problem."""
     from miner.config import default_cache
     from miner.doctor.environment import doctor as run_checks
+    from miner.doctor.index_check import IndexQuestion
 
-    findings = run_checks(cache or default_cache(), out, data, check=check)
+    question = IndexQuestion(index, recall, passages, dims) if index is not None or recall is not None else None
+    findings = run_checks(cache or default_cache(), out, data, check=check, index=question)
     if as_json:
         import orjson
 
@@ -70,6 +79,8 @@ def _print_findings(findings: DoctorReport) -> None:
         data = findings["data"]
         counts = [count_noun(data.get("runs", 0), "run"), count_noun(data.get("databases", 0), "database")]
         out.print(f"data       {data['path']}: {', '.join(counts)}, {count_noun(len(data['faults']), 'fault')}")
+    if plan := findings.get("index", {}).get("plan"):
+        out.print(f"index      {index_line(plan, findings['index']['recall'])}", soft_wrap=True)
     if "check" in findings:
         out.print(f"check      {'right' if findings['check']['right'] else 'WRONG'}, in {findings['check']['seconds']:.1f} s")
     for kind in ("problems", "advice"):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from miner.cli.display import console
 from miner.cli.numbers import count_noun
+
+if TYPE_CHECKING:
+    from miner.indexes import IndexPlan
 
 
 def show(plan: Mapping[str, Any]) -> None:
@@ -25,6 +28,8 @@ def show(plan: Mapping[str, Any]) -> None:
         f"model          {(plan['model'] or {}).get('name', 'none')}; "
         f"{count_noun(plan['texts_to_encode'], 'text')} to encode{_rates(estimate)}"
     )
+    for name, index in plan.get("indexes", {}).items():
+        out.print(f"index          {index_line(index, plan['recall'])}{f' ({name})' if len(plan['indexes']) > 1 else ''}", soft_wrap=True)
     out.print(f"filters        {', '.join(plan['filters'])}")
     for note in (*reading_notes(plan["reading"]), *unread_judgements(columns)):
         out.print(note, soft_wrap=True)
@@ -41,6 +46,20 @@ def show(plan: Mapping[str, Any]) -> None:
     out.print(f"candidates     {estimate['candidates']:,}; at least {deeper} searched to max depth")
     full = "" if estimate["full_rows_share"] is None else f"; {100 * estimate['full_rows_share']:.1f} % of the pairs get all negatives"
     out.print(f"training file  {count_noun(estimate['rows'], 'row')}{full}")
+
+
+def index_line(index: IndexPlan, recall: float | None) -> str:
+    """`IVF64,Flat:nprobe=8: 5,183 vectors of 256 dimensions, trained on 5,183; nprobe 8 (a whole number from 1 to 64); 6 MB`."""
+    from miner.runs.preflight import gigabytes
+
+    trained = f", trained on {index['trained_on']:,}" if index["trained_on"] else ""
+    settings = [f"{name} {value:g} ({index['limits'][name]})" for name, value in index["settings"].items()]
+    chosen = f"{' and '.join(index['chosen'])} chosen for a recall of {recall}" if index["chosen"] else ""
+    searched = "; ".join(filter(None, [", ".join(settings), chosen]))
+    return (
+        f"{index['index']}: {index['vectors']:,} vectors of {index['dims']} dimensions{trained}; "
+        f"{searched or 'every passage is compared'}; {gigabytes(index['memory_bytes'])}"
+    )
 
 
 def _counts(plan: Mapping[str, Any], separator: str = ", ") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 from miner.doctor import machine
+from miner.indexes import IndexPlan
 
 
 class StoreSummary(TypedDict):
@@ -45,6 +46,15 @@ class CheckFields(TypedDict):
     seconds: float
 
 
+class IndexCheck(TypedDict):
+    """An index that a run would build. plan: None where FAISS cannot build it; fault: why not."""
+
+    index: str
+    recall: float | None
+    plan: IndexPlan | None
+    fault: str
+
+
 class LibraryThreads(TypedDict):
     """Threads of a numeric library, and the vector instructions that it uses."""
 
@@ -77,6 +87,7 @@ class Environment(TypedDict):
     data: NotRequired[DataState]
     scratch: NotRequired[list[ScratchFolder]]
     check: NotRequired[CheckFields]
+    index: NotRequired[IndexCheck]
 
 
 class DoctorReport(Environment):

@@ -13,7 +13,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from miner.doctor import machine
-from miner.doctor.doctor_report import DataState, DoctorReport, Environment, Libraries, StoreSummary
+from miner.doctor.doctor_report import DataState, DoctorReport, Environment, IndexCheck, Libraries, StoreSummary
+from miner.doctor.index_check import IndexQuestion, check_index
 from miner.doctor.selfcheck import selfcheck
 from miner.encode.store import stores
 from miner.errors import HardnegError
@@ -32,13 +33,14 @@ SLOW_KERNELS = {"Prescott", "Core2", "Nehalem", "Generic"}
 DEVELOPER_EXTRA = "dev"
 
 
-def doctor(cache: Path, out: Path, data: Path | None = None, *, check: bool = True) -> DoctorReport:
+def doctor(cache: Path, out: Path, data: Path | None = None, *, check: bool = True, index: IndexQuestion | None = None) -> DoctorReport:
     """Check everything; the report is JSON-safe.
 
     cache: the store's folder.
     out: folder of the runs.
     data: a run, a folder of runs, or a service's data folder.
     check: whether to mine the tiny dataset.
+    index: an index to check and to estimate.
     """
     report: Environment = {
         "versions": versions(),
@@ -66,6 +68,8 @@ def doctor(cache: Path, out: Path, data: Path | None = None, *, check: bool = Tr
     if check:
         result = selfcheck()
         report["check"] = {"right": result.right, "sha256": result.sha256, "seconds": result.seconds}
+    if index is not None:
+        report["index"] = check_index(index)
     return {**report, "problems": [*_problems(report)], "advice": [*_advice(report)]}
 
 
@@ -189,9 +193,19 @@ def _problems(report: Environment) -> Iterator[str]:
     if available < MIN_MEMORY_BYTES:
         yield f"{available / 1e6:,.0f} MB of memory are left: a model and a run want more"
     yield from report.get("data", {}).get("faults", ())
+    if "index" in report:
+        yield from _index_problems(report["index"], available)
     if "check" in report and not report["check"]["right"]:
         digest = report["check"]["sha256"][:12]
         yield f"the self-check came out as {digest}…, not as it does elsewhere: do not trust what this installation mines"
+
+
+def _index_problems(checked: IndexCheck, available: int) -> Iterator[str]:
+    if checked["plan"] is None:
+        yield checked["fault"]
+    elif checked["plan"]["memory_bytes"] > available:
+        size = checked["plan"]["memory_bytes"]
+        yield f"index {checked['plan']['index']} needs {size / 1e9:,.1f} GB of memory, and {available / 1e9:,.1f} GB are left"
 
 
 def _advice(report: Environment) -> Iterator[str]:

@@ -29,7 +29,7 @@ class Factory:
         self.spec = IndexSpec.parse(index)
         factory = self.spec.factory
         try:
-            self._index: Any = _empty(vectors.shape[1], similarity, factory)
+            self._index: Any = empty_index(vectors.shape[1], similarity, factory)
             self.limits = setting_ranges(self._index)
             check_settings(factory, self.limits, self.spec.settings)
             if not self._index.is_trained:
@@ -62,7 +62,7 @@ def check_factory(dims: int, similarity: Similarity, index: str) -> None:
     """ConfigError where FAISS knows no such index for so many dims, or it has no such search settings; nothing is trained or filled."""
     spec = IndexSpec.parse(index)
     try:
-        empty = _empty(dims, similarity, spec.factory)
+        empty = empty_index(dims, similarity, spec.factory)
     except RuntimeError as error:
         raise ConfigError(f"FAISS cannot build index '{spec.factory}' over vectors of {dims} dims: {_reason(error)}") from error
     check_settings(spec.factory, setting_ranges(empty), spec.settings)
@@ -77,7 +77,7 @@ def check_name(index: str) -> None:
     likely: list[tuple[int, Similarity]] = [(dims, similarity) for dims in LIKELY_DIMS for similarity in ("euclidean", "dot")]
     for dims, similarity in likely:
         try:
-            empty = _empty(dims, similarity, spec.factory)
+            empty = empty_index(dims, similarity, spec.factory)
         except RuntimeError as error:
             reason = _reason(error)
         else:
@@ -85,7 +85,8 @@ def check_name(index: str) -> None:
     raise ConfigError(f"FAISS knows no index '{spec.factory}': {reason}; exact, or a factory string such as IVF1024,Flat or HNSW32, is")
 
 
-def _empty(dims: int, similarity: Similarity, factory: str) -> Any:
+def empty_index(dims: int, similarity: Similarity, factory: str) -> Any:
+    """Return FAISS' index without training and vectors. Raises RuntimeError for an index that FAISS does not know."""
     faiss = tuned_faiss(dims)
     return faiss.index_factory(dims, factory, faiss.METRIC_L2 if similarity == "euclidean" else faiss.METRIC_INNER_PRODUCT)
 

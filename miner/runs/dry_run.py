@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from miner.config import Inputs, MiningConfig, Runtime
+from miner.indexes import IndexPlan
 from miner.io.scratch import scratch
 from miner.read import read
 from miner.runs import open_source, pass_one, preflight
-from miner.runs.estimate import Estimate, estimate
+from miner.runs.estimate import Estimate, estimate, index_plans
 from miner.runs.open_source import open_vectors
 from miner.runs.run import with_verdict_filter
 from miner.runs.run_folder import check
@@ -24,7 +25,10 @@ from miner.types import Dataset, ModelDescription, Vectors
 
 
 class Plan(TypedDict):
-    """The result of `plan`, JSON-safe. free_bytes: on the disks of the `run` and of the vector `store`."""
+    """The result of `plan`, JSON-safe.
+
+    indexes: by source. recall: the recall asked for. free_bytes: on the disks of the `run` and of the vector `store`.
+    """
 
     queries: int
     passages: int
@@ -38,6 +42,8 @@ class Plan(TypedDict):
     reading: dict[str, int]
     columns: dict[str, Mapping[str, str]]
     model: ModelDescription | None
+    indexes: dict[str, IndexPlan]
+    recall: float | None
     estimate: NotRequired[Estimate]
     free_bytes: NotRequired[dict[str, int]]
 
@@ -88,6 +94,8 @@ def _count(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vectors
         "reading": dict(dataset.reading),
         "columns": dict(dataset.columns),
         "model": pass_one.first_model(vectors),
+        "indexes": index_plans(dataset, vectors, config),
+        "recall": config.recall,
     }
 
 

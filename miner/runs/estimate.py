@@ -21,6 +21,7 @@ from miner.core.judging import short_of
 from miner.core.retrieval import BLOCK
 from miner.encode import StoredVectors
 from miner.formats import FORMATS
+from miner.indexes import EXACT, IndexPlan, plan_index
 from miner.runs import preflight
 from miner.runs.candidate_store import positive_scores, read_blocks
 from miner.runs.pilot import PilotResult, Speed, encoding_speeds, run_pilot, search_costs, subset_texts
@@ -85,7 +86,7 @@ def estimate(
     seconds = {**elapsed, **_seconds(pilot, dataset, encoders, search, candidates, disk["run"])}
     return {
         "seconds": {"all": round(sum(seconds.values()), 2), **{name: round(value, 2) for name, value in seconds.items()}},
-        "memory_bytes": _memory(pilot, dataset, vectors),
+        "memory_bytes": _memory(pilot, dataset, vectors) + _index_bytes(dataset, vectors, config),
         "disk_bytes": disk,
         "candidates": candidates,
         "queries_deepened_at_least": round(short * len(dataset.queries)),
@@ -93,6 +94,12 @@ def estimate(
         "full_rows_share": pilot.report["coverage"]["all"],
         "pilot": {"queries": len(pilot.dataset.queries), "passages": len(pilot.dataset.corpus), "texts_per_second": _rates(encoders)},
     }
+
+
+def index_plans(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig) -> dict[str, IndexPlan]:
+    """What the index of each source will be. ConfigError where FAISS cannot build it."""
+    passages = len(distinct(dataset.corpus)[0])
+    return {name: plan_index(config.index, passages, each.dim, each.similarity, config.recall) for name, each in vectors.items()}
 
 
 def pairs(dataset: Dataset) -> int:
@@ -170,6 +177,11 @@ def _memory(pilot: PilotResult, dataset: Dataset, vectors: Mapping[str, Vectors]
     new_texts = len(dataset.queries) + len(dataset.corpus) - len(pilot.dataset.queries) - len(pilot.dataset.corpus)
     encoded = {name for name, source_vectors in vectors.items() if isinstance(source_vectors, StoredVectors)}
     return peak + sum(new_texts * source_vectors.dim * 4 * (2 if name in encoded else 1) for name, source_vectors in vectors.items())
+
+
+def _index_bytes(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig) -> int:
+    """Bytes of approximate indexes; exact search has the matrices alone."""
+    return sum(each["memory_bytes"] for each in index_plans(dataset, vectors, config).values() if each["index"] != EXACT)
 
 
 def _rates(encoders: Speeds) -> dict[str, dict[Side, float]]:

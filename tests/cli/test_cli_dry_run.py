@@ -19,6 +19,9 @@ GUESS = {
 def test_every_number_is_said(capsys):
     """Counts first, then what a run will take."""
     told = {"queries": 5, "passages": 20, "judgements": 7, "pairs": 6, "texts_to_encode": 25, "filters": ["margin"], "model": None}
+    index = {"index": "IVF8,Flat:nprobe=2", "vectors": 1200, "dims": 8, "lists": 8, "trained_on": 1200, "memory_bytes": 2_000_000}
+    told["indexes"] = {"dense": {**index, "settings": {"nprobe": 2.0}, "chosen": [], "limits": {"nprobe": "a whole number from 1 to 8"}}}
+    told["recall"] = None
     told["reading"] = {"queries": 5, "rejected": 2, "known_from:test.tsv": 1200}
     dry_run.show({**told, "estimate": GUESS, "free_bytes": {"run": 10**10, "store": 10**9}})
     said = capsys.readouterr().out
@@ -32,6 +35,7 @@ def test_every_number_is_said(capsys):
     ):
         assert part in said
     for part in (
+        "IVF8,Flat:nprobe=2: 1,200 vectors of 8 dimensions, trained on 1,200; nprobe 2 (a whole number from 1 to 8); 2 MB",
         "1 MB for the run, 5 MB more",
         "10.0 GB are free",
         "1,000; at least 3 queries searched to max depth",

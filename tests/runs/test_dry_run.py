@@ -78,3 +78,15 @@ def test_verdicts_are_read(world, config, tmp_path):
     said.write_text('{"query_id": "nobody", "passage_id": "nothing", "verdict": "unsure"}\n', encoding="utf-8")
     with pytest.raises(InputError, match="no verdict is about these data"):
         plan(heard, config, Runtime.of())
+
+
+def test_the_index_is_planned_and_refused_as_the_run_would(world, config):
+    """What the search will be is in the plan, by source; what FAISS cannot build over so many passages ends the dry run."""
+    told = plan(world, config.model_copy(update={"index": "IVF4,Flat:nprobe=2", "recall": 0.9}), Runtime.of())
+    assert (told["indexes"]["dense"]["index"], told["indexes"]["dense"]["settings"], told["recall"]) == (
+        "IVF4,Flat:nprobe=2",
+        {"nprobe": 2},
+        0.9,
+    )
+    with pytest.raises(ConfigError, match=r"FAISS cannot build index 'IVF64,Flat' over \d+ vectors"):
+        plan(world, config.model_copy(update={"index": "IVF64,Flat"}), Runtime.of(), foresee=False)
