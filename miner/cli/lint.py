@@ -32,6 +32,7 @@ def lint(
         typer.Option("--ignore", help="Rule to skip; may be repeated.", show_default=False, autocompletion=completer("ignore")),
     ] = None,
     fix: Annotated[Path | None, typer.Option("--fix", help="Write the file without the faults to this path.", show_default=False)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that --fix names, be it the one that is read.")] = False,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -40,6 +41,8 @@ def lint(
     hardneg lint train.jsonl --against scifact
 
     hardneg lint train.jsonl --fix mended.jsonl
+
+    cat train.csv | hardneg lint -
     """
     if fix is not None and len(files) > 1:
         raise ConfigError(f"--fix writes one file at a time, not {len(files)}")
@@ -48,7 +51,7 @@ def lint(
 
     ignored = {file: (*(ignore or ()), *intended_rules(file)) for file in files}
     results = [lint_file(file, format=shape, against=against, ignore=ignored[file]) for file in files]
-    repair = None if fix is None else mend(files[0], fix, format=shape, against=against, ignore=ignored[files[0]])
+    repair = None if fix is None else mend(files[0], fix, format=shape, against=against, ignore=ignored[files[0]], force=force)
     if as_json:
         import orjson
 
@@ -62,7 +65,8 @@ def lint(
     if repair is not None and not quiet:
         left_out = f"{count_noun(repair['rows_left_out'], 'row')} and {count_noun(repair['negatives_left_out'], 'negative')}"
         repaired = f", {repair['rows_repaired']:,} of them repaired" if repair["rows_repaired"] else ""
-        typer.echo(f"{fix}: {count_noun(repair['rows_written'], 'row')}{repaired}; left out {left_out}", err=True)
+        mended = ", ".join(f"{rule} {count:,}" for rule, count in repair["changes"].items()) or "nothing"
+        typer.echo(f"{fix}: {count_noun(repair['rows_written'], 'row')}{repaired}; left out {left_out}; mended {mended}", err=True)
     if any(result.counts for result in results):
         raise typer.Exit(1)
 

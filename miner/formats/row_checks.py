@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from miner.errors import InputError
 from miner.formats.row_format import Repair, TrainingRow
+from miner.support.list_text import list_in_text
 from miner.support.value_types import type_name
 
 OnFault = Callable[[InputError], None]
@@ -74,10 +75,11 @@ class ParsedRow:
         """Return a required list. of: what it holds, for the message."""
         value = self.value(name)
         if not isinstance(value, list | tuple):
-            message = f"'{name}' is {type_name(value)}; a list of {of} is needed"
+            listed = list_in_text(value) if isinstance(value, str) and of == "strings" else None
+            message = f"'{name}' is {'a list written as text' if listed else type_name(value)}; a list of {of} is needed"
             if not isinstance(value, dict if of == "objects" else str) or not self.repair("string_for_list", message):
                 self.fail(message)
-            return [value]
+            return listed or [value]
         return value
 
     def id(self, name: str) -> str | None:
@@ -88,8 +90,7 @@ class ParsedRow:
         """Return the ids of several columns, single values or lists, concatenated; empty unless all columns are present."""
         if not all(name in self for name in names):
             return ()
-        columns = ((name, self.values[name]) for name in names)
-        items = ((name, item) for name, value in columns for item in (value if isinstance(value, list | tuple) else (value,)))
+        items = ((name, item) for name in names for item in self._listed(name))
         return tuple(self.as_id(item, f"'{name}'") for name, item in items)
 
     def numbers(self, *names: str) -> tuple[float | None, ...]:
@@ -99,9 +100,17 @@ class ParsedRow:
             if present:
                 self.repair("part_scores", f"there is '{present[0]}' without '{next(name for name in names if name not in self)}'")
             return ()
-        values = ((name, self.values[name]) for name in names)
-        items = ((name, item) for name, value in values for item in (value if isinstance(value, list | tuple) else (value,)))
+        items = ((name, item) for name in names for item in self._listed(name))
         return tuple(self._number(item, name) for name, item in items)
+
+    def _listed(self, name: str) -> Sequence[Any]:
+        """Return the values of a column that holds one or a list of them; of a list written as text, its items."""
+        value = self.values[name]
+        if isinstance(value, list | tuple):
+            return value
+        listed = list_in_text(value) if isinstance(value, str) else None
+        repaired = listed is not None and self.repair("string_for_list", f"'{name}' is a list written as text; a list is needed")
+        return listed if listed is not None and repaired else (value,)
 
     def _number(self, item: Any, name: str) -> float | None:
         message = f"'{name}' holds {type_name(item)}; numbers are needed"

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from miner.io import arrow_files
 from miner.io.atomic import storing
 from miner.io.file_kinds import kind_read
 from miner.io.input_files import BROKEN, decompressed, open_decompressed
-from miner.io.pipe import open_standard_input
+from miner.io.standard_input import STANDARD_INPUT, standard_input
 from miner.io.text_encoding import encoding_of
 from miner.support.csv_dialect import delimiter_of
 from miner.support.json_keys import key_fault
@@ -50,6 +51,9 @@ def rows_with_places(
     names: the columns of rows that are lists or cells; by default the first line of a .tsv is the header.
     inside: ijson path of the rows in a .json file: "item" of a list, or "data.item".
     """
+    if str(path) == STANDARD_INPUT:
+        yield from _standard_input_rows(on_fault, names, inside)
+        return
     kind = kind_read(path)
     if kind == ".parquet" or kind == "folder":
         rows = arrow_files.read_parquet(Path(path)) if kind == ".parquet" else arrow_files.read_folder(Path(path))
@@ -65,9 +69,25 @@ def rows_with_places(
         yield ParsedRow(row, f"{path}: row {number}")
 
 
+def _standard_input_rows(on_fault: OnFault, names: Sequence[str], inside: str) -> Iterator[ParsedRow]:
+    """Yield the rows of standard input, which is kept as a file of its kind: it may be read again. Its places are those of `-`."""
+    path = standard_input()
+
+    def renamed(fault: InputError) -> InputError:
+        text = fault.with_flags.removeprefix(f"{fault.where}: ").replace(str(path), STANDARD_INPUT)
+        return InputError(text, fault.where and fault.where.replace(str(path), STANDARD_INPUT, 1))
+
+    rows = rows_with_places(path, lambda fault: on_fault(renamed(fault)), names=names, inside=inside)
+    try:
+        for row in map(parse_numbers, rows) if path.name.startswith("input.tsv") else rows:
+            yield replace(row, where=row.where.replace(str(path), STANDARD_INPUT, 1))
+    except InputError as fault:
+        raise renamed(fault) from None
+
+
 def _lines(path: str | Path, kind: str, on_fault: OnFault, names: Sequence[str]) -> Iterator[ParsedRow]:
     parse = {".tsv": _cells, ".trec": _words}.get(kind, _object)
-    with storing(path, "read"), _broken(path), _open(path, kind) as lines:
+    with storing(path, "read"), _broken(path), open_decompressed(path) as lines:
         for number, text in enumerate(lines, start=1):
             line = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text
             if kind == ".tsv" and not names:
@@ -125,7 +145,7 @@ def _cell(name: str, cell: str | None) -> Any:
 def has_byte_order_mark(path: str | Path) -> bool:
     """Return whether a text file begins with a byte order mark."""
     kind = kind_read(path)
-    return kind not in (".parquet", "folder", "-") and _starts_with_mark(path)
+    return kind not in (".parquet", "folder") and _starts_with_mark(standard_input() if kind == STANDARD_INPUT else path)
 
 
 def _starts_with_mark(path: str | Path) -> bool:
@@ -152,10 +172,6 @@ def _is_list(path: str | Path, kind: str) -> bool:
     with storing(path, "read"), _broken(path), open_decompressed(path) as file:
         start = file.read(1024).removeprefix(BYTE_ORDER_MARK).lstrip()
     return start[:1] == b"[" and (kind == ".json" or start[1:].lstrip()[:1] == b"{")
-
-
-def _open(path: str | Path, kind: str) -> io.BufferedReader:
-    return open_standard_input() if kind == "-" else open_decompressed(path)
 
 
 def _object(line: bytes, where: str, names: Sequence[str]) -> JsonRow:

@@ -7,13 +7,18 @@ from pathlib import Path
 
 from miner.errors import ConfigError
 from miner.formats import TrainingRow
+from miner.io.file_kinds import kind_read
 from miner.io.input_files import existing_path
+from miner.io.standard_input import STANDARD_INPUT, standard_input
 from miner.lint.rules import Finding
 from miner.lint.whole_file import Survey, is_scored, key
 from miner.read import read_beir
 from miner.read.judgements import query_ids
+from miner.support.list_text import is_list_of_texts
 
 CHUNK = 8192
+TABLES = (".csv", ".tsv")
+"""Kinds of files whose cells hold no lists."""
 
 
 class Checks:
@@ -23,6 +28,7 @@ class Checks:
         self.survey = Survey(path, format)
         self._seen: set[int] = set()
         self._leaks = _leaks(against, self.survey.with_ids)
+        self._is_table = kind_read(standard_input() if str(path) == STANDARD_INPUT else path) in TABLES
 
     def __call__(self, row: TrainingRow) -> Iterator[Finding]:
         """What is wrong with a row."""
@@ -48,6 +54,9 @@ class Checks:
         bare = tuple(place for place, text in enumerate(row.passages) if not text.strip())
         if bare:
             yield Finding("empty", row.where, f"{_places(bare, row)} without text", bare)
+        for place in [place for place, text in enumerate(row.passages) if self._is_table and is_list_of_texts(text)]:
+            message = f"{_places((place,), row)}, {_short(row.passages[place])}, is a list written as text"
+            yield Finding("list_in_text", row.where, message, (place,))
 
     def _sides(self, row: TrainingRow) -> Iterator[Finding]:
         """Whether there are positives and negatives, and as many as there must be."""

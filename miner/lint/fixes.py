@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import orjson
@@ -18,10 +18,23 @@ from miner.formats.training_file import format_of_name
 from miner.io.arrow_tables import create_arrow
 from miner.io.row_files import open_sink
 from miner.io.scratch import scratch
-from miner.lint import Examined, Finding, examine
+from miner.lint import Examined, Finding, examine, lint
 from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Dataset, Negatives, Qrels, Texts
 
 BLOCK = 4096
+MAX_FURTHER_PASSES = 4
+"""A pass leaves no fault of a row by itself; a further one finds what only the mended file has, such as rows that became equal."""
+
+
+class MendReport(TypedDict):
+    """Numbers of rows and negatives, and of the findings that were mended, by rule."""
+
+    rows_read: int
+    rows_written: int
+    rows_left_out: int
+    rows_repaired: int
+    negatives_left_out: int
+    changes: dict[str, int]
 
 
 def mend(
@@ -31,18 +44,42 @@ def mend(
     format: str | None = None,  # noqa: A002 - the word
     against: str | Path | None = None,
     ignore: Collection[str] = (),
-) -> dict[str, int]:
+    force: bool = False,
+) -> MendReport:
     """Write what is right of a training file to `out`, in the same format, rows in their order; returns what was counted.
 
-    A row stays while it has a positive and a negative. ConfigError for a format of several files, for rows that do not say which
-    passages are positives, and where `out` is there already.
+    A row stays while it has a positive and a negative. What was mended may bring out another fault, such as a row that is now an earlier
+    one's: it is mended too. force: replace `out`, which may be `path` itself.
+    ConfigError for a format of several files, for rows that do not say which passages are positives, and where `out` is there already.
     """
     name = format or recognise(path)
     if format_of_name(name).layout:
         raise ConfigError(f"{path} is a folder of several files ({name}); it can be linted, but not with --fix")
-    if Path(out).exists():
-        raise ConfigError(f"{out} exists already; choose another --fix")
-    counts = {"rows_read": 0, "rows_written": 0, "rows_left_out": 0, "rows_repaired": 0, "negatives_left_out": 0}
+    if Path(out).exists() and not force:
+        raise ConfigError(f"{out} exists already; choose another --fix, or replace it with --force")
+    counts = _pass(path, out, name, against, ignore)
+    for _ in range(MAX_FURTHER_PASSES):
+        if not counts["rows_written"] or not lint(out, format=name, against=against, ignore=ignore).counts:
+            break
+        counts = _sum(counts, _pass(out, out, name, against, ignore))
+    return counts
+
+
+def _sum(first: MendReport, further: MendReport) -> MendReport:
+    """The report of two passes, one after the other."""
+    return {
+        "rows_read": first["rows_read"],
+        "rows_written": further["rows_written"],
+        "rows_left_out": first["rows_left_out"] + further["rows_left_out"],
+        "rows_repaired": first["rows_repaired"] + further["rows_repaired"],
+        "negatives_left_out": first["negatives_left_out"] + further["negatives_left_out"],
+        "changes": dict(Counter(first["changes"]) + Counter(further["changes"])),
+    }
+
+
+def _pass(path: str | Path, out: str | Path, name: str, against: str | Path | None, ignore: Collection[str]) -> MendReport:
+    """Mend what one reading finds."""
+    counts = MendReport(rows_read=0, rows_written=0, rows_left_out=0, rows_repaired=0, negatives_left_out=0, changes={})
     plan = _plan(path, name, against, ignore)
     with open_sink(str(out)) as sink:
         rows = _mended(examine(path, name, against, ignore), name, plan, counts)
@@ -86,9 +123,11 @@ def _remaining_places(findings: Sequence[Finding], row: TrainingRow, name: str, 
     return places if whole and width in (None, labels.count(0)) else []
 
 
-def _mended(examined: Iterator[Examined], name: str, plan: CommonShape, counts: dict[str, int]) -> Iterator[TrainingRow]:
+def _mended(examined: Iterator[Examined], name: str, plan: CommonShape, counts: MendReport) -> Iterator[TrainingRow]:
     for findings, row in examined:
         counts["rows_read"] += 1
+        for finding in findings:
+            counts["changes"][finding.rule] = counts["changes"].get(finding.rule, 0) + 1
         places = [] if row is None else _remaining_places(findings, row, name, plan.width)
         if row is None or not places:
             counts["rows_left_out"] += 1

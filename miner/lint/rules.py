@@ -17,6 +17,7 @@ RULES = {
     "uneven": "a row with another number of negatives than most, where all need the same",
     "repeated_row": "the same row again",
     "string_for_list": "a string in place of a list: its characters would be passages",
+    "list_in_text": "a cell of a table that is a list written as text, in place of one passage",
     "string_for_number": "a number in quotes",
     "mixed_ids": "a query id that is a number, where other rows have strings",
     "part_scores": "scores in some rows or of some passages only",

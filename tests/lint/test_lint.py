@@ -1,5 +1,6 @@
 """The linter finds every kind of fault in every format, nothing in a clean file, and a mended file is clean."""
 
+import io
 import json
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from worlds import make
 from miner.config import MiningConfig
 from miner.errors import ConfigError, InputError
 from miner.formats import FORMATS, read_training
+from miner.io import standard_input
 from miner.lint import RULES, lint
 from miner.lint.fixes import mend
 from miner.runs.run import export, mine
@@ -221,3 +223,54 @@ def test_ids_of_two_kinds_are_found_where_a_trainer_stops_at_them(tmp_path, ids,
     pq.write_table(pa.table({"id": ["p", "n"], "text": ["a", "b"]}), tmp_path / "corpus" / "train.parquet")
     rule = "unusable" if ... in ids else "mixed_ids"
     assert [(each.rule, each.where.rpartition(" ")[2]) for each in lint(tmp_path).findings] == [(rule, row) for row in wanted]
+
+
+def test_a_mended_file_has_no_finding_and_every_change_is_counted(tmp_path):
+    """Rows that become equal, too; the input stays, unless it is to be replaced."""
+    rows = [{"query": "a", "pos": "b", "neg": ["c", "c", "d"]}, {"query": "a", "pos": ["b"], "neg": ["c", "d"]}]
+    path = written(tmp_path, *rows, {"query": "e", "pos": ["f"], "neg": ["f", " ", "g"]})
+    before, counted = path.read_bytes(), lint(path).counts
+    report = mend(path, tmp_path / "good.jsonl")
+    assert report["changes"] == {**counted, "repeated_row": 1}
+    assert (report["rows_written"], report["rows_left_out"], report["negatives_left_out"]) == (2, 1, 3)
+    assert lint(tmp_path / "good.jsonl").counts == {}
+    assert path.read_bytes() == before
+    mend(path, path, force=True)
+    assert path.read_bytes() == (tmp_path / "good.jsonl").read_bytes()
+
+
+def test_a_list_written_as_text_is_a_list_or_is_named(tmp_path):
+    """In a column of lists it is read as what it is; as one passage of a table it is a finding, in JSON lines it is a text."""
+    table, pairs = tmp_path / "lists.csv", tmp_path / "pairs.csv"
+    table.write_text("""query,pos,neg,neg_scores,pos_scores\nq,"['a', 'b']","[""c""]",[0.1],"[0.9, 0.8]"\n""")
+    (row,) = read_training(table, repair=True)
+    assert (row.passages, row.labels, row.scores) == (("a", "b", "c"), (1, 1, 0), (0.9, 0.8, 0.1))
+    with pytest.raises(InputError, match="'pos' is a list written as text; a list of strings is needed"):
+        list(read_training(table))
+    mend(table, tmp_path / "good.jsonl")
+    assert lint(tmp_path / "good.jsonl").counts == {}
+    pairs.write_text("""anchor,positive,negative\nq,p,"['a', 'b']"\n""")
+    assert found(pairs) == [("list_in_text", "2", (1,))]
+    assert found(written(tmp_path, PAIR | {"negative": "['a', 'b']"})) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "shape", "places"),
+    [
+        ("anchor,positive,negative\nq,p,p\n", "triplet", ["-:2"]),
+        ("anchor;positive;negative\nq;p;p\n", "triplet", ["-:2"]),
+        ("anchor\tpositive\tlabel\nq\tp\t1\nq\tp\t0\n", "labeled-pair", ["-:2"]),
+        (json.dumps([{"query": "a", "pos": ["b"], "neg": ["b", "c"]}], indent=1), "flagembedding", ["-: row 1"]),
+        ('{"query": "a", "pos": ["b"], "neg": ["b", "c"]}\n', "flagembedding", ["-:1"]),
+    ],
+)
+def test_standard_input_of_any_kind_is_linted_and_mended(tmp_path, monkeypatch, content, shape, places):
+    monkeypatch.setattr(standard_input, "open_standard_input", lambda: io.BufferedReader(io.BytesIO(content.encode())))
+    standard_input.standard_input.cache_clear()
+    try:
+        result = lint("-")
+        mend("-", tmp_path / "good.jsonl", ignore=() if shape == "flagembedding" else ("no_negative",))
+    finally:
+        standard_input.standard_input.cache_clear()
+    assert (result.format, [finding.where for finding in result.findings]) == (shape, places)
+    assert [finding.rule for finding in result.findings] == ["negative_is_positive"]
