@@ -6,6 +6,7 @@ Imports types, errors and its neighbours only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from miner.io.input_files import InputHashes
 from miner.read.assemble import PART_SUFFIX, finish, work_folder
 from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, PathNames, existing_files
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text
-from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, check_fields, columns_left_out, is_usual
+from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, check_fields, columns_left_out, is_usual, spelling
 from miner.read.columns import Columns
 from miner.read.file_rows import RowStream, kind_of, open_rows
 from miner.read.layouts import unfold
@@ -26,12 +27,15 @@ from miner.read.rejects import BadRow, OnError, Origin, Rejects
 from miner.read.stray_passages import StrayPassages
 from miner.read.text_writer import StoredTexts, read_texts
 from miner.read.trainers import open_folder
+from miner.support.list_text import list_in_text
 from miner.support.value_types import type_name
 from miner.types import Dataset
 
 ITEM_FIELDS = ("id", "text", "positives", "positive_texts", "non_relevant")
 NON_RELEVANT = 0
 """The grade of the passages in `non_relevant`."""
+NEGATIVE_LISTS = ("neg", "negatives", "hard_negatives")
+"""Usual names of columns of negatives that promise a list."""
 FLAT_KINDS = (".csv", ".tsv")
 """Kinds of files that cannot contain lists."""
 TRIPLE = ("query", "positive", "negative")
@@ -75,6 +79,8 @@ def read_pairs(
         dataset = _collect(rows, parts, collector, rejects)
         _check_columns([parse for _, parse in parts], fields, corpus_texts)
         columns = {**(corpus_texts.columns if corpus_texts else {}), **{parse.name: parse.columns.roles() for _, parse in parts}}
+        if lists := sum(parse.lists_in_text for _, parse in parts):
+            dataset = replace(dataset, reading={**dataset.reading, "lists_in_text": lists})
         return finish(dataset, folder, rejects, inputs, columns)
 
 
@@ -152,7 +158,7 @@ def _in_memory(name: str, items: Sequence[Mapping[str, Any]], rejects: Rejects) 
 
 
 class FileRows:
-    """Parses the rows of one file into pairs. columns: what each column is."""
+    """Parses the rows of one file into pairs. columns: what each column is. lists_in_text: passages that are lists written as text."""
 
     def __init__(self, origin: Origin, fields: Mapping[str, str]) -> None:
         self.name = origin.name
@@ -160,6 +166,7 @@ class FileRows:
         self._fields = fields
         self.strays = StrayPassages(origin, fields)
         self._has_lists = kind_of(origin.name) not in FLAT_KINDS
+        self.lists_in_text = 0
 
     def __call__(self, number: int, raw: Row) -> Pair:
         """Parse one row. Raises BadRow with the reason, or InputError where no column or more than one fits."""
@@ -167,6 +174,9 @@ class FileRows:
         values = columns(row)
         if self._has_lists:
             _check_lists(values, columns)
+        else:
+            lists = {slot: self._cell(values.get(slot), columns.promises_list(slot)) for slot in ("positive", "positive_id")}
+            values = {**values, **{slot: value for slot, value in lists.items() if slot in values}}
         if not columns.bound.keys() & {"positive", "positive_id"}:
             raise columns.unknown("positive", row)
         query_id = values.get("query_id")
@@ -175,11 +185,20 @@ class FileRows:
         query = full_text(values.get("query"), columns.name("query"))
         positives = _positives(values.get("positive"), values.get("positive_id"), columns)
         grades = _grades(values.get("grade"), len(positives), columns.name("grade")) if "grade" in columns.bound else None
-        negatives = _negatives(columns.values("negative", row), values.get("negative_id"), columns)
+        cells = [(name, self._cell(value, spelling(name) in NEGATIVE_LISTS)) for name, value in columns.values("negative", row)]
+        negatives = _negatives(cells, values.get("negative_id"), columns)
         pair = Pair(number, query_id, query, positives, columns.further(row), raw, grades, negatives)
         if pair.extra is not None and self.strays.needs_rows:
             self.strays.note(columns.others(row), pair)
         return pair
+
+    def _cell(self, value: Any, promises_list: bool) -> Any:
+        """A list that is written as text in a table: that list where the column's name promises one, else one text, which is counted."""
+        listed = list_in_text(value) if isinstance(value, str) and not self._has_lists else None
+        if listed is None or promises_list:
+            return listed or value
+        self.lists_in_text += isinstance(listed[0], str)
+        return value
 
 
 def _check_lists(values: Mapping[str, Any], columns: Columns) -> None:

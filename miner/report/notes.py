@@ -23,6 +23,7 @@ READING = {
     "queries_not_in_split": "queries without a judgement in what was read, left out",
     "repeated_judgements": "judgements that came more than once, of which the highest grade counts",
     "contradictory_judgements": "of these, judgements with another grade",
+    "lists_in_text": "lists written as text, each read as one passage (a column of lists is called positives or negatives)",
     "queries_asked_elsewhere": "queries whose text has other ids too; the positives of all of them count",
 }
 
