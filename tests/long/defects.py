@@ -164,7 +164,7 @@ def reported(child: Child, status: int | None) -> bool:
     name = DEFECTS[child.number - 1].name if child.number else "(no defect)"
     log = child.log.read_text(encoding="utf-8", errors="replace")
     word, seconds = words.get(status, f"PYTEST ENDED WITH {status}"), time.monotonic() - child.started
-    by = next((line.split()[1].partition("::")[2] for line in log.splitlines() if line.startswith("FAILED ")), "")
+    by = next((line.split()[1].partition("::")[2] for line in log.splitlines() if line.startswith(("FAILED ", "ERROR "))), "")
     print(f"{child.number:3}  {name:50} {word:8} {seconds:6.1f} s  {by[:90]}", flush=True)
     is_right = status == (FAILED if child.number else PASSED)
     if not is_right:
