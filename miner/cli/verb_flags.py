@@ -50,15 +50,16 @@ class _Stderr(logging.StreamHandler[TextIO]):
 
 def _start_log(ctx: typer.Context, is_requested: bool) -> bool:
     """Log the product's own loggers from INFO on, until the verb ends."""
-    if not is_requested or ctx.resilient_parsing:
-        return is_requested
+    root = logging.getLogger()
+    if not is_requested or ctx.resilient_parsing or any(isinstance(each, _Stderr) for each in root.handlers):
+        return is_requested  # or it was requested before the verb, or by the variable
     handler = _Stderr()
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(handler)
+    root.addHandler(handler)
     levels = {name: logging.getLogger(name).level for name in LOGGERS}
 
     def stop() -> None:
-        logging.getLogger().removeHandler(handler)
+        root.removeHandler(handler)
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
 

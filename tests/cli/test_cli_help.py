@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from miner.cli.command import Verbs
-from miner.cli.verb_flags import is_rare, shown_param
+from miner.cli.verb_flags import Verbose, is_rare, shown_param
 
 TWO_SCREENS = 90
 MINE = dict(VERBS)["mine",]
@@ -61,10 +61,14 @@ def test_a_verb_logs_more_while_it_runs_and_leaves_the_levels(capsys):
     def _probe() -> None:
         logging.getLogger("miner.runs").info("a step")
 
-    before = logging.getLogger("miner").level, list(logging.getLogger().handlers)
-    for flag, line in (("-v", "INFO miner.runs: a step\n"), ("--verbose", "INFO miner.runs: a step\n"), (None, "")):
-        typer.main.get_command(probe).main([flag] if flag else [], standalone_mode=False)
-        assert capsys.readouterr().err == line
+    @probe.callback()
+    def _root(verbose: Verbose = False) -> None:
+        """As of the whole command."""
+
+    before, line = (logging.getLogger("miner").level, list(logging.getLogger().handlers)), "INFO miner.runs: a step\n"
+    for words, said in ((["probe", "-v"], line), (["probe", "--verbose"], line), (["-v", "probe", "-v"], line), (["probe"], "")):
+        typer.main.get_command(probe).main(words, standalone_mode=False)
+        assert capsys.readouterr().err == said
     assert before == (logging.getLogger("miner").level, list(logging.getLogger().handlers))
 
 
