@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ from miner.types import CodeDescription, Floats, Ints, ModelDescription, Side, S
 
 log = logging.getLogger(__name__)
 
-HUB_TIMEOUT_SECONDS = 5.0
-"""Timeout of the first connection to the hub."""
+HUB_TIMEOUT_SECONDS = 2.0
+"""Time for the first connection to the hub, look-up of its name included: with what is imported before, an answer comes within five."""
+DEFAULT_PORTS = {"http": 80, "socks5": 1080, "socks4": 1080}
 
 PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 
@@ -56,6 +58,11 @@ class Encoder:
         self._routed = any(type(module).__name__ == "Router" for module in model)
         self._content = _with_code(content_hash(model), self.code)
         self._words = None if self._routed else StaticWords.of(model)
+
+    def rename(self, name: str) -> None:
+        """Give the model another name, in what is said of its code too."""
+        self.code = [{**part, "name": name} if part["name"] == self.name else part for part in self.code]
+        self.name = name
 
     @property
     def dim(self) -> int:
@@ -312,21 +319,31 @@ def _inspect_name(name: str) -> None:
 
 
 def _hub_answers() -> bool:
-    """Return whether the hub is reachable; its own client retries for minutes. Behind a proxy the answer is always True."""
+    """Return whether the hub is reachable, or the proxy before it, within HUB_TIMEOUT_SECONDS; its own client retries for minutes.
+
+    The look-up of the name has no timeout of its own, and a name may have several addresses: a thread asks, and is not waited for longer.
+    """
+    answers = Event()
+    Thread(target=_connect, args=(answers,), daemon=True).start()
+    return answers.wait(HUB_TIMEOUT_SECONDS)
+
+
+def _connect(answers: Event) -> None:
+    """Set `answers` once the hub, or the proxy before it, accepts a connection."""
     import socket
     from urllib.parse import urlparse
-    from urllib.request import getproxies
+    from urllib.request import getproxies, proxy_bypass
 
     from huggingface_hub.constants import ENDPOINT
 
-    hub = urlparse(ENDPOINT)
-    if {"all", hub.scheme} & getproxies().keys():
-        return True
-    try:
-        socket.create_connection((hub.hostname, hub.port or (80 if hub.scheme == "http" else 443)), timeout=HUB_TIMEOUT_SECONDS).close()
-    except OSError:
-        return False
-    return True
+    target = urlparse(ENDPOINT)
+    proxies = {} if proxy_bypass(target.hostname or "") else getproxies()
+    if proxy := proxies.get(target.scheme) or proxies.get("all"):
+        target = urlparse(proxy if "://" in proxy else f"http://{proxy}")
+    port = target.port or DEFAULT_PORTS.get(target.scheme, 443)
+    with suppress(OSError):
+        socket.create_connection((target.hostname, port), timeout=HUB_TIMEOUT_SECONDS).close()
+        answers.set()
 
 
 def _cached(name: str, revision: str | None = None) -> Path | None:

@@ -173,7 +173,14 @@ def _context(setting: FitContext, encoder: Encoder, model: Any) -> TrainingConte
 
 def replica(encoder: Encoder, model: Any) -> Encoder:
     """Return an encoder with the same prompts and settings around another state of its model."""
-    return Encoder(model, encoder.name, prompts=encoder.prompts, batch_size=encoder.batch_size, similarity=encoder.similarity)
+    return Encoder(
+        model,
+        encoder.name,
+        prompts=encoder.prompts,
+        batch_size=encoder.batch_size,
+        similarity=encoder.similarity,
+        code=encoder.code,
+    )
 
 
 def total_steps(setting: FitContext) -> int:

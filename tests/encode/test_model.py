@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -250,22 +252,51 @@ def test_batches_are_cut_by_tokens(tiny_bert):
     assert handed == [[texts[1], texts[3]], [texts[2], texts[0]]]
 
 
-@pytest.mark.parametrize("answers", [True, False])
-def test_a_hub_that_does_not_answer_is_told_at_once(monkeypatch, answers):
-    """Its client would try for a minute and more; where a proxy is set, or somebody answers, it is asked."""
+@pytest.fixture
+def online(monkeypatch):
+    """The hub is not switched off, and there is no proxy; call it with the hub's address."""
+    for name in ("HF_HUB_OFFLINE", "no_proxy", "NO_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda port: monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{port}")
+
+
+def silent():
+    return pytest.raises(ModelError, match="there is no folder 'nobody/nothing-of-the-kind', and the hub does not answer")
+
+
+def test_a_hub_that_does_not_answer_is_told_at_once(monkeypatch, online):
+    """Its client would try for a minute and more; where the hub, or the proxy before it, takes a connection, it is asked."""
     import socket
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        if not answers:
-            server.close()
-        for name in ("HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{port}")
-        if answers:
-            check_model("nobody/nothing-of-the-kind")
-            return
-        with pytest.raises(ModelError, match="there is no folder 'nobody/nothing-of-the-kind', and the hub does not answer"):
-            check_model("nobody/nothing-of-the-kind")
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as other:
+        port, closed = server.getsockname()[1], other.getsockname()[1]
+        other.close()
+        online(port)
         check_model("nobody/nothing-of-the-kind")
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed}")
+        with silent():
+            check_model("nobody/nothing-of-the-kind")
+        monkeypatch.setenv("http_proxy", f"127.0.0.1:{port}")
+        online(closed)
+        check_model("nobody/nothing-of-the-kind")
+        monkeypatch.delenv("http_proxy")
+        with silent():
+            check_model("nobody/nothing-of-the-kind")
+
+
+def test_a_name_that_is_looked_up_for_ever_is_told_in_time(monkeypatch, online):
+    """A look-up has no timeout: it is left alone."""
+    online(9)
+    stuck = threading.Event()
+
+    def look_up(*_, **__):
+        stuck.wait(60)
+        raise OSError
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    monkeypatch.setattr("miner.encode.model.HUB_TIMEOUT_SECONDS", 0.2)
+    start = time.monotonic()
+    with silent():
+        check_model("nobody/nothing-of-the-kind")
+    assert time.monotonic() - start < 5
+    stuck.set()
