@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM)
@@ -100,7 +101,8 @@ def _supervise(connection: socket.socket) -> None:
     while True:
         ready, _, _ = select.select([ended, connection], [], [])
         if ended in ready:
-            connection.sendall(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
+            with suppress(OSError):  # the small program was killed at this moment
+                connection.sendall(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
             os._exit(0)
         numbers = connection.recv(16)
         for each in numbers or bytes([signal.SIGKILL]):
