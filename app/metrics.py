@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from app.http.connections import REASONS
+from app.http.connections import REASONS, Connections
 from miner.errors import StorageError
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from app.jobs.stores import Stores
-    from app.services import Services
 
 BUCKET_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60)
 STORED_INTERVAL_SECONDS = 1.0
@@ -45,12 +44,12 @@ class Metrics:
         ProcessCollector("hardneg", registry=self._registry)  # CPU, memory and open files of the server
         self._registry.register(_StoredMetrics(stores))
 
-    def follow(self, services: Services) -> None:
-        """Register the gauges that are read from the services at each scrape."""
-        self.mining.set_function(lambda: services.mining_pool.in_use)
-        self.dry_runs.set_function(lambda: services.dry_run_pool.in_use)
-        self.connections.set_function(lambda: len(services.connections.open))
-        self._registry.register(_ConnectionMetrics(services))
+    def follow(self, connections: Connections, mining: Callable[[], int], dry_runs: Callable[[], int]) -> None:
+        """Register the gauges that are read at each scrape. mining, dry_runs: how many there are now."""
+        self.mining.set_function(mining)
+        self.dry_runs.set_function(dry_runs)
+        self.connections.set_function(lambda: len(connections.open))
+        self._registry.register(_ConnectionMetrics(connections))
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request. route: the route's pattern, never the path of the request."""
@@ -66,13 +65,13 @@ class Metrics:
 class _ConnectionMetrics:
     """Connections that the server has closed, by reason."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     def collect(self) -> Iterator[Metric]:
         closed = CounterMetricFamily("hardneg_connections_closed", "Connections that were closed, by the reason.", labels=["why"])
         for reason in REASONS:
-            closed.add_metric([reason], self._services.connections.closed[reason])
+            closed.add_metric([reason], self._connections.closed[reason])
         yield closed
 
 

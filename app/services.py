@@ -44,13 +44,13 @@ class Services(Stores):
         self.sessions = Sessions(self.state, self.keyring)
         self.attempts = Attempts(settings.max_wrong_keys)
         self.connections = Connections(settings.max_connections, settings.head_seconds, settings.body_seconds, settings.min_body_rate)
-        self.redaction = Redaction(settings)
+        self.redaction = Redaction(settings.named_folders)
         self.mining_pool = BoundedPool(settings.at_once, settings.waiting, "requests that mine")
         self.dry_run_pool = BoundedPool(settings.dry_runs_at_once, settings.dry_runs_waiting, "dry runs")
         self.page_pool = BoundedPool(settings.pages_at_once, settings.pages_waiting, "pages of runs")
         self.readers = Readers()
         self.metrics = Metrics(self)
-        self.metrics.follow(self)
+        self.metrics.follow(self.connections, lambda: self.mining_pool.in_use, lambda: self.dry_run_pool.in_use)
         self.draining, self.watchers, self._checked_at = False, 0, 0.0
         self.database_error: StorageError | None = None
         """The error of the last read of the keys; None: it succeeded."""

@@ -186,6 +186,15 @@ class Settings(Limits):
         return Models.of(self.model, self.models)
 
     @property
+    def named_folders(self) -> dict[str, str]:
+        """The folders of the service, each with the name that clients see in its place."""
+        folders = {folder: name for name, folder in self.known_models.folders.items() if Path(folder).is_absolute()}
+        folders |= {str(self.data_dir): "DATA", str(self.cache): "CACHE"}
+        if self.corpus and Path(self.corpus).exists():
+            folders |= {self.corpus: "CORPUS", str(Path(self.corpus).absolute()): "CORPUS"}
+        return folders
+
+    @property
     def serving(self) -> MiningConfig:
         """The model and index settings of every request's config. ConfigError when no model is named."""
         if not self.model:

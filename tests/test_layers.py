@@ -59,7 +59,7 @@ MAY = {
     "app.state": {"miner"},
     "app.errors": {"app.state", "miner"},
     "app.auth": {"app.errors", "app.state", "miner"},
-    "app.naming": {"app.settings", "miner"},  # settings for a type only
+    "app.naming": {"miner"},
     "app.settings": {"app.naming", "miner"},
     "app.logs": {"app.settings"},
     "app.storage": {"app.auth", "app.errors", "app.state", "miner"},
@@ -67,7 +67,7 @@ MAY = {
     # what works
     "app.http": {f"app.{name}" for name in ("errors", "schemas", "settings")} | {"miner"},
     "app.jobs": {f"app.{name}" for name in ("errors", "logs", "naming", "schemas", "settings", "state", "storage")} | {"miner"},
-    "app.metrics": {"app.http", "app.jobs", "app.services", "miner"},  # services for a type only
+    "app.metrics": {"app.http", "app.jobs", "miner"},
     "app.engine": {f"app.{name}" for name in ("errors", "metrics", "naming", "schemas", "settings", "storage")} | {"miner"},
     "app.services": {f"app.{name}" for name in ("auth", "engine", "errors", "http", "jobs", "metrics", "naming", "settings")} | {"miner"},
     # what answers

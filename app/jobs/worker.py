@@ -40,7 +40,7 @@ class Worker:
 
     def __init__(self, stores: Stores) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._stores, self._stopping, self._redact = stores, threading.Event(), Redaction(stores.settings)
+        self._stores, self._stopping, self._redact = stores, threading.Event(), Redaction(stores.settings.named_folders)
         self._child: Child | None = None
         self._thread = threading.Thread(target=self._loop, name="worker", daemon=True)
 

@@ -7,21 +7,14 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from app.settings import Settings
 
 
 class Redaction:
     """Replaces each folder of the service by a name: DATA, CACHE, CORPUS, the public name of a model."""
 
-    def __init__(self, settings: Settings) -> None:
-        places = {folder: name for name, folder in settings.known_models.folders.items() if Path(folder).is_absolute()}
-        places |= {str(settings.data_dir): "DATA", str(settings.cache): "CACHE"}
-        if settings.corpus and Path(settings.corpus).exists():
-            places |= {settings.corpus: "CORPUS", str(Path(settings.corpus).absolute()): "CORPUS"}
-        places |= {tempfile.gettempdir(): "TMP", sys.prefix: "PYTHON", str(Path.home()): "HOME", str(Path.cwd()): "."}
+    def __init__(self, folders: Mapping[str, str]) -> None:
+        """Take the folders of the service: path → name."""
+        places = {**folders, tempfile.gettempdir(): "TMP", sys.prefix: "PYTHON", str(Path.home()): "HOME", str(Path.cwd()): "."}
         real = {os.path.realpath(place): name for place, name in places.items()}
         self._places = _ordered({**real, **places})
 

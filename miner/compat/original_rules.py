@@ -25,7 +25,7 @@ class AbsoluteMargin:
 
     margin: float
     needs: ClassVar[tuple[str, ...]] = ()
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
@@ -41,7 +41,7 @@ class RelativeMargin:
     margin: float
     number: Any = None
     needs: ClassVar[tuple[str, ...]] = ()
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:

@@ -40,8 +40,8 @@ def may_deepen(candidates: Candidates, config: MiningConfig) -> bool:
 def judge(candidates: Candidates, filters: Sequence[Filter], *, trust: bool = True) -> Codes:
     """dropped_by, shape (B, K): 0 kept, 255 padding, else the 1-based place of the first filter that dropped it.
 
-    A filter that guesses does not drop what a verdict calls a true negative. trust: one that may be relaxed besides does not drop what
-    was judged non-relevant.
+    A filter that estimates relevance does not drop what a verdict calls a true negative.
+    trust: one that may be relaxed besides does not drop what was judged non-relevant.
     """
     dropped = np.where(candidates.present, 0, PADDING).astype(np.uint8)
     by_verdict, by_judgement = non_relevant(candidates, trust=False), non_relevant(candidates, trust=trust)
@@ -49,7 +49,7 @@ def judge(candidates: Candidates, filters: Sequence[Filter], *, trust: bool = Tr
         survivors = dropped == 0
         keep = rule(replace(candidates, survivors=survivors))
         exempt = by_judgement if rule.relax else by_verdict
-        if exempt is not None and rule.guesses:
+        if exempt is not None and rule.estimates_relevance:
             keep = keep | exempt
         dropped[survivors & ~keep] = place
     return dropped

@@ -33,8 +33,8 @@ def fallback_rules(
     if tier <= 1:
         return anchors, list(filters)
     if tier == 2:
-        raised = replace(anchors, reference_scores=np.fmax(anchors.reference_scores, np.float32(lower_quartile)))
-        return raised, [_at_raised_reference(rule, anchors.reference_scores) for rule in filters]
+        raised_anchors = replace(anchors, reference_scores=np.fmax(anchors.reference_scores, np.float32(lower_quartile)))
+        return raised_anchors, [_at_raised_reference(rule, anchors.reference_scores) for rule in filters]
     without_ceiling = [rule for rule in filters if not (rule.relax and isinstance(rule, Ceiling))]
     if tier == RANDOM:
         return anchors, [rule for rule in without_ceiling if not (rule.relax and isinstance(rule, RankWindow))]
@@ -46,7 +46,7 @@ def _at_raised_reference(rule: Filter, reference: Floats) -> Filter:
     """A ceiling that must hold goes by the reference scores as they were."""
     if not isinstance(rule, Ceiling):
         return rule
-    return rule.raised() if rule.relax else AtReference(rule, reference)
+    return rule.at_raised_reference() if rule.relax else AtReference(rule, reference)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class RetrievedRanks:
     skip: int
     last: int
     needs: ClassVar[tuple[str, ...]] = ()
-    guesses: ClassVar[bool] = False
+    estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
@@ -72,7 +72,7 @@ class AtReference:
     rule: Filter
     reference_scores: Floats
     needs: ClassVar[tuple[str, ...]] = ()
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:

@@ -2,7 +2,7 @@
 
 One JSON object a line: query_id, passage_id, verdict (false_negative, true_negative or unsure), and, if known, `by` and `at`. The last
 line about a pair is the one that counts. A false negative is relevant: never a negative (filter `verdict`). A true negative is exempt
-from what only guesses, as a passage judged non-relevant is. `unsure` changes nothing, and takes an earlier word back.
+from what only estimates relevance, as a passage judged non-relevant is. `unsure` changes nothing, and takes an earlier word back.
 """
 
 from __future__ import annotations

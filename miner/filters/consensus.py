@@ -33,7 +33,7 @@ class Consensus:
     sources: int | None = None
     relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("gap",)
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.margin >= 1 or (self.sources is not None and self.sources < 1):
@@ -44,7 +44,7 @@ class Consensus:
         if (self.sources or 1) > count:
             raise ConfigError(f"filter 'consensus' wants sources from 1 to {count}, as many as there are, got {self.sources}")
 
-    def raised(self) -> Consensus:
+    def at_raised_reference(self) -> Consensus:
         """The rule as it is."""
         return self
 

@@ -23,7 +23,7 @@ class PartlyRelevant:
     """
 
     needs: ClassVar[tuple[str, ...]] = ("judged",)
-    guesses: ClassVar[bool] = False
+    estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
@@ -38,7 +38,7 @@ class Group:
 
     relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("group",)
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -52,7 +52,7 @@ class Containment:
     overlap: float = 0.8
     relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("containment",)
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.overlap <= 1:
@@ -70,7 +70,7 @@ class NearText:
 
     relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("near_text",)
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
@@ -85,7 +85,7 @@ class DuplicateQuestion:
     cosine: float = 0.9
     relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("duplicate_question",)
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""

@@ -25,7 +25,7 @@ class KnownPositive:
     """Drop the query's own positives, all of them, whichever row or file stated them. Cannot be switched off."""
 
     needs: ClassVar[tuple[str, ...]] = ("known_positive",)
-    guesses: ClassVar[bool] = False
+    estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
@@ -42,7 +42,7 @@ class SelfMatch:
 
     ids: bool = False
     needs: ClassVar[tuple[str, ...]] = ("same_text", "same_id")
-    guesses: ClassVar[bool] = False
+    estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
@@ -56,7 +56,7 @@ class SameText:
     """Drop passages whose normalised text is a positive's, or that of a better-ranked candidate."""
 
     needs: ClassVar[tuple[str, ...]] = ("same_text",)
-    guesses: ClassVar[bool] = False
+    estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
@@ -77,7 +77,7 @@ class NearPositive:
     most: float = 1.0
     relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("near_positive", "known_positive")
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not 0 < self.most <= 1:

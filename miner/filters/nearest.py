@@ -27,7 +27,7 @@ class Nearest:
     first: int = 200
     relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("near_positive", "known_positive")
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (0 < self.share < 1 and self.first >= 1):

@@ -28,7 +28,7 @@ class Percentile:
     floor: float = 0.005
     relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("population",)
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (0 < self.beta <= 1 and 0 <= self.floor <= 1):
@@ -38,7 +38,7 @@ class Percentile:
         """Return shape (B, K): True = keep."""
         return ~(candidates.scores > self.ceiling(candidates)[:, None])
 
-    def raised(self) -> Percentile:
+    def at_raised_reference(self) -> Percentile:
         """The rule as it is."""
         return self
 

@@ -37,7 +37,7 @@ class Margin:
     below: int = 0
     relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ("known_positive",)
-    guesses: ClassVar[bool] = True
+    estimates_relevance: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.below < 0:
@@ -47,7 +47,7 @@ class Margin:
         """Return shape (B, K): True = keep."""
         return ~(candidates.scores > self.ceiling(candidates)[:, None])
 
-    def raised(self) -> Margin:
+    def at_raised_reference(self) -> Margin:
         """`below` counts what outscores a positive: it says nothing about a raised reference score."""
         return replace(self, below=0)
 
@@ -74,7 +74,7 @@ class MaxScore:
 
     score: float = math.nan
     needs: ClassVar[tuple[str, ...]] = ()
-    guesses: ClassVar[bool] = False
+    estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ class MinScore:
 
     score: float = math.nan
     needs: ClassVar[tuple[str, ...]] = ()
-    guesses: ClassVar[bool] = False
+    estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

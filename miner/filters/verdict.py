@@ -15,7 +15,7 @@ class Verdict:
     """Drop what was said to be a false negative. Switched on by a verdict file; a run that has heard no verdicts drops nothing."""
 
     needs: ClassVar[tuple[str, ...]] = ("verdict",)
-    guesses: ClassVar[bool] = False
+    estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:

@@ -28,7 +28,7 @@ class Ranks:
     of: Literal["survivors", "raw"] = "survivors"
     relax: bool = False
     needs: ClassVar[tuple[str, ...]] = ()
-    guesses: ClassVar[bool] = False
+    estimates_relevance: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.skip < 0 or (self.last is not None and self.last <= self.skip):

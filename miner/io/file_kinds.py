@@ -34,13 +34,13 @@ def kind_read(path: str | Path) -> str:
     if suffix == ".parquet" and stem == name:
         return suffix
     try:
-        return kind_of(path)
+        return output_kind(path)
     except ConfigError:
         known = f"a training file ends in {', '.join(READ_KINDS)}, or is a folder that `datasets` saved"
         raise ConfigError(f"'{path}' is not read: {known}{f'; {advice_for(suffix)}' if advice_for(suffix) else ''}") from None
 
 
-def kind_of(path: str | Path) -> str:
+def output_kind(path: str | Path) -> str:
     """Return one of KINDS, "-" for standard output, or "folder" (also for an existing folder). Raises ConfigError for another name."""
     name = str(path)
     if name == "-":

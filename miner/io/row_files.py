@@ -16,10 +16,10 @@ import zstandard
 
 from miner.io import arrow_files
 from miner.io.atomic import Part, sha256_of, write_bytes, write_json
-from miner.io.file_kinds import KINDS, kind_of
+from miner.io.file_kinds import KINDS, output_kind
 from miner.io.pipe import Pipe
 
-__all__ = ["KINDS", "Sink", "kind_of", "open_sink", "sha256_of", "write_bytes", "write_json"]
+__all__ = ["KINDS", "Sink", "open_sink", "output_kind", "sha256_of", "write_bytes", "write_json"]
 
 COMPRESS_CHUNK_BYTES = 1 << 20
 """Bytes compressed at a time: fixed chunks, so that the same rows give the same bytes."""
@@ -57,7 +57,7 @@ class Sink(Protocol):
 
 def open_sink(path: str | Path, columns_hint: Sequence[str] = ()) -> Sink:
     """Open a sink for `path`. columns_hint: columns of a Parquet file or a folder without rows."""
-    kind = kind_of(path)
+    kind = output_kind(path)
     if kind == ".parquet":
         return arrow_files.Parquet(Path(path), columns_hint)
     if kind == "folder":

@@ -111,7 +111,7 @@ def _shift_numbers(file_number: int, numbered: Iterable[tuple[int, T]]) -> Itera
 
 
 def _open_file(location: str, rejects: Rejects, inputs: InputHashes, headerless: Headerless) -> RowStream:
-    suffix = kind_of(location)
+    suffix = suffix_of(location)
     read_batches = _batch_reader(location, suffix)
     if read_batches:
         origin = Origin(location, "{}: row {}")
@@ -142,7 +142,7 @@ def _unknown_kind(location: str, suffix: str) -> str:
     return f"{location} is of an unknown kind '{suffix}'; {readable}read are: {READABLE_KINDS}"
 
 
-def kind_of(location: str) -> str:
+def suffix_of(location: str) -> str:
     """Return the suffix of a file, without that of its compression."""
     path = existing_path(location) if location == STANDARD_INPUT else Path(location)
     return (path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path).suffix.lower()

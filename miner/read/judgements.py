@@ -20,7 +20,7 @@ from miner.io.scratch import scratch
 from miner.read.cells import clean_grade, clean_id
 from miner.read.column_names import QRELS, Fields
 from miner.read.columns import Columns
-from miner.read.file_rows import Location, RowStream, kind_of, open_rows
+from miner.read.file_rows import Location, RowStream, open_rows, suffix_of
 from miner.read.ids import CHUNK_ROWS
 from miner.read.lines import decode_line, lines
 from miner.read.rejects import BadRow, Origin, Rejects
@@ -106,7 +106,12 @@ def _open(
     location: Location, fields: Fields, rejects: Rejects, inputs: InputHashes, roles: RolesByFile
 ) -> tuple[Origin, Iterator[Judgement]]:
     """Open the judgements of a file; add to `roles` what its columns were read as."""
-    if isinstance(location, str) and not Path(location).is_dir() and not location.startswith("hf:") and kind_of(location) in PLAIN_SUFFIXES:
+    if (
+        isinstance(location, str)
+        and not Path(location).is_dir()
+        and not location.startswith("hf:")
+        and suffix_of(location) in PLAIN_SUFFIXES
+    ):
         return Origin(location), _plain(location, fields, rejects, inputs, roles)
     rows = open_rows(location, rejects, inputs)
     return rows.origin, _by_column(rows, fields, rejects, roles)

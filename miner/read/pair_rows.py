@@ -18,7 +18,7 @@ from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, PathNames, existing_
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text
 from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, check_fields, columns_left_out, is_usual, spelling
 from miner.read.columns import Columns
-from miner.read.file_rows import RowStream, kind_of, open_rows
+from miner.read.file_rows import RowStream, open_rows, suffix_of
 from miner.read.layouts import unfold
 from miner.read.lines import Row
 from miner.read.objects import has_items
@@ -165,7 +165,7 @@ class FileRows:
         self.columns = Columns(origin, PAIRS, fields)
         self._fields = fields
         self.strays = StrayPassages(origin, fields)
-        self._has_lists = kind_of(origin.name) not in FLAT_KINDS
+        self._has_lists = suffix_of(origin.name) not in FLAT_KINDS
         self.lists_in_text = 0
 
     def __call__(self, number: int, raw: Row) -> Pair:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from miner.errors import ConfigError
 from miner.formats import FORMATS
 from miner.io.atomic import resolve_link
-from miner.io.row_files import KINDS, kind_of
+from miner.io.row_files import KINDS, output_kind
 
 FILE_KINDS = (*KINDS, "")
 
@@ -31,7 +31,7 @@ def resolve_out(out: str | Path | None) -> str | Path | None:
     """`out`, or the target of a symbolic link; ConfigError where the target is of another kind."""
     if out is None or str(out) in ("", "-") or not Path(out).is_symlink():
         return out
-    destination, kind = resolve_link(out), kind_of(out)
+    destination, kind = resolve_link(out), output_kind(out)
     if kind in KINDS and not str(destination).endswith(kind):
         raise ConfigError(f"{out} is a link to {destination}, which does not end in {kind}: name that file itself, or another --out")
     return destination if kind in KINDS else f"{destination}/"
@@ -44,9 +44,9 @@ def output_paths(out: str | Path, default_name: str) -> OutputPaths:
     """
     if not str(out) or not Path(os.path.realpath(out)).name:
         raise ConfigError(f"--out is {str(out)!r}: name a folder or a file")
-    is_file = kind_of(out) in KINDS
+    is_file = output_kind(out) in KINDS
     file = Path(out) if is_file else Path(out) / default_name
-    final = file.with_name(file.name.removesuffix(kind_of(out)) + ".run") if is_file else Path(out)
+    final = file.with_name(file.name.removesuffix(output_kind(out)) + ".run") if is_file else Path(out)
     if is_file and file.is_dir():
         raise ConfigError(f"{file} is a folder, and --out names a file of that kind: choose another --out, or move the folder away")
     if is_file and final.is_symlink():
@@ -63,7 +63,7 @@ def training_file_name(out: str | Path | None, kind: str | None, output_format: 
         description = f"output format '{output_format}' is a folder of several files"
         if kind is not None:
             raise ConfigError(f"{description}, each of its own kind: leave --kind out")
-        if out is not None and kind_of(out) != "folder":
+        if out is not None and output_kind(out) != "folder":
             raise ConfigError(f"{description}: --out names a folder to put it in, not '{out}'")
         return output_format
     kind = file_format.kind if kind is None else kind

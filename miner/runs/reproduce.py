@@ -19,7 +19,7 @@ from miner.encode import load_encoder
 from miner.encode.model import Encoder
 from miner.errors import IntegrityError, ModelError
 from miner.formats import FORMATS
-from miner.io.row_files import kind_of, sha256_of
+from miner.io.row_files import output_kind, sha256_of
 from miner.io.scratch import scratch
 from miner.runs import manifest as manifests
 from miner.runs.candidate_store import read_blocks
@@ -127,7 +127,7 @@ def _kind(name: str, config: MiningConfig) -> str | None:
     """The suffix of the training file, "" for a datasets folder; None for a format of several files."""
     if FORMATS[config.output_format].layout:
         return None
-    kind = kind_of(name)
+    kind = output_kind(name)
     return "" if kind == "folder" else kind
 
 

@@ -24,7 +24,7 @@ from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
 from miner.io.atomic import storing, sync_folder, sync_tree, write_json
 from miner.io.folder_tree import remove, rename
 from miner.io.plain_files import read_text
-from miner.io.row_files import kind_of
+from miner.io.row_files import output_kind
 from miner.io.scratch import LOCK, forget, hold, is_held, make_scratch, record, remove_scratch
 from miner.runs.candidate_store import HASH_FILE
 from miner.runs.manifest import foreign_names, is_whole
@@ -104,7 +104,7 @@ def target(out: str | Path | None, kind: str | None, force: bool, output_format:
         return
     is_file, file, final = _free_paths(out, default_name, force)
     with _run_part(final) as folder:
-        path = folder / (f"triplets{kind_of(out)}" if is_file else default_name)
+        path = folder / (f"triplets{output_kind(out)}" if is_file else default_name)
         yield Target(folder, str(path), final, f"../{file.name}" if is_file else path.name)
     if is_file:
         with storing(file):

@@ -71,15 +71,15 @@ class Source(Protocol):
 class Filter(Protocol):
     """Which candidates may be negatives. `needs` names evidence, or something shared.
 
-    guesses: it infers relevance, so a verdict on the very pair outweighs it.
+    estimates_relevance: it infers relevance, so a verdict on the very pair outweighs it.
     relax: it may be relaxed: fallback levels raise or drop it where it is a ceiling or a window of ranks, and passages judged
-    non-relevant are exempt from it where it guesses. Otherwise every negative that is written satisfies it.
+    non-relevant are exempt from it where it estimates relevance. Otherwise every negative that is written satisfies it.
     """
 
     needs: ClassVar[tuple[str, ...]]
 
     @property
-    def guesses(self) -> bool:
+    def estimates_relevance(self) -> bool:
         """Whether the rule infers relevance."""
         ...
 
@@ -97,7 +97,7 @@ class Filter(Protocol):
 class Ceiling(Filter, Protocol):
     """A filter that drops what scores near the reference score or above it. Fallback level 3 leaves out those it may relax."""
 
-    def raised(self) -> Filter:
+    def at_raised_reference(self) -> Filter:
         """The same rule for reference scores that fallback level 2 has raised."""
         ...
 

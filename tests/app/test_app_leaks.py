@@ -108,6 +108,6 @@ def test_what_an_earlier_version_noted_is_not_shown(house):
 def test_sentences_name_places_and_not_folders(tmp_path):
     """The longest that fits; a model by its name."""
     (tmp_path / "models" / "m").mkdir(parents=True)
-    hidden = Redaction(Settings.of(model=str(tmp_path / "models" / "m"), data_dir=tmp_path, cache=tmp_path / "cache"))
+    hidden = Redaction(Settings.of(model=str(tmp_path / "models" / "m"), data_dir=tmp_path, cache=tmp_path / "cache").named_folders)
     said = f"cannot write {tmp_path}/jobs/x: full; {tmp_path}/cache/v; model '{tmp_path}/models/m' is none"
     assert hidden(said) == "cannot write DATA/jobs/x: full; CACHE/v; model 'm' is none"

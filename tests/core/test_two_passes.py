@@ -134,7 +134,7 @@ def test_the_first_filter_that_drops_is_the_reason():
         return candidates.scores < 0.5
 
     for rule in (first, second):
-        rule.guesses = rule.relax = False
+        rule.estimates_relevance = rule.relax = False
     assert judge(bare(), [first, second]).tolist() == [[1, 2, 0], [0, 255, 255]]
     assert seen == [[[True] * 3, [True, False, False]], [[False, True, True], [True, False, False]]]
 

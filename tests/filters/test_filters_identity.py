@@ -77,7 +77,7 @@ def test_every_filter_answers_yes_or_no_and_changes_nothing(name):
     assert answer.shape == (1, 6)
     assert answer.dtype == bool
     assert set(rule.needs) <= {*(told.partition(":")[0] for told in found.evidence), *found.shared}
-    assert isinstance(rule.guesses, bool)
+    assert isinstance(rule.estimates_relevance, bool)
     assert np.array_equal(found.scores, before)
 
 

@@ -31,7 +31,7 @@ class Every:
 
     nth: int = 2
     needs: ClassVar[tuple[str, ...]] = ()
-    guesses: ClassVar[bool] = False
+    estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
 
     def __call__(self, candidates: Candidates) -> Bools:
