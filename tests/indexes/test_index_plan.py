@@ -7,7 +7,7 @@ import pytest
 from miner.errors import ConfigError
 from miner.indexes import Factory, plan_index
 
-DIMS, VECTORS = 32, 10_000
+DIMS, VECTORS = 32, 3000
 FACTORIES = [
     "Flat",
     "IVF16,Flat",
