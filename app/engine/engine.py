@@ -88,7 +88,7 @@ class Engine:
         self._closing = ExitStack()
         self.serving = settings.serving
         encoder = load_encoder(settings.loading, settings.runtime)
-        encoder.rename(self.serving.model or "")  # the public name, not the folder
+        encoder.set_name(self.serving.model or "")  # the public name, not the folder
         self.vectors = VectorCache(encoder, metrics)
         self.corpora = CorpusCache(corpora, self.vectors, self.serving.index, settings.warm_corpora)
         self.corpus = self._open(settings.corpus, StoredVectors(encoder, settings.cache), settings.cache) if settings.corpus else None

@@ -59,7 +59,7 @@ class Encoder:
         self._content = _with_code(content_hash(model), self.code)
         self._words = None if self._routed else StaticWords.of(model)
 
-    def rename(self, name: str) -> None:
+    def set_name(self, name: str) -> None:
         """Give the model another name, in what is said of its code too."""
         self.code = [{**part, "name": name} if part["name"] == self.name else part for part in self.code]
         self.name = name

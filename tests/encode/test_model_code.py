@@ -50,7 +50,7 @@ def test_it_is_off_and_the_sentence_allows_it(own, tiny_model):
     encoder, plain = load(own, allowed), load(tiny_model)
     assert np.array_equal(encoder.encode(["w1 w2"], "query"), 2 * plain.encode(["w1 w2"], "query"))
     assert encoder.describe()["code"] == [{"name": str(own), "revision": None, "sha256": allowed[-64:]}]
-    encoder.rename("public")
+    encoder.set_name("public")
     assert encoder.describe()["code"][0]["name"] == encoder.describe()["name"] == "public"
     assert encoder.fingerprint("query") != plain.fingerprint("query")
     assert "code" not in plain.describe()
