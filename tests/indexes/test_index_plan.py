@@ -8,18 +8,7 @@ from miner.errors import ConfigError
 from miner.indexes import Factory, plan_index
 
 DIMS, VECTORS = 32, 3000
-FACTORIES = [
-    "Flat",
-    "IVF16,Flat",
-    "IVF16,PQ8",
-    "IVF16,PQ8x4fs,RFlat",
-    "HNSW32",
-    "HNSW16_PQ8",
-    "PCA16,IVF16,Flat",
-    "IVF16,SQ8",
-    "SQ8",
-    "PQ16",
-]
+FACTORIES = ["Flat", "IVF16,Flat", "HNSW32", "IVF16,SQ8", "SQ8"]
 
 
 @pytest.fixture(scope="module")
