@@ -18,7 +18,7 @@ from app.storage.reviews import verdict_file
 from miner.config import MiningConfig, Runtime, upgrade_stored_config
 from miner.config.layers import Layers, overlay
 from miner.errors import ConfigError
-from miner.io.row_files import write_bytes
+from miner.io.row_writer import write_bytes
 from miner.types import Progress
 
 VERDICTS = "inputs/verdicts.jsonl"

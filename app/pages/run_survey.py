@@ -13,7 +13,7 @@ from app.storage.job_rows import Job
 from app.storage.reviews import REVIEWED, Review
 from miner.analysis.survey import VERSION, SurveyReport, survey
 from miner.io.plain_files import read_json
-from miner.io.row_files import write_json
+from miner.io.row_writer import write_json
 from miner.runs.run import Run
 
 SURVEY = "survey.json"

@@ -85,7 +85,7 @@ def write(result: Evaluation, out: Path, *, force: bool) -> None:
     """Write evaluation.json, evaluation.html and the values of every query, as a folder that is complete or absent."""
     from miner.io.atomic import folder_part
     from miner.io.folder_tree import copy
-    from miner.io.row_files import open_sink, write_bytes, write_json
+    from miner.io.row_writer import open_sink, write_bytes, write_json
     from miner.page import comparison
 
     check(out, force=force)

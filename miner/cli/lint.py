@@ -84,7 +84,7 @@ def intended_rules(file: str) -> list[str]:
     from contextlib import suppress
 
     from miner.errors import HardnegError
-    from miner.io.row_files import KINDS
+    from miner.io.row_writer import KINDS
     from miner.runs.manifest import load
 
     path = Path(file)

@@ -49,7 +49,7 @@ def report(
 
 def _compare(first: Any, second: Any, out: Path | None, as_json: bool, quiet: bool) -> None:
     from miner.comparison import compare, table
-    from miner.io.row_files import write_bytes
+    from miner.io.row_writer import write_bytes
     from miner.page import runs
 
     second.manifest  # noqa: B018 - refuses a folder that is no run

@@ -3,7 +3,8 @@
 Must not import the families. torch is imported inside functions only.
 """
 
-from miner.encode.model import Encoder, check_encoder, check_model, load_encoder
+from miner.encode.model import Encoder, check_encoder, load_encoder
+from miner.encode.model_checks import check_model
 from miner.encode.precomputed import Precomputed, check_vectors
 from miner.encode.store import Store, prune, stores
 from miner.encode.stored_vectors import StoredVectors

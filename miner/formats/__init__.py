@@ -1,4 +1,4 @@
-"""Training files: the formats that trainers read, written and read back. `row_readers` and `io.row_files` read and write the files."""
+"""Training files: the formats that trainers read, written and read back. `row_readers` and `io.row_writer` read and write the files."""
 
 from miner.formats.file_sets import open_training
 from miner.formats.row_format import Format, TrainingRow

@@ -14,7 +14,7 @@ from miner.errors import InputError
 from miner.formats.row_format import Format, Layout
 from miner.io.arrow_files import Parquet
 from miner.io.atomic import folder_part, sha256_of
-from miner.io.row_files import LINES, Frame, Lines, Sink, open_sink
+from miner.io.row_writer import LINES, Frame, Lines, Sink, open_sink
 from miner.types import Dataset
 
 TAB, BLANK = re.compile(r"[\t\r\n]"), re.compile(r"\s|^$")

@@ -16,7 +16,7 @@ from miner.errors import ConfigError
 from miner.formats import FORMATS, TrainingRow, recognise
 from miner.formats.training_file import format_of_name
 from miner.io.arrow_tables import create_arrow
-from miner.io.row_files import open_sink
+from miner.io.row_writer import open_sink
 from miner.io.scratch import scratch
 from miner.lint import Examined, Finding, examine, lint
 from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Dataset, Negatives, Qrels, Texts

@@ -19,7 +19,7 @@ from miner.errors import IntegrityError, NoRunError, StorageError
 from miner.io.atomic import storing
 from miner.io.input_files import FileHash
 from miner.io.plain_files import read_text
-from miner.io.row_files import sha256_of
+from miner.io.row_writer import sha256_of
 from miner.io.scratch import LOCK
 from miner.types import ModelDescription, RetrievalSection
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from miner.errors import ConfigError
 from miner.formats import FORMATS
 from miner.io.atomic import resolve_link
-from miner.io.row_files import KINDS, output_kind
+from miner.io.row_writer import KINDS, output_kind
 
 FILE_KINDS = (*KINDS, "")
 

@@ -11,7 +11,7 @@ from miner.config import MiningConfig
 from miner.core.judging import is_short, may_deepen
 from miner.core.retrieval import BLOCK
 from miner.formats import FORMATS, RowWriter, open_training
-from miner.io.row_files import write_bytes, write_json
+from miner.io.row_writer import write_bytes, write_json
 from miner.page import page
 from miner.report import LEFT_OUT, LeftOut, ReportData, Tally, notes
 from miner.runs import manifest as manifests

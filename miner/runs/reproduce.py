@@ -19,7 +19,7 @@ from miner.encode import load_encoder
 from miner.encode.model import Encoder
 from miner.errors import IntegrityError, ModelError
 from miner.formats import FORMATS
-from miner.io.row_files import output_kind, sha256_of
+from miner.io.row_writer import output_kind, sha256_of
 from miner.io.scratch import scratch
 from miner.runs import manifest as manifests
 from miner.runs.candidate_store import read_blocks

@@ -13,7 +13,7 @@ from typing import Any
 from miner.errors import NoRunError, StorageError
 from miner.io.atomic import storing
 from miner.io.folder_tree import link_or_copy, remove
-from miner.io.row_files import sha256_of
+from miner.io.row_writer import sha256_of
 from miner.runs import manifest as manifests
 from miner.runs.run_context import DATASET_FILES, SHARED_ARTIFACTS
 from miner.runs.run_folder import BLOCKS, START_NOTE

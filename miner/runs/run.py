@@ -29,7 +29,7 @@ from miner.formats import file_rows
 from miner.io.atomic import storing
 from miner.io.input_files import FileHash
 from miner.io.plain_files import read_bytes
-from miner.io.row_files import sha256_of
+from miner.io.row_writer import sha256_of
 from miner.io.scratch import remove_leftovers, remove_scratch
 from miner.read import read
 from miner.read.rejects import OnError

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from miner.config import MiningConfig, Runtime
-from miner.io.row_files import sha256_of
+from miner.io.row_writer import sha256_of
 from miner.types import SAME_QUESTIONS_FILE, Progress, RetrievalSection
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
 from miner.io.atomic import storing, sync_folder, sync_tree, write_json
 from miner.io.folder_tree import remove, rename
 from miner.io.plain_files import read_text
-from miner.io.row_files import output_kind
+from miner.io.row_writer import output_kind
 from miner.io.scratch import LOCK, forget, hold, is_held, make_scratch, record, remove_scratch
 from miner.runs.candidate_store import HASH_FILE
 from miner.runs.manifest import foreign_names, is_whole

@@ -9,7 +9,7 @@ from pathlib import Path
 from miner.core.verdicts import Verdict, VerdictTable, latest_verdicts, verdict_of
 from miner.errors import InputError
 from miner.formats.row_readers import rows_with_places
-from miner.io.row_files import write_bytes
+from miner.io.row_writer import write_bytes
 from miner.types import Dataset
 
 log = logging.getLogger(__name__)

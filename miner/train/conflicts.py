@@ -24,7 +24,7 @@ def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, ne
     if "replace" in names and has_no_reserve:
         raise ConfigError("change 'replace' takes negatives from a reserve: set use_negatives below what the rows have")
     if guide := getattr(config.active_loss, "guide", ""):
-        from miner.encode.model import check_model
+        from miner.encode.model_checks import check_model
 
         check_model(guide, allow_code=None)
 

@@ -30,7 +30,7 @@ from miner.formats import FORMATS, RowWriter
 from miner.io.atomic import folder_part, resolve_link, sha256_of, write_bytes, write_json
 from miner.io.folder_tree import copy, remove
 from miner.io.plain_files import read_bytes, read_json
-from miner.io.row_files import open_sink
+from miner.io.row_writer import open_sink
 from miner.read import read
 from miner.runs.run import Run, mine
 from miner.runs.verdict_files import read_verdicts

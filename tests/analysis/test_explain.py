@@ -15,7 +15,7 @@ from miner.analysis.explain import explain
 from miner.analysis.sweep import sweep
 from miner.core.retrieval import BLOCK
 from miner.errors import InputError, IntegrityError, StorageError
-from miner.io.row_files import sha256_of
+from miner.io.row_writer import sha256_of
 from miner.runs import candidate_store as stored
 from miner.runs.candidate_store import read_blocks, read_query
 from miner.runs.rechoose import choices

@@ -294,7 +294,7 @@ def test_a_name_that_is_looked_up_for_ever_is_told_in_time(monkeypatch, online):
         raise OSError
 
     monkeypatch.setattr("socket.getaddrinfo", look_up)
-    monkeypatch.setattr("miner.encode.model.HUB_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("miner.encode.model_checks.HUB_TIMEOUT_SECONDS", 0.2)
     start = time.monotonic()
     with silent():
         check_model("nobody/nothing-of-the-kind")

@@ -7,7 +7,7 @@ import pytest
 
 from miner.errors import ConfigError, HardnegError, InputError, StorageError
 from miner.formats import FORMATS, open_training, read_training, recognise
-from miner.io.row_files import KINDS, open_sink
+from miner.io.row_writer import KINDS, open_sink
 from miner.lint import lint
 from miner.read import read_beir, read_pairs
 

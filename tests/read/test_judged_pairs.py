@@ -9,7 +9,7 @@ import pytest
 from miner.config import Inputs
 from miner.errors import InputError
 from miner.formats import FORMATS
-from miner.io.row_files import open_sink
+from miner.io.row_writer import open_sink
 from miner.read import read, read_inline, read_pairs
 from miner.types import Dataset, Negatives
 

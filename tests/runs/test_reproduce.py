@@ -13,7 +13,7 @@ from worlds import make
 
 from miner.config import MiningConfig
 from miner.errors import HardnegError, IntegrityError, ModelError
-from miner.io.row_files import sha256_of
+from miner.io.row_writer import sha256_of
 from miner.runs.reproduce import rerun
 from miner.runs.run import Run, export, mine
 

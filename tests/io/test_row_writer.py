@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from miner.errors import ConfigError, InputError, StorageError
 from miner.formats.row_readers import read_rows
-from miner.io import arrow_files, atomic, row_files
-from miner.io.row_files import KINDS, open_sink, sha256_of, write_bytes, write_json
+from miner.io import arrow_files, atomic, row_writer
+from miner.io.row_writer import KINDS, open_sink, sha256_of, write_bytes, write_json
 
 NAMES = [f"rows{kind}" for kind in KINDS] + ["rows"]
 names = pytest.mark.parametrize("name", NAMES)
@@ -47,7 +47,7 @@ def test_bytes_do_not_depend_on_the_cuts(name, rows, cut, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cuts")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrow_files, "BATCH_ROWS", 5)
-        patch.setattr(row_files, "COMPRESS_CHUNK_BYTES", 64)
+        patch.setattr(row_writer, "COMPRESS_CHUNK_BYTES", 64)
         whole = save(folder / name, rows).sha256
         assert save(folder / f"again_{name}", rows[:cut], [], rows[cut:]).sha256 == whole
         assert list(read_rows(folder / name)) == rows
@@ -154,7 +154,7 @@ def test_a_dash_is_standard_output(capfdbinary):
     assert sink.bytes == len(out)
 
 
-SCRIPT = "from miner.io.row_files import open_sink\nwith open_sink('-') as s: s.write({'a': 'x' * 999} for _ in range(9999))"
+SCRIPT = "from miner.io.row_writer import open_sink\nwith open_sink('-') as s: s.write({'a': 'x' * 999} for _ in range(9999))"
 
 
 @pytest.mark.parametrize(
