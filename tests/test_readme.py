@@ -155,7 +155,7 @@ def test_readme_is_short():
     assert len(REAL["README.md"].read_text(encoding="utf-8").splitlines()) <= 150
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def served(start):
     """The server as shown, on a port that is free: (its port, the rest of the block)."""
     (code,) = [code for _, code, _ in blocks(SERVE) if "hardneg serve" in code]
@@ -163,7 +163,7 @@ def served(start):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environ = {**os.environ, "PATH": os.pathsep.join([warm.folder_on_path(), os.environ["PATH"]])}
     process = subprocess.Popen(
         ["bash", "-c", "exec env " + command.replace("8000", port)], cwd=start, env=environ, stderr=subprocess.DEVNULL
     )
