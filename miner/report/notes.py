@@ -124,16 +124,18 @@ def _short(report: Mapping[str, Any]) -> Iterator[str]:
     """Short rows that filters without relaxation leave, and the flags that would fill them; or that most rows are short."""
     setup, counts = report["setup"], report["counts"]
     short, firm = counts["ran_short"]["total"], setup.get("firm")
+    if not short:
+        return
     sentence = f"queries with fewer than {setup['negatives']} negatives"
     depth = setup.get("max_depth", 0)
     deeper = f"a --max-depth over {depth:,} searches them deeper"
-    if short and firm:
+    if firm:
         flags = " ".join(f"--filter {name}:relax=true" for name in firm)
         yield (
             f"{sentence}, since {' and '.join(firm)} must hold in every row: {short:,}; "
             f"mining with {deeper}, {flags} fills them with passages that break the rule"
         )
-    elif short and counts["rows"]["any"] > 2 * counts["rows"]["all"]:
+    elif counts["rows"]["any"] > 2 * counts["rows"]["all"]:
         passages = report["retrieval"].get("distinct_passages", 0)
         reason = f"there are {passages:,} different passages" if depth >= passages > 0 else deeper
         yield f"{sentence}, most of all: {short:,} of {counts['queries']:,}; {reason}"
