@@ -62,7 +62,8 @@ def validated(shape: TypeAdapter[Shape], loaded: Any) -> Shape:
 
 def _detail(fault: ErrorDetails, names: list[str]) -> str:
     """What is wrong with a field; of one that does not exist, also the one that was meant."""
-    near = similar_name(SETTING, str(fault["loc"][-1]), names) if fault["type"] == UNKNOWN else ""
+    name = str(fault["loc"][-1]) if fault["type"] == UNKNOWN else ""
+    near = similar_name(SETTING, name, names) if name and name not in names else ""
     return f"{fault['msg']}; did you mean {with_settings(near)}?" if near else fault["msg"]
 
 

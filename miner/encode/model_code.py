@@ -90,6 +90,9 @@ def refuse_code(name: str, folder: Path, *, is_final: bool = False) -> None:
         raise ModelError(reason if is_final else refusal(name, folder, classes, None))
 
 
+SERVICE = " (for a service, its operator sets HARDNEG_ALLOW_CODE)"
+
+
 def refusal(name: str, folder: Path, classes: Sequence[str], commit: str | None) -> str:
     """Return the message that the code of a model is not allowed, and what would allow it. commit: of the hub; None for a folder."""
     files = code_files(folder)
@@ -99,6 +102,7 @@ def refusal(name: str, folder: Path, classes: Sequence[str], commit: str | None)
     return (
         f"model '{name}' wants to run code of its own, {', '.join(classes)}{places}: read it, then allow it with {' and '.join(entries)}"
         + (", COMMIT in full (40 digits)" if others else "")
+        + SERVICE
     )
 
 
@@ -107,7 +111,7 @@ def moved_code(name: str, reference: str) -> str:
     repository, _, class_name = reference.partition("--")
     return (
         f"model '{name}' wants to run code of another repository, {class_name} of {repository}: read it, then allow it with "
-        f"--allow-code '{repository}@COMMIT', the commit in full (40 digits), beside that of the model"
+        f"--allow-code '{repository}@COMMIT', the commit in full (40 digits), beside that of the model{SERVICE}"
     )
 
 

@@ -6,9 +6,12 @@ linked.
 
 from __future__ import annotations
 
+import atexit
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,8 @@ from miner.types import CodeDescription
 
 ADAPTER = "adapter_config.json"
 """A file that names another model, whose own code would be loaded too."""
+MODULES_PACKAGE = "transformers_modules"
+"""The package that transformers puts the code of models in."""
 UNUSED = ["*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack", "*.ot", "*.onnx", "*.onnx_data", "onnx/*", "openvino/*"]
 """Files of a hub model that are not downloaded: pickled weights, and weights for other programs."""
 
@@ -83,7 +88,27 @@ def staged(code: AllowedCode) -> Iterator[tuple[Path, list[CodeDescription]]]:
             files = _stage_code(repository, source, folder)
             descriptions.append({"name": repository, "revision": commit, "sha256": code_hash(files)})
         check_references(code.name, folder, references(folder))
+        import_from_own_folder()
         yield folder, descriptions
+
+
+@cache
+def import_from_own_folder() -> Path:
+    """Make transformers import the code of models from a folder of this process, until it ends, and return that folder.
+
+    It copies code to the modules folder of the user's cache and imports it there, with whatever compiled files lie beside it: who may write
+    into that folder would run code that nobody has compared with what is allowed.
+    """
+    from transformers import dynamic_module_utils
+
+    stack = ExitStack()
+    folder = stack.enter_context(scratch())
+    atexit.register(stack.close)
+    dynamic_module_utils.HF_MODULES_CACHE = str(folder)
+    sys.path.insert(0, str(folder))
+    if (earlier := sys.modules.get(MODULES_PACKAGE)) is not None:
+        earlier.__path__.insert(0, str(folder / MODULES_PACKAGE))
+    return folder
 
 
 def _other(name: str, reference: str, allowed: Sequence[str]) -> tuple[str, Path]:

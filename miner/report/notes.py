@@ -14,6 +14,9 @@ MIN_RECALL = 0.97
 SETTINGS = {"IVF": "nprobe", "IMI": "nprobe", "HNSW": "efSearch"}
 """By kind of index, the search setting that finds more of the nearest when it is larger."""
 
+OWN_POSITIVES = {"known_positive", "self_match", "same_text"}
+"""Filters that drop what is the positive or the query itself."""
+
 TEST_SPLIT = "test"
 """The split that the linter compares training rows with."""
 
@@ -132,13 +135,20 @@ def _short(report: Mapping[str, Any]) -> Iterator[str]:
     if firm:
         flags = " ".join(f"--filter {name}:relax=true" for name in firm)
         yield (
-            f"{sentence}, since {' and '.join(firm)} must hold in every row: {short:,}; "
+            f"{sentence}, since {' and '.join(firm)} must hold in every row: {short:,}{_drops(counts)}; "
             f"mining with {deeper}, {flags} fills them with passages that break the rule"
         )
     elif counts["rows"]["any"] > 2 * counts["rows"]["all"]:
         passages = report["retrieval"].get("distinct_passages", 0)
         reason = f"there are {passages:,} different passages" if depth >= passages > 0 else deeper
         yield f"{sentence}, most of all: {short:,} of {counts['queries']:,}; {reason}"
+
+
+def _drops(counts: Mapping[str, Any]) -> str:
+    """The filters that dropped most, own positives aside: the rule that must hold may not be the one that emptied the rows."""
+    drops = {name: count for name, count in counts.get("dropped", {}).items() if count and name not in OWN_POSITIVES}
+    most = sorted(drops, key=lambda name: -drops[name])[:3]
+    return f" (candidates dropped: {', '.join(f'{name} {drops[name]:,}' for name in most)})" if most else ""
 
 
 def _relaxed(report: Mapping[str, Any]) -> Iterator[str]:

@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+import stat
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from miner import MiningConfig, mine
 from miner.config import Runtime
 from miner.encode import load_encoder
 from miner.encode.model_code import code_files, code_hash
+from miner.encode.staged_model import import_from_own_folder
 from miner.errors import ConfigError, HardnegError, ModelError
 from miner.evaluation import evaluate
 from miner.train import TrainConfig, train
@@ -54,6 +58,20 @@ def test_it_is_off_and_the_sentence_allows_it(own, tiny_model):
     assert encoder.describe()["code"][0]["name"] == encoder.describe()["name"] == "public"
     assert encoder.fingerprint("query") != plain.fingerprint("query")
     assert "code" not in plain.describe()
+
+
+def test_code_is_imported_from_a_folder_of_this_process(own, tmp_path):
+    """Not from the user's cache, where a compiled file that another put beside it would run."""
+    encoder = load(own, entry(own))
+    (module,) = {sys.modules[type(part).__module__] for part in encoder.model if "transformers_modules" in type(part).__module__}
+    from transformers import dynamic_module_utils
+
+    file = Path(module.__file__)
+    assert import_from_own_folder() in file.parents
+    assert stat.S_IMODE(import_from_own_folder().stat().st_mode) == 0o700
+    assert str(import_from_own_folder()) == dynamic_module_utils.HF_MODULES_CACHE
+    helper = next(name for name in sys.modules if name.startswith("transformers_modules") and name.endswith(".number"))
+    assert import_from_own_folder() in Path(sys.modules[helper].__file__).parents
 
 
 @pytest.mark.parametrize("file", ["own.py", "number.py", "new.py", "new.so"])

@@ -72,7 +72,7 @@ def test_an_unknown_field_of_a_body_names_the_right_one(name, near):
 
 def test_a_name_of_another_program_leads_to_one_that_exists():
     """And never away from a name that is right."""
-    fields = {*MiningConfig.model_fields, "out", "field", "filter", "pairs", "corpus"}
+    fields = {*MiningConfig.model_fields, "allow_code", "out", "field", "filter", "pairs", "corpus"}
     flags = [text.split()[0].lstrip("-").replace("-", "_") for text in ELSEWHERE[SETTING].values()]
     assert [flag for flag in flags if flag not in fields] == []
     assert set(ELSEWHERE[PRESET].values()) <= set(PRESETS)
