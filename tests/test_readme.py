@@ -155,7 +155,7 @@ def test_readme_is_short():
     assert len(REAL["README.md"].read_text(encoding="utf-8").splitlines()) <= 150
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def served(start):
     """The server as shown, on a port that is free: (its port, the rest of the block)."""
     (code,) = [code for _, code, _ in blocks(SERVE) if "hardneg serve" in code]
