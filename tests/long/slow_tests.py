@@ -1,7 +1,7 @@
 """Which tests `make test-fast` leaves out: those that took long in a run of the whole suite.
 
     .venv/bin/pytest -n 2 --dist loadfile --durations=0 > LOG
-    python tests/long/slow_tests.py LOG [--seconds 0.25]
+    python tests/long/slow_tests.py LOG [--seconds 0.08]
 
 writes tests/slow.txt, one test a line, whatever its parameters. tests/conftest.py marks each of them as slow.
 """
@@ -26,7 +26,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("log", type=Path)
-    parser.add_argument("--seconds", type=float, default=0.25)
+    parser.add_argument("--seconds", type=float, default=0.08)
     args = parser.parse_args()
     names = slow_tests(args.log.read_text(encoding="utf-8"), args.seconds)
     LIST.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")

@@ -8,6 +8,8 @@ import pytest
 from miner.read import read_beir, read_files
 from miner.read.docstrings import build, hidden_positives
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
