@@ -22,8 +22,8 @@ demo: $(VENV)/ready  ## mine the standard library's docstrings with a real model
 test: $(VENV)/ready  ## the whole suite
 	HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2 --dist loadfile
 
-test-fast: $(VENV)/ready  ## the quick tests: no server, no browser, nothing of more than a tenth of a second
-	HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not server and not browser"
+test-fast: $(VENV)/ready  ## the quick tests: no server, no browser, nothing of more than about a tenth of a second
+	HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow and not server and not browser"
 
 coverage: $(VENV)/ready  ## the whole suite with branch coverage of miner and app, in .coverage/html
 	mkdir -p .coverage
