@@ -61,28 +61,34 @@ def _read(paths: list[str], fields: dict[str, str], folder: Path) -> Texts:
     """The files as one corpus, in their order. InputError names an id that is in two files."""
     from miner.read.assemble import work_folder
     from miner.read.beir_folder import BARE_PASSAGE
-    from miner.read.column_names import CORPUS, check_fields
+    from miner.read.column_names import PASSAGES, check_fields
     from miner.read.file_rows import open_rows
     from miner.read.ids import firsts
-    from miner.read.text_writer import read_texts, rewrite
+    from miner.read.text_writer import read_texts, rewrite, without_copies
 
-    check_fields(fields, CORPUS)
-    parts, keys = [], []
+    check_fields(fields, PASSAGES)
+    parts, keys, has_ids = [], [], True
     for path in paths:
         with work_folder(folder / Path(path).name, "fail") as (into, rejects):
-            part = read_texts(open_rows(path, rejects, {}, BARE_PASSAGE), CORPUS, fields, into / "corpus.arrow", rejects)
+            part = read_texts(open_rows(path, rejects, {}, BARE_PASSAGE), PASSAGES, fields, into / "corpus.arrow", rejects)
         parts.append(part.texts.path)
         keys.append(part.keys)
-    rewrite([(part_path, None) for part_path in parts], folder / "corpus.arrow")
-    texts = Texts(folder / "corpus.arrow")
+        has_ids &= part.has_ids
+    corpus = folder / "corpus.arrow"
+    rewrite([(part_path, None) for part_path in parts], corpus)
+    texts = Texts(corpus)
     first = firsts(texts, np.concatenate(keys))
-    repeated = np.flatnonzero(first != np.arange(len(first)))
+    is_kept = first == np.arange(len(first))
+    repeated = np.flatnonzero(~is_kept) if has_ids else without_copies(texts, np.flatnonzero(~is_kept))
     if len(repeated):
         raise InputError(f"the id '{texts.ids(repeated[:1])[0]}' is in more than one of the files; {len(repeated):,} ids are")
     for part_path in parts:
         remove(part_path)
         remove_empty(part_path.parent)
-    return texts
+    if is_kept.all():
+        return texts
+    rewrite([(corpus, is_kept)], corpus)
+    return Texts(corpus)
 
 
 def _write_passages(texts: Texts, path: Path) -> None:

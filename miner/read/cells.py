@@ -89,6 +89,11 @@ def short_hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
+def text_id(text: str) -> str:
+    """Return the id of a passage that has none of its own: it follows from title and text, joined."""
+    return f"p-{short_hash(text)}"
+
+
 def encode_text(text: str, name: str) -> bytes:
     """Return the UTF-8 bytes; raise BadRow where the text cannot be encoded."""
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from miner.errors import ConfigError
@@ -46,7 +46,7 @@ class Slot:
     """One value we look for. field: the one that names its column, which must then exist; fallback_field: one that may name it.
 
     usual: tiers of names. numbered: a number may follow them. pick: instead of them, the names in a row. several: all that are picked,
-    not one.
+    not one. purpose: what a required one is for, where that is not plain.
     """
 
     field: str
@@ -56,6 +56,7 @@ class Slot:
     pick: Callable[[Mapping[str, Any]], list[str]] | None = None
     several: bool = False
     numbered: bool = False
+    purpose: str = ""
 
     def columns_in(self, row: Mapping[str, Any], reserved: Collection[str], named: str | None) -> list[str]:
         """The columns of a row that could be it: those of the first tier that has any."""
@@ -98,13 +99,15 @@ def labels_of(row: Mapping[str, Any]) -> list[str]:
 Slots = Mapping[str, Slot]
 
 CORPUS: Slots = {
-    "id": Slot("id", (("_id",), ("id",), PASSAGE_IDS), required=True),
+    "id": Slot("id", (("_id",), ("id",), PASSAGE_IDS), required=True, purpose="judgements name passages by their ids"),
     "title": Slot("title", (("title",), ("doc_title",))),
     "text": Slot("text", (("text",), PASSAGES_TEXT), required=True),
     "group": Slot("group", (("group",), ("group_id",), ("parent",), ("parent_id",), ("doc_group",))),
 }
+PASSAGES: Slots = {**CORPUS, "id": replace(CORPUS["id"], required=False)}
+"""A corpus whose passages nothing need name by id: where no column is one, an id follows from the text."""
 QUERIES: Slots = {
-    "id": Slot("", (("_id",), ("id",), QUERY_IDS), required=True, fallback_field="id"),
+    "id": Slot("", (("_id",), ("id",), QUERY_IDS), required=True, fallback_field="id", purpose="judgements name queries by their ids"),
     "text": Slot("query", (("text", *QUERIES_TEXT),), required=True, fallback_field="text"),
 }
 QRELS: Slots = {

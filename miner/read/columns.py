@@ -75,9 +75,9 @@ class Columns:
 
     def unknown(self, slot: str, row: Mapping[str, Any]) -> InputError:
         """What to say when no column fits."""
-        field = self._slots[slot].field or slot
+        field, purpose = self._slots[slot].field or slot, self._slots[slot].purpose
         return InputError(
-            f"{self._origin.name} has no column for '{field}'; its columns are {_listed(row)}; "
+            f"{self._origin.name} has no column for '{field}'{purpose and f', and {purpose}'}; its columns are {_listed(row)}; "
             + (_cut(row).removeprefix("; ") or f"name the right one: {field_flag(field, self._near(slot, row) or 'COLUMN')}")
         )
 

@@ -7,14 +7,12 @@ The libraries are not imported: an object of theirs can only be given by a progr
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from miner.errors import InputError
-from miner.read.cells import short_hash
 from miner.read.file_rows import RowStream
 from miner.read.lines import NumberedRows, Row
 from miner.read.rejects import OnError, Origin, Rejects
@@ -27,8 +25,6 @@ READABLE_OBJECTS = (
     "a path, a pandas or polars DataFrame, a datasets.Dataset, an Arrow table, a dict of columns, "
     "or an iterable of dicts or of tuples (query, positive)"
 )
-
-log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,21 +202,12 @@ def _is_texts(data: Any, library: str) -> bool:
 
 
 def _text_rows(data: Any) -> Iterator[Row]:
-    """Yield a row for each text of a column. The id follows from the text, or is the label of an index with a name; equal texts are one."""
+    """Yield a row for each text of a column. The label of an index with a name is its id."""
     index = getattr(data, "index", None)
     ids = index if getattr(index, "name", None) is not None else None
     texts = data.to_pylist() if hasattr(data, "to_pylist") else data
-    hashes: set[str] = set()
-    repeated = 0
     for position, text in enumerate(texts):
-        key = str(ids[position]) if ids is not None else f"p-{short_hash(text)}" if isinstance(text, str) else str(position)
-        if ids is None and key in hashes:
-            repeated += 1
-            continue
-        hashes.add(key)
-        yield {"_id": key, "text": text}
-    if repeated:
-        log.info("texts without ids that came more than once, each read once: %d", repeated)
+        yield {"text": text} if ids is None else {"_id": str(ids[position]), "text": text}
 
 
 def _select_split(data: Any, split: str | None, name: str) -> Any:

@@ -16,7 +16,7 @@ from miner.io.input_files import InputHashes
 from miner.read.assemble import PART_SUFFIX, finish, work_folder
 from miner.read.beir_folder import BARE_PASSAGE, NO_FIELDS, PathNames, existing_files
 from miner.read.cells import as_json, clean_grade, clean_id, clean_text, clean_title, full_text
-from miner.read.column_names import CORPUS, NO_COLUMN, PAIRS, check_fields, columns_left_out, is_usual, spelling
+from miner.read.column_names import NO_COLUMN, PAIRS, PASSAGES, check_fields, columns_left_out, is_usual, spelling
 from miner.read.columns import Columns
 from miner.read.file_rows import RowStream, open_rows, suffix_of
 from miner.read.layouts import unfold
@@ -67,7 +67,7 @@ def read_pairs(
     corpus: further passages, likewise, or None.
     complete: as for `read`.
     """
-    check_fields({name: column for name, column in fields.items() if name not in columns_left_out(fields)}, PAIRS, CORPUS)
+    check_fields({name: column for name, column in fields.items() if name not in columns_left_out(fields)}, PAIRS, PASSAGES)
     files, passages = existing_files(pairs, "pairs"), existing_files(corpus, "corpus") if has_items(corpus) else []
     inputs = InputHashes()
     with work_folder(into, on_error) as (folder, rejects):
@@ -130,7 +130,7 @@ Parse = Callable[[int, Row], Pair]
 
 
 def _corpus(rows: RowStream | None, fields: Mapping[str, str], folder: Path, rejects: Rejects) -> StoredTexts | None:
-    return read_texts(rows, CORPUS, fields, folder / f"corpus.{PART_SUFFIX}", rejects) if rows else None
+    return read_texts(rows, PASSAGES, fields, folder / f"corpus.{PART_SUFFIX}", rejects) if rows else None
 
 
 def _collect(rows: RowStream, parts: Iterable[tuple[Iterable[tuple[int, Row]], Parse]], collector: Collector, rejects: Rejects) -> Dataset:

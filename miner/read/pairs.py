@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from miner.errors import InputError
 from miner.read.assemble import CORPUS, PART_SUFFIX, assemble
-from miner.read.cells import short_hash
+from miner.read.cells import short_hash, text_id
+from miner.read.column_names import field_flag
 from miner.read.file_rows import RowStream
 from miner.read.ids import Lookup, chunks, firsts, joined_text_keys
 from miner.read.judgements import Missing, add_lost
@@ -198,7 +199,8 @@ class Collector:
             return [-1] * len(passages)
         by_id = self._by_id.rows([_id(positive) for positive in passages])
         by_text = self._by_text.rows([positive.joined for positive in passages])
-        has_id = np.array([positive.id is not None for positive in passages], dtype=bool)
+        has_ids = self._corpus is None or self._corpus.has_ids
+        has_id = np.array([has_ids and positive.id is not None for positive in passages], dtype=bool)
         rows: list[int] = np.where(has_id | (by_text < 0), by_id, by_text).tolist()
         return rows
 
@@ -206,7 +208,7 @@ class Collector:
         if positive.text is None:
             if self._corpus is None:
                 return f"passage '{positive.id}' has an id but no text, and there is no corpus to find it in"
-            return f"unknown passage id '{positive.id}': it is not in {self._corpus.origin.name}" if row < 0 else None
+            return _unknown_id(positive.id, self._corpus) if row < 0 else None
         if row >= 0 and self._corpus and self._corpus.texts.texts([row])[0] != positive.joined:
             return f"passage id '{_id(positive)}' has another text in {self._corpus.origin.name}"
         return None
@@ -253,7 +255,13 @@ class Collector:
 
 
 def _id(positive: Positive) -> str:
-    return positive.id or f"p-{short_hash(positive.joined)}"
+    return positive.id or text_id(positive.joined)
+
+
+def _unknown_id(name: str | None, corpus: StoredTexts) -> str:
+    if corpus.has_ids:
+        return f"unknown passage id '{name}': it is not in {corpus.origin.name}"
+    return f"unknown passage id '{name}': {corpus.origin.name} has no column of ids; name one: {field_flag('id', 'COLUMN')}"
 
 
 def _mask(count: int, rows: Ints) -> Bools:

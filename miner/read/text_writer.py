@@ -5,6 +5,7 @@ Memory: one batch, and 16 bytes per row (a 64-bit key of the id, and the number 
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -19,13 +20,15 @@ import pyarrow as pa
 from miner.errors import InputError, StorageError
 from miner.io.arrow_tables import create_arrow
 from miner.io.folder_tree import rename
-from miner.read.cells import clean_id, clean_text, clean_title, full_text
+from miner.read.cells import clean_id, clean_text, clean_title, full_text, text_id
 from miner.read.column_names import Fields, Roles, Slots
 from miner.read.columns import Columns
 from miner.read.file_rows import RowStream
-from miner.read.ids import Keys, Lookup, as_keys, firsts, key
+from miner.read.ids import Keys, Lookup, as_keys, chunks, firsts, key
 from miner.read.rejects import BadRow, Origin, Rejects
-from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Bools, Ints, Texts
+from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Bools, Ints, Texts, join_title
+
+log = logging.getLogger(__name__)
 
 TextRow = tuple[str, str | None, str, str | None, str | None]
 """id, title, text, group, extra."""
@@ -78,12 +81,16 @@ class TextsWriter:
 
 @dataclass(frozen=True)
 class StoredTexts:
-    """Texts on disk, with their keys, their file and what each of its columns was read as."""
+    """Texts on disk, with their keys, their file and what each of its columns was read as.
+
+    has_ids: whether every file has a column of ids; in the others an id follows from the text.
+    """
 
     texts: Texts
     keys: Keys
     origin: Origin
     columns: Roles = field(default_factory=dict)
+    has_ids: bool = True
 
     def by_id(self) -> Lookup:
         """Return a lookup of rows by id."""
@@ -92,26 +99,46 @@ class StoredTexts:
 
 def read_texts(rows: RowStream, slots: Slots, fields: Fields, path: Path, rejects: Rejects) -> StoredTexts:
     """Read every valid row of a corpus or of queries, with unique ids. Each file has its own columns."""
-    parse = _passage if "title" in slots else _query
     roles: dict[str, Mapping[str, str]] = {}
+    has_ids = True
     with TextsWriter(path) as writer:
         for part in rows.files:
             columns = Columns(part.origin, slots, fields)
-            for number, row in part.numbered:
-                try:
-                    writer.add(parse(columns, columns(row), row), number)
-                except BadRow as error:
-                    rejects.add(rows.origin, number, str(error), row)
+            _write_rows(part, columns, writer, rows.origin, rejects)
             roles[part.origin.name] = columns.roles()
+            has_ids &= "id" in columns.bound
     if not len(writer):
         raise InputError(f"{rows.origin.name} holds no rows" + (" that can be used" if rejects.count else ""))
     texts, first = Texts(path), firsts(Texts(path), writer.keys)
     is_kept = first == np.arange(len(first))
     if is_kept.all():
-        return StoredTexts(texts, writer.keys, rows.origin, roles)
-    _reject_repeated(texts, np.flatnonzero(~is_kept), writer.numbers, first, rows, rejects)
+        return StoredTexts(texts, writer.keys, rows.origin, roles, has_ids)
+    repeated = np.flatnonzero(~is_kept)
+    _reject_repeated(texts, repeated if has_ids else without_copies(texts, repeated), writer.numbers, first, rows, rejects)
     rewrite([(path, is_kept)], path)
-    return StoredTexts(Texts(path), writer.keys[is_kept], rows.origin, roles)
+    return StoredTexts(Texts(path), writer.keys[is_kept], rows.origin, roles, has_ids)
+
+
+def _write_rows(part: RowStream, columns: Columns, writer: TextsWriter, origin: Origin, rejects: Rejects) -> None:
+    parse = _passage if "title" in columns.names else _query
+    has_ids: bool | None = None
+    for number, row in part.numbered:
+        values = columns(row)
+        has_ids = "id" in columns.bound if has_ids is None else has_ids
+        try:
+            if not has_ids and "id" in columns.bound:
+                raise BadRow(f"the first row has no '{columns.name('id')}'; every row has an id, or none has one")
+            writer.add(parse(columns, values, row), number)
+        except BadRow as error:
+            rejects.add(origin, number, str(error), row)
+
+
+def without_copies(texts: Texts, rows: Ints) -> Ints:
+    """Return the rows whose id does not follow from their text; the others repeat a text and are counted in the log."""
+    is_copy = [name == text_id(text) for part in chunks(rows) for name, text in zip(texts.ids(part), texts.texts(part), strict=True)]
+    log.info("texts without ids that came more than once, each read once: %d", sum(is_copy))
+    others: Ints = rows[~np.array(is_copy, dtype=bool)]
+    return others
 
 
 def rewrite(parts: Sequence[tuple[Path, Bools | None]], target: Path) -> None:
@@ -154,7 +181,8 @@ def _passage(columns: Columns, values: Mapping[str, Any], row: Mapping[str, Any]
         raise BadRow("title and text are empty" if "title" in columns.bound else f"'{names['text']}' is empty")
     group = values.get("group")
     group = None if group is None or group == "" else clean_id(group, names["group"])
-    return clean_id(values.get("id"), names["id"]), title, text, group, columns.further(row)
+    name = clean_id(values.get("id"), names["id"]) if "id" in columns.bound else text_id(join_title(title, text))
+    return name, title, text, group, columns.further(row)
 
 
 def _query(columns: Columns, values: Mapping[str, Any], row: Mapping[str, Any]) -> TextRow:

@@ -1,10 +1,13 @@
 """Corpora: built from files, grown, searched at once and by jobs with the same bytes, deleted with what only they used."""
 
+import json
+
 import pytest
 from sqlalchemy import update
 from test_app_jobs import LINES, done, submit, upload
 
 from app.errors import NotFound
+from app.jobs.index import _read
 from app.state import open_state
 from app.state.tables import corpora
 
@@ -99,6 +102,18 @@ def test_a_corpus_that_cannot_be_built_says_why(client, world):
     assert client.delete("/v1/corpora/broken").status_code == 204
     assert built(client, create(client, "broken", [once]))["state"] == "succeeded"
     assert client.delete("/v1/corpora/broken").status_code == 204
+
+
+def test_files_without_ids_become_one_corpus(tmp_path):
+    """A passage is there once, though two files hold its text; a file without ids may stand beside one that has them."""
+    for name, names in (("a", ("x", "y")), ("b", ("y", "z"))):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in names))
+    (tmp_path / "c.jsonl").write_text('{"_id": "1", "text": "x"}\n')
+    texts = _read([str(tmp_path / f"{name}.jsonl") for name in "abc"], {}, tmp_path)
+    everything = list(range(len(texts)))
+    assert texts.texts(everything) == ["x", "y", "z", "x"]
+    assert texts.ids(everything)[2:] == ["p-594e519ae499312b", "1"]
+    assert not [*tmp_path.glob("*/*")]
 
 
 def test_deleting_a_corpus_takes_its_vectors_and_leaves_the_files(client, world):

@@ -9,6 +9,7 @@ import pytest
 
 from miner.errors import InputError
 from miner.read import read_files, read_pairs
+from miner.read.cells import short_hash
 
 ROWS = [{"question": f"question {i}", "answer": f"answer {i}", "note": f"n{i}" if i % 2 else None} for i in range(5)]
 FIELDS = {"query": "question", "positive": "answer"}
@@ -169,3 +170,44 @@ def test_columns_of_one_name_are_refused():
     data.columns = ["x", "x"]
     with pytest.raises(InputError, match="pairs has columns of the same name"):
         read_pairs(data)
+
+
+CORPUS_ROWS = [{"title": "T", "text": "a"}, {"title": None, "text": "answer 1"}, {"title": "T", "text": "a"}]
+
+
+def corpus_files(folder):
+    """The same passages without ids: CSV, JSON lines and Parquet."""
+    frame(CORPUS_ROWS).to_csv(folder / "c.csv", index=False)
+    (folder / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in CORPUS_ROWS))
+    frame(CORPUS_ROWS).to_parquet(folder / "c.parquet")
+    return {name: str(folder / name) for name in ("c.csv", "c.jsonl", "c.parquet")}
+
+
+def test_passages_without_ids_have_the_same_ids_at_every_door(tmp_path):
+    """They follow from title and text; a text that comes twice is one passage, and a positive of the same text is that passage."""
+    doors = {**corpus_files(tmp_path), **{name: to_object(CORPUS_ROWS) for name, to_object in OBJECTS.items() if "index" not in name}}
+    found = {name: texts(read_pairs(ROWS[:2], corpus, fields=FIELDS)) for name, corpus in doors.items()}
+    assert {name for name, one in found.items() if one != found["list"]} == set()
+    assert found["list"][0][1] == (["p-" + short_hash(text) for text in ("T a", "answer 1", "answer 0")], ["T a", "answer 1", "answer 0"])
+
+
+def test_ids_are_in_every_row_of_a_corpus_or_in_none():
+    """A first row without one, and then one with."""
+    with pytest.raises(InputError, match=r"corpus\[1\]: the first row has no '_id'; every row has an id, or none has one"):
+        read_pairs([("q", "b")], [{"text": "a"}, {"_id": "1", "text": "b"}])
+
+
+def test_judgements_need_the_ids_of_a_corpus_and_of_queries():
+    """By id: of qrels, and of pairs that name a passage without its text."""
+    with pytest.raises(
+        InputError, match=r"^corpus has no column for 'id', and judgements name passages by their ids; its columns are text"
+    ):
+        read_files([{"text": "a"}], {"q": "what"}, {"q": {"d": 1}})
+    with pytest.raises(
+        InputError, match=r"^queries has no column for 'id', and judgements name queries by their ids; its columns are text"
+    ):
+        read_files({"d": "a"}, [{"text": "what"}], {"q": {"d": 1}})
+    with pytest.raises(InputError, match=r"unknown passage id 'd': corpus has no column of ids; name one: .*id"):
+        read_pairs([{"query": "what", "positive_id": "d"}], [{"text": "a"}])
+    pair = {"query": "what", "positive_id": "d", "positive": "a"}
+    assert len(read_pairs([pair], [{"text": "a"}, {"text": "b"}]).corpus) == 2

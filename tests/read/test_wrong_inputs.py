@@ -143,7 +143,11 @@ def test_inline_rows_are_pointed_at_by_position() -> None:
 FILES = [
     ("corpus.xml", b"<a/>", r"unknown kind '.xml'; read are: JSON lines"),
     ("corpus.jsonl", b"", r"corpus.jsonl holds no rows"),
-    ("corpus.jsonl", b'{"key": "1", "words": "x"}\n', r"no column for 'id'; its columns are key, words; .*fields=..id.: .COLUMN.."),
+    (
+        "corpus.jsonl",
+        b'{"key": "1", "words": "x"}\n',
+        r"no column for 'id', and judgements name passages by their ids; its columns are key, words; .*fields=..id.: .COLUMN..",
+    ),
     ("corpus.jsonl.gz", CORPUS, r"corpus.jsonl.gz: the file is not gzip"),
     ("corpus.jsonl.gz", gzip.compress(CORPUS, mtime=0)[:-9], r"corpus.jsonl.gz: the file ends too early"),
     ("corpus.jsonl.zst", zstandard.compress(CORPUS)[:-9], r"corpus.jsonl.zst: the file ends too early"),
@@ -153,7 +157,11 @@ FILES = [
     ("corpus.csv", b'id,text\n1,"a\nb"\n2,"\xff\nb"\n', r"corpus.csv:4: invalid UTF-8 at byte 4"),
     ("corpus.csv", b'id,text\n1,"a\n', r"corpus.csv:2: a quote opens here and never closes: everything to the end of the file, line 2"),
     ("corpus.csv", b'id,text\n1,"a"b\n', r"corpus.csv:2: invalid CSV: ',' expected"),
-    ("corpus.tsv", b"id;text\n1;a\n", r"no column for 'id'; its columns are id;text; this one column holds ';': a .csv is cut at commas"),
+    (
+        "corpus.tsv",
+        b"id;text\n1;a\n",
+        r"no column for 'id', and judgements name passages by their ids; its columns are id;text; this one column holds ';': a .csv is cut at commas",
+    ),
     ("corpus.csv", "id,text\n1,a\n".encode("utf-16-le"), r"corpus.csv: the file has a NUL in every second byte"),
     ("corpus.jsonl", b'{"_id": 1, "text": "a"}\r{"_id": 2, "text": "b"}\r', r"corpus.jsonl: its lines end in CR alone"),
     ("corpus.tsv", b"id\ttext\n1\n", r"corpus.tsv:2: 1 fields where the header has 2"),

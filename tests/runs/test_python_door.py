@@ -7,6 +7,7 @@ import pytest
 from miner import HardnegError, MiningConfig, export, mine
 from miner.config import Inputs
 from miner.errors import ConfigError, with_settings
+from miner.read.cells import short_hash
 from miner.runs.mine_arguments import config_of, inputs_of
 from miner.runs.progress_bars import watched
 from miner.runs.summary import log_summary
@@ -28,6 +29,19 @@ def test_objects_and_files_give_the_same_rows(run, tiny_model, tmp_path):
     assert rows
     assert list(mine(ROWS, MiningConfig(**SETTINGS), model=tiny_model).rows()) == rows
     assert list(mine(tmp_path / "faq.csv", SETTINGS, model=tiny_model).rows()) == rows
+
+
+def test_a_corpus_without_ids_gives_the_same_training_file(tiny_model, tmp_path):
+    """As one whose ids are those that follow from the texts; a list of dicts, a table, and a file."""
+    texts = [f"further passage {number}" for number in range(9)]
+    (tmp_path / "corpus.csv").write_text("text\n" + "".join(f"{text}\n" for text in [*texts, texts[0]]))
+    named = {f"p-{short_hash(text)}": text for text in texts}
+    table = pytest.importorskip("pandas").DataFrame({"text": texts, "page": range(9)})
+    corpora = (named, [{"text": text} for text in texts], table, tmp_path / "corpus.csv")
+    runs = [mine(ROWS, SETTINGS, model=tiny_model, corpus=corpus) for corpus in corpora]
+    files = [run.file.read_bytes() for run in runs]
+    assert b"further passage" in files[0]
+    assert files == files[:1] * 4
 
 
 def test_tables_out(run):
