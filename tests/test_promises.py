@@ -114,3 +114,7 @@ def test_a_short_row_is_counted_and_the_flag_that_fills_it_named(run):
     filled = export(run, run.config.with_filters("margin:relax=true"))
     assert filled.report["counts"]["relaxed"]["margin"] == sum(filled.report["counts"]["tiers"][tier] for tier in "23")
     assert "negatives that break filter 'margin'" in " | ".join(filled.report["notes"])
+    random = export(run, run.config.model_copy(update={"fill": "random"}))
+    assert f"negatives that --fill random added: {random.report['counts']['tiers']['4']:,}; it draws from" in " | ".join(
+        random.report["notes"]
+    )

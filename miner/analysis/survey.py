@@ -137,7 +137,7 @@ def _range(path: Path) -> tuple[float, float]:
 
 
 def _retrieved_negatives(choice: Choice) -> tuple[Ints, Rows, Floats]:
-    """Query row, passage row and margin of every negative that was retrieved; random ones of `fill` have no rank and are left out."""
+    """Query row, passage row and margin of every negative; an empty slot has no rank."""
     anchors, _, negatives = choice
     places, columns = np.nonzero((negatives.rows >= 0) & (negatives.ranks > 0))
     return negatives.queries[places], negatives.rows[places, columns], anchors.reference_scores[places] - negatives.scores[places, columns]

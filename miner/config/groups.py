@@ -93,7 +93,9 @@ class SamplingSettings(SettingsGroup):
         None, description="largest number of rows that one passage may be a negative of; auto: three times the mean, at least 5"
     )
     fill: Literal["none", "random", "repeat"] = Field(
-        "none", description="negatives for a row that is still short; the file then holds their fallback level"
+        "none",
+        description="negatives for a row that is still short: random ones of those retrieved for its query, under every rule that "
+        "must hold, or its own again; the file then holds their fallback level",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of all draws")
 

@@ -4,7 +4,8 @@
     2  a weak positive's reference score is raised to the lower quartile of all positives' scores, below which a positive's own
        score says little; the ceiling under it holds whatever its rank
     3  no ceiling: ranks 31-210 (in a corpus under 300 passages the first tenth is skipped instead), every other filter kept
-    4  fill=random: any retrieved passage (all of a small corpus) that passes every filter but the ceilings and `ranks`, drawn by the noise
+    4  fill=random: any retrieved passage (all of a small corpus) that passes every filter but the ceilings and `ranks`, drawn by the
+       noise; nothing is searched for it, so a rule that may not be relaxed leaves it what level 1 left
     5  fill=repeat: the row's own negatives again
 
 Levels 2 to 4 relax only a filter that says it may be (`relax`), such as those of the default; every other one holds on all levels.

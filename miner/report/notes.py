@@ -130,18 +130,45 @@ def _short(report: Mapping[str, Any]) -> Iterator[str]:
     if not short:
         return
     sentence = f"queries with fewer than {setup['negatives']} negatives"
-    depth = setup.get("max_depth", 0)
-    deeper = f"a --max-depth over {depth:,} searches them deeper"
     if firm:
         flags = " ".join(f"--filter {name}:relax=true" for name in firm)
         yield (
             f"{sentence}, since {' and '.join(firm)} must hold in every row: {short:,}{_drops(counts)}; "
-            f"mining with {deeper}, {flags} fills them with passages that break the rule"
+            f"mining with {_deeper(setup)}, {''.join(f'{hint}, ' for hint in _fills(setup, counts))}{flags} fills them with passages that "
+            "break the rule"
         )
+        if setup.get("fill") == "random":
+            yield _random_fills(setup, counts)
     elif counts["rows"]["any"] > 2 * counts["rows"]["all"]:
         passages = report["retrieval"].get("distinct_passages", 0)
-        reason = f"there are {passages:,} different passages" if depth >= passages > 0 else deeper
-        yield f"{sentence}, most of all: {short:,} of {counts['queries']:,}; {reason}"
+        reason = f"there are {passages:,} different passages" if setup.get("max_depth", 0) >= passages > 0 else _deeper(setup)
+        yield f"{sentence}, most of all: {short:,} of {counts['queries']:,}; {', '.join([reason, *_fills(setup, counts)])}"
+
+
+def _deeper(setup: Mapping[str, Any]) -> str:
+    """The flag that searches short queries deeper."""
+    deepest = setup.get("max_depth", 0)
+    if setup.get("ladder") == 0 and deepest > setup["depth"]:
+        return f"--ladder 1 searches them to {deepest:,}"
+    return f"a --max-depth over {deepest:,} searches them deeper"
+
+
+def _fills(setup: Mapping[str, Any], counts: Mapping[str, Any]) -> Iterator[str]:
+    """What --fill would do for short rows, where the format has a column for fallback levels and rows are not filled already."""
+    if not setup.get("fits_fill") or setup.get("fill") != "none":
+        return
+    if setup["relaxable"]:
+        yield f"--fill random draws from the passages that {' and '.join(setup['relaxable'])} dropped"
+    if counts["rows"]["any"] > counts["rows"]["all"]:
+        yield "--fill repeat repeats the negatives of rows that have some"
+
+
+def _random_fills(setup: Mapping[str, Any], counts: Mapping[str, Any]) -> str:
+    """That random passages are retrieved ones, so that a rule which must hold leaves no others than before."""
+    return (
+        f"negatives that --fill random added: {counts['tiers']['4']:,}; it draws from the passages retrieved for a query, at most "
+        f"{setup['max_depth']:,}, and {' and '.join(setup['firm'])} must hold for them too"
+    )
 
 
 def _drops(counts: Mapping[str, Any]) -> str:

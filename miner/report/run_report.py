@@ -17,6 +17,7 @@ class Setup(TypedDict):
     depth: candidates per query before any deeper search.
     firm, relaxable: ceilings and windows that hold on every fallback level, and those that may be relaxed.
     ladder: the highest fallback level. fill: what fills rows that are still short.
+    fits_fill: whether the format has a column for their levels.
     """
 
     filters: list[str]
@@ -29,6 +30,7 @@ class Setup(TypedDict):
     relaxable: NotRequired[list[str]]
     ladder: NotRequired[int]
     fill: NotRequired[str]
+    fits_fill: NotRequired[bool]
 
 
 class ScoreSpreads(TypedDict):

@@ -100,8 +100,9 @@ def _report(output: _Output, dataset: Dataset, context: RunContext) -> ReportDat
     """The statistics of the negatives, and what else a reader of the report must know."""
     config, statistics = context.config, output.tally.result(dataset)
     setup, relaxation = statistics["setup"], config.relaxation
+    fits_fill = "tiers" in FORMATS[config.output_format].optional_columns
     report: ReportData = {
-        "setup": {**setup, "output_format": config.output_format, "max_depth": config.deepest, **relaxation},
+        "setup": {**setup, "output_format": config.output_format, "max_depth": config.deepest, **relaxation, "fits_fill": fits_fill},
         "counts": statistics["counts"],
         "scores": statistics["scores"],
         "ranks": statistics["ranks"],

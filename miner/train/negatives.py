@@ -139,9 +139,8 @@ class _AnchorCandidates:
         height = max(reference_score - noise_floor, 0.0)
         self._reference_score = reference_score
         self._wrong_threshold, self._easy_threshold = reference_score - rules.wrong * height, reference_score - rules.easy * height
-        # A random fill was never retrieved: it has no column, and the next round may draw another one.
         chosen_rows = choice.negatives.rows[position].tolist()
-        self.selection = [self._columns[row] for row in dict.fromkeys(chosen_rows) if row in self._columns]
+        self.selection = [self._columns[row] for row in dict.fromkeys(chosen_rows) if row >= 0]
         self._tiers = {row: tier for row, tier in zip(chosen_rows, choice.negatives.tiers[position].tolist(), strict=True) if row >= 0}
 
     def column(self, passage: str) -> int | None:
