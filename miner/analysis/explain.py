@@ -104,13 +104,14 @@ class Explanation(TypedDict):
 def explain(run: Run | str | Path, query_id: str, passage_id: str | None = None) -> Explanation:
     """The candidates of one query with scores, evidence and outcome, JSON-safe; only `passage_id` where it is not None.
 
-    run: a Run, or its folder. A notebook shows the result as tables.
+    run: a Run, or its folder. query_id, passage_id: an id, or the text: upper case, white space and marks at both ends do not matter.
+    A notebook shows the result as tables.
     query, setup, retrieved: the query, the settings of pass 2, the number of candidates.
     anchors: one, or one per positive where each positive has its own reference score (`bar`). Each has its positives, bar, noise floor
         (`background`), ceilings and candidates, best first. A candidate's status is chosen, kept or dropped; `dropped_by` is the first
         filter that drops it under the strict rules, also where a fallback level chose it.
     passage: the rank and judgement of `passage_id`.
-    InputError for an id that is not in the run, with the most similar ids.
+    InputError for what is neither an id nor a text of the run, with the most similar ids; and for a text of several, with their ids.
     """
     run = run if isinstance(run, Run) else Run(Path(run))
     config, dataset = run.config, run.dataset
@@ -122,7 +123,7 @@ def explain(run: Run | str | Path, query_id: str, passage_id: str | None = None)
     choice = Choice(*selector.choose(candidates))
     names = _Names(dataset, candidates)
     explanation: Explanation = {
-        "query": {"id": query_id, "text": dataset.queries.texts([query])[0]},
+        "query": {"id": dataset.queries.ids([query])[0], "text": dataset.queries.texts([query])[0]},
         "setup": _setup(config),
         "retrieved": int(candidates.present.sum()),
         "anchors": [_anchor(choice, anchor, config, names) for anchor in range(len(choice.anchors))],

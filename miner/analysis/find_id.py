@@ -1,4 +1,4 @@
-"""Finds the row of an id; a message about a missing one names the most similar ids."""
+"""Finds the row of an id, or of a text; a message about a missing one names the most similar ids."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from difflib import get_close_matches
 import pyarrow.compute as pc
 
 from miner.errors import InputError
+from miner.support.normalize import normalise
 from miner.types import Texts
 
 MAX_SUGGESTED_IDS = 3
 """Similar ids that an error message proposes for a missing id."""
+
+MAX_SHOWN_IDS = 10
+"""Ids of one text that an error message names."""
+
+PLURALS = {"query": "queries", "passage": "passages"}
 
 MAX_COMPARED_IDS = 20_000
 """Ids that are compared with a missing id."""
@@ -20,13 +26,17 @@ MAX_LENGTH_DIFFERENCE = 3
 
 
 def row_of(texts: Texts, name: str, kind: str) -> int:
-    """The row of an id. InputError with similar ids where there is none."""
+    """The row of an id, or else of a text. InputError with similar ids where there is none, with the ids where several have the text."""
     start = 0
     for batch in texts.batches():
         position = pc.index(batch.column("id"), name).as_py()
         if position >= 0:
             return int(start + position)
         start += batch.num_rows
+    if rows := _rows_of_text(texts, name):
+        if len(rows) > 1:
+            raise InputError(f"{len(rows):,} {PLURALS[kind]} have this text; give an id: {', '.join(texts.ids(rows[:MAX_SHOWN_IDS]))}")
+        return rows[0]
     suggestions = get_close_matches(name, _similar_ids(texts, name), n=MAX_SUGGESTED_IDS, cutoff=0.6)
     advice = (
         f"; the nearest ids: {', '.join(suggestions)}"
@@ -34,6 +44,17 @@ def row_of(texts: Texts, name: str, kind: str) -> int:
         else f"; there are {start:,}, such as {', '.join(texts.ids(range(min(MAX_SUGGESTED_IDS, start))))}"
     )
     raise InputError(f"there is no {kind} '{name}' in this run{advice}")
+
+
+def _rows_of_text(texts: Texts, text: str) -> list[int]:
+    """The rows with exactly this text; where there is none, those with the same normalised text."""
+    exact, alike, normal = [], [], normalise(text)
+    for row, candidate in enumerate(candidate for batch in texts.all_texts() for candidate in batch):
+        if candidate == text:
+            exact.append(row)
+        elif normalise(candidate) == normal:
+            alike.append(row)
+    return exact or alike
 
 
 def _similar_ids(texts: Texts, name: str) -> list[str]:

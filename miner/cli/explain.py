@@ -18,8 +18,8 @@ SAME_TEXT_BITS = {1: "positive's", 2: "query's", 4: "a better candidate's"}
 
 def explain(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
-    query: Annotated[str, typer.Argument(help="The id of one of its queries.", show_default=False)],
-    passage: Annotated[str | None, typer.Option("--passage", help="Also show this passage, by id.", show_default=False)] = None,
+    query: Annotated[str, typer.Argument(help="The id of one of its queries, or its text.", show_default=False)],
+    passage: Annotated[str | None, typer.Option("--passage", help="Also show this passage, by id or text.", show_default=False)] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Number of candidates to show [20; all with --json].", show_default=False)
     ] = None,
@@ -31,7 +31,7 @@ def explain(
 
     hardneg explain my-run q17
 
-    hardneg explain my-run q17 --passage p204
+    hardneg explain my-run "who wrote Faust?" --passage p204
     """
     if only_kept and dropped:
         raise ConfigError("--kept and --dropped exclude each other; give one of them")

@@ -58,6 +58,13 @@ def test_explain_on_the_screen_and_as_json(call, runs):
     assert "more; --limit" in call("explain", "{one}", query, "--limit", 2)[1]
 
 
+def test_explain_by_a_text(call, runs):
+    """The same as by the id, whose result names the id."""
+    by_id = call("explain", "{one}", ids(runs)[0], "--json")
+    text = json.loads(by_id[1])["query"]["text"]
+    assert call("explain", "{one}", f" {text}!", "--json") == by_id
+
+
 @pytest.mark.slow
 def test_explain_one_passage(call, runs):
     """Retrieved or not, the screen says so."""
