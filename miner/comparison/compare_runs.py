@@ -14,7 +14,7 @@ from miner.comparison.changed_queries import ChangedQuery, examples
 from miner.comparison.matching import SharedCounts, Space, within
 from miner.comparison.overlap import Overlap, RankShift, ScoreChange, drift, overlap, shift
 from miner.comparison.run_side import FateCounts, Fates, side_of
-from miner.comparison.settings_diff import counts, differences, dropped, equal_numbers
+from miner.comparison.settings_diff import approximate, counts, differences, dropped, equal_numbers
 from miner.runs.run import Run
 from miner.types import Progress
 
@@ -33,12 +33,14 @@ class Comparison(TypedDict):
     dropped: dict[str, list[Any]]
     unchanged: list[str]
     examples: list[ChangedQuery]
+    notes: list[str]
 
 
 def compare(first: Run, second: Run, on_progress: Progress | None = None) -> Comparison:
     """Everything that differs between `first` and `second`, on the queries they share; gained are negatives of `second` only.
 
     unchanged: what is the same in both: names of numbers, `− FILTER`, `gained`, `lost`, `scores of negatives`, `ranks of positives` ...
+    notes: sentences on numbers that say less than they seem to.
     A negative of one run only has a fate in the other: not retrieved, dropped by a filter, or kept and not chosen.
     """
     space = Space(first.dataset, second.dataset)
@@ -66,4 +68,5 @@ def compare(first: Run, second: Run, on_progress: Progress | None = None) -> Com
             *equal_numbers({**counts(first, second), **{f"− {name}": values for name, values in dropped(first, second).items()}}),
         ],
         "examples": examples(space, negatives, (lost, gained), fates),
+        "notes": [] if ranks["better"] == ranks["worse"] == 0 else approximate((first, second)),
     }

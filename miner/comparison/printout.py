@@ -59,6 +59,7 @@ def lines(comparison: Mapping[str, Any]) -> Iterator[str]:
         f"positives: {number(positives['better'])} rank better, {number(positives['worse'])} worse, {number(positives['same'])} equal"
         f"; median rank {number(before)} to {number(after)}"
     )
+    yield from comparison["notes"]
 
 
 def _counts(comparison: Mapping[str, Any]) -> list[Table]:

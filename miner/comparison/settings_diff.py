@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from miner.report.notes import EXACT
 from miner.runs.run import Run
 
 COUNTS: Mapping[str, tuple[str, ...]] = {
@@ -58,6 +59,26 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
     }
 
 
+def searched(manifest: Mapping[str, Any]) -> dict[str, object]:
+    """The index that was searched, with its search settings, and its recall; that of an exact one is 1."""
+    retrieval = manifest.get("retrieval") or {}
+    index, recall = retrieval.get("index"), retrieval.get("recall")
+    return {"index searched": index, "recall of the index": 1.0 if index == EXACT else recall}
+
+
+def approximate(runs: tuple[Run, Run]) -> list[str]:
+    """A sentence for each run whose index misses candidates: ranks of positives count those that were retrieved."""
+    sentences = []
+    for name, run in zip(("first", "second"), runs, strict=True):
+        index, recall = searched(run.manifest).values()
+        if isinstance(recall, float) and recall < 1:
+            sentences.append(
+                f"index {index} of the {name} run misses candidates (recall {recall:.3f}), and ranks count what was retrieved: "
+                "that alone makes positives rank better there"
+            )
+    return sentences
+
+
 def _flat(manifest: Mapping[str, Any]) -> dict[str, object]:
     """The fields of a manifest that define its run, by one-level names."""
     config = {name: value for name, value in manifest["config"].items() if name != "filters"}
@@ -66,5 +87,6 @@ def _flat(manifest: Mapping[str, Any]) -> dict[str, object]:
     fields |= {f"input {name}": value for name, value in (manifest.get("inputs") or {}).items()}
     fields |= {f"file {name}": description["sha256"][:12] for name, description in (manifest.get("files") or {}).items()}
     model = manifest.get("model") or {}
+    fields |= searched(manifest)
     fields |= {f"model {name}": value for name, value in model.items() if name in ("name", "content", "dim", "similarity", "prompts")}
     return fields | {f"version {name}": value for name, value in manifest["versions"].items()}

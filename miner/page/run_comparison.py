@@ -55,7 +55,8 @@ def _changes(comparison: Mapping[str, Any]) -> Html:
         ("retrieved", f"{number(positives['retrieved'][0])} and {number(positives['retrieved'][1])}"),
     ]
     overlaps = [(f"first {n}", percent(value)) for n, value in comparison["overlap"]["at"].items()]
-    rank_card = card("Positives", listed(f"Ranks of {number(positives['pairs'])} known positives", ["rank", "#positives"], ranks))
+    ranks_listed = listed(f"Ranks of {number(positives['pairs'])} known positives", ["rank", "#positives"], ranks)
+    rank_card = card("Positives", ranks_listed, *(tag("p", note, class_="note") for note in comparison["notes"]))
     boxes = [card("Overlap", listed("Negatives in common", ["of the", "#share"], overlaps))]
     boxes += [] if "ranks of positives" in unchanged else [rank_card]
     drift = [card("Score in the second less score in the first", histogram("Score drift", series))] if series else []

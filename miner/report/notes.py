@@ -14,6 +14,9 @@ MIN_RECALL = 0.97
 SETTINGS = {"IVF": "nprobe", "IMI": "nprobe", "HNSW": "efSearch"}
 """By kind of index, the search setting that finds more of the nearest when it is larger."""
 
+EXACT = "exact"
+"""The index that leaves nothing out."""
+
 OWN_POSITIVES = {"known_positive", "self_match", "same_text"}
 """Filters that drop what is the positive or the query itself."""
 
@@ -54,9 +57,9 @@ def _recall(retrieval: Mapping[str, Any]) -> Iterator[str]:
     """What an approximate index finds, and what would find more; that exact search finds all where a recall was asked for."""
     recall, index, target = retrieval.get("recall"), retrieval.get("index"), retrieval.get("recall_target")
     nearest = min(retrieval["depth"], retrieval["distinct_passages"]) if recall is not None or target is not None else 0
-    if recall is None and target is not None:
+    if index == EXACT and target is not None:
         yield f"recall {target:g} was asked for, and exact search finds all of the {nearest} nearest: recall is 1"
-    if recall is None:
+    if recall is None or index == EXACT:
         return
     sentence = f"index {index} finds {100 * recall:.1f} % of the {nearest} nearest, measured on a sample"
     if "recall_interval" in retrieval:

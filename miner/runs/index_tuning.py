@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from miner.indexes import Factory
 from miner.sources import BM25, Dense, Fused, Recall
 from miner.sources.dense import SLACK
 from miner.support import noise
-from miner.types import Dataset, Floats, Ints, RetrievalSection
+from miner.types import Dataset, Floats, Ints, RecallFields, RetrievalSection
 
 log = logging.getLogger(__name__)
 
@@ -84,12 +85,21 @@ def measure_recall(source: Dense | BM25 | Fused, dataset: Dataset, config: Minin
 
 
 def note_recall(section: RetrievalSection, recall: Recall | None, config: MiningConfig) -> None:
-    """Write the recall, its index with the search settings, and the recall asked for into what the manifest says of pass 1."""
+    """Write the recall, its index with the search settings, and the recall asked for into what the manifest says of pass 1.
+
+    recall: measured; None where all indexes are exact, which find all, and that is noted where a recall is asked for.
+    """
     if recall:
         section["index"], section["recall"] = recall.index, recall.share
         section["recall_interval"], section["recall_queries"] = list(recall.interval), recall.queries
-    if config.recall is not None:
-        section["recall_target"] = config.recall
+    if config.recall is None:
+        return
+    section["recall_target"] = config.recall
+    if recall is None:
+        section["recall"] = 1.0
+    for source in section["sources"].values():
+        if "recall" in source and source.get("recall") is None:
+            cast("RecallFields", source)["recall"] = 1.0
 
 
 def tune(source: Dense, dataset: Dataset, config: MiningConfig) -> None:

@@ -50,7 +50,7 @@ class ModelDescription(VectorFields):
 
 
 class RecallFields(TypedDict):
-    """What an approximate index finds of the true nearest; the recall of an exact one is None, and it has no other field.
+    """What an approximate index finds of the true nearest. An exact one has no field but the recall: 1 where one is asked for, else None.
 
     index: with its search settings.
     recall_interval: 95 %, over queries.
@@ -103,7 +103,8 @@ class RetrievalMetadata(TypedDict):
 class RetrievalSection(RetrievalMetadata):
     """What the manifest says of pass 1.
 
-    index, recall, recall_interval, recall_queries: of the approximate index that finds least; the recall is None where all are exact.
+    index, recall, recall_interval, recall_queries: of the approximate index that finds least. Where all are exact, the recall is 1
+        if one is asked for, else None, and there is no interval.
     recall_target: the recall asked for.
     queries_deepened: queries whose list to `max_depth` was used, once pass 2 has counted them.
     """

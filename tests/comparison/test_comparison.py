@@ -162,6 +162,24 @@ def test_what_differs_is_told_setting_by_setting(pair):
     assert told["dropped"]["same_text"] == [pair[0].report["counts"]["dropped"]["same_text"], None]
 
 
+def test_an_approximate_index_is_named_with_what_it_does_to_ranks(tmp_path):
+    """Its setting and recall are among the differences, and a sentence says why positives rank better; screen and page show it."""
+    data = on_disk(make(3, passages=300, queries=60, dim=8), tmp_path / "data")
+    one, two = (
+        mine(data, MiningConfig.of(depth=20, index=index), out=tmp_path / name)
+        for name, index in (("exact", "exact"), ("ivf", "IVF16,Flat:nprobe=1"))
+    )
+    result = compare(one, two)
+    recall = two.manifest["retrieval"]["recall"]
+    assert result["config"]["index searched"] == ["exact", "IVF16,Flat:nprobe=1"]
+    assert result["config"]["recall of the index"] == [1.0, recall]
+    (note,) = result["notes"]
+    assert note.startswith(f"index IVF16,Flat:nprobe=1 of the second run misses candidates (recall {recall:.3f}), and ranks count")
+    assert note in [*lines(result)]
+    assert note in runs(result, ("a", "b"))
+    assert compare(one, one)["notes"] == []
+
+
 def test_screen_and_page_show_it(pair):
     """Every fate, every difference, texts escaped."""
     told = compare(*pair)

@@ -147,7 +147,10 @@ def test_the_seed_draws_the_sample(texts, tiny_model, tmp_path):
 def test_few_passages_are_searched_exactly(texts, tiny_model, given):
     """Which is said, and no setting is tuned."""
     run = mine(texts(), MiningConfig.of(model=str(tiny_model), recall=0.98, **given))
-    assert run.manifest["retrieval"]["index"] == "exact"
+    section = run.manifest["retrieval"]
+    assert (section["index"], section["recall"], section["recall_target"]) == ("exact", 1.0, 0.98)
+    assert section["sources"]["dense"]["recall"] == 1.0
+    assert run.report["retrieval"]["recall"] == 1.0
     assert "recall 0.98 was asked for, and exact search finds all of the 200 nearest: recall is 1" in run.report["notes"]
 
 
