@@ -82,11 +82,13 @@ TRAIN: Group = {
 ROUNDS: Group = {
     "rounds": o.Rounds,
     "start": o.Start,
+    "keep": o.Keep,
     "retain": o.Retain,
     "only_wrong": o.OnlyWrong,
     "wrong": o.Wrong,
     "easy": o.Easy,
     "notebook": o.NotebookSize,
+    "notebook_ratio": o.NotebookRatio,
     "epsilon": o.Epsilon,
     "wait": o.Wait,
     "same": o.Same,

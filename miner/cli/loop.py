@@ -36,7 +36,9 @@ def loop(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Mine, train and evaluate in rounds, until the dev score stops rising. Each round mines with the model trained in the last one.
+    """Mine, train and evaluate in rounds, until the dev score stops rising.
+
+    Each round mines with the model trained in the last one, adds what it gets wrong to the notebook of errors, and trains on that.
 
     hardneg loop --data my-beir-folder --dev my-beir-folder --model my-model --steps 200 --out my-loop
     """
@@ -68,23 +70,13 @@ def loop(
 
 
 def _print_result(result: Loop, display: ProgressDisplay, *, as_json: bool) -> None:
-    from rich.table import Table
+    from miner.train.loop_table import loop_lines, loop_table
 
     display.stop()
     summary = result.report
-    heads = ("round", "dev", "overlap", "retained", "refreshed", "evicted", "refused", "positive's rank", "gap", "false negatives")
-    table = Table(*heads, box=None)
-    for round_values in summary["rounds"]:
-        overlap = "–" if round_values["jaccard"] is None else f"{round_values['jaccard']:.0%}"
-        dev = "–" if round_values["dev"] is None else f"{round_values['dev']:.4f}"
-        false_share = "–" if round_values["false_negatives"] is None else f"{round_values['false_negatives']:.2%}"
-        mark = f"{round_values['round']}{' *' if round_values['round'] == summary['best'] else ''}"
-        counts = (f"{round_values[name]:,}" for name in ("retained", "refreshed", "evicted", "refused"))
-        table.add_row(
-            mark, dev, overlap, *counts, f"{round_values['positive_rank']['mean']:.1f}", f"{round_values['gap']:.3f}", false_share
-        )
-    display.console.print(table)
-    display.console.print(f"stopped: {summary['stopped']}; * is kept")
+    display.console.print(loop_table(summary))
+    for line in loop_lines(summary):
+        display.console.print(line, soft_wrap=True)
     for message in dict.fromkeys(message for round_values in summary["rounds"] for message in round_values["warnings"]):
         display.console.print(f"note: {message}", soft_wrap=True)
     display.console.print(f"model          {result.model}", soft_wrap=True)

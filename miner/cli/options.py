@@ -240,15 +240,26 @@ DevMeasure = Annotated[str | None, option("dev-measure", "measure that chooses t
 LOOP = "Rounds"
 Rounds = Annotated[int | None, option("rounds", "largest number of rounds [3]", LOOP)]
 Start = Annotated[str | None, option("start", "model that each round starts from: base, or last (the last round's) [base]", LOOP)]
-Retain = Annotated[float | None, option("retain", "share of a row's negatives that are kept from the last round [0.5]", LOOP, rare=True)]
+Keep = Annotated[
+    str | None,
+    option("keep", "what trains: notebook (errors of all rounds), share (see --retain), last (only this round's) [notebook]", LOOP),
+]
+Retain = Annotated[
+    float | None, option("retain", "with --keep share: share of a row's negatives from the last round [0.5]", LOOP, rare=True)
+]
 OnlyWrong = Annotated[
     bool | None, option("only-wrong/--all-negatives", "train only on negatives the model gets wrong [all]", LOOP, rare=True)
 ]
 Wrong = Annotated[float | None, option("wrong", "a negative is wrong above reference score - wrong × height [0.5]", LOOP, rare=True)]
-Easy = Annotated[float | None, option("easy", "an old negative is replaced below reference score - easy × height [0.9]", LOOP, rare=True)]
-NotebookSize = Annotated[int | None, option("notebook", "entries of one query that the notebook keeps [15]", LOOP, rare=True)]
+Easy = Annotated[float | None, option("easy", "an old negative leaves below reference score - easy × height [0.9]", LOOP, rare=True)]
+NotebookSize = Annotated[int | None, option("notebook", "entries of one anchor that train at most [15]", LOOP, rare=True)]
+NotebookRatio = Annotated[
+    float | None, option("notebook-ratio", "entries for each positive that train at most, in the whole; 3 is 1:3 [9]", LOOP, rare=True)
+]
 Epsilon = Annotated[float | None, option("epsilon", "smallest gain on dev that counts [0.002]", LOOP, rare=True)]
-Wait = Annotated[int | None, option("wait", "rounds without a gain before the loop stops [1]", LOOP, rare=True)]
+Wait = Annotated[
+    int | None, option("wait", "rounds without a gain before the loop stops; one where dev cannot tell counts half [1]", LOOP, rare=True)
+]
 Same = Annotated[float | None, option("same", "stop when this share of the negatives is the last round's [0.9]", LOOP, rare=True)]
 HoldOut = Annotated[
     bool | None, option("hold-out/--no-hold-out", "hide all but one positive of each query, to measure false negatives [no]", LOOP)

@@ -107,15 +107,24 @@ class LoopConfig(SettingsGroup):
 
     rounds: int = Field(3, ge=1, le=100, description="largest number of rounds")
     start: Literal["base", "last"] = Field("base", description="model that each round starts from: base, or last (the last round's)")
+    keep: Literal["notebook", "share", "last"] = Field(
+        "notebook",
+        description="what trains: notebook (errors of all rounds), share (some of the last round's and new ones), last (new ones)",
+    )
     retain: float = Field(
-        0.5, ge=0, le=1, description="share of a row's negatives that are kept from the last round, where they are still hard"
+        0.5, ge=0, le=1, description="with keep=share: share of a row's negatives from the last round, where they are still hard"
     )
     only_wrong: bool = Field(False, description="train only on negatives the model gets wrong")
     wrong: float = Field(0.5, ge=-10, le=10, description="a negative is wrong above reference score - wrong × height")
-    easy: float = Field(0.9, ge=-10, le=10, description="an old negative is easy, and is replaced, below reference score - easy × height")
-    notebook: int = Field(15, ge=1, description="entries of one query that the notebook keeps")
+    easy: float = Field(0.9, ge=-10, le=10, description="an old negative is easy, and leaves, below reference score - easy × height")
+    notebook: int = Field(15, ge=1, le=1000, description="entries of one anchor that train at most")
+    notebook_ratio: float = Field(9, ge=1, le=1000, description="entries for each positive that train at most, in the whole: 3 is 1:3")
     epsilon: float = Field(0.002, ge=0, description="smallest gain on dev that counts")
-    wait: int = Field(1, ge=1, description="rounds without a gain before the loop stops")
+    wait: int = Field(
+        1,
+        ge=1,
+        description="rounds without a gain before the loop stops; one where dev cannot tell (epsilon is in the interval) counts half",
+    )
     same: float = Field(0.9, ge=0, le=1, description="stop when this share of the negatives is the last round's (Jaccard)")
     hold_out: bool = Field(False, description="hide all but one positive of each query, and measure false negatives; stop when they double")
 

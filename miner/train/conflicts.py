@@ -23,10 +23,21 @@ def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, ne
     has_no_reserve = config.use_negatives is None or (negatives is not None and config.use_negatives >= negatives)
     if "replace" in names and has_no_reserve:
         raise ConfigError("change 'replace' takes negatives from a reserve: set use_negatives below what the rows have")
+    if "draw" in names:
+        _check_draws(config)
     if guide := getattr(config.active_loss, "guide", ""):
         from miner.encode.model_checks import check_model
 
         check_model(guide, allow_code=None)
+
+
+def _check_draws(config: TrainConfig) -> None:
+    if config.use_negatives is None:
+        raise ConfigError("change 'draw' draws among more negatives than a batch takes of a row: set use_negatives")
+    if config.active_loss.labels != "none":
+        raise ConfigError(
+            f"change 'draw' gives no labels, and loss '{Spec.parse(config.loss).name}' needs one of each negative: leave it out"
+        )
 
 
 def depends_on_model(config: TrainConfig) -> bool:

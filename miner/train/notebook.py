@@ -1,111 +1,181 @@
-"""The notebook of errors: every negative of the training so far, with its first and last round, how often it was wrong, and its status.
+"""The notebook of errors: the negatives that the loop trains on, and everything that is known of them, round by round.
 
-It follows bootstrapping (Sung and Poggio 1994; the cache of deformable part models; R-CNN's 1:3): collect what the model gets wrong, train
-again, remove what has become easy. There the pool held no positive by construction; here the filters judge each entry again in every
-round, so that a false negative of round one is not trained on for ever.
+Bootstrapping (Sung and Poggio 1994; the cache of deformable part models, Felzenszwalb et al. 2010; R-CNN's 1:3): train, collect what the
+model gets wrong, add it to the negatives, train again, take out what has become easy. There the pool held no positive by construction;
+here every entry is scored and filtered again in every round, so that a false negative of round one is not trained on for ever.
+
+An entry stays in the file when it no longer trains, with the reason as its status; it returns when the model gets it wrong again.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from miner.io.atomic import storing, write_bytes
 from miner.io.parquet_files import open_parquet, write_parquet
 
-ACTIVE, EASY = "active", "easy"
+AnchorKey = tuple[str, str]
+"""Query id, and positive id where each positive has its own ceiling (else "")."""
 
+ACTIVE, EASY, BEYOND, LEFT_OUT, OVER_CAP, REFUSED = "active", "easy", "beyond_depth", "left_out", "over_cap", "refused"
+"""Statuses. refused is followed by the filter: refused:margin."""
+
+
+class Score(NamedTuple):
+    """One line of an entry's history: its score under the model of a round, and what followed."""
+
+    round: int
+    score: float
+    status: str
+
+
+HISTORY = pa.list_(pa.struct([("round", pa.int32()), ("score", pa.float32()), ("status", pa.string())]))
 SCHEMA = pa.schema(
     [
         ("query_id", pa.string()),
+        ("positive_id", pa.string()),
         ("passage_id", pa.string()),
         ("first_round", pa.int32()),
         ("last_round", pa.int32()),
+        ("last_wrong", pa.int32()),
         ("times_wrong", pa.int32()),
         ("last_score", pa.float32()),
+        ("relative_gap", pa.float32()),
         ("status", pa.string()),
+        ("history", HISTORY),
     ]
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
-    """One negative of one query.
+    """One negative of one anchor.
 
-    first_round, last_round: rounds in which it was trained on.
-    times_wrong: rounds in which the model scored it too high.
-    last_score: NaN where it is beyond depth.
-    status: active, easy, or refused:FILTER; an easy negative may come back.
+    first_round: the round in which it was written down.
+    last_round: the last round that trained on it.
+    last_wrong: the last round in which the model scored it too high; 0 for never.
+    times_wrong: the number of such rounds.
+    last_score: under the model of the last round; NaN where it could not be scored.
+    relative_gap: (reference score - score) / (reference score - noise floor): 0 at the positive, 1 at the noise floor, NaN unknown.
+    status: `active` trains; `easy`, `refused:FILTER`, `beyond_depth` (no candidate any more, so not judged), `left_out` (the rule took
+        others) and `over_cap` do not.
+    history: one line per round since the first.
     """
 
     first_round: int
-    last_round: int
-    times_wrong: int
-    last_score: float
-    status: str
+    last_round: int = 0
+    last_wrong: int = 0
+    times_wrong: int = 0
+    last_score: float = float("nan")
+    relative_gap: float = float("nan")
+    status: str = LEFT_OUT
+    history: list[Score] = field(default_factory=list)
+
+    def record(self, round_number: int, score: float, relative_gap: float, status: str, *, wrong: bool) -> None:
+        """Write down the score of this round and what followed."""
+        self.last_score, self.relative_gap = score, relative_gap
+        if wrong:
+            self.last_wrong, self.times_wrong = round_number, self.times_wrong + 1
+        self.history.append(Score(round_number, score, status))
+        self.set_status(status)
+
+    def set_status(self, status: str) -> None:
+        """Change the status of the round that was recorded last."""
+        self.status = status
+        self.history[-1] = self.history[-1]._replace(status=status)
 
 
 class Notebook:
-    """Entries by (query id, passage id)."""
+    """Entries by anchor and passage id."""
 
     def __init__(self) -> None:
-        self.entries: dict[tuple[str, str], Entry] = {}
+        self.pages: dict[AnchorKey, dict[str, Entry]] = {}
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return sum(map(len, self.pages.values()))
 
-    def record_training(self, round_number: int, query: str, passage: str, score: float, *, wrong: bool) -> None:
-        """Record that a negative is trained on in this round."""
-        entry = self.entries.setdefault((query, passage), Entry(round_number, round_number, 0, score, ACTIVE))
-        entry.last_round, entry.last_score, entry.status = round_number, score, ACTIVE
-        entry.times_wrong += wrong
+    def page(self, key: AnchorKey) -> dict[str, Entry]:
+        """The entries of one anchor, by passage id."""
+        return self.pages.setdefault(key, {})
 
-    def update(self, query: str, passage: str, score: float, status: str) -> None:
-        """Update the score and the status of an entry; a negative without an entry is ignored."""
-        if entry := self.entries.get((query, passage)):
-            entry.last_score, entry.status = score, status
+    def entries(self) -> Iterator[tuple[AnchorKey, str, Entry]]:
+        """Every entry, in the order of ids."""
+        for key in sorted(self.pages):
+            for passage in sorted(self.pages[key]):
+                yield key, passage, self.pages[key][passage]
 
-    def cap(self, per_query: int) -> int:
-        """Remove the lowest scores of queries with more than `per_query` entries; return how many entries were removed."""
-        count = 0
-        by_query: dict[str, list[str]] = {}
-        for query, passage in self.entries:
-            by_query.setdefault(query, []).append(passage)
-        for query, passages in by_query.items():
-            order = sorted(passages, key=lambda passage: (-_or_least(self.entries[query, passage].last_score), passage))
-            for passage in order[per_query:]:
-                del self.entries[query, passage]
-                count += 1
-        return count
+    def cap(self, per_anchor: int, total: int) -> int:
+        """Take entries over the caps out of training; return how many.
+
+        Those that were not wrong for longest leave first, among them the easiest. Each anchor keeps its first one.
+        """
+        active = [
+            (-entry.last_wrong, _or_easiest(entry.relative_gap), key, passage) for key, passage, entry in self.entries() if _active(entry)
+        ]
+        places: Counter[AnchorKey] = Counter()
+        others: list[Entry] = []
+        leaving: list[Entry] = []
+        for _, _, key, passage in sorted(active):
+            place = places[key]
+            places[key] += 1
+            if place:
+                (others if place < per_anchor else leaving).append(self.pages[key][passage])
+        leaving += others[max(0, total - len(places)) :]
+        for entry in leaving:
+            entry.set_status(OVER_CAP)
+        return len(leaving)
 
     def counts(self) -> dict[str, int]:
         """Entries by status."""
-        counts: dict[str, int] = {}
-        for entry in self.entries.values():
-            counts[entry.status] = counts.get(entry.status, 0) + 1
-        return dict(sorted(counts.items()))
+        return dict(sorted(Counter(entry.status for _, _, entry in self.entries()).items()))
+
+    def ages(self, round_number: int) -> dict[str, int]:
+        """Active entries by age: how many rounds ago each was written down."""
+        ages = Counter(round_number - entry.first_round for _, _, entry in self.entries() if _active(entry))
+        return {str(age): ages[age] for age in sorted(ages)}
 
     def save(self, path: Path) -> None:
         """Write Parquet, in the order of ids."""
-        rows = [{"query_id": key[0], "passage_id": key[1], **asdict(self.entries[key])} for key in sorted(self.entries)]
+        names = SCHEMA.names[3:]
+        rows = [
+            {"query_id": key[0], "positive_id": key[1], "passage_id": passage, **{name: _cell(entry, name) for name in names}}
+            for key, passage, entry in self.entries()
+        ]
         sink = pa.BufferOutputStream()
         write_parquet(pa.Table.from_pylist(rows, schema=SCHEMA), sink)
         write_bytes(path, sink.getvalue().to_pybytes())
 
     @classmethod
     def load(cls, path: Path) -> Notebook:
-        """Read a notebook that `save` wrote."""
+        """Read a notebook that `save` wrote, also of an earlier version: what that did not write down is empty."""
         notebook = cls()
         with storing(path, "read"):
             rows = open_parquet(path).read().to_pylist()
         for row in rows:
-            key = (row.pop("query_id"), row.pop("passage_id"))
-            notebook.entries[key] = Entry(**row)
+            key, passage = (row.pop("query_id"), row.pop("positive_id", "")), row.pop("passage_id")
+            history = [Score(**line) for line in row.pop("history", ())]
+            notebook.page(key)[passage] = Entry(history=history, **row)
         return notebook
 
 
-def _or_least(score: float) -> float:
-    return float("-inf") if math.isnan(score) else score
+def _active(entry: Entry) -> bool:
+    return entry.status == ACTIVE
+
+
+def _or_easiest(relative_gap: float) -> float:
+    return float("inf") if relative_gap != relative_gap else relative_gap
+
+
+def _cell(entry: Entry, name: str) -> object:
+    return [line._asdict() for line in entry.history] if name == "history" else getattr(entry, name)
+
+
+def active_of(page: Mapping[str, Entry]) -> list[str]:
+    """The passages of an anchor's entries that train."""
+    return [passage for passage, entry in page.items() if _active(entry)]

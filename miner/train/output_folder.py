@@ -27,7 +27,7 @@ from miner.train.lock import LOCK
 IDENTITY, LOOP = "identity.json", "loop.json"
 REMOVAL_TRIES = 3
 """A folder to which a library's thread still writes is not empty at the first try."""
-ATOMIC_NAMES = ("dataset", "model", LOOP, "notebook.parquet", "training.jsonl", "anchors.json", "delta.json")
+ATOMIC_NAMES = ("dataset", "model", LOOP, "notebook.parquet", "training.jsonl", "anchors.json", "delta.json", "dev.parquet")
 """Files and folders of a loop and its rounds that are written atomically: after a kill, partial copies may lie beside them."""
 SETTINGS: dict[str, type[SettingsGroup]] = {
     "data": Inputs,
@@ -37,6 +37,8 @@ SETTINGS: dict[str, type[SettingsGroup]] = {
     "dev": Inputs,
 }
 """The parts of a loop's identity that are settings, with their types."""
+MAY_CHANGE = ("loop.rounds", "data.verdicts")
+"""What a loop may be resumed with another value of: more rounds, and what reviewers said since. Each round records its verdicts."""
 IDENTITY_LABELS = {"rows": "other rows", "model": "another model at that place", "dev": "other dev data"}
 
 
@@ -179,7 +181,8 @@ def _check_same_loop(folder: Path, identity: Mapping[str, Any]) -> None:
     changed = [
         f"{part}.{name}" for part in current if part in previous for name in _differences(SETTINGS.get(part), previous[part], current[part])
     ]
-    if set(changed) - {"loop.rounds"}:
+    changed = [name for name in changed if name not in MAY_CHANGE and not name.startswith("verdicts.")]
+    if changed:
         raise ConfigError(f"{folder} was begun with another {', '.join(changed)}; --force --fresh begins again")
 
 

@@ -1,14 +1,23 @@
-"""The report of a loop: what each round counts, how two rounds differ, which round is best, and when the loop ends."""
+"""The report of a loop: what each round counts, how two rounds differ, which round is best, and when the loop ends.
+
+Two kinds of queries are never mixed: `dev` and `gain` are of held-out queries; overlap, ranks, gap and gradient mass are of the queries
+that train.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
+from miner.evaluation.intervals import Interval, clustered
+from miner.support import noise
 from miner.train.config import LoopConfig
-from miner.train.negatives import AnchorKey, AnchorResult
+from miner.train.dev_scores import Gain
+from miner.train.negatives import AnchorResult
+from miner.train.notebook import AnchorKey
 
 
 class RoundChanges(TypedDict):
@@ -33,32 +42,61 @@ class RoundChanges(TypedDict):
 class RoundCounts(TypedDict):
     """The counts of one round, as in anchors.json.
 
-    retained, refreshed: negatives of the previous round, and new ones.
-    evicted, refused: previous negatives that have become easy, and those that a filter drops.
+    retained, refreshed: negatives that the previous round trained on too, and others.
+    returned: of those others, the ones that an earlier round had written down.
+    evicted, refused: entries that trained and have become easy (or are no candidates any more), and those that a filter drops now.
+    forgotten: entries that the caps keep from training.
     missing: negatives that the anchors lack.
-    forgotten: entries removed from the notebook.
     training_rows, rows_repeated: rows of the training file, and duplicates left out.
     """
 
     retained: int
     refreshed: int
+    returned: NotRequired[int]
     evicted: int
     refused: int
     missing: int
-    forgotten: int
+    forgotten: NotRequired[int]
     training_rows: int
     rows_repeated: int
 
 
-class RoundReport(RoundChanges, RoundCounts):
-    """The report of one round: the content of delta.json. dev: score after the round; dev_before: score before it."""
+class FalseNegatives(TypedDict):
+    """Hidden positives among the negatives of queries that have some. interval: 95 %, over queries."""
 
-    round: int
+    hidden: int
+    negatives: int
+    interval: Interval
+
+
+class DevReport(TypedDict):
+    """Scores of held-out queries.
+
+    dev, dev_measures: scores of the round's model; dev_before: the score before any training (dev_measure: which one).
+    gain: over the best model so far.
+    """
+
     dev: float | None
     dev_before: float | None
     dev_measure: str
+    dev_measures: NotRequired[dict[str, float]]
+    gain: NotRequired[Gain | None]
+
+
+class RoundReport(RoundChanges, RoundCounts, DevReport):
+    """The report of one round: the content of delta.json.
+
+    false_negatives: their share; false_negative_counts: where it comes from.
+    notebook: entries by status; ages: active entries by the number of rounds since they were written down.
+    verdicts: sha256 of the verdict files that the round was mined with, by path.
+    """
+
+    round: int
     false_negatives: float | None
+    false_negative_counts: NotRequired[FalseNegatives | None]
     notebook: dict[str, int]
+    ages: NotRequired[dict[str, int]]
+    verdicts: NotRequired[dict[str, str]]
     warnings: list[str]
 
 
@@ -79,9 +117,15 @@ class LoopIdentity(TypedDict):
 
 
 class LoopReport(TypedDict):
-    """The content of loop.json. best: number of the best round; stopped: why the loop ended."""
+    """The content of loop.json.
+
+    before: measures of the model before training on dev.
+    best: number of the best round, 0 where none beats the model before training.
+    stopped: why the loop ended.
+    """
 
     identity: LoopIdentity
+    before: NotRequired[dict[str, float] | None]
     rounds: list[RoundReport]
     best: int
     stopped: str
@@ -90,27 +134,65 @@ class LoopReport(TypedDict):
 
 def stop_reason(rounds: Sequence[RoundReport], rules: LoopConfig) -> str | None:
     """Return why the loop ends after these rounds, or None: no gain on dev, false negatives doubled, the same negatives again."""
-    last, first = rounds[-1], rounds[0]
-    if last["dev"] is not None:
-        scores = [score for score in (first["dev_before"], *(entry["dev"] for entry in rounds)) if score is not None]
-        best, rounds_without_gain = scores[0], 0
-        for score in scores[1:]:
-            best, rounds_without_gain = (score, 0) if score >= best + rules.epsilon else (max(best, score), rounds_without_gain + 1)
-        if rounds_without_gain >= rules.wait:
-            return f"no gain of {rules.epsilon:g} on dev in {rounds_without_gain} rounds"
-    rate, initial_rate = last["false_negatives"], first["false_negatives"]
-    if len(rounds) > 1 and rate is not None and initial_rate is not None and rate > 2 * max(initial_rate, 1e-4):
-        return f"measured false negatives rose to {rate:.1%} from {initial_rate:.1%}"
-    if last["jaccard"] is not None and last["jaccard"] > rules.same:
-        return f"{last['jaccard']:.0%} of the negatives are the last round's"
-    return None
+    return _no_gain(rounds, rules) or _doubled(rounds) or _same(rounds[-1], rules)
 
 
-def best_round(rounds: Sequence[RoundReport]) -> int:
-    """Return the round with the best dev score, the earlier one of equals; the last one without dev data."""
+def _no_gain(rounds: Sequence[RoundReport], rules: LoopConfig) -> str | None:
+    """A round whose gain is certainly below epsilon counts whole; where epsilon lies within the interval, dev cannot tell: half."""
+    without_gain = 0.0
+    for entry in rounds:
+        if gain := entry.get("gain"):
+            counts = 1.0 if gain["interval"][1] < rules.epsilon else 0.5
+            without_gain = 0.0 if gain["mean"] >= rules.epsilon else without_gain + counts
+    last = rounds[-1].get("gain")
+    if not last or without_gain < rules.wait:
+        return None
+    low, high = last["interval"]
+    return f"no gain of {rules.epsilon:g} on dev: {last['mean']:+.4f}, between {low:+.4f} and {high:+.4f}"
+
+
+def _doubled(rounds: Sequence[RoundReport]) -> str | None:
+    """More than twice the first round's share, and the difference is above zero beyond chance."""
+    last, first = rounds[-1].get("false_negative_counts"), rounds[0].get("false_negative_counts")
+    if len(rounds) == 1 or not last or not first:
+        return None
+    rate, initial_rate = last["hidden"] / last["negatives"], first["hidden"] / first["negatives"]
+    if rate <= 2 * max(initial_rate, 1e-4) or least_difference(rate, last["interval"], initial_rate, first["interval"]) <= 0:
+        return None
+    return f"measured false negatives rose to {rate:.1%} ({last['hidden']} of {last['negatives']:,}) from {initial_rate:.1%}"
+
+
+def _same(last: RoundReport, rules: LoopConfig) -> str | None:
+    is_same = last["jaccard"] is not None and last["jaccard"] > rules.same
+    return f"{last['jaccard']:.0%} of the negatives are the last round's" if is_same else None
+
+
+def least_difference(share: float, interval: Interval, other: float, other_interval: Interval) -> float:
+    """The lower end of the 95 % interval of share - other, from the intervals of both (square-and-add, Newcombe 1998)."""
+    return share - other - math.hypot(share - interval[0], other_interval[1] - other)
+
+
+def best_round(rounds: Sequence[RoundReport], before: float | None = None) -> int:
+    """Return the round with the best dev score, the earlier one of equals; 0 is the model before training. The last without dev data."""
     if rounds[-1]["dev"] is None:
         return int(rounds[-1]["round"])
-    return int(max(rounds, key=lambda entry: (entry["dev"] or 0.0, -entry["round"]))["round"])
+    scores = {0: before, **{entry["round"]: entry["dev"] for entry in rounds}}
+    return max((number for number in scores if scores[number] is not None), key=lambda number: (scores[number] or 0.0, -number))
+
+
+def false_negatives(anchors: Mapping[AnchorKey, AnchorResult], hidden: Mapping[str, set[str]], seed: int) -> FalseNegatives | None:
+    """Count the hidden positives among the negatives of queries that have some; None where there is nothing to count."""
+    names = sorted({query for query, _ in anchors if query in hidden})
+    counts = {name: [0, 0] for name in names}
+    for (query, _), anchor in anchors.items():
+        if query in counts:
+            counts[query][0] += len(hidden[query] & set(anchor.negatives))
+            counts[query][1] += len(anchor.negatives)
+    parts, wholes = (np.array([[counts[name][place]] for name in names], dtype=np.int64).reshape(-1, 1) for place in (0, 1))
+    if not wholes.sum():
+        return None
+    interval = clustered(parts, wholes, noise.keys(names), seed)[0] or (0.0, 1.0)
+    return {"hidden": int(parts.sum()), "negatives": int(wholes.sum()), "interval": interval}
 
 
 def changes(anchors: Mapping[AnchorKey, AnchorResult], previous: Mapping[AnchorKey, AnchorResult]) -> RoundChanges:

@@ -1,12 +1,15 @@
-"""The loop: mine with the current model, train, evaluate, mine again; save the best round's model. Every step can be resumed.
+"""The loop: mine with the current model, add what it gets wrong to the notebook, train on that, evaluate, mine again.
+
+The best model on dev is saved, be it the one before training. Every step can be resumed.
 
     OUT/dataset/            the dataset (with hold_out: without the hidden positives, which are in hidden.json)
         loop.json           configs, the report of every round, why it stopped, which round is best
         notebook.parquet    the notebook of errors after the last round
+        round-0/dev.parquet every measure of every dev query before training
         round-1/mined/      a run folder: candidates, report, manifest
                 model/      the model trained on training.jsonl
-                training.jsonl, anchors.json, notebook.parquet, delta.json
-        model/              the best round's model
+                training.jsonl, anchors.json, notebook.parquet, dev.parquet, delta.json
+        model/              the best model
 
 A round is finished when its delta.json exists. An interrupted round continues after its last finished stage: mining, choosing, training
 (from its checkpoints). Every file and folder is complete or absent; `dataset` and `model` are renamed into place.
@@ -14,40 +17,33 @@ A round is finished when its delta.json exists. An interrupted round continues a
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import check_encoder, load_encoder
-from miner.encode.staged_model import with_code_of_trained
+from miner.encode.staged_model import complete_code
 from miner.errors import ConfigError
-from miner.formats import FORMATS, RowWriter
 from miner.io.atomic import folder_part, resolve_link, sha256_of, write_bytes, write_json
-from miner.io.folder_tree import copy, remove
-from miner.io.plain_files import read_bytes, read_json
-from miner.io.row_writer import open_sink
+from miner.io.folder_tree import copy
+from miner.io.plain_files import read_bytes
 from miner.read import read
-from miner.runs.run import Run, mine
 from miner.runs.verdict_files import read_verdicts
-from miner.train.config import MODEL_FIELDS, LoopConfig, TrainConfig
+from miner.train.config import LoopConfig, TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, depends_on_model
-from miner.train.hold_out import hidden_of, hide
+from miner.train.hold_out import hide
 from miner.train.lock import locked
-from miner.train.negatives import AnchorKey, AnchorResult, Assembly
-from miner.train.notebook import Notebook
-from miner.train.output_folder import LOOP, begin_loop, check_loop, checkpoints_of
-from miner.train.round_report import LoopIdentity, LoopReport, RoundCounts, RoundReport, best_round, changes, stop_reason
-from miner.train.training import train
+from miner.train.output_folder import LOOP, begin_loop, check_loop
+from miner.train.round_report import (
+    LoopIdentity,
+    LoopReport,
+    RoundReport,
+    best_round,
+    stop_reason,
+)
+from miner.train.round_stages import LoopContext, before_training, run_round
 from miner.types import Dataset, Progress
-
-log = logging.getLogger(__name__)
-
-EXTRA_COLUMNS = {"ids", "scores", "ranks", "tiers"}
 
 
 @dataclass(frozen=True)
@@ -59,24 +55,8 @@ class Loop:
 
     @property
     def model(self) -> Path:
-        """The best round's model."""
+        """The best model."""
         return self.folder / "model"
-
-
-@dataclass(frozen=True)
-class LoopContext:
-    """The dataset, settings and options of all rounds."""
-
-    out: Path
-    dataset: Dataset
-    training: TrainConfig
-    mining: MiningConfig
-    rules: LoopConfig
-    dev: Dataset | None
-    runtime: Runtime
-    progress: Progress | None
-    paraphrase: Callable[[str], str] | None = None
-    verdicts: Sequence[str] = ()
 
 
 def loop(
@@ -139,22 +119,33 @@ def _identity(data: Inputs, training: TrainConfig, mining: MiningConfig, rules: 
 
 
 def _run(setting: LoopContext, identity: LoopIdentity) -> Loop:
-    """Run the missing rounds, and copy the best one's model."""
+    """Run the missing rounds, and save the best model."""
     folder, rules = setting.out, setting.rules
+    before = before_training(setting)
     rounds: list[RoundReport] = []
     reason = f"all {rules.rounds} rounds are done"
     for round_number in range(1, rules.rounds + 1):
-        rounds.append(_round(setting, round_number))
+        rounds.append(run_round(setting, round_number, rounds))
         if early_stop := stop_reason(rounds, rules):
             reason = early_stop
             break
-    best = best_round(rounds)
+    means = before.means() if before else None
+    best = best_round(rounds, means[before.measures[0]] if before and means else None)
     with folder_part(folder / "model", "modules.json") as target:
-        copy(folder / f"round-{best}" / "model", target)
+        _save_best(setting, best, target)
     write_bytes(folder / "notebook.parquet", read_bytes(folder / f"round-{rounds[-1]['round']}" / "notebook.parquet"))
-    outcome: LoopReport = {"identity": identity, "rounds": rounds, "best": best, "stopped": reason, "done": True}
+    outcome: LoopReport = {"identity": identity, "before": means, "rounds": rounds, "best": best, "stopped": reason, "done": True}
     write_json(folder / LOOP, outcome)
     return Loop(folder, outcome)
+
+
+def _save_best(setting: LoopContext, best: int, target: Path) -> None:
+    """Copy the model of a round; round 0 is the model before training."""
+    if best:
+        copy(setting.out / f"round-{best}" / "model", target)
+        return
+    load_encoder(setting.training.encoding(), setting.runtime).model.save_pretrained(str(target))
+    complete_code(target)
 
 
 def _dataset(folder: Path, data: Inputs, mining: MiningConfig, rules: LoopConfig) -> Dataset:
@@ -166,124 +157,3 @@ def _dataset(folder: Path, data: Inputs, mining: MiningConfig, rules: LoopConfig
             if rules.hold_out:
                 hide(Dataset.open(part), part, mining.seed)
     return Dataset.open(path)
-
-
-def _round(setting: LoopContext, round_number: int) -> RoundReport:
-    """Run one round, or read its delta.json where it is finished."""
-    folder = setting.out / f"round-{round_number}"
-    delta_file = folder / "delta.json"
-    if delta_file.is_file():
-        stored: RoundReport = read_json(delta_file)
-        return stored
-    previous = setting.out / f"round-{round_number - 1}"
-    current = setting.training.model if round_number == 1 else str(previous / "model")
-    model_settings = {name: getattr(setting.training, name) for name in MODEL_FIELDS}
-    mining = setting.mining.model_copy(update={**model_settings, "model": current, **({"revision": None} if round_number > 1 else {})})
-    if not (folder / "mined" / "manifest.json").is_file():
-        folder.mkdir(exist_ok=True)
-        _mine(setting, folder, mining, _runtime(setting, current))
-    if not (folder / "anchors.json").is_file():
-        _choose(setting, round_number, folder, previous, Run(folder / "mined").config)
-    if not (folder / "model" / "modules.json").is_file():
-        start = setting.training.model if setting.rules.start == "base" else current
-        _train(setting, folder, start)
-    remove(checkpoints_of(folder / "model"), ignore_errors=True)  # left where a kill came after the model was complete
-    delta = _delta(setting, round_number, folder, previous)
-    write_json(delta_file, delta)
-    return delta
-
-
-def _runtime(setting: LoopContext, model: str | None) -> Runtime:
-    """Return the runtime for a model of the loop: code that the base may run, a model trained from it may run too."""
-    base, allowed = setting.training.model, setting.runtime.allow_code
-    if not (allowed and base and model) or model == base:
-        return setting.runtime
-    code = with_code_of_trained(allowed, base, setting.training.revision, Path(model))
-    return setting.runtime.model_copy(update={"allow_code": code})
-
-
-def _mine(setting: LoopContext, folder: Path, mining: MiningConfig, runtime: Runtime) -> None:
-    with _without_notes():
-        mine(
-            setting.dataset,
-            mining,
-            out=folder / "mined",
-            verdicts=setting.verdicts,
-            runtime=runtime,
-            force=True,
-            on_progress=setting.progress,
-        )
-
-
-def _train(setting: LoopContext, folder: Path, start: str | None) -> None:
-    """Train from the model `start` on the training file of a round, from its last checkpoint where there is one."""
-    train(
-        folder / "training.jsonl",
-        setting.training.model_copy(update={"model": start}),
-        out=folder / "model",
-        dev=setting.dev,
-        runtime=_runtime(setting, start),
-        resume=True,
-        paraphrase=setting.paraphrase,
-        on_progress=setting.progress,
-    )
-
-
-@contextmanager
-def _without_notes() -> Iterator[None]:
-    """Remove the notes of mining errors: they name the command that resumes a run, which is not the one that resumes a loop."""
-    try:
-        yield
-    except BaseException as error:
-        error.__notes__ = []
-        raise
-
-
-def _choose(setting: LoopContext, round_number: int, folder: Path, previous: Path, mining: MiningConfig) -> None:
-    """Choose previous and new negatives; write the training file, the notebook and, last, anchors.json."""
-    notebook = Notebook.load(previous / "notebook.parquet") if round_number > 1 else Notebook()
-    previous_anchors = anchors_of(previous) if round_number > 1 else {}
-    dataset = Dataset.open(folder / "mined" / "dataset")
-    assembly = Assembly(dataset, mining, setting.rules, round_number, notebook, previous_anchors)
-    result = assembly.assemble(Run(folder / "mined").candidates)
-    result.counts["forgotten"] = notebook.cap(setting.rules.notebook)
-    writer = RowWriter(FORMATS["triplet"], dataset, EXTRA_COLUMNS)
-    with open_sink(folder / "training.jsonl") as sink:
-        for block in result.blocks:
-            sink.write(writer(block))
-    result.counts["training_rows"], result.counts["rows_repeated"] = sink.rows, writer.repeated
-    notebook.save(folder / "notebook.parquet")
-    anchors = [[*key, *anchor] for key, anchor in sorted(result.anchors.items())]
-    write_json(folder / "anchors.json", {"counts": result.counts, "anchors": anchors})
-
-
-def anchors_of(folder: Path) -> dict[AnchorKey, AnchorResult]:
-    """Read the result of a round for every anchor."""
-    rows = read_json(folder / "anchors.json")["anchors"]
-    return {(query, positive): AnchorResult(tuple(negatives), *statistics) for query, positive, negatives, *statistics in rows}
-
-
-def _delta(setting: LoopContext, round_number: int, folder: Path, previous_folder: Path) -> RoundReport:
-    """Report a round: dev scores, and the differences from the previous round (overlap, rank shift of the positives, hardness)."""
-    anchors, previous = anchors_of(folder), anchors_of(previous_folder) if round_number > 1 else {}
-    training = read_json(folder / "model" / "training.json")
-    history = training["history"]
-    counts: RoundCounts = read_json(folder / "anchors.json")["counts"]
-    return {
-        "round": round_number,
-        "dev": training["dev_score"],
-        "dev_before": history[0][1] if history else None,
-        "dev_measure": training["dev_measure"],
-        **changes(anchors, previous),
-        "false_negatives": _false_negatives(setting, anchors),
-        "notebook": Notebook.load(folder / "notebook.parquet").counts(),
-        **counts,
-        "warnings": training["warnings"],
-    }
-
-
-def _false_negatives(setting: LoopContext, anchors: dict[AnchorKey, AnchorResult]) -> float | None:
-    """Return the share of negatives that are hidden positives, over queries with hidden positives; None without any."""
-    hidden = hidden_of(setting.out / "dataset")
-    is_hidden = [passage in hidden[query] for (query, _), anchor in anchors.items() if query in hidden for passage in anchor.negatives]
-    return float(np.mean(is_hidden)) if is_hidden else None

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Protocol
 
 from miner.errors import ConfigError
 from miner.train import augment
+from miner.train.draw import NegativeDraws
 from miner.train.parts.knobs import COSINE, COUNT, LESS_THAN_ALL, SHARE, Knobs, Range
 from miner.train.parts.training_context import TrainingContext
 from miner.train.replace import ReserveReplacement
@@ -104,10 +105,23 @@ class ReplaceEasy(Knobs):
         return ReserveReplacement(context.rows.reserve, context.encode_current, **asdict(self))
 
 
+@dataclass(frozen=True)
+class DrawNegatives(Knobs):
+    """Each batch draws its use_negatives among all that a row has, as FlagEmbedding and Tevatron do."""
+
+    part: ClassVar[str] = "change 'draw'"
+    ranges: ClassVar[Mapping[str, Range]] = {}
+
+    def __call__(self, context: TrainingContext) -> BatchTransform:
+        """Rows without a reserve keep their negatives."""
+        return NegativeDraws(context.rows.reserve, context.seed)
+
+
 CHANGES: dict[str, type[Change]] = {
     "delete": Delete,
     "reorder": Reorder,
     "paraphrase": Paraphrase,
     "una": TfIdfNegative,
     "replace": ReplaceEasy,
+    "draw": DrawNegatives,
 }
