@@ -78,6 +78,8 @@ TRAIN: Group = {
     "eval_every": o.EvalEvery,
     "patience": o.Patience,
     "dev_measure": o.DevMeasure,
+    "watch": o.Watch,
+    "watch_rows": o.WatchRows,
 }
 ROUNDS: Group = {
     "rounds": o.Rounds,

@@ -237,6 +237,11 @@ Patience = Annotated[
     int | None, option("patience", "evaluations on dev without a gain before training stops; 0 never [3]", TRAIN, rare=True)
 ]
 DevMeasure = Annotated[str | None, option("dev-measure", "measure that chooses the checkpoint on dev [ndcg@10]", TRAIN, rare=True)]
+Watch = Annotated[
+    Words,
+    option("watch", "further measures of every look at dev [precision@10, recall@10, f1@10, ndcg@10, mrr@10]", TRAIN, rare=True),
+]
+WatchRows = Annotated[int | None, option("watch-rows", "training rows that are scored at every look; 0 none [512]", TRAIN, rare=True)]
 LOOP = "Rounds"
 Rounds = Annotated[int | None, option("rounds", "largest number of rounds [3]", LOOP)]
 Start = Annotated[str | None, option("start", "model that each round starts from: base, or last (the last round's) [base]", LOOP)]
@@ -347,7 +352,7 @@ def _values(flags: Mapping[str, Any]) -> dict[str, Any]:
             from miner.cli.config_file import unique_pairs
 
             values[name] = unique_pairs("--field", map(_pair, value))
-        elif name in ("columns", "split", "leave_out", "evidence", "measures", "learning_rates"):
+        elif name in ("columns", "split", "leave_out", "evidence", "measures", "learning_rates", "watch"):
             values[name] = [part for item in value for part in item.split(",")]
         else:
             values[name] = value

@@ -10,7 +10,7 @@ import typer
 from miner.cli import flag_groups as f
 from miner.cli import options as o
 from miner.cli.display import ProgressDisplay
-from miner.cli.numbers import count_noun
+from miner.cli.training_summary import print_training
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -93,16 +93,7 @@ def dev_inputs(dev: str | None, split: list[str] | None) -> Any:
 def _print_result(result: TrainingResult, display: ProgressDisplay, *, as_json: bool) -> None:
     display.stop()
     summary = result.report
-    for step, score in summary["history"]:
-        mark = "  kept" if step == summary["steps"] else ""
-        display.console.print(f"step {step:>7,}   dev {summary['dev_measure']} {score:.4f}{mark}")
-    display.console.print(
-        f"{count_noun(summary['steps'], 'step')} on {count_noun(summary['rows']['rows'], 'pair')}, "
-        f"learning rate {summary['learning_rate']:g}"
-    )
-    for message in summary["warnings"]:
-        display.console.print(f"note: {message}", soft_wrap=True)
-    display.console.print(f"model          {result.folder}", soft_wrap=True)
+    print_training(display.console, summary, result.folder)
     if as_json:
         import orjson
 

@@ -1,4 +1,4 @@
-"""`hardneg verify`: compare a run with its manifest, and optionally reproduce it."""
+"""`hardneg verify`: compare a run with its manifest, and optionally reproduce it; a trained model with its hashes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from miner.cli import flag_groups as f
 from miner.cli import options as o
 from miner.cli.display import ProgressDisplay
+from miner.cli.folder_kind import folder_kind
 from miner.cli.numbers import count_noun
 from miner.errors import ConfigError
 
@@ -17,20 +18,27 @@ from miner.errors import ConfigError
 @f.takes(f.RUNTIME)
 def verify(
     flags: f.Flags,
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="A run folder, or the folder of a model that `hardneg train` made.", show_default=False)],
     again: Annotated[bool, typer.Option("--rerun", help="Repeat the run and compare the training files byte for byte.")] = False,
     stored: Annotated[bool, typer.Option("--stored", help="With --rerun: read the texts stored in the run, not the input files.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="With --rerun: encode again instead of reading the embedding store.")] = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Check every file of a run, and the inputs that still exist, against its manifest. Exit 1 if something differs.
+    """Check every file of a run, and the inputs that still exist, against its manifest; those of a model against training.json.
+
+    Exit 1 if something differs.
 
     hardneg verify my-run
+
+    hardneg verify my-model
 
     hardneg verify my-run --rerun
     """
     if (stored or fresh) and not again:
         raise ConfigError(f"{'--stored' if stored else '--fresh'} goes with --rerun")
+    if folder_kind(run) == "model":
+        _model(run, again, quiet)
+        return
     from miner.runs.run import Run
 
     loaded = Run(run)
@@ -50,6 +58,16 @@ def verify(
         _print_note(f"{run}: {note}", quiet)
     _exit_on_differences(run, rerun_result.differences)
     _print_note(f"{run}: made again, the same {count_noun(rerun_result.rows, 'row')} byte for byte", quiet)
+
+
+def _model(folder: Path, again: bool, quiet: bool) -> None:
+    from miner.train.training_report import differences, open_report
+
+    if again:
+        raise ConfigError(f"--rerun goes with a run; {folder} is a model")
+    _exit_on_differences(folder, list(differences(folder)))
+    count = len(open_report(folder)["files"])
+    _print_note(f"{folder}: {count_noun(count, 'file')} match{'es' * (count == 1)} training.json", quiet)
 
 
 def _exit_on_differences(run: Path, differences: list[str]) -> None:

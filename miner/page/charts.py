@@ -89,7 +89,7 @@ def _area(kind: str, name: str, values: Mapping[str, Any], low: float, high: flo
 
 def _axis(low: float, high: float) -> list[Html]:
     marks = [tag("line", x1=0, x2=WIDTH, y1=HEIGHT, y2=HEIGHT, class_="axis")]
-    for value, text in _ticks(low, high):
+    for value, text in ticks(low, high):
         x = _x(value, low, high)
         anchor = "start" if x < 16 else "end" if x > WIDTH - 16 else "middle"
         marks.append(tag("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=0, y2=HEIGHT, class_="zero" if value == 0 else "rule"))
@@ -101,7 +101,7 @@ def _x(value: float, low: float, high: float) -> float:
     return WIDTH * (value - low) / (high - low)
 
 
-def _ticks(low: float, high: float) -> list[tuple[float, str]]:
+def ticks(low: float, high: float) -> list[tuple[float, str]]:
     """About seven round numbers, with as many decimals as distinguish them."""
     min_step = (high - low) / 7
     power = 10.0 ** math.floor(math.log10(min_step))

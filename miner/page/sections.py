@@ -64,6 +64,11 @@ def tiles(report: Report) -> Html:
         ("above the positive", percent(hardness["triplet_error"]), "of negatives: unlabelled positives, or very hard"),
         ("gradient mass", score(hardness["gradient_mass"]), "0: the model separates them already"),
     ]
+    return tile_list(numbers)
+
+
+def tile_list(numbers: Sequence[tuple[str, str, str]]) -> Html:
+    """Numbers in boxes: (name, value, note) each."""
     cells = [tag("div", tag("dt", name), tag("dd", tag("b", value), tag("small", note))) for name, value, note in numbers]
     return tag("dl", *cells, id="numbers", class_="tiles")
 
@@ -194,17 +199,22 @@ def _example(case: Mapping[str, Any], is_open: bool) -> Html:
 
 
 def _provenance(manifest: Mapping[str, Any]) -> Html:
-    """The manifest, one foldable table per section, nested names joined by dots."""
+    """The manifest, one foldable table per section."""
     plain = {name: value for name, value in manifest.items() if not isinstance(value, Mapping)}
     groups = {"run": plain} | {name: value for name, value in manifest.items() if isinstance(value, Mapping)}
+    return section("Manifest", *fact_tables(groups, "config"))
+
+
+def fact_tables(groups: Mapping[str, Mapping[str, Any]], unfolded: str) -> list[Html]:
+    """A foldable table for each group of values, nested names joined by dots. unfolded: the name of the one that is open."""
     folds = []
     for name, values in groups.items():
         if not (facts := list(_facts(values))):
             continue
         omission = tag("p", f"and {len(facts) - MAX_FACTS} more", class_="note") if len(facts) > MAX_FACTS else None
         table = listed(name, ["name", "value"], facts[:MAX_FACTS])
-        folds.append(tag("details", tag("summary", name), table, omission, open="" if name == "config" else None, class_="card"))
-    return section("Manifest", *folds)
+        folds.append(tag("details", tag("summary", name), table, omission, open="" if name == unfolded else None, class_="card"))
+    return folds
 
 
 def _facts(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

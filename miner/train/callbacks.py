@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sentence_transformers.base.evaluation import BaseEvaluator
@@ -12,6 +13,11 @@ from transformers import TrainerCallback
 from miner.errors import ModelError
 from miner.train.augment import BatchRow
 from miner.train.checkpoints import Checkpoint, Checkpoints
+from miner.train.effects import PartEffect, change_effects, sampler_effects, without_trace
+from miner.train.training_log import RowNumbers, RowsEvent, look_line, rows_event
+
+looks = logging.getLogger("miner.train.looks")
+"""One line for each look at the model; the command line shows it beside its bar."""
 
 LOSS_EXPLOSION_RATIO, BASELINE_LOGS = 3.0, 5
 """Warn when the mean loss is 3 times the mean of the first 5 logged losses."""
@@ -22,15 +28,19 @@ SMALL_BATCH_SHARE, MAX_SMALL_BATCHES_SHARE = 0.25, 0.1
 
 
 class DevScore(BaseEvaluator):  # type: ignore[misc]  # the base is untyped
-    """The trainer's evaluator: exact ranking on the dev set, one number named `dev`."""
+    """The trainer's evaluator: one exact ranking on the dev set. `dev` is the measure that chooses, `dev_recall@10` another one.
 
-    def __init__(self, score: Callable[[Any], float | None]) -> None:
+    scores: function that returns each measure of a model, the one that chooses first.
+    """
+
+    def __init__(self, scores: Callable[[Any], Mapping[str, float]]) -> None:
         super().__init__()
-        self.primary_metric, self._score = "dev", score
+        self.primary_metric, self._scores = "dev", scores
 
     def __call__(self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1) -> dict[str, float]:
-        """Return {"dev": the mean dev score of the current model}."""
-        return {"dev": float(self._score(model) or 0.0)}
+        """Return the mean of each measure of the current model."""
+        (_, score), *others = self._scores(model).items()
+        return {"dev": score} | {f"dev_{name}": value for name, value in others}
 
 
 class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is untyped
@@ -41,6 +51,9 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
     checkpoints: where complete checkpoints are stored.
     checkpoint: the checkpoint to resume from, or None.
     transforms: changes to a batch, in order.
+
+    measure_rows: function that scores the sample of training rows with the current model; row_looks: its results so far.
+    effects: what the parts have done so far.
     """
 
     def __init__(
@@ -54,6 +67,10 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
         self._losses: list[float] = []
         self._sizes: list[int] = []
         self._duplicates: list[int] = []
+        self._touched: list[list[int]] = [[] for _ in transforms]
+        self.row_looks: list[RowsEvent] = []
+        self.effects: list[PartEffect] = []
+        self.measure_rows: Callable[[], RowNumbers | None] = lambda: None
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Report progress. Log before every save, so that a resumed training does not miss part of a mean loss."""
@@ -80,8 +97,9 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
             )
         if self._losses and not any(self._losses):
             self._setting.warn("the loss was 0 at every step: no negative scored near its positive, so the model learnt nothing")
-        if self._trained > self._setting.batches and any(getattr(transform, "replaced", 1) == 0 for transform in self._transforms):
-            self._setting.warn("change 'replace' replaced no negative: none became easy by its drop and score")
+        several_passes = self._trained > self._setting.batches
+        for message in without_trace(self._setting.config, self.effects, several_passes=several_passes):
+            self._setting.warn(message)
         if small_batches := self._small_batches(args.per_device_train_batch_size):
             self._setting.warn(f"{small_batches}: texts that come often leave them over at the end of a pass; drop_last goes without them")
 
@@ -98,6 +116,8 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
             parts = self._checkpoint.parts
             self._losses, self._sizes, self._duplicates = parts["losses"], parts["sizes"], parts["crowded"]
             self._batch = self._trained = len(self._sizes)
+            self._touched = parts.get("touched") or [[0] * self._trained for _ in self._transforms]
+            self.row_looks, self.effects = parts.get("row_looks", []), parts.get("effects", [])
             for message in parts["warnings"]:
                 self._setting.warn(message)
             _load_states(self._transforms, parts["changes"])
@@ -117,12 +137,16 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
             state.best_model_checkpoint = str(self._checkpoints.at(self._checkpoint.best))
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Complete the checkpoint, with the counts, the warnings and the state of batch samplers and changes."""
+        """Look at the training rows, and complete the checkpoint, with the counts, the warnings and the state of samplers and changes."""
+        self._look(state)
         best = state.best_global_step if state.best_model_checkpoint else None
         parts = {
             "losses": self._losses,
             "sizes": self._sizes[: self._trained],
             "crowded": self._duplicates[: self._trained],
+            "touched": [counts[: self._trained] for counts in self._touched],
+            "row_looks": self.row_looks,
+            "effects": self.effects,
             "warnings": self._setting.warnings,
             "changes": [part.state() for part in _stateful(self._transforms)],
             "samplers": [part.state() for part in _stateful(self.samplers)],
@@ -130,6 +154,14 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
         self._checkpoints.put(state.global_step, best=best, ended=control.should_training_stop, parts=parts)
         if best is not None:
             state.best_model_checkpoint = str(self._checkpoints.at(best))
+
+    def _look(self, state: Any) -> None:
+        """Measure the training rows, count what the parts have done, and log the look in one line."""
+        if numbers := self.measure_rows():
+            self.row_looks.append(rows_event(state.global_step, numbers))
+        config, touched = self._setting.config, [counts[: self._trained] for counts in self._touched]
+        self.effects = change_effects(config, touched, sum(self._sizes[: self._trained])) + sampler_effects(config, self.samplers)
+        looks.info("%s", look_line(state.log_history, config.dev_measure))
 
     def after_loss(self, module: Any, inputs: Any, output: Any) -> None:
         """Forward hook of the loss: stop where it is not finite, and report it to the batch samplers."""
@@ -145,8 +177,9 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
         return TransformingCollator(inner, self._transform)
 
     def _transform(self, rows: list[BatchRow]) -> list[BatchRow]:
-        for transform in self._transforms:
-            rows = transform(rows, self._batch)
+        for transform, touched in zip(self._transforms, self._touched, strict=True):
+            before, rows = rows, transform(rows, self._batch)
+            touched.append(sum(row != earlier for row, earlier in zip(rows, before, strict=True)))
         self._batch += 1
         counts: dict[str, int] = {}
         for row in rows:

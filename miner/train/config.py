@@ -15,6 +15,8 @@ from miner.train.parts import BATCH_SAMPLERS, CHANGES, LOSSES, Batches, Change, 
 MODEL_FIELDS = ("model", "revision", "query_prompt", "query_prompt_name", "passage_prompt", "passage_prompt_name", "max_length", "pooling")
 """Settings of the model that mining knows by the same names."""
 
+WATCHED = ("precision@10", "recall@10", "f1@10", "ndcg@10", "mrr@10")
+
 
 class TrainConfig(SettingsGroup):
     """The settings of a training. Frozen; unknown fields are refused."""
@@ -55,6 +57,8 @@ class TrainConfig(SettingsGroup):
     )
     patience: int = Field(3, ge=0, description="evaluations on dev without a gain before training stops; 0: never early")
     dev_measure: str = Field("ndcg@10", description="measure that chooses the checkpoint on dev")
+    watch: tuple[str, ...] = Field(WATCHED, description="further measures of every look at dev; they choose nothing")
+    watch_rows: int = Field(512, ge=0, le=1_000_000, description="training rows that are scored at every look; 0: none")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of all draws")
 
     @field_validator("loss", mode="after")
@@ -77,6 +81,16 @@ class TrainConfig(SettingsGroup):
     @classmethod
     def _dev_measure(cls, text: str) -> str:
         return "{}@{}".format(*parse(text))
+
+    @field_validator("watch", mode="after")
+    @classmethod
+    def _watch(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys("{}@{}".format(*parse(text)) for text in texts))
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """All measures of a look at dev, the one that chooses first."""
+        return tuple(dict.fromkeys((self.dev_measure, *self.watch)))
 
     @property
     def active_loss(self) -> Loss:

@@ -5,30 +5,26 @@ from __future__ import annotations
 import copy
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-import numpy as np
-
-from miner.config import Runtime
 from miner.encode import Encoder
 from miner.encode.staged_model import complete_code
 from miner.errors import ConfigError
-from miner.evaluation import EvaluateConfig
-from miner.evaluation.compare import score_queries
 from miner.io.atomic import folder_part, write_json
 from miner.io.folder_tree import remove
 from miner.io.plain_files import read_json
-from miner.io.scratch import scratch
 from miner.train.checkpoints import STATE, Checkpoint, Checkpoints, writing
-from miner.train.hardness import unit
+from miner.train.effects import PartEffect
+from miner.train.looks import current_encode, dev_scores, row_numbers
 from miner.train.parts import TrainingContext
 from miner.train.training import FitContext
-from miner.types import Floats, Side
+from miner.train.training_log import Event, RowNumbers, events, rows_event
 
-MAX_SHARE_ABOVE, SAMPLE_ROWS = 0.3, 512
-"""Warn when more than 30 % of the rows, in a sample of 512, have a negative above the positive."""
+MAX_SHARE_ABOVE = 0.3
+"""Warn when more than 30 % of the sample of rows have a negative above the positive."""
 
 
 class FitResult(TypedDict):
@@ -39,6 +35,15 @@ class FitResult(TypedDict):
     stopped_at: int
     history: list[tuple[int, float]]
     losses: list[tuple[int, float]]
+    events: list[Event]
+    effects: list[PartEffect]
+
+
+class FirstLook(TypedDict):
+    """The model before training, as first.json stores it: each measure on dev, and the sample of training rows."""
+
+    dev: dict[str, float] | None
+    rows: RowNumbers | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Fit:
     stopped_at: optimiser steps of the whole fit.
     history: (step, dev score).
     losses: (step, mean training loss).
+    events: the log of the training.
+    effects: what its parts have done.
     """
 
     index: int
@@ -62,6 +69,8 @@ class Fit:
     stopped_at: int
     history: list[tuple[int, float]]
     losses: list[tuple[int, float]]
+    events: Sequence[Event] = ()
+    effects: Sequence[PartEffect] = ()
 
 
 def fit(setting: FitContext, encoder: Encoder, rate: float) -> Fit:
@@ -107,7 +116,7 @@ def _fit(setting: FitContext, model: Any, encoder: Encoder, rate: float, checkpo
         raise ConfigError(
             f"no batch of {setting.config.train_batch_size} rows holds no text twice, and drop_last wants full ones: lower train_batch_size"
         )
-    return _outcome(setting, trainer.state, before)
+    return _outcome(setting, trainer.state, before, monitor)
 
 
 def _saved(model: Any, folder: Path) -> Any:
@@ -115,16 +124,16 @@ def _saved(model: Any, folder: Path) -> Any:
     return type(model)(str(folder), device="cpu", trust_remote_code=model.trust_remote_code, local_files_only=True)
 
 
-def _before(setting: FitContext, model: Any, encoder: Encoder, first: Path) -> float | None:
-    """Return the dev score of the model before training; measure it once, and warn where negatives score above positives."""
-    if not first.is_file():
-        write_json(first, {"dev": _dev(setting, encoder, model), "above": _share_above(setting, encoder)})
-    baseline = read_json(first)
-    if (baseline["above"] or 0) > MAX_SHARE_ABOVE:
-        share = f"in {baseline['above']:.0%} of the rows a negative scores above the positive"
+def _before(setting: FitContext, model: Any, encoder: Encoder, first: Path) -> FirstLook:
+    """Return the look at the model before training; take it once, and warn where negatives score above positives."""
+    if not first.is_file() or "rows" not in read_json(first):  # an earlier version stored one number of each
+        rows = row_numbers(setting.rows, encoder.encode, setting.config.watch_rows)
+        write_json(first, {"dev": dev_scores(setting, encoder, model), "rows": rows})
+    look: FirstLook = read_json(first)
+    if look["rows"] and look["rows"]["above"] > MAX_SHARE_ABOVE:
+        share = f"in {look['rows']['above']:.0%} of the rows a negative scores above the positive"
         setting.warn(f"{share}: many of them are probably unlabelled positives; mine with a margin")
-    before: float | None = baseline["dev"]
-    return before
+    return look
 
 
 def _trainer(
@@ -140,7 +149,7 @@ def _trainer(
     config, total = setting.config, total_steps(setting)
     context = _context(setting, encoder, model)
     monitor = TrainingMonitor(setting, total, checkpoints, last, [change(context) for change in config.active_changes])
-    dev = DevScore(lambda current: _dev(setting, encoder, current)) if setting.dev is not None else None
+    dev = DevScore(lambda current: dev_scores(setting, encoder, current) or {}) if setting.dev is not None else None
     stop = [EarlyStoppingCallback(config.patience)] if dev is not None and config.patience else []
     with _QuietLibraries():
         loss = config.active_loss(model, config.seed)
@@ -155,32 +164,14 @@ def _trainer(
     trainer.remove_callback(PrinterCallback)
     trainer.data_collator = monitor.collator(trainer.data_collator)
     monitor.loss, monitor.samplers = loss, context.samplers
+    monitor.measure_rows = lambda: row_numbers(setting.rows, context.encode_current, config.watch_rows)
     loss.register_forward_hook(monitor.after_loss)
     return trainer, monitor
 
 
 def _context(setting: FitContext, encoder: Encoder, model: Any) -> TrainingContext:
     """Give the parts the vectors of the model before training, and of the current model."""
-
-    def encode_current(texts: list[str], side: Side) -> Floats:
-        was_training = model.training
-        vectors = replica(encoder, model).encode(texts, side)
-        model.train(was_training)
-        return vectors
-
-    return TrainingContext(setting.rows, encoder.encode, encode_current, setting.config.seed, paraphrase=setting.paraphrase)
-
-
-def replica(encoder: Encoder, model: Any) -> Encoder:
-    """Return an encoder with the same prompts and settings around another state of its model."""
-    return Encoder(
-        model,
-        encoder.name,
-        prompts=encoder.prompts,
-        batch_size=encoder.batch_size,
-        similarity=encoder.similarity,
-        code=encoder.code,
-    )
+    return TrainingContext(setting.rows, encoder.encode, current_encode(encoder, model), setting.config.seed, paraphrase=setting.paraphrase)
 
 
 def total_steps(setting: FitContext) -> int:
@@ -228,40 +219,25 @@ def _arguments(setting: FitContext, encoder: Encoder, rate: float, total: int, a
     )
 
 
-def _dev(setting: FitContext, encoder: Encoder, model: Any) -> float | None:
-    """Return the mean dev score of the current model; its vectors are not stored."""
-    if setting.dev is None:
-        return None
-    measuring = EvaluateConfig.of(measures=(setting.config.dev_measure,))
-    with scratch() as cache:
-        runtime = Runtime.of(**{**setting.runtime.model_dump(), "cache": cache})
-        return float(score_queries(setting.dev, replica(encoder, model), measuring, setting.config.encoding(), runtime).mean())
-
-
-def _share_above(setting: FitContext, encoder: Encoder) -> float | None:
-    """Return the share of rows in which the base model scores a negative above the positive, on evenly spaced rows."""
-    names = setting.rows.negatives
-    if not names:
-        return None
-    step = max(1, len(setting.rows) // SAMPLE_ROWS)
-    sample = {name: values[::step][:SAMPLE_ROWS] for name, values in setting.rows.columns.items() if name != "label"}
-    anchors = unit(encoder.encode(sample["anchor"], "query"))
-    scores = [(anchors * unit(encoder.encode(sample[name], "passage"))).sum(axis=1) for name in ("positive", *names)]
-    return float((np.max(scores[1:], axis=0) > scores[0]).mean())
-
-
-def _outcome(setting: FitContext, state: Any, before: float | None) -> FitResult:
-    """Read the result of a fit from the trainer's log."""
-    history = [(0, before)] if before is not None else []
-    history += [(entry["step"], entry["eval_dev"]) for entry in state.log_history if "eval_dev" in entry]
-    losses = [(entry["step"], entry["loss"]) for entry in state.log_history if "loss" in entry]
-    best_step = state.global_step
-    if state.best_model_checkpoint:
-        best_step = state.best_global_step
+def _outcome(setting: FitContext, state: Any, before: FirstLook, monitor: Any) -> FitResult:
+    """Read the result of a fit from the trainer's log and the monitor."""
+    measure = setting.config.dev_measure
+    rows = [*([rows_event(0, before["rows"])] if before["rows"] else []), *monitor.row_looks]
+    log = events(state.log_history, setting.config.measures, before["dev"], rows)
+    history = [(event["step"], event["measures"][measure]) for event in log if event["kind"] == "dev"]
+    best_step = state.best_global_step if state.best_model_checkpoint else state.global_step
     score = max((value for step, value in history if step > 0), default=None)
-    if score is not None and before is not None and score <= before:
-        setting.warn(f"no checkpoint beats the model before training on dev ({score:.4f} against {before:.4f}): try another learning rate")
-    return {"score": score, "steps": best_step, "stopped_at": state.global_step, "history": history, "losses": losses}
+    if score is not None and before["dev"] is not None and score <= (first := before["dev"][measure]):
+        setting.warn(f"no checkpoint beats the model before training on dev ({score:.4f} against {first:.4f}): try another learning rate")
+    return {
+        "score": score,
+        "steps": best_step,
+        "stopped_at": state.global_step,
+        "history": history,
+        "losses": [(event["step"], event["loss"]) for event in log if event["kind"] == "loss"],
+        "events": log,
+        "effects": monitor.effects,
+    }
 
 
 class _QuietLibraries:

@@ -1,6 +1,7 @@
 """Train a model: rows in, an ordinary sentence-transformers folder out, by sentence-transformers' own trainer.
 
-    OUT/                    the model, with README.md (its card) and training.json (config, counts, dev scores by step, warnings)
+    OUT/                    the model, with README.md (its card), training.json (settings, counts, every look, warnings, hashes), log.jsonl
+                            (every event) and report.html (curves)
     OUT.checkpoints/        during the training, and after a kill: `resume` continues from it; removed when OUT is complete
         identity.json       config, rows and base model; written first and removed first
         rate-0/             the checkpoints of a learning rate, complete or absent
@@ -12,10 +13,10 @@ same weights, interrupted or not.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Encoder, load_encoder
@@ -23,65 +24,23 @@ from miner.encode.model_kind import kind_of_model
 from miner.errors import ConfigError
 from miner.evaluation import EvaluateConfig, count
 from miner.evaluation.compare import HISTORY
-from miner.evaluation.counts import CountsSummary
 from miner.formats import TrainingRow, read_training
-from miner.io.atomic import folder_part, resolve_link, storing, write_json
+from miner.io.atomic import folder_part, resolve_link
 from miner.io.folder_tree import copy
-from miner.io.plain_files import read_json, read_text, write_file
+from miner.io.plain_files import read_json
 from miner.read import read
 from miner.runs.run import mine
 from miner.train.config import TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, without_effect
 from miner.train.lock import locked
 from miner.train.output_folder import OutputFolder, checkpoints_of
-from miner.train.training_rows import RowCounts, TrainingColumns, columns, pairs
-from miner.types import Dataset, ModelDescription, Progress
+from miner.train.training_report import TrainingReport, training_report, write_report
+from miner.train.training_rows import TrainingColumns, columns, pairs
+from miner.types import Dataset, Progress
 
 log = logging.getLogger(__name__)
 
 STATIC_RATE, TRANSFORMER_RATE = 0.1, 2e-5
-
-
-class RowsSummary(RowCounts):
-    """The training rows: their counts, and a hash of their texts."""
-
-    sha256: str
-
-
-class RateResult(TypedDict):
-    """A fit with one learning rate. steps: optimiser steps of its best checkpoint."""
-
-    learning_rate: float
-    dev_score: float | None
-    steps: int
-
-
-class TrainingReport(TypedDict):
-    """The content of training.json.
-
-    rows: counts of the training rows, and their sha256.
-    dev: counts of the dev data.
-    dev_score: best score on dev.
-    history: (step, dev score).
-    steps: optimiser steps of the saved checkpoint.
-    stopped_at: optimiser steps of the whole fit.
-    loss: (step, mean training loss).
-    rates: learning rate, dev score and steps of every fit.
-    """
-
-    config: dict[str, Any]
-    base_model: ModelDescription
-    rows: RowsSummary
-    dev: CountsSummary | None
-    dev_measure: str
-    dev_score: float | None
-    history: list[tuple[int, float]]
-    learning_rate: float
-    steps: int
-    stopped_at: int
-    loss: list[tuple[int, float]]
-    rates: list[RateResult]
-    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -193,11 +152,10 @@ def _train(setting: FitContext, encoder: Encoder, place: OutputFolder) -> Traini
         setting.warn(message)
     fits = [fit(setting, encoder, rate) for rate in setting.config.learning_rates]
     best = max(fits, key=lambda result: -1.0 if result.score is None else result.score)
-    report = _report(setting, encoder, fits, best.index)
+    report = training_report(setting, encoder, fits, best.index, total_steps(setting))
     with folder_part(place.final, "modules.json") as folder:
         copy(best.folder, folder)
-        _card(folder / "README.md", report)
-        write_json(folder / HISTORY, report)
+        write_report(folder, report, best.events)
     place.end()
     return TrainingResult(place.final, report)
 
@@ -248,45 +206,3 @@ def _warn_about_rows(setting: FitContext) -> None:
     if setting.dev is not None:
         for note in count(setting.dev, EvaluateConfig.of().self_match).notes():
             setting.warn(f"dev: {note}")
-
-
-def _report(setting: FitContext, encoder: Encoder, fits: Sequence[Any], best_index: int) -> TrainingReport:
-    best = fits[best_index]
-    return {
-        "config": setting.config.model_dump(mode="json"),
-        "base_model": encoder.describe(),
-        "rows": {**setting.rows.counts, "sha256": setting.rows.sha256},
-        "dev": None if setting.dev is None else count(setting.dev, EvaluateConfig.of().self_match).describe(),
-        "dev_measure": setting.config.dev_measure,
-        "dev_score": best.score,
-        "history": best.history,
-        "learning_rate": best.rate,
-        "steps": best.steps,
-        "stopped_at": best.stopped_at,
-        "loss": best.losses,
-        "rates": [{"learning_rate": result.rate, "dev_score": result.score, "steps": result.steps} for result in fits],
-        "warnings": setting.warnings,
-    }
-
-
-def _card(path: Path, report: TrainingReport) -> None:
-    """Append a section to the model card that sentence-transformers wrote."""
-    config, rows, base = report["config"], report["rows"], report["base_model"]
-    lines = [
-        f"""
-## How this model was made
-
-Trained by Hardneg from `{base["name"]}` (content `{base["content"][:16]}`),
-on {rows["rows"]:,} pairs with {rows["negatives"]} negatives each (sha256 `{rows["sha256"][:16]}`).
-Loss `{config["loss"]}`, batches `{config["batch_sampler"]}` of {config["train_batch_size"]}, {report["steps"]:,} steps,
-learning rate {report["learning_rate"]:g}, seed {config["seed"]}.
-"""
-    ]
-    if report["history"]:
-        lines += [
-            f"\n| step | dev {report['dev_measure']} |\n| ---: | ---: |\n",
-            *(f"| {step:,} | {score:.4f} |\n" for step, score in report["history"]),
-        ]
-    lines += [f"\nWarning: {text}.\n" for text in report["warnings"]]
-    with storing(path):
-        write_file(path, ((read_text(path) if path.is_file() else "") + "".join(lines)).encode())

@@ -32,7 +32,17 @@ import miner.train.losses  # noqa: F401
 from app.cli import main as main_of_hardneg
 from miner.cli.demo import packaged_model
 
-KEPT = {"model.safetensors", "training.json", "delta.json", "anchors.json", "training.jsonl", "notebook.parquet", "loop.json"}
+KEPT = {
+    "model.safetensors",
+    "training.json",
+    "log.jsonl",
+    "report.html",
+    "delta.json",
+    "anchors.json",
+    "training.jsonl",
+    "notebook.parquet",
+    "loop.json",
+}
 LAST, MID, FIRST = "trainer_state.json", "optimizer.pt", "modules.json"
 """Files of a checkpoint: as long as one of these is missing in a folder that is there, it is being written."""
 TRAIN = ["--steps=12", "--eval-every=3", "--train-batch-size=4", "--max-length=32", "--patience=2"]

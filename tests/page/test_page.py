@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from miner.page import page
-from miner.page.charts import _ticks
+from miner.page.charts import ticks
 from miner.page.html import percent, score, tag
 from miner.report import Tally
 from miner.types import TEXTS_SCHEMA, Candidates, Dataset, Negatives, Qrels, Texts
@@ -157,8 +157,8 @@ def test_contrast_is_enough_in_light_and_in_dark(dataset):
     ("low", "high", "texts"),
     [(0, 1, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]), (-10, 25, ["−10", "−5", "0", "5", "10", "15", "20", "25"])],
 )
-def test_ticks_are_round_numbers(low, high, texts):
-    assert [text for _, text in _ticks(low, high)] == texts
+def testticks_are_round_numbers(low, high, texts):
+    assert [text for _, text in ticks(low, high)] == texts
 
 
 def test_numbers_are_written_for_people():

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.slow
 
 pytest.importorskip("accelerate")
 
+KEPT = ("model.safetensors", "training.json", "log.jsonl", "report.html")
+
 
 def written(place, step, *, best=None, ended=False):
     """A checkpoint of one file."""
@@ -83,7 +85,7 @@ def test_what_lies_aside_is_no_checkpoint(tmp_path):
 
 
 def contents(out):
-    return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in ("model.safetensors", "training.json")}
+    return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in KEPT}
 
 
 def job(model, folder, out, rate=0.9, **more):

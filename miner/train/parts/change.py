@@ -18,7 +18,9 @@ BatchTransform = Callable[[list[augment.BatchRow], int], list[augment.BatchRow]]
 
 
 class Change(Protocol):
-    """Something that changes the rows of a batch before they are tokenised."""
+    """Something that changes the rows of a batch before they are tokenised. effect: the words for rows that it changed."""
+
+    effect: ClassVar[str]
 
     def __call__(self, context: TrainingContext) -> BatchTransform:
         """The function of (rows, number of the batch)."""
@@ -35,6 +37,7 @@ class Delete(Knobs):
 
     share: float = 0.1
     of: TargetTexts = "query"
+    effect: ClassVar[str] = "rows with words deleted"
     part: ClassVar[str] = "change 'delete'"
     ranges: ClassVar[Mapping[str, Range]] = {"share": LESS_THAN_ALL}
 
@@ -49,6 +52,7 @@ class Reorder(Knobs):
 
     share: float = 0.1
     of: TargetTexts = "query"
+    effect: ClassVar[str] = "rows with words swapped"
     part: ClassVar[str] = "change 'reorder'"
     ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
 
@@ -63,6 +67,7 @@ class Paraphrase(Knobs):
 
     share: float = 0.5
     of: TargetTexts = "query"
+    effect: ClassVar[str] = "rows with a paraphrase"
     part: ClassVar[str] = "change 'paraphrase'"
     ranges: ClassVar[Mapping[str, Range]] = {"share": SHARE}
 
@@ -80,6 +85,7 @@ class TfIdfNegative(Knobs):
     every: int = 5
     strength: float = 0.5
     near: int = 4000
+    effect: ClassVar[str] = "rows with one more negative"
     part: ClassVar[str] = "change 'una'"
     ranges: ClassVar[Mapping[str, Range]] = {"every": COUNT, "strength": SHARE, "near": Range(2, 1_000_000_000)}
 
@@ -95,6 +101,7 @@ class ReplaceEasy(Knobs):
     drop: float = 0.15
     score: float = 0.8
     every: int = 10
+    effect: ClassVar[str] = "rows with a replaced negative"
     part: ClassVar[str] = "change 'replace'"
     ranges: ClassVar[Mapping[str, Range]] = {"drop": Range(0, 2), "score": COSINE, "every": COUNT}
 

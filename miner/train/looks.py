@@ -1,0 +1,76 @@
+"""One look at a model during its training: all measures on dev from one ranking, and a fixed sample of the training rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from miner.encode import Encoder
+from miner.evaluation import EvaluateConfig
+from miner.evaluation.compare import score_queries
+from miner.io.scratch import scratch
+from miner.train.hardness import Encode, unit
+from miner.train.training import FitContext
+from miner.train.training_log import RowNumbers
+from miner.train.training_rows import TrainingColumns
+from miner.types import Floats, Side
+
+TEMPERATURE = 0.05
+"""Of the gradient mass, as in the report of a run."""
+
+
+def replica(encoder: Encoder, model: Any) -> Encoder:
+    """Return an encoder with the same prompts and settings around another state of its model."""
+    return Encoder(
+        model,
+        encoder.name,
+        prompts=encoder.prompts,
+        batch_size=encoder.batch_size,
+        similarity=encoder.similarity,
+        code=encoder.code,
+    )
+
+
+def current_encode(encoder: Encoder, model: Any) -> Encode:
+    """Return a function of (texts, side) that encodes with the model as it is when it is called."""
+
+    def encode(texts: list[str], side: Side) -> Floats:
+        was_training = model.training
+        vectors = replica(encoder, model).encode(texts, side)
+        model.train(was_training)
+        return vectors
+
+    return encode
+
+
+def dev_scores(setting: FitContext, encoder: Encoder, model: Any) -> dict[str, float] | None:
+    """Return each measure's mean over the dev queries, from one ranking; the vectors are not stored. None without dev data."""
+    if setting.dev is None:
+        return None
+    measuring = EvaluateConfig.of(measures=setting.config.measures)
+    with scratch() as cache:
+        runtime = setting.runtime.model_copy(update={"cache": cache})
+        values = score_queries(setting.dev, replica(encoder, model), measuring, setting.config.encoding(), runtime)
+    return {name: float(mean) for name, mean in zip(measuring.measures, values.mean(axis=0), strict=True)}
+
+
+def row_numbers(rows: TrainingColumns, encode: Encode, limit: int) -> RowNumbers | None:
+    """Measure at most `limit` evenly spaced training rows; None without negatives.
+
+    encode: function of (texts, side) that returns vectors.
+    """
+    if not rows.negatives or not limit:
+        return None
+    count = min(limit, len(rows))
+    places = np.arange(count) * len(rows) // count
+    sample = {name: [rows.columns[name][place] for place in places] for name in ("anchor", "positive", *rows.negatives)}
+    anchors = unit(encode(sample["anchor"], "query"))
+    scores = np.stack([(anchors * unit(encode(sample[name], "passage"))).sum(axis=1) for name in ("positive", *rows.negatives)])
+    gaps = scores[1:] - scores[0]
+    return {
+        "rows": count,
+        "above": float((gaps.max(axis=0) > 0).mean()),
+        "margin": float(-gaps.mean()),
+        "gradient_mass": float((1 - 1 / (1 + np.exp(gaps / TEMPERATURE).sum(axis=0))).mean()),
+    }
