@@ -36,7 +36,7 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     """The most important numbers: of the saved checkpoint where it was looked at, and of the model before training."""
     first, saved = _look(report, 0), _look(report, report["steps"])
     tiles = [("saved step", number(report["steps"]), f"of {number(report['stopped_at'])} steps that were trained")]
-    measures, columns = report["measures"][:3], ROW_COLUMNS if saved and saved["training_rows"] else ()
+    measures, columns = report["measures"][:2], ROW_COLUMNS if saved and saved["training_rows"] else ()
     tiles += [(f"dev {name}", _dev_value(saved, name), f"{_dev_value(first, name)} before training") for name in measures]
     return tiles + [
         (f"training rows: {label}", _row_value(saved, name), f"{_row_value(first, name)} before training") for name, label in columns

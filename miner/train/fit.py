@@ -18,7 +18,7 @@ from miner.io.folder_tree import remove
 from miner.io.plain_files import read_json
 from miner.train.checkpoints import STATE, Checkpoint, Checkpoints, writing
 from miner.train.effects import PartEffect
-from miner.train.looks import current_encode, dev_scores, row_numbers
+from miner.train.looks import current_encode, dev_means, row_numbers
 from miner.train.parts import TrainingContext
 from miner.train.training import FitContext
 from miner.train.training_log import Event, RowNumbers, events, rows_event
@@ -128,7 +128,7 @@ def _before(setting: FitContext, model: Any, encoder: Encoder, first: Path) -> F
     """Return the look at the model before training; take it once, and warn where negatives score above positives."""
     if not first.is_file() or "rows" not in read_json(first):  # an earlier version stored one number of each
         rows = row_numbers(setting.rows, encoder.encode, setting.config.watch_rows)
-        write_json(first, {"dev": dev_scores(setting, encoder, model), "rows": rows})
+        write_json(first, {"dev": dev_means(setting, encoder, model), "rows": rows})
     look: FirstLook = read_json(first)
     if look["rows"] and look["rows"]["above"] > MAX_SHARE_ABOVE:
         share = f"in {look['rows']['above']:.0%} of the rows a negative scores above the positive"
@@ -149,7 +149,7 @@ def _trainer(
     config, total = setting.config, total_steps(setting)
     context = _context(setting, encoder, model)
     monitor = TrainingMonitor(setting, total, checkpoints, last, [change(context) for change in config.active_changes])
-    dev = DevScore(lambda current: dev_scores(setting, encoder, current) or {}) if setting.dev is not None else None
+    dev = DevScore(lambda current: dev_means(setting, encoder, current) or {}) if setting.dev is not None else None
     stop = [EarlyStoppingCallback(config.patience)] if dev is not None and config.patience else []
     with _QuietLibraries():
         loss = config.active_loss(model, config.seed)

@@ -44,7 +44,7 @@ def current_encode(encoder: Encoder, model: Any) -> Encode:
     return encode
 
 
-def dev_scores(setting: FitContext, encoder: Encoder, model: Any) -> dict[str, float] | None:
+def dev_means(setting: FitContext, encoder: Encoder, model: Any) -> dict[str, float] | None:
     """Return each measure's mean over the dev queries, from one ranking; the vectors are not stored. None without dev data."""
     if setting.dev is None:
         return None

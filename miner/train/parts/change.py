@@ -116,6 +116,7 @@ class ReplaceEasy(Knobs):
 class DrawNegatives(Knobs):
     """Each batch draws its use_negatives among all that a row has, as FlagEmbedding and Tevatron do."""
 
+    effect: ClassVar[str] = "rows with other negatives than their first ones"
     part: ClassVar[str] = "change 'draw'"
     ranges: ClassVar[Mapping[str, Range]] = {}
 
