@@ -56,8 +56,10 @@ class Limits(BaseModel):
     max_id_bytes: Annotated[int, Field(ge=1, le=512)] = Field(512, description="UTF-8 bytes of an id")
     max_negatives: Annotated[int, Field(ge=1, le=1000)] = Field(100, description="config.negatives")
     max_depth: Annotated[int, Field(ge=1, le=10_000)] = Field(1000, description="config.depth and config.max_depth")
-    max_file_bytes: Count = Field(4 * 2**30, description="bytes of a file, after decompression, of a compressed file too")
-    max_ratio: Count = Field(200, description="largest compression ratio of a body or a compressed file, after the first MiB")
+    max_file_bytes: Count = Field(
+        4 * 2**30, description="bytes of a file: of its content, where it is compressed, of its values, where it is Parquet"
+    )
+    max_ratio: Count = Field(200, description="largest compression ratio of a body, a compressed or a Parquet file, after the first MiB")
     keep_free_bytes: Annotated[int, Field(ge=0)] = Field(64 * 2**20, description="bytes of disk that uploads and jobs leave free")
     max_jobs_waiting: Count = Field(64, description="jobs that wait for a worker; the next one is answered 429")
     max_crashes: Count = Field(5, description="deaths of a job's process until the job counts as crashed")

@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, Self
 
+import pyarrow as pa
 import zstandard
 
 from app.errors import TooLarge, WrongMedia
 from miner.errors import InputError
+from miner.io.parquet_files import decoded_bytes
 
 PIECE_BYTES = 2**18
 ZSTD_INPUT_BYTES = 512
@@ -134,8 +136,8 @@ class Decompressor:
     """
 
     def __init__(self, decoder: Decoder, subject: str, max_bytes: int, ratio: int) -> None:
-        self._decoder, self._subject = decoder, subject
-        self._max_bytes, self._ratio, self._in, self._out = max_bytes, ratio, 0, 0
+        self._decoder, self._subject, self._limits = decoder, subject, (max_bytes, ratio)
+        self._in, self._out = 0, 0
 
     @classmethod
     def of_body(cls, encoding: str, max_bytes: int, ratio: int) -> Self:
@@ -156,19 +158,30 @@ class Decompressor:
         try:
             for chunk in self._decoder(data):
                 self._out += len(chunk)
-                self._check_size()
+                _check_size(self._out, self._in, *self._limits)
                 if chunk:
                     yield chunk
         except InputError as error:
             raise InputError(f"{self._subject}: {error}") from None
 
-    def _check_size(self) -> None:
-        if self._out > self._max_bytes:
-            raise TooLarge(f"the content is larger than the {self._max_bytes:,} bytes that are accepted here")
-        if self._out > RATIO_GRACE_BYTES + self._ratio * self._in:
-            raise TooLarge(f"the compressed body expands by more than a factor of {self._ratio}, which is not accepted here")
-
     def finish(self) -> None:
         """InputError when the compressed stream is not complete."""
         if not self._decoder.ended:
             raise InputError(f"{self._subject}: it ends too early")
+
+
+def check_parquet(path: Path, max_bytes: int, ratio: int) -> None:
+    """Check a Parquet file against the limits of a compressed file. TooLarge; InputError where it is no Parquet file."""
+    compressed = path.stat().st_size
+    try:
+        for size in decoded_bytes(path):
+            _check_size(size, compressed, max_bytes, ratio)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"the file, by its name .parquet: it is not Parquet, or is damaged: {str(error).splitlines()[0]}") from None
+
+
+def _check_size(content: int, compressed: int, max_bytes: int, ratio: int) -> None:
+    if content > max_bytes:
+        raise TooLarge(f"the content is larger than the {max_bytes:,} bytes that are accepted here")
+    if content > RATIO_GRACE_BYTES + ratio * compressed:
+        raise TooLarge(f"the compressed body expands by more than a factor of {ratio}, which is not accepted here")

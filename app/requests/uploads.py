@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 
 from app.errors import TooLarge, WrongMedia
-from app.http.decompression import Decompressor
+from app.http.decompression import Decompressor, check_parquet
 from app.http.form import Form
 from app.services import Services
 from app.storage.files import File, kind_of_upload
@@ -34,6 +34,8 @@ async def receive(request: Request, services: Services) -> File:
         async for buffer in _chunks(request):
             await run_sync(upload.write, part, buffer)
         name, suffix = upload.finish()
+        if suffix == ".parquet":
+            await run_sync(check_parquet, part.temporary, *upload.limits)
         _check_digest(request, part)
         return await run_sync(services.files.finish, part, name, suffix)
     finally:
@@ -46,8 +48,8 @@ class Upload:
 
     def __init__(self, request: Request, services: Services) -> None:
         media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-        self._limits = (services.settings.max_file_bytes, services.settings.max_ratio)
-        self._body = Decompressor.of_body(request.headers.get("content-encoding", ""), *self._limits)
+        self.limits = (services.settings.max_file_bytes, services.settings.max_ratio)
+        self._body = Decompressor.of_body(request.headers.get("content-encoding", ""), *self.limits)
         self._form = Form(request.headers["content-type"]) if media == "multipart/form-data" else None
         self._kind = None if self._form else kind_of_upload(request.query_params.get("name", ""), media)
         self._content: Decompressor | None = None
@@ -74,7 +76,7 @@ class Upload:
         if self._kind is None and self._form:
             self._kind = kind_of_upload(self._form.name, "")
         if self._content is None and self._kind:
-            self._content = Decompressor.of_file(self._kind[1], *self._limits)
+            self._content = Decompressor.of_file(self._kind[1], *self.limits)
         for _ in self._content(content) if self._content else ():
             pass
 

@@ -102,6 +102,11 @@ class Part:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @property
+    def temporary(self) -> Path:
+        """The file that has the bytes written so far, until `commit`."""
+        return self._temporary
+
+    @property
     def sha256(self) -> str:
         """Hash of the bytes written so far."""
         return self._hash.hexdigest()

@@ -99,13 +99,13 @@ def test_wrong_things_are_sentences(hardneg, address):
 def test_downloads_that_break_end_in_the_same_bytes(address, tmp_path):
     """Every fourth answer is whole; a command that tried often enough breaks off, and the next one goes on."""
     draw, content = random.Random(2), random.Random(4).randbytes(700_000)
-    (tmp_path / "a.parquet").write_bytes(content)
-    made = Client(address, "a-key-of-these-tests").upload(tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_bytes(content)
+    made = Client(address, "a-key-of-these-tests").upload(tmp_path / "a.csv")
     with faulty_proxy(int(address.rpartition(":")[2])) as (port, cuts):
         cuts += [2**60 if number % 4 == 0 else draw.randrange(200, len(content)) for number in range(20)]
         client = Client(f"http://127.0.0.1:{port}", "a-key-of-these-tests")
         for number in range(5):
-            target = tmp_path / f"{number}.parquet"
+            target = tmp_path / f"{number}.csv"
             while not target.exists():
                 with suppress(RemoteError):
                     client.download(made["id"], target)
