@@ -263,7 +263,7 @@ NotebookRatio = Annotated[
 ]
 Epsilon = Annotated[float | None, option("epsilon", "smallest gain on dev that counts [0.002]", LOOP, rare=True)]
 Wait = Annotated[
-    int | None, option("wait", "rounds without a gain before the loop stops; one where dev cannot tell counts half [1]", LOOP, rare=True)
+    int | None, option("wait", "rounds without a gain before the loop stops; one where dev cannot decide counts half [1]", LOOP, rare=True)
 ]
 Same = Annotated[float | None, option("same", "stop when this share of the negatives is the last round's [0.9]", LOOP, rare=True)]
 HoldOut = Annotated[

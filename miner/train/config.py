@@ -137,7 +137,7 @@ class LoopConfig(SettingsGroup):
     wait: int = Field(
         1,
         ge=1,
-        description="rounds without a gain before the loop stops; one where dev cannot tell (epsilon is in the interval) counts half",
+        description="rounds without a gain before the loop stops; one where dev cannot decide (epsilon is in the interval) counts half",
     )
     same: float = Field(0.9, ge=0, le=1, description="stop when this share of the negatives is the last round's (Jaccard)")
     hold_out: bool = Field(False, description="hide all but one positive of each query, and measure false negatives; stop when they double")

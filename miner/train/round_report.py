@@ -138,7 +138,7 @@ def stop_reason(rounds: Sequence[RoundReport], rules: LoopConfig) -> str | None:
 
 
 def _no_gain(rounds: Sequence[RoundReport], rules: LoopConfig) -> str | None:
-    """A round whose gain is certainly below epsilon counts whole; where epsilon lies within the interval, dev cannot tell: half."""
+    """A round whose gain is certainly below epsilon counts whole; where epsilon lies within the interval, dev cannot decide: half."""
     without_gain = 0.0
     for entry in rounds:
         if gain := entry.get("gain"):

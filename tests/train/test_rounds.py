@@ -154,7 +154,7 @@ GOOD, NONE, UNSURE = (0.1, 0.05, 0.15), (-0.01, -0.02, 0.001), (0.001, -0.02, 0.
     ],
 )
 def test_stop_rules(rounds, reason):
-    """No gain, twice where dev cannot tell; the same negatives; false negatives doubled, where the counts can tell."""
+    """No gain, twice where dev cannot decide; the same negatives; false negatives doubled, where the counts can decide."""
     stopped = stop_reason(rounds, LoopConfig.of())
     assert (stopped is None) if reason is None else re.search(reason, stopped)
 
