@@ -8,7 +8,8 @@ A cell is (regime, set, seed, arm). Three rounds; round 1 is the same for all ar
     equal       every round continues the last round's model for `--steps` steps at a constant rate; `once` continues on round 1's negatives
     converged   every round starts from the base model, trains up to `--steps` steps and keeps its best look at dev
 
-Dev chooses nothing in `equal`. Dev and test are parts of the set's queries, drawn by a hash of their ids. Cells that are there are not run again.
+Dev chooses nothing in `equal`. Dev and test are parts of the set's queries, drawn by a hash of their ids. Cells that are there are not
+run again.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from miner.core.near_duplicates import exclude_near_duplicates
 from miner.runs.rechoose import Choice
 from miner.train.config import LoopConfig
 from miner.train.notebook import AnchorKey
@@ -92,6 +93,17 @@ class AnchorCandidates:
         """The filter that drops a column, "" where none does."""
         code = int(self._choice.dropped[self._position, column])
         return self._reasons[code] if code < len(self._reasons) else "padding"
+
+    def unlike(self, taken: Sequence[int], others: list[int], cosine: float | None) -> list[int]:
+        """Those of `others` that are no near-duplicates of `taken` or of an earlier one; all of them without a `cosine`."""
+        if cosine is None or not others:
+            return others
+        slots = np.full((1, len(taken) + len(others)), -1, dtype=np.int32)
+        slots[0, : len(taken)] = self._rows[list(taken)]
+        rows = self._rows[others][None, :]
+        vectors = self._choice.anchors.shared["vectors"]
+        is_unlike = exclude_near_duplicates(rows, np.ones(rows.shape, dtype=bool), slots, vectors, cosine)[0]
+        return [column for column, fits in zip(others, is_unlike.tolist(), strict=True) if fits]
 
     def pick(self, column: int) -> Pick:
         """A column with all that the training file needs of it."""

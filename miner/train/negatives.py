@@ -12,6 +12,7 @@ Whatever the rule, every entry ever written down is scored and judged in every r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from miner.config import MiningConfig
+from miner.core.hub_cap import NegativeAllocator
 from miner.core.verdicts import rows_of
 from miner.runs.rechoose import Choice, choices
 from miner.support.noise import generator
@@ -86,12 +88,17 @@ class Assembly:
         result = Round()
         listed = choices(candidates, self.dataset, self._preferring())
         blocks = [(choice.negatives, self._block(choice, result)) for choice in listed]
-        if self.rules.keep == "notebook":
-            pairs = sum(int((negatives.positives >= 0).sum()) for negatives, _ in blocks)
-            result.counts["forgotten"] = self.notebook.cap(self.rules.notebook, int(self.rules.notebook_ratio * pairs))
+        result.counts["forgotten"] = self.notebook.cap(*self._caps(sum(int((negatives.positives >= 0).sum()) for negatives, _ in blocks)))
         for negatives, anchors in blocks:
             result.blocks.append(self._finish(negatives, anchors, result))
         return result
+
+    def _caps(self, pairs: int) -> tuple[float, float, float]:
+        """Entries of an anchor, entries in all, and uses of a passage."""
+        per_passage = NegativeAllocator(self.dataset, self.mining).cap if self.mining.hub_cap is not None else math.inf
+        if self.rules.keep != "notebook":
+            return math.inf, math.inf, per_passage
+        return self.rules.notebook, int(self.rules.notebook_ratio * pairs), per_passage
 
     def _preferring(self) -> MiningConfig:
         """The config that lists candidates in order of preference, beyond those that may be in the notebook already."""
@@ -159,9 +166,11 @@ class Assembly:
     def _accumulate(self, key: AnchorKey, candidates: AnchorCandidates, before: set[str]) -> list[int]:
         """The active entries and this round's errors; the next hardest where that is too little."""
         width = self.mining.negatives
-        active = [column for passage in active_of(self.notebook.page(key)) if (column := candidates.column(passage)) is not None]
+        there = [column for passage in active_of(self.notebook.page(key)) if (column := candidates.column(passage)) is not None]
+        active = candidates.unlike([], sorted(there), self.mining.distinct)  # the model changed, and with it what is alike
         # The rest of a long list may come from a fallback level that a list of `negatives` would not have reached.
-        others = [c for place, c in enumerate(candidates.selection) if c not in active and (place < width or not candidates.tier(c))]
+        others = [c for place, c in enumerate(candidates.selection) if c not in there and (place < width or not candidates.tier(c))]
+        others = candidates.unlike(active, others, self.mining.distinct)
         is_first = self.round_number == 1 and not self.rules.only_wrong  # the first negatives are those of mining, errors or not
         errors = [] if is_first else [column for column in others if candidates.is_wrong(candidates.score(column))][:width]
         missing = 0 if self.rules.only_wrong else max(0, width - len(active) - len(errors))
@@ -173,8 +182,9 @@ class Assembly:
         page = self.notebook.page(key)
         passing = [c for p in before if page[p].status == ACTIVE and (c := candidates.column(p)) is not None]
         quota = int(self.rules.retain * width + generator(self.mining.seed, "retained", *key).random())
-        retained = sorted(passing)[:quota]
-        return [*retained, *[column for column in self._last(key, candidates, before) if column not in retained]][:width]
+        retained = candidates.unlike([], sorted(passing), self.mining.distinct)[:quota]
+        others = [column for column in self._last(key, candidates, before) if column not in retained]
+        return [*retained, *candidates.unlike(retained, others, self.mining.distinct)][:width]
 
     def _last(self, key: AnchorKey, candidates: AnchorCandidates, before: set[str]) -> list[int]:
         """The negatives of this round."""

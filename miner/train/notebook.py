@@ -9,6 +9,7 @@ An entry stays in the file when it no longer trains, with the reason as its stat
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -110,23 +111,29 @@ class Notebook:
             for passage in sorted(self.pages[key]):
                 yield key, passage, self.pages[key][passage]
 
-    def cap(self, per_anchor: int, total: int) -> int:
+    def cap(self, per_anchor: float, total: float, per_passage: float = math.inf) -> int:
         """Take entries over the caps out of training; return how many.
 
-        Those that were not wrong for longest leave first, among them the easiest. Each anchor keeps its first one.
+        Those that were not wrong for longest leave first, among them the easiest. Each anchor keeps its first one, unless the passage is
+        used up: `per_passage` is the hub cap, which no other rule weakens.
         """
         active = [
             (-entry.last_wrong, _or_easiest(entry.relative_gap), key, passage) for key, passage, entry in self.entries() if _active(entry)
         ]
         places: Counter[AnchorKey] = Counter()
+        uses: Counter[str] = Counter()
         others: list[Entry] = []
         leaving: list[Entry] = []
         for _, _, key, passage in sorted(active):
-            place = places[key]
+            entry = self.pages[key][passage]
+            if places[key] >= per_anchor or uses[passage] >= per_passage:
+                leaving.append(entry)
+                continue
+            if places[key]:
+                others.append(entry)
             places[key] += 1
-            if place:
-                (others if place < per_anchor else leaving).append(self.pages[key][passage])
-        leaving += others[max(0, total - len(places)) :]
+            uses[passage] += 1
+        leaving += others[int(max(0, min(total - len(places), len(others)))) :]
         for entry in leaving:
             entry.set_status(OVER_CAP)
         return len(leaving)
@@ -169,7 +176,7 @@ def _active(entry: Entry) -> bool:
 
 
 def _or_easiest(relative_gap: float) -> float:
-    return float("inf") if relative_gap != relative_gap else relative_gap
+    return math.inf if math.isnan(relative_gap) else relative_gap
 
 
 def _cell(entry: Entry, name: str) -> object:

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from test_rounds import inputs, settings
 
 from miner.config import Runtime
+from miner.core.verdicts import rows_of
+from miner.evidence.passage_vectors import stored
 from miner.runs.rechoose import choices
 from miner.runs.run import Run
 from miner.train import loop
@@ -131,6 +134,19 @@ entries = st.dictionaries(
 )
 
 
+@given(entries, st.integers(1, 3))
+def test_no_passage_is_used_more_often_than_the_hub_cap(values, uses):
+    """Whatever else is asked; without other caps nothing leaves that had room."""
+    book = Notebook()
+    for (query, passage), (wrong, gap) in values.items():
+        book.page((query, ""))[str(passage)] = Entry(1, last_wrong=wrong)
+        book.page((query, ""))[str(passage)].record(1, 0.5, gap, ACTIVE, wrong=False)
+    book.cap(math.inf, math.inf, uses)
+    stay = [name for _, name, entry in book.entries() if entry.status == ACTIVE]
+    asked = [str(passage) for _, passage in values]
+    assert {name: stay.count(name) for name in set(asked)} == {name: min(uses, asked.count(name)) for name in set(asked)}
+
+
 @given(entries, st.integers(1, 4), st.integers(1, 12))
 def test_caps_take_the_oldest_and_easiest(values, per_anchor, total):
     """No more than the caps, each anchor keeps one, and whatever leaves is no better than what stays beside it."""
@@ -182,6 +198,23 @@ def test_a_share_is_that_share(grown, retain, expected):
     assert set(counts) <= {math.floor(expected), math.ceil(expected)}
 
 
+def test_rows_keep_what_mining_promises(tiny_model, tiny_folder, tmp_path):
+    """Hub cap and distinct hold in every round's rows, whichever round an entry is from."""
+    training, mining, rules = settings(tiny_model, start="last", easy=EASY)
+    mining = mining.model_copy(update={"hub_cap": 4, "distinct": 0.7})
+    made = loop(inputs(tiny_folder, "train"), training, mining, rules, out=tmp_path / "out")
+    for turn in (1, 2, 3):
+        folder = made.folder / f"round-{turn}"
+        anchors = [anchor.negatives for anchor in anchors_of(folder).values()]
+        assert max(Counter(name for names in anchors for name in names).values()) <= 4
+        vectors = stored(folder / "mined")["vectors"]
+        dataset = Dataset.open(folder / "mined" / "dataset")
+        for names in anchors:
+            unit = vectors[rows_of(dataset.corpus, names)].astype(np.float64)
+            cosines = unit @ unit.T - 2 * np.eye(len(unit))
+            assert cosines.max() < 0.7
+
+
 class Chosen:
     """Three new negatives and three of the round before."""
 
@@ -193,6 +226,9 @@ class Chosen:
 
     def is_wrong(self, score):
         return True
+
+    def unlike(self, taken, others, cosine):
+        return others
 
 
 ROWS = st.lists(st.integers(0, 30), min_size=1, max_size=6, unique=True)
