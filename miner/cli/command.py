@@ -40,12 +40,13 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse as typer does. ConfigError for a repeated option that takes one value."""
         if not ctx.resilient_parsing:
-            with _existing_flags(self, ctx, args):
+            with _sentences(self, ctx, args):
                 order = self.make_parser(ctx).parse_args(args=list(args))[2]
             for param, count in Counter(order).items():
                 if count > 1 and not getattr(param, "multiple", True):
                     _refuse(param, self._values(ctx, args, param))
-        remaining = super().parse_args(ctx, args)
+        with _sentences(self, ctx, args):
+            remaining = super().parse_args(ctx, args)
         _add_filters_of_environment(self, ctx)
         return remaining
 
@@ -90,16 +91,35 @@ def _refuse(option: Any, values: list[Any]) -> None:
 
 
 @contextmanager
-def _existing_flags(command: Any, ctx: Any, args: list[str]) -> Iterator[None]:
-    """ConfigError for a flag that does not exist, with the one that was probably meant."""
+def _sentences(command: Any, ctx: Any, args: list[str]) -> Iterator[None]:
+    """ConfigError for a flag that does not exist, with the one that was probably meant, and for a flag or an argument without its value."""
     words = list(args)  # parsing consumes them
     try:
         yield
     except Exception as error:
-        if type(error).__name__ != "NoSuchOption":  # click's class, which typer may bring under a name of its own
-            raise
-        flag = getattr(error, "option_name", "")
-        raise ConfigError(_unknown_flag(ctx.command_path.removeprefix(f"{ROOT} "), command.get_params(ctx), flag, words)) from None
+        # click's classes, which typer may bring under names of its own
+        kind, flag = type(error).__name__, str(getattr(error, "option_name", ""))
+        verb = ctx.command_path.removeprefix(f"{ctx.find_root().info_name} ") if ctx.parent else ROOT
+        if kind == "NoSuchOption":
+            raise ConfigError(_unknown_flag(verb, command.get_params(ctx), flag, words)) from None
+        if kind == "BadOptionUsage":
+            raise ConfigError(_flag_without_value(command.get_params(ctx), flag)) from None
+        param: Any = getattr(error, "param", None)
+        if kind == "MissingParameter" and param is not None and param.param_type_name == "argument":
+            raise ConfigError(f"{verb} needs {param.name.upper()}: {_meaning(param)}; `{ROOT} {verb} --help` shows how") from None
+        raise
+
+
+def _flag_without_value(params: list[Any], flag: str) -> str:
+    """The sentence about a flag that lacks its value, or has one that it does not take."""
+    param = next((param for param in params if flag in (*param.opts, *param.secondary_opts)), None)
+    return f"{flag} takes no value" if param is None or param.is_flag else f"{flag} needs a value: {_meaning(param)}"
+
+
+def _meaning(param: Any) -> str:
+    """The help of a flag or an argument, as part of a sentence."""
+    text = str(param.help or param.name).rstrip(".")
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _unknown_flag(verb: str, params: list[Any], flag: str, args: list[str]) -> str:
@@ -126,7 +146,7 @@ class VerbGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse as typer does. ConfigError for a flag that does not exist."""
-        with _existing_flags(self, ctx, args):
+        with _sentences(self, ctx, args):
             return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

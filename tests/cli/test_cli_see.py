@@ -123,6 +123,9 @@ def test_lint_says_where_and_mends(call, tmp_path):
     [
         (["lint", "{folder}/none.jsonl"], 5, "none.jsonl"),
         (["lint", "{one}", "{two}", "--fix", "x.jsonl"], 2, "one file at a time"),
+        (["lint", "{one}", "--fix"], 2, "hardneg: --fix needs a value: write the file without the faults to this path\n"),
+        (["report", "{one}", "--json=1"], 2, "hardneg: --json takes no value\n"),
+        (["explain", "{one}"], 2, "hardneg: explain needs QUERY: the id of one of its queries, or its text; `hardneg explain --help`"),
         (["lint", "{one}", "--ignore", "nonsense"], 2, "there is no rule 'nonsense'"),
         (["verify", "{one}", "--stored"], 2, "--stored goes with --rerun"),
         (["verify", "{one}", "--rerun", "--stored"], 1, "used vectors made before"),
