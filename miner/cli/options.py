@@ -244,7 +244,9 @@ Watch = Annotated[
 WatchRows = Annotated[int | None, option("watch-rows", "training rows that are scored at every look; 0 none [512]", TRAIN, rare=True)]
 LOOP = "Rounds"
 Rounds = Annotated[int | None, option("rounds", "largest number of rounds [3]", LOOP)]
-Start = Annotated[str | None, option("start", "model that each round starts from: base, or last (the last round's) [base]", LOOP)]
+Start = Annotated[
+    str | None, option("start", "each round starts from: base, last (round's model), continue (its optimiser too) [base]", LOOP)
+]
 Keep = Annotated[
     str | None,
     option("keep", "what trains: notebook (errors of all rounds), share (see --retain), last (only this round's) [notebook]", LOOP),

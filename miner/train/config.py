@@ -120,7 +120,9 @@ class LoopConfig(SettingsGroup):
     model_config = ConfigDict(allow_inf_nan=False, validate_default=True)
 
     rounds: int = Field(3, ge=1, le=100, description="largest number of rounds")
-    start: Literal["base", "last"] = Field("base", description="model that each round starts from: base, or last (the last round's)")
+    start: Literal["base", "last", "continue"] = Field(
+        "base", description="what each round starts from: base, last (the last round's model), continue (its optimiser and schedule, too)"
+    )
     keep: Literal["notebook", "share", "last"] = Field(
         "notebook",
         description="what trains: notebook (errors of all rounds), share (some of the last round's and new ones), last (new ones)",

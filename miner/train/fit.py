@@ -91,6 +91,8 @@ def fit(setting: FitContext, encoder: Encoder, rate: float) -> Fit:
         with folder_part(work / "model", "modules.json") as folder:
             model.save_pretrained(str(folder))
             complete_code(folder)
+        if setting.continuation:
+            setting.continuation.save(Checkpoints(work).at(result["stopped_at"]))
     write_json(result_file, {**result, "warnings": setting.warnings})
     for checkpoint in work.glob("checkpoint-*"):
         remove(checkpoint)
@@ -145,15 +147,19 @@ def _trainer(
     from transformers import EarlyStoppingCallback, PrinterCallback
 
     from miner.train.callbacks import DevScore, TrainingMonitor
+    from miner.train.continued_trainer import continued
 
     config, total = setting.config, total_steps(setting)
     context = _context(setting, encoder, model)
     monitor = TrainingMonitor(setting, total, checkpoints, last, [change(context) for change in config.active_changes])
     dev = DevScore(lambda current: dev_means(setting, encoder, current) or {}) if setting.dev is not None else None
-    stop = [EarlyStoppingCallback(config.patience)] if dev is not None and config.patience else []
+    stop: list[Any] = [EarlyStoppingCallback(config.patience)] if dev is not None and config.patience and not setting.continuation else []
+    trainer_class = SentenceTransformerTrainer
+    if setting.continuation:
+        trainer_class, stop = continued(setting.continuation)
     with _QuietLibraries():
         loss = config.active_loss(model, config.seed)
-        trainer = SentenceTransformerTrainer(
+        trainer = trainer_class(
             model=model,
             args=_arguments(setting, encoder, rate, total, checkpoints.aside, context),
             train_dataset=Table.from_dict(dict(setting.rows.columns)),
@@ -186,6 +192,7 @@ def _arguments(setting: FitContext, encoder: Encoder, rate: float, total: int, a
     config, on_cpu = setting.config, str(encoder.model.device) == "cpu"
     eval_steps = min(total, config.eval_every or max(1, total // 10))
     has_dev = setting.dev is not None
+    chooses = has_dev and setting.continuation is None  # a part passes on its last step
     prompts = {"anchor": encoder.prompts["query"], **dict.fromkeys(("positive", *setting.rows.negatives), encoder.prompts["passage"])}
     return SentenceTransformerTrainingArguments(
         output_dir=str(aside),
@@ -194,7 +201,7 @@ def _arguments(setting: FitContext, encoder: Encoder, rate: float, total: int, a
         dataloader_drop_last=config.drop_last,
         gradient_accumulation_steps=config.accumulate,
         learning_rate=rate,
-        warmup_steps=round(config.warmup * total),
+        warmup_steps=round(config.warmup * (setting.continuation.total if setting.continuation else total)),
         lr_scheduler_type="constant_with_warmup" if config.schedule == "constant" else config.schedule,
         weight_decay=config.weight_decay,
         bf16=config.precision == "bf16",
@@ -214,8 +221,8 @@ def _arguments(setting: FitContext, encoder: Encoder, rate: float, total: int, a
         dataloader_pin_memory=not on_cpu,
         eval_strategy="steps" if has_dev else "no",
         eval_steps=eval_steps if has_dev else None,
-        load_best_model_at_end=has_dev,
-        metric_for_best_model="eval_dev" if has_dev else None,
+        load_best_model_at_end=chooses,
+        metric_for_best_model="eval_dev" if chooses else None,
     )
 
 
@@ -226,7 +233,8 @@ def _outcome(setting: FitContext, state: Any, before: FirstLook, monitor: Any) -
     log = events(state.log_history, setting.config.measures, before["dev"], rows)
     history = [(event["step"], event["measures"][measure]) for event in log if event["kind"] == "dev"]
     best_step = state.best_global_step if state.best_model_checkpoint else state.global_step
-    score = max((value for step, value in history if step > 0), default=None)
+    scores = [value for step, value in history if step > 0]
+    score = (scores[-1] if setting.continuation else max(scores)) if scores else None
     if score is not None and before["dev"] is not None and score <= (first := before["dev"][measure]):
         setting.warn(f"no checkpoint beats the model before training on dev ({score:.4f} against {first:.4f}): try another learning rate")
     return {

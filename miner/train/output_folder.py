@@ -27,7 +27,7 @@ from miner.train.lock import LOCK
 IDENTITY, LOOP = "identity.json", "loop.json"
 REMOVAL_TRIES = 3
 """A folder to which a library's thread still writes is not empty at the first try."""
-ATOMIC_NAMES = ("dataset", "model", LOOP, "notebook.parquet", "training.jsonl", "anchors.json", "delta.json", "dev.parquet")
+ATOMIC_NAMES = ("dataset", "model", LOOP, "notebook.parquet", "training.jsonl", "anchors.json", "delta.json", "dev.parquet", "optimizer.pt")
 """Files and folders of a loop and its rounds that are written atomically: after a kill, partial copies may lie beside them."""
 SETTINGS: dict[str, type[SettingsGroup]] = {
     "data": Inputs,
@@ -181,7 +181,9 @@ def _check_same_loop(folder: Path, identity: Mapping[str, Any]) -> None:
     changed = [
         f"{part}.{name}" for part in current if part in previous for name in _differences(SETTINGS.get(part), previous[part], current[part])
     ]
-    changed = [name for name in changed if name not in MAY_CHANGE and not name.startswith("verdicts.")]
+    is_one_schedule = current["loop"]["start"] == "continue" and current["training"]["schedule"] != "constant"
+    may_change = MAY_CHANGE[is_one_schedule:]  # a falling rate depends on the number of rounds
+    changed = [name for name in changed if name not in may_change and not name.startswith("verdicts.")]
     if changed:
         raise ConfigError(f"{folder} was begun with another {', '.join(changed)}; --force --fresh begins again")
 

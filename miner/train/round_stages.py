@@ -16,6 +16,8 @@ from miner.io.plain_files import read_json
 from miner.io.row_writer import open_sink
 from miner.runs.run import Run, mine
 from miner.train.config import MODEL_FIELDS, LoopConfig, TrainConfig
+from miner.train.continuation import STATE as OPTIMIZER_STATE
+from miner.train.continuation import Continuation
 from miner.train.dev_scores import DevScores, dev_scores
 from miner.train.hold_out import hidden_of
 from miner.train.negatives import AnchorResult, Assembly
@@ -60,11 +62,11 @@ def run_round(setting: LoopContext, round_number: int, earlier: Sequence[RoundRe
     if not (folder / "anchors.json").is_file():
         _choose(setting, round_number, folder, previous, Run(folder / "mined").config, runtime_of(setting, current))
     if not (folder / "model" / "modules.json").is_file():
-        start = setting.training.model if setting.rules.start == "base" else current
-        _train(setting, folder, start)
+        _train(setting, round_number, folder, setting.training.model if setting.rules.start == "base" else current)
     remove(checkpoints_of(folder / "model"), ignore_errors=True)  # left where a kill came after the model was complete
     delta = _delta(setting, round_number, folder, previous, earlier)
     write_json(delta_file, delta)
+    remove(previous / OPTIMIZER_STATE, ignore_errors=True)
     return delta
 
 
@@ -97,18 +99,31 @@ def _mine(setting: LoopContext, folder: Path, mining: MiningConfig, runtime: Run
         )
 
 
-def _train(setting: LoopContext, folder: Path, start: str | None) -> None:
+def _train(setting: LoopContext, round_number: int, folder: Path, start: str | None) -> None:
     """Train from the model `start` on the training file of a round, from its last checkpoint where there is one."""
+    training = _with_draws(setting)
+    if setting.rules.start != "base":  # the same batches again would show the model less
+        training = training.model_copy(update={"seed": (training.seed + round_number - 1) % 2**31})
     train(
         folder / "training.jsonl",
-        _with_draws(setting).model_copy(update={"model": start}),
+        training.model_copy(update={"model": start}),
         out=folder / "model",
         dev=setting.dev,
         runtime=runtime_of(setting, start),
         resume=True,
         paraphrase=setting.paraphrase,
+        continuation=_continuation(setting, round_number, folder),
         on_progress=setting.progress,
     )
+
+
+def _continuation(setting: LoopContext, round_number: int, folder: Path) -> Continuation | None:
+    """Where a round stands in the whole training, with start=continue."""
+    steps = setting.training.steps
+    if setting.rules.start != "continue" or steps is None:
+        return None
+    before = folder.with_name(f"round-{round_number - 1}") if round_number > 1 else None
+    return Continuation(before, folder, steps * (round_number - 1), steps * setting.rules.rounds)
 
 
 def _with_draws(setting: LoopContext) -> TrainConfig:

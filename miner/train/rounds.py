@@ -88,6 +88,10 @@ def loop(
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
     if len(training.learning_rates) > 1 and dev is None:
         raise ConfigError("several learning rates and nothing that chooses among them: give dev data, or one rate")
+    if rules.start == "continue" and training.steps is None:
+        raise ConfigError("start=continue is one training of rounds × steps: give --steps, the steps of one round")
+    if rules.start == "continue" and len(training.learning_rates) > 1:
+        raise ConfigError(f"start=continue is one training with one learning rate, got {len(training.learning_rates)}: give one")
     if "-" in data.verdicts:
         raise ConfigError("verdicts are read again in every round: name a file, not '-'")
     check_encoder(training.encoding(), (runtime or Runtime.of()).allow_code)

@@ -32,6 +32,7 @@ from miner.read import read
 from miner.runs.run import mine
 from miner.train.config import TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, without_effect
+from miner.train.continuation import Continuation
 from miner.train.lock import locked
 from miner.train.output_folder import OutputFolder, checkpoints_of
 from miner.train.training_report import TrainingReport, training_report, write_report
@@ -65,6 +66,7 @@ class FitContext:
     work: the folder of its checkpoints.
     dev: dataset that chooses the checkpoint, or None.
     paraphrase: the user's function for the change `paraphrase`.
+    continuation: where this fit stands in a longer training; the model is then that of the last step.
     warnings: messages for training.json.
     """
 
@@ -75,6 +77,7 @@ class FitContext:
     dev: Dataset | None = None
     progress: Progress | None = None
     paraphrase: Callable[[str], str] | None = None
+    continuation: Continuation | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -102,6 +105,7 @@ def train(
     resume: bool | None = None,
     force: bool = False,
     paraphrase: Callable[[str], str] | None = None,
+    continuation: Continuation | None = None,
     on_progress: Progress | None = None,
 ) -> TrainingResult:
     """Train and save a model.
@@ -114,6 +118,7 @@ def train(
     resume: True continues an interrupted training of the same settings, False removes it, None refuses where there is one.
     force: replaces an existing model, once the new one is complete.
     paraphrase: the user's function for the change `paraphrase`.
+    continuation: where this training stands in a longer one, as a round of a loop with start=continue.
     Raises ConfigError, InputError, ModelError, StorageError.
     """
     final, runtime = resolve_link(out), runtime or Runtime.of()
@@ -135,7 +140,7 @@ def train(
     if config.drop_last and len(rows) < config.train_batch_size:
         raise ConfigError(f"drop_last leaves nothing of {len(rows)} rows in batches of {config.train_batch_size}: lower train_batch_size")
     dev_set = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, config.min_grade, complete=True)
-    setting = FitContext(config, rows, runtime, place.work, dev_set, on_progress, paraphrase)
+    setting = FitContext(config, rows, runtime, place.work, dev_set, on_progress, paraphrase, continuation)
     with locked(place.work):
         if not place.begin(_identity(setting, encoder), resume=resume):
             return TrainingResult(final, read_json(final / HISTORY))

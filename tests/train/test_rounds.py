@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,8 @@ from tiny import model_with_code
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError, InputError, ModelError
 from miner.read import read_beir
-from miner.train import LoopConfig, TrainConfig, loop
+from miner.train import LoopConfig, TrainConfig, loop, train
+from miner.train.continuation import Continuation
 from miner.train.hold_out import hidden_of, hide
 from miner.train.negatives import AnchorResult
 from miner.train.notebook import Notebook
@@ -94,6 +96,61 @@ def test_only_what_is_wrong_and_nothing_kept(tiny_model, tiny_folder, tmp_path):
     done = loop(data, *settings(tiny_model, **more), out=tmp_path / "out")
     assert done.report["best"] == 2
     assert done.report["rounds"][0]["missing"] > 0
+
+
+def one_training(model, **more):
+    """Rounds of one training: four steps each, a falling rate, a dev set that chooses nothing."""
+    training, mining, rules = settings(model, start="continue", **more)
+    return training.model_copy(update={"schedule": "linear", "warmup": 0.25}), mining, rules
+
+
+def test_rounds_of_one_training(tiny_model, tiny_folder, tmp_path):
+    """The rate falls through all rounds, the optimiser goes on; killed in the second round, the same bytes; more rounds would be another."""
+    data, dev = inputs(tiny_folder, "train"), inputs(tiny_folder, "dev")
+    made = loop(data, *one_training(tiny_model), out=tmp_path / "whole", dev=dev)
+    logs = [json.loads((made.folder / f"round-{turn}" / "model" / "training.json").read_text()) for turn in (1, 2, 3)]
+    assert [log["steps"] for log in logs] == [4, 4, 4]
+    rates = [
+        event["learning_rate"] for turn in (1, 2, 3) for event in log_of(made.folder / f"round-{turn}" / "model") if event["kind"] == "loss"
+    ]
+    assert rates == pytest.approx([0.3 * min(step / 3, (12 - step) / 9) for step in range(12)])
+    assert [path.parent.name for path in made.folder.glob("round-*/optimizer.pt")] == ["round-3"]
+
+    def stop(name, done, total):
+        if name == "train" and done == 3 and (tmp_path / "out" / "round-2").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loop(data, *one_training(tiny_model), out=tmp_path / "out", dev=dev, on_progress=stop)
+    loop(data, *one_training(tiny_model), out=tmp_path / "out", dev=dev, resume=True)
+    assert content(tmp_path / "out") == content(made.folder)
+    with pytest.raises(ConfigError, match=r"another loop\.rounds"):
+        loop(data, *one_training(tiny_model, rounds=4), out=tmp_path / "out", dev=dev, resume=True)
+    for change, match in (({"steps": None}, "give --steps|steps="), ({"learning_rates": (0.1, 0.2)}, "one learning rate, got 2")):
+        training, mining, rules = one_training(tiny_model)
+        with pytest.raises(ConfigError, match=match):
+            loop(data, training.model_copy(update=change), mining, rules, out=tmp_path / "c", dev=dev)
+
+
+def log_of(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_two_parts_are_one_training(tiny_model, tiny_rows, tmp_path):
+    """On rows that are one batch, so that their order says nothing: the weights of two parts are those of one training."""
+    common = {"model": str(tiny_model), "train_batch_size": 16, "learning_rates": (0.1,), "warmup": 0.2, "batch_sampler": "shuffle"}
+    whole = train(tiny_rows, TrainConfig.of(**common, steps=10), out=tmp_path / "whole").folder
+    half = TrainConfig.of(**common, steps=5)
+    places = [tmp_path / "a", tmp_path / "b"]
+    for place in places:
+        place.mkdir()
+    train(tiny_rows, half, out=tmp_path / "first", continuation=Continuation(None, places[0], 0, 10))
+    second = half.model_copy(update={"model": str(tmp_path / "first")})
+    train(tiny_rows, second, out=tmp_path / "second", continuation=Continuation(places[0], places[1], 5, 10))
+    one, two = (SentenceTransformer(str(folder)).encode(["w1", "w7 w9"]) for folder in (whole, tmp_path / "second"))
+    np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+    train(tiny_rows, second, out=tmp_path / "third", continuation=Continuation(None, places[1], 5, 10))
+    assert not np.allclose(SentenceTransformer(str(tmp_path / "third")).encode(["w1", "w7 w9"]), one, rtol=1e-3, atol=1e-4)
 
 
 def test_verdicts_are_heard_in_every_round(whole, tiny_model, tiny_folder, tmp_path):
