@@ -12,6 +12,7 @@ from miner.cli import options as o
 from miner.cli.config_file import read_config
 from miner.cli.display import ProgressDisplay
 from miner.cli.train import dev_inputs
+from miner.cli.training_summary import print_loop
 from miner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,16 +71,9 @@ def loop(
 
 
 def _print_result(result: Loop, display: ProgressDisplay, *, as_json: bool) -> None:
-    from miner.train.loop_table import loop_lines, loop_table
-
     display.stop()
     summary = result.report
-    display.console.print(loop_table(summary))
-    for line in loop_lines(summary):
-        display.console.print(line, soft_wrap=True)
-    for message in dict.fromkeys(message for round_values in summary["rounds"] for message in round_values["warnings"]):
-        display.console.print(f"note: {message}", soft_wrap=True)
-    display.console.print(f"model          {result.model}", soft_wrap=True)
+    print_loop(display.console, summary, result.folder)
     if as_json:
         import orjson
 

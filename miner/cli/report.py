@@ -1,4 +1,4 @@
-"""`hardneg report`: the report of a run, of a training, or the comparison of two runs."""
+"""`hardneg report`: the report of a run, a training or a loop, or the comparison of two runs."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ import typer
 from miner.cli import options as o
 from miner.cli.display import ProgressDisplay, console
 from miner.cli.folder_kind import folder_kind
-from miner.cli.training_summary import print_training
+from miner.cli.training_summary import print_loop, print_training
 from miner.errors import ConfigError
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run folder, or the folder of a model that `hardneg train` made.", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="The folder of a run, of a model that `hardneg train` made, or a loop.", show_default=False)],
     other: Annotated[Path | None, typer.Argument(help="A second run to compare with.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the comparison as an HTML page.", show_default=False)] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Show the report of a run or of a training (with pictures: report.html in its folder), or compare two runs.
+    """Show the report of a run, a training or a loop (with pictures: report.html in its folder), or compare two runs.
 
     hardneg report my-run
 
     hardneg report my-model
+
+    hardneg report my-loop
 
     hardneg report my-run my-other-run --out compared.html
     """
@@ -33,9 +35,11 @@ def report(
 
     kinds = {folder_kind(folder) for folder in (run, other) if folder is not None}
     if other is not None and kinds != {"run"}:
-        raise ConfigError(f"two runs can be compared; of models, compare what they find: hardneg evaluate --model {run} --model {other}")
-    if kinds == {"model"}:
-        _training(run, out, as_json)
+        raise ConfigError(
+            f"only two runs are compared here; of models, compare what they find: hardneg evaluate --model {run} --model {other}"
+        )
+    if kinds != {"run"}:
+        (_training if kinds == {"model"} else _loop)(run, out, as_json)
         return
     loaded = Run(run)
     loaded.manifest  # noqa: B018 - refuses a damaged manifest
@@ -69,6 +73,20 @@ def _training(model: Path, out: Path | None, as_json: bool) -> None:
         typer.echo(orjson.dumps(stored, option=orjson.OPT_INDENT_2).decode())
         return
     print_training(console(), stored, model)
+
+
+def _loop(folder: Path, out: Path | None, as_json: bool) -> None:
+    from miner.train.loop_files import open_loop
+
+    stored = open_loop(folder)
+    if out is not None:
+        raise ConfigError(f"--out goes with two runs; the page of a loop is {folder / 'report.html'}")
+    if as_json:
+        import orjson
+
+        typer.echo(orjson.dumps(stored, option=orjson.OPT_INDENT_2).decode())
+        return
+    print_loop(console(), stored, folder)
 
 
 def _compare(first: Any, second: Any, out: Path | None, as_json: bool, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a training shows in a terminal: every look with the saved one marked, which checkpoint is the model, parts, notes."""
+"""What a training and a loop show in a terminal: every look with the saved one marked, which one it is and why, parts, notes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from miner.cli.numbers import count_noun
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from miner.train.round_report import LoopReport
 
 
 def looks_tables(report: Mapping[str, Any]) -> Iterator[Table]:
@@ -52,3 +54,17 @@ def print_training(screen: Any, report: Mapping[str, Any], folder: Path) -> None
         screen.print(table, "")
     for line in summary_lines(report, folder):
         screen.print(line, soft_wrap=True, markup=False)
+
+
+def print_loop(screen: Any, report: LoopReport, folder: Path) -> None:
+    """Print the rounds of a loop, why it stopped, notes, its model and its page."""
+    from miner.train.loop_table import loop_lines, loop_table
+
+    screen.print(loop_table(report))
+    for line in loop_lines(report):
+        screen.print(line, soft_wrap=True)
+    for message in dict.fromkeys(message for entry in report["rounds"] for message in entry["warnings"]):
+        screen.print(f"note: {message}", soft_wrap=True)
+    for name, path in (("model", folder / "model"), ("page", folder / "report.html")):
+        if path.exists():
+            screen.print(f"{name:<14} {path}", soft_wrap=True)

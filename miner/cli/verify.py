@@ -1,4 +1,4 @@
-"""`hardneg verify`: compare a run with its manifest, and optionally reproduce it; a trained model with its hashes."""
+"""`hardneg verify`: compare a run with its manifest, and optionally reproduce it; a model or a loop with its hashes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from miner.errors import ConfigError
 @f.takes(f.RUNTIME)
 def verify(
     flags: f.Flags,
-    run: Annotated[Path, typer.Argument(help="A run folder, or the folder of a model that `hardneg train` made.", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="The folder of a run, of a model that `hardneg train` made, or a loop.", show_default=False)],
     again: Annotated[bool, typer.Option("--rerun", help="Repeat the run and compare the training files byte for byte.")] = False,
     stored: Annotated[bool, typer.Option("--stored", help="With --rerun: read the texts stored in the run, not the input files.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="With --rerun: encode again instead of reading the embedding store.")] = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Check every file of a run, and the inputs that still exist, against its manifest; those of a model against training.json.
+    """Check every file of a run, and the inputs that still exist, against its manifest; or the files of a model or a loop.
 
     Exit 1 if something differs.
 
@@ -32,12 +32,16 @@ def verify(
 
     hardneg verify my-model
 
+    hardneg verify my-loop
+
     hardneg verify my-run --rerun
     """
     if (stored or fresh) and not again:
         raise ConfigError(f"{'--stored' if stored else '--fresh'} goes with --rerun")
-    if folder_kind(run) == "model":
-        _model(run, again, quiet)
+    if (kind := folder_kind(run)) != "run":
+        if again:
+            raise ConfigError(f"--rerun goes with a run; {run} is a {kind}")
+        (_model if kind == "model" else _loop)(run, quiet)
         return
     from miner.runs.run import Run
 
@@ -60,14 +64,21 @@ def verify(
     _print_note(f"{run}: made again, the same {count_noun(rerun_result.rows, 'row')} byte for byte", quiet)
 
 
-def _model(folder: Path, again: bool, quiet: bool) -> None:
+def _model(folder: Path, quiet: bool) -> None:
     from miner.train.training_report import differences, open_report
 
-    if again:
-        raise ConfigError(f"--rerun goes with a run; {folder} is a model")
     _exit_on_differences(folder, list(differences(folder)))
     count = len(open_report(folder)["files"])
     _print_note(f"{folder}: {count_noun(count, 'file')} match{'es' * (count == 1)} training.json", quiet)
+
+
+def _loop(folder: Path, quiet: bool) -> None:
+    from miner.train.loop_files import differences, open_loop
+
+    _exit_on_differences(folder, list(differences(folder)))
+    report = open_loop(folder)
+    count, rounds = len(report["files"]), count_noun(len(report["rounds"]), "round")
+    _print_note(f"{folder}: {count_noun(count, 'file')} match loop.json; run and model of {rounds} are as they were", quiet)
 
 
 def _exit_on_differences(run: Path, differences: list[str]) -> None:

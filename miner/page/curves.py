@@ -46,8 +46,11 @@ def curves(title: str, series: Mapping[str, Points], saved: int | None = None, a
 
 
 def number(value: float) -> str:
-    """A value with four digits that count, and a true minus sign."""
-    text = f"{value:.4f}" if 0.001 <= abs(value) < 100 or not value else f"{value:.3g}"
+    """A count with separators of thousands, any other value with about four digits, and a true minus sign."""
+    if isinstance(value, int):
+        text = f"{value:,}"
+    else:
+        text = f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4f}" if abs(value) >= 0.001 or not value else f"{value:.3g}"
     return text.replace("-", "−")
 
 

@@ -46,8 +46,8 @@ def without_trace(config: TrainConfig, effects: Iterable[PartEffect], *, several
     counts = {effect["part"]: effect for effect in effects if effect["of"] and not effect["count"]}
     for text, change in zip(config.changes, config.active_changes, strict=True):
         name = Spec.parse(text).name
-        if f"change '{name}'" not in counts or getattr(change, "share", 1) == 0:
-            continue
+        if f"change '{name}'" not in counts or (name != "replace" and not getattr(change, "share", 0)):
+            continue  # a share of 0 is said beforehand, and rows without a reserve have nothing to draw
         if name == "replace":
             if several_passes:
                 yield "change 'replace' replaced no negative: none became easy by its drop and score; lower drop, or raise score"

@@ -27,6 +27,8 @@ def loop_table(report: LoopReport) -> Any:
 
 def loop_lines(report: LoopReport) -> Sequence[str]:
     """The lines below the table."""
+    if not report["done"]:
+        return [report["stopped"]]
     best = "no round beats the model before training, which is the result" if report["best"] == 0 else "* is the result"
     return [f"stopped: {report['stopped']}; {best}"]
 

@@ -27,7 +27,8 @@ from miner.train.lock import LOCK
 IDENTITY, LOOP = "identity.json", "loop.json"
 REMOVAL_TRIES = 3
 """A folder to which a library's thread still writes is not empty at the first try."""
-ATOMIC_NAMES = ("dataset", "model", LOOP, "notebook.parquet", "training.jsonl", "anchors.json", "delta.json", "dev.parquet", "optimizer.pt")
+ROUND_NAMES = ("notebook.parquet", "training.jsonl", "anchors.json", "delta.json", "dev.parquet", "optimizer.pt", "report.html")
+ATOMIC_NAMES = ("dataset", "model", LOOP, *ROUND_NAMES)
 """Files and folders of a loop and its rounds that are written atomically: after a kill, partial copies may lie beside them."""
 SETTINGS: dict[str, type[SettingsGroup]] = {
     "data": Inputs,

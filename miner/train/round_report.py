@@ -18,6 +18,7 @@ from miner.train.config import LoopConfig
 from miner.train.dev_scores import Gain
 from miner.train.negatives import AnchorResult
 from miner.train.notebook import AnchorKey
+from miner.train.round_examples import RoundExample
 
 
 class RoundChanges(TypedDict):
@@ -88,6 +89,7 @@ class RoundReport(RoundChanges, RoundCounts, DevReport):
 
     false_negatives: their share; false_negative_counts: where it comes from.
     notebook: entries by status; ages: active entries by the number of rounds since they were written down.
+    examples: entries that the round added, evicted, refused or forgot, with their texts.
     verdicts: sha256 of the verdict files that the round was mined with, by path.
     """
 
@@ -96,6 +98,7 @@ class RoundReport(RoundChanges, RoundCounts, DevReport):
     false_negative_counts: NotRequired[FalseNegatives | None]
     notebook: dict[str, int]
     ages: NotRequired[dict[str, int]]
+    examples: NotRequired[list[RoundExample]]
     verdicts: NotRequired[dict[str, str]]
     warnings: list[str]
 
@@ -122,6 +125,7 @@ class LoopReport(TypedDict):
     before: measures of the model before training on dev.
     best: number of the best round, 0 where none beats the model before training.
     stopped: why the loop ended.
+    files: SHA-256 of the files, by name.
     """
 
     identity: LoopIdentity
@@ -130,6 +134,7 @@ class LoopReport(TypedDict):
     best: int
     stopped: str
     done: bool
+    files: NotRequired[dict[str, str]]
 
 
 def stop_reason(rounds: Sequence[RoundReport], rules: LoopConfig) -> str | None:

@@ -24,6 +24,7 @@ from miner.train.negatives import AnchorResult, Assembly
 from miner.train.notebook import AnchorKey, Notebook
 from miner.train.output_folder import checkpoints_of
 from miner.train.pair_scores import StoredPairScores
+from miner.train.round_examples import round_examples
 from miner.train.round_report import DevReport, RoundCounts, RoundReport, best_round, changes, false_negatives
 from miner.train.training import train
 from miner.types import Dataset, Progress
@@ -180,6 +181,7 @@ def _delta(setting: LoopContext, round_number: int, folder: Path, previous_folde
         "false_negative_counts": hidden,
         "notebook": notebook.counts(),
         "ages": notebook.ages(round_number),
+        "examples": round_examples(notebook, round_number, Dataset.open(folder / "mined" / "dataset")),
         **counts,
         "verdicts": {name: sha256_of(name) for name in setting.verdicts},
         "warnings": read_json(folder / "model" / "training.json")["warnings"],

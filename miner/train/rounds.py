@@ -3,7 +3,8 @@
 The best model on dev is saved, be it the one before training. Every step can be resumed.
 
     OUT/dataset/            the dataset (with hold_out: without the hidden positives, which are in hidden.json)
-        loop.json           configs, the report of every round, why it stopped, which round is best
+        loop.json           configs, the report of every round, why it stopped, which round is best, hashes
+        report.html         the same as a page, with links to each round's pages
         notebook.parquet    the notebook of errors after the last round
         round-0/dev.parquet every measure of every dev query before training
         round-1/mined/      a run folder: candidates, report, manifest
@@ -25,7 +26,7 @@ from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import check_encoder, load_encoder
 from miner.encode.staged_model import complete_code
 from miner.errors import ConfigError
-from miner.io.atomic import folder_part, resolve_link, sha256_of, write_bytes, write_json
+from miner.io.atomic import folder_part, resolve_link, sha256_of, write_bytes
 from miner.io.folder_tree import copy
 from miner.io.plain_files import read_bytes
 from miner.read import read
@@ -34,7 +35,8 @@ from miner.train.config import LoopConfig, TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, depends_on_model
 from miner.train.hold_out import hide
 from miner.train.lock import locked
-from miner.train.output_folder import LOOP, begin_loop, check_loop
+from miner.train.loop_files import write_loop
+from miner.train.output_folder import begin_loop, check_loop
 from miner.train.round_report import (
     LoopIdentity,
     LoopReport,
@@ -139,8 +141,7 @@ def _run(setting: LoopContext, identity: LoopIdentity) -> Loop:
         _save_best(setting, best, target)
     write_bytes(folder / "notebook.parquet", read_bytes(folder / f"round-{rounds[-1]['round']}" / "notebook.parquet"))
     outcome: LoopReport = {"identity": identity, "before": means, "rounds": rounds, "best": best, "stopped": reason, "done": True}
-    write_json(folder / LOOP, outcome)
-    return Loop(folder, outcome)
+    return Loop(folder, write_loop(folder, outcome))
 
 
 def _save_best(setting: LoopContext, best: int, target: Path) -> None:

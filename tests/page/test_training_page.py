@@ -4,6 +4,7 @@ import pytest
 from test_page import EVIL, Reader
 
 from miner.page import looks_tables, training_page
+from miner.page.curves import number
 
 ROWS = {"rows": 3, "above": 0.25, "margin": -0.125, "gradient_mass": 0.5}
 
@@ -56,3 +57,11 @@ def test_what_was_not_looked_at_has_no_section(part):
     text = training_page(report(looks=looks, measures=[] if part == "dev" else ["ndcg@10", "recall@10"]))
     assert ("On dev" in text, "On training rows" in text) == (part != "dev", part == "dev")
     assert len(looks_tables(report(looks=looks))) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1200, "1,200"), (0, "0"), (0.0, "0.0000"), (2e-5, "2e-05"), (-0.25, "−0.2500"), (1234.5, "1,234.5")]
+)
+def test_a_number_of_a_legend_can_be_read(value, text):
+    """Counts as counts."""
+    assert number(value) == text.replace("e-", "e−")
