@@ -27,8 +27,12 @@ WHOLE_NUMBER = {"type": "integer", "minimum": MIN_INT, "maximum": MAX_INT}
 
 
 def _id_of_number(value: Any) -> Any:
-    """The id for a whole number of 64 bits: its digits, as in files."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) and MIN_INT <= value <= MAX_INT else value
+    """The id for a whole number of 64 bits: its digits, as in files. ValueError for another number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if isinstance(value, float) or not MIN_INT <= value <= MAX_INT:
+        raise ValueError(f"an id is a string or a whole number of 64 bits, and {value} is neither: write it in quotes")
+    return str(value)
 
 
 Id = Annotated[str, BeforeValidator(_id_of_number), WithJsonSchema({"anyOf": [{"type": "string"}, WHOLE_NUMBER]})]

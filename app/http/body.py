@@ -64,7 +64,8 @@ def _detail(fault: ErrorDetails, names: list[str]) -> str:
     """What is wrong with a field; of one that does not exist, also the one that was meant."""
     name = str(fault["loc"][-1]) if fault["type"] == UNKNOWN else ""
     near = similar_name(SETTING, name, names) if name and name not in names else ""
-    return f"{fault['msg']}; did you mean {with_settings(near)}?" if near else fault["msg"]
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{message}; did you mean {with_settings(near)}?" if near else message
 
 
 def _field_names(shape: TypeAdapter[Any]) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from app.errors import Conflict
 from app.jobs.stores import Stores
@@ -22,15 +22,30 @@ from miner.types import Progress
 FileKind = Literal["jsonl", "jsonl.gz", "jsonl.zst", "json", "parquet"] | None
 
 
+def _one_name(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        raise ValueError(f"one name or id is needed, a string, and here is a list of {len(value)}: a job reads one file here, so join them")
+    return value
+
+
+def _names(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(f'a list of ids is needed, as ["{value}"]')
+    return value
+
+
+OneFile = Annotated[str | None, BeforeValidator(_one_name)]
+
+
 class JobInputs(BaseModel):
     """What is read: files by id, a corpus by name or id. The same choices as on the command line."""
 
     model_config = STRICT
 
-    corpus: str | None = Field(None, description="a stored corpus (name or id), or a file of passages")
-    queries: str | None = Field(None, description="a file of queries")
-    qrels: tuple[str, ...] = Field((), description="files of judgements")
-    pairs: str | None = Field(None, description="a file of (query, positive) rows")
+    corpus: OneFile = Field(None, description="a stored corpus (name or id), or a file of passages")
+    queries: OneFile = Field(None, description="a file of queries")
+    qrels: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field((), description="files of judgements")
+    pairs: OneFile = Field(None, description="a file of (query, positive) rows")
     fields: dict[str, str] = Field(default_factory=dict, description="your column names: query=question, positive=answer …")
     on_error: Literal["fail", "skip"] = "fail"
 

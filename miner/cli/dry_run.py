@@ -56,9 +56,10 @@ def index_line(index: IndexPlan, recall: float | None) -> str:
     settings = [f"{name} {value:g} ({index['limits'][name]})" for name, value in index["settings"].items()]
     chosen = f"{' and '.join(index['chosen'])} chosen for a recall of {recall}" if index["chosen"] else ""
     searched = "; ".join(filter(None, [", ".join(settings), chosen]))
+    all_found = "" if recall is None else f", so that all are found: a recall of 1, where {recall:g} is asked for"
     return (
         f"{index['index']}: {index['vectors']:,} vectors of {index['dims']} dimensions{trained}; "
-        f"{searched or 'every passage is compared'}; {gigabytes(index['memory_bytes'])}"
+        f"{searched or f'every passage is compared{all_found}'}; {gigabytes(index['memory_bytes'])}"
     )
 
 

@@ -104,9 +104,7 @@ Index = Annotated[
 ]
 Recall = Annotated[
     float | None,
-    option(
-        "recall", "share of the nearest to find, such as 0.98: chooses the setting of --index, or without it the index", RETRIEVE, rare=True
-    ),
+    option("recall", "share of the nearest to find, such as 0.98: chooses the setting of --index, or without it the index", RETRIEVE),
 ]
 Depth = Annotated[int | None, option("depth", "candidates retrieved per query [200]", RETRIEVE)]
 MaxDepth = Annotated[int | None, option("max-depth", "candidates retrieved per short query [1000]", RETRIEVE, rare=True)]

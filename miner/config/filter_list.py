@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from miner.config.registry import Spec, build, resolved
+from miner.config.registry import Spec, build, parse_part, resolved
 from miner.errors import ConfigError
 from miner.filters import DEFAULTS, FILTERS
 
@@ -31,7 +31,7 @@ def specs_by_name(specs: Sequence[str]) -> dict[str, Spec]:
     ConfigError for a knob that comes twice, and for a filter that is switched off beside another spec of it.
     """
     by_name: dict[str, Spec] = {}
-    for spec in map(Spec.parse, specs):
+    for spec in (parse_part("filter", FILTERS, text) for text in specs):
         before = by_name.get(spec.name, replace(spec, knobs=()))
         values = dict(before.knobs)
         for knob, value in spec.knobs:

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, field_validator, model_validator
 from miner.config.filter_list import apply_specs, merge_specs, upgrade_specs
 from miner.config.groups import EncoderSettings, JudgingSettings, OutputSettings, RetrievalSettings, SamplingSettings
 from miner.config.presets import expanded
-from miner.config.registry import Spec, build, resolved
+from miner.config.registry import Spec, build, parse_part, resolved
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
 from miner.filters import FILTERS
@@ -178,7 +178,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     @cached_property
     def active_filters(self) -> dict[str, Filter]:
         """The filters that run, by name, in the order they run."""
-        specs = (Spec.parse(text) for text in self.filters)
+        specs = (parse_part("filter", FILTERS, text) for text in self.filters)
         return {spec.name: build("filter", FILTERS, spec) for spec in specs if not spec.off}
 
     @property

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from miner.errors import ConfigError
-from miner.support.unknown_names import similar_name, unknown_name
+from miner.support.unknown_names import other_form, similar_name, unknown_name
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,14 @@ class Spec:
         return f"{self.name}:{knobs}" if knobs else self.name
 
 
+def parse_part(kind: str, table: Mapping[str, type[Any]], text: str) -> Spec:
+    """The spec of a part in a table. ConfigError, with the form that it has, where knobs lack their names (`max_score:0.8`)."""
+    try:
+        return Spec.parse(text)
+    except ConfigError as error:
+        raise ConfigError(_form(kind, table, text) or error.with_flags) from None
+
+
 def build(kind: str, table: Mapping[str, type[Any]], spec: Spec) -> Any:
     """The part `spec` names, with its knobs. `kind` ("filter") is for the message. ConfigError lists what exists."""
     if spec.name not in table:
@@ -67,7 +75,8 @@ def _form(kind: str, table: Mapping[str, type[Any]], text: str) -> str:
     """The sentence about a part whose knobs do not stand after a colon, such as `max_score=0.8`; empty for any other text."""
     name, _, rest = text.partition(next((char for char in text if not (char.isalnum() or char in "_-")), "="))
     if name not in table or not rest:
-        return ""
+        form = other_form(name, rest)
+        return f"there is no {kind} '{name}'; write {form}" if form.partition(":")[0] in table else ""
     hints = {field.name: typing.get_type_hints(table[name])[field.name] for field in dataclasses.fields(table[name])}
     named = all(item.partition("=")[0].strip() in hints for item in rest.split(","))
     forms = [f"{name}:{rest}"] if named else [f"{name}:{knob}={rest}" for knob, hint in hints.items() if _takes(hint, rest)]

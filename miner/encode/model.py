@@ -145,6 +145,8 @@ def check_encoder(config: Any, allow_code: Sequence[str] = (), *, untrained: boo
     """Raise ModelError, without loading the model, where `check_model` does, and where it is no retriever."""
     if not config.model:
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
+    if config.revision and Path(config.model).is_dir():
+        raise ConfigError(f"a revision names a version of a model on the hub, and '{config.model}' is a folder: leave --revision out")
     kind = None if untrained or config.pooling else model_kind.kind_of_name(config.model, config.revision)
     if kind:
         raise ModelError(no_retriever(config.model, kind))

@@ -97,7 +97,8 @@ def refusal(name: str, folder: Path, classes: Sequence[str], commit: str | None)
     """Return the message that the code of a model is not allowed, and what would allow it. commit: of the hub; None for a folder."""
     files = code_files(folder)
     others = {reference.partition("--")[0] for reference in classes if "--" in reference} - {name}
-    entries = [f"--allow-code '{name}@{commit or code_hash(files)}'", *(f"--allow-code '{other}@COMMIT'" for other in sorted(others))]
+    own = [f"--allow-code '{name}@{commit or code_hash(files)}'"] if commit or files or not others else []
+    entries = [*own, *(f"--allow-code '{other}@COMMIT'" for other in sorted(others))]
     places = f" ({', '.join(files)})" if files else ""
     return (
         f"model '{name}' wants to run code of its own, {', '.join(classes)}{places}: read it, then allow it with {' and '.join(entries)}"
@@ -128,9 +129,12 @@ def check_references(name: str, folder: Path, classes: Sequence[str]) -> None:
 def allowed_hash(name: str, folder: Path, allowed: Sequence[str]) -> str | None:
     """Return the sha256 of the code in a folder where it is allowed, None where none is; raise ModelError where other code of it is."""
     hashes = [revision for entry, revision in _entries(allowed) if entry == os.path.realpath(folder)]
-    if not hashes or not references(folder):
+    sha256, classes = code_hash(files := code_files(folder)), references(folder)
+    others = {reference.partition("--")[0] for reference in classes if "--" in reference}
+    if not files and others and others <= {entry for entry, _ in _entries(allowed)}:
+        return sha256  # all its code lies in repositories that are allowed
+    if not hashes or not classes:
         return None
-    sha256 = code_hash(code_files(folder))
     if sha256 not in hashes:
         raise ModelError(
             f"the code of model '{name}' has another sha256, {sha256}, than is allowed, {' or '.join(hashes)}: read what has changed, "

@@ -82,7 +82,7 @@ def check_name(index: str) -> None:
             reason = _reason(error)
         else:
             return check_settings(spec.factory, setting_ranges(empty), spec.settings)
-    raise ConfigError(f"FAISS knows no index '{spec.factory}': {reason}; exact, or a factory string such as IVF1024,Flat or HNSW32, is")
+    raise ConfigError(f"FAISS knows no index '{spec.factory}': {reason}; write exact, or a factory string such as IVF1024,Flat or HNSW32")
 
 
 def empty_index(dims: int, similarity: Similarity, factory: str) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from miner.errors import InputError
-from miner.read.beir_folder import read_beir, read_files
+from miner.read.beir_folder import existing_files, read_beir, read_files
 from miner.read.pair_rows import read_pairs
 from miner.read.rejects import OnError
 from miner.types import Dataset, columns_line, unread_judgements
@@ -54,6 +54,18 @@ def read(inputs: InputSettings, into: Path | None = None, min_grade: int = 1, *,
     for sentence in unread_judgements(dataset.columns):
         log.info("%s", sentence)
     return dataset
+
+
+def missing_inputs(inputs: InputSettings) -> str:
+    """What is said of the first file or folder that does not exist; empty where all do."""
+    if inputs.data and not Path(inputs.data).is_dir():
+        return f"there is no folder {inputs.data}"
+    try:
+        for role in ("pairs", "corpus", "queries", "qrels"):
+            existing_files(getattr(inputs, role), role)
+    except InputError as error:
+        return error.with_flags
+    return ""
 
 
 def _read(inputs: InputSettings, into: Path | None, min_grade: int, complete: bool) -> Dataset:

@@ -191,7 +191,8 @@ def _relaxed(report: Mapping[str, Any]) -> Iterator[str]:
         )
     if "margin" in setup.get("relaxable", ()) and (above := counts.get("above_positive", 0)):
         yield (
-            f"negatives that score above their positive: {above:,} of {counts['chosen']:,}; the default margin lets them in where few "
-            "candidates outscore the positive or a row would be short, since models trained on them are better (docs/decisions/0021); "
+            f"negatives that score above their positive: {above:,} of {counts['chosen']:,}; a margin with relax=true lets them in "
+            "where a row would be short, the default one where few candidates outscore the positive too, since models trained on them are "
+            "better (docs/decisions/0021); "
             "--filter margin:relative=0.05 lets none in"
         )

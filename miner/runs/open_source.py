@@ -13,7 +13,9 @@ from typing import Any
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import Precomputed, StoredVectors, check_encoder, check_vectors, load_encoder
 from miner.encode.model import Encoder
+from miner.errors import ModelError
 from miner.indexes import AUTO, EXACT, Factory, check_name
+from miner.read.open_inputs import missing_inputs
 from miner.runs.index_tuning import tune
 from miner.sources import BM25, Dense, Fused
 from miner.types import Dataset, Progress, Vectors
@@ -52,9 +54,20 @@ def check(data: Inputs | Dataset, config: MiningConfig, model: Any = None, runti
         if is_default and isinstance(data, Inputs) and data.query_vectors and data.passage_vectors:
             check_vectors(data.query_vectors, data.passage_vectors)
         elif not (is_default and model is not None):
-            check_encoder(settings, runtime.allow_code if runtime else ())
+            _check_model_beside_data(data, settings, runtime)
         if config.index not in (EXACT, AUTO):
             check_name(config.index)
+
+
+def _check_model_beside_data(data: Inputs | Dataset, settings: MiningConfig, runtime: Runtime | None) -> None:
+    """Check the model; where it cannot be used and a file of the data is missing too, the error names both."""
+    try:
+        check_encoder(settings, runtime.allow_code if runtime else ())
+    except ModelError as error:
+        missing = missing_inputs(data) if isinstance(data, Inputs) else ""
+        if not missing:
+            raise
+        raise ModelError(f"{error.with_flags}; and {missing}") from None
 
 
 def open_source(dataset: Dataset, config: MiningConfig, vectors: Mapping[str, Vectors], work: Path, stage: Stage) -> Dense | BM25 | Fused:

@@ -75,6 +75,13 @@ def similar_name(kind: str, name: str, names: Collection[str]) -> str:
     return f"'{by_spelling[near[0]]}'" if near else ""
 
 
+def other_form(name: str, value: str) -> str:
+    """What another program's name of a setting, with a value, is as a filter here: `relative_margin`, 0.05 → `margin:relative=0.05`."""
+    before, quote, spec = ELSEWHERE[SETTING].get(_spelling(name), "").partition("'")
+    part, equals, _ = spec.partition("=")
+    return f"{part}={value}" if before == "--filter " and quote and equals and value else ""
+
+
 def unknown_name(kind: str, name: str, names: Collection[str]) -> str:
     """`there is no preset 'saef'; did you mean 'safe'? There are: default, safe, …`."""
     near = similar_name(kind, name, names)

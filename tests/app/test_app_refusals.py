@@ -145,6 +145,12 @@ def test_the_fault_is_pointed_at(client):
     assert "8,388,608" in problem(post(client, BAD["too large a body"][0]), 413)["detail"]
 
 
+def test_a_fault_says_what_would_be_right(client):
+    """In our words alone."""
+    fault = problem(post(client, query(id=1.5)), 422)["errors"][0]
+    assert fault["detail"] == "an id is a string or a whole number of 64 bits, and 1.5 is neither: write it in quotes"
+
+
 def test_many_faults_are_listed_in_part(client):
     passages = [{"id": i} for i in range(4000)]
     assert len(problem(post(client, with_(passages=passages)), 422)["errors"]) == 50

@@ -1,5 +1,7 @@
 """What a request may hold: ids as files have them."""
 
+import re
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,6 +24,25 @@ def test_an_id_may_be_a_whole_number() -> None:
 def test_nothing_else_is_an_id(wrong: object) -> None:
     with pytest.raises(ValidationError):
         MineRequest.model_validate(body(wrong))
+
+
+@pytest.mark.parametrize("number", [1.5, 2**64, -(2**63) - 1])
+def test_a_number_that_is_no_id_is_answered_with_what_is(number: float) -> None:
+    with pytest.raises(ValidationError, match=f"an id is a string or a whole number of 64 bits, and {re.escape(str(number))} is neither"):
+        MineRequest.model_validate(body(number))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"pairs": ["file_1", "file_2"]}, "one name or id is needed, a string, and here is a list of 2: a job reads one file here"),
+        ({"corpus": ["c"], "pairs": "file_1"}, "one name or id is needed, a string, and here is a list of 1"),
+        ({"qrels": "file_1"}, r'a list of ids is needed, as \["file_1"\]'),
+    ],
+)
+def test_one_file_and_several_are_told_apart(inputs: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        MineJob.model_validate({"kind": "mine", "inputs": inputs})
 
 
 def test_the_document_says_that_both_are_ids() -> None:

@@ -45,6 +45,13 @@ def test_every_number_is_said(capsys):
         assert part in said
 
 
+def test_a_recall_of_an_exact_index_is_named():
+    """Instead of the word exact alone."""
+    plan = {"index": "exact", "vectors": 5, "dims": 4, "settings": {}, "chosen": [], "limits": {}, "trained_on": 0, "memory_bytes": 80}
+    assert "every passage is compared, so that all are found: a recall of 1, where 0.98 is asked for; " in dry_run.index_line(plan, 0.98)
+    assert "every passage is compared; " in dry_run.index_line(plan, None)
+
+
 @pytest.mark.parametrize(("seconds", "said"), [(0.44, "0.4 s"), (12.3, "12 s"), (200, "3 min"), (7200, "2 h 0 min")])
 def test_a_span_is_short(seconds, said):
     assert dry_run.span(seconds) == said

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from miner.config import MiningConfig
 from miner.config.registry import Spec, build, resolved
 from miner.errors import ConfigError
 
@@ -45,6 +46,23 @@ def test_what_is_no_spec_is_refused(text):
     """With the two forms that are."""
     with pytest.raises(ConfigError, match=f"'{text}' is not a part: write name:knob=value,knob=value or name:off"):
         Spec.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_score:0.8", "'max_score:0.8' is no filter; write max_score:score=0.8 (knobs of 'max_score': score)"),
+        ("relative_margin=0.05", "there is no filter 'relative_margin'; write margin:relative=0.05"),
+        ("absolute-margin:0.1", "there is no filter 'absolute-margin'; write margin:absolute=0.1"),
+        ("percentile:on", "'percentile:on' is no filter; write percentile:KNOB=VALUE"),
+        ("nprobe=3", "there is no filter 'nprobe=3'"),
+    ],
+)
+def test_a_filter_in_another_form_is_answered_with_its_own(text, message):
+    """With the value that was given, also where another program's name is used."""
+    with pytest.raises(ConfigError) as caught:
+        MiningConfig.of(filters=(text,))
+    assert message in caught.value.with_flags
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.none() | st.integers(), st.booleans(), st.sampled_from(["raw", "survivors"]))

@@ -193,8 +193,13 @@ def test_code_of_another_repository_is_allowed_by_its_own_commit(moved, tiny_ber
     """The model's entry alone is not enough; with both, both are described."""
     with pytest.raises(ModelError, match=r"wants to run code of another repository, tiny\.Tiny\w+ of some/code: read it, then allow it"):
         load("some/moved", f"some/moved@{COMMIT}")
-    with pytest.raises(ModelError, match=r"wants to run code of its own, some/code--tiny.*and allow_code=\[\"some/code@COMMIT\"\]"):
+    with pytest.raises(
+        ModelError, match=r"wants to run code of its own, some/code--tiny.*allow it with allow_code=\[\"some/code@COMMIT\"\]"
+    ):
         load(moved)
+    with pytest.raises(ModelError, match='read it, then allow it with allow_code=."some/code@COMMIT".,'):  # of the folder, there is no code
+        load(moved)
+    assert load(moved, f"some/code@{OTHER}").describe()["code"][1]["name"] == "some/code"
     encoder = load("some/moved", f"some/moved@{COMMIT}", f"some/code@{OTHER}")
     assert [(part["name"], part["revision"]) for part in encoder.describe()["code"]] == [("some/moved", COMMIT), ("some/code", OTHER)]
     assert np.allclose(encoder.encode(["w1 w2"], "query"), load(tiny_bert).encode(["w1 w2"], "query"), atol=1e-6)

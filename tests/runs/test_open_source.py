@@ -127,7 +127,17 @@ def test_the_settings_of_a_further_encoder():
         ({}, {"model": "./nowhere"}, r"there is no model folder '\./nowhere'"),
         ({}, {"sources": ("bm25", "dense:model=./nowhere")}, r"there is no model folder '\./nowhere'"),
         ({"query_vectors": "q.npy", "passage_vectors": "p.npy"}, {}, r"q\.npy: cannot be read as a numpy matrix"),
-        ({}, {"index": "IVX1024,Flat"}, "FAISS knows no index 'IVX1024,Flat'"),
+        (
+            {},
+            {"model": "./nowhere"},
+            r"there is no model folder '\./nowhere'.*; and there is no file pairs\.jsonl, which was to hold the pairs$",
+        ),
+        ({}, {"revision": "main"}, r"a revision names a version of a model on the hub, and '.*' is a folder: leave revision= out"),
+        (
+            {},
+            {"index": "IVX1024,Flat"},
+            r"FAISS knows no index 'IVX1024,Flat': .*; write exact, or a factory string such as IVF1024,Flat or HNSW32$",
+        ),
     ],
 )
 @pytest.mark.parametrize("verb", [lambda data, config: mine(data, config), lambda data, config: plan(data, config, Runtime.of())])
