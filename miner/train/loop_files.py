@@ -14,15 +14,18 @@ from miner.train import training_report
 from miner.train.output_folder import LOOP
 from miner.train.round_report import LoopReport, RoundReport
 
-ROUND_FILES = ("training.jsonl", "anchors.json", "notebook.parquet", "dev.parquet", "delta.json", "model/training.json")
-"""Files of a round that loop.json holds the hashes of; the mined run and the model have hashes of their own."""
+ROUND_FILES = ("training.jsonl", "anchors.json", "notebook.parquet", "dev.parquet", "delta.json")
+"""Files of a round that loop.json holds the hashes of; the mined run and the model have hashes of their own.
+
+None of them names the loop's own folder: the same loop in two places is the same byte for byte.
+"""
 
 
 def write_loop(folder: Path, report: LoopReport) -> LoopReport:
     """Write the page and, last, loop.json with the hashes of all files that follow from the settings; return its content."""
     write_bytes(folder / training_report.PAGE, loop_page(report).encode())
     names = [f"round-{entry['round']}/{name}" for entry in report["rounds"] for name in ROUND_FILES]
-    model = [f"model/{name}" for name in training_report.file_hashes(folder / "model")]
+    model = [f"model/{name}" for name in training_report.file_hashes(folder / "model") if name != training_report.PAGE]
     present = [name for name in ("notebook.parquet", training_report.PAGE, *names, *model) if (folder / name).is_file()]
     complete: LoopReport = {**report, "files": {name: sha256_of(folder / name) for name in present}}
     write_json(folder / LOOP, complete)

@@ -109,7 +109,8 @@ def training_report(setting: FitContext, encoder: Encoder, fits: Sequence[Fit], 
         "warnings": setting.warnings,
         "files": {},
     }
-    return {**report, "saved": saved_checkpoint(report)}
+    last = f"step {report['steps']:,}, the last one: the next round continues from it"
+    return {**report, "saved": last if setting.continuation else saved_checkpoint(report)}
 
 
 def saved_checkpoint(report: TrainingReport) -> str:
