@@ -10,6 +10,7 @@ import typer
 from app.cli.remote import LOCAL, ApiKey, AsJson, Name, Url, connect, follow, quote_name, show, upload_inputs
 from miner.cli.command import Verbs
 from miner.errors import ConfigError
+from miner.io.file_kinds import KINDS
 
 app = Verbs(no_args_is_help=True, help="Jobs of a service: submit, follow, cancel, retry, download results.")
 
@@ -71,7 +72,12 @@ def download_job(
     key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Download the files of a job into a folder. An interrupted download is resumed."""
+    """Download the files of a job into a folder: training file, report, manifest. An interrupted download is resumed.
+
+    The candidates stay with the service: explain, export and verify are for runs that were mined here.
+    """
+    if (out.name == "-" or out.name.endswith(tuple(KINDS))) and not out.is_dir():
+        raise ConfigError(f"--out is a folder for all files of the job, and '{out}' is no folder's name")
     service = connect(url, key)
     job = service.call("GET", f"/v1/jobs/{quote_name(job_id)}")
     if job["state"] != "succeeded":

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from faulty_proxy import faulty_proxy
@@ -14,6 +15,7 @@ from test_app_serve import ask
 
 from app.cli import app
 from app.cli.client import Client, RemoteError
+from app.cli.jobs import download_job
 from miner.errors import ConfigError
 
 pytestmark = pytest.mark.server
@@ -78,6 +80,14 @@ def test_from_files_to_a_training_file(hardneg, world, tmp_path):
     hardneg("jobs", "rm", job)
     hardneg("corpora", "rm", "world")
     assert job not in hardneg("jobs", "ls")
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.parquet", "-"])
+def test_the_files_of_a_job_go_into_a_folder(name, tmp_path, monkeypatch):
+    """A file's name is refused before the service is asked."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=f"is a folder for all files of the job, and '{name}' is no folder's name"):
+        download_job("job_1", Path(name), url="http://127.0.0.1:9")
 
 
 def test_wrong_things_are_sentences(hardneg, address):

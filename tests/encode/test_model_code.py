@@ -197,7 +197,9 @@ def test_code_of_another_repository_is_allowed_by_its_own_commit(moved, tiny_ber
         ModelError, match=r"wants to run code of its own, some/code--tiny.*allow it with allow_code=\[\"some/code@COMMIT\"\]"
     ):
         load(moved)
-    with pytest.raises(ModelError, match='read it, then allow it with allow_code=."some/code@COMMIT".,'):  # of the folder, there is no code
+    with pytest.raises(
+        ModelError, match=r'read it, then allow it with allow_code=\["some/code@COMMIT"\],'
+    ):  # of the folder, there is no code
         load(moved)
     assert load(moved, f"some/code@{OTHER}").describe()["code"][1]["name"] == "some/code"
     encoder = load("some/moved", f"some/moved@{COMMIT}", f"some/code@{OTHER}")
