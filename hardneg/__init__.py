@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from miner import Inputs as Inputs
     from miner import MiningConfig as MiningConfig
     from miner import Run as Run
+    from miner import RunFile as RunFile
     from miner import Runtime as Runtime
     from miner import __version__ as __version__
     from miner import audit as audit

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from miner.config import Runtime as Runtime
     from miner.errors import HardnegError as HardnegError
     from miner.evaluation import EvaluateConfig as EvaluateConfig
+    from miner.evaluation import RunFile as RunFile
     from miner.evaluation import evaluate as evaluate
     from miner.formats import read_training as read_training
     from miner.read import read_beir as read_beir
@@ -35,7 +36,7 @@ PUBLIC = {
     "miner.analysis.sweep": ("sweep",),
     "miner.config": ("Inputs", "MiningConfig", "Runtime"),
     "miner.errors": ("HardnegError",),
-    "miner.evaluation": ("EvaluateConfig", "evaluate"),
+    "miner.evaluation": ("EvaluateConfig", "RunFile", "evaluate"),
     "miner.formats": ("read_training",),
     "miner.read": ("read_beir", "read_files", "read_inline", "read_pairs"),
     "miner.runs.run": ("Run", "export", "mine"),

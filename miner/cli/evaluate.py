@@ -23,6 +23,7 @@ def evaluate(
     flags: f.Flags,
     split: Annotated[list[str] | None, o.option("split", "qrels files of the folder to measure on [test, or the only one]", o.READ)] = None,
     model: o.Models = None,
+    run: o.RunFiles = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for evaluation.json, evaluation.html and per_query.parquet.", show_default=False)
     ] = None,
@@ -31,20 +32,22 @@ def evaluate(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Measure the ranking quality of models by exact search. The first model is the baseline of the others.
+    """Measure the ranking quality of models by exact search, and of run files. The first model is the baseline of the others.
 
     hardneg evaluate --data scifact --model all-MiniLM-L6-v2 --model ours=run-1/model --model ours=run-2/model --out compared
     """
     o.check_protected_paths(config, out, force=force)
     from miner.config import Inputs, MiningConfig, Runtime
-    from miner.evaluation import EvaluateConfig
+    from miner.evaluation import EvaluateConfig, RunFile
 
     inputs, mining, runtime, measure_config = o.gather_with(
         {**flags, "split": split}, config, Inputs, MiningConfig, Runtime, EvaluateConfig
     )
-    models = models_by_label(model or [])
+    models: dict[str, list[Any]] = {**models_by_label(model or [])}
+    for label, files in models_by_label(run or [], "--run", "FILE").items():
+        models.setdefault(label, []).extend(RunFile(Path(file)) for file in files)
     if not models:
-        raise ConfigError("say which model to evaluate: --model FOLDER, once for each")
+        raise ConfigError("say what to evaluate: --model FOLDER or --run FILE, once for each")
     if out is not None:
         check(out, force=force)
     with ProgressDisplay(quiet) as display:
@@ -57,8 +60,8 @@ def evaluate(
         _print_result(result, display, as_json=as_json, out=out)
 
 
-def models_by_label(arguments: Sequence[str]) -> dict[str, list[str]]:
-    """{label: model folders} from LABEL=FOLDER. A folder without a label gets its name, or its path where two share a name."""
+def models_by_label(arguments: Sequence[str], flag: str = "--model", kind: str = "FOLDER") -> dict[str, list[str]]:
+    """{label: paths} from LABEL=FOLDER. A path without a label gets its name, or the whole path where two share a name."""
     unlabelled = [text for text in arguments if "=" not in text]
     names = [Path(text).name for text in unlabelled]
     models: dict[str, list[str]] = {}
@@ -67,7 +70,7 @@ def models_by_label(arguments: Sequence[str]) -> dict[str, list[str]]:
         if not equals:
             label, path = (text if names.count(Path(text).name) > 1 else Path(text).name), text
         if not label or not path:
-            raise ConfigError(f"--model wants FOLDER or LABEL=FOLDER, not '{text}'")
+            raise ConfigError(f"{flag} wants {kind} or LABEL={kind}, not '{text}'")
         models.setdefault(label, []).append(path)
     return models
 

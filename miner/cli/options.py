@@ -189,6 +189,7 @@ Force = Annotated[bool, option("force", "replace an earlier run", WRITE)]
 
 MEASURE = "Measuring"
 Models = Annotated[Words, option("model", "model folder, or LABEL=FOLDER; one label several times: the seeds of one method", MODEL)]
+RunFiles = Annotated[Words, option("run", "a TREC run file, or LABEL=FILE: the ranking of any other system, measured alike", MODEL)]
 Measures = Annotated[Words, option("measure", "ndcg, mrr, map, recall, precision, f1, judged, each with a cut: ndcg@10", MEASURE)]
 SelfMatch = Annotated[
     str | None,

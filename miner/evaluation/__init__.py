@@ -7,5 +7,6 @@ from miner.evaluation.compare import EvaluateConfig, Evaluation, evaluate
 from miner.evaluation.counts import EvaluationCounts, count
 from miner.evaluation.measures import MEASURES, measure
 from miner.evaluation.ranking import Ranking, rank
+from miner.evaluation.run_files import RunFile
 
-__all__ = ["MEASURES", "EvaluateConfig", "Evaluation", "EvaluationCounts", "Ranking", "count", "evaluate", "measure", "rank"]
+__all__ = ["MEASURES", "EvaluateConfig", "Evaluation", "EvaluationCounts", "Ranking", "RunFile", "count", "evaluate", "measure", "rank"]

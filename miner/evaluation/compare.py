@@ -22,6 +22,7 @@ from miner.evaluation import significance
 from miner.evaluation.counts import CountsSummary, count
 from miner.evaluation.measures import DEFAULT, deepest, measure, parse
 from miner.evaluation.ranking import SelfMatch, rank
+from miner.evaluation.run_files import RunFile
 from miner.io.plain_files import read_json
 from miner.read import read
 from miner.read.beir_splits import splits
@@ -118,14 +119,14 @@ def evaluate(
     """Rank the corpus with each model and measure the rankings. All judged queries count, as with trec_eval -c; see `summary["data"]`.
 
     data: Inputs to read, or a Dataset.
-    models: {label: a model folder, an Encoder or a SentenceTransformer, or a list of them: the seeds of one method}. The first label is
-        the baseline.
+    models: {label: a model folder, an Encoder, a SentenceTransformer or a RunFile, or a list of them: the seeds of one method}. The first
+        label is the baseline.
     config: measures and tests. settings: of the models, and the seed.
     into: the folder for data that is read; default: a temporary folder.
     """
     config, settings, runtime = config or EvaluateConfig.of(), settings or MiningConfig.of(), runtime or Runtime.of()
     if not models:
-        raise ConfigError("no model to evaluate: give --model FOLDER, once for each")
+        raise ConfigError("no model to evaluate: give --model FOLDER or --run FILE, once for each")
     for model in (model for seeds in models.values() for model in _seeds(seeds)):
         if isinstance(model, str | Path):
             check_encoder(settings.model_copy(update={"model": str(model)}), runtime.allow_code)
@@ -133,8 +134,10 @@ def evaluate(
     values = {}
     for label, seeds in models.items():
         values[label] = np.stack([score_queries(dataset, model, config, settings, runtime, on_progress) for model in _seeds(seeds)])
+    data_summary = count(dataset, config.self_match).describe()
+    data_summary["notes"] += [note for seeds in models.values() for model in _seeds(seeds) for note in _run_notes(dataset, model)]
     summary: EvaluationSummary = {
-        "data": count(dataset, config.self_match).describe(),
+        "data": data_summary,
         "measures": list(config.measures),
         "baseline": next(iter(models)),
         "models": {label: _describe(_seeds(models[label]), values[label], config, settings.seed) for label in models},
@@ -154,10 +157,12 @@ def score_queries(
     dataset: Dataset, model: Any, config: EvaluateConfig, settings: MiningConfig, runtime: Runtime, on_progress: Progress | None = None
 ) -> Values:
     """Shape (Q, M): every measure of every judged query with one model; judged queries without a text come last and have 0."""
-    encoder = model if isinstance(model, Encoder) else _load(model, settings, runtime)
-    vectors = StoredVectors(encoder, runtime.cache, on_progress)
-    ranking = rank(dataset, vectors, deepest(config.measures), config.self_match)
-    measures = measure(dataset.qrels, ranking.rows, config.measures)
+    if isinstance(model, RunFile):
+        rows = model.rows(dataset, deepest(config.measures), config.self_match)
+    else:
+        encoder = model if isinstance(model, Encoder) else _load(model, settings, runtime)
+        rows = rank(dataset, StoredVectors(encoder, runtime.cache, on_progress), deepest(config.measures), config.self_match).rows
+    measures = measure(dataset.qrels, rows, config.measures)
     missing = len(query_ids(dataset)) - len(dataset.queries)
     return np.pad(np.stack([measures[name] for name in config.measures], axis=1), ((0, missing), (0, 0)))
 
@@ -165,6 +170,12 @@ def score_queries(
 def query_ids(dataset: Dataset) -> list[str]:
     """Ids of all judged queries; those without a text come last."""
     return [*dataset.queries.ids(np.arange(len(dataset.queries))), *(dataset.qrels.lost.queries if dataset.qrels.lost else ())]
+
+
+def _run_notes(dataset: Dataset, model: Any) -> list[str]:
+    """What a run file lacks."""
+    missing = model.missing(dataset) if isinstance(model, RunFile) else 0
+    return [f"judged queries that {model.path} lacks, which count as 0: {missing:,}"] if missing else []
 
 
 def _load(model: Any, settings: MiningConfig, runtime: Runtime) -> Encoder:
@@ -178,11 +189,17 @@ def _seeds(models: Any) -> list[Any]:
     return list(models) if isinstance(models, list | tuple) else [models]
 
 
+def _name(model: Any) -> str:
+    if isinstance(model, RunFile):
+        return str(model.path)
+    return str(model) if isinstance(model, str | Path) else "in memory"
+
+
 def _describe(models: Sequence[Any], values: Values, config: EvaluateConfig, seed: int) -> dict[str, Any]:
     """The entry of one label in the summary. values: (S, Q, M)."""
     low, high = significance.bootstrap(values, config.resamples, seed)
     means, by_seed = values.mean(axis=(0, 1)), values.mean(axis=1)
-    summary: dict[str, Any] = {"models": [str(model) if isinstance(model, str | Path) else "in memory" for model in models]}
+    summary: dict[str, Any] = {"models": [_name(model) for model in models]}
     for column, name in enumerate(config.measures):
         summary[name] = {
             "mean": float(means[column]),

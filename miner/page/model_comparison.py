@@ -18,18 +18,13 @@ Summary = Mapping[str, Any]
 
 def comparison(summary: Summary) -> str:
     """One self-contained HTML page of the summary of an evaluation."""
-    data, first = summary["data"], summary["measures"][0]
+    data = summary["data"]
     sizes = f"{number(data['queries'])} queries, {number(data['passages'])} passages, {number(data['judgements'])} judgements"
     rules = [tag("p", sentence, class_="note") for sentence in (sizes, data["rule"], *data["notes"])]
     parts = [tag("header", tag("h1", "Models compared"), *rules), tag("section", _table(summary), id="numbers")]
-    means = {label: (model[first]["mean"], *model[first]["interval"]) for label, model in summary["models"].items()}
-    parts.append(_card(f"{first}: mean and 95 % interval", intervals(means)))
+    parts += [picture for name in summary["measures"] for picture in _pictures(summary, name)]
     if summary["differences"]:
-        differences = {label: (measures[first]["mean"], *measures[first]["interval"]) for label, measures in summary["differences"].items()}
-        parts += [
-            _card(f"{first}: difference from {summary['baseline']}, 95 % interval", intervals(differences, zero=True)),
-            tag("section", _tests(summary)),
-        ]
+        parts.append(tag("section", _tests(summary)))
     curves = {
         f"{label} {seed}" if seed else label: points
         for label, model in summary["models"].items()
@@ -39,6 +34,15 @@ def comparison(summary: Summary) -> str:
     if curves:
         parts.append(_card("dev score by training step", lines(curves)))
     return document("Models compared", parts)
+
+
+def _pictures(summary: Summary, name: str) -> list[Html]:
+    """The means of one measure, and its differences from the baseline."""
+    means = {label: (model[name]["mean"], *model[name]["interval"]) for label, model in summary["models"].items()}
+    pictures = [_card(f"{name}: mean and 95 % interval", intervals(means))]
+    if differences := {label: (values[name]["mean"], *values[name]["interval"]) for label, values in summary["differences"].items()}:
+        pictures.append(_card(f"{name}: difference from {summary['baseline']}, 95 % interval", intervals(differences, zero=True)))
+    return pictures
 
 
 def intervals(values: Mapping[str, tuple[float, float, float]], *, zero: bool = False) -> Html:

@@ -88,7 +88,7 @@ def test_wrong_use_is_one_sentence(beir, tiny_model, monkeypatch, capsys, words,
 def test_flags_are_fields():
     """What EvaluateConfig has, the model's settings, the data's; nothing of mining."""
     names = {options.ALIASES.get(name, name) for name in inspect.signature(evaluate).parameters}
-    ours = {"out", "force", "config", "as_json", "quiet", "model"}
+    ours = {"out", "force", "config", "as_json", "quiet", "model", "run"}
     known = {*EvaluateConfig.model_fields, *Inputs.model_fields, *MiningConfig.model_fields, *Runtime.model_fields}
     assert names - ours <= known
     assert {*EvaluateConfig.model_fields, *Runtime.model_fields} <= names
@@ -100,3 +100,6 @@ def test_labels():
     assert models_by_label(["a/m", "b/m"]) == {"a/m": ["a/m"], "b/m": ["b/m"]}
     with pytest.raises(ConfigError):
         models_by_label(["x="])
+    with pytest.raises(ConfigError) as raised:
+        models_by_label(["=a.run"], "--run", "FILE")
+    assert raised.value.with_flags == "--run wants FILE or LABEL=FILE, not '=a.run'"
