@@ -191,3 +191,13 @@ def test_the_glossary_has_every_term_that_pages_link_to():
     linked = {name for page in DOCS.rglob("*.md") for name in re.findall(r"glossary\.md#([\w-]+)", page.read_text(encoding="utf-8"))}
     assert linked <= anchors
     assert len(headings) > 60
+
+
+def test_each_range_of_a_knob_is_in_the_reference(reference):
+    """Of losses, batch samplers and changes, where the value is checked."""
+    for family in ("loss", "batch sampler", "change"):
+        for name, part in reference.load(family).items():
+            text = reference.knob_table(part)
+            for knob, allowed in part.ranges.items():
+                words = allowed.around(knob).replace("<=", "≤").replace("<", "&lt;")
+                assert f"| {words} |" in text, (name, knob)

@@ -255,8 +255,14 @@ def knobs(part: Any) -> list[tuple[str, str, str]]:
 
 def knob_table(part: Any) -> str:
     """The knobs of a part as a table."""
-    rows = knobs(part)
-    return table(("knob", "type", "default"), rows) if rows else "No knobs.\n"
+    rows, ranges = knobs(part), getattr(part, "ranges", {})
+    if not rows:
+        return "No knobs.\n"
+    if not ranges:
+        return table(("knob", "type", "default"), rows)
+    names = [field.name for field in dataclasses.fields(part)]
+    full = ((*row, ranges[name].around(name).replace("<=", "≤") if name in ranges else "") for name, row in zip(names, rows, strict=True))
+    return table(("knob", "type", "default", "range"), full)
 
 
 def parts(family: str) -> str:

@@ -9,6 +9,7 @@ from miner.config.registry import Spec
 from miner.encode import Encoder
 from miner.errors import ConfigError
 from miner.train.config import TrainConfig
+from miner.train.parts.batch_sampler import HighLossBatches
 
 
 def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, negatives: int | None = None) -> None:
@@ -25,6 +26,10 @@ def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, ne
         raise ConfigError("change 'replace' takes negatives from a reserve: set use_negatives below what the rows have")
     if "draw" in names:
         _check_draws(config)
+    sampler = config.active_batches
+    if isinstance(sampler, HighLossBatches) and sampler.first == "measure" and config.active_loss.labels != "none":
+        name = Spec.parse(config.loss).name
+        raise ConfigError(f"high_loss:first=measure measures a contrastive loss, and loss '{name}' has another unit: write first=train")
     if guide := getattr(config.active_loss, "guide", ""):
         from miner.encode.model_checks import check_model
 
@@ -61,17 +66,26 @@ def without_effect(config: TrainConfig, encoder: Encoder, batches_per_pass: int,
     total_batches: number of batches in the whole training.
     """
     passes = f"the {total_batches:,} batches of this training are no more than one pass of {batches_per_pass:,}: take more epochs or steps"
-    if Spec.parse(config.batch_sampler).name == "high_loss" and total_batches <= batches_per_pass:
-        yield f"batch sampler 'high_loss' chooses from the second pass on and has no effect, because {passes}"
-    for text, change in zip(config.changes, config.active_changes, strict=True):
-        name = Spec.parse(text).name
-        if name == "replace" and total_batches <= batches_per_pass:
-            yield f"change 'replace' compares a row's scores of two passes and has no effect, because {passes}"
-        if name == "reorder" and encoder.static:
-            yield "change 'reorder' has no effect: a static model does not see the order of words"
-        if getattr(change, "share", 1) == 0:
-            yield f"change '{name}' has no effect with share=0"
+    sampler, one_pass = config.active_batches, total_batches <= batches_per_pass
+    if isinstance(sampler, HighLossBatches):
+        if one_pass and not sampler.measures(one_pass, config.active_loss.labels):
+            yield f"batch sampler 'high_loss' chooses from the second pass on and has no effect, because {passes}"
+        elif sampler.delta == 1:
+            yield "batch sampler 'high_loss' leaves no batch out with delta=1: lower delta"
+    yield from _changes_without_effect(config, encoder, passes if one_pass else "")
     loss: Any = config.active_loss
     if getattr(loss, "warmup", 0) >= total_batches:
-        name = Spec.parse(config.loss).name
-        yield f"loss '{name}' mixes no negatives: its warmup of {loss.warmup:,} batches is no less than all {total_batches:,}"
+        mixing = f"loss '{Spec.parse(config.loss).name}' mixes no negatives"
+        yield f"{mixing}: its warmup of {loss.warmup:,} batches is no less than all {total_batches:,}; lower warmup, or take more steps"
+
+
+def _changes_without_effect(config: TrainConfig, encoder: Encoder, passes: str) -> Iterator[str]:
+    """Yield the sentences on changes. passes: why the training is one pass and what to do; "" where there are several."""
+    for text, change in zip(config.changes, config.active_changes, strict=True):
+        name = Spec.parse(text).name
+        if name == "replace" and passes:
+            yield f"change 'replace' compares a row's scores of two passes and has no effect, because {passes}"
+        if name == "reorder" and encoder.static:
+            yield "change 'reorder' has no effect: a static model does not see the order of words; take delete, or a transformer"
+        if getattr(change, "share", 1) == 0:
+            yield f"change '{name}' has no effect with share=0: raise share"

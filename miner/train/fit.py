@@ -177,7 +177,15 @@ def _trainer(
 
 def _context(setting: FitContext, encoder: Encoder, model: Any) -> TrainingContext:
     """Give the parts the vectors of the model before training, and of the current model."""
-    return TrainingContext(setting.rows, encoder.encode, current_encode(encoder, model), setting.config.seed, paraphrase=setting.paraphrase)
+    return TrainingContext(
+        setting.rows,
+        encoder.encode,
+        current_encode(encoder, model),
+        setting.config.seed,
+        paraphrase=setting.paraphrase,
+        one_pass=total_steps(setting) * setting.config.accumulate <= setting.batches,
+        labels=setting.config.active_loss.labels,
+    )
 
 
 def total_steps(setting: FitContext) -> int:

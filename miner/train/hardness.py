@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,25 @@ Encode = Callable[[list[str], Side], Floats]
 
 def row_losses(rows: TrainingColumns, encode: Encode, scale: float = 20.0) -> NDArray[np.float64]:
     """Return shape (rows,): -log of the positive's softmax share among the row's negatives and the positives of its chunk of 256 rows."""
+    chunks = [np.arange(start, min(start + CHUNK_ROWS, len(rows))) for start in range(0, len(rows), CHUNK_ROWS)]
+    return _losses(rows, encode, chunks, scale)
+
+
+def batch_losses(rows: TrainingColumns, encode: Encode, batches: Sequence[Sequence[int]], scale: float = 20.0) -> NDArray[np.float64]:
+    """Return shape (batches,): the mean loss of each batch's rows, whose chunk is the batch."""
+    chunks = [np.asarray(batch, dtype=np.int64) for batch in batches]
+    losses = _losses(rows, encode, chunks, scale)
+    return np.array([losses[chunk].mean() for chunk in chunks])
+
+
+def _losses(rows: TrainingColumns, encode: Encode, chunks: Sequence[NDArray[np.int64]], scale: float) -> NDArray[np.float64]:
+    """Shape (rows,). chunks: row numbers; positives of the same chunk are each other's negatives."""
     anchors, positives = unit(encode(rows.columns["anchor"], "query")), unit(encode(rows.columns["positive"], "passage"))
     negatives = [unit(encode(rows.columns[name], "passage")) for name in rows.negatives]
-    losses = np.empty(len(rows))
-    for start in range(0, len(rows), CHUNK_ROWS):
-        part = slice(start, start + CHUNK_ROWS)
-        texts = np.array(rows.columns["positive"][part], dtype=object)
+    all_texts = np.array(rows.columns["positive"], dtype=object)
+    losses = np.full(len(rows), np.nan)
+    for part in chunks:
+        texts = all_texts[part]
         logits = scale * anchors[part] @ positives[part].T
         logits[(texts[:, None] == texts) & ~np.eye(len(texts), dtype=bool)] = -np.inf
         negative_logits = [scale * (anchors[part] * vectors[part]).sum(axis=1)[:, None] for vectors in negatives]

@@ -7,6 +7,7 @@ from datasets import Dataset
 from miner.errors import ConfigError
 from miner.train.batches import HardExamples, HighLoss, TopicBatches
 from miner.train.batches.topics import clusters
+from miner.train.hardness import batch_losses
 from miner.train.parts import BATCH_SAMPLERS, TrainingContext
 from miner.train.training_rows import TrainingColumns
 
@@ -90,6 +91,37 @@ def test_high_loss_is_the_published_loop(delta):
     assert told == seen
 
 
+def test_a_measured_first_pass_chooses_too():
+    """Eight batches, losses known beforehand: the harder half twice, and what it did is counted; a resumed one has the counts."""
+    losses = [3.0, 8.0, 1.0, 6.0, 2.0, 7.0, 4.0, 5.0]
+    sampler = HighLoss.of(delta=0.5, first_losses=lambda batches: losses[: len(batches)])(table(16), batch_size=2, drop_last=False)
+    order = []
+    for batch in sampler:
+        order.append(sampler.all_batches.index(batch))
+        sampler.record_loss(losses[order[-1]])
+    assert order == [1, 5, 3, 7] * 2
+    assert list(sampler.effects()) == [("trained batches in place of easier ones", 4, 8), ("batches never trained", 4, 8)]
+    again = HighLoss.of()(table(16), batch_size=2, drop_last=False)
+    again.load(sampler.state())
+    assert list(again.effects()) == list(sampler.effects())
+
+
+def test_the_loss_of_a_batch_is_that_of_its_rows_among_themselves():
+    """By hand: two rows, each other's positives and their own negative."""
+    angles = {"a0": 0.0, "a1": 0.5, "p0": 0.25, "p1": 0.75, "n0": 1.0, "n1": 1.5, "a2": 2.0, "p2": 2.5, "n2": 3.0}
+    rows = TrainingColumns({name: [f"{name[0]}{i}" for i in range(3)] for name in ("anchor", "positive", "negative_1")})
+
+    def encode(texts, side):
+        return np.array([[np.cos(angles[text]), np.sin(angles[text])] for text in texts])
+
+    def loss(row, others):
+        logits = [20 * np.cos(angles[f"a{row}"] - angles[name]) for name in (f"p{row}", *others, f"n{row}")]
+        return np.log(np.exp(logits).sum()) - logits[0]
+
+    expected = [(loss(0, ["p2"]) + loss(2, ["p0"])) / 2, loss(1, [])]
+    np.testing.assert_allclose(batch_losses(rows, encode, [[0, 2], [1]]), expected)
+
+
 def test_high_loss_hears_in_order_though_fetched_ahead():
     """A trainer fetches ahead; the oldest batch without a loss gets it. Batches thrown away at a resume hear nothing."""
     sampler = HighLoss.of()(table(8), batch_size=2, drop_last=False)
@@ -133,6 +165,8 @@ def test_hard_examples_plainly():
     expected = [0 if row in order[:4] else 2 if row in order[4:15] or groups[row] == "small" else 1 for row in range(40)]
     assert sampler.repetitions(losses).tolist() == expected
     batches = list(sampler)
+    repeated = sum(count > 1 for count in expected)
+    assert [(count, of) for _, count, of in sampler.effects()] == [(repeated, 40), (4, 40)]
     assert len(batches) == 10
     rows = [row for batch in batches for row in batch]
     assert not set(order[:4]) & set(rows)

@@ -129,6 +129,7 @@ def test_settings_without_bound_have_one(values):
     [
         ({"loss": "cached"}, "a static model does not have"),
         ({"precision": "fp16"}, "needs a GPU"),
+        ({"batch_sampler": "high_loss:first=measure", "loss": "margin_mse"}, "has another unit: write first=train"),
         ({"changes": ("paraphrase",)}, "needs your function"),
         ({"changes": ("replace",), "use_negatives": 3}, "set use_negatives below"),
         ({"loss": "gist:guide=nowhere/at/all"}, "nowhere/at/all"),
@@ -145,7 +146,8 @@ def test_what_does_not_go_together_is_refused_before_mining(values, said, tiny_m
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"batch_sampler": "high_loss", "steps": None}, "'high_loss' chooses from the second pass on and has no effect"),
+        ({"batch_sampler": "high_loss:delta=1"}, "leaves no batch out with delta=1: lower delta"),
+        ({"batch_sampler": "high_loss:first=train", "steps": None}, "'high_loss' chooses from the second pass on and has no effect"),
         ({"changes": ("replace",), "use_negatives": 1, "steps": 2}, "'replace' compares a row's scores of two passes"),
         ({"changes": ("replace:score=-1",), "use_negatives": 1, "steps": 6}, "'replace' replaced no negative"),
         ({"changes": ("reorder",)}, "does not see the order of words"),

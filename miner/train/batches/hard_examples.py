@@ -7,7 +7,7 @@ rows of groups smaller than the mean group come `times` times too, where groups 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,13 +41,21 @@ class HardExamples(RowBatches):
         if not 0 <= share <= 1 or not 0 <= guard < 1 or times < 1:
             raise ValueError(f"share {share}, guard {guard}, times {times}: shares lie between 0 and 1, times is at least 1")
         self._losses, self.share, self.times, self.guard, self.groups = losses, share, times, guard, groups
+        self.last_repetitions: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        """Of each row, in the last pass."""
 
     def batches(self, draw: Any) -> list[list[int]]:
         """Return as many batches as an ordinary pass has: the repetitions of hard rows first, then all rows, up to that number."""
-        repetitions = self.repetitions(np.asarray(self._losses(), dtype=np.float64))
+        repetitions = self.last_repetitions = self.repetitions(np.asarray(self._losses(), dtype=np.float64))
         turns = [np.flatnonzero(repetitions > turn) for turn in range(int(repetitions.max(initial=0)))]
         order = np.concatenate([rows[draw.permutation(len(rows))] for rows in reversed(turns)])  # repetitions of hard rows first
         return self.cut(order)
+
+    def effects(self) -> Iterator[tuple[str, int, int]]:
+        """Yield (what, count, of) of the last pass."""
+        if len(self.last_repetitions):
+            yield "rows that come several times in a pass", int((self.last_repetitions > 1).sum()), self.rows
+            yield "rows left out as too hard", int((self.last_repetitions == 0).sum()), self.rows
 
     def repetitions(self, losses: NDArray[np.float64]) -> NDArray[np.int64]:
         """Shape (rows,): how often each row comes: 0 for the guard, `times` for hard rows and rows of small groups, 1 for the rest."""

@@ -1,7 +1,8 @@
 """High-loss mini-batches (arXiv 2304.03486): after a first pass only the `delta` share of batches with the highest last loss is trained.
 
 Batches are drawn once and stay fixed. After the first pass over all b of them: sort by last recorded loss, train the top
-max(1, int(delta b)), record again, and so on. With `decay` above 0 the recorded loss of a batch that was left out grows by that share each
+max(1, int(delta b)), record again, and so on. Where all batches were measured beforehand, the first pass chooses too: a training of
+one pass has no other (not in the paper). With `decay` above 0 the recorded loss of a batch that was left out grows by that share each
 time, so that a batch that was easy early comes back; 0 is the paper's rule. Evidence is mixed (some of its own models get worse): not a
 default.
 """
@@ -9,7 +10,7 @@ default.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from miner.support.noise import generator
@@ -17,15 +18,32 @@ from miner.train.batches.row_batches import RowBatches
 
 
 class HighLoss(RowBatches):
-    """Batches by loss. delta 1 is ordinary training in a fixed order. Pass each batch's loss to `record_loss`, in their order."""
+    """Batches by loss. delta 1 is ordinary training in a fixed order. Pass each batch's loss to `record_loss`, in their order.
 
-    def __init__(self, dataset: Any, *, delta: float = 0.5, decay: float = 0.0, **kwargs: Any) -> None:
+    first_losses: function of all batches that returns the loss of each before training, in the unit of the training's loss; None: the
+        first pass trains all of them.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        *,
+        delta: float = 0.5,
+        decay: float = 0.0,
+        first_losses: Callable[[list[list[int]]], Iterable[float]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(dataset, **kwargs)
         if not 0 < delta <= 1:
             raise ValueError(f"delta is {delta}; a share above 0 and at most 1 is wanted")
         self.delta, self.decay = delta, decay
         self.all_batches = self.cut(generator(self.seed, "high loss").permutation(self.rows))
         self.losses: list[float | None] = [None] * len(self.all_batches)
+        self._is_measured = first_losses is not None
+        if first_losses is not None:
+            self.losses = [float(loss) for loss in first_losses(self.all_batches)]
+        self.counts = [0] * len(self.all_batches)
+        """How often each batch was trained."""
         self._batches_without_loss: deque[int] = deque()
         self.skip = 0
         """Number of batches that a resumed trainer skips: their losses are never reported."""
@@ -33,13 +51,15 @@ class HighLoss(RowBatches):
     def record_loss(self, loss: float) -> None:
         """Record the loss of the oldest batch without one; a trainer fetches a batch or two ahead."""
         if self._batches_without_loss:
-            self.losses[self._batches_without_loss.popleft()] = loss
+            place = self._batches_without_loss.popleft()
+            self.losses[place] = loss
+            self.counts[place] += 1
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the batches of a pass: the first pass in order, later ones by loss."""
+        """Yield the batches of a pass: the first pass in order, unless they were measured; later ones by loss."""
         budget = len(self.all_batches)
         self._batches_without_loss.clear()
-        if self.epoch == 0 or all(loss is None for loss in self.losses):
+        if (self.epoch == 0 and not self._is_measured) or all(loss is None for loss in self.losses):
             yield from map(self._take, range(budget))
             return
         while budget > 0:
@@ -51,13 +71,19 @@ class HighLoss(RowBatches):
                     loss if loss is None or place in selection else loss * (1 + self.decay) for place, loss in enumerate(self.losses)
                 ]
 
-    def state(self) -> dict[str, list[float | None]]:
+    def state(self) -> dict[str, Any]:
         """Return the state for a checkpoint, as JSON."""
-        return {"losses": self.losses}
+        return {"losses": self.losses, "counts": self.counts}
 
-    def load(self, state: Mapping[str, list[float | None]]) -> None:
-        """Restore `state`."""
-        self.losses = list(state["losses"])
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Restore `state`; an earlier version stored no counts."""
+        self.losses, self.counts = list(state["losses"]), list(state.get("counts", self.counts))
+
+    def effects(self) -> Iterator[tuple[str, int, int]]:
+        """Yield (what, count, of): batches beyond those of ordinary training, and batches that were not trained at all."""
+        trained, ordinary = sum(self.counts), -(-sum(self.counts) // max(1, len(self.counts)))
+        yield "trained batches in place of easier ones", sum(max(0, count - ordinary) for count in self.counts), trained
+        yield "batches never trained", sum(not count for count in self.counts), len(self.counts)
 
     def hardest(self) -> list[int]:
         """Return the batches by descending last loss; batches without a loss come first."""

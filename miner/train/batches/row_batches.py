@@ -23,6 +23,9 @@ class RowBatches(DefaultBatchSampler):  # type: ignore[misc]  # the base is unty
         """Return a factory for a trainer's `batch_sampler`. samplers: a list to which the sampler is appended, to report losses to it."""
         return partial(_make, cls, samplers, knobs)
 
+    def record_loss(self, loss: float) -> None:
+        """Called with the loss of every trained batch; most batch samplers do not learn from it."""
+
     def batches(self, draw: Any) -> list[list[int]]:
         """The batches of this pass; `draw` is a numpy generator of (seed, epoch)."""
         raise NotImplementedError

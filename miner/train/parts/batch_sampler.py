@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
 
 from miner.errors import ConfigError
-from miner.train.hardness import margins, row_losses
+from miner.train.hardness import batch_losses, margins, row_losses
 from miner.train.parts.knobs import SHARE, Knobs, Range
 from miner.train.parts.training_context import TrainingContext
 
@@ -65,10 +65,15 @@ class Topics(Knobs):
 
 @dataclass(frozen=True)
 class HighLossBatches(Knobs):
-    """Fixed batches; after the first pass only the `delta` share with the highest last loss (arXiv 2304.03486)."""
+    """Fixed batches; after the first pass only the `delta` share with the highest last loss (arXiv 2304.03486).
+
+    first: what the first pass does. train: all batches, as in the paper. measure: the contrastive loss of every batch is measured with the
+    model before training, and the first pass chooses too. auto: measure where the training is one pass or less, else train.
+    """
 
     delta: float = 0.5
     decay: float = 0.0
+    first: Literal["auto", "train", "measure"] = "auto"
     part: ClassVar[str] = "batch sampler 'high_loss'"
     ranges: ClassVar[Mapping[str, Range]] = {"delta": Range(0, 1, above=True), "decay": SHARE}
 
@@ -76,7 +81,12 @@ class HighLossBatches(Knobs):
         """Learns from the loss of every batch."""
         from miner.train.batches import HighLoss
 
-        return HighLoss.of(samplers=context.samplers, **asdict(self))
+        first_losses = BatchLosses(context) if self.measures(context.one_pass, context.labels) else None
+        return HighLoss.of(samplers=context.samplers, delta=self.delta, decay=self.decay, first_losses=first_losses)
+
+    def measures(self, one_pass: bool, labels: str) -> bool:
+        """Return whether the batches are measured before the first pass. labels: what the loss needs beside texts."""
+        return self.first == "measure" or (self.first == "auto" and one_pass and labels == "none")
 
 
 @dataclass(frozen=True)
@@ -111,11 +121,13 @@ class HardExampleBatches(Knobs):
         groups = (
             clusters(context.encode_base(context.rows.columns["anchor"], "query"), self.topics, context.seed)[0] if self.topics else None
         )
-        return HardExamples.of(losses=RowLosses(context), share=self.share, times=self.times, guard=self.guard, groups=groups)
+        return HardExamples.of(
+            samplers=context.samplers, losses=RowLosses(context), share=self.share, times=self.times, guard=self.guard, groups=groups
+        )
 
 
-class RowLosses:
-    """The losses of a training's rows under the current model.
+class _FromContext:
+    """A function of a training's rows and model.
 
     A trainer pickles its arguments beside every checkpoint, and nothing reads them: the training's rows and model are not pickled.
     """
@@ -123,14 +135,31 @@ class RowLosses:
     def __init__(self, context: TrainingContext | None) -> None:
         self._context = context
 
-    def __call__(self) -> Any:
-        """Shape (rows,)."""
+    @property
+    def context(self) -> TrainingContext:
+        """ConfigError where it was pickled."""
         if self._context is None:
             raise ConfigError("a batch sampler taken out of a checkpoint's training_args.bin knows no rows: begin a training instead")
-        return row_losses(self._context.rows, self._context.encode_current)
+        return self._context
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RowLosses, (None,)
+        return type(self), (None,)
+
+
+class RowLosses(_FromContext):
+    """The losses of a training's rows under the current model."""
+
+    def __call__(self) -> Any:
+        """Shape (rows,)."""
+        return row_losses(self.context.rows, self.context.encode_current)
+
+
+class BatchLosses(_FromContext):
+    """The losses of batches under the model before training."""
+
+    def __call__(self, batches: Sequence[Sequence[int]]) -> Any:
+        """Shape (batches,)."""
+        return batch_losses(self.context.rows, self.context.encode_base, batches)
 
 
 BATCH_SAMPLERS: dict[str, type[Batches]] = {

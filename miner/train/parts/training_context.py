@@ -20,6 +20,8 @@ class TrainingContext:
     seed: of the training.
     samplers: list to which batch samplers that learn from losses are appended.
     paraphrase: the user's function for the change `paraphrase`.
+    one_pass: whether the whole training is one pass over the rows, or less.
+    labels: what the loss needs beside texts; without labels it is a contrastive one.
     """
 
     rows: TrainingColumns
@@ -28,3 +30,5 @@ class TrainingContext:
     seed: int
     samplers: list[Any] = field(default_factory=list)
     paraphrase: Callable[[str], str] | None = None
+    one_pass: bool = False
+    labels: str = "none"
