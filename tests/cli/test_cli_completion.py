@@ -1,9 +1,13 @@
 """What a shell completes behind a flag: the names of the tables, the words of the settings, the models that lie here."""
 
 import dataclasses
+import os
+import shutil
+import subprocess
 
 import pytest
 from test_cli_repeats import VERBS
+from warm import folder_on_path
 
 from miner.cli.completion import SETTINGS, TABLES, completer, values
 from miner.config.presets import PRESETS
@@ -65,3 +69,21 @@ def test_every_knob_that_is_completed_exists():
     for name, part in FILTERS.items():
         knobs = [field.name for field in dataclasses.fields(part)]
         assert list(values("filter", f"{name}:")) == [*(f"{name}:{knob}=" for knob in knobs), f"{name}:off"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("hardneg mine --preset s", ["safe", "st-compat"]), ("hardneg ver", ["verify"]), ("hardneg mine --pre", ["--preset"])],
+)
+def test_bash_completes_a_line(line, words, tmp_path):
+    """With the script that it is given, through its own variables: what a person sees after Tab."""
+    script = tmp_path / "completion.sh"
+    environ = {**os.environ, "PATH": f"{folder_on_path()}:{os.environ['PATH']}"}
+    shown = subprocess.run(["hardneg"], env={**environ, "_HARDNEG_COMPLETE": "source_bash"}, capture_output=True, text=True, check=True)
+    script.write_text(shown.stdout)
+    call = f'source {script}; COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _hardneg_completion hardneg; echo "${{COMPREPLY[@]}}"'
+    done = subprocess.run(["bash", "--norc", "-c", call], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == words
+    assert "complete" in shown.stdout
+    assert "-F _hardneg_completion hardneg" in shown.stdout

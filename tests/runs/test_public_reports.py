@@ -89,7 +89,9 @@ def test_a_query_that_comes_again_has_several_positives(tiny_model):
     """sentence-transformers 2848: none of them is a negative of the query."""
     rows = [{"query": f"w{i % 10}", "positive": text} for i, text in enumerate(TEXTS)]
     positives = {query: {row["positive"] for row in rows if row["query"] == query} for query in {row["query"] for row in rows}}
-    found = list(mine(rows, BASE, model=tiny_model).rows())
+    run = mine(rows, BASE, model=tiny_model)
+    found = list(run.rows())
+    assert run.report["counts"]["queries"] == 10
     assert len(found) == 40 * BASE["negatives"]
     assert not [row for row in found if row["negative"] in positives[row["anchor"]]]
 
@@ -126,7 +128,8 @@ def test_a_column_of_a_dataset_is_a_corpus(tiny_model):
         mine_hard_negatives(data, model, corpus=given, num_negatives=2, range_max=12, verbose=False).to_list()
         for given in (corpus["text"], TEXTS)
     ]
-    assert rows[0] == rows[1] != []
+    assert rows[0] == rows[1]
+    assert {row["negative"] for row in rows[0]} & set(TEXTS[20:])  # of the corpus alone
 
 
 def test_missing_cells_of_a_table_are_named(tiny_model):
