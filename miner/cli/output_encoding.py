@@ -13,12 +13,33 @@ ASCII_EQUIVALENTS = str.maketrans("–—−…×·•✓≤≥→", "---.x**v<>
 BAR_CHARACTERS = {ord(character): "#" for character in "█▉▊▋▌▍▎▏▇▆▅▄▃▂▁━╸╺─│┃"}
 
 
+PLAIN_ASCII = "hardneg_ascii"
+"""ASCII under a name of our own: click takes a stream of ASCII for a mistake, and writes UTF-8 to it."""
+
+
 def degrade(*streams: TextIO) -> None:
     """Make the streams replace characters that their encoding lacks, and lone surrogates, instead of raising."""
     codecs.register_error(HANDLER_NAME, _ascii)
+    codecs.register(_plain_ascii)
     for stream in streams or (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a notebook's or a test's own stream takes everything
-            stream.reconfigure(errors=HANDLER_NAME)
+            is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding=PLAIN_ASCII if is_ascii else None, errors=HANDLER_NAME)
+
+
+def _plain_ascii(name: str) -> codecs.CodecInfo | None:
+    ascii_codec = codecs.lookup("ascii")
+    if name != PLAIN_ASCII:
+        return None
+    return codecs.CodecInfo(
+        ascii_codec.encode,
+        ascii_codec.decode,
+        ascii_codec.streamreader,
+        ascii_codec.streamwriter,
+        ascii_codec.incrementalencoder,
+        ascii_codec.incrementaldecoder,
+        name,
+    )
 
 
 def _ascii(error: UnicodeError) -> tuple[str, int]:

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from app.cli import app
+from miner import mine
 from miner.formats import FORMATS
 
 pytestmark = pytest.mark.slow
@@ -78,6 +79,22 @@ def test_the_same_bytes_as_the_command_line(client, mined, texts, model, tmp_pat
     assert manifest["outputs"]["triplets.jsonl"]["sha256"] == sha256(expected).hexdigest()
     assert str(client.app.state.services.state.folder) not in str(manifest)
     assert content(client, mined, "report_page").lower().startswith(b"<!doctype html>")
+
+
+def test_triples_are_mined_as_the_library_does(client, texts, model):
+    """Three texts a line without a header: the rows of the library for the same triples, in which each third text is judged non-relevant."""
+    passages, queries = (texts[name] for name in ("corpus.jsonl", "queries.jsonl"))
+    words = [f"{row['text']} one two three" for row in passages[:24]]
+    triples = list(zip((row["text"] for row in queries), words, words[12:], strict=False))
+    file = upload(client, "triples.tsv", "".join("\t".join(triple) + "\n" for triple in triples).encode())
+    config = {"negatives": 2, "judged": "prefer", "filters": ["near_positive:off", "nearest:off", "margin:off"]}
+    job = done(client, submit(client, {"kind": "mine", "inputs": {"pairs": file}, "config": config}).json())
+    assert job["state"] == "succeeded", job
+    run = mine([dict(zip(("query", "positive", "negative"), triple, strict=True)) for triple in triples], config, model=model)
+    assert content(client, job) == run.file.read_bytes()
+    rows = [orjson.loads(line) for line in content(client, job).splitlines()]
+    judged = {(query, negative) for query, _, negative in triples}
+    assert {row["anchor"] for row in rows if (row["anchor"], row["negative"]) in judged} == {query for query, *_ in triples}
 
 
 def test_several_sources_are_asked(client, inputs, texts, model, tmp_path):
