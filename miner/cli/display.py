@@ -20,6 +20,22 @@ PIPE_COLUMNS = 160
 """Columns where stdout is not a terminal."""
 
 
+LOOKS = logging.getLogger("miner.train.looks")
+"""One line for each look at a model that is trained."""
+
+
+class _LookHandler(logging.Handler):
+    """Gives each look to the display."""
+
+    def __init__(self, display: ProgressDisplay) -> None:
+        super().__init__(logging.INFO)
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one look."""
+        self._display.show_look(record.getMessage())
+
+
 class ProgressDisplay:
     """Shows the progress of a run. It is a progress callback: (stage, done, total)."""
 
@@ -38,6 +54,8 @@ class ProgressDisplay:
             self._levels["miner.runs.summary"] = logging.ERROR
         if reading and not quiet:
             self._levels["miner.read.open_inputs"] = logging.INFO
+        self._look = ""
+        self._looks = _LookHandler(self) if not quiet else None
 
     def _make_bar(self) -> Any:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -46,8 +64,18 @@ class ProgressDisplay:
         columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate)
         return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console)
 
+    def show_look(self, line: str) -> None:
+        """Show the last look at the model that is trained, beside the bar or on the next line of progress."""
+        self._look = line
+        if self._bar and "train" in self._tasks:
+            self._bar.update(self._tasks["train"], description=f"train  {line}")
+
     def __enter__(self) -> Self:
         self._swap_levels()
+        if self._looks:
+            LOOKS.addHandler(self._looks)
+            self._levels_of_looks, LOOKS.propagate = (LOOKS.level, LOOKS.propagate), logging.getLogger("miner").isEnabledFor(logging.INFO)
+            LOOKS.setLevel(logging.INFO)
         if self._bar:
             self._bar.start()
         return self
@@ -55,6 +83,10 @@ class ProgressDisplay:
     def __exit__(self, *exception: object) -> None:
         self.stop()
         self._swap_levels()
+        if self._looks:
+            LOOKS.removeHandler(self._looks)
+            level, LOOKS.propagate = self._levels_of_looks
+            LOOKS.setLevel(level)
 
     def _swap_levels(self) -> None:
         """Set the loggers' levels, or set back those of before: a program that calls a verb keeps its own."""
@@ -78,7 +110,8 @@ class ProgressDisplay:
             self._bar.update(self._tasks[stage], completed=done, total=total or None, rate=rate)
         elif not self.quiet and total and (time.monotonic() - self._printed_at > LINE_INTERVAL_SECONDS or done == total):
             self._printed_at = time.monotonic()
-            self.console.print(f"{stage}: {done:,} of {total:,}")
+            look = f"  ({self._look})" if stage == "train" and self._look else ""
+            self.console.print(f"{stage}: {done:,} of {total:,}{look}")
 
     def finish(self, stage: str) -> None:
         """Mark a stage without a total as done."""

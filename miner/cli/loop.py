@@ -28,6 +28,7 @@ def loop(
     negatives: Annotated[int | None, o.option("negatives", "negatives per query; with --anchor own, per pair [3]", o.CHOOSE)] = None,
     dev: o.Dev = None,
     dev_split: o.DevSplit = None,
+    report_to: o.ReportTo = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the rounds, the notebook and the best model.", show_default=False)
     ] = None,
@@ -65,6 +66,7 @@ def loop(
             runtime=runtime,
             resume=resume,
             force=force,
+            report_to=report_to or (),
             on_progress=display,
         )
         _print_result(result, display, as_json=as_json)

@@ -241,6 +241,9 @@ Watch = Annotated[
     option("watch", "further measures of every look at dev [precision@10, recall@10, f1@10, ndcg@10, mrr@10]", TRAIN, rare=True),
 ]
 WatchRows = Annotated[int | None, option("watch-rows", "training rows that are scored at every look; 0 none [512]", TRAIN, rare=True)]
+ReportTo = Annotated[
+    Words, option("report-to", "tensorboard, wandb or trackio: the trainer reports to it too, in OUT.logs [none]", TRAIN, rare=True)
+]
 LOOP = "Rounds"
 Rounds = Annotated[int | None, option("rounds", "largest number of rounds [3]", LOOP)]
 Start = Annotated[

@@ -28,6 +28,7 @@ def train(
     ] = False,
     dev: o.Dev = None,
     dev_split: o.DevSplit = None,
+    report_to: o.ReportTo = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the trained model.", show_default=False)] = None,
     force: o.Force = False,
     resume: o.Resume = None,
@@ -57,6 +58,7 @@ def train(
             runtime=runtime,
             resume=resume,
             force=force,
+            report_to=report_to or (),
             on_progress=display,
         )
         _print_result(result, display, as_json=as_json)

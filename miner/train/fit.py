@@ -20,6 +20,7 @@ from miner.train.checkpoints import STATE, Checkpoint, Checkpoints, writing
 from miner.train.effects import PartEffect
 from miner.train.looks import current_encode, dev_means, row_numbers
 from miner.train.parts import TrainingContext
+from miner.train.reporting import reporting
 from miner.train.training import FitContext
 from miner.train.training_log import Event, RowNumbers, events, rows_event
 
@@ -104,8 +105,8 @@ def _fit(setting: FitContext, model: Any, encoder: Encoder, rate: float, checkpo
 
     last = checkpoints.last()
     before = _before(setting, model, encoder, checkpoints.folder / "first.json")
-    trainer, monitor = _trainer(setting, model, encoder, rate, checkpoints, last)
-    with _QuietLibraries():
+    with _QuietLibraries(), reporting(setting.trackers, setting.logs / checkpoints.folder.name):
+        trainer, monitor = _trainer(setting, model, encoder, rate, checkpoints, last)
         if last is not None and last.ended:  # killed after its last step: one more would be another model
             trainer.state = TrainerState.load_from_json(str(last.folder / STATE))
             best_folder = checkpoints.at(last.step if last.best is None else last.best)
@@ -223,7 +224,8 @@ def _arguments(setting: FitContext, encoder: Encoder, rate: float, total: int, a
         restore_callback_states_from_checkpoint=True,
         logging_steps=max(1, total // 50),
         logging_first_step=True,
-        report_to="none",
+        report_to=list(setting.trackers) or "none",
+        run_name=setting.logs.stem if setting.trackers else None,
         disable_tqdm=True,
         use_cpu=on_cpu,
         dataloader_pin_memory=not on_cpu,

@@ -46,6 +46,7 @@ class LoopContext:
     progress: Progress | None
     paraphrase: Callable[[str], str] | None = None
     verdicts: Sequence[str] = ()
+    report_to: Sequence[str] = ()
 
 
 def run_round(setting: LoopContext, round_number: int, earlier: Sequence[RoundReport]) -> RoundReport:
@@ -114,6 +115,7 @@ def _train(setting: LoopContext, round_number: int, folder: Path, start: str | N
         resume=True,
         paraphrase=setting.paraphrase,
         continuation=_continuation(setting, round_number, folder),
+        report_to=setting.report_to,
         on_progress=setting.progress,
     )
 

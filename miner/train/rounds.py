@@ -18,7 +18,7 @@ A round is finished when its delta.json exists. An interrupted round continues a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from miner.train.hold_out import hide
 from miner.train.lock import locked
 from miner.train.loop_files import write_loop
 from miner.train.output_folder import begin_loop, check_loop
+from miner.train.reporting import check_trackers
 from miner.train.round_report import (
     LoopIdentity,
     LoopReport,
@@ -73,6 +74,7 @@ def loop(
     resume: bool | None = None,
     force: bool = False,
     paraphrase: Callable[[str], str] | None = None,
+    report_to: Sequence[str] = (),
     on_progress: Progress | None = None,
 ) -> Loop:
     """Run the rounds of mining and training.
@@ -83,9 +85,11 @@ def loop(
     resume: True continues a loop of the same settings, False starts over where no round is finished, None refuses an existing loop.
     force: starts over too; finished rounds are deleted only with `force` and resume=False together.
     paraphrase: the user's function for the change `paraphrase`.
+    report_to: tensorboard, wandb or trackio: the trainings report to them too; their files go to round-N/model.logs.
     Raises ConfigError, InputError, ModelError, StorageError; finished stages stay, and `resume` continues.
     """
     folder = resolve_link(out)
+    check_trackers(report_to)
     if not training.model:
         raise ConfigError("no model is named: give --model, a sentence-transformers folder or a hub name")
     if len(training.learning_rates) > 1 and dev is None:
@@ -106,7 +110,7 @@ def loop(
     with locked(folder):
         begin_loop(folder, identity, resume=resume)
         dataset = _dataset(folder, data, mining, rules)
-        options = (runtime or Runtime.of(), on_progress, paraphrase, data.verdicts)
+        options = (runtime or Runtime.of(), on_progress, paraphrase, data.verdicts, report_to)
         setting = LoopContext(folder, dataset, training, mining, rules, dev_set, *options)
         return _run(setting, identity)
 

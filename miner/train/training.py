@@ -13,7 +13,7 @@ same weights, interrupted or not.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from miner.train.conflicts import check_model_fits, check_parts, without_effect
 from miner.train.continuation import Continuation
 from miner.train.lock import locked
 from miner.train.output_folder import OutputFolder, checkpoints_of
+from miner.train.reporting import check_trackers, logs_of
 from miner.train.training_report import TrainingReport, training_report, write_report
 from miner.train.training_rows import TrainingColumns, columns, pairs
 from miner.types import Dataset, Progress
@@ -67,6 +68,7 @@ class FitContext:
     dev: dataset that chooses the checkpoint, or None.
     paraphrase: the user's function for the change `paraphrase`.
     continuation: where this fit stands in a longer training; the model is then that of the last step.
+    trackers: what the trainer reports to, beside our own log; their files go to `logs`.
     warnings: messages for training.json.
     """
 
@@ -78,6 +80,8 @@ class FitContext:
     progress: Progress | None = None
     paraphrase: Callable[[str], str] | None = None
     continuation: Continuation | None = None
+    trackers: Sequence[str] = ()
+    logs: Path = Path()
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -106,6 +110,7 @@ def train(
     force: bool = False,
     paraphrase: Callable[[str], str] | None = None,
     continuation: Continuation | None = None,
+    report_to: Sequence[str] = (),
     on_progress: Progress | None = None,
 ) -> TrainingResult:
     """Train and save a model.
@@ -119,11 +124,13 @@ def train(
     force: replaces an existing model, once the new one is complete.
     paraphrase: the user's function for the change `paraphrase`.
     continuation: where this training stands in a longer one, as a round of a loop with start=continue.
+    report_to: tensorboard, wandb or trackio: the trainer reports to them too; their files go to OUT.logs.
     Raises ConfigError, InputError, ModelError, StorageError.
     """
     final, runtime = resolve_link(out), runtime or Runtime.of()
     place = OutputFolder(final, checkpoints_of(final))
     place.check(resume=resume, force=force)
+    trackers = check_trackers(report_to)
     check_parts(config, paraphrase)
     encoder = model if isinstance(model, Encoder) else load_encoder(config.encoding(), runtime, model, untrained=mining is None)
     check_model_fits(config, encoder)
@@ -140,7 +147,7 @@ def train(
     if config.drop_last and len(rows) < config.train_batch_size:
         raise ConfigError(f"drop_last leaves nothing of {len(rows)} rows in batches of {config.train_batch_size}: lower train_batch_size")
     dev_set = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, config.min_grade, complete=True)
-    setting = FitContext(config, rows, runtime, place.work, dev_set, on_progress, paraphrase, continuation)
+    setting = FitContext(config, rows, runtime, place.work, dev_set, on_progress, paraphrase, continuation, trackers, logs_of(final))
     with locked(place.work):
         if not place.begin(_identity(setting, encoder), resume=resume):
             return TrainingResult(final, read_json(final / HISTORY))

@@ -43,6 +43,16 @@ def test_a_file_becomes_a_model(file, tiny_model, tmp_path):
         (["{file}", "--model", "{model}", "--out", "o", "--loss", "x"], 2, "there is no loss 'x'"),
         (["{file}", "--model", "{model}", "--out", "o", "--learning-rate", "0.1,0.2"], 2, "nothing that chooses"),
         (["{file}", "--model", "{model}", "--out", "o", "--dev-split", "dev"], 2, "--dev-split goes with --dev"),
+        (
+            ["{file}", "--model", "{model}", "--out", "o", "--report-to", "tensorbord"],
+            2,
+            "no tracker 'tensorbord'; did you mean 'tensorboard'?",
+        ),
+        (
+            ["{file}", "--model", "{model}", "--out", "o", "--report-to", "trackio"],
+            2,
+            "--report-to trackio needs a package that is not installed: pip install trackio",
+        ),
         (["nowhere.jsonl", "--model", "{model}", "--out", "o"], 5, "nowhere.jsonl"),
         (["{file}", "--out", "o"], 2, "--model"),
     ],
@@ -62,7 +72,7 @@ def test_wrong_use_is_one_sentence(file, tiny_model, tmp_path, monkeypatch, caps
 def test_flags_are_fields():
     """Every field of TrainConfig and Runtime is a flag; every flag is a field of something."""
     names = {options.ALIASES.get(name, name) for name in inspect.signature(train).parameters}
-    ours = {"file", "mine", "dev", "dev_split", "out", "force", "resume", "config", "as_json", "quiet"}
+    ours = {"file", "mine", "dev", "dev_split", "report_to", "out", "force", "resume", "config", "as_json", "quiet"}
     known = {*TrainConfig.model_fields, *Inputs.model_fields, *MiningConfig.model_fields, *Runtime.model_fields}
     assert names - ours <= known
     assert {*TrainConfig.model_fields, *Runtime.model_fields} <= names
