@@ -215,7 +215,9 @@ BatchSampler = Annotated[
         rare=True,
     ),
 ]
-Changes = Annotated[Words, option("change", "delete, reorder, una, paraphrase, replace, with knobs: changes of a batch", TRAIN, rare=True)]
+Changes = Annotated[
+    Words, option("change", "delete, reorder, una, paraphrase, replace, draw, with knobs: changes of a batch", TRAIN, rare=True)
+]
 UseNegatives = Annotated[int | None, option("use-negatives", "negatives used of each row [as many as the longest has]", TRAIN, rare=True)]
 TrainBatchSize = Annotated[int | None, option("train-batch-size", "rows in a batch [64]", TRAIN)]
 DropLast = Annotated[

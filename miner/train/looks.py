@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from miner.encode import Encoder
+from miner.errors import ModelError
 from miner.evaluation import EvaluateConfig
 from miner.evaluation.compare import score_queries
 from miner.io.scratch import scratch
@@ -58,15 +59,18 @@ def dev_means(setting: FitContext, encoder: Encoder, model: Any) -> dict[str, fl
 def row_numbers(rows: TrainingColumns, encode: Encode, limit: int) -> RowNumbers | None:
     """Measure at most `limit` evenly spaced training rows; None without negatives.
 
-    encode: function of (texts, side) that returns vectors.
+    encode: function of (texts, side) that returns vectors. ModelError where one is no number.
     """
     if not rows.negatives or not limit:
         return None
     count = min(limit, len(rows))
     places = np.arange(count) * len(rows) // count
     sample = {name: [rows.columns[name][place] for place in places] for name in ("anchor", "positive", *rows.negatives)}
-    anchors = unit(encode(sample["anchor"], "query"))
-    scores = np.stack([(anchors * unit(encode(sample[name], "passage"))).sum(axis=1) for name in ("positive", *rows.negatives)])
+    with np.errstate(all="ignore"):
+        anchors = unit(encode(sample["anchor"], "query"))
+        scores = np.stack([(anchors * unit(encode(sample[name], "passage"))).sum(axis=1) for name in ("positive", *rows.negatives)])
+    if not np.isfinite(scores).all():
+        raise ModelError("a vector of the model is no longer a number: lower the learning rate, or use float32")
     gaps = scores[1:] - scores[0]
     return {
         "rows": count,

@@ -61,7 +61,7 @@ def test_wrong_use_is_one_sentence(faq, tiny_model, tmp_path, monkeypatch, capsy
 def test_flags_are_fields():
     """Every field of LoopConfig and TrainConfig is a flag; every flag is a field of something."""
     names = {options.ALIASES.get(name, name) for name in inspect.signature(loop).parameters}
-    ours = {"dev", "dev_split", "out", "force", "resume", "config", "as_json", "quiet"}
+    ours = {"dev", "dev_split", "report_to", "out", "force", "resume", "config", "as_json", "quiet"}
     known = {name for model in (TrainConfig, LoopConfig, Inputs, MiningConfig, Runtime) for name in model.model_fields}
     assert names - ours <= known
     assert {*TrainConfig.model_fields, *LoopConfig.model_fields} <= names
