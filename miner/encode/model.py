@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Encoder:
         batch_size: int | None = None,
         similarity: str = "auto",
         code: Sequence[CodeDescription] = (),
+        words: StaticWords | None = None,
     ):
         self.model, self.name, self.code = model, name, list(code)
         self.static = type(model[0]).__name__ == "StaticEmbedding"
@@ -47,8 +49,25 @@ class Encoder:
         self.prompts = prompts
         self.similarity: Similarity = _similarity(model, similarity)
         self._routed = any(type(module).__name__ == "Router" for module in model)
-        self._content = _with_code(content_hash(model), self.code)
-        self._words = None if self._routed else StaticWords.of(model)
+        self._words = words or (None if self._routed else StaticWords.of(model))
+
+    def with_model(self, model: Any) -> Encoder:
+        """The same prompts and settings around another state of the model, as during its training."""
+        words = self._words.with_model(model) if self._words else None
+        return Encoder(
+            model,
+            self.name,
+            prompts=self.prompts,
+            batch_size=self.batch_size,
+            similarity=self.similarity,
+            code=self.code,
+            words=words,
+        )
+
+    @cached_property
+    def _content(self) -> str:
+        """The hash of the weights and the code, as they are when it is first asked for."""
+        return _with_code(content_hash(self.model), self.code)
 
     def set_name(self, name: str) -> None:
         """Give the model another name, in what is said of its code too."""

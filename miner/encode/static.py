@@ -27,19 +27,50 @@ MAX_CACHED_PIECES = 2**21
 """The word cache is cleared above this number of pieces, about 100 MB: texts that are not plain ASCII are cached as a whole."""
 
 
-class StaticWords:
-    """A static model with a cache of the piece ids of every word."""
+class PieceCache:
+    """The piece ids of every word that a tokenizer has seen."""
 
-    def __init__(self, model: Any, special: Sequence[str]) -> None:
-        self._model, self._tokenizer = model, model[0].tokenizer
-        self._special = [token.lower() for token in special]
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
         self._clear()
 
     def _clear(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._starts: Ints = np.empty(0, dtype=np.int64)
-        self._lengths: Ints = np.empty(0, dtype=np.int64)
-        self._ids: Ints = np.empty(0, dtype=np.int64)
+        self.numbers: dict[str, int] = {}
+        self.starts: Ints = np.empty(0, dtype=np.int64)
+        self.lengths: Ints = np.empty(0, dtype=np.int64)
+        self.ids: Ints = np.empty(0, dtype=np.int64)
+
+    def add(self, words: Sequence[str]) -> None:
+        """Tokenise the words that are new. One that begins with NUL is a whole text."""
+        if len(self.ids) > MAX_CACHED_PIECES:
+            self._clear()
+        new = list(dict.fromkeys(word for word in words if word not in self.numbers))
+        if not new:
+            return
+        pieces = self._pieces([word.removeprefix("\0") for word in new])
+        lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
+        self.numbers |= {word: number for number, word in enumerate(new, len(self.starts))}
+        self.starts = np.concatenate([self.starts, len(self.ids) + np.cumsum(lengths) - lengths])
+        self.lengths = np.concatenate([self.lengths, lengths])
+        self.ids = np.concatenate([self.ids, np.fromiter(chain.from_iterable(pieces), dtype=np.int64, count=int(lengths.sum()))])
+
+    def _pieces(self, texts: list[str]) -> list[list[int]]:
+        if len(texts) < MIN_BATCH_TEXTS:  # encode_batch starts a thread for each core, which takes longer than a query's words
+            return [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+
+class StaticWords:
+    """A static model with a cache of the piece ids of every word."""
+
+    def __init__(self, model: Any, special: Sequence[str], cache: PieceCache | None = None) -> None:
+        self._model = model
+        self._special = [token.lower() for token in special]
+        self._cache = cache or PieceCache(model[0].tokenizer)
+
+    def with_model(self, model: Any) -> StaticWords:
+        """The same words for another state of the model: a look at it during its training tokenises nothing again."""
+        return StaticWords(model, self._special, self._cache)
 
     @classmethod
     def of(cls, model: Any) -> Self | None:
@@ -74,16 +105,17 @@ class StaticWords:
         plain_mask = self._plain_mask(texts)
         whole_texts = [f"\0{text}" for text, is_plain in zip(texts, plain_mask, strict=True) if not is_plain]
         words, word_numbers, counts = _cut([text for text, is_plain in zip(texts, plain_mask, strict=True) if is_plain])
-        self._add([*words, *whole_texts])
+        cache = self._cache
+        cache.add([*words, *whole_texts])
         per_text = np.ones(len(texts), dtype=np.int64)
         per_text[plain_mask] = counts
         places = np.empty(int(per_text.sum()), dtype=np.int64)
         is_word = np.repeat(plain_mask, per_text)
-        places[is_word] = np.array([self._numbers[word] for word in words], dtype=np.int64)[word_numbers]
-        places[~is_word] = [self._numbers[text] for text in whole_texts]
-        starts, lengths = self._starts[places], self._lengths[places]
+        places[is_word] = np.array([cache.numbers[word] for word in words], dtype=np.int64)[word_numbers]
+        places[~is_word] = [cache.numbers[text] for text in whole_texts]
+        starts, lengths = cache.starts[places], cache.lengths[places]
         begins = np.cumsum(lengths) - lengths
-        ids = self._ids[np.repeat(starts - begins, lengths) + np.arange(int(lengths.sum()))]
+        ids = cache.ids[np.repeat(starts - begins, lengths) + np.arange(int(lengths.sum()))]
         pieces = np.concatenate([[0], np.cumsum(lengths)])[np.concatenate([[0], np.cumsum(per_text)])]
         return ids, np.diff(pieces)
 
@@ -97,24 +129,6 @@ class StaticWords:
             lower = texts[row].lower()
             plain_mask[row] = not (CHARACTER_KINDS[_bytes(lower)] == CONTROL).any() and not any(token in lower for token in self._special)
         return plain_mask
-
-    def _add(self, words: Sequence[str]) -> None:
-        if len(self._ids) > MAX_CACHED_PIECES:
-            self._clear()
-        new = list(dict.fromkeys(word for word in words if word not in self._numbers))
-        if not new:
-            return
-        pieces = self._pieces([word.removeprefix("\0") for word in new])
-        lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
-        self._numbers |= {word: number for number, word in enumerate(new, len(self._starts))}
-        self._starts = np.concatenate([self._starts, len(self._ids) + np.cumsum(lengths) - lengths])
-        self._lengths = np.concatenate([self._lengths, lengths])
-        self._ids = np.concatenate([self._ids, np.fromiter(chain.from_iterable(pieces), dtype=np.int64, count=int(lengths.sum()))])
-
-    def _pieces(self, texts: list[str]) -> list[list[int]]:
-        if len(texts) < MIN_BATCH_TEXTS:  # encode_batch starts a thread for each core, which takes longer than a query's words
-            return [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(texts, add_special_tokens=False)]
 
 
 def _cut(texts: Sequence[str]) -> tuple[list[str], Ints, Ints]:

@@ -21,24 +21,12 @@ TEMPERATURE = 0.05
 """Of the gradient mass, as in the report of a run."""
 
 
-def replica(encoder: Encoder, model: Any) -> Encoder:
-    """Return an encoder with the same prompts and settings around another state of its model."""
-    return Encoder(
-        model,
-        encoder.name,
-        prompts=encoder.prompts,
-        batch_size=encoder.batch_size,
-        similarity=encoder.similarity,
-        code=encoder.code,
-    )
-
-
 def current_encode(encoder: Encoder, model: Any) -> Encode:
     """Return a function of (texts, side) that encodes with the model as it is when it is called."""
 
     def encode(texts: list[str], side: Side) -> Floats:
         was_training = model.training
-        vectors = replica(encoder, model).encode(texts, side)
+        vectors = encoder.with_model(model).encode(texts, side)
         model.train(was_training)
         return vectors
 
@@ -52,7 +40,7 @@ def dev_means(setting: FitContext, encoder: Encoder, model: Any) -> dict[str, fl
     measuring = EvaluateConfig.of(measures=setting.config.measures)
     with scratch() as cache:
         runtime = setting.runtime.model_copy(update={"cache": cache})
-        values = score_queries(setting.dev, replica(encoder, model), measuring, setting.config.encoding(), runtime)
+        values = score_queries(setting.dev, encoder.with_model(model), measuring, setting.config.encoding(), runtime)
     return {name: float(mean) for name, mean in zip(measuring.measures, values.mean(axis=0), strict=True)}
 
 

@@ -1,12 +1,14 @@
 """A static model's words, tokenised once each, give what its tokenizer gives for whole texts."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import DIM, word_level, word_piece
 
-from miner.encode import static
+from miner.encode import Encoder, static
 from miner.encode.static import StaticWords
 
 WORDLIKE = [
@@ -66,7 +68,19 @@ def test_a_full_memory_is_forgotten(model, monkeypatch):
     words = StaticWords.of(model)
     batches = [[f"w{i} w{i + 1} thing"] for i in range(12)]
     assert all(np.array_equal(words.encode(batch), model.encode(batch, show_progress_bar=False)) for batch in batches)
-    assert len(words._ids) < 20
+    assert len(words._cache.ids) < 20
+
+
+def test_another_state_of_a_model_tokenises_nothing_again(model, monkeypatch):
+    """Its vectors are those of its own weights."""
+    later = copy.deepcopy(model)
+    later[0].embedding.weight.data *= -2
+    encoder = Encoder(model, "m", prompts={"query": "w1 ", "passage": ""})
+    batch = ["w1 w2 the", "é è"]
+    first = encoder.encode(batch, "passage")
+    monkeypatch.setattr(static.PieceCache, "_pieces", lambda self, texts: pytest.fail(f"tokenised again: {texts}"))
+    assert np.array_equal(encoder.with_model(later).encode(batch, "passage"), -2 * first)
+    assert encoder.with_model(later).fingerprint("query") != encoder.fingerprint("query")
 
 
 def test_other_tokenizers_are_left_alone(model):
