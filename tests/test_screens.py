@@ -125,3 +125,21 @@ def test_each_fallback_level_is_in_the_glossary():
 
     entry = GLOSSARY.partition("### fallback level")[2].partition("###")[0]
     assert [name for name in FALLBACK_LEVELS if name not in " ".join(entry.split())] == []
+
+
+@pytest.mark.parametrize("name", ["training", "loop"])
+def test_each_head_of_a_table_is_in_the_glossary(name, monkeypatch):
+    """On the pages of a training and of a loop: heads of columns and names of the numbers at the top."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "page"))
+    from test_loop_page import report as loop_report
+    from test_training_page import report as training_report
+
+    from miner.page import loop_page, training_page
+
+    page = training_page(training_report()) if name == "training" else loop_page(loop_report())
+    shown = page.partition('id="settings"')[0].partition("</style>")[2]
+    labels = {label.lower().removeprefix("training rows: ") for label in re.findall(r"<(?:th|dt)\b[^>]*>([^<]*)<", shown)}
+    plain = PLAIN | {"effect", "of", "share", "95 % interval", "change", "mined", "trained", "status"}
+    names = {label for label in labels - plain if not re.match(r"dev |age |refused:|positive&#x27;s rank", label)}
+    assert len(labels) > 8
+    assert {label for label in names if singular(label) not in terms()} == set()

@@ -78,7 +78,8 @@ def _loop(folder: Path, quiet: bool) -> None:
     _exit_on_differences(folder, list(differences(folder)))
     report = open_loop(folder)
     count, rounds = len(report["files"]), count_noun(len(report["rounds"]), "round")
-    _print_note(f"{folder}: {count_noun(count, 'file')} match loop.json; run and model of {rounds} are as they were", quiet)
+    matching = f"{count_noun(count, 'file')} match{'es' * (count == 1)} loop.json"
+    _print_note(f"{folder}: {matching}; run and model of {rounds} are as they were", quiet)
 
 
 def _exit_on_differences(run: Path, differences: list[str]) -> None:

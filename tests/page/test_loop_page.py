@@ -1,5 +1,6 @@
 """The page of a loop: dev, false negatives, notebook, changes with examples, links; what is not there is left out."""
 
+from screen_words import visible_text, wrong_words
 from test_page import EVIL, Reader
 
 from miner.page import loop_page
@@ -66,3 +67,8 @@ def test_without_dev_and_hidden_positives_their_sections_are_left_out():
     assert "On dev" not in text
     assert "False negatives" not in text
     assert "Example changes" not in text
+
+
+def test_words_are_those_of_the_glossary():
+    """Of the whole page."""
+    assert not wrong_words(visible_text(loop_page(report())))

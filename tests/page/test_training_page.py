@@ -1,6 +1,7 @@
 """The page of a training: curves with words, dev and training rows apart, every text escaped; what is not there is left out."""
 
 import pytest
+from screen_words import visible_text, wrong_words
 from test_page import EVIL, Reader
 
 from miner.page import looks_tables, training_page
@@ -65,3 +66,8 @@ def test_what_was_not_looked_at_has_no_section(part):
 def test_a_number_of_a_legend_can_be_read(value, text):
     """Counts as counts."""
     assert number(value) == text.replace("e-", "e−")
+
+
+def test_words_are_those_of_the_glossary():
+    """Of the page and of the tables in a terminal."""
+    assert not wrong_words(visible_text(training_page(report())))

@@ -86,3 +86,24 @@ def test_a_changed_file_is_named(tmp_path):
     (tmp_path / "README.md").write_text("edited")
     (tmp_path / "gone.bin").unlink()
     assert [line.partition(":")[0] for line in differences(tmp_path)] == ["gone.bin is missing", "sub/config.json has changed"]
+
+
+def test_one_ranking_gives_every_dev_measure(tiny_model, tiny_folder, monkeypatch):
+    """However many are watched; the one that chooses comes first."""
+    from miner.config import Inputs, Runtime
+    from miner.encode import load_encoder
+    from miner.evaluation import compare
+    from miner.read import read
+    from miner.train import TrainConfig
+    from miner.train.looks import dev_means
+    from miner.train.training import FitContext
+
+    ranked = []
+    original = compare.rank
+    monkeypatch.setattr("miner.evaluation.compare.rank", lambda *words: ranked.append(words[2]) or original(*words))
+    config = TrainConfig.of(model=str(tiny_model), dev_measure="mrr@5", watch=("recall@20", "mrr@5", "f1@10", "recall@20"))
+    dev = read(Inputs.of(data=str(tiny_folder), split=("dev",)), None, 1, complete=True)
+    encoder = load_encoder(config.encoding(), Runtime.of())
+    means = dev_means(FitContext(config, TrainingColumns({}), Runtime.of(), tiny_folder, dev), encoder, encoder.model)
+    assert ranked == [20]
+    assert list(means) == ["mrr@5", "recall@20", "f1@10"]
