@@ -58,9 +58,10 @@ def print_training(screen: Any, report: Mapping[str, Any], folder: Path) -> None
 
 def print_loop(screen: Any, report: LoopReport, folder: Path) -> None:
     """Print the rounds of a loop, why it stopped, notes, its model and its page."""
-    from miner.train.loop_table import loop_lines, loop_table
+    from miner.train.loop_table import loop_lines, loop_tables
 
-    screen.print(loop_table(report))
+    for table in loop_tables(report):
+        screen.print(table, "")
     for line in loop_lines(report):
         screen.print(line, soft_wrap=True)
     for message in dict.fromkeys(message for entry in report["rounds"] for message in entry["warnings"]):

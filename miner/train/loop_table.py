@@ -1,4 +1,4 @@
-"""The rounds of a loop as a table for the terminal, with a row for the model before training."""
+"""The rounds of a loop as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from typing import Any
 
 from miner.train.round_report import LoopReport, RoundReport
 
-HEADS = ("round", "dev", "gain on dev", "negatives", "overlap", "new", "evicted", "refused", "gradient mass", "false negatives")
 NOTHING = "–"
+OF_ROWS = ("round", "negatives", "overlap", "new", "evicted", "refused", "gradient mass", "false negatives")
 
 
-def loop_table(report: LoopReport) -> Any:
-    """A rich table: dev and gain are of held-out queries, all other columns of the training rows."""
+def loop_tables(report: LoopReport) -> list[Any]:
+    """Two rich tables: of the held-out queries, with a row for the model before training, and of the training rows."""
     from rich.table import Table
 
     measure = report["rounds"][0]["dev_measure"]
-    table = Table(*(f"dev {measure}" if head == "dev" else head for head in HEADS), box=None)
+    dev, rows = Table("round", f"dev {measure}", "gain over the best before (95 %)", box=None), Table(*OF_ROWS, box=None)
     if before := report.get("before"):
-        mark = " *" if report["best"] == 0 else ""
-        table.add_row(f"before{mark}", f"{before[measure]:.4f}", *[NOTHING] * (len(HEADS) - 2))
+        dev.add_row(f"before{' *' if report['best'] == 0 else ''}", f"{before[measure]:.4f}", NOTHING)
     for entry in report["rounds"]:
-        table.add_row(*_cells(entry, best=report["best"]))
-    return table
+        name = f"{entry['round']}{' *' if entry['round'] == report['best'] else ''}"
+        dev.add_row(name, NOTHING if entry["dev"] is None else f"{entry['dev']:.4f}", _gain(entry))
+        rows.add_row(name, *_of_rows(entry))
+    return [dev, rows] if before else [rows]
 
 
 def loop_lines(report: LoopReport) -> Sequence[str]:
@@ -33,11 +34,8 @@ def loop_lines(report: LoopReport) -> Sequence[str]:
     return [f"stopped: {report['stopped']}; {best}"]
 
 
-def _cells(entry: RoundReport, best: int) -> list[str]:
+def _of_rows(entry: RoundReport) -> list[str]:
     return [
-        f"{entry['round']}{' *' if entry['round'] == best else ''}",
-        NOTHING if entry["dev"] is None else f"{entry['dev']:.4f}",
-        _gain(entry),
         f"{entry['retained'] + entry['refreshed']:,}",
         NOTHING if entry["jaccard"] is None else f"{entry['jaccard']:.0%}",
         f"{entry['refreshed']:,}",
