@@ -5,7 +5,7 @@
 
 A cell is (regime, set, seed, arm). Three rounds; round 1 is the same for all arms of a set and seed, and is run once.
 
-    equal       every round continues the last round's model for `--steps` steps at a constant rate; `once` continues on round 1's negatives
+    equal       one training of 3 × `--steps` steps, its negatives refreshed after each third (start=continue); `once` keeps round 1's
     converged   every round starts from the base model, trains up to `--steps` steps and keeps its best look at dev
 
 Dev chooses nothing in `equal`. Dev and test are parts of the set's queries, drawn by a hash of their ids. Cells that are there are not
@@ -19,6 +19,7 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,8 @@ from miner.evaluation import EvaluateConfig
 from miner.evaluation.compare import score_queries
 from miner.evaluation.significance import bootstrap_difference
 from miner.read import read
-from miner.train import LoopConfig, TrainConfig, loop, train
+from miner.train import LoopConfig, TrainConfig, loop, round_stages, rounds, train
+from miner.train.continuation import Continuation
 from miner.train.round_stages import anchors_of
 from miner.train.rounds import _identity
 
@@ -76,6 +78,28 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines()[1:] if path.is_file() else []
 
 
+class StopLoopError(Exception):
+    """Round 1 is done."""
+
+
+def stop_after(path: Path, run: Callable[[], None]) -> None:
+    """Run a loop until a file is there: what follows is another arm's."""
+    stages = round_stages.run_round
+
+    def once(*args: object) -> object:
+        if path.is_file():
+            raise StopLoopError
+        return stages(*args)
+
+    rounds.run_round = once
+    try:
+        run()
+    except StopLoopError:
+        pass
+    finally:
+        rounds.run_round = stages
+
+
 class Cells:
     """The cells of one set and seed in one regime."""
 
@@ -85,8 +109,9 @@ class Cells:
         data = slice_of(folder, self.place.parent)
         self.data, self.dev_inputs = Inputs.of(data=str(data), split=("train",)), Inputs.of(data=str(data), split=("dev",))
         common = {"model": args.model, "train_batch_size": args.batch, "steps": args.steps, "seed": seed, "learning_rates": (args.rate,)}
-        more = {"schedule": "constant", "warmup": 0.0, "patience": 0} if args.regime == "equal" else {"patience": 3}
-        self.training = TrainConfig.of(**common, **more)
+        more = {"eval_every": args.steps} if args.regime == "equal" else {"patience": 3}
+        self.training = TrainConfig.of(**common, **more, watch_rows=0)
+        self.runtime = Runtime.of(cache=str(self.place / "cache"))
         self.mining = MiningConfig.of(negatives=3, seed=seed)
         self.converged = args.regime == "converged"
         self.test = read(Inputs.of(data=str(data), split=("test",)), None, 1, complete=True)
@@ -98,7 +123,7 @@ class Cells:
             self.truth.setdefault(query, set()).add(passage)
 
     def rules(self, **more: object) -> LoopConfig:
-        start = "base" if self.converged else "last"
+        start = "base" if self.converged else "continue"
         return LoopConfig.of(**{"rounds": ROUNDS, "start": start, "wait": 99, "same": 1.0, **more})
 
     def run(self, arm: str) -> dict[str, object]:
@@ -110,7 +135,7 @@ class Cells:
             rules = self.rules(**ARMS[arm])
             if not out.is_dir():
                 self.shared(out, rules)
-            loop(self.data, self.training, self.mining, rules, out=out, dev=self.loop_dev, resume=True)
+            self.loop(out, rules, True)
             folders = [out / f"round-{number}" for number in range(1, ROUNDS + 1)]
         rounds = [self.measure(folder) for folder in folders]
         return {"arm": arm, "rounds": rounds, "seconds": round(time.monotonic() - began)}
@@ -124,8 +149,7 @@ class Cells:
         """The loop that all arms share the first round of."""
         out = self.place / "first"
         if not (out / "round-1" / "delta.json").is_file():
-            rules = self.rules(rounds=1)
-            loop(self.data, self.training, self.mining, rules, out=out, dev=self.loop_dev, resume=True if out.exists() else None)
+            stop_after(out / "round-1" / "delta.json", lambda: self.loop(out, self.rules(), True if out.exists() else None))
         return out
 
     def shared(self, out: Path, rules: LoopConfig) -> None:
@@ -145,20 +169,33 @@ class Cells:
         for number in range(2, ROUNDS + 1):
             folder = self.place / "once" / f"round-{number}"
             folder.mkdir(parents=True, exist_ok=True)
-            config = self.training.model_copy(update={"model": str(folders[-1] / "model"), "seed": self.training.seed})
+            before, steps = folders[-1], self.training.steps
+            config = TrainConfig.of(
+                **{
+                    **self.training.model_dump(),
+                    "model": str(before / "model"),
+                    "seed": self.training.seed + number - 1,
+                    "use_negatives": 3,
+                    "changes": ("draw",),
+                }
+            )
+            part = Continuation(before, folder, steps * (number - 1), steps * ROUNDS)
             if not (folder / "model" / "modules.json").is_file():
-                train(first / "training.jsonl", config, out=folder / "model", resume=True)
+                train(first / "training.jsonl", config, out=folder / "model", runtime=self.runtime, continuation=part, resume=True)
             folders.append(folder)
         return folders
 
+    def loop(self, out: Path, rules: LoopConfig, resume: bool | None) -> None:
+        loop(self.data, self.training, self.mining, rules, out=out, dev=self.loop_dev, runtime=self.runtime, resume=resume)
+
     def measure(self, folder: Path) -> dict[str, object]:
-        cache = folder / "cache"
-        runtime = Runtime.of(cache=str(cache))
         settings = MiningConfig.of(model=str(folder / "model"))
         values = {}
         for name, data in (("dev", self.dev), ("test", self.test)):
-            values[name] = score_queries(data, str(folder / "model"), EvaluateConfig.of(measures=("ndcg@10",)), settings, runtime)[:, 0]
-        shutil.rmtree(cache, ignore_errors=True)
+            config = EvaluateConfig.of(measures=("ndcg@10",))
+            values[name] = score_queries(data, str(folder / "model"), EvaluateConfig.of(measures=("ndcg@10",)), settings, self.runtime)[
+                :, 0
+            ]
         told: dict[str, object] = {"dev": float(values["dev"].mean()), "test": values["test"].tolist()}
         if (folder / "anchors.json").is_file():
             anchors = anchors_of(folder)
@@ -217,7 +254,10 @@ def main() -> None:
                 if path.is_file() or time.monotonic() > deadline:
                     continue
                 path.write_text(json.dumps(cells.run(arm)))
+                for old in cells.place.glob(f"{arm}/round-*/m*"):  # models and mined runs
+                    shutil.rmtree(old)
                 print(args.regime, name, seed, arm, flush=True)
+            shutil.rmtree(cells.place / "cache", ignore_errors=True)
     table(args.work)
 
 
