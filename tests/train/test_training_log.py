@@ -13,12 +13,12 @@ from miner.train.training_rows import TrainingColumns
 
 HISTORY = [
     {"step": 1, "loss": 2.0, "grad_norm": 0.5, "learning_rate": 0.0, "epoch": 0.1},
-    {"step": 2, "eval_dev": 0.5, "eval_dev_recall@10": 0.75, "eval_dev_mrr@10": 0.25, "eval_runtime": 1.25},
+    {"step": 2, "eval_dev": 0.5, "eval_dev_mrr@10": 0.25, "eval_dev_recall@10": 0.75, "eval_runtime": 1.25},
     {"step": 2, "loss": 1.0, "grad_norm": 0.25, "learning_rate": 0.1, "epoch": 0.2},
     {"step": 2, "train_loss": 1.5, "train_runtime": 3.5},
 ]
 NUMBERS = {"rows": 2, "above": 0.5, "margin": 0.0, "gradient_mass": 0.5}
-MEASURES = ("ndcg@10", "mrr@10", "recall@10")
+MEASURES = ("ndcg@10", "recall@10", "mrr@10")
 
 
 def test_events_are_in_order_and_hold_no_times():
@@ -27,7 +27,7 @@ def test_events_are_in_order_and_hold_no_times():
     assert [(event["step"], event["kind"]) for event in made] == [
         (0, "dev"), (0, "rows"), (1, "loss"), (2, "loss"), (2, "dev"), (2, "rows")
     ]  # fmt: skip
-    assert list(made[4]["measures"].items()) == [("ndcg@10", 0.5), ("mrr@10", 0.25), ("recall@10", 0.75)]
+    assert list(made[4]["measures"].items()) == [("ndcg@10", 0.5), ("recall@10", 0.75), ("mrr@10", 0.25)]
     assert b"time" not in log_lines(made)
     assert [json.loads(line)["step"] for line in log_lines(made).splitlines()] == [0, 0, 1, 2, 2, 2]
     assert looks(made)[1] == {"step": 2, "dev": made[4]["measures"], "training_rows": NUMBERS}
