@@ -193,9 +193,7 @@ class Cells:
         values = {}
         for name, data in (("dev", self.dev), ("test", self.test)):
             config = EvaluateConfig.of(measures=("ndcg@10",))
-            values[name] = score_queries(data, str(folder / "model"), EvaluateConfig.of(measures=("ndcg@10",)), settings, self.runtime)[
-                :, 0
-            ]
+            values[name] = score_queries(data, str(folder / "model"), config, settings, self.runtime)[:, 0]
         told: dict[str, object] = {"dev": float(values["dev"].mean()), "test": values["test"].tolist()}
         if (folder / "anchors.json").is_file():
             anchors = anchors_of(folder)
