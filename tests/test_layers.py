@@ -87,7 +87,13 @@ MAY = {
 """What the modules of a row may import of ours, beside their own row."""
 
 HEAVY = {"torch", "transformers", "sentence_transformers", "faiss", "datasets", "tokenizers", "huggingface_hub"}
-TORCH_LIVES = ("miner.train.batches", "miner.train.callbacks", "miner.train.continued_trainer", "miner.train.losses")
+TORCH_LIVES = (
+    "miner.train.batches",
+    "miner.train.callbacks",
+    "miner.train.connection",
+    "miner.train.continued_trainer",
+    "miner.train.losses",
+)
 """Modules of torch's own kinds (losses, samplers, callbacks), which are themselves imported in functions only."""
 
 AT_IMPORT = {

@@ -86,6 +86,9 @@ class Una:
     for a number). It works on words, not on subword tokens; the paper works on unlabelled sentences.
     """
 
+    columns = ("positive",)
+    """Columns that the rows need, as of the other changes."""
+
     def __init__(self, texts: Iterable[str], every: int = 5, strength: float = 0.5, near: int = 4000, seed: int = 0) -> None:
         self.every, self.strength, self.near, self.seed = max(1, every), strength, near, seed
         documents = [WORD.findall(text.lower()) for text in dict.fromkeys(texts)]

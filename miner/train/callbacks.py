@@ -120,14 +120,14 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
             self.row_looks, self.effects = parts.get("row_looks", []), parts.get("effects", [])
             for message in parts["warnings"]:
                 self._setting.warn(message)
-            _load_states(self._transforms, parts["changes"])
+            load_states(self._transforms, parts["changes"])
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """On resume, restore the state of batch samplers and of the loss."""
         if self._checkpoint is None:
             return
         self.restore()
-        _load_states(self.samplers, self._checkpoint.parts["samplers"])
+        load_states(self.samplers, self._checkpoint.parts["samplers"])
         if hasattr(self.loss, "step"):
             self.loss.step = self._trained
         for sampler in self.samplers:
@@ -148,8 +148,8 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
             "row_looks": self.row_looks,
             "effects": self.effects,
             "warnings": self._setting.warnings,
-            "changes": [part.state() for part in _stateful(self._transforms)],
-            "samplers": [part.state() for part in _stateful(self.samplers)],
+            "changes": [part.state() for part in with_state(self._transforms)],
+            "samplers": [part.state() for part in with_state(self.samplers)],
         }
         self._checkpoints.put(state.global_step, best=best, ended=control.should_training_stop, parts=parts)
         if best is not None:
@@ -190,12 +190,14 @@ class TrainingMonitor(TrainerCallback):  # type: ignore[misc]  # the base is unt
         return rows
 
 
-def _stateful(parts: Sequence[Any]) -> list[Any]:
+def with_state(parts: Sequence[Any]) -> list[Any]:
+    """Return the parts that have a state, which a checkpoint holds."""
     return [part for part in parts if hasattr(part, "state") and hasattr(part, "load")]
 
 
-def _load_states(parts: Sequence[Any], states: Sequence[Any]) -> None:
-    for part, state in zip(_stateful(parts), states, strict=True):
+def load_states(parts: Sequence[Any], states: Sequence[Any]) -> None:
+    """Restore the states of the parts that have one."""
+    for part, state in zip(with_state(parts), states, strict=True):
         part.load(state)
 
 

@@ -19,6 +19,8 @@ class NegativeDraws:
     seed: of the draws, which follow from (seed, batch, anchor, positive).
     """
 
+    columns = ("anchor", "positive", "negative_1")
+
     def __init__(self, reserve: Mapping[tuple[str, str], Sequence[str]], seed: int = 0) -> None:
         self._reserve, self._seed = reserve, seed
 

@@ -30,6 +30,8 @@ class ReserveReplacement:
     every: batches between two measurements.
     """
 
+    columns = ("anchor", "positive", "negative_1")
+
     def __init__(
         self,
         reserve: Mapping[tuple[str, str], Sequence[str]],

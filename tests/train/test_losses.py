@@ -202,3 +202,35 @@ def test_wrong_knobs_are_said(kind, knobs):
     """With the value."""
     with pytest.raises(ValueError, match="|".join(knobs)):
         kind(None, **knobs)
+
+
+class CrossEncoder:
+    """A model of this kind."""
+
+
+class SparseEncoder:
+    """A model of this kind."""
+
+
+@pytest.mark.parametrize("kind", [Contrastive, HardContrastive, MixedNegatives, SyntheticNegatives, OnlineHard, Informative])
+def test_a_model_that_a_loss_cannot_train_is_refused(kind):
+    """No vectors, or vectors whose length has to count."""
+    with pytest.raises(ValueError, match=f"{kind.__name__} compares one vector of each text, which a CrossEncoder does not give"):
+        kind(CrossEncoder())
+    with pytest.raises(ValueError, match=r"a SparseEncoder needs dot products .*similarity='dot', scale=1\.0"):
+        kind(SparseEncoder())
+    if kind.has_dot:
+        assert kind(SparseEncoder(), scale=1.0, similarity="dot").get_config_dict()["similarity"] == "dot"
+
+
+@pytest.mark.parametrize("kind", [Contrastive, OnlineHard, Informative])
+def test_a_dot_product_counts_the_length(kind):
+    """As the cosine loss does not; copies of the positive are known by direction, so a longer copy is masked."""
+    parts = [part.detach() for part in embeddings()]
+    shorter = [part / 2 for part in parts]
+    cosine, dot = kind(None, 20.0), kind(None, 1.0, similarity="dot")
+    assert float(cosine.compute_loss_from_embeddings(shorter)) == pytest.approx(float(cosine.compute_loss_from_embeddings(parts)), rel=1e-5)
+    whole, less = (float(dot.compute_loss_from_embeddings(some)) for some in (parts, shorter))
+    again = float(kind(None, 0.25, similarity="dot").compute_loss_from_embeddings(parts))
+    assert less == pytest.approx(again, rel=1e-5)
+    assert whole != pytest.approx(less, rel=1e-2)

@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from miner.errors import ConfigError
 from miner.support.noise import generator
 from miner.train.batches.row_batches import RowBatches
 
 
 class HighLoss(RowBatches):
-    """Batches by loss. delta 1 is ordinary training in a fixed order. Pass each batch's loss to `record_loss`, in their order.
+    """Batches by loss. delta 1 is ordinary training in a fixed order. `connect` passes each batch's loss to `record_loss`, in their order.
 
     first_losses: function of all batches that returns the loss of each before training, in the unit of the training's loss; None: the
         first pass trains all of them.
@@ -56,7 +57,12 @@ class HighLoss(RowBatches):
             self.counts[place] += 1
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the batches of a pass: the first pass in order, unless they were measured; later ones by loss."""
+        """Yield the batches of a pass: the first pass in order, unless they were measured; later ones by loss.
+
+        ConfigError in a later pass where no loss was recorded: nothing would be chosen.
+        """
+        if self.epoch and self._batches_without_loss and not any(self.counts):
+            raise ConfigError("HighLoss got no loss in its pass before: call hardneg.train.connect(trainer) before trainer.train()")
         budget = len(self.all_batches)
         self._batches_without_loss.clear()
         if (self.epoch == 0 and not self._is_measured) or all(loss is None for loss in self.losses):

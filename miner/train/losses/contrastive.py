@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +16,31 @@ class Contrastive(nn.Module):
     """-log e^{s+} / (e^{s+} + Σ e^{s-}), s = scale × cosine, over all other passages of the batch but copies of the positive.
 
     A subclass changes `negatives`: which logits stand beside the positive's. `step` counts forward passes; a trainer that resumes sets it.
+    similarity: of the logits; a SparseEncoder takes "dot", with scale 1. ValueError for a model that this loss cannot train.
     """
 
-    def __init__(self, model: Any, scale: float = 20.0, seed: int = 0) -> None:
+    has_dot: ClassVar[bool] = True
+    """Whether the formula holds for dot products."""
+
+    def __init__(self, model: Any, scale: float = 20.0, seed: int = 0, similarity: Literal["cosine", "dot"] = "cosine") -> None:
         super().__init__()
         if scale <= 0:
             raise ValueError(f"scale is {scale}, and has to be above zero")
-        self.model, self.scale, self.seed, self.step = model, scale, seed, 0
+        self.model, self.scale, self.seed, self.step, self.similarity = model, scale, seed, 0, similarity
+        self._check_model()
+
+    def _check_model(self) -> None:
+        kinds, loss = [kind.__name__ for kind in type(self.model).__mro__], type(self).__name__
+        if self.similarity not in ("cosine", "dot"):
+            raise ValueError(f"similarity is {self.similarity!r}; cosine or dot is wanted")
+        if {"CrossEncoder", "MultiVectorEncoder"} & set(kinds):
+            raise ValueError(f"{loss} compares one vector of each text, which a {kinds[0]} does not give: take one of its own losses")
+        if "SparseEncoder" in kinds and self.similarity == "cosine":
+            instead = "give" if self.has_dot else "take Contrastive, OnlineHard or Informative with"
+            reason = "cosines do not change with a vector's length, which SpladeLoss makes sparse"
+            raise ValueError(
+                f"{loss} is on cosines, and a SparseEncoder needs dot products ({reason}): {instead} similarity='dot', scale=1.0"
+            )
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         """The mean loss of the batch; one dict of features for each column."""
@@ -30,9 +48,11 @@ class Contrastive(nn.Module):
 
     def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor | None = None) -> Tensor:
         """The mean loss; embeddings: (B, D) of anchors, positives, and each column of negatives."""
-        queries, passages = (nn.functional.normalize(part, dim=-1) for part in (embeddings[0], torch.cat(embeddings[1:])))
+        vectors = embeddings[0], torch.cat(embeddings[1:])
+        queries, passages = (nn.functional.normalize(part, dim=-1) for part in vectors)
         rows = torch.arange(len(queries), device=queries.device)
-        logits = self.scale * queries @ passages.T
+        left, right = (queries, passages) if self.similarity == "cosine" else vectors
+        logits = self.scale * left @ right.T
         allowed = ((passages[rows].detach() @ passages.detach().T) < SAME).index_put((rows, rows), torch.tensor(False, device=rows.device))
         losses = self.row_losses(logits[rows, rows], logits, allowed, queries, passages)
         self.step += 1
@@ -47,11 +67,12 @@ class Contrastive(nn.Module):
         """Shape (B, any): logits of the negatives in the denominator, -inf for none."""
         return logits.masked_fill(~allowed, -torch.inf)
 
-    def get_config_dict(self) -> dict[str, float]:
+    def get_config_dict(self) -> dict[str, float | str]:
         """For the model card."""
-        return {
+        numbers: dict[str, float | str] = {
             name: value for name, value in vars(self).items() if isinstance(value, int | float | bool) and name not in ("training", "step")
         }
+        return numbers if self.similarity == "cosine" else {**numbers, "similarity": self.similarity}
 
     def draw(self) -> torch.Generator:
         """Return the random generator of this step: the same for the same seed and step."""

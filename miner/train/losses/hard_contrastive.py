@@ -10,7 +10,7 @@ with e = e^{scale × cosine}. All in log space: e^20 squared does not fit a floa
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ from miner.train.losses.contrastive import Contrastive
 
 class HardContrastive(Contrastive):
     """HCL. tau: the chance that a negative is a positive: 0.1 for images; for a corpus of a million passages 0.01 at most."""
+
+    has_dot: ClassVar[bool] = False
+    """The floor N e^{-scale} is the smallest sum of N negatives for cosines alone."""
 
     def __init__(self, model: Any, scale: float = 20.0, beta: float = 1.0, tau: float = 0.01, seed: int = 0) -> None:
         super().__init__(model, scale, seed)

@@ -7,7 +7,7 @@ SSCL (arXiv 2304.02971) samples among such points and debiases the loss; only it
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -22,6 +22,9 @@ class MixedNegatives(Contrastive):
 
     h = norm(a n_i + (1 - a) n_j), a ~ U(0, 1);   h' = norm(b q + (1 - b) n_j), b ~ U(0, 0.5): nearer to the negative than to the query.
     """
+
+    has_dot: ClassVar[bool] = False
+    """Mixtures have unit length."""
 
     def __init__(
         self, model: Any, scale: float = 20.0, hardest: int = 16, pairs: int = 16, towards: int = 8, warmup: int = 0, seed: int = 0

@@ -6,7 +6,7 @@ representative ones.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,16 +14,29 @@ from torch import Tensor
 from miner.train.losses.contrastive import Contrastive
 
 
+NO_GUARD = 2.0
+"""No two cosines differ by more."""
+
+
 class OnlineHard(Contrastive):
     """OHEM for text: InfoNCE over each row's `kept` hardest negatives, after greedy suppression.
 
     A passage at a cosine of `same` or more to the positive, or to a harder selected passage, is left out: non-maximum suppression for texts
     (for boxes at an overlap of 0.7). guard: leave out passages that score above positive + guard; outliers have the highest loss, and
-    for texts they are mostly unlabelled positives. 2 switches it off.
+    for texts they are mostly unlabelled positives. 2 or more switches it off.
     """
 
-    def __init__(self, model: Any, scale: float = 20.0, kept: int = 8, same: float = 0.95, guard: float = 2.0, seed: int = 0) -> None:
-        super().__init__(model, scale, seed)
+    def __init__(
+        self,
+        model: Any,
+        scale: float = 20.0,
+        kept: int = 8,
+        same: float = 0.95,
+        guard: float = 2.0,
+        seed: int = 0,
+        similarity: Literal["cosine", "dot"] = "cosine",
+    ) -> None:
+        super().__init__(model, scale, seed, similarity)
         if kept < 1:
             raise ValueError(f"kept is {kept}: at least one negative is needed")
         self.kept, self.same, self.guard = kept, same, guard
@@ -31,7 +44,8 @@ class OnlineHard(Contrastive):
     def row_losses(self, positive: Tensor, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:
         """Shape (B,); a row whose every negative was left out has a loss of zero."""
         near = passages.detach() @ passages.detach().T
-        eligible = allowed & (near[: len(queries)] < self.same) & (logits.detach() <= positive.detach()[:, None] + self.scale * self.guard)
+        ceiling = positive.detach()[:, None] + (self.scale * self.guard if self.guard < NO_GUARD else torch.inf)
+        eligible = allowed & (near[: len(queries)] < self.same) & (logits.detach() <= ceiling)
         selection = torch.zeros_like(eligible)
         for _ in range(min(self.kept, eligible.shape[1])):
             best = logits.detach().masked_fill(~eligible, -torch.inf).argmax(dim=1)
@@ -60,8 +74,9 @@ class Informative(Contrastive):
         uncertain: float = 1 / 3,
         typical: float = 1 / 3,
         seed: int = 0,
+        similarity: Literal["cosine", "dot"] = "cosine",
     ) -> None:
-        super().__init__(model, scale, seed)
+        super().__init__(model, scale, seed, similarity)
         self.kept, self.hard, self.uncertain, self.typical = kept, hard, uncertain, typical
 
     def row_losses(self, positive: Tensor, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:

@@ -1,0 +1,5 @@
+"""Losses as torch modules, for the trainers of sentence-transformers: see miner.train.losses."""
+
+from miner.train.losses import Contrastive, HardContrastive, Informative, MixedNegatives, OnlineHard, SyntheticNegatives
+
+__all__ = ["Contrastive", "HardContrastive", "Informative", "MixedNegatives", "OnlineHard", "SyntheticNegatives"]
