@@ -13,7 +13,6 @@ from torch import Tensor
 
 from miner.train.losses.contrastive import Contrastive
 
-
 NO_GUARD = 2.0
 """No two cosines differ by more."""
 
