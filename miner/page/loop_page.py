@@ -26,9 +26,13 @@ def _header(report: Report) -> Html:
     rounds, best = report["rounds"], report["best"]
     result = "the model before training, which no round beats" if best == 0 else f"the model of round {best}"
     notes = [tag("p", f"Stopped: {report['stopped']}. Saved: {result}.", class_="note")]
-    warnings = dict.fromkeys(f"Warning: round {entry['round']}: {text}" for entry in rounds for text in entry["warnings"])
+    warnings: dict[str, list[str]] = {}
+    for entry in rounds:
+        for text in entry["warnings"]:
+            warnings.setdefault(text, []).append(str(entry["round"]))
     if warnings:
-        notes.append(tag("ul", *(tag("li", text) for text in warnings), class_="note"))
+        lines = (f"Warning in round {', '.join(numbers)}: {text}" for text, numbers in warnings.items())
+        notes.append(tag("ul", *(tag("li", line) for line in lines), class_="note"))
     subtitle = f"{number(len(rounds))} rounds from {report['identity']['training']['model']}"
     return tag("header", tag("h1", "Loop"), tag("p", subtitle, class_="note"), tile_list(_tiles(report)), *notes)
 
@@ -64,15 +68,18 @@ def _dev(report: Report) -> Html | None:
         return None
     rounds = report["rounds"]
     series = {name: [(0, before[name]), *((entry["round"], entry["dev_measures"][name]) for entry in rounds)] for name in before}
-    rows = [("before" + (" (saved)" if report["best"] == 0 else ""), *(f"{value:.4f}" for value in before.values()), DASH)]
+    first, *others = (f"{value:.4f}" for value in before.values())
+    rows = [("before" + (" (saved)" if report["best"] == 0 else ""), first, DASH, *others)]
     for entry in rounds:
         name = f"{entry['round']}" + (" (saved)" if entry["round"] == report["best"] else "")
-        rows.append((name, *(f"{entry['dev_measures'][measure]:.4f}" for measure in before), _gain(entry)))
+        values = [f"{entry['dev_measures'][measure]:.4f}" for measure in before]
+        rows.append((name, values[0], _gain(entry), *values[1:]))
     picture = card("Dev measures by round", curves("Dev measures by round", series, report["best"], "round"))
     note = tag(
         "p", "Dev queries are not trained on. A gain is over the best model before the round, with its 95 % interval.", class_="note"
     )
-    heads = ["round", *(f"#dev {name}" for name in before), "#gain on dev"]
+    names = [f"#dev {name}" for name in before]
+    heads = ["round", names[0], "#gain on dev", *names[1:]]
     return section("On dev", picture, note, grid("Dev measures of each round's model", heads, rows))
 
 

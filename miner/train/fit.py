@@ -133,7 +133,7 @@ def _before(setting: FitContext, model: Any, encoder: Encoder, first: Path) -> F
         rows = row_numbers(setting.rows, encoder.encode, setting.config.watch_rows)
         write_json(first, {"dev": dev_means(setting, encoder, model), "rows": rows})
     look: FirstLook = read_json(first)
-    if look["rows"] and look["rows"]["above"] > MAX_SHARE_ABOVE:
+    if setting.check_negatives and look["rows"] and look["rows"]["above"] > MAX_SHARE_ABOVE:
         share = f"in {look['rows']['above']:.0%} of the rows a negative scores above the positive"
         setting.warn(f"{share}: many of them are probably unlabelled positives; mine with a margin")
     return look

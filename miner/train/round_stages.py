@@ -115,6 +115,7 @@ def _train(setting: LoopContext, round_number: int, folder: Path, start: str | N
         resume=True,
         paraphrase=setting.paraphrase,
         continuation=_continuation(setting, round_number, folder),
+        check_negatives=round_number == 1 or setting.rules.start != "base",  # later rounds' negatives are errors of a later model
         report_to=setting.report_to,
         on_progress=setting.progress,
     )

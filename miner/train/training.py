@@ -68,6 +68,7 @@ class FitContext:
     dev: dataset that chooses the checkpoint, or None.
     paraphrase: the user's function for the change `paraphrase`.
     continuation: where this fit stands in a longer training; the model is then that of the last step.
+    check_negatives: whether to warn where negatives score above positives before training.
     trackers: what the trainer reports to, beside our own log; their files go to `logs`.
     warnings: messages for training.json.
     """
@@ -82,6 +83,7 @@ class FitContext:
     continuation: Continuation | None = None
     trackers: Sequence[str] = ()
     logs: Path = Path()
+    check_negatives: bool = True
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -111,6 +113,7 @@ def train(
     paraphrase: Callable[[str], str] | None = None,
     continuation: Continuation | None = None,
     report_to: Sequence[str] = (),
+    check_negatives: bool = True,
     on_progress: Progress | None = None,
 ) -> TrainingResult:
     """Train and save a model.
@@ -124,6 +127,8 @@ def train(
     force: replaces an existing model, once the new one is complete.
     paraphrase: the user's function for the change `paraphrase`.
     continuation: where this training stands in a longer one, as a round of a loop with start=continue.
+    check_negatives: whether to warn where many negatives score above their positives under the model before training; False where another
+        model chose them for being its errors.
     report_to: tensorboard, wandb or trackio: the trainer reports to them too; their files go to OUT.logs.
     Raises ConfigError, InputError, ModelError, StorageError.
     """
@@ -147,7 +152,9 @@ def train(
     if config.drop_last and len(rows) < config.train_batch_size:
         raise ConfigError(f"drop_last leaves nothing of {len(rows)} rows in batches of {config.train_batch_size}: lower train_batch_size")
     dev_set = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, config.min_grade, complete=True)
-    setting = FitContext(config, rows, runtime, place.work, dev_set, on_progress, paraphrase, continuation, trackers, logs_of(final))
+    setting = FitContext(
+        config, rows, runtime, place.work, dev_set, on_progress, paraphrase, continuation, trackers, logs_of(final), check_negatives
+    )
     with locked(place.work):
         if not place.begin(_identity(setting, encoder), resume=resume):
             return TrainingResult(final, read_json(final / HISTORY))

@@ -38,7 +38,7 @@ def test_every_text_is_escaped_and_each_round_is_linked():
     assert not [name for name, _ in read.tags if name in {"script", "img", "iframe", "link"}]
     links = [attributes["href"] for name, attributes in read.tags if name == "a"]
     assert links[1:] == [f"round-{number}/{name}/report.html" for number in (1, 2) for name in ("mined", "model")]
-    for shown in (f"Warning: round 1: {EVIL}", EVIL, f"2 {EVIL}", "evicted"):
+    for shown in (f"Warning in round 1, 2: {EVIL}", EVIL, f"2 {EVIL}", "evicted"):
         assert f"{shown}\n" in read.text.getvalue()
 
 

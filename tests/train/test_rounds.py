@@ -153,6 +153,14 @@ def test_two_parts_are_one_training(tiny_model, tiny_rows, tmp_path):
     assert not np.allclose(SentenceTransformer(str(tmp_path / "third")).encode(["w1", "w7 w9"]), one, rtol=1e-3, atol=1e-4)
 
 
+def test_errors_of_a_later_model_are_no_warning_for_the_base(tiny_model, tiny_folder, tmp_path):
+    """What scores above its positive under the model before training is reported for the round that this model mined, and for no other."""
+    training, mining, rules = settings(tiny_model, rounds=2)
+    mining = mining.model_copy(update={"filters": ("margin:off", "near_positive:off", "nearest:off")})
+    made = loop(inputs(tiny_folder, "train"), training, mining, rules, out=tmp_path / "out")
+    assert [any("scores above the positive" in text for text in each["warnings"]) for each in made.report["rounds"]] == [True, False]
+
+
 def test_verdicts_are_heard_in_every_round(whole, tiny_model, tiny_folder, tmp_path):
     """What is called a false negative is no round's negative; other words are another loop."""
     (query, _), first = next((key, anchor) for key, anchor in anchors_of(whole.folder / "round-1").items() if anchor.negatives)
