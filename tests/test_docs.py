@@ -36,10 +36,14 @@ def sections(page):
     return {part.partition("\n")[0]: part.partition("\n")[2] for part in parts}
 
 
-@pytest.mark.parametrize("family", ["filter", "sampler", "format", "source"])
+TRAINING = {"loss": "losses.md", "batch sampler": "batch-samplers.md", "change": "changes.md"}
+"""Families of the parts of a training, and their pages."""
+
+
+@pytest.mark.parametrize("family", ["filter", "sampler", "format", "source", *TRAINING])
 def test_each_part_has_a_section(reference, family):
     """With words of its own and what is generated, in the order of the table."""
-    names, texts = list(reference.load(family)), sections(f"{family}s.md")
+    names, texts = list(reference.load(family)), sections(TRAINING.get(family, f"{family}s.md"))
     assert [name for name in texts if name in names] == names or family == "format"
     for name in names:
         assert f"<!-- generated: {family} {'row' if family == 'format' else 'knobs'} {name} -->" in texts[name]
@@ -81,11 +85,16 @@ def test_each_setting_and_code_has_its_line(reference):
     assert {"`0`", "`75`", "`143`"} <= {line.split(" | ")[0].lstrip("| ") for line in reference.exit_codes().splitlines()}
 
 
-def test_training_parts_have_their_text(reference):
-    """A loss, batch sampler or change without a docstring has no reference."""
-    for family in ("loss", "batch sampler", "change"):
-        text = reference.parts(family)
-        assert all(re.search(rf"^### {name}\n\n\S", text, flags=re.MULTILINE) for name in reference.load(family))
+@pytest.mark.parametrize("family", TRAINING)
+def test_a_part_of_a_training_says_what_was_measured(reference, family):
+    """And shows a trainer that uses it; figures of the page are those of the experiments."""
+    tables = "".join((DOCS / "experiments" / name).read_text(encoding="utf-8") for name in ("weak-positives.md", "downstream.md"))
+    for name, text in sections(TRAINING[family]).items():
+        if name not in reference.load(family):
+            continue
+        (measured,) = re.findall(r"^Measured[:,] .*?\n\n", text, flags=re.DOTALL | re.MULTILINE)
+        assert re.search(r"```python\n.*?Trainer\(.*?\.train\(\)\n```", text, flags=re.DOTALL), name
+        assert set(re.findall(r"[+−]\.\d{4}", measured)) <= set(re.findall(r"[+−]\.\d{4}", tables)), name
 
 
 def test_each_flag_that_a_page_names_exists(reference):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 import warm
-from tiny import model_with_code
+from tiny import bare_model, model_with_code
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -30,6 +30,8 @@ PAGES = {
 }
 REAL = {"README.md": ROOT / "README.md", "docs/start/tour.md": PAGES.pop("docs/start/tour.md")}
 SERVE = PAGES.pop("docs/guides/serve.md")
+PARTS = [PAGES.pop("docs/guides/plain-script.md"), *(DOCS / "reference" / f"{name}.md" for name in ("losses", "batch-samplers", "changes"))]
+"""Pages of the parts of a training; each is one script."""
 pytestmark = [
     pytest.mark.filterwarnings("ignore:'pin_memory' argument is set"),  # the trainer's, where there is no GPU
     pytest.mark.slow,
@@ -105,12 +107,12 @@ def call(monkeypatch, argv):
     assert not end.value.code, argv
 
 
-def run_page(page, monkeypatch, capfd):
-    """Every block in its order, in the folder where we are, with what it is said to print."""
+def run_page(page, monkeypatch, capfd, names=None):
+    """Every block in its order, in the folder where we are, with what it is said to print. names: of one script that the page is."""
     for language, code, printed in blocks(page):
         capfd.readouterr()
         if language == "python":
-            exec(compile(code, f"{page}", "exec"), {"__name__": "__main__"})
+            exec(compile(code, f"{page}", "exec"), {"__name__": "__main__"} if names is None else names)
         elif (commands := words(code)) is not None:
             for argv in commands:
                 call(monkeypatch, argv)
@@ -136,6 +138,24 @@ def test_a_guide(name, home, tmp_path, monkeypatch, capfd):
     run_page(PAGES[name], monkeypatch, capfd)
     if "--out again" in text:
         assert Path("again/triplets.jsonl").read_bytes() == Path("my-run/triplets.jsonl").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def home_with_models(home, tiny_bert):
+    """The same with a transformer, a sparse encoder and a cross-encoder."""
+    shutil.copytree(tiny_bert, home / "my-transformer")
+    bare_model(home / "my-sparse-model", "BertForMaskedLM")
+    bare_model(home / "my-reranker", "BertForSequenceClassification", num_labels=1)
+    return home
+
+
+@pytest.mark.parametrize("page", PARTS, ids=lambda page: page.stem)
+def test_a_page_of_parts(page, home_with_models, tmp_path, monkeypatch, capfd):
+    """Its Python blocks continue one another."""
+    pytest.importorskip("accelerate")
+    shutil.copytree(home_with_models, tmp_path / "home")
+    monkeypatch.chdir(tmp_path / "home")
+    run_page(page, monkeypatch, capfd, {"__name__": "__main__"})
 
 
 @pytest.mark.parametrize("name", REAL)

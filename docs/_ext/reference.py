@@ -265,12 +265,6 @@ def knob_table(part: Any) -> str:
     return table(("knob", "type", "default", "range"), full)
 
 
-def parts(family: str) -> str:
-    """A section for each part of a family: what the code says of it, and its knobs."""
-    family_parts = load(family).items()
-    return "\n".join(f"### {name}\n\n{escape(inspect.cleandoc(part.__doc__ or ''))}\n\n{knob_table(part)}" for name, part in family_parts)
-
-
 def default_filters() -> str:
     """The filters that run without any flag, as specs."""
     return "```text\n" + "\n".join(load("default filters")) + "\n```\n"
@@ -435,8 +429,8 @@ KINDS: dict[str, Any] = {
     "format row": format_row,
     "default filters": default_filters,
     "presets": presets,
-    "losses": lambda: parts("loss"),
-    "batch samplers": lambda: parts("batch sampler"),
-    "changes": lambda: parts("change"),
+    "loss knobs": lambda name: knob_table(load("loss")[name]),
+    "batch sampler knobs": lambda name: knob_table(load("batch sampler")[name]),
+    "change knobs": lambda name: knob_table(load("change")[name]),
     "http": http,
 }
