@@ -6,6 +6,7 @@ Blocks marked bash or python run; console is for what takes a network, a key or 
 runs holds lines of what it prints; a line with … stands for others.
 """
 
+import gc
 import json
 import os
 import re
@@ -155,7 +156,11 @@ def test_a_page_of_parts(page, home_with_models, tmp_path, monkeypatch, capfd):
     pytest.importorskip("accelerate")
     shutil.copytree(home_with_models, tmp_path / "home")
     monkeypatch.chdir(tmp_path / "home")
-    run_page(page, monkeypatch, capfd, {"__name__": "__main__"})
+    gc.freeze()  # every training collects garbage, which takes a second with all that is loaded
+    try:
+        run_page(page, monkeypatch, capfd, {"__name__": "__main__"})
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -87,7 +87,7 @@ class Connection(TrainerCallback):  # type: ignore[misc]  # the base is untyped
         if not with_state([*self._changes, *self._samplers]):
             return
         if not file.is_file():
-            log.warning("%s is missing: batch samplers and changes begin anew", file)
+            log.warning("%s is missing: batch samplers and changes start from scratch", file)
             return
         states = read_json(file)
         load_states(self._changes, states["changes"])

@@ -1,8 +1,11 @@
 """Parts in a script of the user's own: what connect adds to a trainer of sentence-transformers, and what it refuses."""
 
+import gc
+
 import numpy as np
 import pytest
 from datasets import Dataset
+from tiny import bare_model
 
 from miner.errors import ConfigError
 from miner.train import connect
@@ -10,11 +13,20 @@ from miner.train.augment import Una, WordDeletion
 from miner.train.batches import HighLoss
 from miner.train.draw import NegativeDraws
 from miner.train.hardness import row_losses
+from miner.train.losses import HardContrastive
 from miner.train.parts import TrainingContext
 from miner.train.training_rows import TrainingColumns
 
 pytest.importorskip("accelerate")
 pytestmark = pytest.mark.filterwarnings("ignore:'pin_memory' argument is set")
+
+
+@pytest.fixture(autouse=True)
+def small_garbage():
+    """Every training collects garbage, which takes a second with all that is loaded."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def rows(count=8, **more):
@@ -161,3 +173,18 @@ def test_a_context_measures_with_the_current_model(tiny_model):
         TrainingContext.of(model, own.select_columns(["question", "label"]))
     with pytest.raises(ConfigError, match="Wrong gives no vectors"):
         TrainingContext.of(Wrong(), own)
+
+
+def test_other_encoders_of_sentence_transformers(tmp_path):
+    """A sparse one is measured with its own vectors and trained with dot products; a cross-encoder is refused by what needs vectors."""
+    from sentence_transformers import CrossEncoder, SparseEncoder
+
+    sparse = SparseEncoder(str(bare_model(tmp_path / "sparse", "BertForMaskedLM")), device="cpu")
+    reranker = CrossEncoder(str(bare_model(tmp_path / "reranker", "BertForSequenceClassification", num_labels=1)), device="cpu")
+    vectors = TrainingContext.of(sparse, rows()).encode_current(["w1 w2", "w3"], "query")
+    np.testing.assert_allclose(vectors, sparse.encode(["w1 w2", "w3"]).to_dense().numpy(), rtol=1e-5)
+    with pytest.raises(ConfigError, match="a CrossEncoder gives no vectors"):
+        TrainingContext.of(reranker, rows())
+    for model, message in ((sparse, "needs dot products"), (reranker, "does not give: take one of its own losses")):
+        with pytest.raises(ValueError, match=message):
+            HardContrastive(model)
