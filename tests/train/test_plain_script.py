@@ -100,16 +100,18 @@ def test_high_loss_without_losses_is_an_error(tiny_model, tmp_path):
         trainer.train()
 
 
-def test_a_resumed_script_goes_on(tiny_model, tmp_path):
+@pytest.mark.parametrize(("accumulated", "step"), [(1, 6), (2, 3)])
+def test_a_resumed_script_goes_on(tiny_model, tmp_path, accumulated, step):
     """The number of the batch, the step of the loss, the losses of the sampler, the state of a change."""
     arguments = {"batch_sampler": HighLoss.of(delta=0.5), "save_strategy": "steps", "save_steps": 3, "num_train_epochs": 2}
+    arguments["gradient_accumulation_steps"] = accumulated
     whole = trainer_of(tiny_model, tmp_path, **arguments)
     connect(whole, first := Witness())
     whole.train()
     part = trainer_of(tiny_model, tmp_path, **arguments)
     part.loss.step = 0
     connection = connect(part, again := Witness())
-    part.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
+    part.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
     assert again.seen == first.seen[6:]
     assert again.restored >= 6
     assert part.loss.step == 6
