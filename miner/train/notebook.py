@@ -9,13 +9,15 @@ An entry stays in the file when it no longer trains, with the reason as its stat
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from miner.io.atomic import storing, write_bytes
@@ -117,15 +119,14 @@ class Notebook:
         Those that were not wrong for longest leave first, among them the easiest. Each anchor keeps its first one, unless the passage is
         used up: `per_passage` is the hub cap, which no other rule weakens.
         """
-        active = [
-            (-entry.last_wrong, _or_easiest(entry.relative_gap), key, passage) for key, passage, entry in self.entries() if _active(entry)
-        ]
+        active = [(key, passage, entry) for key, passage, entry in self.entries() if _active(entry)]
+        gaps = np.array([entry.relative_gap for *_, entry in active])  # NaN sorts last, as the easiest
+        order = np.lexsort((gaps, np.array([-entry.last_wrong for *_, entry in active])))  # stable: equals stay in the order of ids
         places: Counter[AnchorKey] = Counter()
         uses: Counter[str] = Counter()
         others: list[Entry] = []
         leaving: list[Entry] = []
-        for _, _, key, passage in sorted(active):
-            entry = self.pages[key][passage]
+        for key, passage, entry in (active[place] for place in order.tolist()):
             if places[key] >= per_anchor or uses[passage] >= per_passage:
                 leaving.append(entry)
                 continue
@@ -149,13 +150,11 @@ class Notebook:
 
     def save(self, path: Path) -> None:
         """Write Parquet, in the order of ids."""
-        names = SCHEMA.names[3:]
-        rows = [
-            {"query_id": key[0], "positive_id": key[1], "passage_id": passage, **{name: _cell(entry, name) for name in names}}
-            for key, passage, entry in self.entries()
-        ]
+        keys, passages, entries = zip(*self.entries(), strict=True) if len(self) else ((), (), ())
+        columns = {name: [getattr(entry, name) for entry in entries] for name in SCHEMA.names[3:-1]}
+        ids = {"query_id": [key[0] for key in keys], "positive_id": [key[1] for key in keys], "passage_id": list(passages)}
         sink = pa.BufferOutputStream()
-        write_parquet(pa.Table.from_pylist(rows, schema=SCHEMA), sink)
+        write_parquet(pa.table({**ids, **columns, "history": _history(entries)}, schema=SCHEMA), sink)
         write_bytes(path, sink.getvalue().to_pybytes())
 
     @classmethod
@@ -163,24 +162,41 @@ class Notebook:
         """Read a notebook that `save` wrote, also of an earlier version: what that did not write down is empty."""
         notebook = cls()
         with storing(path, "read"):
-            rows = open_parquet(path).read().to_pylist()
-        for row in rows:
-            key, passage = (row.pop("query_id"), row.pop("positive_id", "")), row.pop("passage_id")
-            history = [Score(**line) for line in row.pop("history", ())]
-            notebook.page(key)[passage] = Entry(history=history, **row)
+            table = open_parquet(path).read().combine_chunks()
+        names = [name for name in SCHEMA.names[3:-1] if name in table.column_names]
+        positives = table["positive_id"].to_pylist() if "positive_id" in table.column_names else [""] * len(table)
+        rows = zip(table["query_id"].to_pylist(), positives, table["passage_id"].to_pylist(), _lines(table), strict=True)
+        for (query, positive, passage, history), values in zip(
+            rows, zip(*(table[name].to_pylist() for name in names), strict=True), strict=True
+        ):
+            notebook.page((query, positive))[passage] = Entry(**dict(zip(names, values, strict=True)), history=history)
         return notebook
+
+
+def _history(entries: Sequence[Entry]) -> pa.Array:
+    """The histories as one column: what is long is built from flat columns."""
+    lines = [line for entry in entries for line in entry.history]
+    offsets = np.cumsum([0, *(len(entry.history) for entry in entries)])
+    kind = HISTORY.value_type
+    flat = [pa.array([line[place] for line in lines], kind.field(place).type) for place in range(kind.num_fields)]
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.StructArray.from_arrays(flat, fields=[*kind]), type=HISTORY)
+
+
+def _lines(table: pa.Table) -> list[list[Score]]:
+    """The history of each row; empty lists for a file of an earlier version."""
+    if "history" not in table.column_names or not len(table):
+        return [[] for _ in range(len(table))]
+    column = table["history"].chunk(0)
+    flat = column.flatten()
+    statuses: dict[str, str] = {}
+    values = (flat.field(place).to_pylist() for place in range(3))
+    lines = [Score(number, score, statuses.setdefault(status, status)) for number, score, status in zip(*values, strict=True)]
+    offsets = (np.asarray(column.offsets) - column.offsets[0].as_py()).tolist()
+    return [lines[begin:end] for begin, end in itertools.pairwise(offsets)]
 
 
 def _active(entry: Entry) -> bool:
     return entry.status == ACTIVE
-
-
-def _or_easiest(relative_gap: float) -> float:
-    return math.inf if math.isnan(relative_gap) else relative_gap
-
-
-def _cell(entry: Entry, name: str) -> object:
-    return [line._asdict() for line in entry.history] if name == "history" else getattr(entry, name)
 
 
 def active_of(page: Mapping[str, Entry]) -> list[str]:
