@@ -29,6 +29,7 @@ class WordDeletion:
 
     def __init__(self, share: float = 0.1, columns: Sequence[str] = ("anchor",), seed: int = 0) -> None:
         self.share, self.columns, self.seed = share, columns, seed
+        _check(self, "delete")
 
     def __call__(self, rows: list[BatchRow], step: int) -> list[BatchRow]:
         """Return the rows with shorter texts."""
@@ -47,6 +48,7 @@ class WordSwaps:
 
     def __init__(self, share: float = 0.1, columns: Sequence[str] = ("anchor",), seed: int = 0) -> None:
         self.share, self.columns, self.seed = share, columns, seed
+        _check(self, "reorder")
 
     def __call__(self, rows: list[BatchRow], step: int) -> list[BatchRow]:
         """Return the rows with their words in another order."""
@@ -66,6 +68,7 @@ class Paraphrasing:
 
     def __init__(self, paraphrase: Callable[[str], str], share: float = 0.5, columns: Sequence[str] = ("anchor",), seed: int = 0) -> None:
         self.paraphrase, self.share, self.columns, self.seed = paraphrase, share, columns, seed
+        _check(self, "paraphrase")
 
     def __call__(self, rows: list[BatchRow], step: int) -> list[BatchRow]:
         """Return the rows with a share of their texts paraphrased."""
@@ -90,7 +93,8 @@ class Una:
     """Columns that the rows need, as of the other changes."""
 
     def __init__(self, texts: Iterable[str], every: int = 5, strength: float = 0.5, near: int = 4000, seed: int = 0) -> None:
-        self.every, self.strength, self.near, self.seed = max(1, every), strength, near, seed
+        self.every, self.strength, self.near, self.seed = every, strength, near, seed
+        _check(self, "una")
         documents = [WORD.findall(text.lower()) for text in dict.fromkeys(texts)]
         frequency = Counter(word for words in documents for word in set(words))
         self.idf = {word: math.log(len(documents) / count) for word, count in frequency.items()}
@@ -138,6 +142,12 @@ class Una:
             return word
         weight = self.weight[neighbours] + 1e-9
         return self.vocabulary[int(neighbours[draw.choice(len(neighbours), p=weight / weight.sum())])]
+
+
+def _check(change: object, part: str) -> None:
+    from miner.train.parts.knobs import check_numbers  # whose package imports this module
+
+    check_numbers(change, part)
 
 
 def _shape(word: str) -> str:

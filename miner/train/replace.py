@@ -41,7 +41,10 @@ class ReserveReplacement:
         every: int = 10,
     ) -> None:
         self._reserve = {key: list(texts) for key, texts in reserve.items()}
-        self._encode, self.drop, self.score, self.every = encode, drop, score, max(1, every)
+        self._encode, self.drop, self.score, self.every = encode, drop, score, every
+        from miner.train.parts.knobs import check_numbers  # whose package imports this module
+
+        check_numbers(self, "replace")
         self._now: dict[tuple[str, str, str], str] = {}
         self._first: dict[tuple[str, str, str], float] = {}
         self.replaced = 0

@@ -171,7 +171,7 @@ def test_hard_examples_plainly():
     rows = [row for batch in batches for row in batch]
     assert not set(order[:4]) & set(rows)
     assert set(order[4:15]) <= set(rows)
-    with pytest.raises(ValueError, match="times 0"):
+    with pytest.raises(ValueError, match="HardExamples wants 1 <= times <= 100, got times=0"):
         HardExamples.of(losses=lambda: losses, times=0)(table(40), batch_size=4, drop_last=False)
 
 
@@ -187,3 +187,15 @@ def test_rows_of_small_topics_come_more_often():
     assert sampler.repetitions(np.zeros(40)).tolist() == [1] * 36 + [2] * 4
     with pytest.raises(ConfigError, match="two topics or more"):
         BATCH_SAMPLERS["hard_examples"](topics=1)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (HighLoss.of(decay=-3), "HighLoss wants 0 <= decay <= 1, got decay=-3"),
+        (TopicBatches.of(vectors=vectors(8), bins=0), "TopicBatches wants 1 <= bins"),
+    ],
+)
+def test_a_class_has_the_ranges_of_its_part(build, message):
+    with pytest.raises(ValueError, match=message):
+        build(table(8), batch_size=2, drop_last=False)

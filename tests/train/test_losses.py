@@ -146,7 +146,7 @@ def test_sscl_keeps_the_most_contrasting_mixtures():
         np.testing.assert_allclose(kept[i].numpy(), drawn[i][best].numpy(), atol=1e-9)
 
 
-@pytest.mark.parametrize(("kept", "same", "guard"), [(2, 0.95, 2.0), (3, 0.5, 2.0), (3, 0.6, -0.2), (50, 0.99, 2.0)])
+@pytest.mark.parametrize(("kept", "same", "guard"), [(2, 0.95, 2.0), (3, 0.5, 2.0), (3, 0.6, 0.1), (50, 0.99, 2.0)])
 def test_ohem_keeps_the_hardest_of_its_kind(kept, same, guard):
     """Greedy, one candidate at a time: near the positive or a harder kept one, or above the guard, is out; no gradient beside the kept."""
     parts = embeddings(5, seed=4)
@@ -197,11 +197,21 @@ def test_every_loss_learns_in_half_precision_and_in_a_plain_script(kind):
         assert all(torch.isfinite(each.grad).all() for each in x)
 
 
-@pytest.mark.parametrize(("kind", "knobs"), [(Contrastive, {"scale": 0}), (HardContrastive, {"tau": 1.0}), (OnlineHard, {"kept": 0})])
-def test_wrong_knobs_are_said(kind, knobs):
-    """With the value."""
-    with pytest.raises(ValueError, match="|".join(knobs)):
-        kind(None, **knobs)
+WRONG = [
+    (Contrastive, "scale", 0),
+    (HardContrastive, "tau", 1.0),
+    (OnlineHard, "kept", 0),
+    (Informative, "kept", 0),
+    (MixedNegatives, "hardest", 0),
+    (SyntheticNegatives, "tau", 1.5),
+]
+
+
+@pytest.mark.parametrize(("kind", "knob", "value"), WRONG)
+def test_wrong_knobs_are_said(kind, knob, value):
+    """With the range of the part that the class is, and the value."""
+    with pytest.raises(ValueError, match=rf"^{kind.__name__} wants .* {knob} .*got {knob}={value}$"):
+        kind(None, **{knob: value})
 
 
 class CrossEncoder:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.train.batches.row_batches import RowBatches
+from miner.train.parts.knobs import check_numbers
 
 
 class HardExamples(RowBatches):
@@ -38,9 +39,8 @@ class HardExamples(RowBatches):
         **kwargs: Any,
     ) -> None:
         super().__init__(dataset, **kwargs)
-        if not 0 <= share <= 1 or not 0 <= guard < 1 or times < 1:
-            raise ValueError(f"share {share}, guard {guard}, times {times}: shares lie between 0 and 1, times is at least 1")
         self._losses, self.share, self.times, self.guard, self.groups = losses, share, times, guard, groups
+        check_numbers(self, "hard_examples")
         self.last_repetitions: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         """Of each row, in the last pass."""
 

@@ -16,6 +16,7 @@ from typing import Any
 from miner.errors import ConfigError
 from miner.support.noise import generator
 from miner.train.batches.row_batches import RowBatches
+from miner.train.parts.knobs import check_numbers
 
 
 class HighLoss(RowBatches):
@@ -35,9 +36,8 @@ class HighLoss(RowBatches):
         **kwargs: Any,
     ) -> None:
         super().__init__(dataset, **kwargs)
-        if not 0 < delta <= 1:
-            raise ValueError(f"delta is {delta}; a share above 0 and at most 1 is wanted")
         self.delta, self.decay = delta, decay
+        check_numbers(self, "high_loss")
         self.all_batches = self.cut(generator(self.seed, "high loss").permutation(self.rows))
         self.losses: list[float | None] = [None] * len(self.all_batches)
         self._is_measured = first_losses is not None

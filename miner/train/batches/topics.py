@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miner.train.batches.row_batches import RowBatches
+from miner.train.parts.knobs import check_numbers
 from miner.types import Floats
 
 
@@ -34,6 +35,7 @@ class TopicBatches(RowBatches):
         if len(vectors) != self.rows:
             raise ValueError(f"{len(vectors)} vectors for {self.rows} rows: one of each row's query is wanted")
         self.bins, self.margins = bins, margins
+        check_numbers(self, "topics")
         count = min(self.rows, max(1, topics or self.rows // (4 * self.batch_size)))
         self.topic, self.centres = clusters(np.ascontiguousarray(vectors, dtype=np.float32), count, self.seed)
 

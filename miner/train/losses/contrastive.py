@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from miner.train.parts.knobs import check_numbers
+
 SAME = 1 - 1e-5
 """Cosine from which a passage is a copy of the positive: another row's same positive is no negative."""
 
@@ -24,9 +26,8 @@ class Contrastive(nn.Module):
 
     def __init__(self, model: Any, scale: float = 20.0, seed: int = 0, similarity: Literal["cosine", "dot"] = "cosine") -> None:
         super().__init__()
-        if scale <= 0:
-            raise ValueError(f"scale is {scale}, and has to be above zero")
         self.model, self.scale, self.seed, self.step, self.similarity = model, scale, seed, 0, similarity
+        check_numbers(self, "in_batch")
         self._check_model()
 
     def _check_model(self) -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from miner.train.losses.contrastive import Contrastive
+from miner.train.parts.knobs import check_numbers
 
 
 class HardContrastive(Contrastive):
@@ -26,9 +27,8 @@ class HardContrastive(Contrastive):
 
     def __init__(self, model: Any, scale: float = 20.0, beta: float = 1.0, tau: float = 0.01, seed: int = 0) -> None:
         super().__init__(model, scale, seed)
-        if not 0 <= tau < 1 or beta < 0:
-            raise ValueError(f"tau is {tau} and beta {beta}; 0 <= tau < 1 and 0 <= beta are wanted")
         self.beta, self.tau = beta, tau
+        check_numbers(self, "hcl")
 
     def row_losses(self, positive: Tensor, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:
         """Shape (B,)."""

@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 
 from miner.train.losses.contrastive import Contrastive
 from miner.train.losses.hard_contrastive import debiased
+from miner.train.parts.knobs import check_numbers
 
 
 class MixedNegatives(Contrastive):
@@ -31,6 +32,7 @@ class MixedNegatives(Contrastive):
     ) -> None:
         super().__init__(model, scale, seed)
         self.hardest, self.pairs, self.towards, self.warmup = hardest, pairs, towards, warmup
+        check_numbers(self, "mochi")
 
     def negatives(self, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:
         """Shape (B, N + pairs + towards)."""
@@ -81,6 +83,7 @@ class SyntheticNegatives(MixedNegatives):
     ) -> None:
         super().__init__(model, scale, hardest, pairs, 0, warmup, seed)
         self.kept, self.tau = kept, tau
+        check_numbers(self, "sscl")
 
     def mixtures(self, plain: Tensor, queries: Tensor, passages: Tensor) -> tuple[Tensor, Tensor]:
         """Points (B, kept, D) and which of them are valid (B, kept)."""

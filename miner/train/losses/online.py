@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from miner.train.losses.contrastive import Contrastive
+from miner.train.parts.knobs import check_numbers
 
 NO_GUARD = 2.0
 """No two cosines differ by more."""
@@ -36,9 +37,8 @@ class OnlineHard(Contrastive):
         similarity: Literal["cosine", "dot"] = "cosine",
     ) -> None:
         super().__init__(model, scale, seed, similarity)
-        if kept < 1:
-            raise ValueError(f"kept is {kept}: at least one negative is needed")
         self.kept, self.same, self.guard = kept, same, guard
+        check_numbers(self, "ohem")
 
     def row_losses(self, positive: Tensor, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:
         """Shape (B,); a row whose every negative was left out has a loss of zero."""
@@ -77,6 +77,7 @@ class Informative(Contrastive):
     ) -> None:
         super().__init__(model, scale, seed, similarity)
         self.kept, self.hard, self.uncertain, self.typical = kept, hard, uncertain, typical
+        check_numbers(self, "unremix")
 
     def row_losses(self, positive: Tensor, logits: Tensor, allowed: Tensor, queries: Tensor, passages: Tensor) -> Tensor:
         """Shape (B,)."""

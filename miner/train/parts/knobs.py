@@ -1,10 +1,10 @@
-"""The ranges of a part's numbers. They are checked here alone, when the configuration is read and before any work."""
+"""The ranges of a part's numbers. They are checked here alone: when the configuration is read, or a class is made, before any work."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from miner.errors import ConfigError
 
@@ -48,3 +48,17 @@ class Knobs:
             value = getattr(self, knob)
             if value not in allowed:
                 raise ConfigError(f"{self.part} wants {allowed.around(knob)}, got {knob}={value}")
+
+
+def check_numbers(owner: object, part: str) -> None:
+    """Raise ValueError where a number of a loss, batch sampler or change is outside its range: of the class, in a script of the user's own.
+
+    part: its name in the tables.
+    """
+    from miner.train.parts import BATCH_SAMPLERS, CHANGES, LOSSES  # which import the classes
+
+    parts: Mapping[str, Any] = {**LOSSES, **BATCH_SAMPLERS, **CHANGES}
+    for knob, allowed in parts[part].ranges.items():
+        value = getattr(owner, knob, None)
+        if value is not None and value not in allowed:
+            raise ValueError(f"{type(owner).__name__} wants {allowed.around(knob)}, got {knob}={value}")
