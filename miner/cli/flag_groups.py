@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 from miner.cli import options as o
+from miner.cli import training_options as t
 
 Flags = dict[str, Any]
 """{flag: value, None where it was not given}."""
@@ -61,40 +62,40 @@ CHOOSE: Group = {
 }
 SHAPE: Group = {"fill": o.Fill, "output_format": o.Format, "column": o.Column}
 TRAIN: Group = {
-    "loss": o.Loss,
-    "batch_sampler": o.BatchSampler,
-    "change": o.Changes,
-    "use_negatives": o.UseNegatives,
-    "train_batch_size": o.TrainBatchSize,
-    "drop_last": o.DropLast,
-    "accumulate": o.Accumulate,
-    "steps": o.Steps,
-    "epochs": o.Epochs,
-    "learning_rate": o.Rates,
-    "warmup": o.Warmup,
-    "schedule": o.Schedule,
-    "weight_decay": o.WeightDecay,
-    "precision": o.Precision,
-    "eval_every": o.EvalEvery,
-    "patience": o.Patience,
-    "dev_measure": o.DevMeasure,
-    "watch": o.Watch,
-    "watch_rows": o.WatchRows,
+    "loss": t.Loss,
+    "batch_sampler": t.BatchSampler,
+    "change": t.Changes,
+    "use_negatives": t.UseNegatives,
+    "train_batch_size": t.TrainBatchSize,
+    "drop_last": t.DropLast,
+    "accumulate": t.Accumulate,
+    "steps": t.Steps,
+    "epochs": t.Epochs,
+    "learning_rate": t.Rates,
+    "warmup": t.Warmup,
+    "schedule": t.Schedule,
+    "weight_decay": t.WeightDecay,
+    "precision": t.Precision,
+    "eval_every": t.EvalEvery,
+    "patience": t.Patience,
+    "dev_measure": t.DevMeasure,
+    "watch": t.Watch,
+    "watch_rows": t.WatchRows,
 }
 ROUNDS: Group = {
-    "rounds": o.Rounds,
-    "start": o.Start,
-    "keep": o.Keep,
-    "retain": o.Retain,
-    "only_wrong": o.OnlyWrong,
-    "wrong": o.Wrong,
-    "easy": o.Easy,
-    "notebook": o.NotebookSize,
-    "notebook_ratio": o.NotebookRatio,
-    "epsilon": o.Epsilon,
-    "wait": o.Wait,
-    "same": o.Same,
-    "hold_out": o.HoldOut,
+    "rounds": t.Rounds,
+    "start": t.Start,
+    "keep": t.Keep,
+    "retain": t.Retain,
+    "only_wrong": t.OnlyWrong,
+    "wrong": t.Wrong,
+    "easy": t.Easy,
+    "notebook": t.NotebookSize,
+    "notebook_ratio": t.NotebookRatio,
+    "epsilon": t.Epsilon,
+    "wait": t.Wait,
+    "same": t.Same,
+    "hold_out": t.HoldOut,
 }
 MEASURE: Group = {
     "measure": o.Measures,

@@ -9,6 +9,7 @@ import typer
 
 from miner.cli import flag_groups as f
 from miner.cli import options as o
+from miner.cli import training_options as t
 from miner.cli.config_file import read_config
 from miner.cli.display import ProgressDisplay
 from miner.cli.train import dev_inputs
@@ -26,9 +27,9 @@ NEGATIVES = 3
 def loop(
     flags: f.Flags,
     negatives: Annotated[int | None, o.option("negatives", "negatives per query; with --anchor own, per pair [3]", o.CHOOSE)] = None,
-    dev: o.Dev = None,
-    dev_split: o.DevSplit = None,
-    report_to: o.ReportTo = None,
+    dev: t.Dev = None,
+    dev_split: t.DevSplit = None,
+    report_to: t.ReportTo = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the rounds, the notebook and the best model.", show_default=False)
     ] = None,

@@ -9,6 +9,7 @@ import typer
 
 from miner.cli import flag_groups as f
 from miner.cli import options as o
+from miner.cli import training_options as t
 from miner.cli.display import ProgressDisplay
 from miner.cli.training_summary import print_training
 from miner.errors import ConfigError
@@ -26,9 +27,9 @@ def train(
     mine: Annotated[
         bool, typer.Option("--mine", help="Mine negatives for the pairs first [in-batch negatives only].", rich_help_panel=o.READ)
     ] = False,
-    dev: o.Dev = None,
-    dev_split: o.DevSplit = None,
-    report_to: o.ReportTo = None,
+    dev: t.Dev = None,
+    dev_split: t.DevSplit = None,
+    report_to: t.ReportTo = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the trained model.", show_default=False)] = None,
     force: o.Force = False,
     resume: o.Resume = None,

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from miner.cli import options
+from miner.cli import options, training_options
 from miner.config import MiningConfig
 from miner.config.presets import PRESETS
 from miner.formats import FORMATS
@@ -40,7 +40,7 @@ FIELDS = {
 
 
 def text(flag: str) -> str:
-    return get_args(getattr(options, flag))[1].help
+    return get_args(getattr(training_options if hasattr(training_options, flag) else options, flag))[1].help
 
 
 @pytest.mark.parametrize("flag", TABLES)
