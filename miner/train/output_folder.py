@@ -182,7 +182,7 @@ def _check_same_loop(folder: Path, identity: Mapping[str, Any]) -> None:
     changed = [
         f"{part}.{name}" for part in current if part in previous for name in _differences(SETTINGS.get(part), previous[part], current[part])
     ]
-    is_one_schedule = current["loop"]["start"] == "continue" and current["training"]["schedule"] != "constant"
+    is_one_schedule = current.get("loop", {}).get("start") == "continue" and current["training"]["schedule"] != "constant"
     may_change = MAY_CHANGE[is_one_schedule:]  # a falling rate depends on the number of rounds
     changed = [name for name in changed if name not in may_change and not name.startswith("verdicts.")]
     if changed:

@@ -109,11 +109,11 @@ def test_files_without_ids_become_one_corpus(tmp_path):
     for name, names in (("a", ("x", "y")), ("b", ("y", "z"))):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in names))
     (tmp_path / "c.jsonl").write_text('{"_id": "1", "text": "x"}\n')
-    texts = _read([str(tmp_path / f"{name}.jsonl") for name in "abc"], {}, tmp_path)
+    texts = _read([str(tmp_path / f"{name}.jsonl") for name in "abc"], {}, tmp_path / "work")
     everything = list(range(len(texts)))
     assert texts.texts(everything) == ["x", "y", "z", "x"]
     assert texts.ids(everything)[2:] == ["p-594e519ae499312b", "1"]
-    assert not [*tmp_path.glob("*/*")]
+    assert not [*tmp_path.glob("work/*/*")]
 
 
 def test_deleting_a_corpus_takes_its_vectors_and_leaves_the_files(client, world):

@@ -38,7 +38,8 @@ def test_a_corpus_without_ids_gives_the_same_training_file(tiny_model, tmp_path)
     named = {f"p-{short_hash(text)}": text for text in texts}
     table = pytest.importorskip("pandas").DataFrame({"text": texts, "page": range(9)})
     corpora = (named, [{"text": text} for text in texts], table, tmp_path / "corpus.csv")
-    runs = [mine(ROWS, SETTINGS, model=tiny_model, corpus=corpus) for corpus in corpora]
+    wide = {**SETTINGS, "negatives": len(ROWS), "depth": 30}  # more than the other answers are
+    runs = [mine(ROWS, wide, model=tiny_model, corpus=corpus) for corpus in corpora]
     files = [run.file.read_bytes() for run in runs]
     assert b"further passage" in files[0]
     assert files == files[:1] * 4
