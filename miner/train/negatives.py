@@ -126,9 +126,9 @@ class Assembly:
             return [{} for _ in absent]
         rows = np.full((len(absent), width), -1, dtype=np.int32)
         flat = [passage for passages in absent for passage in passages]
-        found = iter(rows_of(self.dataset.corpus, flat).tolist())
+        corpus_rows = iter(rows_of(self.dataset.corpus, flat).tolist())
         for position, passages in enumerate(absent):
-            rows[position, : len(passages)] = [next(found) for _ in passages]
+            rows[position, : len(passages)] = [next(corpus_rows) for _ in passages]
         scores = np.full(rows.shape, np.nan, dtype=np.float32) if self.scores is None else self.scores(queries, rows)
         return [dict(zip(passages, line, strict=False)) for passages, line in zip(absent, scores.tolist(), strict=True)]
 

@@ -90,7 +90,7 @@ class RoundReport(RoundChanges, RoundCounts, DevReport):
     false_negatives: their share; false_negative_counts: where it comes from.
     notebook: entries by status; ages: active entries by the number of rounds since they were written down.
     examples: entries that the round added, evicted, refused or forgot, with their texts.
-    verdicts: sha256 of the verdict files that the round was mined with, by path.
+    verdicts: sha256 of the verdicts in the round's mined run; empty without any.
     """
 
     round: int

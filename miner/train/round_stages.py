@@ -15,6 +15,7 @@ from miner.io.folder_tree import remove
 from miner.io.plain_files import read_json
 from miner.io.row_writer import open_sink
 from miner.runs.run import Run, mine
+from miner.runs.verdict_files import FILE as VERDICTS
 from miner.train.config import MODEL_FIELDS, LoopConfig, TrainConfig
 from miner.train.continuation import STATE as OPTIMIZER_STATE
 from miner.train.continuation import Continuation
@@ -186,7 +187,7 @@ def _delta(setting: LoopContext, round_number: int, folder: Path, previous_folde
         "ages": notebook.ages(round_number),
         "examples": round_examples(notebook, round_number, Dataset.open(folder / "mined" / "dataset")),
         **counts,
-        "verdicts": {name: sha256_of(name) for name in setting.verdicts},
+        "verdicts": {VERDICTS: sha256_of(folder / "mined" / VERDICTS)} if (folder / "mined" / VERDICTS).is_file() else {},
         "warnings": read_json(folder / "model" / "training.json")["warnings"],
     }
 
