@@ -16,6 +16,7 @@ from app.errors import NotJson, TooLarge, WrongFields, WrongMedia
 from app.schemas import MineRequest, check_limits
 from app.settings import Settings
 from miner.errors import with_settings
+from miner.support.json_depth import depth_fault
 from miner.support.json_keys import key_fault
 from miner.support.unknown_names import SETTING, similar_name
 
@@ -39,9 +40,9 @@ async def json_body(request: Request) -> Any:
     try:
         loaded = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise NotJson(f"the body is not JSON: {error.msg}") from None
+        raise NotJson(f"the body is not JSON: {depth_fault(body) or error.msg}") from None
     if isinstance(loaded, dict) and (fault := key_fault(body, loaded)):
-        raise NotJson(f"the body is ambiguous JSON: {fault}")
+        raise NotJson(f"the body cannot be read: {fault}")
     return loaded
 
 

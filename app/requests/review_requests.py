@@ -18,6 +18,7 @@ from app.schemas import STRICT, time_of
 from app.storage.reviews import Review, verdict_file
 from miner.core.verdicts import MAX_VERDICT_CHARS, VERDICTS, Verdict, verdict_of
 from miner.errors import InputError
+from miner.support.json_depth import depth_fault
 from miner.support.json_keys import key_fault
 
 LINES = "application/x-ndjson"
@@ -133,7 +134,7 @@ def _row(line: bytes, line_number: int) -> dict[str, Any]:
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise InputError(f"this is not JSON: {error.msg}", f"line {line_number}") from None
+        raise InputError(f"this is not JSON: {depth_fault(line) or error.msg}", f"line {line_number}") from None
     if not isinstance(row, dict):
         raise InputError("this is not a JSON object", f"line {line_number}")
     if fault := key_fault(line, row):

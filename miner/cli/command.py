@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise, takewhile
 from typing import Any
 
 import typer
@@ -41,6 +42,7 @@ class Command(TyperCommand):
         """Parse as typer does. ConfigError for a repeated option that takes one value."""
         if not ctx.resilient_parsing:
             with _sentences(self, ctx, args):
+                _refuse_flags_as_values(self.get_params(ctx), args)
                 order = self.make_parser(ctx).parse_args(args=list(args))[2]
             for param, count in Counter(order).items():
                 if count > 1 and not getattr(param, "multiple", True):
@@ -114,6 +116,14 @@ def _flag_without_value(params: list[Any], flag: str) -> str:
     """The sentence about a flag that lacks its value, or has one that it does not take."""
     param = next((param for param in params if flag in (*param.opts, *param.secondary_opts)), None)
     return f"{flag} takes no value" if param is None or param.is_flag else f"{flag} needs a value: {_meaning(param)}"
+
+
+def _refuse_flags_as_values(params: list[Any], args: list[str]) -> None:
+    """Raise ConfigError where a flag stands in the place of another flag's value: `--fix --force`. `--fix=--force` is a value."""
+    flags = {name: param for param in params for name in (*param.opts, *param.secondary_opts) if name.startswith("--")}
+    for name, value in pairwise(takewhile(lambda arg: arg != "--", args)):
+        if name in flags and value in flags and not flags[name].is_flag:
+            raise ConfigError(f"{_flag_without_value(params, name)}; {value} is a flag, and {name}={value} is a value that looks like one")
 
 
 def _meaning(param: Any) -> str:

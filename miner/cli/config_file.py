@@ -71,6 +71,10 @@ def _parse(path: Path, text: str) -> Any:
         return _yaml(text, keys)
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
+    except RecursionError:
+        from miner.support.json_depth import TOO_DEEP
+
+        raise ConfigError(f"{path}: {TOO_DEEP}") from None
     except Exception as error:
         if type(error).__module__.startswith("yaml"):
             raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error

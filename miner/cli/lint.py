@@ -31,7 +31,10 @@ def lint(
         list[str] | None,
         typer.Option("--ignore", help="Rule to skip; may be repeated.", show_default=False, autocompletion=completer("ignore")),
     ] = None,
-    fix: Annotated[Path | None, typer.Option("--fix", help="Write the file without the faults to this path.", show_default=False)] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option("--fix", help="Write the file without the faults to this path; - for standard output.", show_default=False),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file that --fix names, be it the one that is read.")] = False,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -46,6 +49,8 @@ def lint(
     """
     if fix is not None and len(files) > 1:
         raise ConfigError(f"--fix writes one file at a time, not {len(files)}")
+    if as_json and str(fix) == "-":
+        raise ConfigError("--json and --fix - both want stdout: leave one of them out")
     from miner.lint import lint as lint_file
     from miner.lint.fixes import mend
 
@@ -59,7 +64,7 @@ def lint(
         typer.echo(orjson.dumps({"files": summaries, "mended": repair}, option=orjson.OPT_INDENT_2).decode())
     else:
         for result in results:
-            _print_findings(result, quiet)
+            _print_findings(result, quiet, to_stderr=str(fix) == "-")
             for rule in intended_rules(result.path) if not quiet else ():
                 typer.echo(f"{result.path}: {rule} is left out: {INTENDED_REASONS[rule]}", err=True)
     if repair is not None and not quiet:
@@ -110,14 +115,14 @@ def _intended(config: dict[str, Any]) -> Iterator[str]:
         yield from ("duplicate_negative", "repeated_row")
 
 
-def _print_findings(result: Any, quiet: bool) -> None:
-    """Print the first findings of each rule, then the counts."""
+def _print_findings(result: Any, quiet: bool, to_stderr: bool) -> None:
+    """Print the first findings of each rule, then the counts. to_stderr: whether stdout holds the rows."""
     for rule, count in result.counts.items():
         examples = [finding for finding in result.findings if finding.rule == rule][:SHOWN_FINDINGS]
         for finding in examples:
-            typer.echo(f"{finding.where}: {rule}: {flat(finding.message)}")
+            typer.echo(f"{finding.where}: {rule}: {flat(finding.message)}", err=to_stderr)
         if count > len(examples):
-            typer.echo(f"{result.path}: {rule}: and {count - len(examples):,} more")
+            typer.echo(f"{result.path}: {rule}: and {count - len(examples):,} more", err=to_stderr)
     if not quiet:
         counts = ", ".join(f"{rule} {count:,}" for rule, count in result.counts.items()) or "no findings"
         typer.echo(f"{result.path} ({result.format}): {count_noun(result.rows, 'row')}: {counts}", err=True)

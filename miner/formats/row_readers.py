@@ -24,6 +24,7 @@ from miner.io.input_files import BROKEN, decompressed, open_decompressed
 from miner.io.standard_input import STANDARD_INPUT, standard_input
 from miner.io.text_encoding import encoding_of
 from miner.support.csv_dialect import delimiter_of
+from miner.support.json_depth import ShallowJson, TooDeepError, depth_fault
 from miner.support.json_keys import key_fault
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -158,11 +159,14 @@ def _json_items(path: Path, inside: str) -> Iterator[JsonRow]:
     with storing(path, "read"), _broken(path), open_decompressed(path) as file:
         if file.peek(len(BYTE_ORDER_MARK))[: len(BYTE_ORDER_MARK)] == BYTE_ORDER_MARK:
             file.read(len(BYTE_ORDER_MARK))
+        number = 0
         try:
-            for number, row in enumerate(ijson.items(file, inside, use_float=True), start=1):
+            for number, row in enumerate(ijson.items(ShallowJson(file), inside, use_float=True), start=1):
                 if not isinstance(row, dict):
                     raise InputError("each row is one JSON object, with names", f"{path}: row {number}")
                 yield row
+        except TooDeepError as error:
+            raise InputError(f"{error}, after row {number}", str(path)) from None
         except ijson.JSONError as error:
             raise InputError(f"this is not JSON: {str(error).splitlines()[0]}", str(path)) from None
 
@@ -178,6 +182,8 @@ def _object(line: bytes, where: str, names: Sequence[str]) -> JsonRow:
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
+        if fault := depth_fault(line):
+            raise InputError(fault, where) from None
         constants = [word for word in (b"NaN", b"Infinity") if word in line]
         raise InputError(
             f"this is not JSON: {error.msg}" + (f" ({constants[0].decode()} is no JSON number)" if constants else ""), where

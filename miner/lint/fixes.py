@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -16,11 +17,14 @@ from miner.errors import ConfigError
 from miner.formats import FORMATS, TrainingRow, recognise
 from miner.formats.training_file import format_of_name
 from miner.io.arrow_tables import create_arrow
+from miner.io.pipe import Pipe
+from miner.io.plain_files import open_bytes
 from miner.io.row_writer import open_sink
 from miner.io.scratch import scratch
 from miner.lint import Examined, Finding, examine, lint
 from miner.types import BATCH_ROWS, TEXTS_SCHEMA, Dataset, Negatives, Qrels, Texts
 
+STANDARD_OUTPUT = "-"
 BLOCK = 4096
 MAX_FURTHER_PASSES = 4
 """A pass leaves no fault of a row by itself; a further one finds what only the mended file has, such as rows that became equal."""
@@ -50,13 +54,28 @@ def mend(
 
     A row stays while it has a positive and a negative. What was mended may bring out another fault, such as a row that is now an earlier
     one's: it is mended too. force: replace `out`, which may be `path` itself.
-    ConfigError for a format of several files, for rows that do not say which passages are positives, and where `out` is there already.
+    out: a file, a datasets folder, or "-" for standard output (JSON lines).
+    ConfigError for a format of several files, for rows that do not say which passages are positives, and where `out` is there already or
+    its folder is not.
     """
     name = format or recognise(path)
     if format_of_name(name).layout:
         raise ConfigError(f"{path} is a folder of several files ({name}); it can be linted, but not with --fix")
     if Path(out).exists() and not force:
         raise ConfigError(f"{out} exists already; choose another --fix, or replace it with --force")
+    if not Path(out).parent.is_dir():
+        raise ConfigError(f"there is no folder {Path(out).parent} for --fix {out}: make it, or choose another")
+    if str(out) != STANDARD_OUTPUT:
+        return _passes(path, out, name, against, ignore)
+    with scratch() as folder:  # what is in a pipe cannot be read again
+        counts = _passes(path, whole := folder / "mended.jsonl", name, against, ignore)
+        with Pipe() as pipe, open_bytes(whole) as file:
+            copyfileobj(file, pipe)
+    return counts
+
+
+def _passes(path: str | Path, out: str | Path, name: str, against: str | Path | None, ignore: Collection[str]) -> MendReport:
+    """Mend until nothing is left to mend."""
     counts = _pass(path, out, name, against, ignore)
     for _ in range(MAX_FURTHER_PASSES):
         if not counts["rows_written"] or not lint(out, format=name, against=against, ignore=ignore).counts:

@@ -26,6 +26,7 @@ from miner.read.lines import BOM, NumberedRows, Row, decode_line, lines, raw_lin
 from miner.read.lists import is_list, items, list_rows
 from miner.read.rejects import FILE_STRIDE, BadRow, Origin, Rejects, Reread
 from miner.read.shards import shards
+from miner.support.json_depth import depth_fault
 from miner.support.json_keys import key_fault
 
 T = TypeVar("T")
@@ -159,7 +160,7 @@ def _json_rows(location: str, rejects: Rejects, inputs: InputHashes) -> Numbered
         if type(row) is not dict:
             rejects.add(Origin(location), number, f"a {type(row).__name__} where one JSON object per line is expected", line)
         # Most lines have as many colons as keys, and then no key is duplicate: counting colons is cheap.
-        elif line.count(COLON) != len(row) and (fault := key_fault(line, row)):
+        elif fault := key_fault(line, row) if line.count(COLON) != len(row) else depth_fault(line):
             rejects.add(Origin(location), number, fault, line)
         else:
             if number == 1 and all(isinstance(value, dict | list) for value in row.values()):
@@ -181,6 +182,8 @@ def _check_shape(location: str, number: int, line: bytes, *, is_single: bool) ->
 
 
 def _json_fault(line: bytes, error: orjson.JSONDecodeError) -> str:
+    if fault := depth_fault(line):
+        return fault
     try:
         text = decode_line(line)
         json.loads(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import ijson
@@ -12,6 +13,7 @@ from miner.io.input_files import InputHashes, open_input, read_start
 from miner.read.json_shapes import RECORDS
 from miner.read.lines import BOM, NumberedRows
 from miner.read.rejects import Origin, Rejects
+from miner.support.json_depth import ShallowJson, TooDeepError
 from miner.support.value_types import type_name
 
 
@@ -61,8 +63,11 @@ def _items(location: str, inputs: InputHashes, duplicate_keys: list[str]) -> Ite
         if stream.peek(len(BOM))[: len(BOM)] == BOM:
             stream.read(len(BOM))
         try:
-            for number, row in enumerate(ijson.items(stream, "item", use_float=True, map_type=lambda: DuplicateKeyDict(duplicate_keys)), 1):
+            shallow, row_type = ShallowJson(stream), partial(DuplicateKeyDict, duplicate_keys)
+            for number, row in enumerate(ijson.items(shallow, "item", use_float=True, map_type=row_type), 1):
                 yield number, row
+        except TooDeepError as error:
+            raise InputError(f"{error}, after row {number}", location) from None
         except ijson.JSONError as error:
             overflow = "; write ids of more than 63 bits as strings" if "overflow" in str(error) else ""
             raise InputError(f"this is not JSON, after row {number}: {str(error).splitlines()[0]}{overflow}", location) from None

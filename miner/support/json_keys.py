@@ -1,10 +1,12 @@
-"""A key that a JSON object has twice: decoders keep the last value and say nothing. Imports nothing of ours."""
+"""A key that a JSON object has twice: decoders keep the last value and say nothing. Imports its neighbours only."""
 
 from __future__ import annotations
 
 import json
 import re
 from typing import Any
+
+from miner.support.json_depth import depth_fault
 
 KEY_ENDS = re.compile(rb'"\s*:')
 """Where a key may end; inside a text the same is an escaped quote before a colon, which is rare."""
@@ -13,19 +15,19 @@ MAX_SHOWN_CHARS = 60
 
 
 def key_fault(text: bytes, loaded: dict[str, Any]) -> str | None:
-    """What is wrong with the keys of `text`, valid JSON: one that an object has twice. loaded: the same, decoded.
+    """What is wrong with `text`, valid JSON: an object has a key twice, or it lies too deep. loaded: the same, decoded.
 
     Where `text` has no more places for a key to end than `loaded` has keys, none is there twice; only what is left is decoded again, by
     Python.
     """
+    if fault := depth_fault(text):
+        return fault
     ends = len(KEY_ENDS.findall(text))
     try:
         if ends != len(loaded) and ends != _keys(loaded):
             json.loads(text, object_pairs_hook=_unique_object)
     except _Twice as error:
         return f"the key '{str(error)[:MAX_SHOWN_CHARS]}' is there twice"
-    except RecursionError:
-        return "lists or objects lie too deep in one another"
     return None
 
 

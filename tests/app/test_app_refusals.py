@@ -34,6 +34,7 @@ BAD = {
     "1e999": (b'{"config": {"depth": 1e999}}', 400),
     "lone surrogate": (b'{"queries": [{"text": "\\ud800"}]}', 400),
     "a key twice": (b'{"queries": [{"text": "a", "text": "b"}]}', 400),
+    "lists too deep": (b'{"queries": ' + b"[" * 300 + b"]" * 300 + b"}", 400),
     "lone surrogate as a name": (b'{"\\udfff": 1}', 400),
     "invalid UTF-8": (b'{"queries": "\xff"}', 400),
     "UTF-16": ('{"queries": []}'.encode("utf-16"), 400),

@@ -81,3 +81,12 @@ def test_a_kind_that_no_run_writes_is_linted_too(tmp_path, name, joint):
     """There can be no run beside it."""
     (tmp_path / name).write_text(f"anchor{joint}positive{joint}negative\nq{joint}a{joint}b\n")
     assert intended_rules(str(tmp_path / name)) == []
+
+
+def test_rows_alone_go_to_standard_output(tmp_path, call):
+    """Once each, though the mended rows have a fault of their own: findings go to standard error."""
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"query": "q", "pos": ["a"], "neg": ["b", "a"]}\n{"query": "q", "pos": ["a"], "neg": ["b"]}\n')
+    code, said, findings = call(path, "--fix", "-")
+    assert (code, said.splitlines()) == (1, ['{"query":"q","pos":["a"],"neg":["b"]}'])
+    assert "negative_is_positive: negative 2" in findings

@@ -123,7 +123,17 @@ def test_lint_says_where_and_mends(call, tmp_path):
     [
         (["lint", "{folder}/none.jsonl"], 5, "none.jsonl"),
         (["lint", "{one}", "{two}", "--fix", "x.jsonl"], 2, "one file at a time"),
-        (["lint", "{one}", "--fix"], 2, "hardneg: --fix needs a value: write the file without the faults to this path\n"),
+        (
+            ["lint", "{one}", "--fix"],
+            2,
+            "hardneg: --fix needs a value: write the file without the faults to this path; - for standard output\n",
+        ),
+        (
+            ["lint", "{one}", "--fix", "--force"],
+            2,
+            "standard output; --force is a flag, and --fix=--force is a value that looks like one\n",
+        ),
+        (["lint", "{one}", "--fix", "-", "--json"], 2, "--json and --fix - both want stdout"),
         (["report", "{one}", "--json=1"], 2, "hardneg: --json takes no value\n"),
         (["explain", "{one}"], 2, "hardneg: explain needs QUERY: the id of one of its queries, or its text; `hardneg explain --help`"),
         (["lint", "{one}", "--ignore", "nonsense"], 2, "there is no rule 'nonsense'"),

@@ -165,6 +165,7 @@ def test_all_are_counted_and_a_hundred_are_kept(tmp_path):
         (lambda path: lint(path, format="beri"), "there is no format 'beri'"),
         (lambda path: mend(path, path.parent / "x.jsonl", format="beri"), "there is no format 'beri'"),
         (lambda path: mend(path, path), "exists already; choose another fix="),
+        (lambda path: mend(path, path.parent / "no" / "such" / "x.jsonl"), "there is no folder .*no/such for fix= .*x.jsonl"),
         (lambda path: lint(path.parent / "none.jsonl"), "none.jsonl"),
     ],
 )

@@ -38,7 +38,7 @@ WRONG = [
     ("queries", b'{"_id": "q3", "_id": "q4", "text": "x"}\n', 3, "the key '_id' is there twice"),
     ("corpus", b"[1, 2]\n", 3, "a list where one JSON object"),
     ("corpus", b'{"_id": "d3" "text": "x"}\n', 3, "invalid JSON"),
-    ("corpus", b"[" * 5000 + b"\n", 3, "a JSON list where"),
+    ("corpus", b"[" * 5000 + b"\n", 3, "deep in one another"),
     ("corpus", b'{"_id": "d3", "text": "x', 3, "the last line is torn"),
     ("corpus", b'{"_id": "d3", "text": "' + b"x" * (4 << 20) + b'"}\n', 3, "longer than 4194304 bytes"),
     ("queries", b'{"_id": "q3", "text": ""}\n', 3, "'text' is empty"),
