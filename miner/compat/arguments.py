@@ -15,6 +15,11 @@ from miner.compat.repairs import Repairs
 log = logging.getLogger(__name__)
 
 FORMATS = ("triplet", "n-tuple", "labeled-pair", "labeled-list")
+NUMBERS = (
+    *("num_negatives", "range_min", "range_max", "max_score", "min_score", "absolute_margin", "relative_margin", "margin"),
+    *("batch_size", "faiss_batch_size"),
+)
+"""Arguments that are numbers: Python takes True for 1."""
 MAX_GPU_CANDIDATES = 2048
 """Candidates per query that FAISS can retrieve on a GPU."""
 
@@ -77,6 +82,9 @@ def check_arguments(dataset: Any, values: Mapping[str, Any], repairs: Repairs) -
         )
     if len(dataset) == 0:
         raise ValueError("The dataset is empty. Please provide a non-empty dataset.")
+    for name in NUMBERS:
+        if isinstance(values[name], bool):
+            raise ValueError(f"{name} is {values[name]}: a number is needed, not true or false.")
     if values["faiss_batch_size"] <= 0:
         raise ValueError(f"faiss_batch_size must be a positive integer, got {values['faiss_batch_size']}.")
     if values["sampling_strategy"] not in ("top", "random"):

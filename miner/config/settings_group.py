@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from miner.errors import ConfigError
 from miner.support.unknown_names import unknown_name
@@ -34,9 +35,25 @@ class SettingsGroup(BaseModel, metaclass=SettingsGroupType):
         """Build from loose values; ConfigError names the field, the value and what would be right."""
         return cls(**values)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse True and False for a number, alone or in a list: Python's are 1 and 0."""
+        has_truth_value = any(isinstance(item, bool) for item in (value if isinstance(value, list | tuple) else (value,)))
+        types = _types(cls.model_fields[str(info.field_name)].annotation) if has_truth_value else set()
+        if types & {int, float} and bool not in types:
+            raise PydanticCustomError("truth_value", "a number is needed, not true or false")
+        return value
+
     def __setattr__(self, name: str, value: Any) -> None:
         """Raise ConfigError: settings are frozen."""
         raise ConfigError(f"settings cannot be changed ({name} = {value!r}); make new ones: model_copy(update={{'{name}': {value!r}}})")
+
+
+def _types(annotation: Any) -> set[Any]:
+    """The types in an annotation, at any depth."""
+    inner = get_args(annotation)
+    return set().union(*map(_types, inner)) if inner else {annotation} if isinstance(annotation, type) else set()
 
 
 def explain(error: ValidationError, names: list[str]) -> str:

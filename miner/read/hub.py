@@ -59,7 +59,7 @@ def open_hub(location: str, inputs: InputHashes) -> Iterator[Any]:
 def _select_split(dataset: Any, location: str, split: str | None) -> Any:
     if not isinstance(dataset, dict):
         return dataset
-    name = split or ("train" if "train" in dataset else next(iter(dataset)) if len(dataset) == 1 else None)
+    name = split or (next(iter(dataset)) if len(dataset) == 1 else None)
     if name not in dataset:
         splits = ", ".join(sorted(dataset))
         advice = (

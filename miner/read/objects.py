@@ -33,7 +33,7 @@ class MemoryRows:
 
     name: what messages call it, as `pairs` in `pairs[3]: 'answer' is empty`.
     data: the object. An iterator is read once.
-    split: of a DatasetDict, the split to read; None where it has one only, or train.
+    split: of a DatasetDict, the split to read; None where it has one only.
     """
 
     name: str
@@ -211,14 +211,20 @@ def _text_rows(data: Any) -> Iterator[Row]:
 
 
 def _select_split(data: Any, split: str | None, name: str) -> Any:
-    """Return one split of a DatasetDict; any other object as it is."""
-    is_splits = isinstance(data, Mapping) and bool(data) and all(hasattr(value, "with_format") for value in data.values())
+    """Return one split of a DatasetDict, or of a dict of tables; any other object as it is."""
+    is_splits = isinstance(data, Mapping) and bool(data) and all(map(_is_table, data.values()))
     if not is_splits:
         if split is not None:
             raise InputError(f"{name} has no splits, and split '{split}' is named")
         return data
-    chosen = split or ("train" if "train" in data else next(iter(data)) if len(data) == 1 else None)
+    chosen = split or (next(iter(data)) if len(data) == 1 else None)
     if chosen not in data:
-        names = ", ".join(map(str, data))
-        raise InputError(f"{name} has " + (f"no split '{chosen}'" if chosen else "several splits") + f": {names}; name one: split=")
+        names, first = ", ".join(map(str, data)), next(iter(data))
+        advice = f"name one: split={str(first)!r}" if name == "data" else f"give one of them, as {name}[{first!r}]"
+        raise InputError(f"{name} has " + (f"no split '{chosen}'" if chosen else "several splits") + f": {names}; {advice}")
     return data[chosen]
+
+
+def _is_table(data: Any) -> bool:
+    """Return whether an object is a dataset, a data frame or an Arrow table."""
+    return any(hasattr(data, name) for name in ("with_format", "columns", "column_names"))

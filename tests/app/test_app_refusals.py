@@ -43,6 +43,7 @@ BAD = {
     "500 levels as a text": (query(text=orjson.Fragment(b"[" * 500 + b"]" * 500)), 422),
     "5000 digits": (b'{"config": {"seed": ' + b"9" * 5000 + b"}}", 400),
     "2**64": (config(seed=orjson.Fragment(b"18446744073709551616")), 422),
+    "true for a number": (config(negatives=True), 422),
     "null": (b"null", 422),
     "a list": (b"[]", 422),
     "a number": (b"1", 422),

@@ -64,6 +64,7 @@ def test_scores_are_kept_with_positives_included(pairs):
     [
         ({"anchor_column_name": "question"}, "There is no column 'question' for the anchor; there are: query, answer."),
         ({"anchor_column_name": "answer"}, "Column 'answer' would be both the anchor and the positive; name the other one"),
+        ({"num_negatives": True}, "num_negatives is True: a number is needed, not true or false."),
         ({"sampling_strategy": "bogus"}, "Invalid sampling_strategy: bogus. Must be one of 'top' or 'random'."),
     ],
 )

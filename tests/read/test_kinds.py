@@ -189,12 +189,12 @@ def test_an_unreachable_hub_is_one_sentence(monkeypatch: pytest.MonkeyPatch, cap
 
 def test_a_hub_dataset_takes_config_and_split(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = datasets.Dataset.from_list([{"anchor": "a", "positive": "b"}])
-    splits = datasets.DatasetDict({"dev": rows, "test": rows})
+    splits = datasets.DatasetDict({"train": rows, "test": rows})
     monkeypatch.setattr(datasets, "load_dataset", lambda name, config: splits if (name, config) == ("n", "c") else None)
-    assert read_pairs("hf:n:c:dev").queries.texts([0]) == ["a"]
-    with pytest.raises(InputError, match=r"several splits: dev, test; write hf:name:config:split"):
+    assert read_pairs("hf:n:c:train").queries.texts([0]) == ["a"]
+    with pytest.raises(InputError, match=r"several splits: test, train; write hf:name:config:split"):
         read_pairs("hf:n:c")
-    with pytest.raises(InputError, match=r"no split 'x': dev, test"):
+    with pytest.raises(InputError, match=r"no split 'x': test, train"):
         read_pairs("hf:n:c:x")
 
 

@@ -120,14 +120,20 @@ def test_missing_values_of_every_library_are_none():
 
 
 def test_a_split_of_a_dict_of_datasets():
-    """Train, or the only one, or the one that is named."""
+    """The only one, or the one that is named; several are refused with their names, and so is a dict of data frames."""
     datasets = pytest.importorskip("datasets")
     from miner.runs.mine_arguments import inputs_of
 
     parts = datasets.DatasetDict(train=hub(ROWS), test=hub(ROWS[:2]))
-    assert len(read_pairs(parts, fields=FIELDS).queries) == 5
+    assert len(read_pairs(datasets.DatasetDict(dev=hub(ROWS)), fields=FIELDS).queries) == 5
+    pandas = pytest.importorskip("pandas")
+    for several in (parts, {"train": pandas.DataFrame(ROWS), "test": pandas.DataFrame(ROWS)}):
+        with pytest.raises(InputError, match="data has several splits: train, test; name one: split='train'"):
+            read_pairs(inputs_of(several).pairs)
+        with pytest.raises(InputError, match=r"corpus has several splits: train, test; give one of them, as corpus\['train'\]"):
+            read_pairs(ROWS, inputs_of(ROWS, corpus=several).corpus, fields=FIELDS)
     assert len(read_pairs(inputs_of(parts, split="test").pairs, fields=FIELDS).queries) == 2
-    with pytest.raises(InputError, match="pairs has several splits: a, b; name one: split="):
+    with pytest.raises(InputError, match="pairs has several splits: a, b; give one of them"):
         read_pairs(datasets.DatasetDict(a=hub(ROWS), b=hub(ROWS)))
     with pytest.raises(InputError, match="data has no split 'dev': train, test"):
         read_pairs(inputs_of(parts, split="dev").pairs)
