@@ -67,7 +67,7 @@ def audit(
     hidden: float | None = None,
     draws: int = 5,
     model: Any = None,
-    runtime: Runtime | None = None,
+    runtime: Runtime | Mapping[str, Any] | None = None,
     min_queries: int = MIN_QUERIES,
     on_progress: Progress | None = None,
 ) -> AuditReport:
@@ -80,7 +80,7 @@ def audit(
     InputError where fewer queries have two positives, ConfigError for wrong settings.
     """
     points = [*(settings(run.config, grid) if grid else [GridPoint({}, (), run.config)]), _nearest(run.config)]
-    runtime, inputs = runtime or Runtime.of(), run.manifest.get("inputs")
+    runtime, inputs = Runtime.of_argument(runtime), run.manifest.get("inputs")
     data = Inputs.of(**inputs) if inputs and inputs.get("query_vectors") else run.dataset
     vectors = open_vectors(data, run.config, runtime, model, on_progress)
     counts, hidden_stats = [FalseNegativeCounts(len(run.dataset.queries)) for _ in points], list[HiddenStats]()

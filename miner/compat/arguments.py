@@ -9,17 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from miner.compat.corpus_texts import corpus_texts
 from miner.compat.repairs import Repairs
 
 log = logging.getLogger(__name__)
 
 FORMATS = ("triplet", "n-tuple", "labeled-pair", "labeled-list")
-NUMBERS = (
-    *("num_negatives", "range_min", "range_max", "max_score", "min_score", "absolute_margin", "relative_margin", "margin"),
-    *("batch_size", "faiss_batch_size"),
-)
-"""Arguments that are numbers: Python takes True for 1."""
+NUMBERS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("num_negatives", "range_min", "range_max", "batch_size", "faiss_batch_size"), (int, np.integer)),
+    **dict.fromkeys(("max_score", "min_score", "absolute_margin", "relative_margin", "margin"), (int, float, np.integer, np.floating)),
+}
+"""Arguments that are numbers, with their types: Python takes True for 1."""
 MAX_GPU_CANDIDATES = 2048
 """Candidates per query that FAISS can retrieve on a GPU."""
 
@@ -80,11 +82,9 @@ def check_arguments(dataset: Any, values: Mapping[str, Any], repairs: Repairs) -
         raise ValueError(
             f"model is a name, {str(values['model'])!r}: a loaded model is needed, SentenceTransformer({str(values['model'])!r})"
         )
+    _check_types(dataset, values)
     if len(dataset) == 0:
         raise ValueError("The dataset is empty. Please provide a non-empty dataset.")
-    for name in NUMBERS:
-        if isinstance(values[name], bool):
-            raise ValueError(f"{name} is {values[name]}: a number is needed, not true or false.")
     if values["faiss_batch_size"] <= 0:
         raise ValueError(f"faiss_batch_size must be a positive integer, got {values['faiss_batch_size']}.")
     if values["sampling_strategy"] not in ("top", "random"):
@@ -113,6 +113,22 @@ def check_arguments(dataset: Any, values: Mapping[str, Any], repairs: Repairs) -
         repairs=repairs,
         values=values,
     )
+
+
+def _check_types(dataset: Any, values: Mapping[str, Any]) -> None:
+    """Raise ValueError for a dataset, a model or a number of another kind, on which the original fails somewhere within."""
+    if isinstance(dataset, Mapping) and dataset and all(hasattr(split, "column_names") for split in dataset.values()):
+        raise ValueError(f"dataset has the splits {', '.join(map(str, dataset))}: give one of them, dataset[{next(iter(dataset))!r}]")
+    if not hasattr(dataset, "column_names") or not hasattr(dataset, "__len__"):
+        advice = {"DataFrame": "Dataset.from_pandas(dataset)", "dict": "Dataset.from_dict(dataset)", "list": "Dataset.from_list(dataset)"}
+        name = type(dataset).__name__
+        raise ValueError(f"dataset is of type {name}: a datasets.Dataset is needed{', ' * (name in advice)}{advice.get(name, '')}")
+    if not hasattr(values["model"], "encode_query"):
+        raise ValueError(f"model is of type {type(values['model']).__name__}: a loaded SentenceTransformer is needed")
+    for name, kinds in NUMBERS.items():
+        number = values[name]
+        if isinstance(number, bool) or not (number is None or isinstance(number, kinds)):
+            raise ValueError(f"{name} is {number!r}: {'a number' if float in kinds else 'a whole number'} is needed")
 
 
 def _columns(columns: list[str], values: Mapping[str, Any], repairs: Repairs) -> tuple[str, str]:

@@ -15,6 +15,8 @@ def _names(value: Any) -> Any:
     """One name is a list of one; ConfigError for one that comes twice."""
     names = () if value is None else (value,) if isinstance(value, str) else value
     twice = [name for name, count in Counter(map(str, names)).items() if count > 1] if isinstance(names, list | tuple) else []
+    if isinstance(names, list | tuple) and any(str(name) == "" for name in names):
+        raise ConfigError("one of the inputs has an empty name: the name of a file or a folder is needed")
     if twice:
         raise ConfigError(f"{twice[0]} is named twice among the inputs: every file is read once")
     return names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from miner.config.settings_group import SettingsGroup
 from miner.errors import ConfigError
 from miner.io.scratch import default_cache
 from miner.support.unknown_names import unknown_name
+from miner.support.value_types import shown
 
 DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla")
 """What sentence-transformers puts a model on."""
@@ -36,6 +38,15 @@ class Runtime(SettingsGroup):
         (),
         description="models whose own code may run: NAME@COMMIT of the hub (40 digits), or FOLDER@SHA256 of its code files; default: none",
     )
+
+    @classmethod
+    def of_argument(cls, runtime: Runtime | Mapping[str, Any] | None) -> Runtime:
+        """The runtime of a function's argument: by itself, from a dict of its settings, or the default. ConfigError for anything else."""
+        if isinstance(runtime, Mapping) and all(isinstance(name, str) for name in runtime):
+            return cls.of(**runtime)
+        if not isinstance(runtime, Runtime | None):
+            raise ConfigError(f"runtime is {shown(runtime)}: a Runtime, or a dict of its settings, is needed, as Runtime(device='cpu')")
+        return runtime or cls.of()
 
     @field_validator("allow_code", mode="before")
     @classmethod

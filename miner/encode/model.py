@@ -24,6 +24,7 @@ from miner.encode.model_code import references, refusal
 from miner.encode.staged_model import permitted, staged
 from miner.encode.static import StaticWords
 from miner.errors import ConfigError, ModelError
+from miner.support.value_types import shown
 from miner.types import CodeDescription, Floats, Ints, ModelDescription, Side, Similarity
 
 log = logging.getLogger(__name__)
@@ -143,6 +144,8 @@ def load_encoder(config: Any, runtime: Any, model: Any = None, *, untrained: boo
     if model is None:
         check_encoder(config, runtime.allow_code, untrained=untrained)
         model, code = _load(config, runtime)
+    elif not hasattr(model, "encode") or isinstance(model, type):
+        raise ConfigError(f"model is {shown(model)}: a name, a folder, a loaded SentenceTransformer or an Encoder is needed")
     kind = model_kind.kind_of_model(model)
     if kind and (getattr(model, "model_type", "") in model_kind.FAMILIES or not (untrained or config.pooling)):
         raise ModelError(no_retriever(config.model or "in memory", kind))

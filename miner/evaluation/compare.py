@@ -112,7 +112,7 @@ def evaluate(
     config: EvaluateConfig | None = None,
     *,
     settings: MiningConfig | None = None,
-    runtime: Runtime | None = None,
+    runtime: Runtime | Mapping[str, Any] | None = None,
     into: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Evaluation:
@@ -124,7 +124,7 @@ def evaluate(
     config: measures and tests. settings: of the models, and the seed.
     into: the folder for data that is read; default: a temporary folder.
     """
-    config, settings, runtime = config or EvaluateConfig.of(), settings or MiningConfig.of(), runtime or Runtime.of()
+    config, settings, runtime = config or EvaluateConfig.of(), settings or MiningConfig.of(), Runtime.of_argument(runtime)
     if not models:
         raise ConfigError("no model to evaluate: give --model FOLDER or --run FILE, once for each")
     for model in (model for seeds in models.values() for model in _seeds(seeds)):

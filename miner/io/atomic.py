@@ -23,9 +23,10 @@ from typing import Any, Self
 
 import orjson
 
-from miner.errors import StorageError
+from miner.errors import ConfigError, StorageError
 from miner.io.plain_files import open_bytes
 from miner.io.scratch import LOCK, forget, is_held, make_scratch, record, remove_leftovers, remove_scratch
+from miner.support.value_types import shown
 
 MIN_AGE_SECONDS = 60
 """A partial file younger than this may belong to a process that has not locked it yet."""
@@ -55,8 +56,17 @@ def storing(path: str | Path, verb: str = "write") -> Iterator[None]:
         raise StorageError(f"cannot {verb} {path}: {reason}") from error
 
 
+def check_output_path(path: object) -> None:
+    """Raise ConfigError for what names no file or folder: anything but a text or a path, and a name with a NUL character."""
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(f"--out is {shown(path)}: the name of a file or a folder is needed")
+    if "\0" in str(path):
+        raise ConfigError(f"--out is {str(path)!r}: no name holds a NUL character")
+
+
 def resolve_link(path: str | Path) -> Path:
     """Return `path`, or the target of a symbolic link: a write replaces the target, never the link."""
+    check_output_path(path)
     return Path(os.path.realpath(path)) if Path(path).is_symlink() else Path(path)
 
 

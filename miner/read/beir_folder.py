@@ -20,7 +20,7 @@ from miner.read.column_names import QRELS, QUERIES, check_fields
 from miner.read.delimited import numbered
 from miner.read.file_rows import Location, open_rows
 from miner.read.judgements import Missing, read_qrels
-from miner.read.objects import MemoryRows, is_path
+from miner.read.objects import MemoryRows, is_path, is_texts
 from miner.read.rejects import OnError
 from miner.read.shards import matches
 from miner.read.text_writer import read_texts
@@ -104,7 +104,7 @@ def existing_files(names: PathNames, role: str) -> list[Location]:
     """Return the files as a list of strings, an object in memory as its rows; raise InputError for a missing file."""
     if isinstance(names, MemoryRows):
         return [names]
-    if not is_path(names):
+    if not is_path(names) or (isinstance(names, list) and is_texts(names)):
         return [MemoryRows(role, names)]
     files = [str(name) for name in (names if isinstance(names, tuple | list) else (names,))]
     paths = [path for name in files for path in matches(name)]

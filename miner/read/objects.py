@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import InputError
-from miner.read.file_rows import RowStream
+from miner.io.file_kinds import COMPRESSIONS
+from miner.read.file_rows import TEXT_KINDS, RowStream
 from miner.read.lines import NumberedRows, Row
 from miner.read.rejects import OnError, Origin, Rejects
 from miner.support.value_types import type_name
@@ -21,6 +22,12 @@ from miner.support.value_types import type_name
 BATCH_ROWS = 1024
 TUPLE_COLUMNS = ("query", "positive", "negative")
 """Columns of a row that is a tuple."""
+PAIRS = ("data", "pairs")
+"""Names of objects that hold pairs; the others hold texts or judgements."""
+PAIRS_FORM = 'pairs are rows, as [{"query": …, "positive": …}, …], or columns, as {"query": […], "positive": […]}'
+LOOKED_AT = 100
+"""Items of a list that decide whether it names files, or holds texts."""
+MAX_NAME_CHARS = 255
 READABLE_OBJECTS = (
     "a path, a pandas or polars DataFrame, a datasets.Dataset, an Arrow table, a dict of columns, "
     "or an iterable of dicts or of tuples (query, positive)"
@@ -46,7 +53,9 @@ class MemoryRows:
         origin = Origin(self.name, "{}[{}]")
         is_iterator = isinstance(data, Iterator)
         return RowStream(
-            origin, _valid(_items(data, self.name), origin, rejects), lambda: () if is_iterator else enumerate(_items(data, self.name))
+            origin,
+            _valid(_items(data, self.name), self.name, origin, rejects),
+            lambda: () if is_iterator else enumerate(_items(data, self.name)),
         )
 
 
@@ -76,16 +85,35 @@ def is_path(data: Any) -> bool:
     return isinstance(data, str | Path)
 
 
+def is_texts(data: Any) -> bool:
+    """Return whether a list or tuple of strings holds texts: not each may be the name of a file, one word or known by its end."""
+    if not isinstance(data, list | tuple) or not all(isinstance(item, str) for item in data):
+        return False
+    start = data[:LOOKED_AT]
+    return not all(_may_be_name(item) for item in start) and not any(" " in item and _exists(item) for item in start)
+
+
+def _may_be_name(item: str) -> bool:
+    is_word = item.isascii() and not any(map(str.isspace, item))
+    return is_word or Path(item).suffix.lower() in (".parquet", *TEXT_KINDS, *COMPRESSIONS) or _exists(item)
+
+
+def _exists(item: str) -> bool:
+    """Return whether a file has that name; none has one that is longer than names may be."""
+    return len(item.encode("utf-8", "replace")) <= MAX_NAME_CHARS and "\0" not in item and Path(item).exists()
+
+
 def has_items(data: Any) -> bool:
     """Return whether an argument is there: not None and no empty list of names."""
     return data is not None and not (isinstance(data, str | tuple | list) and not data)
 
 
-def _valid(items: Iterable[Any], origin: Origin, rejects: Rejects) -> NumberedRows:
+def _valid(items: Iterable[Any], name: str, origin: Origin, rejects: Rejects) -> NumberedRows:
+    needed = f"a row is needed: {PAIRS_FORM}" if name in PAIRS else f"{'a text or ' if name == 'corpus' else ''}a dict of columns is needed"
     for number, item in enumerate(items):
-        row = _row(item)
+        row = {"text": item} if name == "corpus" and isinstance(item, str) else _row(item)
         if row is None:
-            rejects.add(origin, number, f"{type_name(item)} where a dict of columns is needed", item)
+            rejects.add(origin, number, f"{type_name(item)} where {needed}", item)
         else:
             yield number, row
 
@@ -122,20 +150,31 @@ def _plain(value: Any) -> Any:
 def _items(data: Any, name: str) -> Iterable[Any]:
     """Return the items of an object, one for each row."""
     library = type(data).__module__.partition(".")[0]
+    if library == "polars" and hasattr(data, "collect"):
+        data = data.collect()
     if isinstance(data, Mapping):
         return _columns_or_ids(data, name)
+    if _is_texts(data, library):
+        return _text_rows(_column(data, name))
     if library == "datasets":
         return _dataset_rows(data)
-    if library == "pandas" and hasattr(data, "columns"):
+    if library == "pandas":
         return _frame_rows(data, name)
-    if library == "polars" and hasattr(data, "collect"):
-        return _items(data.collect(), name)
-    if _is_texts(data, library):
-        return _text_rows(data)
     if hasattr(data, "__arrow_c_stream__"):
         return _arrow_rows(data, name)
     if isinstance(data, str | bytes | Path) or not isinstance(data, Iterable):
         raise InputError(f"{name} is {type_name(data)}; read are: {READABLE_OBJECTS}")
+    # A set has the order of hashes, which differ from process to process.
+    return sorted(data, key=repr) if isinstance(data, set | frozenset) else data
+
+
+def _column(data: Any, name: str) -> Any:
+    """Return a column of texts. Raises InputError where pairs are needed, and for an array of several dimensions."""
+    if getattr(data, "ndim", 1) != 1:
+        needed = PAIRS_FORM if name in PAIRS else "an array of texts has one dimension"
+        raise InputError(f"{name} is an array of shape {data.shape}, which has no column names; {needed}")
+    if name in PAIRS:
+        raise InputError(f"{name} is one column; {PAIRS_FORM}")
     return data
 
 
@@ -143,6 +182,8 @@ def _columns_or_ids(data: Mapping[Any, Any], name: str) -> Iterable[Any]:
     """Yield the rows of a dict of columns, or of BEIR's dicts: {id: {"title", "text"}}, {id: text}, {query id: {passage id: grade}}."""
     values = list(data.values())
     if values and all(isinstance(value, str) for value in values):
+        if name in PAIRS:
+            raise InputError(f"{name} is a dict of strings; {PAIRS_FORM}")
         return ({"_id": key, "text": text} for key, text in data.items())
     if values and all(isinstance(value, Mapping) for value in values):
         if all(isinstance(grade, int) and not isinstance(grade, bool) for value in values for grade in value.values()):
@@ -161,9 +202,7 @@ def _columns_or_ids(data: Mapping[Any, Any], name: str) -> Iterable[Any]:
 
 
 def _dataset_rows(data: Any) -> Iterable[Any]:
-    """Yield the rows of a datasets.Dataset, an IterableDataset or a Column."""
-    if not hasattr(data, "with_format"):
-        return _text_rows(data)
+    """Yield the rows of a datasets.Dataset or an IterableDataset."""
     if hasattr(data, "__len__"):
         return (row for table in data.with_format("arrow").iter(BATCH_ROWS) for row in table.to_pylist()) if len(data) else ()
     rows: Iterable[Any] = data.with_format(None)
@@ -195,7 +234,9 @@ def _arrow_rows(data: Any, name: str) -> Iterator[Row]:
 
 
 def _is_texts(data: Any, library: str) -> bool:
-    """Return whether an object is one column: a Series, an array of one dimension."""
+    """Return whether an object is one column: a Series, an array, a Column of datasets."""
+    if library == "datasets":
+        return not hasattr(data, "with_format")
     return (library in {"pandas", "polars"} and not hasattr(data, "columns")) or (
         library in {"numpy", "pyarrow"} and not hasattr(data, "column_names") and not hasattr(data, "schema")
     )
@@ -227,4 +268,4 @@ def _select_split(data: Any, split: str | None, name: str) -> Any:
 
 def _is_table(data: Any) -> bool:
     """Return whether an object is a dataset, a data frame or an Arrow table."""
-    return any(hasattr(data, name) for name in ("with_format", "columns", "column_names"))
+    return any(hasattr(type(data), name) for name in ("with_format", "columns", "column_names"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from miner.errors import ConfigError
 from miner.formats import FORMATS
-from miner.io.atomic import resolve_link
+from miner.io.atomic import check_output_path, resolve_link
 from miner.io.row_writer import KINDS, output_kind
 
 FILE_KINDS = (*KINDS, "")
@@ -29,6 +29,8 @@ class OutputPaths(NamedTuple):
 
 def resolve_out(out: str | Path | None) -> str | Path | None:
     """`out`, or the target of a symbolic link; ConfigError where the target is of another kind."""
+    if out is not None:
+        check_output_path(out)
     if out is None or str(out) in ("", "-") or not Path(out).is_symlink():
         return out
     destination, kind = resolve_link(out), output_kind(out)

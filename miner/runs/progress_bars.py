@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from miner.errors import ConfigError
+from miner.support.value_types import shown
 from miner.types import Progress
 
 
@@ -44,6 +46,8 @@ def watched(show: bool | None, on_progress: Progress | None) -> Iterator[Progres
 
     show: whether to show bars; None: in a notebook, and on a terminal.
     """
+    if on_progress is not None and not callable(on_progress):
+        raise ConfigError(f"on_progress is {shown(on_progress)}: a function of stage, done and total is needed")
     is_seen = "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
     if on_progress is not None or not (is_seen if show is None else show):
         yield on_progress

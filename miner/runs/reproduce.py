@@ -51,7 +51,7 @@ def rerun(
     stored: bool = False,
     fresh: bool = False,
     model: Any = None,
-    runtime: Runtime | None = None,
+    runtime: Runtime | Mapping[str, Any] | None = None,
     on_progress: Progress | None = None,
 ) -> Rerun:
     """Repeat a run and list the differences.
@@ -62,7 +62,7 @@ def rerun(
     IntegrityError where an input, the texts of the run or the name of its training file is missing or changed, ModelError where the model
     has changed.
     """
-    runtime, name = runtime or Runtime.of(), run.manifest["training_file"]
+    runtime, name = Runtime.of_argument(runtime), run.manifest["training_file"]
     if not name:
         raise IntegrityError(f"{run.folder} went to standard output: there is no training file to compare with")
     data, config = _data(run, stored), MiningConfig.of(**manifests.config(run.folder, run.manifest))

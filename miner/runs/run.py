@@ -35,7 +35,7 @@ from miner.read import read
 from miner.read.rejects import OnError
 from miner.runs import manifest as manifests
 from miner.runs import open_source, pass_one, pass_two
-from miner.runs.mine_arguments import config_of, inputs_of
+from miner.runs.mine_arguments import config_of, inputs_of, path_names
 from miner.runs.obtain_candidates import obtain_candidates
 from miner.runs.open_source import open_vectors
 from miner.runs.progress_bars import watched
@@ -125,7 +125,7 @@ def mine(
     on_error: OnError = "fail",
     out: str | Path | None = None,
     model: Any = None,
-    runtime: Runtime | None = None,
+    runtime: Runtime | Mapping[str, Any] | None = None,
     kind: str | None = None,
     force: bool = False,
     resume: bool | None = None,
@@ -160,12 +160,13 @@ def mine(
     """
     data = inputs_of(data, corpus, fields, split, on_error)
     config, model = config_of(config, model)
-    paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *map(str, verdicts)]
+    runtime, spare = Runtime.of_argument(runtime), path_names("spare", spare)
+    paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *path_names("verdicts", verdicts)]
     verdict_rows, config = read_verdicts(paths), with_verdict_filter(config, bool(paths))
     open_source.check(data, config, model, runtime)
     remove_leftovers(parent_folders(out))
     with watched(progress, on_progress) as callback, target(out, kind, force, config.output_format) as destination:
-        context = RunContext(config, runtime or Runtime.of(), callback)
+        context = RunContext(config, runtime, callback)
         with context.stage("read"), storing(destination.folder):
             folder = destination.folder / "dataset"
             dataset = take_dataset(data, folder) if isinstance(data, Dataset) else read(data, folder, config.min_grade)
@@ -212,6 +213,7 @@ def export(
     """
     run = run if isinstance(run, Run) else Run(Path(run))
     config, _ = config_of(config, None)
+    verdicts, spare = path_names("verdicts", verdicts), path_names("spare", spare)
     for name in RETRIEVAL_SETTINGS:
         before, after = getattr(run.config, name), getattr(config, name)
         if before != after:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import BusyError, ConfigError, IntegrityError, StorageError
-from miner.io.atomic import storing, sync_folder, sync_tree, write_json
+from miner.io.atomic import check_output_path, storing, sync_folder, sync_tree, write_json
 from miner.io.folder_tree import remove, rename
 from miner.io.plain_files import read_text
 from miner.io.row_writer import output_kind
@@ -132,6 +132,8 @@ def check(out: str | Path | None, kind: str | None, force: bool, output_format: 
 
 def parent_folders(out: str | Path | None) -> list[Path]:
     """The folders of incomplete runs for `out`."""
+    if out is not None:
+        check_output_path(out)
     return [] if out is None or str(out) in ("", "-") else [Path(os.path.realpath(out)).parent]
 
 

@@ -16,3 +16,14 @@ TYPE_NAMES = {
 def type_name(value: object) -> str:
     """Return the name of a value's type in plain words."""
     return TYPE_NAMES.get(type(value), f"of type {type(value).__name__}")
+
+
+MAX_SHOWN_CHARS = 60
+
+
+def shown(value: object) -> str:
+    """Return a value as Python writes it, cut where it is long; of an object that has no such form its type."""
+    text = repr(value)
+    if text.startswith("<"):
+        return type_name(value)
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}…"

@@ -18,9 +18,10 @@ A round is finished when its delta.json exists. An interrupted round continues a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.encode import check_encoder, load_encoder
@@ -70,7 +71,7 @@ def loop(
     *,
     out: str | Path,
     dev: Dataset | Inputs | None = None,
-    runtime: Runtime | None = None,
+    runtime: Runtime | Mapping[str, Any] | None = None,
     resume: bool | None = None,
     force: bool = False,
     paraphrase: Callable[[str], str] | None = None,
@@ -100,17 +101,17 @@ def loop(
         raise ConfigError(f"start=continue is one training with one learning rate, got {len(training.learning_rates)}: give one")
     if "-" in data.verdicts:
         raise ConfigError("verdicts are read again in every round: name a file, not '-'")
-    check_encoder(training.encoding(), (runtime or Runtime.of()).allow_code)
+    check_encoder(training.encoding(), Runtime.of_argument(runtime).allow_code)
     check_parts(training, paraphrase, mining.negatives)
     if depends_on_model(training):
-        check_model_fits(training, load_encoder(training.encoding(), runtime or Runtime.of()))
+        check_model_fits(training, load_encoder(training.encoding(), Runtime.of_argument(runtime)))
     identity = _identity(data, training, mining, rules, dev)
     check_loop(folder, identity, resume=resume, force=force)
     dev_set = dev if isinstance(dev, Dataset) or dev is None else read(dev, None, mining.min_grade, complete=True)
     with locked(folder):
         begin_loop(folder, identity, resume=resume)
         dataset = _dataset(folder, data, mining, rules)
-        options = (runtime or Runtime.of(), on_progress, paraphrase, data.verdicts, report_to)
+        options = (Runtime.of_argument(runtime), on_progress, paraphrase, data.verdicts, report_to)
         setting = LoopContext(folder, dataset, training, mining, rules, dev_set, *options)
         return _run(setting, identity)
 

@@ -13,7 +13,7 @@ same weights, interrupted or not.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,7 @@ def train(
     dev: Dataset | Inputs | None = None,
     mining: MiningConfig | None = None,
     model: Any = None,
-    runtime: Runtime | None = None,
+    runtime: Runtime | Mapping[str, Any] | None = None,
     resume: bool | None = None,
     force: bool = False,
     paraphrase: Callable[[str], str] | None = None,
@@ -132,7 +132,7 @@ def train(
     report_to: tensorboard, wandb or trackio: the trainer reports to them too; their files go to OUT.logs.
     Raises ConfigError, InputError, ModelError, StorageError.
     """
-    final, runtime = resolve_link(out), runtime or Runtime.of()
+    final, runtime = resolve_link(out), Runtime.of_argument(runtime)
     place = OutputFolder(final, checkpoints_of(final))
     place.check(resume=resume, force=force)
     trackers = check_trackers(report_to)

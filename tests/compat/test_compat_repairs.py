@@ -3,8 +3,9 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from peer import GRID, Toy, ToyCross
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import mine_hard_negatives as original
@@ -64,7 +65,9 @@ def test_scores_are_kept_with_positives_included(pairs):
     [
         ({"anchor_column_name": "question"}, "There is no column 'question' for the anchor; there are: query, answer."),
         ({"anchor_column_name": "answer"}, "Column 'answer' would be both the anchor and the positive; name the other one"),
-        ({"num_negatives": True}, "num_negatives is True: a number is needed, not true or false."),
+        ({"num_negatives": "3"}, "num_negatives is '3': a whole number is needed"),
+        ({"max_score": "0.9"}, "max_score is '0.9': a number is needed"),
+        ({"num_negatives": True}, "num_negatives is True: a whole number is needed"),
         ({"sampling_strategy": "bogus"}, "Invalid sampling_strategy: bogus. Must be one of 'top' or 'random'."),
     ],
 )
@@ -72,6 +75,21 @@ def test_what_is_refused(pairs, arguments, told):
     """At once, in a sentence."""
     with pytest.raises(ValueError, match=re.escape(told)):
         mined(pairs, toy(), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "told"),
+    [
+        (pd.DataFrame({"query": ["a"]}), "dataset is of type DataFrame: a datasets.Dataset is needed, Dataset.from_pandas(dataset)"),
+        ({"query": ["a"]}, "dataset is of type dict: a datasets.Dataset is needed, Dataset.from_dict(dataset)"),
+        (None, "dataset is of type NoneType: a datasets.Dataset is needed"),
+        (DatasetDict(a=Dataset.from_dict({"x": []})), "dataset has the splits a: give one of them, dataset['a']"),
+    ],
+)
+def test_data_of_another_kind(dataset, told):
+    """Says what is needed, and how to make it."""
+    with pytest.raises(ValueError, match=re.escape(told)):
+        mined(dataset, toy())
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from dataclasses import make_dataclass
 import numpy as np
 import pytest
 
-from miner.errors import InputError
+from miner.errors import ConfigError, InputError
 from miner.read import read_files, read_pairs
 from miner.read.cells import short_hash
+from miner.runs.mine_arguments import inputs_of
 
 ROWS = [{"question": f"question {i}", "answer": f"answer {i}", "note": f"n{i}" if i % 2 else None} for i in range(5)]
 FIELDS = {"query": "question", "positive": "answer"}
@@ -122,8 +123,6 @@ def test_missing_values_of_every_library_are_none():
 def test_a_split_of_a_dict_of_datasets():
     """The only one, or the one that is named; several are refused with their names, and so is a dict of data frames."""
     datasets = pytest.importorskip("datasets")
-    from miner.runs.mine_arguments import inputs_of
-
     parts = datasets.DatasetDict(train=hub(ROWS), test=hub(ROWS[:2]))
     assert len(read_pairs(datasets.DatasetDict(dev=hub(ROWS)), fields=FIELDS).queries) == 5
     pandas = pytest.importorskip("pandas")
@@ -158,10 +157,13 @@ def test_wrong_rows_have_their_place(tmp_path):
         (b"x", "pairs is of type bytes; read are"),
         ([], "pairs holds no rows"),
         (["a.jsonl"], "there is no file a.jsonl"),
-        ({"a": "x"}, "no column for 'query'"),
+        ({"a": "x"}, "pairs is a dict of strings; pairs are rows, as"),
+        (np.array([["q", "a"]]), r"pairs is an array of shape \(1, 2\), which has no column names; pairs are rows"),
+        (np.array(["a b", "c d"]), "pairs is one column; pairs are rows"),
+        (["a text", "and another"], r"pairs\[0\]: a string where a row is needed: pairs are rows"),
         ({"a": "x", "b": [1]}, r"pairs\['a'\] is a string; a dict of columns has a list for each column"),
         ({"a": [1], "b": [1, 2]}, "pairs has columns of different lengths: a 1, b 2"),
-        ([("only",)], r"pairs\[0\]: of type tuple where a dict of columns is needed"),
+        ([("only",)], r"pairs\[0\]: of type tuple where a row is needed: pairs are rows, as"),
     ],
 )
 def test_what_cannot_be_read_is_said(data, reason):
@@ -195,6 +197,55 @@ def test_passages_without_ids_have_the_same_ids_at_every_door(tmp_path):
     found = {name: texts(read_pairs(ROWS[:2], corpus, fields=FIELDS)) for name, corpus in doors.items()}
     assert {name for name, one in found.items() if one != found["list"]} == set()
     assert found["list"][0][1] == (["p-" + short_hash(text) for text in ("T a", "answer 1", "answer 0")], ["T a", "answer 1", "answer 0"])
+
+
+TEXTS = ["what a cat is", "Yes", "dogs, and data.csv"]
+
+
+@pytest.mark.parametrize(
+    "corpus",
+    [
+        TEXTS,
+        tuple(TEXTS),
+        set(TEXTS),
+        frozenset(TEXTS),
+        (text for text in TEXTS),
+        map(str, TEXTS),
+        dict.fromkeys(TEXTS).keys(),
+        np.array(TEXTS),
+    ],
+    ids=lambda corpus: type(corpus).__name__,
+)
+def test_plain_texts_are_a_corpus(corpus):
+    """Ids follow from the texts; a set, which has no order of its own, has that of its texts."""
+    dataset = read_pairs(ROWS[:1], inputs_of(ROWS[:1], corpus).corpus, fields=FIELDS)
+    order = sorted(TEXTS, key=repr) if isinstance(corpus, set | frozenset) else TEXTS
+    assert texts(dataset)[0][1][1][: len(TEXTS)] == order
+    assert texts(dataset)[0][1][0][: len(TEXTS)] == ["p-" + short_hash(text) for text in order]
+
+
+@pytest.mark.parametrize(
+    ("corpus", "reason"),
+    [
+        (["corpus.jsonl", "more texts.csv"], "there is no file corpus.jsonl"),
+        (["corpus-1", "corpus-2"], "there is no file corpus-1"),
+        ([*TEXTS, 5], r"corpus\[3\]: a number where a text or a dict of columns is needed"),
+        ([None], r"corpus\[0\]: null where a text"),
+        (np.array([TEXTS, TEXTS]), r"corpus is an array of shape \(2, 3\), which has no column names; an array of texts has one dimension"),
+        ([], "corpus holds no rows"),
+        ((), "corpus holds no rows"),
+        ("", "corpus is an empty name"),
+    ],
+)
+def test_what_is_no_corpus(corpus, reason):
+    """Names of files, values of another kind, and nothing."""
+
+    def read():
+        inputs = inputs_of(ROWS, corpus)
+        read_pairs(inputs.pairs, inputs.corpus, fields=FIELDS)
+
+    with pytest.raises((InputError, ConfigError), match=reason):
+        read()
 
 
 def test_ids_are_in_every_row_of_a_corpus_or_in_none():
