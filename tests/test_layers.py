@@ -10,7 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOUNS = {"miner.types", "miner.errors"}
 GROUND = NOUNS | {"miner.io", "miner.support"}
-FAMILIES = {f"miner.{name}" for name in ("encode", "evidence", "filters", "formats", "indexes", "read", "samplers", "sources")}
+FAMILIES = {
+    f"miner.{name}" for name in ("encode", "evidence", "filters", "formats", "indexes", "read", "samplers", "sources", "variations")
+}
 DOWN_TO_CORE = GROUND | FAMILIES | {"miner.config", "miner.core"}
 SHOWN = {"miner.page", "miner.report"}
 DOWN_TO_RUNS = DOWN_TO_CORE | SHOWN | {"miner.evaluation", "miner.runs"}
@@ -30,6 +32,7 @@ MAY = {
     "miner.indexes": NOUNS,
     "miner.filters": NOUNS,
     "miner.samplers": NOUNS,
+    "miner.variations": NOUNS | {"miner.support"},
     "miner.formats": GROUND,
     "miner.report": NOUNS | {"miner.io"},
     "miner.page": NOUNS,
@@ -38,7 +41,8 @@ MAY = {
     "miner.read": GROUND,
     "miner.read.trainers": GROUND | {"miner.formats", "miner.read"},  # a trainer's folder is read by the reader of its format
     # what joins them
-    "miner.config": GROUND | {f"miner.{name}" for name in ("evidence", "filters", "formats", "indexes", "samplers", "sources")},
+    "miner.config": GROUND
+    | {f"miner.{name}" for name in ("evidence", "filters", "formats", "indexes", "samplers", "sources", "variations")},
     "miner.core": NOUNS | {f"miner.{name}" for name in ("config", "evidence", "filters", "support")},
     "miner.core.ladder": NOUNS,  # a filter says of itself what a fallback level may do with it
     "miner.lint": GROUND | {"miner.formats", "miner.read"},

@@ -54,7 +54,7 @@ def resolve(request: ExportJob, stores: Stores) -> JobSpec:
     check_kind(config, request.file_kind)
     reviews = {}
     if request.verdicts:
-        from miner.runs.run import with_verdict_filter
+        from miner.runs.verdict_files import with_verdict_filter
 
         config, reviews = with_verdict_filter(config, True), {"reviews": _last_review(request.job, stores)}
     return {**request.model_dump(mode="json"), **reviews, "config": config.model_dump(mode="json")}

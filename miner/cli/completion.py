@@ -20,6 +20,7 @@ TABLES = {
     "filter": "miner.filters:FILTERS",
     "sampler": "miner.samplers:SAMPLERS",
     "source": "miner.sources:SOURCES",
+    "variation": "miner.variations:VARIATIONS",
     "evidence": "miner.evidence:EVIDENCE",
     "output-format": "miner.formats:FORMATS",
     "format": "miner.formats:FORMATS",
@@ -32,7 +33,7 @@ TABLES = {
     "ignore": "miner.lint.rules:RULES",
 }
 """Where the names that a flag takes are listed."""
-WITH_KNOBS = ("filter", "sampler", "source", "loss", "batch-sampler", "change")
+WITH_KNOBS = ("filter", "sampler", "source", "variation", "loss", "batch-sampler", "change")
 SETTINGS = {
     **dict.fromkeys(
         ("dtype", "similarity", "pooling", "anchor", "judged", "false-negatives", "fill", "hub-cap"), "miner.config:MiningConfig"
@@ -75,7 +76,7 @@ def models() -> list[str]:
 
 def _with_knobs(flag: str, name: str, part: Any) -> Iterator[str]:
     yield from (f"{name}:{knob.name}=" for knob in dataclasses.fields(part))
-    if flag == "filter":
+    if flag in ("filter", "variation"):
         yield f"{name}:off"
 
 

@@ -1,4 +1,4 @@
-"""`hardneg export`: choose and write again from stored candidates, without the model."""
+"""`hardneg export`: choose and write again from stored candidates, without the model unless variations are made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from miner.cli.display import ProgressDisplay, print_summary
 from miner.errors import ConfigError
 
 
-@f.takes(f.CHOOSE, f.SHAPE, f.SEED)
+@f.takes(f.CHOOSE, f.VARY, f.SHAPE, f.SEED)
 def export(
     flags: f.Flags,
     run: Annotated[Path, typer.Argument(help="The run folder to choose from.", show_default=False)],
@@ -25,7 +25,9 @@ def export(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Choose negatives again from a run's stored candidates, with other filters, sampler, counts or format. Needs no model.
+    """Choose negatives again from a run's stored candidates, with other filters, sampler, counts or format.
+
+    Needs no model, but for variations.
 
     hardneg export scifact-run --filter margin:relative=0.1 --negatives 8 --output-format n-tuple --out strict.parquet
 

@@ -60,6 +60,7 @@ CHOOSE: Group = {
     "hub_cap": o.HubCap,
     "ladder": o.Ladder,
 }
+VARY: Group = {"variation": o.Variation}
 SHAPE: Group = {"fill": o.Fill, "output_format": o.Format, "column": o.Column}
 TRAIN: Group = {
     "loss": t.Loss,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from miner.runs.dry_run import Plan
 
 
-@f.takes(f.DATA, f.VECTORS, f.VERDICTS, f.MODEL, f.TEXTS, f.SCALE, f.RETRIEVE, f.CHOOSE, f.SHAPE, f.SEED, f.RUNTIME)
+@f.takes(f.DATA, f.VECTORS, f.VERDICTS, f.MODEL, f.TEXTS, f.SCALE, f.RETRIEVE, f.CHOOSE, f.VARY, f.SHAPE, f.SEED, f.RUNTIME)
 def mine(
     flags: f.Flags,
     out: o.Out = None,

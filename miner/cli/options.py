@@ -29,6 +29,7 @@ ALIASES = {
     "measure": "measures",
     "learning_rate": "learning_rates",
     "change": "changes",
+    "variation": "variations",
 }
 """Flags that may be repeated carry a singular name."""
 
@@ -165,6 +166,16 @@ Ladder = Annotated[
     ),
 ]
 Fill = Annotated[str | None, option("fill", "negatives for a row that is still short: none, random or repeat [none]", CHOOSE, rare=True)]
+Variation = Annotated[
+    Words,
+    option(
+        "variation",
+        "further negatives made from the text of a row's negatives: delete, reorder, una, or paraphrase (in Python); as in "
+        "delete:share=0.1,count=1, or delete:off",
+        CHOOSE,
+        rare=True,
+    ),
+]
 Seed = Annotated[int | None, option("seed", "seed of all draws [0]", CHOOSE)]
 
 OUTPUT_FORMATS = (

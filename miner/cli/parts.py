@@ -1,4 +1,4 @@
-"""`hardneg filters`, `samplers`, `sources`, `formats`, `presets`: what there is, and how each is written."""
+"""`hardneg filters`, `samplers`, `sources`, `variations`, `formats`, `presets`: what there is, and how each is written."""
 
 from __future__ import annotations
 
@@ -15,13 +15,21 @@ from miner.cli.completion import completer
 from miner.errors import ConfigError
 from miner.support.unknown_names import unknown_name
 
-FLAGS = {"filters": "--filter", "samplers": "--sampler", "sources": "--source", "formats": "--output-format", "presets": "--preset"}
+FLAGS = {
+    "filters": "--filter",
+    "samplers": "--sampler",
+    "sources": "--source",
+    "variations": "--variation",
+    "formats": "--output-format",
+    "presets": "--preset",
+}
 EXAMPLE_VALUE = "0.8"
 """Of a knob that has to be set."""
 SUMMARIES = {
     "filters": "List the filters, which drop candidates: what each drops, and its knobs.",
     "samplers": "List the samplers, which choose the negatives among the candidates that are kept.",
     "sources": "List the sources, which retrieve the candidates.",
+    "variations": "List the kinds of variations: further negatives, each made from the text of a mined one.",
     "formats": "List the formats of training files.",
     "presets": "List the presets: settings that go together.",
 }
@@ -54,9 +62,16 @@ def _table(family: str) -> Mapping[str, Any]:
     from miner.formats import FORMATS
     from miner.samplers import SAMPLERS
     from miner.sources import SOURCES
+    from miner.variations import VARIATIONS
 
-    tables: dict[str, Mapping[str, Any]]
-    tables = {"filters": FILTERS, "samplers": SAMPLERS, "sources": SOURCES, "formats": FORMATS, "presets": PRESETS}
+    tables: dict[str, Mapping[str, Any]] = {
+        "filters": FILTERS,
+        "samplers": SAMPLERS,
+        "sources": SOURCES,
+        "variations": VARIATIONS,
+        "formats": FORMATS,
+        "presets": PRESETS,
+    }
     return tables[family]
 
 

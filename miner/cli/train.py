@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DATA_FLAGS = ("data", "split", "leave_out", "corpus", "queries", "qrels", "pairs", "field", "on_error")
 
 
-@f.takes(f.DATA, f.MODEL, f.TEXTS, f.TRAIN, f.SEED, f.RUNTIME)
+@f.takes(f.DATA, f.MODEL, f.TEXTS, f.VARY, f.TRAIN, f.SEED, f.RUNTIME)
 def train(
     flags: f.Flags,
     file: Annotated[str | None, typer.Argument(help="Training file or run folder; or give --data, --pairs …", show_default=False)] = None,
@@ -46,6 +46,8 @@ def train(
     if out is None:
         raise ConfigError("say where the model goes: --out FOLDER")
     o.check_protected_paths(config, out, force=force)
+    if flags["variation"] and not mine:
+        raise ConfigError("--variation makes further negatives of mined ones: it goes with --mine")
     source, (settings, mining, runtime) = _gather(flags, file, config, mine=mine)
     with ProgressDisplay(quiet) as display:
         from miner.train import train as run_training

@@ -97,6 +97,11 @@ class SamplingSettings(SettingsGroup):
         description="negatives for a row that is still short: random ones of those retrieved for its query, under every rule that "
         "must hold, or its own again; the file then holds their fallback level",
     )
+    variations: tuple[str, ...] = Field(
+        (),
+        description="further negatives of a row, each made from the text of one of its negatives: delete, reorder, una, and paraphrase by "
+        "a function of yours in Python; each with its knobs, as delete:share=0.1,count=1",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of all draws")
 
 

@@ -12,6 +12,7 @@ from miner.config.filter_list import apply_specs, merge_specs, upgrade_specs
 from miner.config.groups import EncoderSettings, JudgingSettings, OutputSettings, RetrievalSettings, SamplingSettings
 from miner.config.presets import expanded
 from miner.config.registry import Spec, build, parse_part, resolved
+from miner.config.variation_list import variation_specs
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
 from miner.filters import FILTERS
@@ -20,7 +21,8 @@ from miner.indexes import AUTO, IndexSpec
 from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, SourcePart
 from miner.support.unknown_names import unknown_name
-from miner.types import Ceiling, Filter, RankWindow, Relaxation, Sampler, SourceVote
+from miner.types import Ceiling, Filter, RankWindow, Relaxation, Sampler, SourceVote, Variation
+from miner.variations import VARIATIONS
 
 
 def upgrade_stored_config(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,6 +89,11 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     def _sampler(cls, spec: str) -> str:
         return str(resolved(Spec.parse(spec), build("sampler", SAMPLERS, Spec.parse(spec))))
 
+    @field_validator("variations", mode="after")
+    @classmethod
+    def _variations(cls, specs: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(str, variation_specs(specs)))
+
     @field_validator("output_format", mode="after")
     @classmethod
     def _format(cls, name: str) -> str:
@@ -114,7 +121,18 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
                 )
         if self.fill != "none" and "tiers" not in room:
             raise ConfigError(f"output format '{self.output_format}' has no column for fallback levels: leave --fill out")
+        self._check_variations()
         return self
+
+    def _check_variations(self) -> None:
+        """ConfigError where variations cannot be scored or written."""
+        if self.variations and FORMATS[self.output_format].layout:
+            raise ConfigError(
+                f"output format '{self.output_format}' holds passages of the corpus by id, and a variation is none of them: "
+                f"leave variations out (--variation {next(iter(self.active_variations))}:off), or write a format of texts, such as triplet"
+            )
+        if self.variations and not self._first_encodes:
+            raise ConfigError(f"variations are scored with a model, and the first source is {self.sources[0]}: put dense first")
 
     @classmethod
     def of_stored(cls, values: Mapping[str, Any]) -> Self:
@@ -171,6 +189,11 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
                 rule.check_sources(len(self.sources))
 
     @property
+    def _first_encodes(self) -> bool:
+        """Whether the source whose scores count has vectors."""
+        return next(iter(self.active_sources.values())).encodes
+
+    @property
     def _encodes(self) -> bool:
         """Whether any source has vectors."""
         return any(part.encodes for part in self.active_sources.values())
@@ -193,6 +216,16 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
         """The sampler, built."""
         sampler: Sampler = build("sampler", SAMPLERS, Spec.parse(self.sampler))
         return sampler
+
+    @cached_property
+    def active_variations(self) -> dict[str, Variation]:
+        """The kinds of variations by name, built, in the order of the table."""
+        return {spec.name: build("variation", VARIATIONS, spec) for spec in map(Spec.parse, self.variations)}
+
+    @property
+    def variations_per_row(self) -> int:
+        """The most variations that a row gets."""
+        return sum(part.count for part in self.active_variations.values())
 
     @cached_property
     def needed(self) -> dict[str, str]:

@@ -16,6 +16,7 @@ from miner.core.hub_cap import CapStatistics, NegativeAllocator
 from miner.core.judging import add_false_negatives, judge, non_relevant, per_positive
 from miner.core.ladder import RANDOM, Selection, fallback_rules
 from miner.core.near_duplicates import exclude_near_duplicates
+from miner.core.rescoring import rule_names, with_scores
 from miner.core.retrieval import lists_in_use, with_all_relevant
 from miner.evidence import EVIDENCE, FROM_TEXTS
 from miner.evidence.identity import id_keys
@@ -77,6 +78,25 @@ class Chooser:
         negatives = selection.negatives()
         alone = {next(iter(self._config.active_sources)): negatives.ranks}
         return anchors, dropped, replace(negatives, sources=negatives.sources or alone)
+
+    def drops(self, anchors: Candidates, columns: Ints, scores: Floats, tiers: Codes) -> list[str]:
+        """The filter that drops each anchor's candidate at `columns` (B,) with another score (B,); "" where its fallback level keeps it.
+
+        The candidate keeps its rank and evidence, but no judgement or verdict exempts it: what was judged is another text.
+        """
+        rescored, reasons = with_scores(anchors, columns, scores), [""] * len(anchors)
+        strict = self._judge(rescored, self._filters)[np.arange(len(anchors)), columns]
+        for tier in np.unique(tiers).tolist():
+            members = np.flatnonzero(tiers == tier)
+            level, rules = fallback_rules(
+                rescored.take(members), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1])
+            )
+            names = rule_names(rules, self._config.active_filters)
+            codes = self._judge(level, rules)[np.arange(len(members)), columns[members]]
+            for member, code in zip(members.tolist(), codes.tolist(), strict=True):
+                is_firm = self._firm[strict[member]]
+                reasons[member] = [*self._config.active_filters][strict[member] - 1] if is_firm else names[code - 1] if code else ""
+        return reasons
 
     def _select(self, anchors: Candidates, dropped: Codes, width: int) -> Selection:
         """The `width` candidates each anchor prefers, level by level. A shorter list is the beginning of a longer one."""

@@ -37,17 +37,20 @@ class RowWriter:
         self._is_repeated_query: Bools = key_groups[2][key_groups[1]] > 1
         self._written_keys: set[Key] = set()
 
-    def __call__(self, negatives: Negatives) -> Iterator[Any]:
-        """Yield the rows of the block, without duplicates of earlier rows and without anchors that have no negative."""
-        with_negatives = _select(negatives, np.flatnonzero(negatives.counts > 0))
-        return self._shape.write(self._dataset, self._without_repeats(with_negatives), self._columns)
+    def __call__(self, negatives: Negatives, dataset: Dataset | None = None) -> Iterator[Any]:
+        """Yield the rows of the block, without duplicates of earlier rows and without anchors that have no negative.
 
-    def _without_repeats(self, negatives: Negatives) -> Negatives:
+        dataset: that of the block, where its corpus is longer, by variations of the negatives.
+        """
+        dataset, with_negatives = dataset or self._dataset, _select(negatives, np.flatnonzero(negatives.counts > 0))
+        return self._shape.write(dataset, self._without_repeats(with_negatives, dataset.corpus), self._columns)
+
+    def _without_repeats(self, negatives: Negatives, corpus: Texts) -> Negatives:
         may_repeat = self._may_repeat(negatives) if self._shape.unit != "judgement" else np.zeros(len(negatives), dtype=bool)
         if not may_repeat.any():
             return negatives
         positions, certain = np.flatnonzero(may_repeat), np.flatnonzero(~may_repeat)
-        keys = _passage_keys(self._dataset.corpus, *(getattr(negatives, name)[positions] for name in ("positives", "rows")))
+        keys = _passage_keys(corpus, *(getattr(negatives, name)[positions] for name in ("positives", "rows")))
         parts, order = [_select(negatives, certain)], certain.tolist()
         for position in positions.tolist():
             new_anchors = list(self._new_rows(_select(negatives, np.array([position])), keys))

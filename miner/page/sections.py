@@ -24,7 +24,7 @@ Report = Mapping[str, Any]
 
 def page(report: Report, manifest: Mapping[str, Any]) -> str:
     """One self-contained HTML page. All texts are escaped; the content security policy allows only the inline style sheet."""
-    sections = [_hardness, waterfall, ranks, cases, _examples]
+    sections = [_hardness, waterfall, ranks, *([_variations] if report.get("variations") else []), cases, _examples]
     return document("Hard negatives: report", [_header(report, manifest), *(part(report) for part in sections), _provenance(manifest)])
 
 
@@ -125,6 +125,17 @@ def ranks(report: Report) -> Html:
         "Under which rules the negatives were found", ["fallback level"], levels, max(counts.values()), report["counts"]["chosen"]
     )
     return section("Ranks and fallback levels", tag("div", card("Ranks", rank_chart), card("Fallback levels", level_chart), class_="pair"))
+
+
+def _variations(report: Report) -> Html:
+    """How many variations of the negatives were made, by kind, and why others were dropped."""
+    reasons = list(dict.fromkeys(reason for counts in report["variations"].values() for reason in counts["dropped"]))
+    rows = [
+        (kind, number(counts["tried"]), number(counts["kept"]), *(number(counts["dropped"].get(reason, 0)) for reason in reasons))
+        for kind, counts in report["variations"].items()
+    ]
+    heads = ["kind", "#tried", "#kept", *(f"#{reason}" for reason in reasons)]
+    return section("Variations", grid("Further negatives made from the texts of negatives, and what dropped the others", heads, rows))
 
 
 def cases(report: Report, link: Callable[[str], str] = str) -> Html:

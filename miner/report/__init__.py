@@ -3,8 +3,20 @@
 from miner.report.left_out import FILE as LEFT_OUT
 from miner.report.left_out import LeftOut
 from miner.report.notes import notes, reading_notes
-from miner.report.run_report import ReportData, Statistics
+from miner.report.run_report import ReportData, Statistics, VariationCounts
 from miner.report.tally import Tally
 from miner.report.terminal import case_lines, summary_lines, table
 
-__all__ = ["LEFT_OUT", "LeftOut", "ReportData", "Statistics", "Tally", "case_lines", "notes", "reading_notes", "summary_lines", "table"]
+__all__ = [
+    "LEFT_OUT",
+    "LeftOut",
+    "ReportData",
+    "Statistics",
+    "Tally",
+    "VariationCounts",
+    "case_lines",
+    "notes",
+    "reading_notes",
+    "summary_lines",
+    "table",
+]

@@ -56,6 +56,14 @@ class Statistics(TypedDict):
     examples: list[ExampleRow]
 
 
+class VariationCounts(TypedDict):
+    """Variations of one kind. dropped: by reason, `unchanged`, `same_text`, `nearer` or a filter."""
+
+    tried: int
+    kept: int
+    dropped: dict[str, int]
+
+
 class LeftOutCounts(TypedDict):
     """(query, positive) pairs without a row in the training file."""
 
@@ -67,7 +75,8 @@ class ReportData(Statistics):
 
     reading: what the reader dropped and merged, by name. columns: {file: {column: role}}.
     asked_in: queries that other judgements ask too. verdicts: number of verdicts by what they say.
-    not_deepened: queries that a run with these settings would have searched deeper. notes: one sentence for what is unusual.
+    not_deepened: queries that a run with these settings would have searched deeper. variations: by kind.
+    notes: one sentence for what is unusual.
     """
 
     rows_written: int
@@ -77,6 +86,7 @@ class ReportData(Statistics):
     columns: dict[str, Mapping[str, str]]
     asked_in: NotRequired[dict[str, Mapping[str, object]]]
     verdicts: NotRequired[dict[str, int]]
+    variations: NotRequired[dict[str, VariationCounts]]
     retrieval: NotRequired[RetrievalSection]
     not_deepened: NotRequired[int]
     notes: NotRequired[list[str]]

@@ -54,7 +54,14 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
         f"{number(hubs['passages_used'])} passages used; the top 1 % of them fill {percent(hubs['top_percent_share'])}"
         + (f"; {number(hubs['passages_at_cap'])} reached the cap of {number(hubs['cap'])} uses" if "cap" in hubs else ""),
         f"{short_queries} short queries (too few negatives at fallback level 0), {suspicious} suspicious positives",
+        *(_variations(kind, variations) for kind, variations in report.get("variations", {}).items()),
     ]
+
+
+def _variations(kind: str, counts: Mapping[str, Any]) -> str:
+    """The variations of one kind in a sentence."""
+    dropped = ", ".join(f"{name} {number(count)}" for name, count in counts["dropped"].items()) or "nothing"
+    return f"variations by {kind}: {number(counts['kept'])} of {number(counts['tried'])}; dropped by {dropped}"
 
 
 def case_lines(report: Mapping[str, Any]) -> Iterator[str]:

@@ -18,9 +18,9 @@ from miner.read import read
 from miner.runs import open_source, pass_one, preflight
 from miner.runs.estimate import Estimate, estimate, index_plans
 from miner.runs.open_source import open_vectors
-from miner.runs.run import with_verdict_filter
 from miner.runs.run_folder import check
-from miner.runs.verdict_files import read_verdicts, write_verdicts
+from miner.runs.variation_vectors import check_variations, scoring_vectors
+from miner.runs.verdict_files import read_verdicts, with_verdict_filter, write_verdicts
 from miner.types import Dataset, ModelDescription, Vectors
 
 
@@ -62,6 +62,7 @@ def plan(
     parent_folder = check(out, kind, force, config.output_format)
     verdicts, config = read_verdicts(inputs.verdicts), with_verdict_filter(config, bool(inputs.verdicts))
     open_source.check(inputs, config, None, runtime)
+    check_variations(config, None)
     with scratch() as folder:
         start = time.perf_counter()
         dataset = read(inputs, folder / "dataset", config.min_grade)
@@ -69,6 +70,7 @@ def plan(
             write_verdicts(folder, dataset, verdicts)
         read_end = time.perf_counter()
         vectors = open_vectors(inputs, config, runtime, None, None)
+        scoring_vectors(vectors, config)
         elapsed = {"read": read_end - start, "load model": time.perf_counter() - read_end}
         result = _count(dataset, config, vectors)
         if foresee:

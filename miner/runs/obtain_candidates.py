@@ -66,15 +66,15 @@ def _retrieval_inputs(dataset: Dataset, vectors: Mapping[str, Vectors], context:
 
 def _preflight(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, destination: Target) -> None:
     """Every stage of this run on ten queries, beside it."""
-    preflight_context = RunContext(preflight.preflight_config(context.config, vectors), context.runtime, None)
+    preflight_context = RunContext(preflight.preflight_config(context.config, vectors), context.runtime, None, context.paraphrase)
 
     def run_passes(subset: Dataset) -> tuple[Path, str, int]:
         name = "triplets.jsonl" if destination.file == "-" else Path(destination.file).name
         small_target = Target(folder, str(folder / name), folder, name)
-        pass_one.first_pass(subset, preflight.trial_vectors(vectors), preflight_context, small_target, _make_folder(folder / "scratch"))
-        report = pass_two.second_pass(
-            subset, preflight_context, small_target, {"inputs": None, "model": pass_one.first_model(vectors), "files": {}}
-        )
+        trial, sections = preflight.trial_vectors(vectors), manifests.Sections(inputs=None, model=pass_one.first_model(vectors), files={})
+        pass_one.first_pass(subset, trial, preflight_context, small_target, _make_folder(folder / "scratch"))
+        first = pass_one.first_vectors(trial, context.config)
+        report = pass_two.second_pass(subset, preflight_context, small_target, sections, vectors=first)
         return folder / name, preflight_context.config.output_format, report["rows_written"]
 
     with temporary_folder(destination.folder, ".rehearsal-") as folder:

@@ -29,6 +29,11 @@ def first_model(vectors: Mapping[str, Vectors]) -> ModelDescription | None:
     return next((source_vectors.describe() for source_vectors in vectors.values()), None)
 
 
+def first_vectors(vectors: Mapping[str, Vectors], config: MiningConfig) -> Vectors | None:
+    """The vectors of the first source, whose scores count; None where it encodes nothing."""
+    return vectors.get(next(iter(config.active_sources)))
+
+
 def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, target: Target, scratch: Path) -> None:
     """Encode, search, measure: every block that is missing in `target`. scratch: an empty folder for matrices."""
     config = context.config

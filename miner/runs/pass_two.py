@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
 
@@ -20,23 +21,30 @@ from miner.runs.rechoose import Choice
 from miner.runs.rechoose import chooser as chooser_of
 from miner.runs.run_context import DATASET_FILES, MAX_PARALLEL_BLOCKS, SHARED_ARTIFACTS, RunContext
 from miner.runs.run_folder import Target
+from miner.runs.variation_file import FILE as VARIATIONS
+from miner.runs.variations import VariationMaker
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.support.parallel import in_order, processors
-from miner.types import Candidates, Codes, Dataset, Negatives, RetrievalSection
+from miner.types import Candidates, Codes, Dataset, Negatives, RetrievalSection, Vectors
 
 
 def second_pass(
-    dataset: Dataset, context: RunContext, target: Target, sections: manifests.Sections, stored_candidates: Path | None = None
+    dataset: Dataset,
+    context: RunContext,
+    target: Target,
+    sections: manifests.Sections,
+    stored_candidates: Path | None = None,
+    vectors: Vectors | None = None,
 ) -> ReportData:
     """Judge, choose, write; the report.
 
     sections: what the manifest tells beside: inputs, model, files, and of a stored pass 1 its retrieval.
-    stored_candidates: where that lies.
+    stored_candidates: where that lies. vectors: of the first source, where variations are made.
     """
     with context.stage("choose and write"):
         if stored_candidates:
             check_belongs(stored_candidates, dataset)
-        output = _Output(dataset, context, target, stored_candidates or target.blocks)
+        output = _Output(dataset, context, target, stored_candidates or target.blocks, vectors)
         output.write()
     with context.stage("report"):
         report = _report(output, dataset, context)
@@ -55,15 +63,18 @@ class _Output:
     deepened: number of queries whose deep list was used. not_deepened: queries that a run with these settings would search deeper.
     """
 
-    def __init__(self, dataset: Dataset, context: RunContext, target: Target, candidates: Path) -> None:
+    def __init__(self, dataset: Dataset, context: RunContext, target: Target, candidates: Path, vectors: Vectors | None) -> None:
         config, self._metadata = context.config, about(candidates)
         self._dataset, self._context, self._file, self._candidates = dataset, context, target.file, candidates
         self.tally = Tally(list(config.active_filters), config.negatives, config.depth, self._metadata["similarity"])
         self.chooser, self._format = chooser_of(candidates, dataset, config, target.folder), FORMATS[config.output_format]
         self._writer = RowWriter(self._format, dataset, {*config.columns, *(["tiers"] if config.fill != "none" else [])})
-        self.left_out = LeftOut(
-            target.folder / LEFT_OUT, dataset, [*config.active_filters], config.negatives, self._format.min_negatives(config.negatives)
-        )
+        width = config.negatives + config.variations_per_row
+        self.left_out = LeftOut(target.folder / LEFT_OUT, dataset, [*config.active_filters], width, self._format.min_negatives(width))
+        self.variations: VariationMaker | None = None
+        if config.variations:
+            assert vectors is not None, "a run with variations has vectors of its first source"
+            self.variations = VariationMaker(target.folder, dataset, config, vectors, context.paraphrase)
         self.deepened, self.not_deepened, self.rows = 0, set[int](), 0
 
     @property
@@ -75,10 +86,12 @@ class _Output:
         """Choose for every block and write its rows, in order; several blocks are chosen at a time."""
         threads = min(MAX_PARALLEL_BLOCKS, self._context.runtime.threads or processors())
         queries = len(self._dataset.queries)
-        with open_training(self._file, self._format, self._dataset) as sink, self.left_out:
+        with open_training(self._file, self._format, self._dataset) as sink, self.left_out, self.variations or nullcontext():
             for done, choices in enumerate(in_order(self._choose, blocks(self._candidates), threads), 1):
                 self._count(choices)
-                sink.write(self._writer(_in_order([choice.negatives for choice in choices], self._dataset)))
+                extended, dataset = self.variations(choices, self.chooser) if self.variations else (choices, self._dataset)
+                self.left_out.add(extended)
+                sink.write(self._writer(_in_order([choice.negatives for choice in extended], self._dataset), dataset))
                 self._context.progress("choose and write", min(done * BLOCK, queries), queries)
         self.rows, self._context.hashes[Path(self._file)] = sink.rows, sink.sha256
 
@@ -93,7 +106,6 @@ class _Output:
             self.not_deepened |= _not_deepened(choice.anchors, choice.dropped, config)
             if choice.anchors.rows.shape[1] > config.depth:
                 self.deepened += len(np.unique(choice.anchors.queries))
-        self.left_out.add(choices)
 
 
 def _report(output: _Output, dataset: Dataset, context: RunContext) -> ReportData:
@@ -122,6 +134,8 @@ def _report(output: _Output, dataset: Dataset, context: RunContext) -> ReportDat
         report["asked_in"] = dict(dataset.asked_in)
     if output.chooser.verdicts:
         report["verdicts"] = output.chooser.verdicts
+    if output.variations:
+        report["variations"] = output.variations.counts
     return report
 
 
@@ -146,6 +160,8 @@ def _finish(context: RunContext, target: Target, sections: manifests.Sections, r
         "rows": report["rows_written"],
         "rows_repeated": report["rows_repeated"],
     }
+    if "variations" in report:
+        counts["variations"] = sum(kind["kept"] for kind in report["variations"].values())
     manifest = manifests.build_manifest(
         config=context.config.model_dump(mode="json"),
         counts=counts,
@@ -157,7 +173,7 @@ def _finish(context: RunContext, target: Target, sections: manifests.Sections, r
     write_json(folder / "report.json", report)
     write_bytes(folder / "report.html", page(report, manifest).encode())
     names = [
-        *(name for name in (*SHARED_ARTIFACTS, VERDICTS, LEFT_OUT) if (folder / name).exists()),
+        *(name for name in (*SHARED_ARTIFACTS, VERDICTS, LEFT_OUT, VARIATIONS) if (folder / name).exists()),
         "report.json",
         "report.html",
         *(f"dataset/{f}" for f in DATASET_FILES if (folder / "dataset" / f).exists()),

@@ -18,6 +18,7 @@ from miner.core.retrieval import BLOCK
 from miner.encode import StoredVectors, TrialVectors
 from miner.indexes import Exact, limit_threads
 from miner.report import ReportData
+from miner.runs import manifest as manifests
 from miner.runs import pass_one, pass_two, preflight
 from miner.runs.candidate_store import read_blocks
 from miner.runs.run_context import MAX_PARALLEL_BLOCKS, RunContext
@@ -101,7 +102,8 @@ def run_pilot(
     target = Target(folder, str(file), folder, file.name)
     pass_one.first_pass(subset, trial_vectors, context, target, scratch)
     start = time.perf_counter()
-    report = pass_two.second_pass(subset, context, target, {"inputs": None, "model": pass_one.first_model(vectors), "files": {}})
+    sections = manifests.Sections(inputs=None, model=pass_one.first_model(vectors), files={})
+    report = pass_two.second_pass(subset, context, target, sections, vectors=pass_one.first_vectors(trial_vectors, config))
     seconds = {**context.timings, "second pass": time.perf_counter() - start}
     seconds["encoder"] = sum(
         source_vectors.seconds for source_vectors in trial_vectors.values() if isinstance(source_vectors, TrialVectors)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,8 +44,9 @@ from miner.runs.row_tables import RowTables
 from miner.runs.run_context import DATA_FILES, SHARED_ARTIFACTS, RunContext
 from miner.runs.run_folder import BLOCKS, Target, parent_folders, target
 from miner.runs.summary import NotebookReport, log_summary, page_frame
+from miner.runs.variation_vectors import check_variations, scoring_vectors, vectors_of_run
 from miner.runs.verdict_files import FILE as VERDICTS
-from miner.runs.verdict_files import read_verdicts, write_verdicts
+from miner.runs.verdict_files import read_verdicts, with_verdict_filter, write_verdicts
 from miner.types import Dataset, Progress, Vectors
 
 log = logging.getLogger(__name__)
@@ -133,6 +134,7 @@ def mine(
     spare: Sequence[str | Path] = (),
     progress: bool | None = None,
     on_progress: Progress | None = None,
+    paraphrase: Callable[[str], str] | None = None,
 ) -> Run:
     """Mine hard negatives: both passes, from data to a run folder.
 
@@ -156,6 +158,7 @@ def mine(
     spare: further files that `out` may not replace, such as the one `config` is from. Files that are read are protected anyway.
     progress: whether to show progress bars; default: in a notebook and on a terminal.
     on_progress: called in place of the bars.
+    paraphrase: your function for the variation of that name: a text in, the same in other words out.
     Raises ConfigError, InputError, ModelError, StorageError; then nothing is left behind but blocks that a later run can use.
     """
     data = inputs_of(data, corpus, fields, split, on_error)
@@ -164,9 +167,10 @@ def mine(
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *path_names("verdicts", verdicts)]
     verdict_rows, config = read_verdicts(paths), with_verdict_filter(config, bool(paths))
     open_source.check(data, config, model, runtime)
+    check_variations(config, paraphrase)
     remove_leftovers(parent_folders(out))
     with watched(progress, on_progress) as callback, target(out, kind, force, config.output_format) as destination:
-        context = RunContext(config, runtime, callback)
+        context = RunContext(config, runtime, callback, paraphrase)
         with context.stage("read"), storing(destination.folder):
             folder = destination.folder / "dataset"
             dataset = take_dataset(data, folder) if isinstance(data, Dataset) else read(data, folder, config.min_grade)
@@ -174,6 +178,7 @@ def mine(
                 write_verdicts(destination.folder, dataset, verdict_rows)
         with context.stage("load model"):
             vectors = open_vectors(data, config, context.runtime, model, context.progress)
+            scoring = scoring_vectors(vectors, config)
         _refuse_overwriting_inputs(destination, [*dataset.inputs, *paths, *_vector_files(vectors), *spare])
         made_from = obtain_candidates(dataset, vectors, context, destination, resume)
         inputs = data.model_dump(mode="json") if isinstance(data, Inputs) else None
@@ -186,7 +191,7 @@ def mine(
             "seen_from": base,
             "made_from": made_from,
         }
-        pass_two.second_pass(dataset, context, destination, sections)
+        pass_two.second_pass(dataset, context, destination, sections, None, scoring)
     run = _open_run(destination)
     log_summary(run.report)
     return run
@@ -202,13 +207,19 @@ def export(
     verdicts: Sequence[str | Path] = (),
     spare: Sequence[str | Path] = (),
     on_progress: Progress | None = None,
+    model: Any = None,
+    runtime: Runtime | None = None,
+    paraphrase: Callable[[str], str] | None = None,
 ) -> Run:
-    """Choose and write again from stored candidates, without the model. The result is a run of its own that shares pass 1 (hard links).
+    """Choose and write again from stored candidates. The result is a run of its own that shares pass 1 (hard links).
+
+    It needs no model unless variations are made.
 
     run: a Run, or its folder.
     config: a MiningConfig, or a dict of its settings.
     verdicts: files of verdicts, added to those already in the run; the latest verdict on a pair counts.
-    out, kind, force, spare, on_progress: as for `mine`.
+    out, kind, force, spare, on_progress, paraphrase: as for `mine`.
+    model, runtime: as for `mine`; used where variations are made, which the run's model scores.
     ConfigError when `config` changes a setting of the search.
     """
     run = run if isinstance(run, Run) else Run(Path(run))
@@ -221,7 +232,8 @@ def export(
     check_evidence(config, run)
     run_verdicts = [path for path in (run.folder / VERDICTS,) if path.exists()]
     verdict_rows, config = read_verdicts([*run_verdicts, *verdicts]), with_verdict_filter(config, bool(run_verdicts or verdicts))
-    context = RunContext(config, Runtime.of(), on_progress)
+    check_variations(config, paraphrase)
+    context = RunContext(config, Runtime.of_argument(runtime), on_progress, paraphrase)
     _ = run.hashes
     remove_leftovers(parent_folders(out))
     with target(out, kind, force, config.output_format) as destination:
@@ -230,6 +242,7 @@ def export(
         if run_verdicts or verdicts:
             write_verdicts(destination.folder, dataset, verdict_rows)
         take_first_pass(run.folder, destination.folder)
+        scoring = vectors_of_run(run.folder, run.manifest, dataset, config, context.runtime, model, context.progress)
         sections = manifests.inherited(run.manifest)
         base = manifests.base(run.folder, run.manifest)
         sections["seen_from"] = manifests.relative_base(destination.final, base)
@@ -244,7 +257,7 @@ def export(
             for name, sha256 in run.hashes.items()
             if _is_link(run.folder / name, destination.folder / name)
         }
-        pass_two.second_pass(dataset, context, destination, sections, run.candidates)
+        pass_two.second_pass(dataset, context, destination, sections, run.candidates, scoring)
     chosen = _open_run(destination)
     log_summary(chosen.report)
     return chosen
@@ -254,19 +267,6 @@ def _is_link(source: Path, target: Path) -> bool:
     """Whether a file, or each file of a folder, is a hard link to the same bytes: its hash holds for both."""
     pairs = [(file, target / file.name) for file in source.iterdir()] if source.is_dir() else [(source, target)]
     return all(left.is_file() and right.is_file() and left.samefile(right) for left, right in pairs)
-
-
-def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfig:
-    """Add the filter `verdict` if there are verdicts. ConfigError if it needs verdicts and there are none."""
-    if has_verdicts and not any(spec.partition(":")[0] == "verdict" for spec in config.filters):
-        return config.with_filters("verdict")
-    for name, is_needed in (
-        ("filter 'verdict'", "verdict" in config.active_filters),
-        ("false_negatives", config.false_negatives == "adopt"),
-    ):
-        if is_needed and not has_verdicts:
-            raise ConfigError(f"{name} needs verdicts, and there are none: add a file of verdicts with --verdicts")
-    return config
 
 
 def _hashes(paths: Mapping[str, str | Path]) -> dict[str, FileHash]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,9 +28,12 @@ DATASET_FILES = (*DATA_FILES, "dataset.json", "errors.jsonl")
 
 
 class RunContext:
-    """Config, runtime, progress and the time each stage took."""
+    """Config, runtime, progress and the time each stage took. paraphrase: the user's function for the variation of that name."""
 
-    def __init__(self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None) -> None:
+    def __init__(
+        self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None, paraphrase: Callable[[str], str] | None = None
+    ) -> None:
+        self.paraphrase = paraphrase
         self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
         self.progress: Progress = on_progress or no_progress
         self.retrieval: RetrievalSection | None = None

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from miner.config import MiningConfig
 from miner.core.verdicts import Verdict, VerdictTable, latest_verdicts, verdict_of
-from miner.errors import InputError
+from miner.errors import ConfigError, InputError
 from miner.formats.row_readers import rows_with_places
 from miner.io.row_writer import write_bytes
 from miner.types import Dataset
@@ -45,3 +46,16 @@ def write_verdicts(folder: Path, dataset: Dataset, verdicts: Sequence[Verdict]) 
 def load_verdicts(folder: Path, dataset: Dataset) -> dict[str, VerdictTable]:
     """{"verdicts": the table} where the run in `folder` has verdicts, else an empty dict."""
     return {NAME: VerdictTable(dataset, read_verdicts([folder / FILE]))} if (folder / FILE).exists() else {}
+
+
+def with_verdict_filter(config: MiningConfig, has_verdicts: bool) -> MiningConfig:
+    """Add the filter `verdict` if there are verdicts. ConfigError if it needs verdicts and there are none."""
+    if has_verdicts and not any(spec.partition(":")[0] == "verdict" for spec in config.filters):
+        return config.with_filters("verdict")
+    for name, is_needed in (
+        ("filter 'verdict'", "verdict" in config.active_filters),
+        ("false_negatives", config.false_negatives == "adopt"),
+    ):
+        if is_needed and not has_verdicts:
+            raise ConfigError(f"{name} needs verdicts, and there are none: add a file of verdicts with --verdicts")
+    return config

@@ -9,19 +9,16 @@ negatives. UNA (arXiv 2401.02594) makes negatives: it replaces the words of high
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from miner.support.noise import generator
+from miner.variations.una import WordReplacement
 
 BatchRow = dict[str, Any]
 """One row of a batch: text by column, and the label."""
-WORD = re.compile(r"\w+")
 
 
 class WordDeletion:
@@ -80,7 +77,7 @@ class Paraphrasing:
         return self.paraphrase(text) or text if number < self.share else text
 
 
-class Una:
+class Una(WordReplacement):
     """Every `every` batches, add one negative to each row: its positive with the words of highest weight replaced.
 
     weight = log(1 + count / length) × log(N / df) in the positive. A word is replaced with probability
@@ -95,22 +92,7 @@ class Una:
     def __init__(self, texts: Iterable[str], every: int = 5, strength: float = 0.5, near: int = 4000, seed: int = 0) -> None:
         self.every, self.strength, self.near, self.seed = every, strength, near, seed
         _check(self, "una")
-        documents = [WORD.findall(text.lower()) for text in dict.fromkeys(texts)]
-        frequency = Counter(word for words in documents for word in set(words))
-        self.idf = {word: math.log(len(documents) / count) for word, count in frequency.items()}
-        max_weight: dict[str, float] = {}
-        for words in documents:
-            for word, weight in self.weights(words).items():
-                max_weight[word] = max(weight, max_weight.get(word, 0.0))
-        self.vocabulary = sorted(max_weight, key=lambda word: (max_weight[word], word))
-        self.position = {word: position for position, word in enumerate(self.vocabulary)}
-        self.weight = np.array([max_weight[word] for word in self.vocabulary])
-        shapes = np.array([_shape(word) for word in self.vocabulary], dtype=np.str_)
-        self.words_of_shape = {shape: np.flatnonzero(shapes == shape) for shape in ("number", "word")}
-
-    def weights(self, words: Sequence[str]) -> dict[str, float]:
-        """TF-IDF of each word of a text."""
-        return {word: math.log(1 + count / len(words)) * self.idf.get(word, 0.0) for word, count in Counter(words).items()}
+        super().__init__(list(dict.fromkeys(texts)), strength, near)
 
     def __call__(self, rows: list[BatchRow], step: int) -> list[BatchRow]:
         """Return the rows, with a column `negative_una` in every `every`-th batch."""
@@ -120,38 +102,13 @@ class Una:
 
     def text(self, text: str, step: int) -> str:
         """Make one negative from a positive; it is unchanged where none of its words has a substitute."""
-        weights = self.weights(WORD.findall(text.lower()))
-        if not weights:
-            return text
-        lowest, highest = min(weights.values()), max(weights.values())
-        draw = generator(self.seed, "una", step, text)
-        probabilities = {word: self.strength * (weight - lowest) / max(highest - lowest, 1e-12) for word, weight in weights.items()}
-        replaceable = {word for word, probability in probabilities.items() if draw.random() < probability}
-        replaceable.add(max(weights, key=lambda word: (weights[word], word)))
-        substitutes = {word: self.substitute(word, draw) for word in sorted(replaceable)}
-        return WORD.sub(lambda match: substitutes.get(match.group().lower(), match.group()), text)
-
-    def substitute(self, word: str, draw: Any) -> str:
-        """Draw a word of similar weight and of the same shape."""
-        position, same_shape = self.position.get(word, 0), self.words_of_shape[_shape(word)]
-        low = max(0, position - self.near // 2)
-        begin, end = np.searchsorted(same_shape, [low, low + self.near])
-        neighbours = same_shape[begin:end]
-        neighbours = neighbours[neighbours != position]
-        if not len(neighbours):
-            return word
-        weight = self.weight[neighbours] + 1e-9
-        return self.vocabulary[int(neighbours[draw.choice(len(neighbours), p=weight / weight.sum())])]
+        return self.replace_words(text, generator(self.seed, "una", step, text))
 
 
 def _check(change: object, part: str) -> None:
     from miner.train.parts.knobs import check_numbers  # whose package imports this module
 
     check_numbers(change, part)
-
-
-def _shape(word: str) -> str:
-    return "number" if any(sign.isdigit() for sign in word) else "word"
 
 
 def _apply(rows: list[BatchRow], columns: Sequence[str], change: Callable[[str], str]) -> list[BatchRow]:

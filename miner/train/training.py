@@ -125,7 +125,7 @@ def train(
     model: a SentenceTransformer or Encoder in memory.
     resume: True continues an interrupted training of the same settings, False removes it, None refuses where there is one.
     force: replaces an existing model, once the new one is complete.
-    paraphrase: the user's function for the change `paraphrase`.
+    paraphrase: the user's function for the change and the variation `paraphrase`.
     continuation: where this training stands in a longer one, as a round of a loop with start=continue.
     check_negatives: whether to warn where many negatives score above their positives under the model before training; False where another
         model chose them for being its errors.
@@ -144,7 +144,7 @@ def train(
         raise ConfigError(f"{len(rates)} learning rates and nothing that chooses among them: give dev data, or one rate")
     config = config.model_copy(update={"learning_rates": rates})
     rows = columns(
-        _rows(data, config, place.work, mining, encoder, runtime, on_progress),
+        _rows(data, config, place.work, mining, encoder, runtime, on_progress, paraphrase),
         config.use_negatives,
         config.active_loss.labels,
         config.seed,
@@ -191,7 +191,14 @@ def _identity(setting: FitContext, encoder: Encoder) -> dict[str, Any]:
 
 
 def _rows(
-    data: Any, config: TrainConfig, work: Path, mining: MiningConfig | None, encoder: Encoder, runtime: Runtime, progress: Progress | None
+    data: Any,
+    config: TrainConfig,
+    work: Path,
+    mining: MiningConfig | None,
+    encoder: Encoder,
+    runtime: Runtime,
+    progress: Progress | None,
+    paraphrase: Callable[[str], str] | None,
 ) -> Iterable[TrainingRow]:
     """Return the training rows of any kind of data; mine them first where `mining` is set."""
     if isinstance(data, str | Path):
@@ -203,7 +210,7 @@ def _rows(
         return pairs(data if isinstance(data, Dataset) else read(data, None, config.min_grade))
     mining = mining.model_copy(update={name: getattr(config, name) for name in ("model", "query_prompt", "passage_prompt")})
     # Always called: `force` reuses the mined run where its settings are the same, and mines again where they differ.
-    mine(data, mining, out=work / "mined", model=encoder, runtime=runtime, force=True, on_progress=progress)
+    mine(data, mining, out=work / "mined", model=encoder, runtime=runtime, force=True, on_progress=progress, paraphrase=paraphrase)
     return read_training(work / "mined")
 
 

@@ -19,6 +19,7 @@ from miner.types.descriptions import (
     RetrievalSection,
     SourceDescription,
 )
+from miner.types.memory_texts import ExtendedTexts, MemoryTexts
 from miner.types.protocols import (
     Ceiling,
     Evidence,
@@ -30,6 +31,8 @@ from miner.types.protocols import (
     SearchResult,
     Source,
     SourceVote,
+    TextChange,
+    Variation,
     Vectors,
 )
 from miner.types.qrels import Lost, Qrels, SameQuestions
@@ -52,10 +55,12 @@ __all__ = [
     "Codes",
     "Dataset",
     "Evidence",
+    "ExtendedTexts",
     "Filter",
     "Floats",
     "Ints",
     "Lost",
+    "MemoryTexts",
     "ModelDescription",
     "Negatives",
     "Noise",
@@ -76,7 +81,9 @@ __all__ = [
     "Source",
     "SourceDescription",
     "SourceVote",
+    "TextChange",
     "Texts",
+    "Variation",
     "Vectors",
     "columns_line",
     "join_title",

@@ -144,6 +144,25 @@ class Sampler(Protocol):
         ...
 
 
+TextChange = Callable[[str, np.random.Generator], str]
+"""A text and random numbers of its own → another text; the same one, or an empty one, where there is none."""
+
+
+class Variation(Protocol):
+    """How a further negative is made from the text of one. needs_function: only the user's own function can make it."""
+
+    needs_function: ClassVar[bool]
+
+    @property
+    def count(self) -> int:
+        """The most that a row gets."""
+        ...
+
+    def open(self, corpus: Texts, paraphrase: Callable[[str], str] | None) -> TextChange:
+        """Gather what it needs to know of the corpus; return the change."""
+        ...
+
+
 class Progress(Protocol):
     """Called with a stage's name, how much is done and how much there is."""
 

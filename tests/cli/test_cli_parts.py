@@ -8,7 +8,14 @@ from miner.cli.parts import FLAGS, _table
 from miner.config import MiningConfig
 from miner.errors import ConfigError
 
-FIELDS = {"filters": "filters", "samplers": "sampler", "sources": "sources", "formats": "output_format", "presets": None}
+FIELDS = {
+    "filters": "filters",
+    "samplers": "sampler",
+    "sources": "sources",
+    "variations": "variations",
+    "formats": "output_format",
+    "presets": None,
+}
 
 
 def shown(*words):
@@ -30,7 +37,7 @@ def test_each_part_is_listed_and_explained(family):
             sources = ("dense", "bm25") if spec != "bm25" else ("bm25", "dense:model=m")
             off = ("near_positive:off", "nearest:off") if spec == "bm25" else ()
             values = {"filters": off, "sources": sources} | {
-                field: (spec,) if field == "filters" else sources if field == "sources" else spec
+                field: (spec,) if field in ("filters", "variations") else sources if field == "sources" else spec
             }
             MiningConfig.of(model="m", **values)
 
