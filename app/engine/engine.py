@@ -132,6 +132,8 @@ class Engine:
             raise ConfigError("config.sources cannot be set here: the server searches with its own model, so leave it out")
         if "verdict" in config.active_filters or config.false_negatives == "adopt":
             raise ConfigError("verdicts are used by jobs only: leave filter 'verdict' and false_negatives out")
+        if config.variations:
+            raise ConfigError("config.variations is for jobs, which write a run folder: leave it out here")
         return config.model_copy(update={name: getattr(self.serving, name) for name in SERVED_SETTINGS})
 
     def _inputs(self, request: MineRequest, corpus: OpenCorpus | None, folder: Path, config: MiningConfig) -> tuple[Dataset, Dense]:

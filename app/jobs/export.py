@@ -1,4 +1,4 @@
-"""Kind `export`: choose and write again from a finished job's candidates, in seconds, without the model."""
+"""Kind `export`: choose and write again from a finished job's candidates, in seconds, without the model unless variations are made."""
 
 from __future__ import annotations
 
@@ -74,6 +74,8 @@ def prepare(spec: JobSpec, stores: Stores, folder: Path) -> JobSpec:
     if spec.get("verdicts"):
         (folder / VERDICTS).parent.mkdir(exist_ok=True)
         write_bytes(folder / VERDICTS, verdict_file(stores.reviews.current(source.id, spec["reviews"])))
+    if spec["config"].get("variations"):  # the run's model scores them
+        stores.settings.known_models.linked_config(spec["config"], folder)
     return {**spec, "run": f"../{source.id}/run"}
 
 
@@ -83,4 +85,6 @@ def run(spec: JobSpec, runtime: Runtime, on_progress: Progress) -> Outcome:
 
     source, config = Run(Path(spec["run"])), MiningConfig.of(**spec["config"])
     verdicts = [VERDICTS] if spec.get("verdicts") else []
-    return outcome_of(export(source, config, out="run", kind=suffix_of(spec), force=True, verdicts=verdicts, on_progress=on_progress))
+    kind = suffix_of(spec)
+    chosen = export(source, config, out="run", kind=kind, force=True, verdicts=verdicts, on_progress=on_progress, runtime=runtime)
+    return outcome_of(chosen)

@@ -104,7 +104,12 @@ def run(spec: JobSpec, runtime: Runtime, on_progress: Progress) -> Outcome:
 
 
 def check_kind(config: MiningConfig, file_kind: str | None) -> None:
-    """ConfigError when the format is a folder of files, each of its own kind."""
+    """ConfigError when the format is a folder of files, each of its own kind, or a variation needs code, which no request can bring."""
+    for name, part in config.active_variations.items():
+        if part.needs_function:
+            raise ConfigError(
+                f"variation '{name}' needs a function of yours, and no request can bring code: leave it out, or mine in Python"
+            )
     if FORMATS[config.output_format].layout and file_kind is not None:
         raise ConfigError(f"output format '{config.output_format}' is a folder of several files, each of its own kind: leave file_kind out")
 
@@ -116,10 +121,14 @@ def suffix_of(spec: JobSpec) -> str | None:
 
 def outcome_of(run: Any) -> Outcome:
     """The result of a finished run for the client: its counts, with training file, report and manifest as files."""
+    from miner.runs.variation_file import FILE as VARIATIONS
+
     hashes = {name: output["sha256"] for name, output in run.manifest["outputs"].items()}
     training_files = sorted(path.relative_to(run.folder).as_posix() for path in run.file.rglob("*") if path.is_file())
     names = {name.replace("/", ".", 1): name for name in training_files} if run.file.is_dir() else {"training_file": run.file.name}
     names |= {"report": "report.json", "report_page": "report.html", "manifest": "manifest.json"}
+    if VARIATIONS in hashes:
+        names["variations"] = VARIATIONS
     outputs = [_output(role, name, hashes) for role, name in names.items()]
     result = {"counts": run.manifest["counts"], "mining": run.report["counts"], "columns": run.report.get("columns", {})}
     return Outcome(result, outputs)

@@ -126,6 +126,24 @@ def test_exports_in_every_kind_of_file(kind, client, mined):
     assert set(orjson.loads(rows[0])) >= {"anchor", "positive", "negative_1", "negative_2"}
 
 
+def test_variations_are_those_of_the_command_line(client, mined, inputs, texts, model, tmp_path):
+    """A job that mines and one that exports write the bytes of the command line, and a file of variations; code comes from no request."""
+    config = {"negatives": 3, "columns": ["ids"], "variations": ["delete:share=0.5", "una:near=9"]}
+    jobs = [submit(client, {"kind": "mine", "inputs": inputs, "config": config})]
+    jobs.append(submit(client, {"kind": "export", "job": mined["id"], "config": {"variations": config["variations"]}}))
+    jobs = [done(client, job.json()) for job in jobs]
+    assert [job["state"] for job in jobs] == ["succeeded"] * 2, jobs
+    flags = ["--variation", "una:near=9", "--variation", "delete:share=0.5"]
+    command_line(tmp_path, texts, model, "--negatives", "3", "--column", "ids", *flags, "--out", "run")
+    for role, name in (("training_file", "triplets.jsonl"), ("variations", "variations.jsonl")):
+        assert {content(client, job, role) for job in jobs} == {(tmp_path / "run" / name).read_bytes()}
+    assert jobs[0]["result"]["counts"]["variations"] > 0
+    for body in ({"kind": "mine", "inputs": inputs}, {"kind": "export", "job": mined["id"]}):
+        refused = submit(client, {**body, "config": {"variations": ["paraphrase"]}})
+        assert refused.status_code == 422
+        assert "variation 'paraphrase' needs a function of yours, and no request can bring code" in refused.text
+
+
 def test_a_format_that_is_a_folder(client, mined):
     """Each of its files is a result of its own."""
     shape = next(name for name, shape in FORMATS.items() if shape.layout)
