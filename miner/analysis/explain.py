@@ -15,9 +15,12 @@ from miner.analysis.find_id import row_of
 from miner.config import MiningConfig
 from miner.errors import IntegrityError
 from miner.page.explanation import ExplainedQuery
+from miner.runs import manifest as manifests
 from miner.runs.candidate_store import read_query
 from miner.runs.rechoose import Choice, chooser
 from miner.runs.run import Run
+from miner.runs.variation_file import FILE as VARIATIONS
+from miner.runs.variation_file import VariationRow, read_variations
 from miner.types import Block, Candidates, Dataset, Filter
 
 Number = int | float | bool | None
@@ -99,6 +102,7 @@ class Explanation(TypedDict):
     retrieved: int
     anchors: list[AnchorFields]
     passage: NotRequired[PassageFields]
+    variations: NotRequired[list[VariationRow]]
 
 
 def explain(run: Run | str | Path, query_id: str, passage_id: str | None = None) -> Explanation:
@@ -111,6 +115,8 @@ def explain(run: Run | str | Path, query_id: str, passage_id: str | None = None)
         (`background`), ceilings and candidates, best first. A candidate's status is chosen, kept or dropped; `dropped_by` is the first
         filter that drops it under the strict rules, also where a fallback level chose it.
     passage: the rank and judgement of `passage_id`.
+    variations: further negatives of the query's rows, with what each was made of; with a passage, those made of it. Absent where the run
+        made none.
     InputError for what is neither an id nor a text of the run, with the most similar ids; and for a text of several, with their ids.
     """
     run = run if isinstance(run, Run) else Run(Path(run))
@@ -128,6 +134,9 @@ def explain(run: Run | str | Path, query_id: str, passage_id: str | None = None)
         "retrieved": int(candidates.present.sum()),
         "anchors": [_anchor(choice, anchor, config, names) for anchor in range(len(choice.anchors))],
     }
+    if config.variations:
+        manifests.check(run.folder, run.manifest, (VARIATIONS,))
+        explanation["variations"] = [row for row in read_variations(run.folder) if row["query_id"] == explanation["query"]["id"]]
     if passage is not None:
         _restrict_to_passage(explanation, passage, names, dataset, query)
     return cast("Explanation", ExplainedQuery(explanation))
@@ -251,6 +260,9 @@ def _restrict_to_passage(explanation: Explanation, passage: int, names: _Names, 
         "retrieved": column is not None,
         "score_at_most": anchors[0]["candidates"][-1]["score"] if column is None and explanation["retrieved"] else None,
     }
+    if "variations" in explanation:
+        origin = explanation["passage"]["stands_for_it"] or explanation["passage"]["id"]
+        explanation["variations"] = [row for row in explanation["variations"] if row["passage_id"] == origin]
     for anchor in anchors:
         anchor["candidates"] = [] if column is None else [anchor["candidates"][column]]
 

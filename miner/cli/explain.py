@@ -57,6 +57,13 @@ def explain(
         for line in _head(anchor, explanation["retrieved"]):
             out.print(line, soft_wrap=True)
         _table(out, anchor["candidates"], limit or DEFAULT_LIMIT)
+    out.print(*map(_variation, explanation.get("variations", ())), sep="", end="", soft_wrap=True)
+
+
+def _variation(variation: Mapping[str, Any]) -> str:
+    """A further negative with what it was made of."""
+    origin = f"{variation['kind']} of {flat(variation['passage_id'])}, score {score(variation['origin_score'])}"
+    return f"variation {flat(variation['text'])}  (score {score(variation['score'])}; {origin})\n"
 
 
 def _passage(explanation: Mapping[str, Any]) -> str:

@@ -15,7 +15,16 @@ class ExplainedQuery(dict[str, Any]):
     """The result of `explain`, with its tables for a notebook."""
 
     def _repr_html_(self) -> str:
-        return join([tag("p", tag("strong", self["query"]["id"]), f": {self['query']['text']}"), *map(_anchor, self["anchors"])])
+        head = tag("p", tag("strong", self["query"]["id"]), f": {self['query']['text']}")
+        return join([head, *map(_anchor, self["anchors"]), *([_variations(self)] if self.get("variations") else [])])
+
+
+def _variations(explanation: Mapping[str, Any]) -> Html:
+    """The further negatives that were made of its negatives."""
+    rows = [
+        [row["kind"], row["passage_id"], score(row["score"]), score(row["origin_score"]), row["text"]] for row in explanation["variations"]
+    ]
+    return grid("variations of its negatives", ("kind", "made of", "#score", "#score of that", "text"), rows)
 
 
 def _anchor(anchor: Mapping[str, Any]) -> Html:

@@ -13,13 +13,17 @@ from worlds import config_of, make
 
 from miner.analysis.explain import explain
 from miner.analysis.sweep import sweep
+from miner.cli.explain import explain as show_explanation
+from miner.config import MiningConfig, Runtime
 from miner.core.retrieval import BLOCK
 from miner.errors import InputError, IntegrityError, StorageError
 from miner.io.row_writer import sha256_of
+from miner.read import read_inline
 from miner.runs import candidate_store as stored
 from miner.runs.candidate_store import read_blocks, read_query
 from miner.runs.rechoose import choices
 from miner.runs.run import Run, export, mine
+from miner.runs.variation_file import FILE, read_variations
 
 
 def run_of(seed, folder, **fixed):
@@ -170,3 +174,25 @@ def test_a_notebook_shows_a_row_for_each_candidate(tmp_path):
     assert page.count("<tr>") == sum(min(50, len(anchor["candidates"])) + 1 for anchor in explanation["anchors"])
     explanation["query"]["text"] = "<script>"
     assert "<script>" not in explanation._repr_html_()
+
+
+def test_variations_are_shown_with_what_they_were_made_of(tiny_model, tmp_path, capsys):
+    """All of a query, or those of one passage; on the screen, as a notebook's table, and never from a file that was changed."""
+    passages = [{"id": f"p{i}", "text": f"w{i} w{i + 1} w{i + 2} w{i + 5}"} for i in range(20)]
+    dataset = read_inline([{"id": "q", "text": "w1 w2", "positives": ["p1"]}], passages, tmp_path / "data")
+    config = MiningConfig.of(model=str(tiny_model), filters=("margin:off",), variations=("delete:count=4,share=0.5",))
+    run = mine(dataset, config, out=tmp_path / "run", runtime=Runtime.of(cache=tmp_path / "cache"))
+    told = explain(run, "q")["variations"]
+    assert told == list(read_variations(run.folder))
+    assert 0 < len(told) == run.manifest["counts"]["variations"]
+    origin = told[0]["passage_id"]
+    assert explain(run, "q", origin)["variations"] == [row for row in told if row["passage_id"] == origin]
+    assert told[0]["text"] in explain(run, "q")._repr_html_()
+    show_explanation(run.folder, "q", None, None, only_kept=False, dropped=False, as_json=False)
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("variation"))
+    assert line.startswith(f"variation {told[0]['text']}  (score ")
+    assert f"delete of {origin}, score {told[0]['origin_score']:.4f})" in line
+    (run.folder / FILE).write_bytes(b"")
+    with pytest.raises(IntegrityError, match=r"variations\.jsonl has changed"):
+        explain(run, "q")
+    assert "variations" not in explain(export(run, {**config.model_dump(), "variations": []}), "q")
