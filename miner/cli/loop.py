@@ -23,7 +23,7 @@ NEGATIVES = 3
 """One positive to three negatives, the balance of the founding papers."""
 
 
-@f.takes(f.DATA, f.VERDICTS, f.MODEL, f.TEXTS, f.SCALE, f.RETRIEVE, f.CHOOSE, f.ROUNDS, f.TRAIN, f.SEED, f.RUNTIME)
+@f.takes(f.DATA, f.VERDICTS, f.MODEL, f.TEXTS, f.SCALE, f.RETRIEVE, f.CHOOSE, f.VARY, f.ROUNDS, f.TRAIN, f.SEED, f.RUNTIME)
 def loop(
     flags: f.Flags,
     negatives: Annotated[int | None, o.option("negatives", "negatives per query; with --anchor own, per pair [3]", o.CHOOSE)] = None,

@@ -24,10 +24,11 @@ from miner.io.plain_files import create_file
 from miner.report import VariationCounts
 from miner.runs.rechoose import Choice
 from miner.runs.variation_file import FILE, line
+from miner.runs.variation_rows import FurtherNegative, extend, variation_id
 from miner.runs.variation_scores import VariationScorer
 from miner.support.noise import generator
 from miner.support.normalize import plain_key
-from miner.types import Dataset, ExtendedTexts, MemoryTexts, Negatives, Vectors
+from miner.types import Dataset, ExtendedTexts, MemoryTexts, Vectors
 
 UNCHANGED, SAME_TEXT, NEARER = "unchanged", "same_text", "nearer"
 """Reasons beside the names of filters: no other text; a text that the row has; nearer to a positive than the origin."""
@@ -93,12 +94,12 @@ class VariationMaker:
                     self._try(part, kind, slot, variation.count, chooser)
         self._write(parts)
         ids, texts, extended = list[str](), list[str](), list[Choice]()
+        kinds, width = self._config.active_variations, self._config.variations_per_row
         for part in parts:
-            first = len(self._dataset.corpus) + len(texts)
-            extended.append(part.choice._replace(negatives=_with_variations(part, first, self._config)))
-            for row_variation in (each for variations in part.variations for each in variations):
-                ids.append(self._id(part, row_variation))
-                texts.append(row_variation.text)
+            first, further = len(self._dataset.corpus) + len(texts), _further(part)
+            extended.append(part.choice._replace(negatives=extend(part.choice.negatives, further, first, kinds, width)))
+            ids += [one.id for of_anchor in further for one in of_anchor]
+            texts += [one.text for of_anchor in further for one in of_anchor]
         return extended, replace(self._dataset, corpus=ExtendedTexts(self._dataset.corpus, MemoryTexts(ids, texts)))
 
     def _part(self, choice: Choice) -> _Part:
@@ -159,11 +160,6 @@ class VariationMaker:
         dropped = self.counts[kind]["dropped"]
         dropped[reason] = dropped.get(reason, 0) + 1
 
-    def _id(self, part: _Part, variation: RowVariation) -> str:
-        """`PASSAGE~KIND~QUERY`: an id of its own, since the text follows from all three."""
-        origin = int(part.choice.negatives.rows[variation.anchor, variation.slot])
-        return f"{part.passage_ids[origin]}~{variation.kind}~{part.query_ids[variation.anchor]}"
-
     def _write(self, parts: Sequence[_Part]) -> None:
         """Write the variations of a block, by query id."""
         assert self._file is not None, "the file is open while variations are made"
@@ -183,33 +179,16 @@ def _text_reason(text: str, origin: str, keys: set[int]) -> str:
     return SAME_TEXT if plain_key(text) in keys else ""
 
 
-def _with_variations(part: _Part, first: int, config: MiningConfig) -> Negatives:
-    """The negatives of a part with its variations behind them; row `first` is its first variation."""
+def _further(part: _Part) -> list[list[FurtherNegative]]:
+    """The variations of each anchor of a part as negatives."""
     negatives = part.choice.negatives
-    shape = (len(negatives), config.variations_per_row)
-    rows, scores = np.full(shape, -1, dtype=np.int32), np.full(shape, np.nan, dtype=np.float32)
-    ranks, tiers = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.uint8)
-    sources = {f"variation-{kind}": np.zeros(shape, dtype=np.int32) for kind in config.active_variations}
-    row = first
+    further: list[list[FurtherNegative]] = [[] for _ in part.variations]
     for anchor, variations in enumerate(part.variations):
-        for place, variation in enumerate(variations):
-            rank = negatives.ranks[anchor, variation.slot]
-            rows[anchor, place], scores[anchor, place], ranks[anchor, place] = row, variation.score, rank
-            tiers[anchor, place] = negatives.tiers[anchor, variation.slot]
-            sources[f"variation-{variation.kind}"][anchor, place] = rank
-            row += 1
-    pad = np.zeros(negatives.rows.shape, dtype=np.int32)
-    return replace(
-        negatives,
-        rows=np.concatenate([negatives.rows, rows], axis=1),
-        scores=np.concatenate([negatives.scores, scores], axis=1),
-        ranks=np.concatenate([negatives.ranks, ranks], axis=1),
-        tiers=np.concatenate([negatives.tiers, tiers], axis=1),
-        sources={
-            **{name: np.pad(values, ((0, 0), (0, shape[1]))) for name, values in negatives.sources.items()},
-            **{name: np.concatenate([pad, values], axis=1) for name, values in sources.items()},
-        },
-    )
+        for one in variations:
+            name = variation_id(part.passage_ids[int(negatives.rows[anchor, one.slot])], one.kind, part.query_ids[anchor])
+            origin = (int(negatives.ranks[anchor, one.slot]), int(negatives.tiers[anchor, one.slot]))
+            further[anchor].append(FurtherNegative(name, one.kind, one.text, one.score, *origin))
+    return further
 
 
 def _line(part: _Part, variation: RowVariation) -> bytes:

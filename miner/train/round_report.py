@@ -49,6 +49,7 @@ class RoundCounts(TypedDict):
     forgotten: entries that the caps keep from training.
     missing: negatives that the anchors lack.
     training_rows, rows_repeated: rows of the training file, and duplicates left out.
+    variations: further negatives made from the texts of the row's negatives, where the settings make any.
     """
 
     retained: int
@@ -60,6 +61,7 @@ class RoundCounts(TypedDict):
     forgotten: NotRequired[int]
     training_rows: int
     rows_repeated: int
+    variations: NotRequired[int]
 
 
 class FalseNegatives(TypedDict):

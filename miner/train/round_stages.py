@@ -27,6 +27,7 @@ from miner.train.output_folder import checkpoints_of
 from miner.train.pair_scores import StoredPairScores
 from miner.train.round_examples import round_examples
 from miner.train.round_report import DevReport, RoundCounts, RoundReport, best_round, changes, false_negatives
+from miner.train.round_variations import RoundVariations
 from miner.train.training import train
 from miner.types import Dataset, Progress
 
@@ -99,6 +100,7 @@ def _mine(setting: LoopContext, folder: Path, mining: MiningConfig, runtime: Run
             runtime=runtime,
             force=True,
             on_progress=setting.progress,
+            paraphrase=setting.paraphrase,
         )
 
 
@@ -155,11 +157,13 @@ def _choose(setting: LoopContext, round_number: int, folder: Path, previous: Pat
     dataset = Dataset.open(folder / "mined" / "dataset")
     scores = StoredPairScores.of(dataset, mining, runtime)
     result = Assembly(dataset, mining, setting.rules, round_number, notebook, scores).assemble(Run(folder / "mined").candidates)
-    writer = RowWriter(FORMATS["triplet"], dataset, EXTRA_COLUMNS)
+    writer, variations = RowWriter(FORMATS["triplet"], dataset, EXTRA_COLUMNS), RoundVariations(dataset, folder / "mined", mining)
     with open_sink(folder / "training.jsonl") as sink:
         for block in result.blocks:
-            sink.write(writer(block))
+            sink.write(writer(*variations(block)))
     result.counts["training_rows"], result.counts["rows_repeated"] = sink.rows, writer.repeated
+    if mining.variations:
+        result.counts["variations"] = variations.count
     notebook.save(folder / "notebook.parquet")
     anchors = [[*key, *anchor] for key, anchor in sorted(result.anchors.items())]
     write_json(folder / "anchors.json", {"counts": result.counts, "anchors": anchors})

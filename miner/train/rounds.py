@@ -31,6 +31,7 @@ from miner.io.atomic import folder_part, resolve_link, sha256_of, write_bytes
 from miner.io.folder_tree import copy
 from miner.io.plain_files import read_bytes
 from miner.read import read
+from miner.runs.variation_vectors import check_variations
 from miner.runs.verdict_files import read_verdicts
 from miner.train.config import LoopConfig, TrainConfig
 from miner.train.conflicts import check_model_fits, check_parts, depends_on_model
@@ -85,7 +86,7 @@ def loop(
     dev: dataset that chooses the best round and when to stop; without it all rounds run and the last model is saved.
     resume: True continues a loop of the same settings, False starts over where no round is finished, None refuses an existing loop.
     force: starts over too; finished rounds are deleted only with `force` and resume=False together.
-    paraphrase: the user's function for the change `paraphrase`.
+    paraphrase: the user's function for the change and the variation `paraphrase`.
     report_to: tensorboard, wandb or trackio: the trainings report to them too; their files go to round-N/model.logs.
     Raises ConfigError, InputError, ModelError, StorageError; finished stages stay, and `resume` continues.
     """
@@ -103,6 +104,7 @@ def loop(
         raise ConfigError("verdicts are read again in every round: name a file, not '-'")
     check_encoder(training.encoding(), Runtime.of_argument(runtime).allow_code)
     check_parts(training, paraphrase, mining.negatives)
+    check_variations(mining, paraphrase)
     if depends_on_model(training):
         check_model_fits(training, load_encoder(training.encoding(), Runtime.of_argument(runtime)))
     identity = _identity(data, training, mining, rules, dev)

@@ -13,7 +13,9 @@ from tiny import model_with_code
 
 from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError, InputError, ModelError
+from miner.formats import read_training
 from miner.read import read_beir
+from miner.runs.variation_file import read_variations
 from miner.train import LoopConfig, TrainConfig, loop, train
 from miner.train.continuation import Continuation
 from miner.train.hold_out import hidden_of, hide
@@ -87,6 +89,25 @@ def test_interrupted_anywhere_it_goes_on(whole, tiny_model, tiny_folder, tmp_pat
     assert content(tmp_path / "out").keys() == content(whole.folder).keys()
     different = [name for name, data in content(tmp_path / "out").items() if data != content(whole.folder)[name]]
     assert different == []
+
+
+@pytest.mark.parametrize("keep", ["notebook", "share"])
+def test_variations_go_where_their_origins_go(tiny_model, tiny_folder, tmp_path, keep):
+    """Each round trains on those of its own mining, made with its own model; none without its origin, and none is in the notebook."""
+    training, mining, rules = settings(tiny_model, rounds=2, keep=keep)
+    mining = mining.model_copy(update={"variations": ("delete:share=0.5,count=2",)})
+    done = loop(inputs(tiny_folder, "train"), training, mining, rules, out=tmp_path / "out")
+    for turn in (1, 2):
+        folder = done.folder / f"round-{turn}"
+        rows = list(read_training(folder / "training.jsonl"))
+        names = {(row.query_id, name) for row in rows for name in row.ids[1:]}
+        further = {(query, name.split("~")[0]) for query, name in names if "~" in name}
+        assert further <= names
+        assert further <= {(row["query_id"], row["passage_id"]) for row in read_variations(folder / "mined")}
+        assert len(further) == done.report["rounds"][turn - 1]["variations"] > 5
+        assert not any("~" in passage for _, passage, _ in Notebook.load(folder / "notebook.parquet").entries())
+    texts = [{row["text"]: row["score"] for row in read_variations(done.folder / f"round-{turn}" / "mined")} for turn in (1, 2)]
+    assert any(texts[0][text] != texts[1][text] for text in texts[0].keys() & texts[1].keys())
 
 
 def test_only_what_is_wrong_and_nothing_kept(tiny_model, tiny_folder, tmp_path):

@@ -85,6 +85,15 @@ def test_pairs_are_mined_first(tiny_model, tiny_world, tmp_path):
     assert train(tiny_world, config(tiny_model), out=tmp_path / "b").report["rows"]["negatives"] == 0
 
 
+def test_pairs_are_mined_with_variations(tiny_model, tiny_world, tmp_path):
+    """They are further negatives of the rows that train; the paraphrase is the function of the call."""
+    mining = MiningConfig.of(negatives=2, filters=("margin:off",), variations=("delete:share=0.5", "paraphrase"))
+    rows = train(tiny_world, config(tiny_model), out=tmp_path / "a", mining=mining, paraphrase=lambda text: f"{text} w59").report["rows"]
+    assert rows["negatives"] == 4
+    with pytest.raises(ConfigError, match="variation 'paraphrase' needs your function"):
+        train(tiny_world, config(tiny_model), out=tmp_path / "b", mining=mining)
+
+
 def test_warnings_that_help(tiny_model, tiny_rows, tmp_path):
     """Negatives above the positive; a row's own positive as another row's passage; a loss that is no number stops."""
     around = zip(tiny_rows, tiny_rows[1:] + tiny_rows[:1], strict=True)
