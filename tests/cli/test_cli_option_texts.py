@@ -11,11 +11,13 @@ from miner.config.presets import PRESETS
 from miner.formats import FORMATS
 from miner.samplers import SAMPLERS
 from miner.train.parts import BATCH_SAMPLERS, CHANGES, LOSSES
+from miner.variations import VARIATIONS
 
 TABLES = {
     "Sampler": SAMPLERS,
     "Format": FORMATS,
     "Preset": PRESETS,
+    "Variation": VARIATIONS,
     "Loss": LOSSES,
     "BatchSampler": BATCH_SAMPLERS,
     "Changes": CHANGES,
