@@ -2,9 +2,9 @@
 
     python -m experiments.variations.run --data tldr-en=FOLDER --data medquad=FOLDER --model FOLDER --work WORK
 
-Each set is mined once for each seed; every arm is an export of that run and one training of the same steps, batches and rate, whose last step
-is measured on test (queries drawn by a hash of their ids). Differences are against `three`, over the same test queries and seeds: the interval
-is a bootstrap of queries and seeds. Cells that are there are not run again; the table is printed at the end.
+Each set is mined once for each seed; every arm is an export of that run and one training of the same steps, batches and rate, whose
+last step is measured on test (queries drawn by a hash of their ids). Differences are against `three`, over the same test queries and
+seeds: the interval is a bootstrap of queries and seeds. Cells that are there are not run again; the table is printed at the end.
 """
 
 from __future__ import annotations
