@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ ADD_ROWS = 65_536
 TRAIN_ROWS = 262_144
 CELLS = 1 << 24
 """Candidates (queries × k × k_factor_rf) that FAISS holds at a time."""
+CLUSTERS = re.compile(r"as large as number of clusters \((\d+)\)")
+"""FAISS' words for fewer vectors than clusters."""
 LIKELY_DIMS = (7680, 1024, 1000)
 """Multiples of most numbers that dims are cut into."""
 
@@ -30,16 +33,19 @@ class Factory:
         factory = self.spec.factory
         try:
             self._index: Any = empty_index(vectors.shape[1], similarity, factory)
+            self._similarity = similarity
             self.limits = setting_ranges(self._index)
             check_settings(factory, self.limits, self.spec.settings)
             if not self._index.is_trained:
                 _train_in_silence(self._index)
+                _train_quickly(self._index, self.spec)
                 self._index.train(np.ascontiguousarray(vectors[:: max(1, len(vectors) // TRAIN_ROWS)]))
             for start in range(0, len(vectors), ADD_ROWS):
                 self._index.add(np.ascontiguousarray(vectors[start : start + ADD_ROWS]))
         except RuntimeError as error:
+            reason = _reason(error, similarity)
             raise ConfigError(
-                f"FAISS cannot build index '{factory}' over {len(vectors)} vectors of {vectors.shape[1]} dims: {_reason(error)}"
+                f"FAISS cannot build index '{factory}' over {len(vectors)} vectors of {vectors.shape[1]} dims: {reason}"
             ) from error
         apply_settings(self._index, self.spec.settings)
 
@@ -54,7 +60,7 @@ class Factory:
         try:
             parts = [self._index.search(queries[start : start + rows], k)[1] for start in range(0, len(queries), rows)]
         except RuntimeError as error:
-            raise ConfigError(f"FAISS cannot search index '{self.spec}': {_reason(error)}") from error
+            raise ConfigError(f"FAISS cannot search index '{self.spec}': {_reason(error, self._similarity)}") from error
         return np.concatenate(parts), np.full(len(queries), -np.inf)
 
 
@@ -64,7 +70,7 @@ def check_factory(dims: int, similarity: Similarity, index: str) -> None:
     try:
         empty = empty_index(dims, similarity, spec.factory)
     except RuntimeError as error:
-        raise ConfigError(f"FAISS cannot build index '{spec.factory}' over vectors of {dims} dims: {_reason(error)}") from error
+        raise ConfigError(f"FAISS cannot build index '{spec.factory}' over vectors of {dims} dims: {_reason(error, similarity)}") from error
     check_settings(spec.factory, setting_ranges(empty), spec.settings)
 
 
@@ -79,7 +85,7 @@ def check_name(index: str) -> None:
         try:
             empty = empty_index(dims, similarity, spec.factory)
         except RuntimeError as error:
-            reason = _reason(error)
+            reason = _reason(error, similarity)
         else:
             return check_settings(spec.factory, setting_ranges(empty), spec.settings)
     raise ConfigError(f"FAISS knows no index '{spec.factory}': {reason}; write exact, or a factory string such as IVF1024,Flat or HNSW32")
@@ -101,5 +107,34 @@ def _train_in_silence(index: Any) -> None:
             quantizer.cp.min_points_per_centroid = 1
 
 
-def _reason(error: RuntimeError) -> str:
-    return str(error).rsplit(": ", 1)[-1].splitlines()[0]
+def _train_quickly(index: Any, spec: IndexSpec) -> None:
+    """Leave out the training of codes for `ht`, which takes most of the time and changes nothing of a search without it."""
+    import faiss
+
+    inner = faiss.downcast_index(faiss.try_extract_index_ivf(index) or inner_index(index))
+    if hasattr(inner, "do_polysemous_training"):
+        inner.do_polysemous_training = "ht" in spec.settings
+
+
+def inner_index(index: Any) -> Any:
+    """Return the index below transforms, refinements and maps of numbers."""
+    import faiss
+
+    index = faiss.downcast_index(index)
+    for name in ("base_index", "index"):
+        if hasattr(index, name):
+            return inner_index(getattr(index, name))
+    return index
+
+
+def _reason(error: RuntimeError, similarity: Similarity) -> str:
+    """Return FAISS' reason, in plain words where it is a common one."""
+    text = str(error).rsplit(": ", 1)[-1].splitlines()[0]
+    plain = {
+        "METRIC_L2": f"it compares by Euclidean distance alone, and the similarity is {similarity}",
+        "number of subquantizers": "the number after PQ has to divide the number of dims",
+        "could not parse": "it is written otherwise than an index of FAISS",
+    }
+    if clusters := CLUSTERS.search(text):
+        return f"it makes {clusters[1]} clusters of them, and needs as many vectors at least"
+    return next((words for part, words in plain.items() if part in text), text)

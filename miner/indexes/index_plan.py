@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 from miner.errors import ConfigError
-from miner.indexes.faiss_factory import TRAIN_ROWS, check_factory, empty_index
+from miner.indexes.faiss_factory import TRAIN_ROWS, check_factory, empty_index, inner_index
 from miner.indexes.index_spec import AUTO, EXACT, IndexSpec
 from miner.indexes.opening import automatic
 from miner.indexes.search_settings import setting_ranges
@@ -109,18 +109,7 @@ def _ivf(index: Any) -> Any:
 def _product_quantizer(index: Any) -> Any:
     import faiss
 
-    return getattr(faiss.downcast_index(_ivf(index) or _inner(index)), "pq", None)
-
-
-def _inner(index: Any) -> Any:
-    """Return the index below transforms, refinements and maps of numbers."""
-    import faiss
-
-    index = faiss.downcast_index(index)
-    for name in ("base_index", "index"):
-        if hasattr(index, name):
-            return _inner(getattr(index, name))
-    return index
+    return getattr(faiss.downcast_index(_ivf(index) or inner_index(index)), "pq", None)
 
 
 def _bytes(index: Any, vectors: int) -> float:

@@ -21,6 +21,6 @@ def open_index(vectors: Floats, similarity: Similarity, index: str) -> Exact | F
     return Exact(vectors, similarity) if chosen == EXACT else Factory(vectors, similarity, chosen)
 
 
-def automatic(passages: int) -> str:
-    """What `auto` means for so many passages: exact, or a factory string."""
-    return EXACT if passages <= EXACT_PASSAGES else f"IVF{round(LISTS_PER_ROOT * sqrt(passages))},Flat"
+def automatic(passages: int, exact: int = EXACT_PASSAGES) -> str:
+    """What `auto` means for so many passages: exact, or a factory string. exact: the most passages that are searched exactly."""
+    return EXACT if passages <= exact else f"IVF{round(LISTS_PER_ROOT * sqrt(passages))},Flat"

@@ -18,7 +18,9 @@ import numpy as np
 from miner.config import MiningConfig
 from miner.errors import ConfigError
 from miner.evaluation.intervals import clustered
-from miner.indexes import Factory
+from miner.indexes import Factory, IndexSpec
+from miner.indexes.index_plan import TUNED
+from miner.indexes.opening import automatic
 from miner.sources import BM25, Dense, Fused, Recall
 from miner.sources.dense import SLACK
 from miner.support import noise
@@ -80,7 +82,7 @@ def measure_recall(source: Dense | BM25 | Fused, dataset: Dataset, config: Minin
     for dense in _approximate(source):
         dense.recall = Sample.of(dense, dataset, draw(dataset, config)[1], config).recall()
         if config.recall is not None and dense.recall.interval[1] < config.recall:
-            raise ConfigError(_too_low(dense.recall, min(config.depth, len(dense.passages)), config.recall))
+            raise ConfigError(_too_low(dense.recall, min(config.depth, len(dense.passages)), config.recall, _advice(dense, config)))
     return min((each.recall for each in _approximate(source) if each.recall), key=lambda each: each.share, default=None)
 
 
@@ -156,10 +158,20 @@ def _approximate(source: Dense | BM25 | Fused) -> list[Dense]:
     return [part for part in parts if isinstance(part, Dense) and isinstance(part.index, Factory)]
 
 
-def _too_low(recall: Recall, depth: int, target: float) -> str:
+def _too_low(recall: Recall, depth: int, target: float, advice: str) -> str:
     low, high = (f"{100 * bound:.1f}" for bound in recall.interval)
     return (
         f"recall {target:g} was asked for, and index {recall.index} finds {100 * recall.share:.1f} % of the {depth} nearest "
-        f"(95 % interval {low} to {high} %, {recall.queries} queries): ask for less, or mine with another index, such as IVF1024,Flat; "
-        "compressed ones need a refinement (IVF1024,PQ32,RFlat), and exact finds all"
+        f"(95 % interval {low} to {high} %, {recall.queries} queries): ask for less, or {advice}"
     )
+
+
+def _advice(source: Dense, config: MiningConfig) -> str:
+    """What reaches more: the setting chosen by the recall where one is given, else an index that suits so many passages."""
+    spec, passages = IndexSpec.parse(config.index), len(source.passages)
+    if names := [name for name in spec.settings if name in TUNED]:
+        return f"leave {' and '.join(names)} out, which the recall then chooses: --index '{spec.factory}'"
+    parts = spec.factory.split(",")
+    refined = f"{spec.factory},RFlat" if "RFlat" not in parts and {"Flat"}.isdisjoint(parts) and "HNSW" not in spec.factory else ""
+    refinement = f"refine it (--index '{refined}'), or " if refined else ""
+    return f"{refinement}mine with --index '{automatic(passages, exact=0)}', or with exact, which finds all"

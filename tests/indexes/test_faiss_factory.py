@@ -55,6 +55,28 @@ def test_what_faiss_cannot_build_is_refused(vectors, factory):
     assert "\n" not in str(caught.value)
 
 
+REASONS = {
+    "LSH": "it compares by Euclidean distance alone, and the similarity is dot",
+    "Nonsense": "it is written otherwise than an index of FAISS",
+    "IVF4000,Flat": "it makes 4000 clusters of them, and needs as many vectors at least",
+    "IVF8,PQ7": "the number after PQ has to divide the number of dims",
+}
+
+
+@pytest.mark.parametrize(("factory", "reason"), REASONS.items())
+def test_common_reasons_are_plain_words(vectors, factory, reason):
+    """Not the conditions in FAISS' source."""
+    with pytest.raises(ConfigError, match=f"{reason}$"):
+        Factory(vectors, "dot", factory)
+
+
+def test_codes_are_trained_for_the_setting_that_needs_it(vectors):
+    """`ht` alone; it takes most of the time, and the search without it finds the same."""
+    plain, needed = Factory(vectors, "euclidean", "PQ4x4"), Factory(vectors, "euclidean", "PQ4x4:ht=16")
+    assert (plain._index.do_polysemous_training, needed._index.do_polysemous_training) == (False, True)
+    assert np.array_equal(np.sort(plain.search(vectors[:9], 20)[0]), np.sort(needed.search(vectors[:9], 20)[0]))
+
+
 @pytest.mark.parametrize("factory", ["IVF40,Flat", "PQ4x4", "IVF40,PQ4x4"])
 def test_nothing_but_us_speaks_while_an_index_is_trained(vectors, factory, capfd):
     """FAISS's own advice goes past logging, straight to stderr."""

@@ -28,6 +28,10 @@ def test_one_spelling(text, written):
     {
         "IVF64,Flat:64": "'IVF64,Flat:64' is not an index: write IVF64,Flat:setting=value,setting=value",
         "IVF64,Flat:": "'IVF64,Flat:' is not an index",
+        "IVF9999999999,Flat": "there is no index 'IVF9999999999,Flat': the number after IVF is from 1 to 1,000,000,000, not 9999999999",
+        "HNSW0": "there is no index 'HNSW0': the number after HNSW is from 2 to 1,024, not 0",
+        "IVF64_HNSW1,Flat": "the number after HNSW is from 2",
+        "NSG8": "the number after NSG is from 16",
         "IVF64,Flat:nprobe=many": "index 'IVF64,Flat': nprobe is a number, not 'many'",
         "IVF64,Flat:nprobe=inf": "index 'IVF64,Flat': nprobe is a number, not 'inf'",
         "IVF64,Flat:nprobe=2,nprobe=3": "index 'IVF64,Flat' is given 'nprobe' twice",

@@ -91,6 +91,21 @@ def test_other_indexes(tmp_path, index):
     assert source.index.spec.settings.get("efSearch", 36) == 36
 
 
+ADVICE = {
+    "IVF16,Flat:nprobe=1": "ask for less, or leave nprobe out, which the recall then chooses: index= 'IVF16,Flat'",
+    "PQ1x4": "ask for less, or refine it (index= 'PQ1x4,RFlat'), or mine with index= 'IVF69,Flat', or with exact, which finds all",
+}
+
+
+@pytest.mark.parametrize(("index", "advice"), ADVICE.items())
+def test_the_advice_fits_the_index_and_the_passages(tmp_path, index, advice):
+    """A setting that was given is left out; another index is one for so many passages."""
+    dataset, source, config = opened(tmp_path, index, recall=0.98)
+    with pytest.raises(ConfigError) as caught:
+        measure_recall(source, dataset, config)
+    assert str(caught.value).endswith(advice)
+
+
 def test_a_recall_that_is_not_reached_is_an_error(tmp_path):
     """With what was asked for, what was measured and its interval; a miss that may be chance is none."""
     dataset, source, config = opened(tmp_path, "IVF16,Flat:nprobe=1", recall=0.98)
