@@ -21,8 +21,15 @@ import json
 import re
 
 SWITCHES = {"force": "force=True", "fresh": "resume=False", "resume": "resume=True", "stored": "stored=True"}
-LISTS = {"filter": "filters", "evidence": "evidence", "column": "columns", "variation": "variations"}
-LISTS |= {"leave-out": "leave_out", "allow-code": "allow_code"}
+LISTS = {
+    "filter": "filters",
+    "judge": "judges",
+    "evidence": "evidence",
+    "column": "columns",
+    "variation": "variations",
+    "leave-out": "leave_out",
+    "allow-code": "allow_code",
+}
 """Flags that are repeated on the command line, and the setting that lists their values."""
 QUOTED = r"`[^`]*`|(?<!\w)'[^']*'(?!\w)"
 """A command of the shell, or a value of the user's: shown as it is."""

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 NOUNS = {"miner.types", "miner.errors"}
 GROUND = NOUNS | {"miner.io", "miner.support"}
 FAMILIES = {
-    f"miner.{name}" for name in ("encode", "evidence", "filters", "formats", "indexes", "read", "samplers", "sources", "variations")
+    f"miner.{name}" for name in ("encode", "evidence", "filters", "formats", "indexes", "judges", "read", "samplers", "sources", "variations")
 }
 DOWN_TO_CORE = GROUND | FAMILIES | {"miner.config", "miner.core"}
 SHOWN = {"miner.page", "miner.report"}
@@ -38,12 +38,13 @@ MAY = {
     "miner.page": NOUNS,
     "miner.sources": NOUNS | {"miner.encode", "miner.indexes", "miner.io"},
     "miner.evidence": NOUNS | {"miner.io", "miner.sources.scoring", "miner.support"},  # one function scores a pair, whoever asks
+    "miner.judges": GROUND | {"miner.encode", "miner.sources.scoring"},
     "miner.read": GROUND,
     "miner.read.trainers": GROUND | {"miner.formats", "miner.read"},  # a trainer's folder is read by the reader of its format
     # what joins them
     "miner.config": GROUND
-    | {f"miner.{name}" for name in ("evidence", "filters", "formats", "indexes", "samplers", "sources", "variations")},
-    "miner.core": NOUNS | {f"miner.{name}" for name in ("config", "evidence", "filters", "support")},
+    | {f"miner.{name}" for name in ("evidence", "filters", "formats", "indexes", "judges", "samplers", "sources", "variations")},
+    "miner.core": NOUNS | {f"miner.{name}" for name in ("config", "evidence", "filters", "judges", "support")},
     "miner.core.ladder": NOUNS,  # a filter says of itself what a fallback level may do with it
     "miner.lint": GROUND | {"miner.formats", "miner.read"},
     "miner.evaluation": GROUND | {f"miner.{name}" for name in ("config", "encode", "read", "sources")},

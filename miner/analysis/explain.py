@@ -13,6 +13,7 @@ import numpy as np
 
 from miner.analysis.find_id import row_of
 from miner.config import MiningConfig
+from miner.config.registry import Spec
 from miner.errors import IntegrityError
 from miner.page.explanation import ExplainedQuery
 from miner.runs import manifest as manifests
@@ -214,7 +215,7 @@ def _candidates(
     tiers: list[int],
     ceilings: Mapping[str, Any],
 ) -> Iterator[CandidateFields]:
-    specs = {spec.partition(":")[0]: spec for spec in config.filters}
+    specs = {Spec.parse(spec).key: spec for spec in config.filters}
     rules = list(config.active_filters.items())
     for column, (row, code) in enumerate(zip(names.rows, codes, strict=True)):
         score = single.scores[0, column]

@@ -12,7 +12,7 @@ from itertools import product
 
 from miner.config import MiningConfig
 from miner.config.filter_list import apply_specs
-from miner.config.registry import Spec
+from miner.config.registry import BY, Spec
 from miner.errors import ConfigError
 from miner.filters import FILTERS
 
@@ -83,6 +83,10 @@ def parse(text: str) -> Iterator[Axis]:
         if not knob or not (value := (after if equals else item).strip()):
             raise ConfigError(f"'{text}' is no axis: write filter:knob=value,value or setting=value,value")
         knobs.setdefault(knob, []).append(value)
+    if judges := [] if is_setting else knobs.pop(BY, []):
+        name = Spec(name, ((BY, judges[0]),)).key
+        if len(judges) > 1 or not knobs:
+            raise ConfigError(f"'{text}' is no axis: a rule by a second judge is varied by its knobs, {name},knob=value,value")
     for knob, values in knobs.items():
         if is_setting and knob not in AXES:
             raise ConfigError(f"--grid cannot vary '{knob}'; it can: {', '.join(AXES)}, and knobs of filters as filter:knob=value,value")
@@ -97,12 +101,15 @@ def _setting(base: MiningConfig, axes: Sequence[Axis], values: tuple[str, ...]) 
             knobs.setdefault(axis.name, []).append("off" if value == "off" else f"{axis.knob}={value}")
         else:
             fields[axis.name] = value
-    specs = [f"{name}:{'off' if 'off' in assignments else ','.join(assignments)}" for name, assignments in knobs.items()]
+    specs = [
+        f"{name}{',' if ':' in name else ':'}{'off' if 'off' in assignments else ','.join(assignments)}"
+        for name, assignments in knobs.items()
+    ]
     flags = (*(f"--filter {spec}" for spec in specs), *(f"--{name} {value}" for name, value in fields.items()))
     varied = MiningConfig.of(**{**base.model_dump(), **fields, "filters": apply_specs(base.filters, specs)})
-    base_filters = {spec.partition(":")[0] for spec in base.filters}
+    base_filters = {Spec.parse(spec).key for spec in base.filters}
     # A filter that is off here and absent from `base` is left out, so that equal settings have equal configs.
-    specs_to_keep = tuple(spec for spec in varied.filters if spec.partition(":")[0] in base_filters or not Spec.parse(spec).off)
+    specs_to_keep = tuple(spec for spec in varied.filters if Spec.parse(spec).key in base_filters or not Spec.parse(spec).off)
     config = MiningConfig.of(**{**varied.model_dump(), "filters": specs_to_keep})
     return GridPoint(dict(zip((axis.title for axis in axes), values, strict=True)), flags, config)
 

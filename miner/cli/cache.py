@@ -37,7 +37,8 @@ def ls(cache: o.Cache = None, as_json: o.Json = False) -> None:
     typer.echo(f"{folder}: {count_noun(len(models), 'model')}, {_size(sum(store['bytes'] for store in models))}")
     for store in models:
         used_at = datetime.fromtimestamp(store["used"]).astimezone()
-        texts = f"{store['texts']:>10,} {'text ' if store['texts'] == 1 else 'texts'}"
+        unit = "text" if store["kind"] == "vectors" else "pair"
+        texts = f"{store['texts']:>10,} {unit}{' ' if store['texts'] == 1 else 's'}"
         typer.echo(f"{store['fingerprint'][:12]}  {texts}  {_size(store['bytes']):>9}  {used_at:%Y-%m-%d %H:%M}  {store['model']}")
     for leftover in leftover_folders:
         typer.echo(leftover.advice)

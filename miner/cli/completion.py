@@ -21,6 +21,7 @@ TABLES = {
     "sampler": "miner.samplers:SAMPLERS",
     "source": "miner.sources:SOURCES",
     "variation": "miner.variations:VARIATIONS",
+    "judge": "miner.judges:JUDGES",
     "evidence": "miner.evidence:EVIDENCE",
     "output-format": "miner.formats:FORMATS",
     "format": "miner.formats:FORMATS",
@@ -33,7 +34,7 @@ TABLES = {
     "ignore": "miner.lint.rules:RULES",
 }
 """Where the names that a flag takes are listed."""
-WITH_KNOBS = ("filter", "sampler", "source", "variation", "loss", "batch-sampler", "change")
+WITH_KNOBS = ("filter", "sampler", "source", "judge", "variation", "loss", "batch-sampler", "change")
 SETTINGS = {
     **dict.fromkeys(
         ("dtype", "similarity", "pooling", "anchor", "judged", "false-negatives", "fill", "hub-cap"), "miner.config:MiningConfig"

@@ -51,6 +51,7 @@ RETRIEVE: Group = {
 CHOOSE: Group = {
     "preset": o.Preset,
     "filter": o.Filter,
+    "judge": o.Judge,
     "anchor": o.Anchor,
     "judged": o.Judged,
     "false_negatives": o.FalseNegatives,
@@ -61,7 +62,7 @@ CHOOSE: Group = {
     "ladder": o.Ladder,
 }
 VARY: Group = {"variation": o.Variation}
-SHAPE: Group = {"fill": o.Fill, "output_format": o.Format, "column": o.Column}
+SHAPE: Group = {"fill": o.Fill, "output_format": o.Format, "column": o.Column, "scores_by": o.ScoresBy}
 TRAIN: Group = {
     "loss": t.Loss,
     "batch_sampler": t.BatchSampler,

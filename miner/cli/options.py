@@ -25,6 +25,7 @@ ALIASES = {
     "filter": "filters",
     "column": "columns",
     "source": "sources",
+    "judge": "judges",
     "field": "fields",
     "measure": "measures",
     "learning_rate": "learning_rates",
@@ -116,6 +117,19 @@ Preset = Annotated[
 ]
 Filter = Annotated[
     Words, option("filter", "add, change or drop one: margin:relative=0.1, ranks:skip=10, near_positive:off [the preset's]", CHOOSE)
+]
+Judge = Annotated[
+    Words,
+    option(
+        "judge",
+        "a second judge scores candidates and positives again: cross-encoder:model=FOLDER[,first=50], bi-encoder:model=FOLDER; "
+        "then --filter margin:by=cross-encoder,relative=0.05 [none]",
+        CHOOSE,
+    ),
+]
+ScoresBy = Annotated[
+    str | None,
+    option("scores-by", "the second judge whose scores the rows hold, as a teacher's [the scores of the search]", WRITE, rare=True),
 ]
 Evidence = Annotated[
     Words,

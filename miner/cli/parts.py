@@ -19,16 +19,20 @@ FLAGS = {
     "filters": "--filter",
     "samplers": "--sampler",
     "sources": "--source",
+    "judges": "--judge",
     "variations": "--variation",
     "formats": "--output-format",
     "presets": "--preset",
 }
 EXAMPLE_VALUE = "0.8"
 """Of a knob that has to be set."""
+EXAMPLE_KNOBS = {"cross-encoder": "model=./reranker,first=50", "bi-encoder": "model=./teacher", "scored": "by=cross-encoder"}
+"""Of parts that need a text."""
 SUMMARIES = {
     "filters": "List the filters, which drop candidates: what each drops, and its knobs.",
     "samplers": "List the samplers, which choose the negatives among the candidates that are kept.",
     "sources": "List the sources, which retrieve the candidates.",
+    "judges": "List the second judges, which score candidates and positives again.",
     "variations": "List the kinds of variations: further negatives, each made from the text of a mined one.",
     "formats": "List the formats of training files.",
     "presets": "List the presets: settings that go together.",
@@ -60,6 +64,7 @@ def _table(family: str) -> Mapping[str, Any]:
     from miner.config.presets import PRESETS
     from miner.filters import FILTERS
     from miner.formats import FORMATS
+    from miner.judges import JUDGES
     from miner.samplers import SAMPLERS
     from miner.sources import SOURCES
     from miner.variations import VARIATIONS
@@ -68,6 +73,7 @@ def _table(family: str) -> Mapping[str, Any]:
         "filters": FILTERS,
         "samplers": SAMPLERS,
         "sources": SOURCES,
+        "judges": JUDGES,
         "variations": VARIATIONS,
         "formats": FORMATS,
         "presets": PRESETS,
@@ -91,7 +97,8 @@ def _lines(family: str, name: str, part: Any) -> Iterator[str]:
         knobs = dataclasses.fields(part)
         yield from (f"  {knob.name}: {_type(part, knob.name)} = {_default(knob)}" for knob in knobs)
         first_knob = next((knob for knob in knobs if isinstance(knob.default, int | float)), None)
-        example += f":{first_knob.name}={EXAMPLE_VALUE if _is_required(first_knob) else _default(first_knob)}" if first_knob else ""
+        value = f"{first_knob.name}={EXAMPLE_VALUE if _is_required(first_knob) else _default(first_knob)}" if first_knob else ""
+        example = ":".join(filter(None, (name, EXAMPLE_KNOBS.get(name, value))))
     yield f"example: hardneg mine … {FLAGS[family]} {example}"
 
 

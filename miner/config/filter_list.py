@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from miner.config.registry import Spec, build, parse_part, resolved
+from miner.config.registry import BY, Spec, build, parse_part, resolved
 from miner.errors import ConfigError
 from miner.filters import DEFAULTS, FILTERS
 
@@ -18,29 +18,30 @@ def merge_specs(specs: Sequence[str]) -> list[Spec]:
 
     ConfigError for a filter or knob that does not exist, and where two specs contradict each other.
     """
-    by_name = specs_by_name(apply_specs(DEFAULTS, specs))
-    if by_name["known_positive"].off:
+    by_key = specs_by_name(apply_specs(DEFAULTS, specs))
+    if by_key["known_positive"].off:
         raise ConfigError("filter 'known_positive' cannot be switched off: a judged positive is never a negative")
-    full = {name: resolved(spec, build("filter", FILTERS, spec)) if _built(spec) else spec for name, spec in by_name.items()}
-    return [full[name] for name in FILTERS if name in full]
+    full = [resolved(spec, build("filter", FILTERS, spec)) if _built(spec) else spec for spec in by_key.values()]
+    order = {name: place for place, name in enumerate(FILTERS)}
+    return sorted(full, key=lambda spec: (order[spec.name], spec.key))
 
 
 def specs_by_name(specs: Sequence[str]) -> dict[str, Spec]:
-    """The specs of one list, one of each name, with the knobs of all that name it, whatever their order.
+    """The specs of one list, one of each key (`Spec.key`), with the knobs of all that name it, whatever their order.
 
     ConfigError for a knob that comes twice, and for a filter that is switched off beside another spec of it.
     """
     by_name: dict[str, Spec] = {}
     for spec in (parse_part("filter", FILTERS, text) for text in specs):
-        before = by_name.get(spec.name, replace(spec, knobs=()))
+        before = by_name.get(spec.key, replace(spec, knobs=()))
         values = dict(before.knobs)
         for knob, value in spec.knobs:
-            if knob in values:
+            if knob in values and knob != BY:
                 raise ConfigError(f"filter '{spec.name}:{knob}' is set twice, as '{values[knob]}' and as '{value}': leave one")
             values[knob] = value
         if before.off != spec.off:
             raise ConfigError(f"filters '{spec.name}:off' and another '{spec.name}' contradict each other: leave one")
-        by_name[spec.name] = replace(spec, knobs=tuple(values.items()))
+        by_name[spec.key] = replace(spec, knobs=tuple(values.items()))
     return by_name
 
 
@@ -65,7 +66,7 @@ def apply_specs(below: Sequence[str], above: Sequence[str]) -> tuple[str, ...]:
     alone changes nothing else.
     """
     under, over = specs_by_name(below), specs_by_name(above)
-    base = {name: spec for name, spec in under.items() if name not in over or not _may_relax(spec) or [*dict(over[name].knobs)] == [RELAX]}
+    base = {key: spec for key, spec in under.items() if key not in over or not _may_relax(spec) or _names_relax_alone(over[key])}
     return tuple(str(spec) for spec in {**under, **{name: _added(base.get(name), spec) for name, spec in over.items()}}.values())
 
 
@@ -94,6 +95,10 @@ def _added(before: Spec | None, spec: Spec) -> Spec:
 def _built(spec: Spec) -> bool:
     """Whether to build the part: it is on, or it does not exist and `build` raises the error."""
     return not spec.off or spec.name not in FILTERS
+
+
+def _names_relax_alone(spec: Spec) -> bool:
+    return [knob for knob, _ in spec.knobs if knob != BY] == [RELAX]
 
 
 def _may_relax(spec: Spec) -> bool:

@@ -73,6 +73,11 @@ class JudgingSettings(SettingsGroup):
         description="passages judged non-relevant: prefer: first, and exempt from filters that estimate relevance; trust: exempt; "
         "ignore: neither",
     )
+    judges: tuple[str, ...] = Field(
+        (),
+        description="second judges, which score candidates and positives again: cross-encoder:model=FOLDER, bi-encoder:model=FOLDER; "
+        "filters go by one with by=NAME",
+    )
     false_negatives: Literal["drop", "adopt"] = Field(
         "drop", description="a passage with the verdict false_negative is dropped, or adopted as a positive of its query"
     )
@@ -112,6 +117,9 @@ class OutputSettings(SettingsGroup):
         "triplet", description="format of the training file, named after its trainer", json_schema_extra={"enum": [*FORMATS]}
     )
     columns: tuple[ExtraColumn, ...] = Field((), description="columns added to each row")
+    scores_by: str | None = Field(
+        None, description="the second judge whose scores the rows hold, as a teacher's; a negative that it has not scored is dropped"
+    )
 
 
 RETRIEVAL_SETTINGS = (*EncoderSettings.model_fields, *RetrievalSettings.model_fields)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -11,13 +12,15 @@ from pydantic import ConfigDict, field_validator, model_validator
 from miner.config.filter_list import apply_specs, merge_specs, upgrade_specs
 from miner.config.groups import EncoderSettings, JudgingSettings, OutputSettings, RetrievalSettings, SamplingSettings
 from miner.config.presets import expanded
-from miner.config.registry import Spec, build, parse_part, resolved
+from miner.config.registry import BY, Spec, build, parse_part, resolved
 from miner.config.variation_list import variation_specs
 from miner.errors import ConfigError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
 from miner.filters import FILTERS
+from miner.filters.score import Scored
 from miner.formats import FORMATS
 from miner.indexes import AUTO, IndexSpec
+from miner.judges import JUDGES, JudgePart
 from miner.samplers import SAMPLERS
 from miner.sources import SOURCES, SourcePart
 from miner.support.unknown_names import unknown_name
@@ -28,6 +31,20 @@ from miner.variations import VARIATIONS
 def upgrade_stored_config(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored config as this version would have stored it, with every knob of its filters."""
     return {**values, "filters": upgrade_specs(values["filters"])} if "filters" in values else dict(values)
+
+
+GAP = "gap"
+"""Evidence of sources in which second judges have a part too."""
+
+
+def _numbered(kind: str, table: Mapping[str, type[Any]], specs: Sequence[str]) -> dict[str, Any]:
+    """The parts by name; a second of a name is called name-2, and so on."""
+    parts: dict[str, Any] = {}
+    counts: Counter[str] = Counter()
+    for spec in map(Spec.parse, specs):
+        counts[spec.name] += 1
+        parts[spec.name if counts[spec.name] == 1 else f"{spec.name}-{counts[spec.name]}"] = build(kind, table, spec)
+    return parts
 
 
 class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalSettings, EncoderSettings):
@@ -75,6 +92,15 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
                 raise ConfigError(f"source '{spec}' is set twice")
         return source_specs
 
+    @field_validator("judges", mode="after")
+    @classmethod
+    def _judges(cls, specs: tuple[str, ...]) -> tuple[str, ...]:
+        judge_specs = tuple(str(resolved(spec, build("judge", JUDGES, spec))) for spec in map(Spec.parse, specs))
+        for place, spec in enumerate(judge_specs):
+            if spec in judge_specs[:place]:
+                raise ConfigError(f"judge '{spec}' is set twice")
+        return judge_specs
+
     @field_validator("hub_cap", mode="before")
     @classmethod
     def _hub_cap(cls, value: Any) -> Any:
@@ -109,6 +135,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
         self._check_index()
         self._check_vectors()
         self._check_sources()
+        self._check_judges()
         if self.negatives > self.deepest:
             raise ConfigError(f"negatives is {self.negatives}, more than the {self.deepest} candidates that are retrieved at most")
         if self.false_negatives == "adopt" and self.anchor == "own" and self.hub_cap is not None:
@@ -152,11 +179,31 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     @cached_property
     def active_sources(self) -> dict[str, SourcePart]:
         """The sources by name, the one that judges first; a second of a kind is called dense-2, and so on."""
-        parts: dict[str, SourcePart] = {}
-        for spec in map(Spec.parse, self.sources):
-            count = 1 + sum(name.partition("-")[0] == spec.name for name in parts)
-            parts[spec.name if count == 1 else f"{spec.name}-{count}"] = build("source", SOURCES, spec)
-        return parts
+        return _numbered("source", SOURCES, self.sources)
+
+    @cached_property
+    def active_judges(self) -> dict[str, JudgePart]:
+        """The second judges by name, in the order in which they score; a second of a kind is called bi-encoder-2, and so on."""
+        return _numbered("judge", JUDGES, self.judges)
+
+    @property
+    def judged_by(self) -> list[tuple[str, str]]:
+        """The parts that go by a second judge, as (part, judge)."""
+        parts: list[tuple[str, Any]] = [(f"filter '{Spec.parse(key).name}'", rule) for key, rule in self.active_filters.items()]
+        parts.append((f"sampler '{Spec.parse(self.sampler).name}'", self.active_sampler))
+        asks = [("scores_by", self.scores_by), *((part_name, getattr(part, BY, None)) for part_name, part in parts)]
+        return [(part_name, judge) for part_name, judge in asks if judge is not None]
+
+    def without_judges(self) -> Self:
+        """The settings of the search: without the second judges and what goes by them."""
+        if not self.judges:
+            return self
+        specs = [spec for spec in map(Spec.parse, self.filters) if BY not in dict(spec.knobs)]
+        if len(self.sources) == 1:
+            specs = [spec for spec in specs if spec.name != "consensus"]
+        sampler = Spec.parse(self.sampler)
+        plain = str(Spec(sampler.name, tuple(knob for knob in sampler.knobs if knob[0] != BY)))
+        return self.model_copy(update={"judges": (), "scores_by": None, "filters": tuple(map(str, specs)), "sampler": plain})
 
     def _check_index(self) -> None:
         """ConfigError when nothing says what an automatic index is for."""
@@ -179,14 +226,28 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     def _check_sources(self) -> None:
         """ConfigError when something compares sources and there is one only, or counts more of them than there are."""
         for name, part_name in self.needed.items():
-            if name in FROM_SOURCES and len(self.sources) == 1:
+            votes = len(self.sources) + (len(self.judges) if name == GAP else 0)
+            if name in FROM_SOURCES and votes == 1:
                 raise ConfigError(
                     f"{part_name} compares sources, and there is one only, {next(iter(self.active_sources))}: "
-                    "leave it out, or mine with a second one, such as bm25"
+                    f"leave it out, or mine with a second one, such as bm25{', or with a judge' if name == GAP else ''}"
                 )
         for rule in self.active_filters.values():
             if isinstance(rule, SourceVote):
-                rule.check_sources(len(self.sources))
+                rule.check_sources(len(self.sources) + len(self.judges))
+
+    def _check_judges(self) -> None:
+        """ConfigError when something goes by a second judge that is not named."""
+        for part_name, judge in self.judged_by:
+            if judge not in self.active_judges:
+                names = f"the judges are {', '.join(self.active_judges)}" if self.judges else "no judge is named"
+                kind = judge if judge in JUDGES else next(iter(JUDGES))
+                raise ConfigError(f"{part_name} goes by the judge '{judge}', and {names}; name one with --judge, as {kind}:model=FOLDER")
+        if self.variations and self.judged_by:
+            part_name, judge = self.judged_by[0]
+            raise ConfigError(f"variations are texts that the judge '{judge}' has not scored, and {part_name} goes by it: leave one of them out")
+        if self.scores_by is not None and "scores" not in FORMATS[self.output_format].optional_columns:
+            raise ConfigError(f"output format '{self.output_format}' has no room for scores: leave scores_by out")
 
     @property
     def _first_encodes(self) -> bool:
@@ -202,7 +263,14 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     def active_filters(self) -> dict[str, Filter]:
         """The filters that run, by name, in the order they run."""
         specs = (parse_part("filter", FILTERS, text) for text in self.filters)
-        return {spec.name: build("filter", FILTERS, spec) for spec in specs if not spec.off}
+        rules = {spec.key: build("filter", FILTERS, spec) for spec in specs if not spec.off}
+        asks = [judge for judge in (self.scores_by, getattr(self.active_sampler, BY, None)) if judge is not None]
+        rules |= {f"scored:{BY}={judge}": Scored(judge) for judge in asks}
+        # Rules by a judge come last: judges are asked about what the others leave. A vote of sources counts all judges.
+        judges = [*self.active_judges]
+        turns = {key: judges.index(rule.by) + 1 if getattr(rule, BY, None) in judges else 0 for key, rule in rules.items()}
+        votes = {key for key, rule in rules.items() if judges and isinstance(rule, SourceVote)}
+        return {key: rules[key] for key in sorted(rules, key=lambda key: len(judges) + 1 if key in votes else turns[key])}
 
     @property
     def relaxation(self) -> Relaxation:

@@ -16,10 +16,17 @@ from typing import Any
 from miner.errors import ConfigError
 from miner.support.unknown_names import other_form, similar_name, unknown_name
 
+OFF, BY = "off", "by"
+"""Switches a part off; the knob that names the second judge whose scores a part goes by."""
+
 
 @dataclass(frozen=True)
 class Spec:
-    """A part's name and its knobs, as text; `off` instead of knobs switches the part off."""
+    """A part's name and its knobs, as text; `off` instead of knobs switches the part off.
+
+    A rule that goes by a second judge is a rule of its own, beside the one of its name: `margin:by=cross-encoder,relative=0.05`, and
+    `margin:by=cross-encoder,off`.
+    """
 
     name: str
     knobs: tuple[tuple[str, str], ...] = ()
@@ -29,18 +36,26 @@ class Spec:
     def parse(cls, text: str) -> Spec:
         """Parse `name`, `name:off` or `name:knob=value,knob=value`. ConfigError when it is none of these."""
         name, _, knobs_text = text.strip().partition(":")
-        if knobs_text.strip() == "off":
-            return cls(name, off=True)
+        items = [item.strip() for item in knobs_text.split(",")] if knobs_text else []
+        is_off = OFF in items
         knobs = []
-        for item in knobs_text.split(",") if knobs_text else []:
+        for item in items:
             knob, equals, value = item.partition("=")
-            if not equals or not knob.strip():
+            if item == OFF and is_off:
+                continue
+            if not equals or not knob.strip() or (is_off and knob.strip() != BY):
                 raise ConfigError(f"'{text}' is not a part: write name:knob=value,knob=value or name:off")
             knobs.append((knob.strip(), value.strip()))
-        return cls(name, tuple(knobs))
+        return cls(name, tuple(knobs), off=is_off)
+
+    @property
+    def key(self) -> str:
+        """What tells it from others: its name, and the second judge that it goes by: `margin`, `margin:by=cross-encoder`."""
+        judge = dict(self.knobs).get(BY)
+        return self.name if judge is None else f"{self.name}:{BY}={judge}"
 
     def __str__(self) -> str:
-        knobs = "off" if self.off else ",".join(f"{knob}={value}" for knob, value in self.knobs)
+        knobs = ",".join([*(f"{knob}={value}" for knob, value in self.knobs), *([OFF] if self.off else [])])
         return f"{self.name}:{knobs}" if knobs else self.name
 
 
@@ -79,7 +94,8 @@ def _form(kind: str, table: Mapping[str, type[Any]], text: str) -> str:
         return f"there is no {kind} '{name}'; write {form}" if form.partition(":")[0] in table else ""
     hints = {field.name: typing.get_type_hints(table[name])[field.name] for field in dataclasses.fields(table[name])}
     named = all(item.partition("=")[0].strip() in hints for item in rest.split(","))
-    forms = [f"{name}:{rest}"] if named else [f"{name}:{knob}={rest}" for knob, hint in hints.items() if _takes(hint, rest)]
+    takers = [knob for knob, hint in hints.items() if knob != BY and _takes(hint, rest)]
+    forms = [f"{name}:{rest}"] if named else [f"{name}:{knob}={rest}" for knob in takers]
     return f"'{text}' is no {kind}; write {' or '.join(forms) or f'{name}:KNOB=VALUE'} (knobs of '{name}': {', '.join(hints) or 'none'})"
 
 

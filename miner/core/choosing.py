@@ -38,7 +38,6 @@ class Chooser:
         self._shared: dict[str, Any] = {"population": population, **(tables or {})}
         self._evidence: dict[str, Evidence] = {}
         self._filters = list(config.active_filters.values())
-        self._firm = np.isin(np.arange(256), [place for place, rule in enumerate(self._filters, 1) if not rule.relax])
         self._keys = (id_keys(dataset.queries), id_keys(dataset.corpus))
         self._allocator = NegativeAllocator(dataset, config) if config.hub_cap is not None else None
 
@@ -56,9 +55,9 @@ class Chooser:
         """Assign negatives to anchors under the hub cap, if there is one. Each call of `blocks()` yields all candidates of the run."""
         while self._allocator and not self._allocator.is_complete:
             for part in (part for block in blocks() for part in self.lists_in_use(block)):
-                anchors, numbers = self._allocator.unassigned(self._anchors(part))
+                anchors, numbers = self._allocator.unassigned(self.anchors(part))
                 if len(anchors):
-                    preferred = self._select(anchors, self._judge(anchors, self._filters), self._allocator.width)
+                    preferred = self._select(anchors, self.judge(anchors, self._filters), self._allocator.width)
                     self._allocator.add(numbers, preferred.negatives().rows)
             self._allocator.assign()
 
@@ -67,15 +66,15 @@ class Chooser:
 
         codes (B, K): 0 kept, else the number of the filter that dropped the candidate.
         """
-        anchors = self._anchors(candidates)
-        dropped = self._judge(anchors, self._filters)
+        anchors = self.anchors(candidates)
+        dropped = self.judge(anchors, self._filters)
         columns = self._allocator.columns(anchors) if self._allocator else None
         selection = self._select(anchors, dropped, self._config.negatives if columns is None else max(1, int(columns.max(initial=0)) + 1))
         if columns is not None:
             selection.keep(columns)
         if self._config.fill == "repeat":
             selection.repeat()
-        negatives = selection.negatives()
+        negatives = selection.negatives(self._config.scores_by)
         alone = {next(iter(self._config.active_sources)): negatives.ranks}
         return anchors, dropped, replace(negatives, sources=negatives.sources or alone)
 
@@ -85,41 +84,51 @@ class Chooser:
         The candidate keeps its rank and evidence, but no judgement or verdict exempts it: what was judged is another text.
         """
         rescored, reasons = with_scores(anchors, columns, scores), [""] * len(anchors)
-        strict = self._judge(rescored, self._filters)[np.arange(len(anchors)), columns]
+        strict = self.judge(rescored, self._filters)[np.arange(len(anchors)), columns]
         for tier in np.unique(tiers).tolist():
             members = np.flatnonzero(tiers == tier)
             level, rules = fallback_rules(
                 rescored.take(members), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1])
             )
             names = rule_names(rules, self._config.active_filters)
-            codes = self._judge(level, rules)[np.arange(len(members)), columns[members]]
+            codes = self.judge(level, rules)[np.arange(len(members)), columns[members]]
             for member, code in zip(members.tolist(), codes.tolist(), strict=True):
-                is_firm = self._firm[strict[member]]
+                is_firm = strict[member] > 0 and not self._filters[strict[member] - 1].relax
                 reasons[member] = [*self._config.active_filters][strict[member] - 1] if is_firm else names[code - 1] if code else ""
         return reasons
+
+    @property
+    def levels(self) -> list[int]:
+        """The fallback levels of these settings, from 0."""
+        return [*range(self._config.ladder + 1), *([RANDOM] if self._config.fill == "random" else [])]
+
+    def level(self, anchors: Candidates, dropped: Codes, filters: Sequence[Filter], tier: int) -> tuple[Candidates, Bools]:
+        """The anchors as a fallback level sees them, and which candidates these filters keep on it, shape (B, K).
+
+        dropped: what the same filters drop on level 0.
+        """
+        if tier == 0:
+            return anchors, (dropped == 0) & (np.arange(anchors.rows.shape[1]) < self._config.depth)
+        firm = np.isin(dropped, [place for place, rule in enumerate(filters, 1) if not rule.relax])
+        level_anchors, rules = fallback_rules(anchors, filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1]))
+        # What a firm rule drops stays dropped: `ranks` counts what other filters leave, which a relaxed one changes.
+        return level_anchors, (self.judge(level_anchors, rules) == 0) & ~firm
 
     def _select(self, anchors: Candidates, dropped: Codes, width: int) -> Selection:
         """The `width` candidates each anchor prefers, level by level. A shorter list is the beginning of a longer one."""
         selection = Selection(anchors, width)
-        within = np.arange(anchors.rows.shape[1]) < self._config.depth
-        self._select_level(selection, np.arange(len(anchors)), anchors, (dropped == 0) & within, tier=0)
-        for tier in [*range(1, self._config.ladder + 1), *([RANDOM] if self._config.fill == "random" else [])]:
+        self._select_level(selection, np.arange(len(anchors)), *self.level(anchors, dropped, self._filters, 0), 0)
+        for tier in self.levels[1:]:
             short = selection.short()
             if len(short):
-                level_anchors, rules = fallback_rules(
-                    anchors.take(short), self._filters, tier, lower_quartile=self._lower_quartile, corpus=len(self._keys[1])
-                )
-                # What a firm rule drops stays dropped: `ranks` counts what other filters leave, which a relaxed one changes.
-                self._select_level(
-                    selection, short, level_anchors, (self._judge(level_anchors, rules) == 0) & ~self._firm[dropped[short]], tier
-                )
+                self._select_level(selection, short, *self.level(anchors.take(short), dropped[short], self._filters, tier), tier)
         return selection
 
     def lists_in_use(self, block: Block) -> list[Candidates]:
         """The candidate lists of a block that these settings use."""
-        return lists_in_use(block, self._config, self._complete)
+        return lists_in_use(block, self._config, self.completed)
 
-    def _complete(self, candidates: Candidates) -> Candidates:
+    def completed(self, candidates: Candidates) -> Candidates:
         """Add what all queries share, and evidence that was not stored but follows from the texts."""
         absent = [name for name in self._config.needed if name in FROM_TEXTS and name not in candidates.evidence]
         for name in absent:
@@ -129,9 +138,9 @@ class Chooser:
         measures = {name: self._evidence[name](with_positives) for name in absent}
         return replace(candidates, evidence={**candidates.evidence, **measures}, shared=self._shared)
 
-    def _anchors(self, candidates: Candidates) -> Candidates:
+    def anchors(self, candidates: Candidates) -> Candidates:
         """The anchors with all evidence and verdicts: one per query, or with anchor=own one per positive."""
-        complete = self._complete(candidates)
+        complete = self.completed(candidates)
         if "verdicts" in self._shared:
             verdict = self._shared["verdicts"].codes(candidates.queries, candidates.rows)
             complete = replace(complete, evidence={**complete.evidence, "verdict": verdict})
@@ -157,7 +166,8 @@ class Chooser:
             return np.argsort(np.where(keep, -priority, np.inf), axis=1, kind="stable")
         return np.lexsort((-priority, ~is_non_relevant, ~keep), axis=1)
 
-    def _judge(self, anchors: Candidates, filters: Sequence[Filter]) -> Codes:
+    def judge(self, anchors: Candidates, filters: Sequence[Filter]) -> Codes:
+        """`judge` by these settings."""
         return judge(anchors, filters, trust=self._config.judged != "ignore")
 
     def _noise(self, anchors: Candidates) -> Priority:

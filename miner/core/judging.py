@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from miner.config import MiningConfig
-from miner.types import Bools, Candidates, Codes, Filter, Ints, weakest_positive_scores
+from miner.types import Bools, Candidates, Codes, Filter, Ints, JudgeScores, weakest_positive_scores
 
 PADDING = 255
 
@@ -76,8 +76,14 @@ def add_false_negatives(candidates: Candidates) -> Candidates:
     shape = (len(candidates), int(wrong.sum(axis=1).max()))
     rows, scores = np.full(shape, -1, dtype=np.int32), np.full(shape, np.nan, dtype=np.float32)
     rows[anchors, slots], scores[anchors, slots] = candidates.rows[anchors, columns], candidates.scores[anchors, columns]
+    judges = {}
+    for name, each in candidates.judges.items():
+        added = np.full(shape, np.nan, dtype=np.float32)
+        added[anchors, slots] = each.scores[anchors, columns]
+        judges[name] = JudgeScores(each.scores, np.concatenate([each.positive_scores, added], axis=1))
     return replace(
         candidates,
+        judges=judges,
         positives=np.concatenate([candidates.positives, rows], axis=1),
         positive_scores=np.concatenate([candidates.positive_scores, scores], axis=1),
         reference_scores=np.fmin(candidates.reference_scores, weakest_positive_scores(scores)),
@@ -89,6 +95,14 @@ def per_positive(candidates: Candidates) -> Candidates:
     anchors, columns = np.nonzero(candidates.positives >= 0)
     pairs = candidates.take(anchors)
     scores = candidates.positive_scores[anchors, columns]
+    judges = {
+        name: JudgeScores(each.scores, candidates.judges[name].positive_scores[anchors, columns][:, None])
+        for name, each in pairs.judges.items()
+    }
     return replace(
-        pairs, positives=candidates.positives[anchors, columns][:, None], positive_scores=scores[:, None], reference_scores=scores
+        pairs,
+        positives=candidates.positives[anchors, columns][:, None],
+        positive_scores=scores[:, None],
+        reference_scores=scores,
+        judges=judges,
     )

@@ -22,7 +22,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from miner.types import Bools, Candidates, Ceiling, Codes, Filter, Floats, Ints, Negatives, RankWindow, Rows
+from miner.types import Bools, Candidates, Ceiling, Codes, Filter, Floats, Ints, JudgeScores, Negatives, RankWindow, Rows
 
 RANDOM, REPEATED = 4, 5
 
@@ -129,8 +129,8 @@ class Selection:
                 self._columns[place, free] = have[free % len(have)]
                 self._tiers[place, free] = REPEATED
 
-    def negatives(self) -> Negatives:
-        """What is selected."""
+    def negatives(self, teacher: str | None = None) -> Negatives:
+        """What is selected. teacher: the second judge whose scores rows are written with."""
         filled, columns = self._columns >= 0, np.maximum(self._columns, 0)
         rows: Rows = np.where(filled, np.take_along_axis(self._anchors.rows, columns, axis=1), -1).astype(np.int32)
         scores: Floats = np.where(filled, np.take_along_axis(self._anchors.scores, columns, axis=1), np.nan).astype(np.float32)
@@ -141,4 +141,9 @@ class Selection:
             if name.startswith("rank:")
         }
         queries, positives, positive_scores = self._anchors.queries, self._anchors.positives, self._anchors.positive_scores
-        return Negatives(queries, positives, positive_scores, rows, scores, ranks, self._tiers, sources)
+        negatives = Negatives(queries, positives, positive_scores, rows, scores, ranks, self._tiers, sources)
+        if teacher is None:
+            return negatives
+        judge = self._anchors.judges[teacher]
+        taught = np.where(filled, np.take_along_axis(judge.scores, columns, axis=1), np.nan).astype(np.float32)
+        return replace(negatives, teacher=JudgeScores(taught, judge.positive_scores))

@@ -14,7 +14,7 @@ from miner.config import MiningConfig
 from miner.config.groups import JudgingSettings
 from miner.core.judging import may_deepen, short_of
 from miner.evidence import EVIDENCE
-from miner.types import Block, Candidates, Ceiling, Dataset, Floats, Ints, Rows, Source, noise_floors, weakest_positive_scores
+from miner.types import Block, Candidates, Ceiling, Dataset, Floats, Ints, JudgeScores, Rows, Source, noise_floors, weakest_positive_scores
 
 BLOCK = 2048
 """Queries per block: the unit of work, progress, resuming and of the candidate files. Fixed: no setting of speed changes a byte."""
@@ -26,7 +26,8 @@ DEEP_SEARCH_FACTOR = 1.2
 
 def deep_search_settings(config: MiningConfig) -> dict[str, object]:
     """The settings that decide which queries are searched deeper, as JSON holds them."""
-    return config.model_dump(mode="json", include=set(JudgingSettings.model_fields))
+    settings = config.model_dump(mode="json", include=set(JudgingSettings.model_fields))
+    return settings if config.judges else {name: value for name, value in settings.items() if name != "judges"}  # as earlier versions
 
 
 def lists_in_use(block: Block, config: MiningConfig, complete: Callable[[Candidates], Candidates]) -> list[Candidates]:
@@ -72,24 +73,26 @@ class Retrieval:
         queries = self._order[number * BLOCK : (number + 1) * BLOCK]
         parts = [self._measured(part) for part in _search(self._dataset, self._source, self._config, queries)]
         within = [part.take(np.arange(len(part)), self._config.depth) for part in parts]
-        deep = [self._deep(part, short_queries(shallow, self._config)) for part, shallow in zip(parts, within, strict=True)]
+        deep = [self.deepened(part, short_queries(shallow, self._config)) for part, shallow in zip(parts, within, strict=True)]
         return Block(within, [part for part in deep if len(part)], deep_search_settings(self._config))
 
     def completed(self, block: Block) -> Block:
         """Add the evidence and the deep lists that a stored block lacks."""
         within, deep = ([self._measured(part) for part in parts] for parts in (block.within, block.deep))
         have = np.concatenate([np.empty(0, dtype=np.int64), *(part.queries for part in deep)])
-        new_parts = [self._deep(part, np.setdiff1d(short_queries(part, self._config), have)) for part in within]
-        return Block(within, [*deep, *(part for part in new_parts if len(part))])
+        new_parts = [self.deepened(part, np.setdiff1d(short_queries(part, self._config), have)) for part in within]
+        return Block(within, [*deep, *(part for part in new_parts if len(part))], judges=block.judges)
 
-    def _deep(self, part: Candidates, queries: Ints) -> Candidates:
+    def deepened(self, part: Candidates, queries: Ints) -> Candidates:
         """The candidates of these queries within `max_depth`."""
         subset = part.take(np.flatnonzero(np.isin(part.queries, queries)))
         if not len(subset) or subset.rows.shape[1] != self._config.depth:
             return subset
         rows, scores, evidence = self._source.retrieve(subset.queries, self._config.deepest)
         last = noise_floors(scores, evidence, self._config.depth)
-        return self._measured(replace(subset, rows=rows, scores=scores, noise_floors=last, evidence=evidence))
+        unscored = np.full(rows.shape, np.nan, dtype=np.float32)
+        judges = {name: JudgeScores(unscored, each.positive_scores) for name, each in subset.judges.items()}
+        return self._measured(replace(subset, rows=rows, scores=scores, noise_floors=last, evidence=evidence, judges=judges))
 
     def _measured(self, part: Candidates) -> Candidates:
         with_positives = with_all_relevant(part, self._dataset)

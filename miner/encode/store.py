@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -33,11 +33,14 @@ from miner.types import Floats, Ints, Texts
 KEY_BYTES = 16
 VERSION = 1
 Keys = NDArray[np.uint64]
+StoreKind = Literal["vectors", "scores"]
+"""What a store holds: vectors of texts, or a second judge's scores of pairs of texts."""
 
 
 class StoreInfo(TypedDict):
-    """One store in the cache. used: time of last use, in seconds since the epoch."""
+    """One store in the cache. texts: of scores the pairs of texts. used: time of last use, in seconds since the epoch."""
 
+    kind: StoreKind
     fingerprint: str
     model: str | None
     dim: int | None
@@ -69,8 +72,8 @@ def sha_keys_and_lengths(texts: Texts) -> tuple[Keys, Ints]:
 class Store:
     """The vectors of one fingerprint."""
 
-    def __init__(self, cache: Path, fingerprint: str, dim: int, name: str = "") -> None:
-        self.folder, self.dim = cache / "vectors" / fingerprint, dim
+    def __init__(self, cache: Path, fingerprint: str, dim: int, name: str = "", kind: StoreKind = "vectors") -> None:
+        self.folder, self.dim = cache / kind / fingerprint, dim
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._check_meta(name)
@@ -144,8 +147,9 @@ class Store:
 
 
 def stores(cache: Path) -> Iterator[StoreInfo]:
-    """Yield the stores in the cache: fingerprint, model, dims, texts, bytes, time of last use."""
-    for folder in sorted((cache / "vectors").glob("*")):
+    """Yield the stores in the cache, of vectors and of scores: kind, fingerprint, model, dims, texts, bytes, time of last use."""
+    kinds: tuple[StoreKind, ...] = get_args(StoreKind)
+    for kind, folder in [(each, path) for each in kinds for path in sorted((cache / each).glob("*"))]:
         meta_file = folder / "meta.json"
         if not meta_file.is_file():
             continue
@@ -155,6 +159,7 @@ def stores(cache: Path) -> Iterator[StoreInfo]:
         texts = keys.stat().st_size // KEY_BYTES if keys.exists() else 0
         last_use = meta_file.stat().st_mtime
         yield {
+            "kind": kind,
             "fingerprint": folder.name,
             "model": meta.get("name"),
             "dim": meta.get("dim"),
@@ -174,7 +179,7 @@ def prune(cache: Path, *, older_than_days: float = 0.0, fingerprint: str | None 
         is_selected = (
             store["fingerprint"].startswith(fingerprint) if fingerprint else time.time() - store["used"] >= older_than_days * 86400
         )
-        folder = cache / "vectors" / store["fingerprint"]
+        folder = cache / store["kind"] / store["fingerprint"]
         if is_selected:
             with _locked(folder / "lock"):
                 remove(folder)

@@ -5,7 +5,7 @@ from miner.filters.copies import Containment, DuplicateQuestion, Group, NearText
 from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
 from miner.filters.nearest import Nearest
 from miner.filters.percentile import Percentile
-from miner.filters.score import Margin, MaxScore, MinScore
+from miner.filters.score import Margin, MaxScore, MinScore, Scored
 from miner.filters.verdict import Verdict
 from miner.filters.window import Ranks
 from miner.types import Filter
@@ -27,6 +27,7 @@ FILTERS: dict[str, type[Filter]] = {
     "consensus": Consensus,
     "max_score": MaxScore,
     "min_score": MinScore,
+    "scored": Scored,
     "ranks": Ranks,
 }
 

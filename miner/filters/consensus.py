@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from miner.errors import ConfigError
+from miner.filters.score import is_scored
 from miner.types import Bools, Candidates, Floats
 
 GAP = "gap:"
@@ -23,7 +24,7 @@ GAP = "gap:"
 class Consensus:
     """Drop what at least `sources` of the sources score above their ceiling, r - |r| * margin, r the reference score.
 
-    Default of `sources`: half of them, rounded up.
+    Default of `sources`: half of them, rounded up. Second judges vote as sources do; what one of them has not scored is dropped.
 
     The first source goes by the anchor's reference score, the others by the query's weakest known positive; equality is kept.
     sources=1 is the strictest: one suspicion is enough, which with two sources is the default.
@@ -50,14 +51,17 @@ class Consensus:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        gaps = [_first_gap(candidates), *(values for name, values in candidates.evidence.items() if name.startswith(GAP))]
+        gaps = [_gap(candidates), *(values for name, values in candidates.evidence.items() if name.startswith(GAP))]
+        gaps += [_gap(candidates.by(judge)) for judge in candidates.judges]
         votes = np.sum([gap < np.float32(self.margin) for gap in gaps], axis=0)
         keep: Bools = votes < (self.sources or (len(gaps) + 1) // 2)
+        for judge in candidates.judges:
+            keep &= is_scored(candidates, judge)
         return keep
 
 
-def _first_gap(candidates: Candidates) -> Floats:
-    """Shape (B, K): the same share in the first source's scores, NaN where the reference is unknown or 0."""
+def _gap(candidates: Candidates) -> Floats:
+    """Shape (B, K): the same share in these candidates' own scores, NaN where the reference is unknown or 0."""
     reference = candidates.reference_scores.astype(np.float64)[:, None]
     size = np.where(reference == 0, np.nan, np.abs(reference))
     gap: Floats = ((reference - candidates.scores.astype(np.float64)) / size).astype(np.float32)

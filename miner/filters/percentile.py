@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from miner.errors import ConfigError
+from miner.filters.score import is_scored
 from miner.types import Bools, Candidates, Priority
 
 
@@ -22,11 +23,13 @@ class Percentile:
     r is the reference score, F(x) the share of positives that score x or less.
 
     A weak positive's ceiling never lies under the score of the lowest `floor` of all positives. An unknown reference score drops nothing.
+    by: a second judge, by whose scores all this goes; what it has not scored is dropped.
     """
 
     beta: float = 0.7
     floor: float = 0.005
     relax: bool = False
+    by: str | None = None
     needs: ClassVar[tuple[str, ...]] = ("population",)
     estimates_relevance: ClassVar[bool] = True
 
@@ -36,7 +39,7 @@ class Percentile:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        return ~(candidates.scores > self.ceiling(candidates)[:, None])
+        return is_scored(candidates, self.by) & ~(candidates.by(self.by).scores > self.ceiling(candidates)[:, None])
 
     def at_raised_reference(self) -> Percentile:
         """The rule as it is."""
@@ -44,6 +47,7 @@ class Percentile:
 
     def ceiling(self, candidates: Candidates) -> Priority:
         """Shape (B,) float64: the highest score that is kept, NaN where the reference, or every positive's score, is unknown."""
+        candidates = candidates.by(self.by)
         population = candidates.shared["population"]
         if not len(population):
             return np.full(len(candidates), np.nan)

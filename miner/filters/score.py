@@ -29,6 +29,7 @@ class Margin:
     below: the ceilings hold only for a reference score that so many candidates outscore (or all there are), known positives not counted;
     0: for any. The few passages above a high-ranked positive are those that the model confuses with it, the best negatives. Above a
     low-ranked positive there may be any passage, and many of these are relevant.
+    by: a second judge, by whose scores all this goes; what it has not scored is dropped.
     """
 
     absolute: float = 0.0
@@ -36,6 +37,7 @@ class Margin:
     background: float = 0.0
     below: int = 0
     relax: bool = False
+    by: str | None = None
     needs: ClassVar[tuple[str, ...]] = ("known_positive",)
     estimates_relevance: ClassVar[bool] = True
 
@@ -45,7 +47,7 @@ class Margin:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        return ~(candidates.scores > self.ceiling(candidates)[:, None])
+        return is_scored(candidates, self.by) & ~(candidates.by(self.by).scores > self.ceiling(candidates)[:, None])
 
     def at_raised_reference(self) -> Margin:
         """`below` counts what outscores a positive: it says nothing about a raised reference score."""
@@ -53,6 +55,7 @@ class Margin:
 
     def ceiling(self, candidates: Candidates) -> Priority:
         """Shape (B,) float64: the highest score that is kept, NaN where the reference is unknown or outscored by fewer than `below`."""
+        candidates = candidates.by(self.by)
         reference, background = candidates.reference_scores.astype(np.float64), candidates.noise_floors.astype(np.float64)
         with np.errstate(invalid="ignore"):  # below a reference of -inf there is nothing, whatever the margin
             ceiling: Priority = np.where(np.isneginf(reference), -np.inf, reference - np.abs(reference) * self.relative - self.absolute)
@@ -70,26 +73,35 @@ class Margin:
 
 @dataclass(frozen=True)
 class MaxScore:
-    """Drop candidates that score above `score`."""
+    """Drop candidates that score above `score`; `by` a second judge, what it has not scored too.
+
+    RocketQA keeps as negatives what its cross-encoder scores below .1 (arXiv 2010.08191).
+    """
 
     score: float = math.nan
+    by: str | None = None
     needs: ClassVar[tuple[str, ...]] = ()
-    estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
+
+    @property
+    def estimates_relevance(self) -> bool:
+        """A second judge's score does; the first one's is a bound that the user sets."""
+        return self.by is not None
 
     def __post_init__(self) -> None:
         _require(self, self.score)
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        return ~(candidates.scores.astype(np.float64) > self.score)
+        return is_scored(candidates, self.by) & ~(candidates.by(self.by).scores.astype(np.float64) > self.score)
 
 
 @dataclass(frozen=True)
 class MinScore:
-    """Drop candidates that score below `score`."""
+    """Drop candidates that score below `score`; `by` a second judge, what it has not scored too."""
 
     score: float = math.nan
+    by: str | None = None
     needs: ClassVar[tuple[str, ...]] = ()
     estimates_relevance: ClassVar[bool] = False
     relax: ClassVar[bool] = False
@@ -99,7 +111,33 @@ class MinScore:
 
     def __call__(self, candidates: Candidates) -> Bools:
         """Return shape (B, K): True = keep."""
-        return ~(candidates.scores.astype(np.float64) < self.score)
+        return is_scored(candidates, self.by) & ~(candidates.by(self.by).scores.astype(np.float64) < self.score)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Drop what the second judge `by` has not scored. It runs by itself where rows hold a judge's scores, or a sampler goes by them."""
+
+    by: str | None = None
+    needs: ClassVar[tuple[str, ...]] = ()
+    estimates_relevance: ClassVar[bool] = False
+    relax: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.by is None:
+            raise ConfigError("filter 'scored' needs a second judge: write by=cross-encoder")
+
+    def __call__(self, candidates: Candidates) -> Bools:
+        """Return shape (B, K): True = keep."""
+        return is_scored(candidates, self.by)
+
+
+def is_scored(candidates: Candidates, judge: str | None) -> Bools:
+    """Shape (B, K): True where a second judge has scored the candidate; None: everywhere."""
+    if judge is None:
+        return np.ones(candidates.rows.shape, dtype=bool)
+    mask: Bools = ~np.isnan(candidates.judges[judge].scores)
+    return mask
 
 
 def _require(part: MaxScore | MinScore, score: float) -> None:

@@ -138,13 +138,13 @@ def _move_to_front(values: Any, positions: Sequence[int], empty: float) -> Any:
 
 def _select(negatives: Negatives, positions: Ints) -> Negatives:
     names = ("queries", "positives", "positive_scores", *NEGATIVE_LISTS)
-    arrays = {name: getattr(negatives, name)[positions] for name in names}
+    arrays: dict[str, Any] = {name: getattr(negatives, name)[positions] for name in names}
     return Negatives(**arrays, sources={name: ranks[positions] for name, ranks in negatives.sources.items()})
 
 
 def _concatenate(parts: Sequence[Negatives]) -> Negatives:
     names = ("queries", "positives", "positive_scores", *NEGATIVE_LISTS)
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return Negatives(**arrays, sources={name: np.concatenate([part.sources[name] for part in parts]) for name in parts[0].sources})
 
 

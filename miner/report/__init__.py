@@ -1,5 +1,6 @@
 """The report of a run: statistics that are collected while mining, notes, and a terminal table. The HTML page is in `page`."""
 
+from miner.report.judge_tally import JudgeTally
 from miner.report.left_out import FILE as LEFT_OUT
 from miner.report.left_out import LeftOut
 from miner.report.notes import notes, reading_notes
@@ -9,6 +10,7 @@ from miner.report.terminal import case_lines, summary_lines, table
 
 __all__ = [
     "LEFT_OUT",
+    "JudgeTally",
     "LeftOut",
     "ReportData",
     "Statistics",

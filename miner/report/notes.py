@@ -134,7 +134,7 @@ def _short(report: Mapping[str, Any]) -> Iterator[str]:
         return
     sentence = f"queries with fewer than {setup['negatives']} negatives"
     if firm:
-        flags = " ".join(f"--filter {name}:relax=true" for name in firm)
+        flags = " ".join(_relax_flag(name, "true") for name in firm)
         yield (
             f"{sentence}, since {' and '.join(firm)} must hold in every row: {short:,}{_drops(counts)}; "
             f"mining with {_deeper(setup)}, {''.join(f'{hint}, ' for hint in _fills(setup, counts))}{flags} fills them with passages that "
@@ -146,6 +146,11 @@ def _short(report: Mapping[str, Any]) -> Iterator[str]:
         passages = report["retrieval"].get("distinct_passages", 0)
         reason = f"there are {passages:,} different passages" if setup.get("max_depth", 0) >= passages > 0 else _deeper(setup)
         yield f"{sentence}, most of all: {short:,} of {counts['queries']:,}; {', '.join([reason, *_fills(setup, counts)])}"
+
+
+def _relax_flag(rule: str, value: str) -> str:
+    """The flag that says whether a rule may be relaxed. rule: its key, which names the second judge that it goes by."""
+    return f"--filter '{rule},relax={value}'" if ":" in rule else f"--filter {rule}:relax={value}"
 
 
 def _deeper(setup: Mapping[str, Any]) -> str:
@@ -187,7 +192,7 @@ def _relaxed(report: Mapping[str, Any]) -> Iterator[str]:
     for name, count in counts.get("relaxed", {}).items():
         yield (
             f"negatives that break filter '{name}', which may be relaxed so that rows are full: {count:,} of {counts['chosen']:,}; "
-            f"--filter {name}:relax=false leaves them out"
+            f"{_relax_flag(name, 'false')} leaves them out"
         )
     if "margin" in setup.get("relaxable", ()) and (above := counts.get("above_positive", 0)):
         yield (

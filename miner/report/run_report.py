@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict
 
 from miner.report.cases import ExampleRow, ShortQueries, SuspiciousPositives
 from miner.report.distribution import RankSpread, Spread
+from miner.report.judge_tally import JudgeStatistics
 from miner.report.statistics import Hardness, Hubs, ReportCounts
 from miner.types import RetrievalSection
 
@@ -76,6 +77,7 @@ class ReportData(Statistics):
     reading: what the reader dropped and merged, by name. columns: {file: {column: role}}.
     asked_in: queries that other judgements ask too. verdicts: number of verdicts by what they say.
     not_deepened: queries that a run with these settings would have searched deeper. variations: by kind.
+    judges: what second judges did, by name.
     notes: one sentence for what is unusual.
     """
 
@@ -89,4 +91,5 @@ class ReportData(Statistics):
     variations: NotRequired[dict[str, VariationCounts]]
     retrieval: NotRequired[RetrievalSection]
     not_deepened: NotRequired[int]
+    judges: NotRequired[dict[str, JudgeStatistics]]
     notes: NotRequired[list[str]]

@@ -3,7 +3,8 @@
     block-000000.parquet   every query of the block, candidates up to `depth`
     _deep-000000.parquet   the queries that were searched deeper, candidates up to `max_depth`; no file where there are none
 
-Columns: query_id; query, positives, rows as row numbers into the run's own dataset; scores float32; one list per evidence.
+Columns: query_id; query, positives, rows as row numbers into the run's own dataset; scores float32; one list per evidence; of a second
+judge `judge:NAME`, its scores of the candidates (NaN where it was not asked), and `judge_positives:NAME`.
 Read it with anything that reads Parquet: `pandas.read_parquet(folder)` gives one row a query with the list up to `depth` (readers pass
 over names that begin with an underscore). A file is absent or complete, so a run that was interrupted goes on with the blocks that are
 missing. While a run is in the making, `blocks.sha256` lies beside the folder: a file whose bytes are not those that were written is
@@ -30,11 +31,12 @@ from miner.io.atomic import sha256_of
 from miner.io.folder_tree import rename
 from miner.io.parquet_files import ParquetFile, open_parquet, write_parquet
 from miner.io.plain_files import append_file, create_file, read_text
-from miner.types import Block, Candidates, Dataset, Floats, RetrievalMetadata, noise_floors, weakest_positive_scores
+from miner.types import Block, Candidates, Dataset, Floats, JudgeScores, RetrievalMetadata, noise_floors, weakest_positive_scores
 
 VERSION = 1
 HASH_FILE = "blocks.sha256"
 log = logging.getLogger(__name__)
+JUDGE, JUDGE_POSITIVES = "judge:", "judge_positives:"
 LISTS = {"positives": pa.int32(), "positive_scores": pa.float32(), "rows": pa.int32(), "scores": pa.float32()}
 
 
@@ -69,9 +71,10 @@ class CandidateWriter:
 
     def write(self, number: int, block: Block) -> None:
         """Put one block on disk, its queries in id order; what is deep first, since a block that is there is complete."""
+        judges = {"judges": block.judges} if block.judges else {}
         if block.deep:
-            self._write(deep_file(self._file(number)), block.deep, {})
-        self._write(self._file(number), block.within, {"deepened_for": block.deepened_for})
+            self._write(deep_file(self._file(number)), block.deep, judges)
+        self._write(self._file(number), block.within, {"deepened_for": block.deepened_for, **judges})
 
     def _write(self, file: Path, parts: Sequence[Candidates], about: Mapping[str, Any]) -> None:
         tables = [self._table(part) for part in parts]
@@ -108,8 +111,11 @@ class CandidateWriter:
             "positives": _ragged(part.positives[is_present], is_present.sum(axis=1)),
             "positive_scores": _ragged(part.positive_scores[is_present], is_present.sum(axis=1)),
         }
+        for name, each in part.judges.items():
+            columns[f"{JUDGE_POSITIVES}{name}"] = _ragged(each.positive_scores[is_present], is_present.sum(axis=1))
         width = np.full(len(part), part.rows.shape[1])
-        for name, values in {"rows": part.rows, "scores": part.scores, **part.evidence}.items():
+        judges = {f"{JUDGE}{name}": each.scores for name, each in part.judges.items()}
+        for name, values in {"rows": part.rows, "scores": part.scores, **part.evidence, **judges}.items():
             columns[name] = _ragged(values.ravel(), width)
         return pa.table(columns)
 
@@ -148,8 +154,9 @@ def read_blocks(folder: Path) -> Iterator[Block]:
 
 def read_block(file: Path, depth: int) -> Block:
     """The candidates of one block; `depth` is what `about` tells."""
-    deep = deep_file(file)
-    return Block(_parts(_read(file), depth), _parts(_read(deep), depth) if deep.exists() else [], _about(file).get("deepened_for"))
+    deep, metadata = deep_file(file), _about(file)
+    deep_parts = _parts(_read(deep), depth) if deep.exists() else []
+    return Block(_parts(_read(file), depth), deep_parts, metadata.get("deepened_for"), metadata.get("judges", {}))
 
 
 def _parts(table: pa.Table, depth: int) -> list[Candidates]:
@@ -174,9 +181,10 @@ def read_query(folder: Path, position: int) -> Block:
     raise StorageError(f"{folder} holds candidates of {start} queries: there is no {position + 1}th")
 
 
-def positive_scores(folder: Path) -> Floats:
-    """All scores of known positives, in the order of the queries' ids."""
-    parts = [_read(file, "positive_scores") for file in blocks(folder)]
+def positive_scores(folder: Path, judge: str | None = None) -> Floats:
+    """All scores of known positives, by the source or by a second judge, in the order of the queries' ids."""
+    column = "positive_scores" if judge is None else f"{JUDGE_POSITIVES}{judge}"
+    parts = [_read(file, column) for file in blocks(folder)]
     return np.concatenate([np.empty(0, dtype=np.float32), *(part.combine_chunks().flatten().to_numpy() for part in parts)])
 
 
@@ -230,17 +238,29 @@ def _part(table: pa.Table, width: int, depth: int) -> Candidates:
     columns = {
         name: table[name].combine_chunks().flatten().to_numpy().reshape(count, width)
         for name in table.column_names
-        if name not in ("query_id", "query", "positives", "positive_scores")
+        if name not in ("query_id", "query", "positives", "positive_scores") and not name.startswith(JUDGE_POSITIVES)
     }
     rows, scores = columns.pop("rows"), columns.pop("scores")
-    lengths = np.diff(table["positives"].combine_chunks().offsets.to_numpy())
-    is_present = np.arange(max(1, int(lengths.max(initial=0)))) < lengths[:, None]
-    positives = np.full(is_present.shape, -1, dtype=np.int32)
-    positives[is_present] = table["positives"].combine_chunks().flatten().to_numpy()
-    positive_scores = np.full(is_present.shape, np.nan, dtype=np.float32)
-    positive_scores[is_present] = table["positive_scores"].combine_chunks().flatten().to_numpy()
+    positives, positive_scores = _padded(table, "positives", -1, np.int32), _padded(table, "positive_scores", np.nan, np.float32)
+    judges = {
+        name.removeprefix(JUDGE): JudgeScores(
+            columns.pop(name), _padded(table, f"{JUDGE_POSITIVES}{name.removeprefix(JUDGE)}", np.nan, np.float32)
+        )
+        for name in [name for name in columns if name.startswith(JUDGE)]
+    }
     queries, reference_scores = table["query"].to_numpy().astype(np.int64), weakest_positive_scores(positive_scores)
-    return Candidates(queries, rows, scores, positives, positive_scores, reference_scores, noise_floors(scores, columns, depth), columns)
+    floors = noise_floors(scores, columns, depth)
+    return Candidates(queries, rows, scores, positives, positive_scores, reference_scores, floors, columns, judges=judges)
+
+
+def _padded(table: pa.Table, column: str, padding: float, dtype: Any) -> Any:
+    """Shape (B, P): a column of lists, padded."""
+    values = table[column].combine_chunks()
+    lengths = np.diff(values.offsets.to_numpy())
+    is_present = np.arange(max(1, int(lengths.max(initial=0)))) < lengths[:, None]
+    out = np.full(is_present.shape, padding, dtype=dtype)
+    out[is_present] = values.flatten().to_numpy()
+    return out
 
 
 def _ragged(values: Any, lengths: Any) -> pa.ListArray:

@@ -15,6 +15,7 @@ from miner.encode import Precomputed, StoredVectors, check_encoder, check_vector
 from miner.encode.model import Encoder
 from miner.errors import ModelError
 from miner.indexes import AUTO, EXACT, Factory, check_name
+from miner.judges.open_judge import check_judge
 from miner.read.open_inputs import missing_inputs
 from miner.runs.index_tuning import tune
 from miner.sources import BM25, Dense, Fused
@@ -45,8 +46,17 @@ def open_vectors(
     return opened
 
 
-def check(data: Inputs | Dataset, config: MiningConfig, model: Any = None, runtime: Runtime | None = None) -> None:
-    """Raise the errors of `open_vectors` and `open_source` that can be found without loading or reading anything."""
+def check(
+    data: Inputs | Dataset,
+    config: MiningConfig,
+    model: Any = None,
+    runtime: Runtime | None = None,
+    judge_models: Mapping[str, Any] | None = None,
+) -> None:
+    """Raise the errors of `open_vectors`, `open_source` and `open_judge` that can be found without loading or reading anything."""
+    for name, judge in config.active_judges.items():
+        if name not in (judge_models or {}):
+            check_judge(judge, config, runtime)
     for part in config.active_sources.values():
         if not part.encodes:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,13 @@ from miner.evidence.passage_vectors import HalfVectors
 from miner.indexes import AUTO, EXACT, limit_threads
 from miner.runs.candidate_store import CandidateWriter, blocks, positive_scores, read_block
 from miner.runs.index_tuning import measure_recall, note_recall
+from miner.runs.judge_pass import Deepen, JudgePass
 from miner.runs.open_source import open_source
 from miner.runs.run_context import MAX_PARALLEL_BLOCKS, RunContext
 from miner.runs.run_folder import Target
 from miner.sources import BM25, Dense, Fused, Recall
 from miner.support.parallel import in_order, processors
-from miner.types import Block, Dataset, ModelDescription, RetrievalMetadata, RetrievalSection, Vectors
+from miner.types import Block, Candidates, Dataset, Ints, ModelDescription, RetrievalMetadata, RetrievalSection, Vectors
 
 
 def first_model(vectors: Mapping[str, Vectors]) -> ModelDescription | None:
@@ -36,7 +37,7 @@ def first_vectors(vectors: Mapping[str, Vectors], config: MiningConfig) -> Vecto
 
 def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunContext, target: Target, scratch: Path) -> None:
     """Encode, search, measure: every block that is missing in `target`. scratch: an empty folder for matrices."""
-    config = context.config
+    config = context.config.without_judges()
     source = open_source(dataset, config, vectors, scratch, context.stage)
     with context.stage("retrieve"):
         recall = measure_recall(source, dataset, config)
@@ -54,6 +55,18 @@ def first_pass(dataset: Dataset, vectors: Mapping[str, Vectors], context: RunCon
         if len(missing) < len(retrieval):
             _complete(retrieval, writer, incomplete_blocks(target.blocks, config), context)
     context.retrieval = _section(source, config, metadata, recall)
+    judge_candidates(dataset, context, target, context.retrieval, retrieval.deepened)
+
+
+def judge_candidates(
+    dataset: Dataset, context: RunContext, target: Target, section: RetrievalSection, deepen: Deepen | None = None
+) -> None:
+    """Let the second judges score what these settings ask them about; what they are is written into `section`."""
+    section.pop("judges", None)
+    if context.config.judges:
+        with context.stage("judge"):
+            writer = CandidateWriter(target.blocks, dataset, _metadata(section))
+            section["judges"] = JudgePass(dataset, context, target.blocks, writer).run(deepen)
 
 
 def _section(source: Dense | BM25 | Fused, config: MiningConfig, metadata: RetrievalMetadata, recall: Recall | None) -> RetrievalSection:
@@ -79,24 +92,34 @@ def complete_first_pass(
 
     retrieval: what the manifest says of the stored candidates; what is added is written into it.
     """
-    config, context.retrieval = context.config, retrieval
+    config, context.retrieval = context.config.without_judges(), retrieval
     with context.stage("check candidates"):
         incomplete = incomplete_blocks(target.blocks, config)
         needs_vectors = "vectors" in config.measured and not (target.folder / "vectors.npy").exists()
-    if not incomplete and not needs_vectors:
-        return
-    retrieval["evidence"] = [name for name in (*EVIDENCE, *TABLES) if name in {*config.measured, *retrieval["evidence"]}]
-    source = open_source(dataset, config, vectors, scratch, context.stage)
-    with context.stage("retrieve"):
-        if needs_vectors:
-            HalfVectors(source).save(target.folder)
-        metadata: RetrievalMetadata = {
-            "similarity": retrieval["similarity"],
-            "depth": retrieval["depth"],
-            "max_depth": retrieval["max_depth"],
-            "evidence": retrieval["evidence"],
-        }
-        _complete(Retrieval(dataset, source, config), CandidateWriter(target.blocks, dataset, metadata), incomplete, context)
+    open_once = cache(partial(open_source, dataset, config, vectors, scratch, context.stage))
+    if incomplete or needs_vectors:
+        retrieval["evidence"] = [name for name in (*EVIDENCE, *TABLES) if name in {*config.measured, *retrieval["evidence"]}]
+        source = open_once()
+        with context.stage("retrieve"):
+            if needs_vectors:
+                HalfVectors(source).save(target.folder)
+            writer = CandidateWriter(target.blocks, dataset, _metadata(retrieval))
+            _complete(Retrieval(dataset, source, config), writer, incomplete, context)
+
+    def deepen(part: Candidates, queries: Ints) -> Candidates:
+        return Retrieval(dataset, open_once(), config).deepened(part, queries)
+
+    judge_candidates(dataset, context, target, retrieval, deepen)
+
+
+def _metadata(section: RetrievalSection) -> RetrievalMetadata:
+    """What each file of the candidates says of them all."""
+    return {
+        "similarity": section["similarity"],
+        "depth": section["depth"],
+        "max_depth": section["max_depth"],
+        "evidence": section["evidence"],
+    }
 
 
 def incomplete_blocks(candidates: Path, config: MiningConfig) -> list[int]:

@@ -14,7 +14,7 @@ from miner.core.retrieval import BLOCK
 from miner.formats import FORMATS, RowWriter, open_training
 from miner.io.row_writer import write_bytes, write_json
 from miner.page import page
-from miner.report import LEFT_OUT, LeftOut, ReportData, Tally, notes
+from miner.report import LEFT_OUT, JudgeTally, LeftOut, ReportData, Tally, notes
 from miner.runs import manifest as manifests
 from miner.runs.candidate_store import about, blocks, check_belongs, read_block
 from miner.runs.rechoose import Choice
@@ -50,6 +50,8 @@ def second_pass(
         report = _report(output, dataset, context)
         retrieval = _with_deepened(sections.get("retrieval") or context.retrieved, output.deepened)
         report["retrieval"] = sections["retrieval"] = retrieval
+        if context.config.judges:
+            report["judges"] = output.judges.result(retrieval["judges"])
         if stored_candidates and output.not_deepened and retrieval["distinct_passages"] > context.config.depth:
             report["not_deepened"] = len(output.not_deepened)
         report["notes"] = list(notes(report))
@@ -68,7 +70,8 @@ class _Output:
         self._dataset, self._context, self._file, self._candidates = dataset, context, target.file, candidates
         self.tally = Tally(list(config.active_filters), config.negatives, config.depth, self._metadata["similarity"])
         self.chooser, self._format = chooser_of(candidates, dataset, config, target.folder), FORMATS[config.output_format]
-        self._writer = RowWriter(self._format, dataset, {*config.columns, *(["tiers"] if config.fill != "none" else [])})
+        always = [*(["tiers"] if config.fill != "none" else []), *(["scores"] if config.scores_by is not None else [])]
+        self._writer = RowWriter(self._format, dataset, {*config.columns, *always})
         width = config.negatives + config.variations_per_row
         self.left_out = LeftOut(target.folder / LEFT_OUT, dataset, [*config.active_filters], width, self._format.min_negatives(width))
         self.variations: VariationMaker | None = None
@@ -76,6 +79,7 @@ class _Output:
             assert vectors is not None, "a run with variations has vectors of its first source"
             self.variations = VariationMaker(target.folder, dataset, config, vectors, context.paraphrase)
         self.deepened, self.not_deepened, self.rows = 0, set[int](), 0
+        self.judges = JudgeTally()
 
     @property
     def repeated(self) -> int:
@@ -91,7 +95,7 @@ class _Output:
                 self._count(choices)
                 extended, dataset = self.variations(choices, self.chooser) if self.variations else (choices, self._dataset)
                 self.left_out.add(extended)
-                sink.write(self._writer(_in_order([choice.negatives for choice in extended], self._dataset), dataset))
+                sink.write(self._writer(_in_order([choice.negatives.with_teacher_scores() for choice in extended], self._dataset), dataset))
                 self._context.progress("choose and write", min(done * BLOCK, queries), queries)
         self.rows, self._context.hashes[Path(self._file)] = sink.rows, sink.sha256
 
@@ -103,6 +107,7 @@ class _Output:
         config = self._context.config
         for choice in choices:
             self.tally.add(*choice)
+            self.judges.add(choice.anchors)
             self.not_deepened |= _not_deepened(choice.anchors, choice.dropped, config)
             if choice.anchors.rows.shape[1] > config.depth:
                 self.deepened += len(np.unique(choice.anchors.queries))

@@ -80,7 +80,7 @@ def preflight_config(config: MiningConfig, vectors: Mapping[str, Vectors]) -> Mi
     for source_vectors in vectors.values():
         if config.index not in (EXACT, AUTO):
             check_factory(source_vectors.dim, source_vectors.similarity, config.index)
-    return config.model_copy(update={"index": EXACT, "recall": None})
+    return config.without_judges().model_copy(update={"index": EXACT, "recall": None})
 
 
 def trial_vectors(vectors: Mapping[str, Vectors]) -> dict[str, Vectors]:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from miner.config import MiningConfig
 from miner.core.choosing import Chooser
 from miner.evidence.passage_vectors import stored
 from miner.runs.candidate_store import check_belongs, positive_scores, read_blocks
 from miner.runs.verdict_files import load_verdicts
-from miner.types import Candidates, Codes, Dataset, Negatives
+from miner.types import Candidates, Codes, Dataset, Floats, Negatives
 
 
 class Choice(NamedTuple):
@@ -24,10 +26,16 @@ class Choice(NamedTuple):
 
 def chooser(candidates: Path, dataset: Dataset, config: MiningConfig, verdicts: Path | None = None) -> Chooser:
     """The chooser that made a run, or would make it with another config. verdicts: the folder that holds them, if it is not the run's."""
-    tables = {**stored(candidates.parent), **load_verdicts(verdicts or candidates.parent, dataset)}
+    tables = {**stored(candidates.parent), **load_verdicts(verdicts or candidates.parent, dataset), **populations(candidates, config)}
     selector = Chooser(dataset, config, positive_scores(candidates), tables)
     selector.allot(lambda: read_blocks(candidates))
     return selector
+
+
+def populations(candidates: Path, config: MiningConfig) -> dict[str, Floats]:
+    """The scores of all known positives by each second judge, ascending: {"population:NAME": (S,)}."""
+    scores = {name: positive_scores(candidates, name) for name in config.active_judges}
+    return {f"population:{name}": np.sort(values[~np.isnan(values)]) for name, values in scores.items()}
 
 
 def choices(candidates: Path, dataset: Dataset, config: MiningConfig) -> Iterator[Choice]:

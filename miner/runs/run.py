@@ -132,6 +132,7 @@ def mine(
     resume: bool | None = None,
     verdicts: Sequence[str | Path] = (),
     spare: Sequence[str | Path] = (),
+    judge_models: Mapping[str, Any] | None = None,
     progress: bool | None = None,
     on_progress: Progress | None = None,
     paraphrase: Callable[[str], str] | None = None,
@@ -156,6 +157,7 @@ def mine(
         True: else refuse; False: always start again.
     verdicts: files of verdicts, beside those that `data` names; they do not change what is retrieved.
     spare: further files that `out` may not replace, such as the one `config` is from. Files that are read are protected anyway.
+    judge_models: loaded models of second judges by their names in the config, such as {"cross-encoder": CrossEncoder(…)}.
     progress: whether to show progress bars; default: in a notebook and on a terminal.
     on_progress: called in place of the bars.
     paraphrase: your function for the variation of that name: a text in, the same in other words out.
@@ -166,11 +168,11 @@ def mine(
     runtime, spare = Runtime.of_argument(runtime), path_names("spare", spare)
     paths = [*(data.verdicts if isinstance(data, Inputs) else ()), *path_names("verdicts", verdicts)]
     verdict_rows, config = read_verdicts(paths), with_verdict_filter(config, bool(paths))
-    open_source.check(data, config, model, runtime)
+    open_source.check(data, config, model, runtime, judge_models)
     check_variations(config, paraphrase)
     remove_leftovers(parent_folders(out))
     with watched(progress, on_progress) as callback, target(out, kind, force, config.output_format) as destination:
-        context = RunContext(config, runtime, callback, paraphrase)
+        context = RunContext(config, runtime, callback, paraphrase, judge_models)
         with context.stage("read"), storing(destination.folder):
             folder = destination.folder / "dataset"
             dataset = take_dataset(data, folder) if isinstance(data, Dataset) else read(data, folder, config.min_grade)
@@ -179,6 +181,8 @@ def mine(
         with context.stage("load model"):
             vectors = open_vectors(data, config, context.runtime, model, context.progress)
             scoring = scoring_vectors(vectors, config)
+            for name in config.active_judges:
+                context.judge(name)
         _refuse_overwriting_inputs(destination, [*dataset.inputs, *paths, *_vector_files(vectors), *spare])
         made_from = obtain_candidates(dataset, vectors, context, destination, resume)
         inputs = data.model_dump(mode="json") if isinstance(data, Inputs) else None
@@ -206,6 +210,7 @@ def export(
     force: bool = False,
     verdicts: Sequence[str | Path] = (),
     spare: Sequence[str | Path] = (),
+    judge_models: Mapping[str, Any] | None = None,
     on_progress: Progress | None = None,
     model: Any = None,
     runtime: Runtime | None = None,
@@ -218,8 +223,9 @@ def export(
     run: a Run, or its folder.
     config: a MiningConfig, or a dict of its settings.
     verdicts: files of verdicts, added to those already in the run; the latest verdict on a pair counts.
-    out, kind, force, spare, on_progress, paraphrase: as for `mine`.
-    model, runtime: as for `mine`; used where variations are made, which the run's model scores.
+    out, kind, force, spare, judge_models, on_progress, paraphrase: as for `mine`.
+    model, runtime: as for `mine`. The run's model is used where variations are made, which it scores; that of a second judge where a
+        pair is asked about that it has not scored.
     ConfigError when `config` changes a setting of the search.
     """
     run = run if isinstance(run, Run) else Run(Path(run))
@@ -233,7 +239,7 @@ def export(
     run_verdicts = [path for path in (run.folder / VERDICTS,) if path.exists()]
     verdict_rows, config = read_verdicts([*run_verdicts, *verdicts]), with_verdict_filter(config, bool(run_verdicts or verdicts))
     check_variations(config, paraphrase)
-    context = RunContext(config, Runtime.of_argument(runtime), on_progress, paraphrase)
+    context = RunContext(config, Runtime.of_argument(runtime), on_progress, paraphrase, judge_models)
     _ = run.hashes
     remove_leftovers(parent_folders(out))
     with target(out, kind, force, config.output_format) as destination:
@@ -252,12 +258,13 @@ def export(
         sections["files"] = {**sections["files"], **_hashes(verdict_files)}
         if sections["inputs"]:
             sections["inputs"] = {**sections["inputs"], "verdicts": [*sections["inputs"].get("verdicts", ()), *verdict_files]}
+        pass_one.judge_candidates(dataset, context, destination, sections["retrieval"])
         context.hashes |= {
             destination.folder / name: sha256
             for name, sha256 in run.hashes.items()
             if _is_link(run.folder / name, destination.folder / name)
         }
-        pass_two.second_pass(dataset, context, destination, sections, run.candidates, scoring)
+        pass_two.second_pass(dataset, context, destination, sections, destination.blocks, scoring)
     chosen = _open_run(destination)
     log_summary(chosen.report)
     return chosen

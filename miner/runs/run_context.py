@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from miner.config import MiningConfig, Runtime
 from miner.io.row_writer import sha256_of
+from miner.judges import Judge
+from miner.judges.open_judge import open_judge
 from miner.types import SAME_QUESTIONS_FILE, Progress, RetrievalSection
 
 log = logging.getLogger(__name__)
@@ -28,13 +31,22 @@ DATASET_FILES = (*DATA_FILES, "dataset.json", "errors.jsonl")
 
 
 class RunContext:
-    """Config, runtime, progress and the time each stage took. paraphrase: the user's function for the variation of that name."""
+    """Config, runtime, progress and the time each stage took.
+
+    paraphrase: the user's function for the variation of that name. judge_models: loaded models of second judges, by name.
+    """
 
     def __init__(
-        self, config: MiningConfig, runtime: Runtime, on_progress: Progress | None, paraphrase: Callable[[str], str] | None = None
+        self,
+        config: MiningConfig,
+        runtime: Runtime,
+        on_progress: Progress | None,
+        paraphrase: Callable[[str], str] | None = None,
+        judge_models: Mapping[str, Any] | None = None,
     ) -> None:
         self.paraphrase = paraphrase
         self.config, self.runtime, self.timings = config, runtime, dict[str, float]()
+        self.judges, self._judge_models = dict[str, Judge](), judge_models or {}
         self.progress: Progress = on_progress or no_progress
         self.retrieval: RetrievalSection | None = None
         self.hashes: dict[Path, str] = {}
@@ -44,6 +56,13 @@ class RunContext:
         """What pass 1 of this run said of itself."""
         assert self.retrieval is not None, "pass 1 comes first"
         return self.retrieval
+
+    def judge(self, name: str) -> Judge:
+        """The second judge of that name, opened when it is first asked for."""
+        if name not in self.judges:
+            part = self.config.active_judges[name]
+            self.judges[name] = open_judge(part, self.config, self.runtime, self.progress, self._judge_models.get(name))
+        return self.judges[name]
 
     def sha256_of(self, path: Path) -> str:
         """Of a file or folder that the run is done with: read once."""

@@ -17,9 +17,13 @@ from miner.types import Bools, Candidates, Noise, Priority
 
 @dataclass(frozen=True)
 class Softmax:
-    """Priority = score / temperature + Gumbel noise. 0.05 is the temperature that cosine losses are trained with."""
+    """Priority = score / temperature + Gumbel noise. 0.05 is the temperature that cosine losses are trained with.
+
+    by: a second judge, whose score counts.
+    """
 
     temperature: float = 0.05
+    by: str | None = None
     needs: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
@@ -28,6 +32,7 @@ class Softmax:
 
     def __call__(self, candidates: Candidates, keep: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
-        scores = np.where(candidates.present, candidates.scores, 0).astype(np.float64)
+        scores = candidates.by(self.by).scores.astype(np.float64)
+        scores = np.where(np.isnan(scores), 0, scores)
         priority: Priority = scores / self.temperature + gumbel(noise())
         return priority

@@ -10,10 +10,11 @@ from miner.types import Bools, Candidates, Noise, Priority
 
 @dataclass(frozen=True)
 class Top:
-    """Priority = score; ties keep the order of retrieval, which is by passage id."""
+    """Priority = score, or that of the second judge `by`; ties keep the order of retrieval, which is by passage id."""
 
+    by: str | None = None
     needs: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, candidates: Candidates, keep: Bools, noise: Noise) -> Priority:
         """Return shape (B, K): higher is taken first."""
-        return candidates.scores.astype("float64")
+        return candidates.by(self.by).scores.astype("float64")

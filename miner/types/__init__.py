@@ -6,12 +6,13 @@ Texts and datasets lie in files, so `miner.io` is imported; nothing else of ours
 """
 
 from miner.types.arrays import Bools, Codes, Floats, Ints, Priority, Rows, Side, Similarity
-from miner.types.candidates import Block, Candidates, Negatives, noise_floors, weakest_positive_scores
+from miner.types.candidates import Block, Candidates, JudgeScores, Negatives, noise_floors, weakest_positive_scores
 from miner.types.column_roles import OTHER, columns_line, unread_judgements
 from miner.types.dataset import KNOWN_FROM, SAME_QUESTIONS_FILE, Dataset
 from miner.types.descriptions import (
     BM25Description,
     CodeDescription,
+    JudgeDescription,
     ModelDescription,
     RecallFields,
     Relaxation,
@@ -59,6 +60,8 @@ __all__ = [
     "Filter",
     "Floats",
     "Ints",
+    "JudgeDescription",
+    "JudgeScores",
     "Lost",
     "MemoryTexts",
     "ModelDescription",

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from miner.types.arrays import Bools, Codes, Floats, Ints, Rows
+from miner.types.descriptions import JudgeDescription
+
+
+class JudgeScores(NamedTuple):
+    """What a second judge scores the candidates of B anchors: scores float32 (B, K), NaN where it was not asked; positive_scores (B, P)."""
+
+    scores: Floats
+    positive_scores: Floats
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,8 @@ class Candidates:
     noise_floors float32 (B,): the score of the last candidate within `depth`: what any passage of the neighbourhood scores.
     evidence: {name: (B, K)}. survivors bool (B, K): what the filters before this one left, set while judging.
     shared: what is the same for every anchor of the run, by name: `population` float32 (S,), the scores of all known positives, rising;
-    `vectors` float16 (N, D) of length one, by passage row, if somebody needs them.
+    `vectors` float16 (N, D) of length one, by passage row, if somebody needs them; `population:NAME`, the positives' scores by a judge.
+    judges: {name: JudgeScores}, of every second judge, in the order of the config.
     """
 
     queries: Ints
@@ -35,9 +44,27 @@ class Candidates:
     evidence: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     survivors: Bools | None = None
     shared: Mapping[str, Any] = field(default_factory=dict)
+    judges: Mapping[str, JudgeScores] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.queries)
+
+    def by(self, judge: str | None) -> Candidates:
+        """The candidates in the scores of a second judge: its reference scores, its noise floors (the lowest score that it gave), its
+        population; None: as they are.
+        """
+        if judge is None:
+            return self
+        scores, positive_scores = self.judges[judge]
+        lowest = np.where(np.isnan(scores), np.inf, scores).min(axis=1, initial=np.inf)
+        return replace(
+            self,
+            scores=scores,
+            positive_scores=positive_scores,
+            reference_scores=weakest_positive_scores(positive_scores),
+            noise_floors=np.where(np.isinf(lowest), np.nan, lowest).astype(np.float32),
+            shared={**self.shared, "population": self.shared.get(f"population:{judge}", np.empty(0, dtype=np.float32))},
+        )
 
     @property
     def present(self) -> Bools:
@@ -58,6 +85,7 @@ class Candidates:
             self.noise_floors[anchors],
             {name: values[anchors, cut] for name, values in self.evidence.items()},
             shared=self.shared,
+            judges={name: JudgeScores(each.scores[anchors, cut], each.positive_scores[anchors]) for name, each in self.judges.items()},
         )
 
     def without(self, queries: Ints) -> Candidates:
@@ -88,11 +116,13 @@ class Block:
 
     within: up to `depth` of every query. deep: up to `max_depth` of some queries, those that ran short under the settings `deepened_for`
     (None: under any of several). In runs of earlier versions a query has one list only, and `within` holds the deep ones too.
+    judges: what the second judges are whose scores the parts hold.
     """
 
     within: list[Candidates]
     deep: list[Candidates] = field(default_factory=list)
     deepened_for: Mapping[str, Any] | None = None
+    judges: Mapping[str, JudgeDescription] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(map(len, self.within))
@@ -111,6 +141,7 @@ class Negatives:
     queries int64 (B,); positives int32 (B, P), positive_scores float32 (B, P): what each anchor's rows are exported with, -1 / NaN padded.
     rows int32 (B, M), scores float32 (B, M), ranks int32 (B, M) 1-based among everything retrieved, tiers uint8 (B, M).
     sources: {name: (B, M)}, the rank at which each source found it, 0 where it did not.
+    teacher: a second judge's scores of the same negatives (B, M) and positives (B, P), which rows are written with in place of `scores`.
     """
 
     queries: Ints
@@ -121,6 +152,7 @@ class Negatives:
     ranks: Rows
     tiers: Codes
     sources: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    teacher: JudgeScores | None = None
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -130,3 +162,9 @@ class Negatives:
         """Shape (B,): how many negatives each anchor got."""
         counts: Ints = (self.rows >= 0).sum(axis=1)
         return counts
+
+    def with_teacher_scores(self) -> Negatives:
+        """The same with the scores that rows are written with."""
+        if self.teacher is None:
+            return self
+        return replace(self, scores=self.teacher.scores, positive_scores=self.teacher.positive_scores, teacher=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from miner.io.input_files import FileHash
 from miner.types.arrays import Side
@@ -91,13 +91,29 @@ class Relaxation(TypedDict):
     fill: str
 
 
+class JudgeDescription(TypedDict):
+    """A second judge. judge: its kind and knobs that change scores, as in the config.
+
+    fingerprint: 64 hex digits, equal only for judges that give the same scores for the same pair.
+    model: what is told of its model.
+    """
+
+    judge: str
+    fingerprint: str
+    model: dict[str, Any]
+
+
 class RetrievalMetadata(TypedDict):
-    """What the stored candidates say of themselves. evidence: the names of what was measured for each candidate."""
+    """What the stored candidates say of themselves. evidence: the names of what was measured for each candidate.
+
+    judges: the second judges whose scores are stored, by name.
+    """
 
     similarity: str
     depth: int
     max_depth: int
     evidence: list[str]
+    judges: NotRequired[dict[str, JudgeDescription]]
 
 
 class RetrievalSection(RetrievalMetadata):

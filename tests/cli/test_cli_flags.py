@@ -32,8 +32,8 @@ def test_every_field_of_the_config_is_a_flag_of_mine():
 
 
 def test_export_takes_what_pass_one_has_not_used_up():
-    """The flags of export are the config less the settings of pass 1, and what belongs to pass 2 alone: verdicts."""
-    assert flags(export) == set(MiningConfig.model_fields) - set(RETRIEVAL_SETTINGS) | {"verdicts"}
+    """The flags of export are the config less the settings of pass 1, verdicts, and where a judge's model runs."""
+    assert flags(export) == set(MiningConfig.model_fields) - set(RETRIEVAL_SETTINGS) | {"verdicts", *Runtime.model_fields}
 
 
 def test_help_imports_nothing_heavy():

@@ -13,6 +13,7 @@ FIELDS = {
     "samplers": "sampler",
     "sources": "sources",
     "variations": "variations",
+    "judges": "judges",
     "formats": "output_format",
     "presets": None,
 }
@@ -36,8 +37,9 @@ def test_each_part_is_listed_and_explained(family):
         if field and name != "verdict":
             sources = ("dense", "bm25") if spec != "bm25" else ("bm25", "dense:model=m")
             off = ("near_positive:off", "nearest:off") if spec == "bm25" else ()
-            values = {"filters": off, "sources": sources} | {
-                field: (spec,) if field in ("filters", "variations") else sources if field == "sources" else spec
+            judges = ("cross-encoder:model=m",) if "by=" in spec else ()
+            values = {"filters": off, "sources": sources, "judges": judges} | {
+                field: (spec,) if field in ("filters", "variations", "judges") else sources if field == "sources" else spec
             }
             MiningConfig.of(model="m", **values)
 

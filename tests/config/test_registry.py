@@ -51,7 +51,7 @@ def test_what_is_no_spec_is_refused(text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("max_score:0.8", "'max_score:0.8' is no filter; write max_score:score=0.8 (knobs of 'max_score': score)"),
+        ("max_score:0.8", "'max_score:0.8' is no filter; write max_score:score=0.8 (knobs of 'max_score': score, by)"),
         ("relative_margin=0.05", "there is no filter 'relative_margin'; write margin:relative=0.05"),
         ("absolute-margin:0.1", "there is no filter 'absolute-margin'; write margin:absolute=0.1"),
         ("percentile:on", "'percentile:on' is no filter; write percentile:KNOB=VALUE"),

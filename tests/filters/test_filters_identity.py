@@ -12,6 +12,7 @@ from miner.errors import ConfigError
 from miner.evidence import EVIDENCE
 from miner.filters import DEFAULTS, FILTERS
 from miner.filters.identity import KnownPositive, NearPositive, SameText, SelfMatch
+from miner.types import JudgeScores
 
 
 def candidates(**evidence):
@@ -72,7 +73,9 @@ def test_every_filter_answers_yes_or_no_and_changes_nothing(name):
     found = candidates(**dict.fromkeys([*EVIDENCE, "verdict", "gap:bm25"], zeros))
     found = replace(found, shared={"population": np.array([0.1, 0.5], dtype=np.float32)})
     before = found.scores.copy()
-    rule = build("filter", FILTERS, Spec.parse(f"{name}:score=0.5" if name in ("max_score", "min_score") else name))
+    knobs = {"max_score": ":score=0.5", "min_score": ":score=0.5", "scored": ":by=cross-encoder"}
+    found = replace(found, judges={"cross-encoder": JudgeScores(found.scores, found.positive_scores)})
+    rule = build("filter", FILTERS, Spec.parse(f"{name}{knobs.get(name, '')}"))
     answer = rule(found)
     assert answer.shape == (1, 6)
     assert answer.dtype == bool
