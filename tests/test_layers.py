@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 NOUNS = {"miner.types", "miner.errors"}
 GROUND = NOUNS | {"miner.io", "miner.support"}
 FAMILIES = {
-    f"miner.{name}" for name in ("encode", "evidence", "filters", "formats", "indexes", "judges", "read", "samplers", "sources", "variations")
+    f"miner.{name}"
+    for name in ("encode", "evidence", "filters", "formats", "indexes", "judges", "read", "samplers", "sources", "variations")
 }
 DOWN_TO_CORE = GROUND | FAMILIES | {"miner.config", "miner.core"}
 SHOWN = {"miner.page", "miner.report"}

@@ -245,7 +245,9 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
                 raise ConfigError(f"{part_name} goes by the judge '{judge}', and {names}; name one with --judge, as {kind}:model=FOLDER")
         if self.variations and self.judged_by:
             part_name, judge = self.judged_by[0]
-            raise ConfigError(f"variations are texts that the judge '{judge}' has not scored, and {part_name} goes by it: leave one of them out")
+            raise ConfigError(
+                f"variations are texts that the judge '{judge}' has not scored, and {part_name} goes by it: leave one of them out"
+            )
         if self.scores_by is not None and "scores" not in FORMATS[self.output_format].optional_columns:
             raise ConfigError(f"output format '{self.output_format}' has no room for scores: leave scores_by out")
 

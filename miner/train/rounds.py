@@ -105,10 +105,10 @@ def loop(
     check_encoder(training.encoding(), Runtime.of_argument(runtime).allow_code)
     check_parts(training, paraphrase, mining.negatives)
     check_variations(mining, paraphrase)
-    if mining.judged_by and config.keep != "last":
+    if mining.judged_by and rules.keep != "last":
         raise ConfigError(
-            f"{mining.judged_by[0][0]} goes by a second judge, which has not scored the negatives of earlier rounds that keep={config.keep} "
-            "trains on: set --keep last"
+            f"{mining.judged_by[0][0]} goes by a second judge, which has not scored negatives of earlier rounds, and keep={rules.keep} "
+            "trains on these: set --keep last"
         )
     if depends_on_model(training):
         check_model_fits(training, load_encoder(training.encoding(), Runtime.of_argument(runtime)))
