@@ -220,6 +220,7 @@ class Settings(Limits):
             raise ConfigError(f"config.model is one of the server's: {', '.join(models.folders) or 'there are none'}")
         if any(part.settings() for part in config.active_sources.values()):
             raise ConfigError("config.sources cannot name a model here: dense is the config's own model, and bm25 needs none")
+        models.check_judges(config.judges)
         fixed = {*config.model_fields_set, "model"}
         overrides = {field: getattr(self, field) for field in SERVED_SETTINGS if field not in fixed} if name == models.loaded else {}
         return MiningConfig.of(**{**config.model_dump(), **overrides, "model": name})

@@ -117,8 +117,7 @@ class Engine:
     @lru_cache(maxsize=256)  # noqa: B019 - one engine, as long as the server; a config's parts are built once
     def _resolve(self, config: MiningConfig) -> MiningConfig:
         """The request's config with the operator's model and index. ConfigError where the request sets another one."""
-        if config.recall is not None:
-            raise ConfigError("config.recall is for jobs: the index is set by the server here, so leave it out")
+        _refuse_job_settings(config)
         for name in SERVED_SETTINGS:
             default, served = MiningConfig.model_fields[name].default, getattr(self.serving, name)
             if getattr(config, name) not in (default, served):
@@ -130,10 +129,6 @@ class Engine:
             )
         if config.sources != self.serving.sources:
             raise ConfigError("config.sources cannot be set here: the server searches with its own model, so leave it out")
-        if "verdict" in config.active_filters or config.false_negatives == "adopt":
-            raise ConfigError("verdicts are used by jobs only: leave filter 'verdict' and false_negatives out")
-        if config.variations:
-            raise ConfigError("config.variations is for jobs, which write a run folder: leave it out here")
         return config.model_copy(update={name: getattr(self.serving, name) for name in SERVED_SETTINGS})
 
     def _inputs(self, request: MineRequest, corpus: OpenCorpus | None, folder: Path, config: MiningConfig) -> tuple[Dataset, Dense]:
@@ -178,6 +173,18 @@ class Engine:
         query_dataset = read_inline([{"id": "-", "text": "-", "positives": [passage["id"]]}], [passage], folder / "one")
         source = Dense(Dataset(query_dataset.queries, texts, query_dataset.qrels), vectors, folder, self.serving.index)
         return OpenCorpus("the open corpus", texts, source)
+
+
+def _refuse_job_settings(config: MiningConfig) -> None:
+    """ConfigError for a setting that only jobs have."""
+    if config.recall is not None:
+        raise ConfigError("config.recall is for jobs: the index is set by the server here, so leave it out")
+    if config.judges:
+        raise ConfigError("second judges are used by jobs only: leave judges out")
+    if "verdict" in config.active_filters or config.false_negatives == "adopt":
+        raise ConfigError("verdicts are used by jobs only: leave filter 'verdict' and false_negatives out")
+    if config.variations:
+        raise ConfigError("config.variations is for jobs, which write a run folder: leave it out here")
 
 
 def _mine(dataset: Dataset, source: Dense, config: MiningConfig) -> MiningResult:

@@ -52,6 +52,7 @@ def resolve(request: ExportJob, stores: Stores) -> JobSpec:
             raise ConfigError(f"{name} cannot change without mining again")
     config = MiningConfig.of(**overlay(changes, Layers(stored=inherited), RETRIEVAL_SETTINGS))
     check_kind(config, request.file_kind)
+    stores.settings.known_models.check_judges(config.judges)
     reviews = {}
     if request.verdicts:
         from miner.runs.verdict_files import with_verdict_filter
@@ -74,9 +75,10 @@ def prepare(spec: JobSpec, stores: Stores, folder: Path) -> JobSpec:
     if spec.get("verdicts"):
         (folder / VERDICTS).parent.mkdir(exist_ok=True)
         write_bytes(folder / VERDICTS, verdict_file(stores.reviews.current(source.id, spec["reviews"])))
-    if spec["config"].get("variations"):  # the run's model scores them
-        stores.settings.known_models.linked_config(spec["config"], folder)
-    return {**spec, "run": f"../{source.id}/run"}
+    config = spec["config"]
+    if config.get("variations") or config.get("judges"):  # the run's model scores variations, the judges' own score pairs
+        config = stores.settings.known_models.linked_config(config, folder)
+    return {**spec, "config": config, "run": f"../{source.id}/run"}
 
 
 def run(spec: JobSpec, runtime: Runtime, on_progress: Progress) -> Outcome:

@@ -6,11 +6,12 @@ The folder of a job has a link with the public name to the model. So the library
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from miner.config.registry import Spec
 from miner.errors import ConfigError
 from miner.io.folder_tree import remove
 
@@ -47,18 +48,41 @@ class Models:
         return next((name for name, folder in self.folders.items() if folder == model), public(model))
 
     def linked_config(self, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-        """Link the model into the folder of a job. Return the config with its public name. ConfigError for an unknown model."""
-        name = self.public_name(str(config["model"]))
+        """Link the models of the search and of second judges into the folder of a job; return the config with their public names.
+
+        ConfigError for an unknown model.
+        """
+        linked = {**config, "model": self._linked(self.public_name(str(config["model"])), folder)}
+        if config.get("judges"):
+            linked["judges"] = [str(_with_model(spec, self._linked(_model_of(spec), folder))) for spec in map(Spec.parse, config["judges"])]
+        return linked
+
+    def check_judges(self, judges: Sequence[str]) -> None:
+        """ConfigError where a second judge's model is not one of the operator's."""
+        for spec in map(Spec.parse, judges):
+            if _model_of(spec) not in self.folders or "revision" in dict(spec.knobs):
+                raise ConfigError(f"a judge's model is one of the server's: {', '.join(self.folders) or 'there are none'}")
+
+    def _linked(self, name: str, folder: Path) -> str:
+        """The name under which a job loads a model: that of a link in its folder, or the hub's. ConfigError for an unknown model."""
         if name not in self.folders:
             raise ConfigError(f"the model {name} is not one of the server's any more")
         if not Path(self.folders[name]).is_dir():
-            return {**config, "model": self.folders[name]}
+            return self.folders[name]
         link = folder / name
         link.parent.mkdir(parents=True, exist_ok=True)
         if not (link.is_symlink() and link.readlink() == Path(self.folders[name])):
             remove(link)
             link.symlink_to(self.folders[name])
-        return {**config, "model": name}
+        return name
+
+
+def _model_of(spec: Spec) -> str:
+    return dict(spec.knobs).get("model", "")
+
+
+def _with_model(spec: Spec, model: str) -> Spec:
+    return replace(spec, knobs=tuple({**dict(spec.knobs), "model": model}.items()))
 
 
 def public(model: str) -> str:

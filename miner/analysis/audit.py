@@ -8,6 +8,7 @@ Pass 1 runs once for each draw of hidden positives; vectors come from the store.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -21,8 +22,10 @@ from miner.config import Inputs, MiningConfig, Runtime
 from miner.evaluation.intervals import clustered, wilson
 from miner.evidence.identity import id_keys
 from miner.io.scratch import scratch
+from miner.judges import Judge
 from miner.report.distribution import share as share_of
 from miner.runs import pass_one
+from miner.runs.candidate_store import read_blocks
 from miner.runs.open_source import open_vectors
 from miner.runs.run import Run
 from miner.runs.run_context import RunContext
@@ -39,6 +42,8 @@ UNFILTERED: dict[str, Any] = {
     "fill": "none",
     "hub_cap": None,
     "distinct": None,
+    "judges": (),
+    "scores_by": None,
 }
 
 REPORTED = ("coverage", "gap", "gradient_mass", "negatives")
@@ -73,32 +78,48 @@ def audit(
 ) -> AuditReport:
     """The false-negative rate of a run's settings, of those in `grid` (as for `sweep`) and without filters, on the run's own data.
 
+    Where the run has second judges, also without them, so that their worth shows beside what they cost: `judge_pairs`, the pairs that
+    they scored in one draw, and `judge_seconds`, the time of all draws.
+
     hidden: the share of each query's positives to hide, in (0, 1); None: all but one.
     draws: the number of random choices of hidden positives.
     model: the loaded model, for a run whose model was passed in memory.
     min_queries: the least number of queries with two positives or more.
     InputError where fewer queries have two positives, ConfigError for wrong settings.
     """
-    points = [*(settings(run.config, grid) if grid else [GridPoint({}, (), run.config)]), _nearest(run.config)]
+    points = [
+        *(settings(run.config, grid) if grid else [GridPoint({}, (), run.config)]),
+        *_without_judges(run.config),
+        _nearest(run.config),
+    ]
     runtime, inputs = Runtime.of_argument(runtime), run.manifest.get("inputs")
     data = Inputs.of(**inputs) if inputs and inputs.get("query_vectors") else run.dataset
     vectors = open_vectors(data, run.config, runtime, model, on_progress)
     counts, hidden_stats = [FalseNegativeCounts(len(run.dataset.queries)) for _ in points], list[HiddenStats]()
     measures: list[list[Measures]] = []
+    costs, judges = [JudgeCost() for _ in points], dict[str, Judge]()
     for draw in range(draws):
         with scratch() as folder:
             visible, held_out = hide(run.dataset, run.config.seed + draw, hidden, min_queries)
             hidden_positives = HiddenPositives(visible, held_out)
-            path = _first_pass(visible, vectors, _first_pass_config(points), runtime, folder, on_progress)
-            measures.append(measure(path, visible, [point.config for point in points], hidden_positives, on_progress, counts))
+            passes = _Passes(visible, vectors, runtime, folder, on_progress, judges)
+            measures.append(passes.measured(points, hidden_positives, counts, costs))
             hidden_stats.append(hidden_positives.describe())
     rows = [_row(*setting) for setting in zip(points, counts, zip(*measures, strict=True), strict=True)]
+    for row, cost in zip(rows, costs, strict=True):
+        if cost.pairs:
+            row |= {"judge_pairs": round(cost.pairs / draws), "judge_seconds": round(cost.seconds, 1)}
     keys = id_keys(run.dataset.queries)
     _intervals(rows, counts, keys)
     unfiltered_false = rows[-1]["false"]
     for row in rows:
         row["caught"] = None if not unfiltered_false else 1 - row["false"] / unfiltered_false
     return {"draws": draws, "hidden": _mean(hidden_stats), "queries": len(run.dataset.queries), "settings": rows}
+
+
+def _without_judges(config: MiningConfig) -> list[GridPoint]:
+    """The run's settings without its second judges, where it has any."""
+    return [GridPoint({"setting": "without judges"}, (), config.without_judges())] if config.judges else []
 
 
 def _nearest(config: MiningConfig) -> GridPoint:
@@ -111,14 +132,59 @@ def _first_pass_config(points: Sequence[GridPoint]) -> MiningConfig:
     return MiningConfig.of(**{**points[0].config.model_dump(), "evidence": evidence})
 
 
-def _first_pass(
-    dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig, runtime: Runtime, folder: Path, on_progress: Progress | None
-) -> Path:
-    """Run pass 1 with the positives that are not hidden; return the folder of candidates, inside `folder`."""
-    target = Target(folder, str(folder / "none"), folder, "none")
-    (folder / "scratch").mkdir()
-    pass_one.first_pass(dataset, vectors, RunContext(config, runtime, on_progress), target, folder / "scratch")
-    return target.blocks
+@dataclass
+class JudgeCost:
+    """What second judges cost one setting over all draws: pairs scored, seconds."""
+
+    pairs: int = 0
+    seconds: float = 0.0
+
+
+class _Passes:
+    """Both passes of one draw, in `folder`. judges: those that are open, shared by draws and settings."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        vectors: Mapping[str, Vectors],
+        runtime: Runtime,
+        folder: Path,
+        on_progress: Progress | None,
+        judges: dict[str, Judge],
+    ) -> None:
+        self._dataset, self._vectors, self._runtime, self._folder = dataset, vectors, runtime, folder
+        self._on_progress, self._judges = on_progress, judges
+
+    def measured(
+        self, points: Sequence[GridPoint], hidden: HiddenPositives, counts: Sequence[FalseNegativeCounts], costs: Sequence[JudgeCost]
+    ) -> list[Measures]:
+        """The measures of each setting. Those without judges share one search; what a judge scores follows from a setting of its own."""
+        results: dict[int, Measures] = {}
+        plain = [number for number, point in enumerate(points) if not point.config.judges]
+        groups = [plain, *([number] for number, point in enumerate(points) if point.config.judges)]
+        for order, group in enumerate(filter(None, groups)):
+            chosen = [points[number] for number in group]
+            path, seconds = self._first_pass(_first_pass_config(chosen), self._folder / str(order))
+            if chosen[0].config.judges:
+                costs[group[0]].pairs += _scored_pairs(path)
+                costs[group[0]].seconds += seconds
+            configs, counters = [point.config for point in chosen], [counts[number] for number in group]
+            results |= dict(zip(group, measure(path, self._dataset, configs, hidden, self._on_progress, counters), strict=True))
+        return [results[number] for number in range(len(points))]
+
+    def _first_pass(self, config: MiningConfig, folder: Path) -> tuple[Path, float]:
+        """Run pass 1 with the positives that are not hidden; the folder of candidates, and the seconds of its judges."""
+        (folder / "scratch").mkdir(parents=True)
+        target, context = Target(folder, str(folder / "none"), folder, "none"), RunContext(config, self._runtime, self._on_progress)
+        context.judges = self._judges
+        pass_one.first_pass(self._dataset, self._vectors, context, target, folder / "scratch")
+        return target.blocks, context.timings.get("judge", 0.0)
+
+
+def _scored_pairs(candidates: Path) -> int:
+    """The number of candidates that second judges have scored."""
+    parts = (part for block in read_blocks(candidates) for part in (*block.within, *block.deep))
+    return sum(int((~np.isnan(each.scores)).sum()) for part in parts for each in part.judges.values())
 
 
 def _row(point: GridPoint, counts: FalseNegativeCounts, measures: Sequence[Mapping[str, Any]]) -> AuditRow:

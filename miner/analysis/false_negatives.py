@@ -58,28 +58,35 @@ class HiddenPositives:
         positives = np.bincount(known_keys // self._texts, minlength=len(self.queries))[self.queries]
         hidden_counts = np.bincount(self._pairs // self._texts, minlength=len(self.queries))[self.queries]
         self.random = float((hidden_counts / (self._texts - positives)).mean()) if len(hidden_counts) else None
-        self._retrieved = 0
+        self._is_retrieved = np.zeros(len(self._pairs), dtype=bool)
 
     def among(self, queries: Ints, rows: Rows) -> Bools:
         """Shape (B, M): True where a passage is relevant to its query and was hidden."""
-        keys = self._keys(queries[:, None], rows)
-        places = np.minimum(np.searchsorted(self._pairs, keys), max(0, len(self._pairs) - 1))
-        is_hidden: Bools = (self._pairs[places] == keys) & (rows >= 0) if len(self._pairs) else np.zeros(rows.shape, dtype=bool)
-        return is_hidden
+        return self._places(queries, rows) >= 0
 
     def count_retrieved(self, part: Candidates) -> None:
-        """Count the hidden positives among the candidates: only these can become negatives."""
-        self._retrieved += int(self.among(part.queries, part.rows).sum())
+        """Note the hidden positives among the candidates: only these can become negatives. A second search of them counts once."""
+        places = self._places(part.queries, part.rows)
+        self._is_retrieved[places[places >= 0]] = True
 
     def describe(self) -> HiddenStats:
         """The numbers of hidden positives, and the share that was retrieved."""
         return {
             "pairs": len(self._pairs),
             "queries": int(self.queries.sum()),
-            "retrieved": share(self._retrieved, len(self._pairs)),
+            "retrieved": share(int(self._is_retrieved.sum()), len(self._pairs)),
             "unknown": self._unknown,
             "random": self.random,
         }
+
+    def _places(self, queries: Ints, rows: Rows) -> Ints:
+        """Shape (B, M): the number of the hidden pair, -1 where it is none."""
+        if not len(self._pairs):
+            return np.full(rows.shape, -1, dtype=np.int64)
+        keys = self._keys(queries[:, None], rows)
+        places = np.minimum(np.searchsorted(self._pairs, keys), len(self._pairs) - 1)
+        hidden: Ints = np.where((self._pairs[places] == keys) & (rows >= 0), places, -1)
+        return hidden
 
     def _keys(self, queries: NDArray[Any], rows: NDArray[Any]) -> Ints:
         keys: Ints = queries.astype(np.int64) * self._texts + self._position[rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,12 +48,26 @@ def audit(
         return
     out = console()
     out.print(_table(result))
+    for line in _judge_costs(result["settings"]):
+        out.print(line)
     counts = result["hidden"]
     out.print(
         f"{counts['pairs']:,.0f} positives of {counts['queries']:,.0f} queries were hidden, {result['draws']} times; "
         f"{_percent(counts['retrieved'], 1)} of them were retrieved; "
         f"of random passages, {_percent(counts['random'], 3)} are false negatives."
     )
+
+
+def _judge_costs(settings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What the judges of each setting cost."""
+    for setting in settings:
+        if pairs := setting.get("judge_pairs"):
+            yield f"{_name(setting)}: its judges scored {pairs:,} candidates a draw, in {setting['judge_seconds']:,.1f} s in all"
+
+
+def _name(setting: Mapping[str, Any]) -> str:
+    values = setting["values"].items()
+    return " ".join(f"{axis}={value}" if axis != "setting" else value for axis, value in values) or "the run's own"
 
 
 def share(text: str) -> float | None:
@@ -76,7 +90,6 @@ def _table(result: Mapping[str, Any]) -> Any:
     for head in ("setting", "false", "of", "rate", "95 % Wilson", "95 % by query", "queries", "caught", "full", "gap", "mass"):
         table.add_column(head, justify="left" if head == "setting" else "right", no_wrap=True)
     for setting in result["settings"]:
-        name = " ".join(f"{axis}={value}" if axis != "setting" else value for axis, value in setting["values"].items()) or "the run's own"
         rates = [
             f"{setting['false']:,}",
             f"{setting['of']:,}",
@@ -89,7 +102,7 @@ def _table(result: Mapping[str, Any]) -> Any:
             _percent(setting["caught"], 1),
             _percent(setting["coverage"]["all"], 1),
         ]
-        table.add_row(name, *rates, *shares, score(setting["gap"]), score(setting["gradient_mass"]))
+        table.add_row(_name(setting), *rates, *shares, score(setting["gap"]), score(setting["gradient_mass"]))
     return table
 
 

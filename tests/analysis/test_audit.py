@@ -13,7 +13,7 @@ from miner.config import MiningConfig
 from miner.errors import InputError
 from miner.evaluation.intervals import wilson
 from miner.read import read_inline
-from miner.runs.run import mine
+from miner.runs.run import export, mine
 
 
 @pytest.fixture
@@ -94,3 +94,15 @@ def test_vectors_made_before_are_used_again(tmp_path):
 def test_too_few_say_nothing(run, tmp_path):
     with pytest.raises(InputError, match="500 queries with two positives or more are wanted, and there are 60"):
         audit(run, min_queries=500)
+
+
+def test_a_judge_is_measured_with_its_cost(run, tiny_model):
+    """The run's settings with a judge, without it, and unfiltered: each as mining what is shown with those settings would give."""
+    judge = {"judges": (f"bi-encoder:model={tiny_model},passage_prompt=w1,first=6",), "filters": ("margin:by=bi-encoder,relative=0.2",)}
+    judged = export(run, run.config.model_copy(update=judge), out=run.folder.parent / "judged")
+    own, plain, nearest = audit(judged, draws=2)["settings"]
+    assert (own["false"], own["of"]) == by_hand(run, judged.config, 2)
+    assert (plain["false"], plain["of"]) == by_hand(run, judged.config.without_judges(), 2)
+    assert own["judge_pairs"] > 200
+    assert "judge_pairs" not in plain
+    assert nearest["rate"] >= plain["rate"]

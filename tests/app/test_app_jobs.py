@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from hashlib import sha256
+from pathlib import Path
 
 import orjson
 import pytest
@@ -142,6 +143,24 @@ def test_variations_are_those_of_the_command_line(client, mined, inputs, texts, 
         refused = submit(client, {**body, "config": {"variations": ["paraphrase"]}})
         assert refused.status_code == 422
         assert "variation 'paraphrase' needs a function of yours, and no request can bring code" in refused.text
+
+
+def test_judges_are_those_of_the_command_line(client, mined, inputs, texts, model, tmp_path):
+    """A job that mines and one that exports write the bytes of the command line; a judge's model is one of the operator's."""
+    rule = {"filters": ["margin:by=bi-encoder,absolute=0.05"], "judges": [f"bi-encoder:model={Path(model).name},first=5"]}
+    jobs = [submit(client, {"kind": "mine", "inputs": inputs, "config": {"negatives": 3, "columns": ["ids"], **rule}})]
+    jobs.append(submit(client, {"kind": "export", "job": mined["id"], "config": rule}))
+    jobs = [done(client, job.json()) for job in jobs]
+    assert [job["state"] for job in jobs] == ["succeeded"] * 2, jobs
+    flags = ["--judge", f"bi-encoder:model={model},first=5", "--filter", rule["filters"][0]]
+    command_line(tmp_path, texts, model, "--negatives", "3", "--column", "ids", *flags, "--out", "run")
+    assert {content(client, job) for job in jobs} == {(tmp_path / "run" / "triplets.jsonl").read_bytes()}
+    assert str(Path(model).parent) not in str(jobs)
+    for body in ({"kind": "mine", "inputs": inputs}, {"kind": "export", "job": mined["id"]}):
+        for judge in (f"bi-encoder:model={model}", "cross-encoder:model=some/hub-name", f"bi-encoder:model={Path(model).name},revision=x"):
+            refused = submit(client, {**body, "config": {"judges": [judge]}})
+            assert refused.status_code == 422
+            assert "a judge's model is one of the server's" in refused.text
 
 
 def test_a_format_that_is_a_folder(client, mined):

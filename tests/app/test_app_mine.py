@@ -94,6 +94,12 @@ def test_variations_are_for_jobs(world, client):
     assert "config.variations is for jobs, which write a run folder: leave it out here" in answer.text
 
 
+def test_judges_are_for_jobs(world, client):
+    answer = client.post("/v1/mine", json={**world, "config": {"judges": ["cross-encoder:model=x"]}})
+    assert answer.status_code == 422
+    assert "second judges are used by jobs only: leave judges out" in answer.text
+
+
 def test_positive_texts_join_the_passages(world, client):
     queries = [{"text": "w001 w002", "positive_texts": ["w001 w002 w003"]}]
     answer = client.post("/v1/mine", json={"queries": queries, "passages": world["passages"]}).json()
