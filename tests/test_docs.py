@@ -40,7 +40,7 @@ TRAINING = {"loss": "losses.md", "batch sampler": "batch-samplers.md", "change":
 """Families of the parts of a training, and their pages."""
 
 
-@pytest.mark.parametrize("family", ["filter", "sampler", "format", "source", "variation", *TRAINING])
+@pytest.mark.parametrize("family", ["filter", "sampler", "format", "source", "variation", "judge", *TRAINING])
 def test_each_part_has_a_section(reference, family):
     """With words of its own and what is generated, in the order of the table."""
     names, texts = list(reference.load(family)), sections(TRAINING.get(family, f"{family}s.md"))

@@ -51,10 +51,11 @@ RUNNING = [name for name, page in PAGES.items() if blocks(page)]
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory, tiny_model):
+def start(tmp_path_factory, tiny_model, tiny_bert):
     """A folder with the inputs that the pages name."""
     folder = tmp_path_factory.mktemp("start")
     shutil.copytree(tiny_model, folder / "my-model")
+    shutil.copytree(tiny_bert, folder / "my-teacher")
     model_with_code(tiny_model, folder / "my-own-model")
     (folder / "my-beir-folder" / "qrels").mkdir(parents=True)
     passages = [{"_id": f"p{i}", "title": "", "text": f"w{i % 50} w{(i * 7) % 50} w{(i * 3) % 50}"} for i in range(60)]

@@ -220,6 +220,7 @@ def _candidates(
     for column, (row, code) in enumerate(zip(names.rows, codes, strict=True)):
         score = single.scores[0, column]
         evidence = {name: number(values[0, column]) for name, values in single.evidence.items()}
+        evidence |= {f"judge:{name}": number(each.scores[0, column]) for name, each in single.judges.items()}
         dropped_by = rules[code - 1][0] if code else None
         position = places.get(row)
         yield {
@@ -239,7 +240,12 @@ def _candidates(
 
 def _why(score: Any, evidence: EvidenceValues, name: str, rule: Filter, ceilings: Mapping[str, Any]) -> str:
     """The numbers that a filter compared: its evidence, where it has any, and its ceiling."""
-    comparisons = [f"{need} {evidence[need]}" for need in rule.needs if evidence.get(need) and need != name]
+    judge = getattr(rule, "by", None)
+    if judge is not None:
+        score = evidence[f"judge:{judge}"]
+        if score is None:
+            return f"not scored by {judge}"
+    comparisons = [f"{need} {evidence[need]}" for need in rule.needs if evidence.get(need) and need != name and judge is None]
     by_source = [part for part in evidence if ":" in part and part.partition(":")[0] in rule.needs]
     comparisons += [f"{part} {evidence[part]}" for part in by_source if evidence[part] is not None]
     if name in ceilings:

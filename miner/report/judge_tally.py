@@ -75,9 +75,8 @@ def judge_lines(judges: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each judge."""
     for name, about in judges.items():
         yield (
-            f"judge {name} scored {about['pairs']:,} candidates of {about['queries']:,} queries, {about['above']:,} of them above the "
-            f"weakest positive, and {about['positives']:,} positives; {about['suspicious']:,} queries have {MANY} candidates or more above "
-            "all their positives"
+            f"judge {name} scored {about['pairs']:,} candidates: {about['above']:,} above the weakest positive; "
+            f"{about['suspicious']:,} queries with {MANY} above all positives"
         )
 
 

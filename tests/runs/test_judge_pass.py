@@ -7,6 +7,7 @@ import pytest
 from test_run import small
 from tiny import bare_model
 
+from miner.analysis.explain import explain
 from miner.config import MiningConfig, Runtime
 from miner.encode.store import Store
 from miner.errors import ConfigError, IntegrityError
@@ -181,3 +182,19 @@ def test_what_goes_by_a_judge_needs_one(tiny_model, cross):
         config_of(tiny_model, cross, scores_by="bi-encoder")
     with pytest.raises(ConfigError, match="is set twice"):
         MiningConfig.of(judges=(f"cross-encoder:model={cross}", f"cross-encoder:model={cross}"))
+
+
+def test_explain_names_the_judges_scores(tiny_model, cross, dataset, tmp_path):
+    """Each candidate's score by the judge, and for one that its rule dropped the numbers compared, or that it was not scored."""
+    run = mine(dataset, config_of(tiny_model, cross, ",first=3,most=3"), out=tmp_path / "run")
+    (anchor,) = explain(run, "q1")["anchors"]
+    scores = scores_of(cross, dataset)
+    seen = set()
+    for candidate in anchor["candidates"]:
+        told, rule = candidate["evidence"]["judge:cross-encoder"], candidate["dropped_by"]
+        assert told is None or told == pytest.approx(scores["q1", candidate["id"]], abs=1e-5)
+        if rule == "margin:by=cross-encoder":
+            seen.add(told is None)
+            wanted = "not scored by cross-encoder" if told is None else f"{told:.4f} > {anchor['ceilings'][rule]:.4f}"
+            assert candidate["why"] == wanted
+    assert True in seen
