@@ -3,7 +3,8 @@
     python -m benchmarks.quality.judges --judge FOLDER [--clinc150 FOLDER --clinc150-model FOLDER] [--draws 5] [--out FILE]
 
 What is counted, and how rules are compared, is as in `peer_rules`: 4 negatives of each query, the same scores, the lower hull of a rule's
-settings. The judge is a bi-encoder (--judge), or a cross-encoder (--cross, with its prompts as the part has them). It scores every candidate.
+settings. The judge is a bi-encoder (--judge), or a cross-encoder (--cross, with its prompts as the part has them). It scores all
+candidates.
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ def show(plan: Mapping[str, Any]) -> None:
     out.print(f"\nfrom a pilot on {_counts(pilot, ' and ')}, a run will take about")
     stages = ", ".join(f"{SHOWN_NAMES.get(name, name)} {span(value)}" for name, value in estimate["seconds"].items() if name != "all")
     out.print(f"time           {span(estimate['seconds']['all'])} ({stages})")
+    for name, judge in estimate.get("judges", {}).items():
+        out.print(f"judge          {judge_line(name, judge)}", soft_wrap=True)
     out.print(f"memory         {gigabytes(estimate['memory_bytes'])}")
     disk = estimate["disk_bytes"]
     run_bytes, scratch_bytes = gigabytes(disk["run"]), gigabytes(disk["scratch"])
@@ -61,6 +63,13 @@ def index_line(index: IndexPlan, recall: float | None) -> str:
         f"{index['index']}: {index['vectors']:,} vectors of {index['dims']} dimensions{trained}; "
         f"{searched or f'every passage is compared{all_found}'}; {gigabytes(index['memory_bytes'])}"
     )
+
+
+def judge_line(name: str, judge: Mapping[str, Any]) -> str:
+    """`cross-encoder: 40,450 to 161,800 pairs (120/s), where no query is short and where all are`."""
+    least, most, rate = judge["pairs_at_least"], judge["pairs_at_most"], judge["pairs_per_second"]
+    pairs = f"{least:,} pairs" if least == most else f"{least:,} pairs, up to {most:,} where queries are short"
+    return f"{name}: {pairs}{f' ({rate:,.0f}/s)' if rate else ''}"
 
 
 def _counts(plan: Mapping[str, Any], separator: str = ", ") -> str:

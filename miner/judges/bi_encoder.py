@@ -19,22 +19,22 @@ class BiEncoderJudge:
     """Scores pairs by vectors that lie in the store of vectors, where other runs find them too."""
 
     def __init__(self, vectors: StoredVectors, part: BiEncoderPart) -> None:
-        self._vectors, self._part = vectors, part
+        self.vectors, self._part = vectors, part
 
     def describe(self) -> JudgeDescription:
         """What the manifest says of it."""
-        about = self._vectors.describe()
+        about = self.vectors.describe()
         settings = ["bi-encoder", about["fingerprints"], about["similarity"]]
         fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         return {"judge": self._part.identity, "fingerprint": fingerprint, "model": dict(about)}
 
     def scores(self, dataset: Dataset, queries: Ints, rows: Ints) -> Floats:
         """Shape (n,): the score of each pair."""
-        similarity = self._vectors.similarity
+        similarity = self.vectors.similarity
         unique_queries, query_places = np.unique(queries, return_inverse=True)
         unique_rows, row_places = np.unique(rows, return_inverse=True)
-        query_vectors = self._vectors.vectors(dataset.queries, unique_queries, "query")
-        passage_vectors = self._vectors.vectors(dataset.corpus, unique_rows, "passage")
+        query_vectors = self.vectors.vectors(dataset.queries, unique_queries, "query")
+        passage_vectors = self.vectors.vectors(dataset.corpus, unique_rows, "passage")
         if similarity == "cosine":
             query_vectors, passage_vectors = np.array(query_vectors), np.array(passage_vectors)
             to_unit(query_vectors)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from miner.formats import FORMATS
 from miner.indexes import EXACT, IndexPlan, plan_index
 from miner.runs import preflight
 from miner.runs.candidate_store import positive_scores, read_blocks
+from miner.runs.judge_estimate import JudgeEstimate, judge_estimates
 from miner.runs.pilot import PilotResult, Speed, encoding_speeds, run_pilot, search_costs, subset_texts
 from miner.sources.dense import distinct
 from miner.types import Dataset, Side, Vectors, noise_floors
@@ -43,7 +44,10 @@ class PilotSize(TypedDict):
 
 
 class Estimate(TypedDict):
-    """The result of `estimate`, JSON-safe. seconds: `all`, and by stage; disk_bytes: `run`, `store` and `scratch`."""
+    """The result of `estimate`, JSON-safe. seconds: `all`, and by stage; disk_bytes: `run`, `store` and `scratch`.
+
+    queries_deepened_at_least, rows, full_rows_share: before second judges drop anything.
+    """
 
     seconds: dict[str, float]
     memory_bytes: int
@@ -53,6 +57,7 @@ class Estimate(TypedDict):
     rows: int
     full_rows_share: float | None
     pilot: PilotSize
+    judges: NotRequired[dict[str, JudgeEstimate]]
 
 
 def estimate(
@@ -71,6 +76,7 @@ def estimate(
     work: a folder for the pilot.
     kind: suffix of the training file; None: that of the format.
     """
+    judges, config = judge_estimates(dataset, config, runtime), config.without_judges()
     encoders = {
         name: encoding_speeds(source_vectors, dataset)
         for name, source_vectors in vectors.items()
@@ -84,7 +90,9 @@ def estimate(
     disk = _disk(pilot, dataset, vectors, config, candidates)
     search = search_costs(pilot, vectors, config, runtime, ceil(len(dataset.queries) / BLOCK))
     seconds = {**elapsed, **_seconds(pilot, dataset, encoders, search, candidates, disk["run"])}
-    return {
+    if judges:
+        seconds["judge"] = sum(each["seconds"] for each in judges.values())
+    result: Estimate = {
         "seconds": {"all": round(sum(seconds.values()), 2), **{name: round(value, 2) for name, value in seconds.items()}},
         "memory_bytes": _memory(pilot, dataset, vectors) + _index_bytes(dataset, vectors, config),
         "disk_bytes": disk,
@@ -94,6 +102,7 @@ def estimate(
         "full_rows_share": pilot.report["coverage"]["all"],
         "pilot": {"queries": len(pilot.dataset.queries), "passages": len(pilot.dataset.corpus), "texts_per_second": _rates(encoders)},
     }
+    return {**result, "judges": judges} if judges else result
 
 
 def index_plans(dataset: Dataset, vectors: Mapping[str, Vectors], config: MiningConfig) -> dict[str, IndexPlan]:

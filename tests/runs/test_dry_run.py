@@ -4,6 +4,7 @@ import os
 
 import pytest
 from disk import on_disk
+from tiny import bare_model
 from worlds import make
 
 from miner.config import Inputs, MiningConfig, Runtime
@@ -90,3 +91,20 @@ def test_the_index_is_planned_and_refused_as_the_run_would(world, config):
     )
     with pytest.raises(ConfigError, match=r"FAISS cannot build index 'IVF64,Flat' over \d+ vectors"):
         plan(world, config.model_copy(update={"index": "IVF64,Flat"}), Runtime.of(), foresee=False)
+
+
+@pytest.mark.parametrize("kind", ["cross-encoder", "bi-encoder"])
+def test_judges_are_estimated(kind, world, tiny_model, tmp_path):
+    """Pairs of positives and of `first` candidates of each query, more where queries are short; nothing is scored for good."""
+    judge = (
+        str(bare_model(tmp_path / "cross", "BertForSequenceClassification", num_labels=1)) if kind == "cross-encoder" else str(tiny_model)
+    )
+    judges = (f"{kind}:model={judge},first=3,most=5",)
+    config = MiningConfig.of(model=str(tiny_model), judges=judges, filters=(f"max_score:by={kind},score=0.9",))
+    told = plan(world, config, Runtime.of(device="cpu"))
+    estimate = told["estimate"]["judges"][kind]
+    assert estimate["pairs_at_least"] == told["pairs"] + 3 * told["queries"]
+    assert estimate["pairs_at_most"] == told["pairs"] + 5 * told["queries"]
+    assert told["estimate"]["seconds"]["judge"] >= 0
+    assert (estimate["pairs_per_second"] is None) is (kind == "bi-encoder")
+    assert not [*Runtime.of().cache.glob("scores/*/keys.bin")]
