@@ -7,6 +7,7 @@ environment variable of one that names files holds one name per line.
 from __future__ import annotations
 
 import copy
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +20,14 @@ from typer.core import TyperCommand, TyperGroup
 
 from miner.cli.verb_flags import SHOW_ALL, name_variables, shown_param, with_common_flags
 from miner.errors import ConfigError
+from miner.support.value_types import shown
 
 QUOTE = "'"
 
 FILES = ("corpus", "queries", "qrels", "pairs", "verdicts", "allow_code")
 """Options whose values may hold blanks: their environment variables are split at line ends only."""
+NEEDED = {"integer": "a whole number", "boolean": "true or false", "number": "a number", "float": "a number"}
+"""What a flag needs, by a word in the parser's message."""
 ROOT = "hardneg"
 """The group that holds all others."""
 
@@ -109,6 +113,11 @@ def _sentences(command: Any, ctx: Any, args: list[str]) -> Iterator[None]:
         param: Any = getattr(error, "param", None)
         if kind == "MissingParameter" and param is not None and param.param_type_name == "argument":
             raise ConfigError(f"{verb} needs {param.name.upper()}: {_meaning(param)}; `{ROOT} {verb} --help` shows how") from None
+        if kind == "BadParameter" and param is not None:
+            raise ConfigError(_wrong_value(param, words, error)) from None
+        if kind == "UsageError" and "unexpected extra argument" in str(error):
+            extra = str(error).rpartition("(")[2].rstrip(").")
+            raise ConfigError(f"{verb} takes no further argument, and '{extra}' is one; `{ROOT} {verb} --help` shows its flags") from None
         raise
 
 
@@ -116,6 +125,26 @@ def _flag_without_value(params: list[Any], flag: str) -> str:
     """The sentence about a flag that lacks its value, or has one that it does not take."""
     param = next((param for param in params if flag in (*param.opts, *param.secondary_opts)), None)
     return f"{flag} takes no value" if param is None or param.is_flag else f"{flag} needs a value: {_meaning(param)}"
+
+
+def _wrong_value(param: Any, args: list[str], error: Any) -> str:
+    """The sentence about a value of another type: the flag or the environment variable, the value, and what is needed."""
+    flag = next((name for name in (*param.opts, *param.secondary_opts) if any(arg.partition("=")[0] == name for arg in args)), None)
+    variable = param.envvar if isinstance(param.envvar, str) and param.envvar in os.environ else None
+    place = flag or variable or (param.opts[0] if param.opts else param.name)
+    needed = next((words for word, words in NEEDED.items() if word in error.message), None)
+    details: list[Any] = getattr(error.__cause__, "errors", list)()  # of pydantic, which typer reads values with
+    value = details[0]["input"] if details else os.environ.get(variable or "") if not flag else None
+    if needed is None or value is None:
+        return f"{place}: {error.message[:1].lower()}{error.message[1:]}"
+    share = f", as {float(number) / 100:g}" if (number := _percent(str(value))) and "number" in needed and "whole" not in needed else ""
+    return f"{place} is {shown(value)}: {needed} is needed{share}"
+
+
+def _percent(text: str) -> str:
+    """The number in a text such as `98%`; empty for any other."""
+    number = text.strip().removesuffix("%").strip()
+    return number if text.strip().endswith("%") and number.replace(".", "", 1).isdecimal() else ""
 
 
 def _refuse_flags_as_values(params: list[Any], args: list[str]) -> None:

@@ -10,6 +10,13 @@ from pydantic_core import PydanticCustomError
 from miner.errors import ConfigError
 from miner.support.unknown_names import unknown_name
 
+NEEDED = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+}
+"""What a field needs, by pydantic's name of the fault."""
+
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass as SettingsGroupType
 else:
@@ -66,5 +73,7 @@ def explain(error: ValidationError, names: list[str]) -> str:
         return f"{field}: {fault['ctx']['error']}" if field else str(fault["ctx"]["error"])
     if fault["type"] == "tuple_type":
         return f"{field} is {fault['input']!r}: a list is needed, as [{fault['input']!r}]"
+    if needed := NEEDED.get(fault["type"]):
+        return f"{field} is {fault['input']!r}: {needed} is needed"
     message = fault["msg"][0].lower() + fault["msg"][1:]
     return f"{field} is {fault['input']!r}: {message}"

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from miner.errors import InputError
 from miner.formats.row_format import Repair, TrainingRow
 from miner.support.list_text import list_in_text
+from miner.support.name_list import listed
 from miner.support.value_types import type_name
 
 OnFault = Callable[[InputError], None]
@@ -60,7 +61,7 @@ class ParsedRow:
     def value(self, name: str) -> Any:
         """Return the value of a required column."""
         if name not in self:
-            self.fail(f"there is no '{name}'; the row has: {', '.join(map(str, self.values)) or 'nothing'}")
+            self.fail(f"there is no '{name}'; the row has: {listed(self.values) or 'nothing'}")
         return self.values[name]
 
     def text(self, name: str) -> str:

@@ -24,8 +24,10 @@ from miner.io.input_files import BROKEN, decompressed, open_decompressed
 from miner.io.standard_input import STANDARD_INPUT, standard_input
 from miner.io.text_encoding import encoding_of
 from miner.support.csv_dialect import delimiter_of
-from miner.support.json_depth import ShallowJson, TooDeepError, depth_fault
+from miner.support.json_depth import ShallowJson, TooDeepError, depth_fault, stream_fault
 from miner.support.json_keys import key_fault
+from miner.support.name_list import listed
+from miner.support.utf8 import REMEDY, fault_in, utf8_fault
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """The byte order mark of UTF-8, which some programs write at the start of a file."""
@@ -35,6 +37,7 @@ NUMBERS = ("label", "score", "rank", "tier")
 
 JSON_KINDS = (".json", ".jsonl", ".ndjson")
 
+SEVERAL_LINES = "a JSON object over several lines, where one a line is expected; write them so: `jq -c . OLD > NEW`"
 EXTRA_CELLS, MAX_CELL_CHARS = "\0", (1 << 31) - 1
 """The key of cells beyond the columns; the longest cell."""
 
@@ -117,18 +120,22 @@ def _table(path: str | Path, on_fault: OnFault) -> Iterator[ParsedRow]:
     """Read a CSV file with a header."""
     csv.field_size_limit(MAX_CELL_CHARS)
     with storing(path, "read"), _broken(path), io.TextIOWrapper(open_decompressed(path), encoding="utf-8-sig", newline="") as file:
-        delimiter, is_directive = delimiter_of(first := file.readline())
-        lines = csv.DictReader(file if is_directive else chain([first], file), restkey=EXTRA_CELLS, strict=True, delimiter=delimiter)
+        number = 0
         try:
+            delimiter, is_directive = delimiter_of(first := file.readline())
+            lines = csv.DictReader(file if is_directive else chain([first], file), restkey=EXTRA_CELLS, strict=True, delimiter=delimiter)
             for cells in lines:
-                where = f"{path}:{lines.line_num + is_directive}"
+                number = lines.line_num
+                where = f"{path}:{number + is_directive}"
                 if extra_cells := cells.pop(EXTRA_CELLS, None):
                     width = len(lines.fieldnames or ())
                     on_fault(InputError(f"{width + len(extra_cells)} values where there are {width} columns", where))
                     continue
                 yield parse_numbers(ParsedRow(cells, where))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"this is not CSV in UTF-8: {error}, after line {lines.line_num}", str(path)) from None
+        except UnicodeDecodeError:
+            raise InputError(f"invalid UTF-8, after line {number}; {REMEDY}", str(path)) from None
+        except csv.Error as error:
+            raise InputError(f"this is not CSV: {error}, after line {number}", str(path)) from None
 
 
 def parse_numbers(row: ParsedRow) -> ParsedRow:
@@ -168,7 +175,7 @@ def _json_items(path: Path, inside: str) -> Iterator[JsonRow]:
         except TooDeepError as error:
             raise InputError(f"{error}, after row {number}", str(path)) from None
         except ijson.JSONError as error:
-            raise InputError(f"this is not JSON: {str(error).splitlines()[0]}", str(path)) from None
+            raise InputError(stream_fault(error, number), str(path)) from None
 
 
 def _is_list(path: str | Path, kind: str) -> bool:
@@ -182,7 +189,7 @@ def _object(line: bytes, where: str, names: Sequence[str]) -> JsonRow:
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        if fault := depth_fault(line):
+        if fault := fault_in(line) or depth_fault(line) or (SEVERAL_LINES if line.strip() in (b"{", b"[") else None):
             raise InputError(fault, where) from None
         constants = [word for word in (b"NaN", b"Infinity") if word in line]
         raise InputError(
@@ -208,7 +215,7 @@ def _words(line: bytes, where: str, names: Sequence[str]) -> JsonRow:
 def _with_names(cells: Sequence[Any], names: Sequence[str], where: str) -> JsonRow:
     """Map cells to their names; the last cells may be missing."""
     if len(cells) > len(names):
-        raise InputError(f"{len(cells)} values where there are {len(names)} columns: {', '.join(names)}", where)
+        raise InputError(f"{len(cells)} values where there are {len(names)} columns: {listed(names)}", where)
     return dict(zip(names, cells, strict=False))
 
 
@@ -216,4 +223,4 @@ def _text(line: bytes, where: str) -> str:
     try:
         return line.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise InputError(f"invalid UTF-8 at byte {error.start + 1}", where) from None
+        raise InputError(utf8_fault(error), where) from None

@@ -21,6 +21,7 @@ from miner.formats.row_readers import has_byte_order_mark, parse_numbers, rows_w
 from miner.formats.table import FORMATS
 from miner.io.atomic import storing
 from miner.io.plain_files import read_bytes
+from miner.support.name_list import header_hint, listed
 from miner.support.unknown_names import unknown_name
 
 PASSAGE_LISTS = ("ids", "scores", "ranks", "tiers")
@@ -128,7 +129,8 @@ def _from_folder(folder: Path, shape: Format, layout: Layout, on_fault: OnFault,
 def _format_of_row(row: ParsedRow) -> str:
     names = [name for name, shape in FORMATS.items() if shape.matches(row.values)]
     if not names:
-        raise InputError(f"no training format has the columns {', '.join(row.values)}; say which it is: {', '.join(FORMATS)}", row.where)
+        fault = f"no training format has the columns {listed(row.values)}"
+        raise InputError(fault + (header_hint(row.where, row.values) or f"; say which it is: {', '.join(FORMATS)}"), row.where)
     return names[-1]
 
 

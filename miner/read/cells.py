@@ -25,7 +25,9 @@ def clean_id(value: Any, name: str) -> str:
     if value is None:
         raise BadRow(f"missing '{name}'")
     if not isinstance(value, str):
-        number = f" ({value})" if isinstance(value, int | float) else ""
+        # A number beyond 64 bits has been rounded by the parser: it is not what the file holds.
+        is_rounded = isinstance(value, float) and abs(value) >= MAX_INT
+        number = f" ({value})" if isinstance(value, int | float) and not is_rounded else ""
         raise BadRow(f"'{name}' is {type_name(value)}{number}; an id is a string, or a whole number of at most 64 bits")
     if not value or value.isspace():
         raise BadRow(f"'{name}' is empty")

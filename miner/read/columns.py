@@ -13,6 +13,7 @@ from miner.errors import InputError
 from miner.read.cells import as_json
 from miner.read.column_names import LISTS, NO_COLUMN, PAIRS, Fields, Slot, Slots, columns_left_out, field_flag, spelling
 from miner.read.rejects import Origin
+from miner.support.name_list import header_hint, listed
 from miner.types import OTHER
 
 MIN_NAME_SIMILARITY = 0.8
@@ -76,9 +77,10 @@ class Columns:
     def unknown(self, slot: str, row: Mapping[str, Any]) -> InputError:
         """What to say when no column fits."""
         field, purpose = self._slots[slot].field or slot, self._slots[slot].purpose
+        hint = (_cut(row) or header_hint(self._origin.name, row)).removeprefix("; ")
+        flag = hint or f"name the right one: {field_flag(field, self._near(slot, row) or 'COLUMN')}"
         return InputError(
-            f"{self._origin.name} has no column for '{field}'{purpose and f', and {purpose}'}; its columns are {_listed(row)}; "
-            + (_cut(row).removeprefix("; ") or f"name the right one: {field_flag(field, self._near(slot, row) or 'COLUMN')}")
+            f"{self._origin.name} has no column for '{field}'{purpose and f', and {purpose}'}; its columns are {_listed(row)}; {flag}"
         )
 
     def _bind(self, row: Mapping[str, Any]) -> None:
@@ -114,7 +116,7 @@ class Columns:
             return []
         if column is not None:
             if column not in row:
-                hint = _suggestion(column, row) + _cut(row)
+                hint = _suggestion(column, row) + (_cut(row) or header_hint(self._origin.name, row))
                 raise InputError(f"{self._origin.name} has no column '{column}' (for {spec.field}); its columns are {_listed(row)}{hint}")
             return [column]
         columns = spec.columns_in(row, self._reserved(spec, ""), self._fields.get(spec.fallback_field))
@@ -168,4 +170,4 @@ def _cut(row: Mapping[str, Any]) -> str:
 
 
 def _listed(row: Mapping[str, Any]) -> str:
-    return ", ".join(map(str, row)) or "(none)"
+    return listed(row) or "(none)"

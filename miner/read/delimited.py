@@ -14,6 +14,8 @@ from miner.io.input_files import InputHashes, encoding_note
 from miner.read.lines import MAX_LINE_BYTES, NumberedRows, Row, decode_line, lines, numbered_lines
 from miner.read.rejects import BadRow, Origin, Rejects
 from miner.support.csv_dialect import delimiter_of
+from miner.support.name_list import listed
+from miner.support.utf8 import utf8_fault
 
 Headerless = Callable[[list[str]], Sequence[str]]
 """Returns the column names of a .tsv without a header from its first line; none where that line is the header."""
@@ -99,7 +101,7 @@ def _csv_lines(location: str, inputs: InputHashes, faults: list[str]) -> Iterato
         try:
             yield line.decode()
         except UnicodeDecodeError as error:
-            faults.append(f"invalid UTF-8 at byte {error.start + 1}")
+            faults.append(utf8_fault(error))
             yield line.decode(errors="replace")
 
 
@@ -114,7 +116,7 @@ def _header(location: str, fields: list[str]) -> list[str]:
     if fields and fields[0].lstrip().startswith(("{", "[{")):
         raise InputError("the file is JSON, not CSV or TSV: call it .jsonl", location)
     if len(set(fields)) < len(fields):
-        raise InputError(f"two columns have the same name: {', '.join(fields)}", f"{location}:1")
+        raise InputError(f"two columns have the same name: {listed(fields)}", f"{location}:1")
     return fields
 
 

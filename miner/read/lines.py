@@ -13,6 +13,7 @@ from miner.errors import InputError
 from miner.io.file_kinds import binary_fault
 from miner.io.input_files import InputHashes, existing_path, open_input
 from miner.read.rejects import BadRow, Origin, Rejects
+from miner.support.utf8 import utf8_fault
 
 MAX_LINE_BYTES = 4 << 20
 BOM = b"\xef\xbb\xbf"
@@ -58,7 +59,7 @@ def decode_line(line: bytes) -> str:
     try:
         return line.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise BadRow(f"invalid UTF-8 at byte {error.start + 1}") from None
+        raise BadRow(utf8_fault(error)) from None
 
 
 def _check_first(line: bytes, location: str) -> None:

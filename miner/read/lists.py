@@ -13,7 +13,7 @@ from miner.io.input_files import InputHashes, open_input, read_start
 from miner.read.json_shapes import RECORDS
 from miner.read.lines import BOM, NumberedRows
 from miner.read.rejects import Origin, Rejects
-from miner.support.json_depth import ShallowJson, TooDeepError
+from miner.support.json_depth import ShallowJson, TooDeepError, stream_fault
 from miner.support.value_types import type_name
 
 
@@ -69,5 +69,4 @@ def _items(location: str, inputs: InputHashes, duplicate_keys: list[str]) -> Ite
         except TooDeepError as error:
             raise InputError(f"{error}, after row {number}", location) from None
         except ijson.JSONError as error:
-            overflow = "; write ids of more than 63 bits as strings" if "overflow" in str(error) else ""
-            raise InputError(f"this is not JSON, after row {number}: {str(error).splitlines()[0]}{overflow}", location) from None
+            raise InputError(stream_fault(error, number), location) from None

@@ -17,6 +17,7 @@ from miner.io.file_kinds import COMPRESSIONS
 from miner.read.file_rows import TEXT_KINDS, RowStream
 from miner.read.lines import NumberedRows, Row
 from miner.read.rejects import OnError, Origin, Rejects
+from miner.support.name_list import listed
 from miner.support.value_types import type_name
 
 BATCH_ROWS = 1024
@@ -197,7 +198,7 @@ def _columns_or_ids(data: Mapping[Any, Any], name: str) -> Iterable[Any]:
             raise InputError(f"{name}['{key}'] is {type_name(value)}; a dict of columns has a list for each column")
     lengths = {key: len(value) for key, value in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise InputError(f"{name} has columns of different lengths: {', '.join(f'{key} {length:,}' for key, length in lengths.items())}")
+        raise InputError(f"{name} has columns of different lengths: {listed(f'{key} {length:,}' for key, length in lengths.items())}")
     return (dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True))
 
 
@@ -213,7 +214,7 @@ def _frame_rows(data: Any, name: str) -> Iterator[Row]:
     """Yield the rows of a pandas DataFrame; an index that has a name is a column."""
     names = [str(column) for column in data.columns]
     if data.columns.nlevels > 1 or len(set(names)) < len(names):
-        raise InputError(f"{name} has columns of the same name, or of several levels: {', '.join(names)}")
+        raise InputError(f"{name} has columns of the same name, or of several levels: {listed(names)}")
     index = [level for level in data.index.names if level is not None and level not in data.columns]
     for start in range(0, len(data), BATCH_ROWS):
         part = data.iloc[start : start + BATCH_ROWS]
@@ -260,7 +261,7 @@ def _select_split(data: Any, split: str | None, name: str) -> Any:
         return data
     chosen = split or (next(iter(data)) if len(data) == 1 else None)
     if chosen not in data:
-        names, first = ", ".join(map(str, data)), next(iter(data))
+        names, first = listed(data), next(iter(data))
         advice = f"name one: split={str(first)!r}" if name == "data" else f"give one of them, as {name}[{first!r}]"
         raise InputError(f"{name} has " + (f"no split '{chosen}'" if chosen else "several splits") + f": {names}; {advice}")
     return data[chosen]

@@ -28,6 +28,7 @@ from miner.read.stray_passages import StrayPassages
 from miner.read.text_writer import StoredTexts, read_texts
 from miner.read.trainers import open_folder
 from miner.support.list_text import list_in_text
+from miner.support.name_list import listed
 from miner.support.value_types import type_name
 from miner.types import Dataset
 
@@ -108,7 +109,7 @@ def _check_columns(files: Sequence[FileRows], fields: Mapping[str, str], corpus:
     """ConfigError for a column that is to be left out and is in no file, InputError for one that is not read and holds passages."""
     columns = {name for file in files for name in file.columns.roles()}
     if missing := sorted(columns_left_out(fields) - columns):
-        raise ConfigError(f"there is no field and no column '{missing[0]}' here; the columns are: {', '.join(sorted(columns))}")
+        raise ConfigError(f"there is no field and no column '{missing[0]}' here; the columns are: {listed(sorted(columns))}")
     if corpus:
         for file in files:
             file.strays.check(corpus)

@@ -1,4 +1,4 @@
-"""How deep lists and objects of JSON lie in one another: one limit for every reader. Imports nothing of ours.
+"""How deep lists and objects of JSON lie in one another: one limit for every reader. Imports its neighbours only.
 
 A parser of a stream takes memory with the square of the depth, and orjson writes no more than 254 levels.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+
+from miner.support.utf8 import REMEDY
 
 MAX_DEPTH = 200
 TOO_DEEP = f"lists or objects lie more than {MAX_DEPTH} deep in one another"
@@ -40,6 +42,15 @@ class ShallowJson:
         if self._depth.after(block) > MAX_DEPTH:
             raise TooDeepError(TOO_DEEP)
         return block
+
+
+def stream_fault(error: Exception, number: int) -> str:
+    """What is wrong with a stream of JSON, by the error of its parser. number: the last row that was read."""
+    reason = error.args[0].decode("utf-8", "replace") if error.args and isinstance(error.args[0], bytes) else str(error)
+    if "UTF8" in reason:
+        return f"invalid UTF-8, after row {number}; {REMEDY}"
+    overflow = "; write ids of more than 63 bits as strings" if "overflow" in reason else ""
+    return f"this is not JSON, after row {number}: {reason.splitlines()[0]}{overflow}"
 
 
 class Depth:

@@ -17,7 +17,7 @@ from miner.filters.score import Margin
         ({"depht": 3}, "there is no setting 'depht'; did you mean 'depth'? There are: model, revision,"),
         ({"depth": 0}, "depth is 0: input should be greater than or equal to 1"),
         ({"depth": 10_001}, "depth is 10001: input should be less than or equal to 10000"),
-        ({"negatives": "many"}, "negatives is 'many': input should be a valid integer"),
+        ({"negatives": "many"}, "negatives is 'many': a whole number is needed"),
         ({"negatives": True}, "negatives is True: a number is needed, not true or false"),
         ({"truncate_dim": True}, "truncate_dim is True: a number is needed"),
         ({"recall": False}, "recall is False: a number is needed"),

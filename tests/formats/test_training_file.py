@@ -165,7 +165,7 @@ def test_tables_and_marks_are_read(tmp_path, name, text):
     ("name", "text", "said"),
     [
         ("a.csv", "anchor,positive,label\nq,p,1,2\n", "a.csv:2: 4 values where there are 3 columns"),
-        ("a.csv", 'anchor,positive,label\nq,"p,1\n', "a.csv: this is not CSV in UTF-8"),
+        ("a.csv", 'anchor,positive,label\nq,"p,1\n', "a.csv: this is not CSV: unexpected end of data"),
         ("a.xlsx", "x", "'.*a.xlsx' is not read: a training file ends in .jsonl"),
         ("a.jsonl", '{"anchor":"q","positive":"p","label":[]}\n', "a.jsonl:1: 'label' is a list; a number is needed"),
     ],

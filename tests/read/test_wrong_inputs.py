@@ -23,7 +23,12 @@ WRONG = [
     ("corpus", b'{"_id": "d3", "title": " ", "text": " "}\n', 3, "title and text are empty"),
     ("corpus", b'{"_id": "d1", "text": "again"}\n', 3, "duplicate id 'd1', first at {}:1"),
     ("corpus", b'{"_id": 1.5, "text": "x"}\n', 3, "'_id' is a number (1.5)"),
-    ("corpus", b'{"_id": 18446744073709551616, "text": "x"}\n', 3, "whole number of at most 64 bits"),
+    (
+        "corpus",
+        b'{"_id": 18446744073709551616, "text": "x"}\n',
+        3,
+        "'_id' is a number; an id is a string, or a whole number of at most 64 bits",
+    ),
     ("corpus", b'{"_id": 7.0, "text": "x"}\n', 3, "a number (7.0); an id is a string, or a whole number of at most 64 bits"),
     ("corpus", b'{"_id": true, "text": "x"}\n', 3, "'_id' is true or false"),
     ("corpus", b'{"_id": "", "text": "x"}\n', 3, "'_id' is empty"),

@@ -93,7 +93,7 @@ def test_other_indexes(tmp_path, index):
 
 ADVICE = {
     "IVF16,Flat:nprobe=1": "ask for less, or leave nprobe out, which the recall then chooses: index= 'IVF16,Flat'",
-    "PQ1x4": "ask for less, or refine it (index= 'PQ1x4,RFlat'), or mine with index= 'IVF69,Flat', or with exact, which finds all",
+    "PQ1x4": "ask for less, or refine it (index= 'PQ1x4,RFlat'), or mine with index= 'IVF55,Flat', or with exact, which finds all",
 }
 
 
