@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from miner import Runtime as Runtime
     from miner import __version__ as __version__
     from miner import audit as audit
+    from miner import calibrate as calibrate
     from miner import evaluate as evaluate
     from miner import explain as explain
     from miner import export as export
+    from miner import judge_verdicts as judge_verdicts
     from miner import mine as mine
     from miner import read_beir as read_beir
     from miner import read_files as read_files

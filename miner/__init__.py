@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from miner.analysis.audit import audit as audit
+    from miner.analysis.calibrate import calibrate as calibrate
     from miner.analysis.explain import explain as explain
+    from miner.analysis.judge_verdicts import judge_verdicts as judge_verdicts
     from miner.analysis.sweep import sweep as sweep
     from miner.config import Inputs as Inputs
     from miner.config import MiningConfig as MiningConfig
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
 
 PUBLIC = {
     "miner.analysis.audit": ("audit",),
+    "miner.analysis.calibrate": ("calibrate",),
     "miner.analysis.explain": ("explain",),
+    "miner.analysis.judge_verdicts": ("judge_verdicts",),
     "miner.analysis.sweep": ("sweep",),
     "miner.config": ("Inputs", "MiningConfig", "Runtime"),
     "miner.errors": ("HardnegError",),

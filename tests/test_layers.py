@@ -212,7 +212,24 @@ def test_the_root_of_a_package_holds_little():
     assert len(list((ROOT / "app").glob("*.py"))) <= 10
 
 
-VERBS = {"audit", "demo", "doctor", "dry_run", "explain", "export", "lint", "loop", "mine", "report", "serve", "sweep", "train", "worker"}
+VERBS = {
+    "audit",
+    "calibrate",
+    "verdicts",
+    "demo",
+    "doctor",
+    "dry_run",
+    "explain",
+    "export",
+    "lint",
+    "loop",
+    "mine",
+    "report",
+    "serve",
+    "sweep",
+    "train",
+    "worker",
+}
 RESOURCES = {"corpora", "files", "jobs", "keys", "models", "reviews"}
 SAME_AT_EACH_DOOR = VERBS | RESOURCES | {"beir", "errors", "identity", "main", "options"}
 """A verb or a resource has a file of its name in each room that serves it; so has evidence that one filter reads."""

@@ -12,7 +12,25 @@ from typing import NoReturn
 
 import typer
 
-from miner.cli import audit, cache, demo, doctor, evaluate, explain, export, lint, loop, mine, parts, report, sweep, train, verify
+from miner.cli import (
+    audit,
+    cache,
+    calibrate,
+    demo,
+    doctor,
+    evaluate,
+    explain,
+    export,
+    lint,
+    loop,
+    mine,
+    parts,
+    report,
+    sweep,
+    train,
+    verdicts,
+    verify,
+)
 from miner.cli.command import ROOT, Verbs
 from miner.cli.output_encoding import degrade
 from miner.cli.resume_command import resume_advice
@@ -52,6 +70,8 @@ app.command("explain", rich_help_panel=LOOK)(explain.explain)
 app.command("lint", rich_help_panel=LOOK)(lint.lint)
 app.command("sweep", rich_help_panel=LOOK)(sweep.sweep)
 app.command("audit", rich_help_panel=LOOK)(audit.audit)
+app.command("calibrate", rich_help_panel=LOOK)(calibrate.calibrate)
+app.command("verdicts", rich_help_panel=MINE)(verdicts.verdicts)
 app.command("report", rich_help_panel=LOOK)(report.report)
 app.command("verify", rich_help_panel=LOOK)(verify.verify)
 app.command("evaluate", rich_help_panel=TRAIN)(evaluate.evaluate)

@@ -9,7 +9,7 @@ from itertools import pairwise
 RESTART_FLAGS = ("--force", "--fresh", "--resume")
 ENCODING_VERBS = ("mine", "audit", "evaluate", "demo", "train", "loop")
 """Verbs that store vectors as they go."""
-READING_VERBS = ("export", "explain", "lint", "sweep", "report", "verify", "doctor")
+READING_VERBS = ("export", "calibrate", "explain", "lint", "sweep", "report", "verify", "doctor")
 """Verbs that write nothing when they are interrupted."""
 
 

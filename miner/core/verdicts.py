@@ -1,7 +1,7 @@
 """Verdicts: what a judge, a person or a model, has said of a query and a passage, and what it is worth when candidates are judged.
 
-One JSON object a line: query_id, passage_id, verdict (false_negative, true_negative or unsure), and, if known, `by` and `at`. The last
-line about a pair is the one that counts. A false negative is relevant: never a negative (filter `verdict`). A true negative is exempt
+One JSON object a line: query_id, passage_id, verdict (false_negative, true_negative or unsure), and, if known, `by`, `at` and `why`. The
+last line about a pair is the one that counts. A false negative is relevant: never a negative (filter `verdict`). A true negative is exempt
 from what only estimates relevance, as a passage judged non-relevant is. `unsure` changes nothing, and takes an earlier word back.
 """
 
@@ -26,13 +26,14 @@ MAX_VERDICT_CHARS = 1000
 
 
 class Verdict(NamedTuple):
-    """One word about one pair. by: who said it. at: when (RFC 3339)."""
+    """One word about one pair. by: who said it. at: when (RFC 3339). why: the reason."""
 
     query_id: str
     passage_id: str
     verdict: str
     by: str | None = None
     at: str | None = None
+    why: str | None = None
 
     def line(self) -> bytes:
         """As it stands in a file."""
@@ -52,7 +53,7 @@ def verdict_of(row: Any, where: str) -> Verdict:
         value = row.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and name.endswith("_id"):
             value = str(value)
-        if value is None and name in ("by", "at"):
+        if value is None and name in ("by", "at", "why"):
             continue
         if not isinstance(value, str) or not value or len(value) > MAX_VERDICT_CHARS:
             raise InputError(f"{name} is {'missing' if value is None else f'a text of 1 to {MAX_VERDICT_CHARS} characters'}", where)

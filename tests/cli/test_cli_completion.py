@@ -74,7 +74,7 @@ def test_every_knob_that_is_completed_exists():
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("hardneg mine --preset s", ["safe", "st-compat"]), ("hardneg ver", ["verify"]), ("hardneg mine --pre", ["--preset"])],
+    [("hardneg mine --preset s", ["safe", "st-compat"]), ("hardneg veri", ["verify"]), ("hardneg mine --pre", ["--preset"])],
 )
 def test_bash_completes_a_line(line, words, tmp_path):
     """With the script that it is given, through its own variables: what a person sees after Tab."""

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from test_run import small
+from judged import RULE, config_of, scores_of, small
 from tiny import bare_model
 
 from miner.analysis.explain import explain
@@ -12,14 +12,9 @@ from miner.config import MiningConfig, Runtime
 from miner.encode.store import Store
 from miner.errors import ConfigError, IntegrityError
 from miner.judges import stored_scores
-from miner.judges.cross_encoder import load_cross_encoder
-from miner.judges.judge_parts import CrossEncoderPart
 from miner.runs.candidate_store import read_blocks
 from miner.runs.reproduce import rerun
 from miner.runs.run import export, mine
-
-RULE = "margin:by=cross-encoder,absolute=-0.2"
-OFF = ("near_positive:off", "nearest:off", "margin:off")
 
 
 @pytest.fixture(scope="module")
@@ -30,30 +25,6 @@ def cross(tmp_path_factory):
 @pytest.fixture
 def dataset(tmp_path):
     return small(tmp_path / "given")
-
-
-def config_of(model, cross="", knobs="", **more):
-    judges = (f"cross-encoder:model={cross}{knobs}",) if cross else ()
-    base = {"model": str(model), "depth": 12, "max_depth": 30, "negatives": 3, "columns": ("ids", "scores"), "output_format": "n-tuple"}
-    return MiningConfig.of(**{**base, "judges": judges, "filters": (*OFF, *([RULE] if cross else ())), **more})
-
-
-def scores_of(cross, dataset):
-    """{(query id, passage id): score} of all pairs, by the model itself."""
-    judge = load_cross_encoder(CrossEncoderPart(model=cross), Runtime.of(device="cpu"))
-    ids = [(query, passage) for query in range(len(dataset.queries)) for passage in range(len(dataset.corpus))]
-    queries, passages = dataset.queries.texts(np.arange(len(dataset.queries))), dataset.corpus.texts(np.arange(len(dataset.corpus)))
-    values = judge.score([queries[query] for query, _ in ids], [passages[passage] for _, passage in ids])
-    names = dataset.queries.ids(np.arange(len(dataset.queries))), dataset.corpus.ids(np.arange(len(dataset.corpus)))
-    return {(names[0][query], names[1][passage]): float(value) for (query, passage), value in zip(ids, values, strict=True)}
-
-
-def negatives(run):
-    """(query, positives, negatives) of every row, by id."""
-    return [
-        (row["anchor_id"], row["positive_id"], [row[name] for name in row if name.startswith("negative") and name.endswith("_id")])
-        for row in run.rows()
-    ]
 
 
 @pytest.mark.parametrize("anchor", ["weakest", "own"])
