@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from itertools import islice
 
 import pyarrow.compute as pc
 
@@ -15,6 +16,12 @@ MAX_SUGGESTED_IDS = 3
 
 MAX_SHOWN_IDS = 10
 """Ids of one text that an error message names."""
+
+MIN_PART_CHARS = 5
+"""Letters of a part of a text by which texts are looked for."""
+
+MAX_SHOWN_CHARS = 80
+"""Letters of a text that an error message shows."""
 
 PLURALS = {"query": "queries", "passage": "passages"}
 
@@ -37,6 +44,11 @@ def row_of(texts: Texts, name: str, kind: str) -> int:
         if len(rows) > 1:
             raise InputError(f"{len(rows):,} {PLURALS[kind]} have this text; give an id: {', '.join(texts.ids(rows[:MAX_SHOWN_IDS]))}")
         return rows[0]
+    if rows := _rows_with_part(texts, name):
+        holders = "; ".join(
+            f"{text_id}: {text[:MAX_SHOWN_CHARS]}" for text_id, text in zip(texts.ids(rows), texts.texts(rows), strict=True)
+        )
+        raise InputError(f"there is no {kind} '{name}' in this run; it is part of the text of {holders}; give an id, or a whole text")
     suggestions = get_close_matches(name, _similar_ids(texts, name), n=MAX_SUGGESTED_IDS, cutoff=0.6)
     advice = (
         f"; the nearest ids: {', '.join(suggestions)}"
@@ -55,6 +67,15 @@ def _rows_of_text(texts: Texts, text: str) -> list[int]:
         elif normalise(candidate) == normal:
             alike.append(row)
     return exact or alike
+
+
+def _rows_with_part(texts: Texts, part: str) -> list[int]:
+    """The first rows whose normalised text holds this part; none for a part of a few letters, which many texts hold."""
+    normal = normalise(part)
+    if len(normal) < MIN_PART_CHARS:
+        return []
+    candidates = enumerate(candidate for batch in texts.all_texts() for candidate in batch)
+    return list(islice((row for row, candidate in candidates if normal in normalise(candidate)), MAX_SUGGESTED_IDS))
 
 
 def _similar_ids(texts: Texts, name: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -24,9 +25,17 @@ FLAGS = {
     "formats": "--output-format",
     "presets": "--preset",
 }
+ALWAYS_ON = "it is always on: no flag adds it, none takes it away"
 EXAMPLE_VALUE = "0.8"
 """Of a knob that has to be set."""
-EXAMPLE_KNOBS = {"cross-encoder": "model=./reranker,first=50", "bi-encoder": "model=./teacher", "scored": "by=cross-encoder"}
+EXAMPLE_KNOBS = {
+    "margin": "relative=0.1",
+    "ranks": "skip=10",
+    "group": "off",
+    "cross-encoder": "model=./reranker,first=50",
+    "bi-encoder": "model=./teacher",
+    "scored": "by=cross-encoder",
+}
 """Of parts that need a text."""
 SUMMARIES = {
     "filters": "List the filters, which drop candidates: what each drops, and its knobs.",
@@ -52,7 +61,7 @@ def verb(family: str) -> Callable[[str | None], None]:
             lines = list(_lines(family, each, table[each]))
             typer.echo(f"{each:<20} {lines[0]}" if name is None else "\n".join(lines))
         if name is None:
-            example = next(iter(table))
+            example = next(each for each in table if each != "known_positive")
             typer.echo(f"\nhardneg {family} {example}    everything about it\nhardneg mine … {FLAGS[family]} {example}", err=True)
 
     show.__annotations__["name"] = Annotated[str | None, argument]
@@ -90,6 +99,8 @@ def _lines(family: str, name: str, part: Any) -> Iterator[str]:
         return
     text = inspect.getdoc(part) if family != "formats" else sys.modules[part.write.__module__].__doc__
     first, *rest = (text or "").strip().splitlines()
+    if family == "formats":
+        first, rest = _own_sentence(name, text or ""), (text or "").partition("\n\n")[2].strip().splitlines()
     yield first
     yield from rest
     example = name
@@ -99,7 +110,14 @@ def _lines(family: str, name: str, part: Any) -> Iterator[str]:
         first_knob = next((knob for knob in knobs if isinstance(knob.default, int | float)), None)
         value = f"{first_knob.name}={EXAMPLE_VALUE if _is_required(first_knob) else _default(first_knob)}" if first_knob else ""
         example = ":".join(filter(None, (name, EXAMPLE_KNOBS.get(name, value))))
-    yield f"example: hardneg mine … {FLAGS[family]} {example}"
+    yield ALWAYS_ON if name == "known_positive" else f"example: hardneg mine … {FLAGS[family]} {example}"
+
+
+def _own_sentence(name: str, text: str) -> str:
+    """The sentence about one format, where a module describes several in its first paragraph: `beir`: …. `trec`: …."""
+    opening = " ".join(text.partition("\n\n")[0].split())
+    pieces = re.split(r"(?=`[\w-]+`: )", opening)
+    return next((piece.strip() for piece in pieces if piece.startswith(f"`{name}`: ")), opening)
 
 
 def _type(part: Any, knob: str) -> str:

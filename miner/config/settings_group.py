@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 from miner.errors import ConfigError
 from miner.support.unknown_names import unknown_name
 
+OF_RUNTIME = ("device", "batch_size", "threads", "cache", "allow_code")
+"""Settings that a config does not have, since they change no bytes."""
 NEEDED = {
     **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
     **dict.fromkeys(("float_parsing", "float_type"), "a number"),
@@ -67,6 +69,10 @@ def explain(error: ValidationError, names: list[str]) -> str:
     """A pydantic error as one sentence: field, value, what would be right. The one place where they are translated."""
     fault = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden" and field in OF_RUNTIME and "negatives" in names:
+        return (
+            f"{field} is no setting of a config, but of the runtime: Runtime({field}=…), on the command line `--{field.replace('_', '-')}`"
+        )
     if fault["type"] == "extra_forbidden":
         return unknown_name("setting", field, names)
     if fault["type"] == "value_error" and "ctx" in fault:

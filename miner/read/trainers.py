@@ -5,6 +5,7 @@ Imports the formats, types, errors and its neighbours.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from miner.errors import HardnegError, InputError
 from miner.formats import read_training, recognise
 from miner.io.input_files import InputHashes, hash_file
+from miner.io.plain_files import read_json
 from miner.read.file_rows import RowStream
 from miner.read.hub import SAVED_FILES
 from miner.read.lines import Row
@@ -26,7 +28,7 @@ def open_folder(location: str, inputs: InputHashes) -> RowStream | None:
     if not folder.is_dir() or any((folder / name).exists() for name in SAVED_FILES):
         return None
     if (folder / "manifest.json").exists():
-        raise InputError(f"{location} is a run folder: name the training file in it")
+        raise InputError(f"{location} is a run folder: name the training file in it{_training_file(folder)}")
     try:
         name = recognise(folder)
     except HardnegError:
@@ -35,6 +37,15 @@ def open_folder(location: str, inputs: InputHashes) -> RowStream | None:
         raise InputError(f"{location} is a BEIR folder: give it with --data")
     inputs |= {str(path): hash_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     return RowStream(Origin(location, "{}: row {}"), _rows(location, name), partial(_rows, location, name))
+
+
+def _training_file(folder: Path) -> str:
+    """Return `, FILE` of a run folder, by its manifest; nothing where that does not say."""
+    try:
+        file = folder / read_json(folder / "manifest.json")["training_file"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return f", {os.path.normpath(file)}"
 
 
 def _rows(location: str, name: str) -> Iterator[tuple[int, Row]]:

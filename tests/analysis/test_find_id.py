@@ -25,7 +25,11 @@ def queries():
         ("b", "b"),  # an id before a text
         ("WHAT IS IT", "2 queries have this text; give an id: b, c"),
         ("twice", "2 queries have this text; give an id: e, f"),
-        ("who wrote", "there is no query 'who wrote' in this run"),
+        (
+            "WHO wrote",
+            "there is no query 'WHO wrote' in this run; it is part of the text of a: Who wrote Faust.; give an id, or a whole text",
+        ),
+        ("whom", "there is no query 'whom' in this run; there are 6"),
         ("", "there is no query '' in this run"),
     ],
 )

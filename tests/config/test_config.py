@@ -15,6 +15,11 @@ from miner.filters.score import Margin
     ("given", "message"),
     [
         ({"depht": 3}, "there is no setting 'depht'; did you mean 'depth'? There are: model, revision,"),
+        ({"device": "cpu"}, "device is no setting of a config, but of the runtime: Runtime(device=…), on the command line `--device`"),
+        (
+            {"batch_size": 3},
+            "batch_size is no setting of a config, but of the runtime: Runtime(batch_size=…), on the command line `--batch-size`",
+        ),
         ({"depth": 0}, "depth is 0: input should be greater than or equal to 1"),
         ({"depth": 10_001}, "depth is 10001: input should be less than or equal to 10000"),
         ({"negatives": "many"}, "negatives is 'many': a whole number is needed"),

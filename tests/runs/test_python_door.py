@@ -1,6 +1,7 @@
 """`mine` from Python: any object in, tables out, settings as a dict, bars, one tree of errors, in Python's words."""
 
 import logging
+import re
 
 import pytest
 
@@ -97,6 +98,12 @@ def test_a_note_names_settings_in_the_log(run, caplog):
     with caplog.at_level(logging.WARNING, "miner.runs.summary"):
         log_summary({**run.report, "notes": ["3 rows; --filter margin:relax=true fills them"]})
     assert caplog.messages == ['3 rows; filters=["margin:relax=true"] fills them']
+
+
+def test_a_run_folder_is_answered_with_its_file(run, tiny_model):
+    """It is no data; its training file is."""
+    with pytest.raises(HardnegError, match=rf"is a run folder: name the training file in it, {re.escape(str(run.file))}$"):
+        mine(str(run.folder), model=tiny_model)
 
 
 def test_paths_are_inputs(tmp_path):
