@@ -23,9 +23,9 @@ from miner.config import Runtime
 from miner.read import read_truth
 
 BASE = "Hardneg, noisy-positives with another ranks:skip"
-RELATIVE = (-0.5, -0.3, -0.2, -0.1, -0.05, 0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+RELATIVE = (-0.3, -0.1, 0, 0.05, 0.1, 0.2, 0.3, 0.5)
 OFF = ("near_positive:off", "nearest:off", "margin:off")
-FEW_SKIPS = (0, 1, 2, 3, 5, 7, 10, 20)
+FEW_SKIPS = (0, 2, 5, 10)
 
 
 def families(judge: str) -> dict[str, list[tuple[str, dict[str, Any]]]]:

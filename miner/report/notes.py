@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from miner.report.judge_tally import judge_lines
 from miner.report.left_out import FILE
 from miner.types import KNOWN_FROM, unread_judgements
 
@@ -48,6 +49,7 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _above(report)
     retrieval = report["retrieval"]
     yield from _recall(retrieval)
+    yield from judge_lines(report.get("judges", {}))
     if count := report.get("not_deepened", 0):
         searched = f"the {retrieval['depth']} candidates stored; `hardneg mine` would search these queries to {retrieval['max_depth']}"
         yield f"short queries within {searched}: {count:,}"

@@ -10,7 +10,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from miner.report.distribution import QUANTILES
-from miner.report.judge_tally import judge_lines
 from miner.types import columns_line
 
 BAR_CHARS = 32
@@ -55,7 +54,6 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
         f"{number(hubs['passages_used'])} passages used; the top 1 % of them fill {percent(hubs['top_percent_share'])}"
         + (f"; {number(hubs['passages_at_cap'])} reached the cap of {number(hubs['cap'])} uses" if "cap" in hubs else ""),
         f"{short_queries} short queries (too few negatives at fallback level 0), {suspicious} suspicious positives",
-        *judge_lines(report.get("judges", {})),
         *(_variations(kind, variations) for kind, variations in report.get("variations", {}).items()),
     ]
 
