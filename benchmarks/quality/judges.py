@@ -25,7 +25,8 @@ from miner.read import read_truth
 BASE = "Hardneg, noisy-positives with another ranks:skip"
 RELATIVE = (-0.3, -0.1, 0, 0.05, 0.1, 0.2, 0.3, 0.5)
 OFF = ("near_positive:off", "nearest:off", "margin:off")
-FEW_SKIPS = (0, 2, 5, 10)
+FEW_SKIPS, FIRM = (0, 5, 10, 15, 20), (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+BETAS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 
 
 def families(judge: str) -> dict[str, list[tuple[str, dict[str, Any]]]]:
@@ -40,7 +41,10 @@ def families(judge: str) -> dict[str, list[tuple[str, dict[str, Any]]]]:
         ],
         "default and the judge's margin": [(f"{r}", {**ALL, "filters": (f"margin:{by},relative={r}",)}) for r in RELATIVE],
         "noisy-positives and the judge's margin": [
-            (f"{k}, {r}", {**noisy, "filters": (f"ranks:skip={k}", f"margin:{by},relative={r}")}) for k in FEW_SKIPS for r in RELATIVE
+            (f"{k}, {r}", {**noisy, "filters": (f"ranks:skip={k}", f"margin:{by},relative={r}")}) for k in FEW_SKIPS for r in FIRM
+        ],
+        "noisy-positives and the judge's percentile": [
+            (f"{k}, {b}", {**noisy, "filters": (f"ranks:skip={k}", f"percentile:{by},beta={b}")}) for k in FEW_SKIPS for b in BETAS
         ],
     }
 
