@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miner.config import MiningConfig, Runtime
+from miner.config import Inputs, MiningConfig, Runtime
 from miner.core import retrieval
 from miner.encode import load_encoder
 from miner.encode.stored_vectors import StoredVectors
 from miner.errors import ConfigError, ModelError
 from miner.formats import FORMATS, read_training
+from miner.lint import lint
 from miner.read import read_inline
+from miner.runs import preflight
+from miner.runs.dry_run import plan
+from miner.runs.reproduce import rerun
 from miner.runs.run import export, mine
 from miner.runs.variation_file import FILE, read_variations
 from miner.runs.variations import VariationMaker
@@ -264,3 +268,50 @@ def test_a_judged_origin_exempts_nothing(tiny_model, tmp_path, similarity):
 
 def test_every_kind_has_a_sentence_of_its_own():
     assert all(part.__doc__ and part.__doc__[0].isupper() for part in VARIATIONS.values())
+
+
+def test_a_rerun_a_dry_run_and_a_preflight_make_them_too(dataset, config, cache, tmp_path, monkeypatch, tiny_model):
+    """From the manifest the same bytes; a kind that needs code cannot be made again."""
+    kinds = {**config.model_dump(), "variations": ("delete:share=0.3", "una:near=20")}
+    monkeypatch.setattr(preflight, "MIN_TEXTS", 1)
+    run = mine(dataset, kinds, out=tmp_path / "out", runtime=cache)
+    assert "rehearse" in run.manifest["timings"]
+    assert rerun(run, stored=True, runtime=cache).differences == []
+    told = mine(dataset, config, out=tmp_path / "told", runtime=cache, paraphrase=backwards)
+    with pytest.raises(ConfigError, match="variation 'paraphrase' needs your function"):
+        rerun(told, stored=True, runtime=cache)
+    passages = [{"id": f"p{i}", "text": f"w{i} w{i + 1} w{i + 2}"} for i in range(20)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps({"query": f"w{i}", "positive": passages[i]["text"]}) + "\n" for i in range(9)))
+    inputs = Inputs.of(pairs=str(tmp_path / "pairs.jsonl"))
+    assert plan(inputs, MiningConfig.of(**kinds), cache)["estimate"]
+    with pytest.raises(ConfigError, match="variation 'paraphrase' needs your function"):
+        plan(inputs, config, cache)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"anchor": "own", "columns": ("ids",)},
+        {"hub_cap": 2},
+        {"fill": "repeat", "ladder": 3},
+        {"fill": "random", "depth": 8, "ladder": 3, "filters": ("margin:relative=0.3,relax=true",)},
+        {"sources": ("dense", "bm25"), "filters": ("consensus:margin=0.1",)},
+        {"distinct": 0.9},
+    ],
+    ids=str,
+)
+def test_they_go_with_every_way_of_choosing(dataset, config, cache, tmp_path, more):
+    """No row has a text twice but where it is repeated, none is a positive, every origin is a negative of the row, and lint finds nothing."""
+    run = mine(dataset, {**config.model_dump(), **more}, out=tmp_path / "out", runtime=cache, paraphrase=backwards)
+    rows = [(row.query_id, row.positives[0], *row.negatives) for row in read_training(run.folder)]
+    names = {(row.query_id, row.positives[0], name) for row in read_training(run.folder) for name in row.ids[1:]}
+    of_row = {}
+    for query, positive, negative in rows:
+        assert oracle.normalise(negative) != oracle.normalise(positive)
+        of_row.setdefault((query, positive), []).append(oracle.normalise(negative))
+    if more.get("fill") != "repeat":
+        assert all(len(set(texts)) == len(texts) for texts in of_row.values())
+    further = [(query, positive, name) for query, positive, name in names if "~" in name]
+    assert further
+    assert {(query, positive, name.split("~")[0]) for query, positive, name in further} <= names
+    assert set(lint(run.folder).counts) <= {"extra_column", "score_order", "duplicate_negative", "repeated_row"}
