@@ -147,7 +147,7 @@ def test_the_file_is_the_slow_twins(dataset, config, cache, tmp_path):
     assert run.differences() == []
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(order=st.integers(0, 99), block=st.sampled_from([1, 5, 2048]), threads=st.sampled_from([1, 3]), batch=st.sampled_from([1, 7]))
 def test_nothing_but_the_stored_vectors_matters(tiny_model, tmp_path_factory, order, block, threads, batch):
     """Input order, blocks, threads and batch size give the same bytes; every variation is at most as near to each positive as its origin."""
