@@ -31,7 +31,7 @@ ARMS = {
     "three + delete": {"negatives": 3, "variations": ["delete"]},
     "three + una": {"negatives": 3, "variations": ["una"]},
 }
-"""By the columns of a row: `four` has as many as those with a variation. A static student sees no order of sentences: `reorder` is no arm."""
+"""`four` has as many negatives as the arms with a variation. A static student sees no order of sentences: `reorder` is no arm."""
 
 
 def run_set(name: str, folder: Path, args: argparse.Namespace, seed: int) -> None:
