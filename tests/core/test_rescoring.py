@@ -8,6 +8,7 @@ import numpy as np
 import oracle
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from worlds import Prescribed, configs, dataset_of, worlds
 
 from miner.core.choosing import Chooser
@@ -15,6 +16,9 @@ from miner.core.retrieval import retrieve
 from miner.core.verdicts import Verdict, VerdictTable, latest_verdicts
 from miner.evidence.passage_vectors import HalfVectors
 from miner.sources import Dense
+
+FIRM = ("margin:relative=0.3,relax=true", "near_positive:off", "nearest:off", "ranks:skip=3")
+"""A window that must hold counts what the other filters leave, and a level that relaxes one leaves more."""
 
 
 def reason_slowly(world, config, known, query, positives, seen, rank, tier, score):
@@ -51,7 +55,7 @@ def cases(world, config, folder):
         for slot in range(negatives.rows.shape[1]):
             at = np.flatnonzero((negatives.rows[:, slot] >= 0) & (negatives.tiers[:, slot] < oracle.REPEATED))
             ranks, tiers = negatives.ranks[at, slot], negatives.tiers[at, slot]
-            other = (negatives.scores[at, slot] + rng.choice([0, 0.01, 0.3, -0.3], len(at))).astype(np.float32)
+            other = (negatives.scores[at, slot] + rng.choice([0, 0.01, 0.3, -0.3, -1], len(at))).astype(np.float32)
             reasons = chooser.drops(anchors.take(at), ranks.astype(np.int64) - 1, other, tiers)
             for place, anchor in enumerate(at.tolist()):
                 positives = dataset.corpus.ids(anchors.positives[anchor][anchors.positives[anchor] >= 0])
@@ -61,7 +65,7 @@ def cases(world, config, folder):
 
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None)
-@given(world=worlds, config=configs(verdicts=True))
+@given(world=worlds, config=st.one_of(configs(verdicts=True), configs(filters=FIRM, ladder=3)))
 def test_what_drops_it_is_the_slow_twins(world, config):
     """On every level, with filters that hold and filters that are relaxed; a judgement or a verdict on its text exempts it no more."""
     queries = {query: [p for p, grade in world.grades[query].items() if grade >= config.min_grade] for query in world.queries}

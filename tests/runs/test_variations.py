@@ -164,6 +164,7 @@ def test_nothing_but_the_stored_vectors_matters(tiny_model, tmp_path_factory, or
     lines = list(read_variations(run.folder))
     assert lines
     assert all(near <= before for line in lines for near, before in line["cosines"].values())
+    assert all(set(line["cosines"]) == {f"p{line['query_id'][1:]}", f"p{int(line['query_id'][1:]) + 10}"} for line in lines)
 
 
 def test_a_killed_run_ends_with_the_same_bytes(dataset, config, cache, tmp_path, monkeypatch):
@@ -233,6 +234,31 @@ def test_every_format_of_texts_holds_them(dataset, config, cache, tmp_path, name
 def test_a_format_of_ids_has_no_room_for_them(config, name):
     with pytest.raises(ConfigError, match=f"output format '{name}' holds passages of the corpus by id, and a variation is none of them"):
         MiningConfig.of(**{**config.model_dump(), "output_format": name, "columns": ()})
+
+
+def test_a_repeated_negative_is_no_other_origin(dataset, config, cache):
+    """What is tried is the same whether short rows are filled with their own negatives again or not."""
+    filled = config.model_copy(update={"fill": "repeat", "filters": ("margin:relative=0.5",)})
+    runs = [mine(dataset, each, runtime=cache, paraphrase=backwards) for each in (filled, filled.model_copy(update={"fill": "none"}))]
+    assert runs[0].report["counts"]["tiers"]["5"] > 0
+    assert runs[0].report["variations"] == runs[1].report["variations"]
+
+
+def test_a_text_that_the_row_has_is_none(dataset, config, cache):
+    """A paraphrase that says another negative of the row, the query, a positive, or what an earlier kind has made."""
+    names = [f"p{i}" for i in range(30)]
+    text = dict(zip(names, dataset.corpus.texts(range(30)), strict=True))
+    variations = ("delete:count=3", "paraphrase:count=3")
+    for other in (text["p3"], text["p0"], dataset.queries.texts([0])[0]):
+        made = mine(
+            dataset, {**config.model_dump(), "variations": variations}, runtime=cache, paraphrase=lambda _, other=other: other.upper()
+        )
+        told = [row for row in read_variations(made.folder) if row["query_id"] == "q0" and row["kind"] == "paraphrase"]
+        assert [
+            row["text"] for row in told if oracle.normalise(row["text"]) in {oracle.normalise(text["p0"]), *dataset.queries.texts([0])}
+        ] == []
+        assert len(told) <= 1
+        assert made.report["variations"]["paraphrase"]["dropped"]["same_text"] > 0
 
 
 def test_what_cannot_be_made_is_refused_before_any_work(dataset, config, tmp_path):
