@@ -236,6 +236,20 @@ def test_a_format_of_ids_has_no_room_for_them(config, name):
         MiningConfig.of(**{**config.model_dump(), "output_format": name, "columns": ()})
 
 
+def test_every_positive_of_the_question_counts(tiny_model, tmp_path):
+    """That of the same question under another id, and one that a reviewer has found: none of them comes nearer."""
+    passages = [{"id": f"p{i}", "text": f"w{i} w{i + 1} w{i + 2}"} for i in range(20)]
+    queries = [{"id": "a", "text": "w1 w2", "positives": ["p1"]}, {"id": "b", "text": "W1 w2!", "positives": ["p9"]}]
+    (tmp_path / "verdicts.jsonl").write_text('{"query_id": "a", "passage_id": "p0", "verdict": "false_negative"}\n')
+    config = MiningConfig.of(
+        model=str(tiny_model), filters=("margin:off",), false_negatives="adopt", variations=("delete:count=4,share=0.5",), seed=3
+    )
+    data, runtime = read_inline(queries, passages, tmp_path / "data"), Runtime.of(cache=tmp_path / "cache")
+    run = mine(data, config, verdicts=[tmp_path / "verdicts.jsonl"], runtime=runtime)
+    cosines = {row["query_id"]: set(row["cosines"]) for row in read_variations(run.folder)}
+    assert cosines == {"a": {"p0", "p1", "p9"}, "b": {"p1", "p9"}}
+
+
 def test_a_repeated_negative_is_no_other_origin(dataset, config, cache):
     """What is tried is the same whether short rows are filled with their own negatives again or not."""
     filled = config.model_copy(update={"fill": "repeat", "filters": ("margin:relative=0.5",)})
