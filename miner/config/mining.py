@@ -158,6 +158,8 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
                 f"output format '{self.output_format}' holds passages of the corpus by id, and a variation is none of them: "
                 f"leave variations out (--variation {next(iter(self.active_variations))}:off), or write a format of texts, such as triplet"
             )
+        if self.variations and self.judges:
+            raise ConfigError("a second judge has no score for a variation, which is a new text: leave judges or variations out")
         if self.variations and not self._first_encodes:
             raise ConfigError(f"variations are scored with a model, and the first source is {self.sources[0]}: put dense first")
 

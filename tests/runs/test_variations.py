@@ -281,6 +281,8 @@ def test_what_cannot_be_made_is_refused_before_any_work(dataset, config, tmp_pat
         mine(dataset, config, out=tmp_path / "out")
     with pytest.raises(ConfigError, match="variations are scored with a model, and the first source is bm25"):
         MiningConfig.of(sources=("bm25", "dense"), variations=("delete",))
+    with pytest.raises(ConfigError, match="a second judge has no score for a variation, which is a new text"):
+        config.model_copy(update={"judges": (f"bi-encoder:model={config.model}",)})
     assert not (tmp_path / "out").exists()
 
 
