@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
@@ -71,13 +71,15 @@ class JudgeTally:
         return out
 
 
-def judge_lines(judges: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each judge."""
+def judge_lines(judges: Mapping[str, Any], filters: Sequence[str] = ()) -> Iterator[str]:
+    """A sentence for each judge, and one where no filter goes by it. filters: the keys of those that ran."""
     for name, about in judges.items():
         yield (
             f"judge {name} scored {about['pairs']:,} candidates: {about['above']:,} above the weakest positive; "
             f"{about['suspicious']:,} queries with {MANY} above all positives"
         )
+        if not any(key.endswith(f":by={name}") or key == "consensus" for key in filters):
+            yield f"no filter goes by the judge {name}, which drops nothing: --filter 'margin:by={name},relative=0.05' is one that does"
 
 
 def _of_positives(scores: NDArray[np.float32], pick: Any) -> NDArray[np.float32]:

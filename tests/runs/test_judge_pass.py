@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from judged import RULE, config_of, scores_of, small
+from judged import OFF, RULE, config_of, scores_of, small
 from tiny import bare_model
 
 from miner.analysis.explain import explain
@@ -169,3 +169,11 @@ def test_explain_names_the_judges_scores(tiny_model, cross, dataset, tmp_path):
             wanted = "not scored by cross-encoder" if told is None else f"{told:.4f} > {anchor['ceilings'][rule]:.4f}"
             assert candidate["why"] == wanted
     assert True in seen
+
+
+def test_a_judge_that_drops_nothing_is_told(tiny_model, cross, dataset, tmp_path):
+    """A note says that no filter goes by it; with one there is none."""
+    idle = mine(dataset, config_of(tiny_model, cross, filters=OFF), out=tmp_path / "idle")
+    assert any(note.startswith("no filter goes by the judge cross-encoder") for note in idle.report["notes"])
+    used = export(idle, config_of(tiny_model, cross), out=tmp_path / "used")
+    assert not any(note.startswith("no filter goes by") for note in used.report["notes"])
