@@ -37,7 +37,7 @@ from miner.io.scratch import scratch
 from miner.read import read_inline
 from miner.read.assemble import work_folder
 from miner.read.beir_folder import BARE_PASSAGE
-from miner.read.column_names import CORPUS
+from miner.read.column_names import PASSAGES
 from miner.read.file_rows import open_rows
 from miner.read.text_writer import read_texts
 from miner.report import Tally
@@ -167,7 +167,7 @@ class Engine:
             folder = self._closing.enter_context(scratch(cache, ".serving-"))
         file = next(iter(sorted(Path(name).glob("corpus.*"))), Path(name)) if Path(name).is_dir() else name
         with work_folder(folder, "fail") as (into, rejects):
-            texts = read_texts(open_rows(str(file), rejects, {}, BARE_PASSAGE), CORPUS, {}, into / "corpus.arrow", rejects).texts
+            texts = read_texts(open_rows(str(file), rejects, {}, BARE_PASSAGE), PASSAGES, {}, into / "corpus.arrow", rejects).texts
         # A source needs at least one query: a placeholder whose positive is the first passage.
         passage = {name: texts.column(name, [0])[0] for name in ("id", "title", "text")}
         query_dataset = read_inline([{"id": "-", "text": "-", "positives": [passage["id"]]}], [passage], folder / "one")

@@ -1,6 +1,7 @@
 """A request gets the very rows that a run writes, as JSON and as lines, with the passages in it or over the open corpus."""
 
 import gc
+import json
 import threading
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from miner.config import MiningConfig, Runtime
 from miner.formats import FORMATS
 from miner.read import read_inline
+from miner.read.cells import text_id
 from miner.runs.run import mine
 from miner.sources import dense
 
@@ -65,6 +67,16 @@ def test_a_question_under_two_ids_gives_its_rows_once(world, model, client, over
     assert [answer.json()["rows"] for answer in answers] == [list(made.rows())] * 2
     assert {answer.json()["report"]["rows_repeated"] for answer in answers} == {made.report["rows_repeated"]}
     assert made.report["rows_repeated"] == made.manifest["counts"]["rows_repeated"] > 0
+
+
+def test_passages_of_the_open_corpus_need_no_ids(world, client_of, tmp_path):
+    """They follow from the texts, as everywhere; a positive goes by its text's id."""
+    (tmp_path / "bare.jsonl").write_text("".join(json.dumps({"text": passage["text"]}) + "\n" for passage in world["passages"]))
+    text = world["passages"][0]["text"]
+    query = {"text": world["queries"][0]["text"], "positives": [text_id(text)]}
+    answer = client_of(corpus=str(tmp_path / "bare.jsonl")).post("/v1/mine", json={"queries": [query]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["rows"][0]["positive"] == text
 
 
 def test_lengths_of_vectors_are_measured_once_for_a_corpus(world, corpus_file, client_of, monkeypatch):
