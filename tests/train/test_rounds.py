@@ -15,6 +15,7 @@ from miner.config import Inputs, MiningConfig, Runtime
 from miner.errors import ConfigError, InputError, ModelError
 from miner.formats import read_training
 from miner.read import read_beir
+from miner.runs.run import Run
 from miner.runs.variation_file import read_variations
 from miner.train import LoopConfig, TrainConfig, loop, train
 from miner.train.continuation import Continuation
@@ -108,6 +109,21 @@ def test_variations_go_where_their_origins_go(tiny_model, tiny_folder, tmp_path,
         assert not any("~" in passage for _, passage, _ in Notebook.load(folder / "notebook.parquet").entries())
     texts = [{row["text"]: row["score"] for row in read_variations(done.folder / f"round-{turn}" / "mined")} for turn in (1, 2)]
     assert any(texts[0][text] != texts[1][text] for text in texts[0].keys() & texts[1].keys())
+
+
+def test_a_judge_in_rounds(tiny_model, tiny_folder, tmp_path):
+    """With keep=last every round's mining asks the judge, whose model does not change; the notebook is refused."""
+    training, mining, rules = settings(tiny_model, rounds=2, keep="last")
+    rule = {"judges": (f"bi-encoder:model={tiny_model}",), "filters": ("margin:by=bi-encoder,absolute=0.02",)}
+    mining = mining.model_copy(update=rule)
+    with pytest.raises(ConfigError, match="filter 'margin' goes by a second judge, which has not scored negatives of earlier rounds"):
+        loop(inputs(tiny_folder, "train"), training, mining, LoopConfig.of(), out=tmp_path / "refused")
+    done = loop(inputs(tiny_folder, "train"), training, mining, rules, out=tmp_path / "out")
+    for turn in (1, 2):
+        mined = Run(done.folder / f"round-{turn}" / "mined")
+        assert mined.report["judges"]["bi-encoder"]["pairs"] > 0
+        for row in read_training(done.folder / f"round-{turn}" / "training.jsonl"):
+            assert len(row.ids) > 1
 
 
 def test_only_what_is_wrong_and_nothing_kept(tiny_model, tiny_folder, tmp_path):
