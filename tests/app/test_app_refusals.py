@@ -40,7 +40,7 @@ BAD = {
     "UTF-16": ('{"queries": []}'.encode("utf-16"), 400),
     "byte order mark": (b"\xef\xbb\xbf{}", 400),
     "100 000 levels": (DEEP, 400),
-    "500 levels as a text": (query(text=orjson.Fragment(b"[" * 500 + b"]" * 500)), 422),
+    "150 levels as a text": (query(text=orjson.Fragment(b"[" * 150 + b"]" * 150)), 422),
     "5000 digits": (b'{"config": {"seed": ' + b"9" * 5000 + b"}}", 400),
     "2**64": (config(seed=orjson.Fragment(b"18446744073709551616")), 422),
     "true for a number": (config(negatives=True), 422),
