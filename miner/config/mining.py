@@ -9,13 +9,14 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, field_validator, model_validator
 
+from miner.config.consistency import check
 from miner.config.filter_list import apply_specs, merge_specs, upgrade_specs
 from miner.config.groups import EncoderSettings, JudgingSettings, OutputSettings, RetrievalSettings, SamplingSettings
 from miner.config.presets import expanded
 from miner.config.registry import BY, Spec, build, parse_part, resolved
 from miner.config.variation_list import variation_specs
 from miner.errors import ConfigError
-from miner.evidence import ALWAYS, EVIDENCE, FROM_SOURCES, FROM_VECTORS, TABLES
+from miner.evidence import ALWAYS, EVIDENCE, FROM_VECTORS, TABLES
 from miner.filters import FILTERS
 from miner.filters.score import Scored
 from miner.formats import FORMATS
@@ -31,10 +32,6 @@ from miner.variations import VARIATIONS
 def upgrade_stored_config(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored config as this version would have stored it, with every knob of its filters."""
     return {**values, "filters": upgrade_specs(values["filters"])} if "filters" in values else dict(values)
-
-
-GAP = "gap"
-"""Evidence of sources in which second judges have a part too."""
 
 
 def _numbered(kind: str, table: Mapping[str, type[Any]], specs: Sequence[str]) -> dict[str, Any]:
@@ -129,39 +126,8 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        for side in ("query", "passage"):
-            if getattr(self, f"{side}_prompt") is not None and getattr(self, f"{side}_prompt_name") is not None:
-                raise ConfigError(f"give {side}_prompt or {side}_prompt_name, not both")
-        self._check_index()
-        self._check_vectors()
-        self._check_sources()
-        self._check_judges()
-        if self.negatives > self.deepest:
-            raise ConfigError(f"negatives is {self.negatives}, more than the {self.deepest} candidates that are retrieved at most")
-        if self.false_negatives == "adopt" and self.anchor == "own" and self.hub_cap is not None:
-            raise ConfigError("false_negatives=adopt, anchor=own and a hub cap do not go together: leave one of them out")
-        room = FORMATS[self.output_format].optional_columns
-        for column in self.columns:
-            if column not in room:
-                raise ConfigError(
-                    f"output format '{self.output_format}' has no room for {column}; it has room for {', '.join(sorted(room))}"
-                )
-        if self.fill != "none" and "tiers" not in room:
-            raise ConfigError(f"output format '{self.output_format}' has no column for fallback levels: leave --fill out")
-        self._check_variations()
+        check(self)
         return self
-
-    def _check_variations(self) -> None:
-        """ConfigError where variations cannot be scored or written."""
-        if self.variations and FORMATS[self.output_format].layout:
-            raise ConfigError(
-                f"output format '{self.output_format}' holds passages of the corpus by id, and a variation is none of them: "
-                f"leave variations out (--variation {next(iter(self.active_variations))}:off), or write a format of texts, such as triplet"
-            )
-        if self.variations and self.judges:
-            raise ConfigError("a second judge has no score for a variation, which is a new text: leave judges or variations out")
-        if self.variations and not self._first_encodes:
-            raise ConfigError(f"variations are scored with a model, and the first source is {self.sources[0]}: put dense first")
 
     @classmethod
     def of_stored(cls, values: Mapping[str, Any]) -> Self:
@@ -207,59 +173,13 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
         plain = str(Spec(sampler.name, tuple(knob for knob in sampler.knobs if knob[0] != BY)))
         return self.model_copy(update={"judges": (), "scores_by": None, "filters": tuple(map(str, specs)), "sampler": plain})
 
-    def _check_index(self) -> None:
-        """ConfigError when nothing says what an automatic index is for."""
-        if self.index == AUTO and self.recall is None:
-            raise ConfigError("index 'auto' is chosen for the recall asked for: give recall too, or name an index")
-
-    def _check_vectors(self) -> None:
-        """ConfigError when something compares vectors and no source has any."""
-        if self._encodes:
-            return
-        source = next(iter(self.active_sources))
-        wanting = [f"{name}:off" for name, part in self.active_filters.items() if not FROM_VECTORS.isdisjoint(part.needs)]
-        for name, part_name in {**dict.fromkeys(self.evidence, "evidence"), **self.needed}.items():
-            if name in FROM_VECTORS:
-                off = " (" + " ".join(f"--filter {spec}" for spec in wanting) + ")" if part_name.startswith("filter") else ""
-                raise ConfigError(
-                    f"{part_name} compares vectors ({name}), and source '{source}' has none: leave it out{off}, or add the source dense"
-                )
-
-    def _check_sources(self) -> None:
-        """ConfigError when something compares sources and there is one only, or counts more of them than there are."""
-        for name, part_name in self.needed.items():
-            votes = len(self.sources) + (len(self.judges) if name == GAP else 0)
-            if name in FROM_SOURCES and votes == 1:
-                raise ConfigError(
-                    f"{part_name} compares sources, and there is one only, {next(iter(self.active_sources))}: "
-                    f"leave it out, or mine with a second one, such as bm25{', or with a judge' if name == GAP else ''}"
-                )
-        for rule in self.active_filters.values():
-            if isinstance(rule, SourceVote):
-                rule.check_sources(len(self.sources) + len(self.judges))
-
-    def _check_judges(self) -> None:
-        """ConfigError when something goes by a second judge that is not named."""
-        for part_name, judge in self.judged_by:
-            if judge not in self.active_judges:
-                names = f"the judges are {', '.join(self.active_judges)}" if self.judges else "no judge is named"
-                kind = judge if judge in JUDGES else next(iter(JUDGES))
-                raise ConfigError(f"{part_name} goes by the judge '{judge}', and {names}; name one with --judge, as {kind}:model=FOLDER")
-        if self.variations and self.judged_by:
-            part_name, judge = self.judged_by[0]
-            raise ConfigError(
-                f"variations are texts that the judge '{judge}' has not scored, and {part_name} goes by it: leave one of them out"
-            )
-        if self.scores_by is not None and "scores" not in FORMATS[self.output_format].optional_columns:
-            raise ConfigError(f"output format '{self.output_format}' has no room for scores: leave scores_by out")
-
     @property
-    def _first_encodes(self) -> bool:
+    def first_encodes(self) -> bool:
         """Whether the source whose scores count has vectors."""
         return next(iter(self.active_sources.values())).encodes
 
     @property
-    def _encodes(self) -> bool:
+    def encodes(self) -> bool:
         """Whether any source has vectors."""
         return any(part.encodes for part in self.active_sources.values())
 
@@ -310,7 +230,7 @@ class MiningConfig(OutputSettings, SamplingSettings, JudgingSettings, RetrievalS
     @property
     def measured(self) -> tuple[str, ...]:
         """The evidence that pass 1 measures and stores, in the order of the table."""
-        names = {*ALWAYS, *self.needed, *self.evidence} - (set() if self._encodes else FROM_VECTORS)
+        names = {*ALWAYS, *self.needed, *self.evidence} - (set() if self.encodes else FROM_VECTORS)
         return tuple(name for name in (*EVIDENCE, *TABLES) if name in names)
 
     def with_filters(self, *specs: str) -> Self:
