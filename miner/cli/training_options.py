@@ -11,7 +11,11 @@ Dev = Annotated[str | None, option("dev", "BEIR folder whose queries choose the 
 DevSplit = Annotated[Words, option("dev-split", "qrels files of --dev [dev, or the only one]", TRAIN)]
 Loss = Annotated[
     str | None,
-    option("loss", "in_batch, cached, gist, margin_mse, distillation, hcl, mochi, sscl, ohem, unremix, with knobs: hcl:beta=1", TRAIN),
+    option(
+        "loss",
+        "in_batch, cached, gist, margin_mse, distillation, contrastive_kl, hcl, mochi, sscl, ohem, unremix, with knobs: hcl:beta=1",
+        TRAIN,
+    ),
 ]
 BatchSampler = Annotated[
     str | None,

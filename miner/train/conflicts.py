@@ -11,6 +11,9 @@ from miner.errors import ConfigError
 from miner.train.config import TrainConfig
 from miner.train.parts.batch_sampler import HighLossBatches
 
+NEW_NEGATIVES = ("draw", "replace", "una")
+"""Changes that bring negatives into a row."""
+
 
 def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, negatives: int | None = None) -> None:
     """Raise ConfigError for settings that no model can be trained with.
@@ -24,8 +27,11 @@ def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, ne
     has_no_reserve = config.use_negatives is None or (negatives is not None and config.use_negatives >= negatives)
     if "replace" in names and has_no_reserve:
         raise ConfigError("change 'replace' takes negatives from a reserve: set use_negatives below what the rows have")
-    if "draw" in names:
-        _check_draws(config)
+    if "draw" in names and config.use_negatives is None:
+        raise ConfigError("change 'draw' draws among more negatives than a batch takes of a row: set use_negatives")
+    if config.active_loss.labels != "none" and (new := [name for name in names if name in NEW_NEGATIVES]):
+        loss = Spec.parse(config.loss).name
+        raise ConfigError(f"change '{new[0]}' gives no labels, and loss '{loss}' needs one of each negative: leave it out")
     sampler = config.active_batches
     if isinstance(sampler, HighLossBatches) and sampler.first == "measure" and config.active_loss.labels != "none":
         name = Spec.parse(config.loss).name
@@ -34,15 +40,6 @@ def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, ne
         from miner.encode.model_checks import check_model
 
         check_model(guide, allow_code=None)
-
-
-def _check_draws(config: TrainConfig) -> None:
-    if config.use_negatives is None:
-        raise ConfigError("change 'draw' draws among more negatives than a batch takes of a row: set use_negatives")
-    if config.active_loss.labels != "none":
-        raise ConfigError(
-            f"change 'draw' gives no labels, and loss '{Spec.parse(config.loss).name}' needs one of each negative: leave it out"
-        )
 
 
 def depends_on_model(config: TrainConfig) -> bool:

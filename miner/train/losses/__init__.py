@@ -5,8 +5,9 @@ score with every passage of the batch, its own positive apart, copies of that po
 """
 
 from miner.train.losses.contrastive import Contrastive
+from miner.train.losses.distillation import ContrastiveDistillation
 from miner.train.losses.hard_contrastive import HardContrastive
 from miner.train.losses.mixing import MixedNegatives, SyntheticNegatives
 from miner.train.losses.online import Informative, OnlineHard
 
-__all__ = ["Contrastive", "HardContrastive", "Informative", "MixedNegatives", "OnlineHard", "SyntheticNegatives"]
+__all__ = ["Contrastive", "ContrastiveDistillation", "HardContrastive", "Informative", "MixedNegatives", "OnlineHard", "SyntheticNegatives"]

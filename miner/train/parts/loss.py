@@ -155,6 +155,29 @@ class Distillation(Knobs):
 
 
 @dataclass(frozen=True)
+class ContrastiveKl(Knobs):
+    """The in-batch loss and `weight` × the KL divergence from the teacher's softmax over a row's passages. Needs scores in the file.
+
+    temperature: of the student's cosine; teacher: of the teacher's scores.
+    """
+
+    scale: float = 20.0
+    weight: float = 1.0
+    temperature: float = 0.05
+    teacher: float = 1.0
+    labels: ClassVar[Literal["none", "margins", "scores"]] = "scores"
+    tokens: ClassVar[bool] = False
+    part: ClassVar[str] = "loss 'contrastive_kl'"
+    ranges: ClassVar[Mapping[str, Range]] = {"scale": SCALE, "weight": WEIGHT, "temperature": TEMPERATURE, "teacher": TEMPERATURE}
+
+    def __call__(self, model: Any, seed: int) -> Any:
+        """The torch module."""
+        from miner.train.losses import ContrastiveDistillation
+
+        return ContrastiveDistillation(model, seed=seed, **asdict(self))
+
+
+@dataclass(frozen=True)
 class Hcl(Knobs):
     """Harder negatives weigh more, and the share `tau` that is positive in truth is taken out (HCL, arXiv 2010.04592)."""
 
@@ -275,6 +298,7 @@ LOSSES: dict[str, type[Loss]] = {
     "gist": Gist,
     "margin_mse": MarginMse,
     "distillation": Distillation,
+    "contrastive_kl": ContrastiveKl,
     "hcl": Hcl,
     "mochi": Mochi,
     "sscl": Sscl,
