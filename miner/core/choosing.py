@@ -129,7 +129,8 @@ class Chooser:
         return lists_in_use(block, self._config, self.completed)
 
     def completed(self, candidates: Candidates) -> Candidates:
-        """Add what all queries share, and evidence that was not stored but follows from the texts."""
+        """Add what all queries share, and evidence that was not stored but follows from the texts; leave out judges of other settings."""
+        candidates = candidates.with_judges(self._config.active_judges)
         absent = [name for name in self._config.needed if name in FROM_TEXTS and name not in candidates.evidence]
         for name in absent:
             if name not in self._evidence:

@@ -46,6 +46,7 @@ def lists_in_use(block: Block, config: MiningConfig, complete: Callable[[Candida
 
 def short_queries(part: Candidates, config: MiningConfig) -> Ints:
     """Queries that are short within `depth` and are searched deeper (`may_deepen`)."""
+    part = part.with_judges(config.active_judges)
     if not may_deepen(part, config):
         return np.empty(0, dtype=np.int64)
     return part.queries[short_of(part, config)]

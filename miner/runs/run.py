@@ -27,14 +27,13 @@ from miner.errors import ConfigError, StorageError
 from miner.evidence import ALWAYS, EVIDENCE, FROM_TEXTS, TABLES
 from miner.formats import file_rows
 from miner.io.atomic import storing
-from miner.io.input_files import FileHash
 from miner.io.plain_files import read_bytes
-from miner.io.row_writer import sha256_of
 from miner.io.scratch import remove_leftovers, remove_scratch
 from miner.read import read
 from miner.read.rejects import OnError
 from miner.runs import manifest as manifests
 from miner.runs import open_source, pass_one, pass_two
+from miner.runs.files_in_use import hashes_of, is_link, refuse_overwriting_inputs, vector_files
 from miner.runs.mine_arguments import config_of, inputs_of, path_names
 from miner.runs.obtain_candidates import obtain_candidates
 from miner.runs.open_source import open_vectors
@@ -47,7 +46,7 @@ from miner.runs.summary import NotebookReport, log_summary, page_frame
 from miner.runs.variation_vectors import check_variations, scoring_vectors, vectors_of_run
 from miner.runs.verdict_files import FILE as VERDICTS
 from miner.runs.verdict_files import read_verdicts, with_verdict_filter, write_verdicts
-from miner.types import Dataset, Progress, Vectors
+from miner.types import Dataset, Progress
 
 log = logging.getLogger(__name__)
 
@@ -183,10 +182,10 @@ def mine(
             scoring = scoring_vectors(vectors, config)
             for name in config.active_judges:
                 context.judge(name)
-        _refuse_overwriting_inputs(destination, [*dataset.inputs, *paths, *_vector_files(vectors), *spare])
+        refuse_overwriting_inputs(destination, [*dataset.inputs, *paths, *vector_files(vectors), *spare])
         made_from = obtain_candidates(dataset, vectors, context, destination, resume)
         inputs = data.model_dump(mode="json") if isinstance(data, Inputs) else None
-        files = {**dataset.inputs, **_hashes({path: path for path in paths if path != "-"}), **_vector_files(vectors)}
+        files = {**dataset.inputs, **hashes_of({path: path for path in paths if path != "-"}), **vector_files(vectors)}
         base = manifests.relative_base(destination.final, Path.cwd())
         sections: manifests.Sections = {
             "inputs": inputs,
@@ -243,7 +242,7 @@ def export(
     _ = run.hashes
     remove_leftovers(parent_folders(out))
     with target(out, kind, force, config.output_format) as destination:
-        _refuse_overwriting_inputs(destination, [*verdicts, *spare])
+        refuse_overwriting_inputs(destination, [*verdicts, *spare])
         dataset = take_dataset(run.dataset, destination.folder / "dataset")
         if run_verdicts or verdicts:
             write_verdicts(destination.folder, dataset, verdict_rows)
@@ -255,43 +254,19 @@ def export(
         verdict_files = {
             os.path.relpath(path, base) if not Path(path).is_absolute() else str(path): path for path in verdicts if str(path) != "-"
         }
-        sections["files"] = {**sections["files"], **_hashes(verdict_files)}
+        sections["files"] = {**sections["files"], **hashes_of(verdict_files)}
         if sections["inputs"]:
             sections["inputs"] = {**sections["inputs"], "verdicts": [*sections["inputs"].get("verdicts", ()), *verdict_files]}
         pass_one.judge_candidates(dataset, context, destination, sections["retrieval"])
         context.hashes |= {
             destination.folder / name: sha256
             for name, sha256 in run.hashes.items()
-            if _is_link(run.folder / name, destination.folder / name)
+            if is_link(run.folder / name, destination.folder / name)
         }
         pass_two.second_pass(dataset, context, destination, sections, destination.blocks, scoring)
     chosen = _open_run(destination)
     log_summary(chosen.report)
     return chosen
-
-
-def _is_link(source: Path, target: Path) -> bool:
-    """Whether a file, or each file of a folder, is a hard link to the same bytes: its hash holds for both."""
-    pairs = [(file, target / file.name) for file in source.iterdir()] if source.is_dir() else [(source, target)]
-    return all(left.is_file() and right.is_file() and left.samefile(right) for left, right in pairs)
-
-
-def _hashes(paths: Mapping[str, str | Path]) -> dict[str, FileHash]:
-    """Size and hash of verdict files, by their names in the manifest."""
-    return {name: {"bytes": Path(path).stat().st_size, "sha256": sha256_of(path)} for name, path in paths.items()}
-
-
-def _refuse_overwriting_inputs(destination: Target, inputs: Sequence[str | Path]) -> None:
-    """ConfigError where the run would take the place of something it reads."""
-    for name in inputs:
-        path = Path(os.path.realpath(name))
-        if not destination.temporary and any(output == path or output in path.parents for output in destination.output_paths):
-            raise ConfigError(f"{name} is read by this run, and --out would replace it: choose another --out")
-
-
-def _vector_files(vectors: Mapping[str, Vectors]) -> dict[str, FileHash]:
-    """Vectors made before, likewise."""
-    return {name: entry for source_vectors in vectors.values() for name, entry in source_vectors.describe().get("files", {}).items()}
 
 
 def check_evidence(config: MiningConfig, run: Run) -> None:

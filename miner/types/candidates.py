@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -65,6 +65,12 @@ class Candidates:
             noise_floors=np.where(np.isinf(lowest), np.nan, lowest).astype(np.float32),
             shared={**self.shared, "population": self.shared.get(f"population:{judge}", np.empty(0, dtype=np.float32))},
         )
+
+    def with_judges(self, names: Collection[str]) -> Candidates:
+        """The candidates without the scores of other second judges than these."""
+        if not self.judges.keys() - set(names):
+            return self
+        return replace(self, judges={name: each for name, each in self.judges.items() if name in names})
 
     @property
     def present(self) -> Bools:

@@ -134,3 +134,17 @@ def test_judges_go_with_other_settings(tmp_path, tiny_model, more):
     for row in rows:
         value = sha256(f"cross-encoder {row['anchor_id']} {row['negative_id']}".encode()).digest()[0] / 255
         assert value <= 0.5
+
+
+def test_judges_of_other_settings_do_not_vote(tmp_path, tiny_model):
+    """Chosen again without judges, a run with several sources is as if it had never had any."""
+    on_disk(make(3, passages=60, queries=10), tmp_path / "data")
+    base = {"model": str(tiny_model), "depth": 20, "max_depth": 20, "negatives": 3, "sources": ("dense", "bm25")}
+    plain = MiningConfig.of(**base, filters=("near_positive:off", "consensus:margin=0.3"))
+    judged = plain.model_copy(update={"judges": ("cross-encoder:model=x,first=9,pairs=all",)})
+    data = Inputs.of(data=str(tmp_path / "data"))
+    wanted = mine(data, plain, out=tmp_path / "plain").file.read_bytes()
+    run = mine(data, judged, out=tmp_path / "judged")
+    assert run.file.read_bytes() != wanted
+    assert export(run, plain, out=tmp_path / "again").file.read_bytes() == wanted
+    assert mine(data, plain, out=tmp_path / "judged", force=True).file.read_bytes() == wanted
