@@ -223,3 +223,12 @@ def test_a_copy_has_the_parts_of_its_own_values():
     assert (copy.active_filters["margin"].below, copy.negatives, copy.depth) == (3, 2, config.depth)
     with pytest.raises(ConfigError, match="negatives"):
         config.model_copy(update={"negatives": 0})
+
+
+def test_rules_by_a_judge_run_last():
+    """Whatever their place in the table; a vote of sources counts all judges, and is the last of all."""
+    judges = ("bi-encoder:model=a", "cross-encoder:model=b")
+    specs = ("margin:by=cross-encoder,relative=0.1", "max_score:by=bi-encoder,score=1", "ranks:skip=10", "consensus")
+    config = MiningConfig.of(judges=judges, filters=specs)
+    assert list(config.active_filters)[-4:] == ["ranks", "max_score:by=bi-encoder", "margin:by=cross-encoder", "consensus"]
+    assert list(config.without_judges().active_filters)[-1] == "ranks"
