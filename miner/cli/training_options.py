@@ -13,7 +13,8 @@ Loss = Annotated[
     str | None,
     option(
         "loss",
-        "in_batch, cached, gist, margin_mse, distillation, contrastive_kl, hcl, mochi, sscl, ohem, unremix, with knobs: hcl:beta=1",
+        "in_batch, cached, gist, guided, margin_mse, distillation, contrastive_kl, batch_kl, embed_distill, hcl, mochi, sscl, ohem, "
+        "unremix, with knobs: hcl:beta=1",
         TRAIN,
     ),
 ]

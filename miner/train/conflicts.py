@@ -36,7 +36,9 @@ def check_parts(config: TrainConfig, paraphrase: Callable[[str], str] | None, ne
     if isinstance(sampler, HighLossBatches) and sampler.first == "measure" and config.active_loss.labels != "none":
         name = Spec.parse(config.loss).name
         raise ConfigError(f"high_loss:first=measure measures a contrastive loss, and loss '{name}' has another unit: write first=train")
-    if guide := getattr(config.active_loss, "guide", ""):
+    loss_part: Any = config.active_loss
+    guide = getattr(loss_part, "guide", "") or getattr(loss_part, "teacher", "")
+    if isinstance(guide, str) and guide:
         from miner.encode.model_checks import check_model
 
         check_model(guide, allow_code=None)
@@ -51,7 +53,8 @@ def check_model_fits(config: TrainConfig, encoder: Encoder) -> None:
     """Raise ConfigError where this model cannot be trained with these settings."""
     if config.active_loss.tokens and encoder.static:
         name = Spec.parse(config.loss).name
-        raise ConfigError(f"loss '{name}' works on each text's token ids, which a static model does not have: take in_batch")
+        instead = "guided" if name == "gist" else "in_batch"
+        raise ConfigError(f"loss '{name}' works on each text's token ids, which a static model does not have: take {instead}")
     if config.precision == "fp16" and str(encoder.model.device) == "cpu":
         raise ConfigError("precision fp16 needs a GPU; on a processor use float32 or bf16")
 

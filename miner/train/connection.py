@@ -15,6 +15,7 @@ from miner.io.atomic import write_json
 from miner.io.plain_files import read_json
 from miner.train.augment import BatchRow
 from miner.train.callbacks import TransformingCollator, load_states, with_state
+from miner.train.teacher import teacher_collator
 
 log = logging.getLogger("miner.train")
 STATE = "hardneg_parts.json"
@@ -34,9 +35,20 @@ class Connection(TrainerCallback):  # type: ignore[misc]  # the base is untyped
         self._loader: Any = None
         self._new_loader = trainer.get_train_dataloader
         trainer.get_train_dataloader = self.loader
+        self._add_teacher()
         self._losses = list(trainer.loss.values()) if isinstance(trainer.loss, dict) else [trainer.loss]
         for loss in self._losses:
             loss.register_forward_hook(self.after_loss)
+
+    def _add_teacher(self) -> None:
+        """Give a loss with a teacher its vectors, in training and evaluation batches."""
+        trainer = self._trainer
+        if not isinstance(trainer.loss, dict):
+            if hasattr(trainer.loss, "teacher_vectors"):
+                table = {name: list(trainer.train_dataset[name]) for name in trainer.train_dataset.column_names}
+                trainer.data_collator = teacher_collator(trainer.data_collator, trainer.loss, table)
+        elif taught := [loss for loss in trainer.loss.values() if hasattr(loss, "teacher_vectors")]:
+            raise ConfigError(f"{type(taught[0]).__name__} looks up vectors of one dataset's texts: train on one dataset, with one loss")
 
     def loader(self) -> Any:
         """Return the trainer's loader of training batches, with the changes: that of evaluation batches has none."""

@@ -21,6 +21,7 @@ from miner.train.effects import PartEffect
 from miner.train.looks import current_encode, dev_means, row_numbers
 from miner.train.parts import TrainingContext
 from miner.train.reporting import reporting
+from miner.train.teacher import teacher_collator
 from miner.train.training import FitContext
 from miner.train.training_log import Event, RowNumbers, events, rows_event
 
@@ -160,6 +161,8 @@ def _trainer(
         trainer_class, stop = continued(setting.continuation)
     with _QuietLibraries():
         loss = config.active_loss(model, config.seed)
+        if hasattr(loss, "teacher_vectors"):
+            loss.teacher_vectors.use_cache(setting.runtime.cache)
         trainer = trainer_class(
             model=model,
             args=_arguments(setting, encoder, rate, total, checkpoints.aside, context),
@@ -169,7 +172,7 @@ def _trainer(
             callbacks=[monitor, *stop],
         )
     trainer.remove_callback(PrinterCallback)
-    trainer.data_collator = monitor.collator(trainer.data_collator)
+    trainer.data_collator = monitor.collator(teacher_collator(trainer.data_collator, loss, setting.rows.columns))
     monitor.loss, monitor.samplers = loss, context.samplers
     monitor.measure_rows = lambda: row_numbers(setting.rows, context.encode_current, config.watch_rows)
     loss.register_forward_hook(monitor.after_loss)

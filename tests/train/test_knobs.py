@@ -10,6 +10,7 @@ from miner.config.registry import Spec, build
 from miner.errors import ConfigError
 from miner.train import LoopConfig, TrainConfig, loop, train
 from miner.train.parts import BATCH_SAMPLERS, CHANGES, LOSSES
+from miner.train.teacher import teacher_collator
 from miner.train.training_rows import columns
 
 ABSURD = ("-1", "0", "2", "nan", "inf", "1e30", str(10**30), str(10**400))
@@ -27,8 +28,12 @@ def settings(family, text):
     return {family: (text,) if family == "changes" else text}
 
 
+TEACHERS = {"gist": "guide", "guided": "guide", "batch_kl": "teacher", "embed_distill": "teacher"}
+"""Losses with a second model, and the knob that names it."""
+
+
 def spec(name, knob, value, guide):
-    return f"{name}:guide={guide},{knob}={value}" if name == "gist" else f"{name}:{knob}={value}"
+    return f"{name}:{TEACHERS[name]}={guide},{knob}={value}" if name in TEACHERS else f"{name}:{knob}={value}"
 
 
 def losses_of(config, rows):
@@ -39,10 +44,17 @@ def losses_of(config, rows):
     model = SentenceTransformer(config.model, device="cpu")
     loss, made = config.active_loss(model, 0), columns(rows[:8], 1, config.active_loss.labels)
     labels = torch.tensor(made.columns["label"]) if "label" in made.columns else None
-    texts = [made.columns[name] for name in ("anchor", "positive", "negative_1")]
+    names = ("anchor", "positive", "negative_1")
+    texts = [made.columns[name] for name in names]
+    collator = teacher_collator(None, loss, made.columns)
+    added = collator.features([dict(zip(names, row, strict=True)) for row in zip(*texts, strict=True)]) if collator else {}
+
+    def of(name):
+        return {key.removeprefix(f"{name}_"): value for key, value in added.items() if key.startswith(f"{name}_")}
+
     optimiser, values = torch.optim.AdamW(model.parameters(), 0.05), []
     for _ in range(3):
-        value = loss([model.preprocess(each) for each in texts], labels)
+        value = loss([{**model.preprocess(each), **of(name)} for name, each in zip(names, texts, strict=True)], labels)
         optimiser.zero_grad()
         value.backward()
         optimiser.step()
@@ -127,7 +139,8 @@ def test_settings_without_bound_have_one(values):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"loss": "cached"}, "a static model does not have"),
+        ({"loss": "cached"}, "a static model does not have: take in_batch"),
+        ({"loss": "batch_kl:teacher=nowhere/at/all"}, "nowhere/at/all"),
         ({"precision": "fp16"}, "needs a GPU"),
         ({"batch_sampler": "high_loss:first=measure", "loss": "margin_mse"}, "has another unit: write first=train"),
         ({"changes": ("paraphrase",)}, "needs your function"),
@@ -163,7 +176,7 @@ def test_what_has_no_effect_is_said(values, said, tiny_model, tiny_rows, tmp_pat
 
 
 def test_defaults_lie_in_their_ranges():
-    """A part without knobs can be built; gist wants its guide."""
+    """A part without knobs can be built; a loss with a second model wants its folder."""
     for family, table in FAMILIES.items():
         for name in table:
-            build(family, table, Spec.parse("gist:guide=x" if name == "gist" else name))
+            build(family, table, Spec.parse(f"{name}:{TEACHERS[name]}=x" if name in TEACHERS else name))

@@ -29,7 +29,8 @@ def test_every_loss_trains_a_transformer(tiny_bert, tiny_rows, tmp_path, loss):
     """From the table: finite, the weights move, the folder loads and its card tells how it was made."""
     from sentence_transformers import SentenceTransformer
 
-    told = f"gist:guide={tiny_bert}" if loss == "gist" else loss
+    knob = {"gist": "guide", "guided": "guide", "batch_kl": "teacher", "embed_distill": "teacher"}.get(loss)
+    told = f"{loss}:{knob}={tiny_bert}" if knob else loss
     done = train(tiny_rows, config(tiny_bert, loss=told, steps=2), out=tmp_path / "out")
     assert weights(done.folder) != weights(tiny_bert)
     SentenceTransformer(str(done.folder), device="cpu")
@@ -137,6 +138,9 @@ def test_prompts_reach_the_trainer(tiny_bert, tiny_rows, tmp_path):
         ({"loss": "tripet"}, "there is no loss 'tripet'; there are: in_batch"),
         ({"loss": "in_batch:scal=3"}, "no knob 'scal'"),
         ({"loss": "gist"}, "needs a guide"),
+        ({"loss": "guided"}, "needs a guide: write guided:guide=FOLDER"),
+        ({"loss": "batch_kl"}, "needs a teacher: write batch_kl:teacher=FOLDER"),
+        ({"loss": "embed_distill"}, "needs a teacher: write embed_distill:teacher=FOLDER"),
         ({"batch_sampler": "x"}, "there is no batch sampler 'x'"),
         ({"precision": "int8"}, "precision is 'int8'"),
         ({"dev_measure": "ndcg"}, "no measure 'ndcg'"),

@@ -9,5 +9,17 @@ from miner.train.losses.distillation import ContrastiveDistillation
 from miner.train.losses.hard_contrastive import HardContrastive
 from miner.train.losses.mixing import MixedNegatives, SyntheticNegatives
 from miner.train.losses.online import Informative, OnlineHard
+from miner.train.losses.teacher_losses import BatchDistillation, EmbeddingDistillation, Guided
 
-__all__ = ["Contrastive", "ContrastiveDistillation", "HardContrastive", "Informative", "MixedNegatives", "OnlineHard", "SyntheticNegatives"]
+__all__ = [
+    "BatchDistillation",
+    "Contrastive",
+    "ContrastiveDistillation",
+    "EmbeddingDistillation",
+    "Guided",
+    "HardContrastive",
+    "Informative",
+    "MixedNegatives",
+    "OnlineHard",
+    "SyntheticNegatives",
+]

@@ -47,14 +47,20 @@ class Contrastive(nn.Module):
         """The mean loss of the batch; one dict of features for each column."""
         return self.compute_loss_from_embeddings([self.model(features)["sentence_embedding"] for features in sentence_features], labels)
 
-    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor | None = None) -> Tensor:
-        """The mean loss; embeddings: (B, D) of anchors, positives, and each column of negatives."""
+    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor | None = None, masked: Tensor | None = None) -> Tensor:
+        """The mean loss.
+
+        embeddings: (B, D) of anchors, positives, and each column of negatives.
+        masked: (B, N) of passages that are no negatives of the row; None: copies of the positive alone.
+        """
         vectors = embeddings[0], torch.cat(embeddings[1:])
         queries, passages = (nn.functional.normalize(part, dim=-1) for part in vectors)
         rows = torch.arange(len(queries), device=queries.device)
         left, right = (queries, passages) if self.similarity == "cosine" else vectors
         logits = self.scale * left @ right.T
         allowed = ((passages[rows].detach() @ passages.detach().T) < SAME).index_put((rows, rows), torch.tensor(False, device=rows.device))
+        if masked is not None:
+            allowed = allowed & ~masked
         losses = self.row_losses(logits[rows, rows], logits, allowed, queries, passages)
         self.step += 1
         return losses[allowed.any(dim=1)].mean() if allowed.any() else logits.sum() * 0.0

@@ -28,7 +28,7 @@ class ContrastiveDistillation(Contrastive):
         self.weight, self.temperature, self.teacher = weight, temperature, teacher
         check_numbers(self, "contrastive_kl")
 
-    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor | None = None) -> Tensor:
+    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor | None = None, masked: Tensor | None = None) -> Tensor:
         """The mean loss; embeddings: (B, D) of anchors, positives, and each column of negatives."""
         shape = (len(embeddings[0]), len(embeddings) - 1)
         if labels is None or tuple(labels.shape) != shape:
@@ -40,7 +40,7 @@ class ContrastiveDistillation(Contrastive):
         query, *passages = (nn.functional.normalize(part, dim=-1) for part in embeddings)
         student = torch.stack([(query * part).sum(dim=-1) for part in passages], dim=1)
         divergence = divergences(student / self.temperature, labels.to(student) / self.teacher).mean()
-        return super().compute_loss_from_embeddings(embeddings) + self.weight * self.temperature**2 * divergence
+        return super().compute_loss_from_embeddings(embeddings, masked=masked) + self.weight * self.temperature**2 * divergence
 
 
 def divergences(student: Tensor, teacher: Tensor) -> Tensor:
