@@ -47,6 +47,7 @@ long: $(VENV)/ready  ## the long proofs: kill rounds, fresh worlds, deliberate d
 	$(BIN)/python tests/long/kill_store.py --rounds 50
 	$(BIN)/python tests/long/kill_run.py --rounds 50
 	$(BIN)/python tests/long/kill_run.py --rounds 50 --over
+	$(BIN)/python tests/long/kill_run.py --rounds 30 --judge
 	$(BIN)/python tests/long/kill_train.py --kills 50
 	$(BIN)/python tests/long/kill_train.py --kills 25 --over
 	$(BIN)/python tests/long/kill_train.py --kills 25 --loop
