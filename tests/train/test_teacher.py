@@ -92,6 +92,29 @@ def test_vectors_are_looked_up_by_text(guide, tiny_model, tmp_path):
     assert stored.vectors(texts, "passage").shape == wanted.shape
 
 
+def test_a_text_without_a_vector_is_encoded_alone(guide):
+    """What it gets does not depend on the texts beside it, so a resumed training has the same."""
+    calls = []
+
+    class Recorder:
+        def encode(self, texts, side):
+            calls.append(list(texts))
+            return np.ones((len(texts), 2), np.float32)
+
+    teacher = TeacherVectors(Recorder())
+    teacher.learn(["w1", "w22", "w1"], "query")
+    teacher.vectors(["w1", "w3", "w4", "w3"], "query")
+    assert calls == [["w22", "w1"], ["w3"], ["w4"]]
+
+
+@pytest.mark.parametrize("kind", ["CrossEncoder", "SparseEncoder"])
+def test_models_that_these_losses_cannot_train_are_refused(kind, guide):
+    """When the loss is made, as by the others."""
+    for loss in (Guided, BatchDistillation, EmbeddingDistillation):
+        with pytest.raises(ValueError, match=rf"^{loss.__name__} .*{kind}"):
+            loss(type(kind, (), {})(), guide)
+
+
 def test_known_positives_are_those_of_all_rows():
     """A passage of the batch that another row of the file names for the query."""
     assert known(["a", "b"], ["p", "q", "p"], {"a": ["p", "z"], "c": ["q"]}).tolist() == [[True, False, True], [False] * 3]

@@ -30,6 +30,7 @@ class Range:
 SHARE = Range(0, 1)
 LESS_THAN_ALL = Range(0, 1, under=True)
 COUNT = Range(1, 1_000_000)
+WEIGHT = Range(0, 1000)
 SCALE = Range(0, 1000, above=True)
 TEMPERATURE = Range(0.001, 1000)
 """The inverse of a scale."""
