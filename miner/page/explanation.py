@@ -8,6 +8,8 @@ from typing import Any
 from miner.page.html import Html, grid, join, number, score, tag
 
 MAX_ROWS = 50
+TEXT_ROWS, TEXT_CHARS = 20, 80
+"""Candidates and characters of a text in print."""
 HEADS = ("#rank", "#score", "#margin", "status", "why", "passage", "text")
 
 
@@ -17,6 +19,22 @@ class ExplainedQuery(dict[str, Any]):
     def _repr_html_(self) -> str:
         head = tag("p", tag("strong", self["query"]["id"]), f": {self['query']['text']}")
         return join([head, *map(_anchor, self["anchors"]), *([_variations(self)] if self.get("variations") else [])])
+
+    def __str__(self) -> str:
+        """Lines for a terminal: the query, and for each reference score the positives and the first candidates."""
+        lines = [f"query {self['query']['id']}: {_line(self['query']['text'])}"]
+        for anchor in self["anchors"]:
+            lines += [f"positive {one['id']}: {_line(one['text'])} (score {score(one['score'])})" for one in anchor["positives"]]
+            lines += ["  ".join([*_row(one)[:5], f"{one['id']}: {_line(one['text'])}"]) for one in anchor["candidates"][:TEXT_ROWS]]
+            if hidden := len(anchor["candidates"]) - TEXT_ROWS:
+                lines += [f"and {hidden:,} further candidates"] if hidden > 0 else []
+        return "\n".join(lines)
+
+
+def _line(text: str) -> str:
+    """A text on one line, cut at TEXT_CHARS, without control characters."""
+    flat = "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
+    return flat if len(flat) <= TEXT_CHARS else f"{flat[: TEXT_CHARS - 1]}…"
 
 
 def _variations(explanation: Mapping[str, Any]) -> Html:

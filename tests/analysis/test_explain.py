@@ -196,3 +196,16 @@ def test_variations_are_shown_with_what_they_were_made_of(tiny_model, tmp_path, 
     with pytest.raises(IntegrityError, match=r"variations\.jsonl has changed"):
         explain(run, "q")
     assert "variations" not in explain(export(run, {**config.model_dump(), "variations": []}), "q")
+
+
+def test_it_prints_as_lines(tmp_path):
+    """The query, its positives, and a line for each of the first candidates; the dict is as it was."""
+    *_, run = run_of(3, tmp_path)
+    told = explain(run, run.dataset.queries.ids([0])[0])
+    lines = str(told).splitlines()
+    assert lines[0].startswith(f"query {told['query']['id']}: ")
+    assert sum(line.startswith("positive ") for line in lines) == sum(len(anchor["positives"]) for anchor in told["anchors"])
+    assert any(
+        candidate["id"] in line and candidate["status"] in line for candidate in told["anchors"][0]["candidates"][:1] for line in lines
+    )
+    assert "{" not in lines[0]
