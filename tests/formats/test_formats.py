@@ -114,7 +114,7 @@ def test_rows_do_not_depend_on_where_blocks_are_cut(name, dataset, negatives_of)
     negatives = negatives_of(9)
     whole = list(FORMATS[name].write(dataset, negatives, ALL))
     parts = [slice(0, 5), slice(5, 6), slice(6, 12)]
-    fields = [field.name for field in dataclasses.fields(negatives) if field.name != "sources"]
+    fields = [field.name for field in dataclasses.fields(negatives) if field.name not in ("sources", "teacher")]
     cut = [dataclasses.replace(negatives, **{name: getattr(negatives, name)[part] for name in fields}) for part in parts]
     assert [row for block in cut for row in FORMATS[name].write(dataset, block, ALL)] == whole
 
