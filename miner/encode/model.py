@@ -144,7 +144,7 @@ def load_encoder(config: Any, runtime: Any, model: Any = None, *, untrained: boo
     if model is None:
         check_encoder(config, runtime.allow_code, untrained=untrained)
         model, code = _load(config, runtime)
-    elif not hasattr(model, "encode") or isinstance(model, type):
+    elif isinstance(model, type) or not (hasattr(model, "encode") or getattr(model, "model_type", "") in model_kind.FAMILIES):
         raise ConfigError(f"model is {shown(model)}: a name, a folder, a loaded SentenceTransformer or an Encoder is needed")
     kind = model_kind.kind_of_model(model)
     if kind and (getattr(model, "model_type", "") in model_kind.FAMILIES or not (untrained or config.pooling)):

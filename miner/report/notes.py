@@ -49,7 +49,7 @@ def notes(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _above(report)
     retrieval = report["retrieval"]
     yield from _recall(retrieval)
-    yield from judge_lines(report.get("judges", {}), report["setup"]["filters"])
+    yield from judge_lines(report.get("judges", {}), report["setup"].get("filters", ()))
     if count := report.get("not_deepened", 0):
         searched = f"the {retrieval['depth']} candidates stored; `hardneg mine` would search these queries to {retrieval['max_depth']}"
         yield f"short queries within {searched}: {count:,}"
