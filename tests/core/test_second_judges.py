@@ -72,7 +72,7 @@ def test_pairs_are_those_of_a_plain_replay(tmp_path, tiny_model):
     assert tops
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 2**32))
 def test_the_way_there_does_not_matter(tmp_path_factory, tiny_model, seed):
     """Random settings, two judges: at once, later, and after other settings the files are equal byte for byte."""
