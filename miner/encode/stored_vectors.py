@@ -93,7 +93,7 @@ class StoredVectors:
     def _encode(self, store: Store, texts: Texts, rows: Ints, missing: Ints, keys: Keys, lengths: Ints, side: Side) -> None:
         order = missing[np.lexsort((keys[missing, 1], keys[missing, 0], -lengths[missing]))]
         done = 0
-        for block in _blocks(order, lengths):
+        for block in cut_blocks(order, lengths, BLOCK_TEXTS, BLOCK_CHARS):
             batch = texts.texts(rows[block])
             vectors = self.encoder.encode(batch, side)
             if not np.isfinite(vectors).all():
@@ -115,12 +115,12 @@ class StoredVectors:
         return self._stores[fingerprint]
 
 
-def _blocks(order: Ints, lengths: Ints) -> list[Ints]:
-    """Cut `order` so that a block holds at most BLOCK_TEXTS texts and about BLOCK_CHARS characters."""
+def cut_blocks(order: Ints, lengths: Ints, most: int, most_chars: int) -> list[Ints]:
+    """Cut `order` so that a block holds at most `most` items and about `most_chars` characters. lengths: characters of each item."""
     blocks, start, chars = [], 0, 0
-    for end, row in enumerate(order.tolist(), 1):
-        chars += int(lengths[row])
-        if chars >= BLOCK_CHARS or end - start >= BLOCK_TEXTS:
+    for end, item in enumerate(order.tolist(), 1):
+        chars += int(lengths[item])
+        if chars >= most_chars or end - start >= most:
             blocks.append(order[start:end])
             start, chars = end, 0
     return [*blocks, order[start:]] if start < len(order) else blocks

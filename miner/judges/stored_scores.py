@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from miner.encode.store import KEY_BYTES, Keys, Store, sha_keys_and_lengths
+from miner.encode.stored_vectors import cut_blocks
 from miner.errors import ModelError
 from miner.types import Dataset, Floats, Ints, JudgeDescription, Progress, Texts
 
@@ -73,7 +74,7 @@ class StoredScores:
         lengths = sha_keys_and_lengths(dataset.queries)[1][queries] + sha_keys_and_lengths(dataset.corpus)[1][rows]
         order = missing[np.lexsort((keys[missing, 1], keys[missing, 0], -lengths[missing]))]
         done = 0
-        for block in _blocks(order, lengths):
+        for block in cut_blocks(order, lengths, BLOCK_PAIRS, BLOCK_CHARS):
             values = self.model.score(_texts(dataset.queries, queries[block]), _texts(dataset.corpus, rows[block]))
             if not np.isfinite(values).all():
                 place = block[int(np.flatnonzero(~np.isfinite(values))[0])]
@@ -100,14 +101,3 @@ def _texts(texts: Texts, rows: Ints) -> list[str]:
     unique, inverse = np.unique(rows, return_inverse=True)
     fetched = texts.texts(unique)
     return [fetched[place] for place in inverse.tolist()]
-
-
-def _blocks(order: Ints, lengths: Ints) -> list[Ints]:
-    """Cut `order` so that a block holds at most BLOCK_PAIRS pairs and about BLOCK_CHARS characters."""
-    blocks, start, chars = [], 0, 0
-    for end, pair in enumerate(order.tolist(), 1):
-        chars += int(lengths[pair])
-        if chars >= BLOCK_CHARS or end - start >= BLOCK_PAIRS:
-            blocks.append(order[start:end])
-            start, chars = end, 0
-    return [*blocks, order[start:]] if start < len(order) else blocks

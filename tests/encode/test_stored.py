@@ -5,7 +5,7 @@ import pytest
 
 from miner.config import MiningConfig, Runtime
 from miner.encode import StoredVectors, load_encoder, stored_vectors
-from miner.encode.stored_vectors import _blocks
+from miner.encode.stored_vectors import cut_blocks
 from miner.errors import ModelError
 from miner.read import read_inline
 
@@ -79,13 +79,11 @@ def test_blocks_do_not_depend_on_the_order_of_the_input(encoder, tmp_path, monke
     assert max(len(batch) for _, batch in files[0][2]) == 7
 
 
-def test_blocks_are_cut_by_texts_and_by_characters(monkeypatch):
-    """A block ends at BLOCK_TEXTS texts, or with the text that reaches BLOCK_CHARS characters; every text is in one block."""
-    monkeypatch.setattr(stored_vectors, "BLOCK_TEXTS", 3)
-    monkeypatch.setattr(stored_vectors, "BLOCK_CHARS", 10)
+def test_blocks_are_cut_by_texts_and_by_characters():
+    """A block ends at so many texts, or with the text that reaches so many characters; every text is in one block."""
     lengths = np.array([1, 1, 1, 1, 12, 4, 6, 2])
-    assert [block.tolist() for block in _blocks(np.array([4, 6, 5, 7, 0, 1, 2, 3]), lengths)] == [[4], [6, 5], [7, 0, 1], [2, 3]]
-    assert _blocks(np.empty(0, dtype=np.int64), lengths) == []
+    assert [block.tolist() for block in cut_blocks(np.array([4, 6, 5, 7, 0, 1, 2, 3]), lengths, 3, 10)] == [[4], [6, 5], [7, 0, 1], [2, 3]]
+    assert cut_blocks(np.empty(0, dtype=np.int64), lengths, 3, 10) == []
 
 
 def test_a_stopped_run_goes_on_where_it_was(encoder, tmp_path, monkeypatch):
